@@ -1,0 +1,24 @@
+"""The one kind of error a user is meant to read.
+
+A `LabError` is a single sentence that says what is wrong, where, and how to mend it. The command line prints it
+and exits with 2, the pages show it in a box, a run stores it; anything else that is raised is a defect of the lab.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LabError(Exception):
+    """A problem its reader can mend, told in one sentence."""
+
+
+class HubUnreachable(LabError):
+    """Weights or images that load by name from a hub could not be fetched."""
+
+
+def nearest(name: str, allowed: Iterable[str], *, count: int = 3) -> str:
+    """Return "; nearest: a, b" for an error about an unknown `name`, or "" when nothing is near."""
+    matches = difflib.get_close_matches(name, list(allowed), n=count, cutoff=0.5)
+    return f"; nearest: {', '.join(matches)}" if matches else ""

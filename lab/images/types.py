@@ -1,0 +1,121 @@
+"""What an image set is: records with classes and split groups, and a way to get each image's pixels.
+
+Types only; how folders, zips, hub sets and drawn sets fill them is the business of their own files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One usable image: `id` is unique in its set (a relative path), `digest` names its content (hex SHA-256),
+    images that share a `group` never straddle a split."""
+
+    id: str
+    label: int
+    digest: str
+    group: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """An image that was set aside, and the reason in a few words."""
+
+    id: str
+    reason: str
+
+
+class PixelSource(Protocol):
+    """Gives the pixels of an image set's records by position. Safe to call from several threads."""
+
+    def pixels(self, index: int) -> np.ndarray:
+        """Return image `index` upright as RGB, uint8, shape `(H, W, 3)`."""
+        ...
+
+    def plain_jpeg(self, index: int) -> bytes | None:
+        """Return the encoded bytes if they are a JPEG that any decoder turns into the same upright RGB, else None."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images with classes: what every experiment looks at."""
+
+    spec: str
+    classes: tuple[str, ...]
+    records: tuple[ImageRecord, ...]
+    source: PixelSource = field(repr=False, compare=False)
+    quarantined: tuple[Quarantined, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class index per image, int64, shape `(N,)`."""
+        return np.array([record.label for record in self.records], dtype=np.int64)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Split group per image, int64, shape `(N,)`."""
+        return np.array([record.group for record in self.records], dtype=np.int64)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Content digest per image."""
+        return tuple(record.digest for record in self.records)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of every image's id, class and content: two sets with the same one hold the same images."""
+        rows = (f"{r.id}\0{self.classes[r.label]}\0{r.digest}\0{r.group}" for r in self.records)
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per image: image, class, group, width, height, digest."""
+        return pd.DataFrame(
+            {
+                "image": [r.id for r in self.records],
+                "class": [self.classes[r.label] for r in self.records],
+                "group": [r.group for r in self.records],
+                "width": [r.width for r in self.records],
+                "height": [r.height for r in self.records],
+                "digest": [r.digest for r in self.records],
+            }
+        )
+
+    def pixels(self, index: int) -> np.ndarray:
+        """Return image `index` upright as RGB, uint8, shape `(H, W, 3)`."""
+        return self.source.pixels(index)
+
+    def plain_jpeg(self, index: int) -> bytes | None:
+        """Return image `index` as a plain JPEG's bytes when its file is one, else None (see `PixelSource`)."""
+        return self.source.plain_jpeg(index)
+
+
+def balanced_positions(labels: Sequence[int], digests: Sequence[str], per_class: int | None) -> list[int]:
+    """Return positions of at most `per_class` images a class, chosen by content so that the choice never changes.
+
+    The order of the result is the order of the input. Ordering by digest is as good as a random draw, and it does
+    not depend on a seed: another seed splits the same images anew and can reuse their embeddings.
+    """
+    if per_class is None:
+        return list(range(len(labels)))
+    taken: dict[int, int] = {}
+    chosen = []
+    for position in sorted(range(len(labels)), key=lambda i: (digests[i], i)):
+        label = labels[position]
+        if taken.get(label, 0) < per_class:
+            taken[label] = taken.get(label, 0) + 1
+            chosen.append(position)
+    return sorted(chosen)

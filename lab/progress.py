@@ -1,0 +1,19 @@
+"""How long work says where it is: one call per step, received by the terminal, a run folder or nobody.
+
+`Progress` is a function of (stage, done, total, unit). Work calls it often (it must be cheap); whoever receives it
+decides how often to show it. Work is cancelled by ending its process, so there is no return value to check.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives the state of long work: `stage` is a phrase for people, `unit` what is counted ("images", "layers")."""
+
+    def __call__(self, stage: str, done: int, total: int, unit: str) -> None: ...
+
+
+def silent(stage: str, done: int, total: int, unit: str) -> None:
+    """Ignore progress."""
