@@ -1,0 +1,188 @@
+"""A request in a process of its own: it shows its progress, can be cancelled, and takes nothing down when it dies.
+
+    start(request)  -> the run folder, its worker under way (or the result that is already there)
+    cancel(run)     -> the worker and its children are gone within two seconds
+    compute(run)    -> the work itself, in this process (the worker, or the command line)
+
+The worker outlives the page and the server that started it: all they share is the run folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.experiments import EXPERIMENTS
+from lab.experiments.base import Request, Result
+from lab.files import write_json
+from lab.progress import Progress
+from lab.settings import Compute, home
+from lab.store import RunFolder, open_run
+
+CANCELLED = "cancelled by the user; start it again and it goes on from what was finished"
+CRASHED = "the computation stopped with an unforeseen error ({error}); the details are in {log}"
+SECONDS_TO_START = 10.0
+
+
+def start(request: Request, settings: Compute | None = None) -> RunFolder:
+    """Return the run of `request`, with a worker on it unless it is finished or under way already."""
+    run = open_run(request)
+    if run.status in ("finished", "running"):
+        return run
+    report = ProgressFile(run.path / "progress.json")
+    report("Starting", 0, 1, "steps")
+    settings = settings or Compute()
+    with (run.path / "worker.log").open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "lab.worker", str(run.path), settings.device, str(settings.batch_size)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(),
+        )
+    _await_claim(run, worker)
+    return run
+
+
+def cancel(run: RunFolder) -> None:
+    """End the work on a run; what was finished is kept. Does nothing when nobody works on it."""
+    import psutil
+
+    from lab.files import read_json
+
+    worker = read_json(run.path / "worker.json")
+    if worker is None or not run.worker_alive:
+        return
+    run.fail(CANCELLED, "cancelled")
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(worker["pid"])
+        family = [*process.children(recursive=True), process]
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(family, timeout=2)
+
+
+def compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
+    """Compute a run in this process and keep its result in its folder.
+
+    Raises LabError for input the user can mend; any other error is written to the folder and raised.
+    """
+    with _sole_worker(run):
+        run.claim()
+        try:
+            return _compute(run, settings, progress)
+        except LabError as error:
+            run.fail(str(error), "input")
+            raise
+        except KeyboardInterrupt:
+            run.fail(CANCELLED, "cancelled")
+            raise
+        except BaseException as error:
+            run.fail(CRASHED.format(error=_one_line(error), log=run.path / "worker.log"), "crash")
+            with (run.path / "worker.log").open("a") as log:
+                traceback.print_exc(file=log)
+            raise
+
+
+class ProgressFile:
+    """A `Progress` that keeps its last state in a file, at most five times a second and at every new stage."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.began = self.stage_began = time.monotonic()
+        self.stage, self.first, self.written = "", 0, 0.0
+
+    def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
+        now = time.monotonic()
+        if stage != self.stage:
+            self.stage, self.stage_began, self.first, self.written = stage, now, done, 0.0
+        if now - self.written < 0.2 and done < total:
+            return
+        self.written = now
+        seconds = now - self.stage_began
+        rate = (done - self.first) / seconds if seconds > 0.2 and done > self.first else None
+        write_json(
+            self.path,
+            {
+                "stage": stage, "done": done, "total": total, "unit": unit, "rate": rate,
+                "seconds_left": (total - done) / rate if rate else None,
+                "elapsed": now - self.began, "at": time.time(),
+            },
+        )
+
+
+@contextlib.contextmanager
+def waiting_turn(progress: Progress) -> Iterator[None]:
+    """Hold one of the places for computing runs (`FEATURE_LAB_WORKERS`, 1 unless set), waiting for it if need be.
+
+    Two runs at once on a small machine are each slower than one after the other.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = home() / "places"
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = [FileLock(folder / f"{place}.lock") for place in range(max(1, int(os.environ.get("FEATURE_LAB_WORKERS", "1"))))]
+    while True:
+        for lock in locks:
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=0)
+                try:
+                    yield
+                finally:
+                    lock.release()
+                return
+        progress("Waiting for another run to finish", 0, 1, "runs")
+        time.sleep(0.2)
+
+
+def _compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
+    request = run.request
+    sources = request.sources()
+    began = time.perf_counter()
+    answer = EXPERIMENTS[request.experiment].load_run()
+    result = answer(request, progress=progress, compute=settings, pieces=run.pieces)
+    result.manifest["sources"] = sources
+    result.manifest.setdefault("timings", {})["total"] = time.perf_counter() - began
+    run.finish(result)
+    return run.result()
+
+
+@contextlib.contextmanager
+def _sole_worker(run: RunFolder) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run.path / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LabError(f"run {run.id} is being computed by another process; wait for it or cancel it") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _await_claim(run: RunFolder, worker: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline:
+        if run.status != "new" and (run.worker_alive or worker.poll() is not None):
+            return
+        if worker.poll() is not None:
+            run.fail(CRASHED.format(error="it did not start", log=run.path / "worker.log"), "crash")
+            return
+        time.sleep(0.02)
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

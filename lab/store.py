@@ -1,0 +1,253 @@
+"""Runs on disk: one folder per request, named by it; safe against being killed at any instant, and resumable.
+
+    request.json   what is asked              written first
+    pieces/*.npz   finished parts             while it runs; a restarted run goes on from them
+    tables/*.parquet, run.json                written last: a folder with run.json is a finished run
+    error.json     why it ended without a result
+    worker.json    which process works on it;  progress.json  how far it is;  name.txt  the user's name for it
+
+There is no state beside these files: what a run's status is follows from them and from whether its process lives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError, nearest
+from lab.experiments import request_from
+from lab.experiments.base import RESULTS_VERSION, Arrays, Request, Result
+from lab.files import read_json, write_bytes, write_json
+from lab.settings import runs_dir
+
+Status = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
+INTERRUPTED = "the process that computed this run ended without a word (killed, or out of memory); start it again: it goes on from what was finished"
+
+
+class PieceFolder(MutableMapping[str, Arrays]):
+    """Finished parts of a run as `.npz` files, by key. A file that cannot be read counts as absent."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getitem__(self, key: str) -> Arrays:
+        try:
+            with np.load(self._path(key), allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise KeyError(key) from error
+
+    def __setitem__(self, key: str, value: Arrays) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, **dict(value))
+        write_bytes(self._path(key), buffer.getvalue())
+
+    def __delitem__(self, key: str) -> None:
+        self._path(key).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem for path in self.folder.glob("*.npz"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id: the name of its folder."""
+        return self.path.name
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        values = read_json(self.path / "request.json")
+        if values is None:
+            raise LabError(f"{self.path} is not a run folder: it holds no request.json")
+        return request_from(values)
+
+    @property
+    def pieces(self) -> PieceFolder:
+        """The run's finished parts."""
+        return PieceFolder(self.path / "pieces")
+
+    @property
+    def name(self) -> str:
+        """The user's name for the run, or the request's own title."""
+        try:
+            return (self.path / "name.txt").read_text()
+        except FileNotFoundError:
+            return self.request.title()
+
+    def rename(self, name: str) -> None:
+        """Give the run a name of at most 120 characters; an empty one brings the first name back."""
+        cleaned = " ".join(name.split())[:120]
+        if cleaned:
+            write_bytes(self.path / "name.txt", cleaned.encode())
+        else:
+            (self.path / "name.txt").unlink(missing_ok=True)
+
+    @property
+    def status(self) -> Status:
+        """Where the run stands, read off its files and its process."""
+        if (self.path / "run.json").exists():
+            return "finished"
+        if self.worker_alive:
+            return "running"
+        error = read_json(self.path / "error.json")
+        if error is not None:
+            return "cancelled" if error["kind"] == "cancelled" else "failed"
+        return "interrupted" if (self.path / "worker.json").exists() else "new"
+
+    @property
+    def problem(self) -> str:
+        """One sentence on why there is no result, "" when there is nothing to say."""
+        status = self.status
+        if status == "interrupted":
+            return INTERRUPTED
+        if status in ("failed", "cancelled"):
+            return str((read_json(self.path / "error.json") or {}).get("sentence", INTERRUPTED))
+        return ""
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The last state of the work: stage, done, total, unit, rate, seconds_left, elapsed."""
+        return read_json(self.path / "progress.json") or {}
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of a finished run, {} for any other."""
+        return read_json(self.path / "run.json") or {}
+
+    @property
+    def worker_alive(self) -> bool:
+        """Whether the process that computes this run lives."""
+        worker = read_json(self.path / "worker.json")
+        return worker is not None and process_lives(worker["pid"], worker["started"])
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the files that a finished run was computed from are still the same."""
+        return self.manifest.get("sources") == self.request.sources()
+
+    def claim(self) -> None:
+        """Write down that this process computes the run, and forget how an earlier attempt ended."""
+        (self.path / "error.json").unlink(missing_ok=True)
+        write_json(self.path / "worker.json", {"pid": os.getpid(), "started": process_started(os.getpid())})
+
+    def fail(self, sentence: str, kind: str) -> None:
+        """Write down why the run ended without a result; kind is "input", "crash" or "cancelled"."""
+        write_json(self.path / "error.json", {"sentence": sentence, "kind": kind, "at": time.time()})
+
+    def finish(self, result: Result) -> None:
+        """Keep the result: the tables first, `run.json` last, then drop the pieces."""
+        hashes = {name: self._write_table(name, table) for name, table in result.tables.items()}
+        manifest = {**result.manifest, "run": self.id, "results_version": RESULTS_VERSION, "tables": hashes}
+        write_json(self.path / "run.json", manifest)
+        shutil.rmtree(self.path / "pieces", ignore_errors=True)
+
+    def reopen(self) -> None:
+        """Forget the result, so that the run is computed anew (its sources have changed)."""
+        (self.path / "run.json").unlink(missing_ok=True)
+        shutil.rmtree(self.path / "pieces", ignore_errors=True)
+
+    def result(self) -> Result:
+        """Return the finished result; raises LabError when there is none."""
+        if self.status != "finished":
+            raise LabError(f"run {self.id} has no result ({self.status}): {self.problem or 'it is not finished yet'}")
+        names = self.manifest["tables"]
+        tables = {name: pd.read_parquet(self.path / "tables" / f"{name}.parquet") for name in names}
+        return Result(self.request, tables, self.manifest)
+
+    def delete(self) -> None:
+        """Delete the run's folder; refuses while a process works on it."""
+        if self.worker_alive:
+            raise LabError(f"run {self.id} is being computed; cancel it before deleting it")
+        shutil.rmtree(self.path)
+
+    def _write_table(self, name: str, table: pd.DataFrame) -> str:
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        write_bytes(self.path / "tables" / f"{name}.parquet", buffer.getvalue())
+        return table_hash(table)
+
+
+def table_hash(table: pd.DataFrame) -> str:
+    """Return a hex digest of a table's columns and values, independent of the file format."""
+    values = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    return hashlib.sha256("\0".join(map(str, table.columns)).encode() + values.tobytes()).hexdigest()
+
+
+def open_run(request: Request, folder: Path | None = None) -> RunFolder:
+    """Return the run folder of `request`, made if need be, in `folder` or at its place among all runs."""
+    run = RunFolder(folder or runs_dir() / request.run_id)
+    kept = read_json(run.path / "request.json")
+    if kept is None:
+        if run.path.exists() and any(run.path.iterdir()):
+            raise LabError(f"{run.path} holds other files; give an empty or new folder")
+        write_json(run.path / "request.json", request.as_dict())
+    elif kept != request.as_dict():
+        raise LabError(f"{run.path} holds another run ({run.name}); give an empty or new folder")
+    if run.status == "finished" and (run.manifest["results_version"] != RESULTS_VERSION or not run.fresh):
+        run.reopen()
+    return run
+
+
+def list_runs() -> list[RunFolder]:
+    """Return all runs, the newest first; folders that cannot be read are left out."""
+    folders = [path.parent for path in runs_dir().glob("*/request.json")]
+    return [RunFolder(path) for path in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)]
+
+
+def find_run(text: str) -> RunFolder:
+    """Return the run with this id (or a beginning of it that only one has), name or folder."""
+    path = Path(text).expanduser()
+    if (path / "request.json").exists():
+        return RunFolder(path)
+    runs = list_runs()
+    matches = [run for run in runs if run.id == text] or [run for run in runs if _answers_to(run, text)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise LabError(f"{text!r} fits {len(matches)} runs: {', '.join(run.id for run in matches[:5])}; give more of the id")
+    raise LabError(f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them")
+
+
+def process_started(pid: int) -> float:
+    """Return when a process was created, which tells it from a later one with the same number."""
+    import psutil
+
+    return psutil.Process(pid).create_time()
+
+
+def process_lives(pid: int, started: float) -> bool:
+    """Return whether the process that was created at `started` still runs (a zombie does not)."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _answers_to(run: RunFolder, text: str) -> bool:
+    return run.id.startswith(text) or run.id.split("-", 1)[-1].startswith(text) or run.name == text

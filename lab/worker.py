@@ -1,0 +1,30 @@
+"""The process that computes one run: `python -m lab.worker RUN_FOLDER DEVICE BATCH_SIZE`, started by `lab.jobs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.jobs import ProgressFile, compute, waiting_turn
+from lab.settings import Compute
+from lab.store import RunFolder
+
+
+def main(arguments: list[str]) -> int:
+    """Compute the run; return 0 when it has a result, 2 when its input was at fault."""
+    folder, device, batch_size = arguments
+    run = RunFolder(Path(folder))
+    run.claim()
+    progress = ProgressFile(run.path / "progress.json")
+    progress("Loading libraries", 0, 1, "steps")
+    try:
+        with waiting_turn(progress):
+            compute(run, Compute(device, int(batch_size)), progress)
+    except LabError:
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
