@@ -28,7 +28,6 @@ from lab.store import RunFolder, open_run
 
 CANCELLED = "cancelled by the user; start it again and it goes on from what was finished"
 CRASHED = "the computation stopped with an unforeseen error ({error}); the details are in {log}"
-SECONDS_TO_START = 10.0
 
 
 def start(request: Request, settings: Compute | None = None) -> RunFolder:
@@ -44,7 +43,7 @@ def start(request: Request, settings: Compute | None = None) -> RunFolder:
             [sys.executable, "-m", "lab.worker", str(run.path), settings.device, str(settings.batch_size)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(),
         )
-    _await_claim(run, worker)
+    run.claim(worker.pid)
     return run
 
 
@@ -165,17 +164,6 @@ def _sole_worker(run: RunFolder) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _await_claim(run: RunFolder, worker: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < deadline:
-        if run.status != "new" and (run.worker_alive or worker.poll() is not None):
-            return
-        if worker.poll() is not None:
-            run.fail(CRASHED.format(error="it did not start", log=run.path / "worker.log"), "crash")
-            return
-        time.sleep(0.02)
 
 
 def _environment() -> dict[str, str]:

@@ -148,10 +148,11 @@ class RunFolder:
         """Whether the files that a finished run was computed from are still the same."""
         return self.manifest.get("sources") == self.request.sources()
 
-    def claim(self) -> None:
-        """Write down that this process computes the run, and forget how an earlier attempt ended."""
+    def claim(self, pid: int | None = None) -> None:
+        """Write down that process `pid` (this one) computes the run, and forget how an earlier attempt ended."""
+        pid = pid or os.getpid()
         (self.path / "error.json").unlink(missing_ok=True)
-        write_json(self.path / "worker.json", {"pid": os.getpid(), "started": process_started(os.getpid())})
+        write_json(self.path / "worker.json", {"pid": pid, "started": process_started(pid)})
 
     def fail(self, sentence: str, kind: str) -> None:
         """Write down why the run ended without a result; kind is "input", "crash" or "cancelled"."""

@@ -15,7 +15,6 @@ def main(arguments: list[str]) -> int:
     """Compute the run; return 0 when it has a result, 2 when its input was at fault."""
     folder, device, batch_size = arguments
     run = RunFolder(Path(folder))
-    run.claim()
     progress = ProgressFile(run.path / "progress.json")
     progress("Loading libraries", 0, 1, "steps")
     try:

@@ -1,0 +1,152 @@
+"""The commands beside `probe`: demo, app, models, layers, runs, export."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from lab.cli import probing
+from lab.cli.terminal import say, show_json, show_table
+from lab.errors import LabError
+from lab.experiments.separability import ProbeRequest
+from lab.store import RunFolder, find_run, list_runs
+
+EXPORT_FORMATS = ("csv", "parquet", "json", "html")
+
+
+def demo_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `demo`."""
+    parser.add_argument("--no-serve", action="store_true", help="stop before the dashboard")
+    app_options(parser)
+    probing.compute_options(parser)
+
+
+def demo(given: argparse.Namespace) -> None:
+    """Compute the default experiment, show it, then serve the dashboard opened on it."""
+    say("The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs.")
+    run = probing.computed(ProbeRequest(), probing.settings(given))
+    probing.show(run)
+    if not given.no_serve:
+        _serve(run.id, given)
+
+
+def app_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `app`."""
+    parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def app(given: argparse.Namespace) -> None:
+    """Serve the dashboard."""
+    _serve(None, given)
+
+
+def models_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `models`."""
+    parser.add_argument("--search", default="", metavar="TEXT", help="part of the id; * and ? are wild cards")
+    parser.add_argument("--offline", action="store_true", help="only those whose weights are on this machine")
+    parser.add_argument("--limit", type=int, default=50, help="at most so many (default 50; 0 for all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def models(given: argparse.Namespace) -> None:
+    """Show the models that fit a search."""
+    from lab.models import search_models
+
+    found = [row for row in search_models(given.search) if row["offline"] or not given.offline]
+    rows = found[: given.limit or None]
+    if given.json:
+        show_json(rows)
+    elif rows:
+        show_table(pd.DataFrame(rows))
+    if len(rows) < len(found):
+        say(f"{len(rows)} of {len(found)}; --limit 0 shows all")
+    if not found:
+        say(f"no model fits {given.search!r}")
+
+
+def layers_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `layers`."""
+    parser.add_argument("model", metavar="ID[@WEIGHTS]")
+    parser.add_argument("--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def layers(given: argparse.Namespace) -> None:
+    """Show the layer table of a model."""
+    import dataclasses
+
+    from lab.layers import select_layers
+    from lab.models import card
+
+    every = card(given.model).layers
+    chosen = every if given.layers == "all" else select_layers(every, given.layers)
+    rows = [dataclasses.asdict(layer) for layer in chosen]
+    show_json(rows) if given.json else show_table(pd.DataFrame(rows))
+
+
+def runs_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `runs`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    acts = parser.add_subparsers(dest="act_on", metavar="ACTION")
+    for name, text in (("rename", "give a run a name"), ("delete", "delete a run"), ("cancel", "end the work on a run")):
+        row = acts.add_parser(name, help=text)
+        row.add_argument("run", help="the run's id, name or folder")
+        if name == "rename":
+            row.add_argument("name", help="its new name")
+
+
+def runs(given: argparse.Namespace) -> None:
+    """List the runs, or do something to one of them."""
+    if given.act_on is None:
+        _list_runs(given.json)
+        return
+    run = find_run(given.run)
+    if given.act_on == "rename":
+        run.rename(given.name)
+    elif given.act_on == "delete":
+        run.delete()
+    else:
+        from lab import jobs
+
+        jobs.cancel(run)
+    say(f"{given.act_on}: {run.id}")
+
+
+def export_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `export`."""
+    parser.add_argument("run", help="the run's id, name or folder")
+    parser.add_argument("--format", choices=EXPORT_FORMATS, default="html")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)")
+
+
+def export(given: argparse.Namespace) -> None:
+    """Write a run in one of the formats and print the paths."""
+    from lab.export import export_run
+
+    for path in export_run(find_run(given.run).result(), given.format, given.out):
+        print(path)
+
+
+def _serve(run_id: str | None, given: argparse.Namespace) -> None:
+    from lab.ui.server import serve
+
+    if not 1 <= given.port <= 65535:
+        raise LabError(f"port is {given.port}; it must be from 1 to 65535")
+    serve(run_id, port=given.port, open_browser=not given.no_browser)
+
+
+def _list_runs(as_json: bool) -> None:
+    rows = [_row(run) for run in list_runs()]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table(pd.DataFrame(rows))
+    else:
+        say("no runs yet; `feature-lab demo` makes the first")
+
+
+def _row(run: RunFolder) -> dict[str, str]:
+    return {"run": run.id, "status": run.status, "name": run.name, "created": str(run.manifest.get("created", ""))}

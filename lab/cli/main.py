@@ -1,0 +1,74 @@
+"""`feature-lab`: one row per command. Answers go to stdout, everything else to stderr.
+
+Exit codes: 0 done, 2 bad arguments or input (one sentence on stderr), 130 interrupted; a traceback is a defect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.cli import commands, probing
+from lab.errors import LabError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table: its name, one line of help, what adds its options and what carries it out."""
+
+    name: str
+    help: str
+    options: Callable[[argparse.ArgumentParser], None]
+    act: Callable[[argparse.Namespace], None]
+
+
+COMMANDS = (
+    Command("demo", "compute the default experiment, show it, open the dashboard on it", commands.demo_options, commands.demo),
+    Command("app", "open the dashboard", commands.app_options, commands.app),
+    Command("models", "search the networks that can be loaded", commands.models_options, commands.models),
+    Command("layers", "show the layers of a network", commands.layers_options, commands.layers),
+    Command("probe", "measure at which layer the classes come apart", probing.options, probing.act),
+    Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
+    Command("export", "write a run as CSV, Parquet, JSON or an HTML report", commands.export_options, commands.export),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise LabError(f"{message}; see `{self.prog} --help`")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    from importlib.metadata import version
+
+    top = _Parser(prog="feature-lab", description="See what each layer of a vision network knows.")
+    top.add_argument("--version", action="version", version=version("feature-hierarchy-lab"))
+    rows = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        row = rows.add_parser(command.name, help=command.help, description=f"{command.help.capitalize()}.")
+        command.options(row)
+        row.set_defaults(act=command.act)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command and return its exit code."""
+    try:
+        given = parser().parse_args(arguments)
+        given.act(given)
+    except LabError as error:
+        print(f"feature-lab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("feature-lab: interrupted; the same command goes on from what was finished", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
