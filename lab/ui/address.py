@@ -1,0 +1,116 @@
+"""The page's URL and the request it shows: each is made from the other, so a copied link reopens the same view.
+
+A request's fields are query parameters of the same names; what is default is left out. `?run=ID` is a short way to
+say the same for a run that is on this machine; it is spelled out as soon as the page opens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.base import Request
+from lab.store import RunFolder, list_runs
+from lab.ui.text import plain
+
+Params = dict[str, str | list[str]]
+R = TypeVar("R", bound=Request)
+NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
+
+
+def to_params(request: Request) -> Params:
+    """Return the query parameters that describe a request; fields that are default are left out."""
+    default = type(request)()
+    params: Params = {}
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if value == getattr(default, field.name):
+            continue
+        if isinstance(value, tuple):
+            params[field.name] = [str(item) for item in value] or NONE
+        else:
+            params[field.name] = NONE if value is None else str(value)
+    return params
+
+
+def from_params(kind: type[R], params: Mapping[str, list[str]]) -> R:
+    """Return the request that query parameters describe; raises LabError for values that mean nothing."""
+    default = kind()
+    values = {
+        field.name: _value(field.name, params[field.name], getattr(default, field.name), str(field.type))
+        for field in dataclasses.fields(kind)
+        if params.get(field.name)
+    }
+    return kind(**values)
+
+
+def requested(kind: type[R]) -> R:
+    """Return the request this page's URL asks for, or the one this session looked at last, or the default one.
+
+    An unusable URL is told and the default request is shown.
+    """
+    try:
+        _spell_out_run(kind)
+        given = {name: st.query_params.get_all(name) for name in st.query_params}
+        request = from_params(kind, given)
+    except LabError as error:
+        st.warning(f"This link cannot be shown: {plain(error)}. Here is the default experiment instead.")
+        return kind()
+    if not any(field.name in given for field in dataclasses.fields(kind)):
+        request = st.session_state.get(_remembered(kind), request)
+    show(request)
+    return request
+
+
+def show(request: Request) -> None:
+    """Make the page's URL that of `request` and remember it in this session; parameters of the view stay."""
+    st.session_state[_remembered(type(request))] = request
+    params = to_params(request)
+    for field in dataclasses.fields(request):
+        value = params.get(field.name, [])
+        wanted = [value] if isinstance(value, str) else value
+        if st.query_params.get_all(field.name) == wanted:
+            continue
+        if wanted:
+            st.query_params[field.name] = wanted
+        else:
+            del st.query_params[field.name]
+
+
+def known_run(run_id: str) -> RunFolder:
+    """Return the run with exactly this id; never a path, since a link must not open other folders."""
+    for run in list_runs():
+        if run.id == run_id:
+            return run
+    raise LabError(f"there is no run {run_id!r} on this computer; the page Runs lists those there are")
+
+
+def _remembered(kind: type[Request]) -> str:
+    return f"last_{kind.experiment}_request"
+
+
+def _spell_out_run(kind: type[Request]) -> None:
+    run_id = st.query_params.pop("run", None)
+    if run_id is None:
+        return
+    request = known_run(run_id).request
+    if not isinstance(request, kind):
+        raise LabError(f"run {run_id!r} answers another question ({request.experiment})")
+    show(request)
+
+
+def _value(name: str, given: list[str], default: Any, kind: str) -> Any:
+    if isinstance(default, tuple):
+        return () if default and given == [NONE] else tuple(given)
+    if "int" not in kind:
+        return given[-1]
+    if given[-1] == NONE and "None" in kind:
+        return None
+    try:
+        return int(given[-1])
+    except ValueError as error:
+        raise LabError(f"{name} is {given[-1]!r}; it must be a whole number") from error

@@ -1,0 +1,72 @@
+"""The dashboard's entry point for streamlit: navigation between the pages, the look they share, and errors told calmly."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.ui.places import dashboard_file
+from lab.ui.style import apply_style
+from lab.ui.text import plain
+
+UNFORESEEN = (
+    "Something went wrong on this page that the lab did not foresee. The details are in the terminal that runs the "
+    "dashboard; your runs are not harmed. Reload the page to go on."
+)
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """One page in the navigation."""
+
+    name: str
+    title: str
+    icon: str
+    help: str
+
+
+PAGES: dict[str, tuple[PageRow, ...]] = {
+    "": (
+        PageRow("overview", "Overview", "home", "What this lab is and what it finds by default."),
+    ),
+    "Questions": (
+        PageRow(
+            "separability", "Separability", "stacked_line_chart",
+            "At which layer do the classes come apart? Probe accuracy at every layer, with its controls.",
+        ),
+        PageRow(
+            "embedding_maps", "Embedding maps", "scatter_plot",
+            "Two-dimensional maps of the images at every layer, linked to each other.",
+        ),
+    ),
+    "Results": (
+        PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),
+    ),
+}
+
+
+def main() -> None:
+    """Show the page that the URL names."""
+    st.set_page_config(page_title="Feature Hierarchy Lab", page_icon=":material/layers:", layout="wide")
+    apply_style()
+    page = st.navigation({group: [_page(row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
+    try:
+        page.run()
+    except LabError as error:
+        st.error(plain(error))
+    except Exception:
+        logging.getLogger(__name__).exception("page %s failed", page.title)
+        st.error(UNFORESEEN)
+
+
+def _page(row: PageRow) -> st.Page:  # type: ignore[valid-type]
+    return st.Page(
+        dashboard_file(f"pages/{row.name}.py"), title=row.title, icon=f":material/{row.icon}:", help=row.help,
+        url_path=row.name, default=row.name == "overview",
+    )
+
+
+main()

@@ -1,0 +1,31 @@
+"""What the theme file cannot say: measure of text, the verdict's look, image galleries. No colours of its own.
+
+Colours come from the theme through streamlit's own CSS and `currentColor`, so light and dark both fit.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+CSS = """
+<style>
+.stMainBlockContainer { max-width: 1320px; }
+.stMainBlockContainer h1 { letter-spacing: -0.01em; padding-bottom: 0.2rem; }
+.stMainBlockContainer p { max-width: 74ch; }
+.lab-lead { font-size: 1.18rem; line-height: 1.55; max-width: 68ch; margin: 0 0 0.4rem; }
+.lab-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 0.7rem 0.6rem; }
+.lab-gallery figure { margin: 0; }
+.lab-gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 0.4rem; display: block; }
+.lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; margin-top: 0.2rem; }
+[class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  .lab-gallery { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)); }
+}
+</style>
+"""
+
+
+def apply_style() -> None:
+    """Add the lab's style sheet to the page."""
+    st.html(CSS)

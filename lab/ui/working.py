@@ -1,0 +1,123 @@
+"""From a request to its result on a page: offer to run it, show how far it is, tell why it ended, or hand it over.
+
+Work happens in a process of its own (`lab.jobs`); a page only looks at the run's folder, so it can be closed and
+opened again at any time, in any browser.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lab import jobs
+from lab.errors import LabError
+from lab.experiments.base import Request, Result
+from lab.store import RunFolder
+from lab.ui import address
+from lab.ui.reading import find, finished
+from lab.ui.text import count, duration, plain
+
+POLL_SECONDS = 0.5
+HEADLINES = {
+    "failed": "This run could not be completed",
+    "cancelled": "This run was cancelled",
+    "interrupted": "This run was interrupted",
+}
+
+
+def outcome(request: Request, *, offer: str) -> Result | None:
+    """Return the result of `request` if it is finished; else show where it stands and return None.
+
+    `offer` says, for a request nobody has run yet, what running it would bring.
+    """
+    run = find(request)
+    status = run.status if run else "new"
+    if run is None or status == "new":
+        st.info(offer, icon=":material/play_circle:")
+        st.button("Run this experiment", key="run_offered", type="primary", on_click=launch, args=(request,))
+        return None
+    if status == "running":
+        _progress(str(run.path))
+        return None
+    if status != "finished":
+        _trouble(run, request)
+        return None
+    _note_changed_images(run, request)
+    return finished(run)
+
+
+def launch(request: Request) -> None:
+    """Start computing `request` and make it the one the page shows; an error is told on the page."""
+    try:
+        canonical = request.canonical()
+        jobs.start(canonical)
+        address.show(canonical)
+    except LabError as error:
+        st.session_state["launch_problem"] = str(error)
+
+
+def tell_launch_problem() -> None:
+    """Show, once, why the last launch did not happen."""
+    problem = st.session_state.pop("launch_problem", "")
+    if problem:
+        st.error(plain(problem))
+
+
+def progress_line(progress: dict[str, Any]) -> str:
+    """Return "120 of 400 images · 84 images/s · about 3 s left", as far as it is known."""
+    done, total, unit = progress.get("done", 0), progress.get("total", 0), progress.get("unit", "steps")
+    parts = [f"{done:,} of {count(total, unit.removesuffix('s'))}"] if total > 1 else []
+    if progress.get("rate") and unit != "steps":
+        parts.append(f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s")
+    if progress.get("seconds_left") is not None and done < total:
+        parts.append(f"about {duration(progress['seconds_left'])} left in this step")
+    if progress.get("elapsed"):
+        parts.append(f"{duration(progress['elapsed'])} so far")
+    return " · ".join(parts)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _progress(folder: str) -> None:
+    """Show a run under way, twice a second; when it ends, the whole page is drawn anew."""
+    run = RunFolder(Path(folder))
+    if run.status != "running":
+        st.rerun()
+    progress = run.progress
+    fraction = progress.get("done", 0) / max(1, progress.get("total", 1))
+    with st.container(border=True, key="progress"):
+        st.markdown(f"**{plain(progress.get('stage', 'Starting'))}**")
+        st.progress(min(1.0, fraction))
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.caption(plain(progress_line(progress)) or "just started")
+        if right.button("Cancel", key="cancel", width="stretch"):
+            jobs.cancel(run)
+            st.rerun()
+        st.caption("It goes on if you close this page; open it again and you will find it here.")
+
+
+def _trouble(run: RunFolder, request: Request) -> None:
+    with st.container(key="trouble"):
+        message = f"**{HEADLINES.get(run.status, 'This run has no result')}.** {plain(run.problem)}"
+        (st.warning if run.status == "cancelled" else st.error)(message)
+        st.button(
+            "Start it again", key="resume", type="primary", icon=":material/replay:",
+            help="It goes on from what was finished.", on_click=launch, args=(request,),
+        )
+
+
+def _note_changed_images(run: RunFolder, request: Request) -> None:
+    if _is_fresh(str(run.path)):
+        return
+    st.warning("The image or weight files have changed since this was computed, or are no longer where they were.")
+    st.button("Compute it anew", key="recompute", on_click=launch, args=(request,))
+
+
+@st.cache_data(show_spinner=False, ttl=20, max_entries=64)
+def _is_fresh(folder: str) -> bool:
+    """Look at the files a run was computed from; not at every click, since there can be many."""
+    try:
+        return RunFolder(Path(folder)).fresh
+    except LabError:
+        return False
