@@ -1,0 +1,65 @@
+"""Feature Hierarchy Lab: what each layer of a vision network knows, and where in the stack the classes come apart.
+
+    import lab
+    model = lab.load_model("tf_efficientnet_lite0")
+    images = lab.open_image_set("drawn:pets", per_class=60)
+    result = lab.probe(model, images)
+    print(result.tables["summary"])
+
+The names below are imported when they are first used, so that `import lab` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.charts import accuracy_by_depth
+    from lab.errors import HubUnreachable, LabError
+    from lab.experiments import ProbeRequest, Result
+    from lab.experiments.separability import probe
+    from lab.export import export_run
+    from lab.images import ImageSet, open_image_set
+    from lab.layers import select_layers
+    from lab.models import ModelRef, load_model
+
+_HOMES = {
+    "HubUnreachable": "lab.errors",
+    "ImageSet": "lab.images",
+    "LabError": "lab.errors",
+    "ModelRef": "lab.models",
+    "ProbeRequest": "lab.experiments",
+    "Result": "lab.experiments",
+    "accuracy_by_depth": "lab.charts",
+    "export_run": "lab.export",
+    "load_model": "lab.models",
+    "open_image_set": "lab.images",
+    "probe": "lab.experiments.separability",
+    "select_layers": "lab.layers",
+}
+
+__all__ = [
+    "HubUnreachable",
+    "ImageSet",
+    "LabError",
+    "ModelRef",
+    "ProbeRequest",
+    "Result",
+    "accuracy_by_depth",
+    "export_run",
+    "load_model",
+    "open_image_set",
+    "probe",
+    "select_layers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'lab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
