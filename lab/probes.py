@@ -1,0 +1,331 @@
+"""Linear probes: how well a linear classifier reads the classes off an embedding, out of fold.
+
+For every split and fold: standardise on the training part, L2 logistic regression (scikit-learn's objective), C chosen
+by log-loss on three inner grouped folds, refit on the whole training part, predict the test part. Several label sets
+(true and shuffled) and dimensions (all, and the first few principal components of the training part) share one
+eigendecomposition. Equal to scikit-learn's pipeline of StandardScaler, PCA and LogisticRegression at the same C.
+Scores and intervals are `lab.stats`' business, who is tested when `lab.splits`'.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.logistic import Design, Problems, fit_logistic, probabilities
+from lab.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
+
+__all__ = [
+    "GRID",
+    "MATCHED_DIMENSION",
+    "ProbeFit",
+    "Probes",
+    "fit_probes",
+    "make_splits",
+    "shuffled_labels",
+    "usable_folds",
+]
+
+GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C; on standardised features the best lies inside for 16 to 2,048 dimensions
+MATCHED_DIMENSION = 16  # the narrowest layer of the default model
+INNER_FOLDS = 3
+INNER_TOLERANCE = 5e-7  # per image: enough to rank the values of C (logits to about 1e-3)
+FINAL_TOLERANCE = 1e-12  # probabilities within 1e-5 of the exact minimum
+RANK_CUT = 1e-12  # share of the largest eigenvalue below which a direction is rounding noise
+FOLD_BYTES = 1_500_000  # folds are solved together while their features fit the second-level cache
+BATCH_BYTES = 96_000_000  # memory for one batch of problems in one thread
+
+
+@dataclass(frozen=True)
+class ProbeFit:
+    """Out-of-fold class probabilities `(R, N, K)` and the C chosen in each repeat and fold `(R, F)`."""
+
+    probabilities: np.ndarray
+    regularisation: np.ndarray
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What `fit_probes` found: one `ProbeFit` per dimension choice and label set, `probes[None, 0]`."""
+
+    fits: Mapping[tuple[int | None, int], ProbeFit]
+
+    def __getitem__(self, key: tuple[int | None, int]) -> ProbeFit:
+        return self.fits[key]
+
+
+def fit_probes(
+    embedding: np.ndarray,
+    label_sets: np.ndarray,
+    splits: np.ndarray,
+    groups: np.ndarray,
+    *,
+    dimensions: Sequence[int | None] = (None, MATCHED_DIMENSION),
+    regularisation: Sequence[float] = GRID,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Probes:
+    """Probe one embedding `(N, D)` for every label set and dimension choice.
+
+    `label_sets` is `(S, N)`, or `(S, R, N)` when the labels differ between repeats (shuffled ones); `splits` `(R, N)`
+    holds test folds (`make_splits`). A dimension of None keeps all features, a number keeps that many principal
+    components of the standardised training part. The answer does not depend on `threads` (default: all cores).
+    Raises `LabError` for shapes that do not fit together and values that are not finite.
+    """
+    task = _Task.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
+    folds = task.folds()
+    size = task.folds_at_once()
+    chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
+    answer = task.empty_answer()
+    with _single_threaded_blas(), ThreadPoolExecutor(threads or _cores()) as pool:
+        for _ in pool.map(lambda chunk: _probe_folds(task, chunk, answer), chunks):
+            pass
+    return Probes(answer)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Checked arguments of `fit_probes`; `labels` is `(S, R, N)`."""
+
+    embedding: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    groups: np.ndarray
+    dimensions: tuple[int | None, ...]
+    grid: np.ndarray
+    seed: int
+    classes: int
+
+    @classmethod
+    def checked(
+        cls,
+        embedding: np.ndarray,
+        label_sets: np.ndarray,
+        splits: np.ndarray,
+        groups: np.ndarray,
+        dimensions: Sequence[int | None],
+        regularisation: Sequence[float],
+        seed: int,
+    ) -> _Task:
+        labels = np.asarray(label_sets, dtype=np.int64)
+        if labels.ndim == 2:
+            labels = np.repeat(labels[:, None], len(splits), axis=1)
+        count = len(embedding)
+        if (
+            embedding.ndim != 2
+            or labels.ndim != 3
+            or labels.shape[1:] != splits.shape
+            or splits.shape[1] != count
+            or len(groups) != count
+        ):
+            raise LabError(
+                f"Embedding {embedding.shape}, label sets {np.shape(label_sets)}, splits {splits.shape} and groups "
+                f"{np.shape(groups)} do not belong together; expected (N, D), (S, N), (R, N) and (N,)."
+            )
+        if not np.isfinite(embedding).all():
+            raise LabError(
+                "The embedding holds values that are not finite (nan or infinity): this layer overflows on these "
+                "images; leave the layer out or check the weights."
+            )
+        grid = np.sort(np.asarray(regularisation, dtype=np.float64))
+        if not len(grid) or grid[0] <= 0 or any(k is not None and k < 1 for k in dimensions):
+            raise LabError("Values of C must be above 0 and dimensions at least 1 (or None for all).")
+        classes = max(int(labels.max()) + 1, 2)
+        return cls(
+            embedding, labels, splits, np.asarray(groups), tuple(dimensions), grid, seed, classes
+        )
+
+    def folds(self) -> list[tuple[int, int]]:
+        return [(r, f) for r in range(len(self.splits)) for f in range(int(self.splits.max()) + 1)]
+
+    def folds_at_once(self) -> int:
+        count, features = self.embedding.shape
+        return int(np.clip(FOLD_BYTES // (8 * count * min(count, features)), 1, 8))
+
+    def empty_answer(self) -> dict[tuple[int | None, int], ProbeFit]:
+        repeats, count = self.splits.shape
+        folds = int(self.splits.max()) + 1
+        return {
+            (dimension, s): ProbeFit(
+                np.full((repeats, count, self.classes), np.nan), np.full((repeats, folds), np.nan)
+            )
+            for dimension in self.dimensions
+            for s in range(len(self.labels))
+        }
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """One training and test part in the principal axes of the training part."""
+
+    repeat: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+    features: np.ndarray  # (n, r)
+    unseen: np.ndarray  # (m, r)
+
+
+def _probe_folds(
+    task: _Task, chunk: Sequence[tuple[int, int]], answer: Mapping[tuple[int | None, int], ProbeFit]
+) -> None:
+    """Fit everything asked of some folds and write it into `answer` (folds touch disjoint parts of it)."""
+    parts = [_prepare(task, repeat, fold) for repeat, fold in chunk]
+    targets, masks = _targets(task, parts), _masks(task, parts)
+    rank = max(part.features.shape[1] for part in parts)
+    solved: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for dimension in task.dimensions:
+        size = rank if dimension is None else min(dimension, rank)
+        if size not in solved:
+            solved[size] = _choose_and_fit(task, _design(parts, size), targets, masks)
+        chosen, coefficients = solved[size]
+        for g, part in enumerate(parts):
+            unseen = np.pad(part.unseen[:, :size], ((0, 0), (0, max(0, size - part.unseen.shape[1]))))
+            logits = coefficients[g, ..., :-1] @ unseen.T + coefficients[g, ..., -1:]
+            for s, probability in enumerate(probabilities(logits)):
+                fit = answer[dimension, s]
+                fit.probabilities[part.repeat, part.test] = probability.T
+                fit.regularisation[part.repeat, part.fold] = task.grid[chosen[g, s]]
+
+
+def _prepare(task: _Task, repeat: int, fold: int) -> _Fold:
+    tested = task.splits[repeat] == fold
+    train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
+    known, unseen = _standardise(task.embedding[train], task.embedding[test])
+    return _Fold(repeat, fold, train, test, *_principal_axes(known, unseen))
+
+
+def _standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale both parts by the training part's mean and deviation; features constant in training become 0."""
+    train, test = train.astype(np.float64), test.astype(np.float64)
+    mean, variance = train.mean(axis=0), train.var(axis=0)
+    epsilon = len(train) * np.finfo(np.float64).eps  # as scikit-learn: variance within rounding of 0
+    constant = variance <= epsilon * variance + (epsilon * mean) ** 2
+    scale = np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, variance)))
+    return (train - mean) * scale, (test - mean) * scale
+
+
+def _principal_axes(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate both parts to the training part's principal axes, largest first: a ridge penalty does not notice.
+
+    With more features than images the smaller Gram matrix of the images gives the same axes.
+    """
+    count, features = train.shape
+    dual = features > count
+    values, vectors = np.linalg.eigh(train @ train.T if dual else train.T @ train)
+    keep = np.flatnonzero(values > RANK_CUT * max(values[-1], 1e-300))[::-1]
+    values, vectors = values[keep], vectors[:, keep]
+    if dual:
+        root = np.sqrt(values)
+        return vectors * root, (test @ (train.T @ vectors)) / root
+    return train @ vectors, test @ vectors
+
+
+def _design(parts: Sequence[_Fold], size: int) -> Design:
+    """Stack folds, padded with rows of zeros, cut to `size` features and followed by the intercept's ones."""
+    rows = max(len(part.train) for part in parts)
+    features = np.zeros((len(parts), rows, size + 1))
+    for g, part in enumerate(parts):
+        kept = min(size, part.features.shape[1])
+        features[g, : len(part.train), :kept] = part.features[:, :kept]
+    features[..., -1] = 1.0
+    return Design(features, np.einsum("gnp,gnp->gp", features, features))
+
+
+def _targets(task: _Task, parts: Sequence[_Fold]) -> np.ndarray:
+    """Return labels `(G, S, n)`, -1 in padding."""
+    rows = max(len(part.train) for part in parts)
+    targets = np.full((len(parts), len(task.labels), rows), -1, dtype=np.int64)
+    for g, part in enumerate(parts):
+        targets[g, :, : len(part.train)] = task.labels[:, part.repeat, part.train]
+    return targets
+
+
+def _masks(task: _Task, parts: Sequence[_Fold]) -> np.ndarray:
+    """Return which images train in each inner fold, and last in the refit, 1.0 or 0.0, `(G, S, inner + 1, n)`."""
+    rows = max(len(part.train) for part in parts)
+    masks = np.zeros((len(parts), len(task.labels), INNER_FOLDS + 1, rows))
+    for g, part in enumerate(parts):
+        groups = task.groups[part.train]
+        for s, labels in enumerate(task.labels[:, part.repeat, part.train]):
+            inner = grouped_folds(labels, groups, INNER_FOLDS, seed=(task.seed, part.repeat, part.fold))
+            masks[g, s, :-1, : len(inner)] = inner != np.arange(INNER_FOLDS)[:, None]
+            masks[g, s, -1, : len(inner)] = 1.0
+    return masks
+
+
+def _choose_and_fit(
+    task: _Task, design: Design, targets: np.ndarray, masks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of the chosen C `(G, S)` and the refitted coefficients `(G, S, k, p)`."""
+    (folds, sets, rows), values = targets.shape, len(task.grid)
+    shape = (folds, values, sets, INNER_FOLDS)
+    losses = np.empty(shape[:2] + (sets,))
+    inner_targets = np.broadcast_to(targets[:, None, :, None], (*shape, rows)).reshape(folds, -1, rows)
+    inner_masks = np.broadcast_to(masks[:, None, :, :-1], (*shape, rows)).reshape(folds, -1, rows)
+    ridge = np.broadcast_to(1.0 / task.grid[:, None, None], shape).reshape(folds, -1)
+    held_out = (1.0 - inner_masks) * (inner_targets >= 0)
+    loss, coefficients = _fit_in_batches(task, design, inner_targets, inner_masks, ridge, held_out)
+    losses = loss.reshape(shape).sum(axis=3)
+    chosen = losses.argmin(axis=1)  # the strongest penalty among equals, as the grid ascends
+    grid_shape = (*shape, *coefficients.shape[2:])
+    rows_of, sets_of = np.arange(folds)[:, None], np.arange(sets)
+    start = coefficients.reshape(grid_shape)[rows_of, chosen, sets_of].mean(axis=2)
+    refit = Problems(targets, masks[:, :, -1], 1.0 / task.grid[chosen], task.classes)
+    return chosen, fit_logistic(design, refit, start, tolerance=FINAL_TOLERANCE)[0]
+
+
+def _fit_in_batches(
+    task: _Task,
+    design: Design,
+    targets: np.ndarray,
+    masks: np.ndarray,
+    ridge: np.ndarray,
+    held_out: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve the inner problems in batches that fit memory; return held-out log-loss `(G, B)` and coefficients."""
+    folds, count, rows = targets.shape
+    outputs = 1 if task.classes == 2 else task.classes
+    per_problem = 8 * folds * outputs * (16 * design.features.shape[2] + 8 * rows)
+    size = max(1, BATCH_BYTES // per_problem)
+    losses, found = np.empty((folds, count)), []
+    for begin in range(0, count, size):
+        part = slice(begin, begin + size)
+        problems = Problems(targets[:, part], masks[:, part], ridge[:, part], task.classes)
+        coefficients, logits = fit_logistic(design, problems, tolerance=INNER_TOLERANCE)
+        losses[:, part] = _log_loss(logits, targets[:, part], held_out[:, part])
+        found.append(coefficients)
+    return losses, np.concatenate(found, axis=1)
+
+
+def _log_loss(logits: np.ndarray, targets: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Return the summed log-loss `(G, B)` over counted samples."""
+    truth = np.maximum(targets, 0)[:, :, None, :]
+    right = np.take_along_axis(probabilities(logits), truth, axis=2)[:, :, 0]
+    return -(np.log(np.maximum(right, 1e-15)) * counted).sum(axis=2)
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _single_threaded_blas() -> AbstractContextManager[Any]:
+    """Keep matrix products to the calling thread: the threads work on folds, and results cannot depend on them."""
+    limiter: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limiter
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

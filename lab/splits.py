@@ -1,0 +1,124 @@
+"""Which image is tested when: repeated, stratified, grouped folds, and label shuffles that respect groups.
+
+Images of one group (copies, near-copies, frames of a scene) never straddle a split; every class is spread over the
+folds as evenly as its groups allow. What counts as a group is decided by the image set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from lab.errors import LabError
+
+
+def make_splits(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    *,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    classes: Sequence[str] = (),
+) -> np.ndarray:
+    """Return the test fold of each image in each repeat, int8, shape `(repeats, N)`.
+
+    The number of folds is `usable_folds`, which may be less than asked for. Raises `LabError` for a class that cannot
+    be both learned and tested (fewer than 2 groups), named by `classes` when given.
+    """
+    usable = usable_folds(labels, groups, folds, classes=classes)
+    return np.stack([grouped_folds(labels, groups, usable, seed=(seed, r)) for r in range(repeats)])
+
+
+def usable_folds(
+    labels: np.ndarray, groups: np.ndarray, folds: int = 5, *, classes: Sequence[str] = ()
+) -> int:
+    """Return how many folds the data allow: `folds`, or the group count of the class that has the fewest groups."""
+    if not 2 <= folds <= 127:
+        raise LabError(f"{folds} folds were asked for; give a number from 2 to 127.")
+    labels, groups = _checked(labels, groups)
+    if labels.max() == 0:
+        raise LabError("A probe needs at least two classes; this image set has one.")
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    counts = np.bincount(pairs[0], minlength=labels.max() + 1)
+    scarce = int(np.argmin(counts))
+    if counts[scarce] < 2:
+        name = classes[scarce] if scarce < len(classes) else str(scarce)
+        raise LabError(
+            f"Class {name!r} has {int(counts[scarce])} distinct image(s); "
+            "a class needs at least 2 to be both learned and tested: add images or leave the class out."
+        )
+    return int(min(folds, counts[scarce]))
+
+
+def grouped_folds(
+    labels: np.ndarray, groups: np.ndarray, folds: int, *, seed: int | tuple[int, ...]
+) -> np.ndarray:
+    """Deal groups to folds, int8 `(N,)`: large groups first, each to the fold that has the least of its classes.
+
+    The same rule as scikit-learn's StratifiedGroupKFold in spirit; with one image a group it is an exact stratified
+    deal (class counts and fold sizes differ by at most one).
+    """
+    key = (seed,) if isinstance(seed, int) else seed
+    labels, groups = _checked(labels, groups)
+    return np.frombuffer(_deal(labels.tobytes(), groups.tobytes(), folds, key), dtype=np.int8)
+
+
+def shuffled_labels(labels: np.ndarray, groups: np.ndarray, *, seed: int, repeats: int = 1) -> np.ndarray:
+    """Return labels permuted across groups, int64, shape `(repeats, N)`, each repeat another permutation.
+
+    Images of a group whose labels agree move together, so copies keep equal labels and leak no more than they do
+    in the true labels; images of a mixed group move singly.
+    """
+    labels, groups = _checked(labels, groups)
+    names, index = np.unique(groups, return_inverse=True)
+    low, high = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), -1)
+    np.minimum.at(low, index, labels)
+    np.maximum.at(high, index, labels)
+    mixed = (low != high)[index]
+    units = np.where(mixed, len(names) + np.arange(len(labels)), index)
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
+    rng = np.random.default_rng((seed, 0x5AFF1E))
+    return np.stack([rng.permutation(labels[first])[unit] for _ in range(repeats)])
+
+
+@lru_cache(maxsize=1024)
+def _deal(labels: bytes, groups: bytes, folds: int, seed: tuple[int, ...]) -> bytes:
+    """Deal as `grouped_folds` says; cached, because every layer of every model asks for the same inner folds."""
+    label = np.frombuffer(labels, dtype=np.int64)
+    _, group = np.unique(np.frombuffer(groups, dtype=np.int64), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    members: list[dict[int, int]] = [{} for _ in range(group.max() + 1)]
+    for g, c in zip(group.tolist(), label.tolist(), strict=True):
+        members[g][c] = members[g].get(c, 0) + 1
+    share = (1.0 / np.maximum(np.bincount(label), 1)).tolist()
+    order = rng.permutation(len(members)).tolist()
+    order.sort(key=lambda g: (-len(members[g]), -sum(members[g].values())))
+    tie = rng.permutation(folds).tolist()
+    held: list[dict[int, int]] = [{} for _ in range(folds)]
+    total = [0] * folds
+    assigned = np.empty(len(members), dtype=np.int8)
+    for g in order:
+        counts = members[g]
+        cost = [
+            (sum(n * held[f].get(c, 0) * share[c] for c, n in counts.items()), total[f], tie[f])
+            for f in range(folds)
+        ]
+        best = min(range(folds), key=cost.__getitem__)
+        assigned[g] = best
+        total[best] += sum(counts.values())
+        for c, n in counts.items():
+            held[best][c] = held[best].get(c, 0) + n
+    return assigned[group].tobytes()
+
+
+def _checked(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    label, group = np.asarray(labels, dtype=np.int64), np.asarray(groups, dtype=np.int64)
+    if label.ndim != 1 or label.shape != group.shape or not len(label) or label.min() < 0:
+        raise LabError(
+            f"Labels {label.shape} and groups {group.shape} must be two equally long lists, "
+            "labels numbered from 0, with at least one image."
+        )
+    return label, group
