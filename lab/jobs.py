@@ -41,7 +41,11 @@ def start(request: Request, settings: Compute | None = None) -> RunFolder:
     with (run.path / "worker.log").open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "lab.worker", str(run.path), settings.device, str(settings.batch_size)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=_environment(),
         )
     run.claim(worker.pid)
     return run
@@ -108,9 +112,14 @@ class ProgressFile:
         write_json(
             self.path,
             {
-                "stage": stage, "done": done, "total": total, "unit": unit, "rate": rate,
+                "stage": stage,
+                "done": done,
+                "total": total,
+                "unit": unit,
+                "rate": rate,
                 "seconds_left": (total - done) / rate if rate else None,
-                "elapsed": now - self.began, "at": time.time(),
+                "elapsed": now - self.began,
+                "at": time.time(),
             },
         )
 
@@ -125,7 +134,10 @@ def waiting_turn(progress: Progress) -> Iterator[None]:
 
     folder = home() / "places"
     folder.mkdir(parents=True, exist_ok=True)
-    locks = [FileLock(folder / f"{place}.lock") for place in range(max(1, int(os.environ.get("FEATURE_LAB_WORKERS", "1"))))]
+    locks = [
+        FileLock(folder / f"{place}.lock")
+        for place in range(max(1, int(os.environ.get("FEATURE_LAB_WORKERS", "1"))))
+    ]
     while True:
         for lock in locks:
             with contextlib.suppress(Timeout):
@@ -159,7 +171,9 @@ def _sole_worker(run: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise LabError(f"run {run.id} is being computed by another process; wait for it or cancel it") from error
+        raise LabError(
+            f"run {run.id} is being computed by another process; wait for it or cancel it"
+        ) from error
     try:
         yield
     finally:

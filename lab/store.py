@@ -16,53 +16,21 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
 from lab.experiments import request_from
-from lab.experiments.base import RESULTS_VERSION, Arrays, Request, Result
+from lab.experiments.base import RESULTS_VERSION, Request, Result
 from lab.files import read_json, write_bytes, write_json
+from lab.pieces import PieceFolder
 from lab.settings import runs_dir
 
 Status = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
 INTERRUPTED = "the process that computed this run ended without a word (killed, or out of memory); start it again: it goes on from what was finished"
-
-
-class PieceFolder(MutableMapping[str, Arrays]):
-    """Finished parts of a run as `.npz` files, by key. A file that cannot be read counts as absent."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __getitem__(self, key: str) -> Arrays:
-        try:
-            with np.load(self._path(key), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError) as error:
-            raise KeyError(key) from error
-
-    def __setitem__(self, key: str, value: Arrays) -> None:
-        buffer = io.BytesIO()
-        np.savez(buffer, **dict(value))
-        write_bytes(self._path(key), buffer.getvalue())
-
-    def __delitem__(self, key: str) -> None:
-        self._path(key).unlink()
-
-    def __iter__(self) -> Iterator[str]:
-        return (path.stem for path in self.folder.glob("*.npz"))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
 
 
 @dataclass(frozen=True)
@@ -173,7 +141,9 @@ class RunFolder:
     def result(self) -> Result:
         """Return the finished result; raises LabError when there is none."""
         if self.status != "finished":
-            raise LabError(f"run {self.id} has no result ({self.status}): {self.problem or 'it is not finished yet'}")
+            raise LabError(
+                f"run {self.id} has no result ({self.status}): {self.problem or 'it is not finished yet'}"
+            )
         names = self.manifest["tables"]
         tables = {name: pd.read_parquet(self.path / "tables" / f"{name}.parquet") for name in names}
         return Result(self.request, tables, self.manifest)
@@ -228,8 +198,12 @@ def find_run(text: str) -> RunFolder:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise LabError(f"{text!r} fits {len(matches)} runs: {', '.join(run.id for run in matches[:5])}; give more of the id")
-    raise LabError(f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them")
+        raise LabError(
+            f"{text!r} fits {len(matches)} runs: {', '.join(run.id for run in matches[:5])}; give more of the id"
+        )
+    raise LabError(
+        f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them"
+    )
 
 
 def process_started(pid: int) -> float:

@@ -25,7 +25,9 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
 
 def demo(given: argparse.Namespace) -> None:
     """Compute the default experiment, show it, then serve the dashboard opened on it."""
-    say("The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs.")
+    say(
+        "The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs."
+    )
     run = probing.computed(ProbeRequest(), probing.settings(given))
     probing.show(run)
     if not given.no_serve:
@@ -34,7 +36,9 @@ def demo(given: argparse.Namespace) -> None:
 
 def app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `app`."""
-    parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
+    parser.add_argument(
+        "--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 
@@ -70,7 +74,9 @@ def models(given: argparse.Namespace) -> None:
 def layers_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `layers`."""
     parser.add_argument("model", metavar="ID[@WEIGHTS]")
-    parser.add_argument("--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)")
+    parser.add_argument(
+        "--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -91,7 +97,11 @@ def runs_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `runs`."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     acts = parser.add_subparsers(dest="act_on", metavar="ACTION")
-    for name, text in (("rename", "give a run a name"), ("delete", "delete a run"), ("cancel", "end the work on a run")):
+    for name, text in (
+        ("rename", "give a run a name"),
+        ("delete", "delete a run"),
+        ("cancel", "end the work on a run"),
+    ):
         row = acts.add_parser(name, help=text)
         row.add_argument("run", help="the run's id, name or folder")
         if name == "rename":
@@ -119,7 +129,9 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `export`."""
     parser.add_argument("run", help="the run's id, name or folder")
     parser.add_argument("--format", choices=EXPORT_FORMATS, default="html")
-    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)"
+    )
 
 
 def export(given: argparse.Namespace) -> None:
@@ -149,4 +161,9 @@ def _list_runs(as_json: bool) -> None:
 
 
 def _row(run: RunFolder) -> dict[str, str]:
-    return {"run": run.id, "status": run.status, "name": run.name, "created": str(run.manifest.get("created", ""))}
+    return {
+        "run": run.id,
+        "status": run.status,
+        "name": run.name,
+        "created": str(run.manifest.get("created", "")),
+    }

@@ -26,13 +26,23 @@ class Command:
 
 
 COMMANDS = (
-    Command("demo", "compute the default experiment, show it, open the dashboard on it", commands.demo_options, commands.demo),
+    Command(
+        "demo",
+        "compute the default experiment, show it, open the dashboard on it",
+        commands.demo_options,
+        commands.demo,
+    ),
     Command("app", "open the dashboard", commands.app_options, commands.app),
     Command("models", "search the networks that can be loaded", commands.models_options, commands.models),
     Command("layers", "show the layers of a network", commands.layers_options, commands.layers),
     Command("probe", "measure at which layer the classes come apart", probing.options, probing.act),
     Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
-    Command("export", "write a run as CSV, Parquet, JSON or an HTML report", commands.export_options, commands.export),
+    Command(
+        "export",
+        "write a run as CSV, Parquet, JSON or an HTML report",
+        commands.export_options,
+        commands.export,
+    ),
 )
 
 

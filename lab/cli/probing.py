@@ -20,16 +20,50 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the options that make a `ProbeRequest`, and how to compute and show it."""
     default = ProbeRequest()
     add = parser.add_argument
-    add("--model", action="append", metavar="ID[@WEIGHTS]", help=f"a timm model; more than once to compare (default {DEFAULT_MODEL})")
-    add("--data", default=DEFAULT_DATA, metavar="NAME|FOLDER|ZIP", help="images: a set's name, or a folder or zip with one folder a class")
+    add(
+        "--model",
+        action="append",
+        metavar="ID[@WEIGHTS]",
+        help=f"a timm model; more than once to compare (default {DEFAULT_MODEL})",
+    )
+    add(
+        "--data",
+        default=DEFAULT_DATA,
+        metavar="NAME|FOLDER|ZIP",
+        help="images: a set's name, or a folder or zip with one folder a class",
+    )
     add("--classes", default="", metavar="A,B", help="only these classes")
     add("--per-class", type=int, metavar="N", help="at most N images a class")
-    add("--layers", default=default.layers, metavar="stages|blocks|NAME,…", help="which layers (default blocks)")
-    add("--pooling", default=default.pooling, help="avg, max, avg+max, cls or a grid such as 2x2 (default avg)")
-    add("--controls", default="all", metavar="all|none|A,B", help=f"controls beside chance: {', '.join(CONTROLS)}")
+    add(
+        "--layers",
+        default=default.layers,
+        metavar="stages|blocks|NAME,…",
+        help="which layers (default blocks)",
+    )
+    add(
+        "--pooling",
+        default=default.pooling,
+        help="avg, max, avg+max, cls or a grid such as 2x2 (default avg)",
+    )
+    add(
+        "--controls",
+        default="all",
+        metavar="all|none|A,B",
+        help=f"controls beside chance: {', '.join(CONTROLS)}",
+    )
     add("--folds", type=int, default=default.folds, help="folds of the cross-validation (default 5)")
-    add("--repeats", type=int, default=default.repeats, help="how often it is repeated with other folds (default 3)")
-    add("--seed", type=int, default=default.seed, help="moves folds, shuffled labels and untrained twins (default 0)")
+    add(
+        "--repeats",
+        type=int,
+        default=default.repeats,
+        help="how often it is repeated with other folds (default 3)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=default.seed,
+        help="moves folds, shuffled labels and untrained twins (default 0)",
+    )
     compute_options(parser)
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: among all runs)")
     add("--json", action="store_true", help="print one JSON document")
@@ -38,7 +72,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 def compute_options(parser: argparse.ArgumentParser) -> None:
     """Add the options on how to compute."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
-    parser.add_argument("--batch-size", type=int, default=Compute().batch_size, help="images a forward pass (default 16)")
+    parser.add_argument(
+        "--batch-size", type=int, default=Compute().batch_size, help="images a forward pass (default 16)"
+    )
 
 
 def act(given: argparse.Namespace) -> None:
@@ -119,7 +155,15 @@ def _layers(layers: pd.DataFrame) -> list[dict[str, Any]]:
         records = {row["control"]: row for row in _records(group)}
         probe = records.pop("probe")
         controls = {control: _scores(row) for control, row in records.items()}
-        rows.append({"name": probe["layer"], "depth": probe["depth"], "dim": probe["dim"], **_scores(probe), "controls": controls})
+        rows.append(
+            {
+                "name": probe["layer"],
+                "depth": probe["depth"],
+                "dim": probe["dim"],
+                **_scores(probe),
+                "controls": controls,
+            }
+        )
     return rows
 
 
@@ -139,7 +183,13 @@ def _by_model(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def _readable(layers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     probe = layers[layers.control == "probe"].set_index("layer")
-    shown = pd.DataFrame({"layer": probe.index, "depth": probe.depth.map("{:.2f}".format).to_list(), "dim": probe.dim.to_list()})
+    shown = pd.DataFrame(
+        {
+            "layer": probe.index,
+            "depth": probe.depth.map("{:.2f}".format).to_list(),
+            "dim": probe.dim.to_list(),
+        }
+    )
     shown["accuracy"] = [f"{r.accuracy:.3f} [{r.ci_low:.2f}, {r.ci_high:.2f}]" for r in probe.itertuples()]
     for control in ("matched", "untrained", "shuffled"):
         rows = layers[layers.control == control].set_index("layer")

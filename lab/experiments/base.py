@@ -12,22 +12,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
-import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
+from lab.pieces import Arrays, Pieces
 from lab.progress import Progress
 from lab.settings import Compute
 
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
 RESULTS_VERSION = 1
-
-Arrays = Mapping[str, np.ndarray]
-Pieces = MutableMapping[str, Arrays]
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,9 @@ class Request:
         names = {f.name for f in dataclasses.fields(cls)}
         unknown = [name for name in values if name not in names | {"experiment"}]
         if unknown:
-            raise LabError(f"a {cls.experiment} request has no field {unknown[0]!r}{nearest(unknown[0], names)}")
+            raise LabError(
+                f"a {cls.experiment} request has no field {unknown[0]!r}{nearest(unknown[0], names)}"
+            )
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
         return cls(**given)
 
@@ -104,3 +103,6 @@ class Experiment:
     question: str
     request_type: type[Request]
     load_run: Callable[[], Run]
+
+
+__all__ = ["RESULTS_VERSION", "Arrays", "Experiment", "Pieces", "Request", "Result", "Run"]

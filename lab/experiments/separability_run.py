@@ -1,0 +1,295 @@
+"""Conducts a `ProbeRequest`: images, one forward pass a network, probes and maps layer by layer.
+
+Every finished layer is left in `pieces`, keyed by what it was computed from, so a run that was ended goes on from
+there. Maps do not depend on the request's seed; they are kept in the cache and serve every run on the same images.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.experiments.base import RESULTS_VERSION, Arrays, Pieces, Result
+from lab.experiments.separability import ProbeRequest
+from lab.progress import Progress
+from lab.settings import Compute, cache_dir
+
+if TYPE_CHECKING:
+    from lab.images import ImageSet
+    from lab.layers import Layer
+    from lab.models import ModelRef
+
+# Another seed of the request must not mean another twin: its embeddings would have to be computed again.
+TWIN_SEED = 0
+PIXELS = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What all layers are asked: the images' classes, who is tested when, and the shuffled labels per repeat."""
+
+    images: ImageSet
+    splits: np.ndarray  # (R, N)
+    shuffled: np.ndarray  # (R, N)
+    request: ProbeRequest
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.images.labels
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something whose layers are probed: a network, its untrained twin, or the pixels (`layers` empty)."""
+
+    model: str
+    twin: bool
+    digest: str
+    layers: tuple[Layer, ...]
+    embeddings: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one probe read off one layer: out-of-fold probabilities `(R, N, K)` and the chosen C `(R, F)`.
+
+    `control` is "probe", "shuffled", "matched", "untrained" or "pixels"; `layer` is None for the pixels.
+    """
+
+    model: str
+    control: str
+    layer: Layer | None
+    dim: int
+    probabilities: np.ndarray
+    regularisation: np.ndarray
+
+
+def conduct(
+    request: ProbeRequest,
+    progress: Progress,
+    compute: Compute,
+    pieces: Pieces,
+    images: ImageSet | None = None,
+) -> Result:
+    """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
+    from lab.experiments.separability_tables import assemble
+
+    clock = Clock()
+    question = _ask(request, progress, images)
+    clock.mark("images")
+    subjects, problems = _subjects(question, progress, compute)
+    clock.mark("embeddings")
+    readings = list(_probe_all(question, subjects, progress, pieces))
+    clock.mark("probes")
+    maps = _maps(question, subjects, progress)
+    clock.mark("maps")
+    tables, verdicts = assemble(question, subjects, readings, maps)
+    clock.mark("tables")
+    manifest = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "request": request.as_dict(),
+        "command": request.command(),
+        "verdicts": verdicts,
+        "problems": problems,
+        "versions": _versions(),
+        "hashes": {
+            "images": question.images.fingerprint,
+            **{s.model: s.digest for s in subjects if s.layers},
+        },
+        "threads": _threads(),
+        "timings": clock.seconds,
+        "results_version": RESULTS_VERSION,
+    }
+    return Result(request, tables, manifest)
+
+
+class Clock:
+    """Seconds spent in each part of a run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def mark(self, part: str) -> None:
+        """End a part here."""
+        now = time.perf_counter()
+        self.seconds[part], self._last = round(now - self._last, 3), now
+
+
+def _ask(request: ProbeRequest, progress: Progress, images: ImageSet | None) -> Question:
+    from lab.images import open_image_set
+    from lab.probes import make_splits, shuffled_labels
+
+    if images is None:
+        progress("Reading images", 0, 1, "sets")
+        images = open_image_set(
+            request.data, classes=request.classes, per_class=request.per_class, progress=progress
+        )
+    splits = make_splits(
+        images.labels,
+        images.groups,
+        folds=request.folds,
+        repeats=request.repeats,
+        seed=request.seed,
+        classes=images.classes,
+    )
+    shuffled = shuffled_labels(images.labels, images.groups, seed=request.seed, repeats=request.repeats)
+    return Question(images, splits, shuffled, request)
+
+
+def _subjects(question: Question, progress: Progress, compute: Compute) -> tuple[list[Subject], list[str]]:
+    """Return what is probed and a sentence for each network that could not be computed."""
+    from lab.models import ModelRef
+
+    found: list[Subject] = []
+    problems: list[str] = []
+    for text in question.request.models:
+        ref = ModelRef.parse(text)
+        try:
+            found.append(_subject(question, ref, str(ref), False, progress, compute))
+            if "untrained" in question.request.controls and not ref.weights.startswith("untrained"):
+                found.append(_subject(question, ref.twin(TWIN_SEED), str(ref), True, progress, compute))
+        except LabError as error:
+            if len(question.request.models) == 1:
+                raise
+            found = [subject for subject in found if subject.model != str(ref)]
+            problems.append(f"{ref}: {error}")
+    if not found:
+        raise LabError("no model could be computed: " + "; ".join(problems))
+    if "pixels" in question.request.controls:
+        found.append(_pixels(question, progress))
+    return found, problems
+
+
+def _subject(
+    question: Question, ref: ModelRef, model: str, twin: bool, progress: Progress, compute: Compute
+) -> Subject:
+    from lab.embeddings import embed
+    from lab.layers import select_layers
+    from lab.models import card
+
+    progress(f"{ref}: looking at its layers", 0, 1, "models")
+    known = card(ref)
+    layers = select_layers(known.layers, question.request.layers)
+    embeddings = embed(
+        ref, question.images, layers, pooling=question.request.pooling, compute=compute, progress=progress
+    )
+    return Subject(model, twin, known.weights_digest, layers, embeddings)
+
+
+def _pixels(question: Question, progress: Progress) -> Subject:
+    from lab.embeddings import pixels_embedding
+
+    embedding = pixels_embedding(question.images, progress=progress)
+    return Subject(PIXELS, False, "pixels", (), {PIXELS: embedding})
+
+
+def _probe_all(
+    question: Question, subjects: Sequence[Subject], progress: Progress, pieces: Pieces
+) -> Iterator[Reading]:
+    total = sum(max(1, len(subject.layers)) for subject in subjects)
+    done = 0
+    for subject in subjects:
+        for layer in subject.layers or (None,):
+            progress("Probing every layer", done, total, "layers")
+            yield from _probe(question, subject, layer, pieces)
+            done += 1
+    progress("Probing every layer", total, total, "layers")
+
+
+def _probe(question: Question, subject: Subject, layer: Layer | None, pieces: Pieces) -> Iterator[Reading]:
+    embedding = subject.embeddings[layer.name if layer else PIXELS]
+    fits = _controls_of(question.request, subject)
+    name = (
+        f"{subject.digest}/{layer.name if layer else PIXELS}/{','.join(fits)}/{question.images.fingerprint}"
+    )
+    if name not in pieces:
+        pieces[name] = _fit(question, embedding, fits)
+    piece = pieces[name]
+    for control in fits:
+        dim = int(piece[f"{control}.dim"])
+        yield Reading(
+            subject.model, control, layer, dim, piece[f"{control}.probabilities"], piece[f"{control}.C"]
+        )
+
+
+def _controls_of(request: ProbeRequest, subject: Subject) -> tuple[str, ...]:
+    """Return what is read off each layer of a subject: twins and pixels are controls themselves."""
+    if subject.twin:
+        return ("untrained",)
+    if not subject.layers:
+        return ("pixels",)
+    return ("probe", *(control for control in ("shuffled", "matched") if control in request.controls))
+
+
+def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arrays:
+    from lab.probes import MATCHED_DIMENSION, fit_probes
+
+    labels = np.repeat(question.labels[None], question.request.repeats, axis=0)
+    label_sets = np.stack([labels, question.shuffled] if "shuffled" in fits else [labels])
+    probes = fit_probes(
+        embedding,
+        label_sets,
+        question.splits,
+        question.images.groups,
+        dimensions=(None, MATCHED_DIMENSION) if "matched" in fits else (None,),
+        seed=question.request.seed,
+    )
+    width = embedding.shape[1]
+    piece: dict[str, np.ndarray] = {}
+    for control in fits:
+        matched, label_set = control == "matched", int(control == "shuffled")
+        fit = probes[MATCHED_DIMENSION if matched else None, label_set]
+        piece[f"{control}.probabilities"], piece[f"{control}.C"] = fit.probabilities, fit.regularisation
+        piece[f"{control}.dim"] = np.array(min(width, MATCHED_DIMENSION) if matched else width)
+    return piece
+
+
+def _maps(
+    question: Question, subjects: Sequence[Subject], progress: Progress
+) -> dict[tuple[str, str], Arrays]:
+    """Return per (model, layer) the t-SNE points `xy` `(N, 2)` and how far they can be trusted."""
+    from lab.pieces import PieceFolder
+    from lab.projection import PROJECTION_VERSION, project_layers
+
+    kept = PieceFolder(cache_dir("projections"))
+    found: dict[tuple[str, str], Arrays] = {}
+    for subject in subjects:
+        if subject.twin or not subject.layers:
+            continue
+        names = [layer.name for layer in subject.layers]
+        chain = [PROJECTION_VERSION, subject.digest, question.request.pooling, question.images.fingerprint]
+        keys = {name: _key(*chain, *names[: names.index(name) + 1]) for name in names}
+        if not all(key in kept for key in keys.values()):
+            stage = f"{subject.model}: mapping its layers"
+            shown = lambda done, total, stage=stage: progress(stage, done, total, "layers")  # noqa: E731
+            for name, piece in project_layers(subject.embeddings, question.labels, progress=shown):
+                kept[keys[name]] = piece
+        found |= {(subject.model, name): kept[keys[name]] for name in names}
+    return found
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    packages = ("feature-hierarchy-lab", "torch", "timm", "scikit-learn", "numpy", "scipy", "pillow")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def _threads() -> int:
+    import os
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,29 @@
+"""Every test has a home folder of its own, and none reaches for a hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Set before anything imports huggingface_hub, which reads it once: a test that forgets itself fails fast.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh, empty `FEATURE_LAB_HOME`."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
+    yield home
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of real photographs named by `FEATURE_LAB_TEST_PHOTOS`: `pets/{cat,dog}` and `imagenet`."""
+    folder = os.environ.get("FEATURE_LAB_TEST_PHOTOS")
+    if not folder:
+        pytest.skip("FEATURE_LAB_TEST_PHOTOS names no folder of real photographs")
+    return Path(folder)

@@ -1,0 +1,72 @@
+"""The house's shape: imports point one way, and streamlit stays where the pages are."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# A module may import from its own row and the rows below it. The first match names a module's row.
+FLOORS = (
+    ("pages",),
+    ("lab.ui", "lab.cli"),
+    ("lab.worker", "lab.jobs", "lab.report", "lab.export", "lab.charts"),
+    ("lab.store", "lab.catalogue"),
+    ("lab.experiments",),
+    ("lab.embeddings", "lab.verdict", "lab.stats", "lab.probes", "lab.projection", "lab.neighbours"),
+    ("lab.activations", "lab.splits", "lab.logistic", "lab.scores", "lab.emergence", "lab.checks"),
+    ("lab.cards", "lab.models", "lab.weights", "lab.layers", "lab.images", "lab.drawn"),
+    ("lab",),
+)
+FILES = sorted([*(ROOT / "lab").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> set[str]:
+    """Absolute names imported anywhere in the file, inside functions too, but not for type checking only."""
+    names = set()
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def floor(name: str) -> int:
+    for number, rooms in enumerate(FLOORS):
+        if any(name == room or name.startswith(f"{room}.") for room in rooms):
+            return number
+    raise AssertionError(f"{name} has no floor")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_imports_point_down(path: Path) -> None:
+    here = module_name(path)
+    up = [
+        name
+        for name in imported(path)
+        if name.split(".")[0] in ("lab", "pages") and floor(name) < floor(here)
+    ]
+    assert not up, f"{here} imports from a floor above: {up}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_streamlit_is_imported_by_pages_and_ui_only(path: Path) -> None:
+    uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
+    assert not uses or module_name(path).startswith(("pages", "lab.ui"))

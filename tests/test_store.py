@@ -1,0 +1,206 @@
+"""Runs on disk: nothing half-written is ever read, and status follows from files and processes alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lab.errors import LabError
+from lab.experiments.base import RESULTS_VERSION, Result
+from lab.experiments.separability import ProbeRequest
+from lab.files import read_json, write_bytes, write_json
+from lab.settings import runs_dir
+from lab.store import RunFolder, find_run, list_runs, open_run, process_started, table_hash
+
+REQUEST = ProbeRequest(models=("test_resnet@untrained",), data="drawn:shapes").canonical()
+
+
+def finished(request: ProbeRequest = REQUEST, accuracy: float = 0.5) -> RunFolder:
+    run = open_run(request)
+    tables = {"summary": pd.DataFrame({"layer": ["a", "b"], "accuracy": [accuracy, np.nan]})}
+    run.finish(Result(request, tables, {"sources": request.sources(), "created": "now"}))
+    return run
+
+
+def test_a_finished_run_gives_back_its_tables_and_request() -> None:
+    result = finished().result()
+    pd.testing.assert_frame_equal(
+        result.tables["summary"], pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.5, np.nan]})
+    )
+    assert result.request == REQUEST
+    assert result.manifest["tables"]["summary"] == table_hash(result.tables["summary"])
+
+
+def test_pieces_outlive_the_process_and_vanish_with_the_result() -> None:
+    run = open_run(REQUEST)
+    run.pieces["probe/a"] = {"p": np.arange(3.0)}
+    np.testing.assert_array_equal(open_run(REQUEST).pieces["probe/a"]["p"], np.arange(3.0))
+    finished()
+    assert "probe/a" not in run.pieces
+
+
+def test_a_damaged_piece_counts_as_absent() -> None:
+    run = open_run(REQUEST)
+    run.pieces["k"] = {"p": np.arange(3.0)}
+    file = next((run.path / "pieces").glob("*.npz"))
+    file.write_bytes(file.read_bytes()[:20])
+    assert "k" not in run.pieces
+
+
+def test_a_pickle_among_the_pieces_is_never_executed(tmp_path: Path) -> None:
+    @dataclass
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    run = open_run(REQUEST)
+    run.pieces["k"] = {"p": np.arange(3.0)}
+    np.savez(next((run.path / "pieces").glob("*.npz")), p=np.array([Hostile()], dtype=object))
+    with pytest.raises(KeyError):
+        run.pieces["k"]
+    assert not (tmp_path / "executed").exists()
+
+
+def test_status_follows_files_and_process() -> None:
+    run = open_run(REQUEST)
+    assert run.status == "new"
+    run.claim()
+    assert run.status == "running"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    started = process_started(gone.pid)
+    gone.wait()
+    write_json(run.path / "worker.json", {"pid": gone.pid, "started": started})
+    assert run.status == "interrupted"
+    assert "goes on" in run.problem
+    run.fail("the disk is full", "crash")
+    assert (run.status, run.problem) == ("failed", "the disk is full")
+    run.fail("cancelled by the user", "cancelled")
+    assert run.status == "cancelled"
+    assert finished().status == "finished"
+
+
+def test_another_process_with_the_same_number_is_not_the_worker() -> None:
+    run = open_run(REQUEST)
+    write_json(run.path / "worker.json", {"pid": os.getpid(), "started": process_started(os.getpid()) - 1000})
+    assert not run.worker_alive
+
+
+def test_a_zombie_is_not_alive() -> None:
+    run = open_run(REQUEST)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run.claim(child.pid)
+    assert run.worker_alive
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert not run.worker_alive
+    child.communicate()
+
+
+def test_a_result_whose_sources_changed_is_computed_anew(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"one")
+    request = replace(REQUEST, data=str(tmp_path))
+    assert finished(request).status == "finished"
+    assert open_run(request).status == "finished"
+    (tmp_path / "dog" / "2.png").write_bytes(b"two")
+    assert open_run(request).status == "new"
+
+
+def test_a_result_of_an_older_version_is_computed_anew() -> None:
+    run = finished()
+    write_json(run.path / "run.json", {**run.manifest, "results_version": RESULTS_VERSION - 1})
+    assert open_run(REQUEST).status == "new"
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("four years")
+    with pytest.raises(LabError, match="other files"):
+        open_run(REQUEST, tmp_path)
+    other = tmp_path / "run"
+    open_run(REQUEST, other)
+    with pytest.raises(LabError, match="another run"):
+        open_run(replace(REQUEST, seed=1), other)
+
+
+def test_rename_find_list_delete() -> None:
+    first, second = finished(), finished(replace(REQUEST, seed=1))
+    first.rename("  my   run ")
+    assert first.name == "my run"
+    assert find_run("my run") == find_run(first.id) == find_run(str(first.path)) == first
+    assert find_run(first.id[:-2]) == first
+    assert {run.id for run in list_runs()} == {first.id, second.id}
+    first.rename("")
+    assert first.name == REQUEST.title()
+    with pytest.raises(LabError, match="fits 2 runs"):
+        find_run("probe-")
+    with pytest.raises(LabError, match="no run 'nothing'"):
+        find_run("nothing")
+    first.delete()
+    assert [run.id for run in list_runs()] == [second.id]
+
+
+def test_a_run_under_way_is_not_deleted() -> None:
+    run = open_run(REQUEST)
+    run.claim()
+    with pytest.raises(LabError, match="cancel it"):
+        run.delete()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "file"
+    write_bytes(target, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_bytes(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_files_hold_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "x.json", {"value": float("nan")})
+    assert read_json(tmp_path / "x.json") is None
+
+
+def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
+    """A writer that is killed again and again: what is read afterwards is a whole result or none."""
+    code = (
+        "import pandas as pd, numpy as np, sys\n"
+        "from lab.experiments.base import Result\n"
+        "from lab.experiments.separability import ProbeRequest\n"
+        "from lab.store import open_run\n"
+        "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:shapes')\n"
+        "print('ready', flush=True)\n"
+        "for i in range(10**6):\n"
+        "    t = pd.DataFrame({'x': np.full(2000, i)})\n"
+        "    run = open_run(r); run.finish(Result(r, {'a': t, 'b': t}, {'sources': r.sources()})); run.reopen()\n"
+    )
+    for milliseconds in (5, 40, 90):
+        writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=dict(os.environ))
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            writer.wait(milliseconds / 1000)
+        except subprocess.TimeoutExpired:
+            writer.kill()
+        writer.communicate()
+        run = next(iter(list_runs()), None)
+        if run is not None and run.status == "finished":
+            assert set(run.result().tables) == {"a", "b"}
+            for table in run.result().tables.values():
+                assert len(table) == 2000
+    assert runs_dir().exists()
