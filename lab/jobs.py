@@ -135,8 +135,7 @@ def waiting_turn(progress: Progress) -> Iterator[None]:
     folder = home() / "places"
     folder.mkdir(parents=True, exist_ok=True)
     locks = [
-        FileLock(folder / f"{place}.lock")
-        for place in range(max(1, int(os.environ.get("FEATURE_LAB_WORKERS", "1"))))
+        FileLock(folder / f"{place}.lock") for place in range(max(1, int(os.environ.get("FEATURE_LAB_WORKERS", "1"))))
     ]
     while True:
         for lock in locks:
@@ -171,9 +170,7 @@ def _sole_worker(run: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise LabError(
-            f"run {run.id} is being computed by another process; wait for it or cancel it"
-        ) from error
+        raise LabError(f"run {run.id} is being computed by another process; wait for it or cancel it") from error
     try:
         yield
     finally:

@@ -30,7 +30,10 @@ from lab.pieces import PieceFolder
 from lab.settings import runs_dir
 
 Status = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
-INTERRUPTED = "the process that computed this run ended without a word (killed, or out of memory); start it again: it goes on from what was finished"
+INTERRUPTED = (
+    "the process that computed this run ended without a word (killed, or out of memory); "
+    "start it again: it goes on from what was finished"
+)
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,7 @@ class RunFolder:
     def result(self) -> Result:
         """Return the finished result; raises LabError when there is none."""
         if self.status != "finished":
-            raise LabError(
-                f"run {self.id} has no result ({self.status}): {self.problem or 'it is not finished yet'}"
-            )
+            raise LabError(f"run {self.id} has no result ({self.status}): {self.problem or 'it is not finished yet'}")
         names = self.manifest["tables"]
         tables = {name: pd.read_parquet(self.path / "tables" / f"{name}.parquet") for name in names}
         return Result(self.request, tables, self.manifest)
@@ -201,9 +202,7 @@ def find_run(text: str) -> RunFolder:
         raise LabError(
             f"{text!r} fits {len(matches)} runs: {', '.join(run.id for run in matches[:5])}; give more of the id"
         )
-    raise LabError(
-        f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them"
-    )
+    raise LabError(f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them")
 
 
 def process_started(pid: int) -> float:

@@ -25,9 +25,7 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
 
 def demo(given: argparse.Namespace) -> None:
     """Compute the default experiment, show it, then serve the dashboard opened on it."""
-    say(
-        "The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs."
-    )
+    say("The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs.")
     run = probing.computed(ProbeRequest(), probing.settings(given))
     probing.show(run)
     if not given.no_serve:
@@ -36,9 +34,7 @@ def demo(given: argparse.Namespace) -> None:
 
 def app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `app`."""
-    parser.add_argument(
-        "--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)"
-    )
+    parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 
@@ -74,9 +70,7 @@ def models(given: argparse.Namespace) -> None:
 def layers_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `layers`."""
     parser.add_argument("model", metavar="ID[@WEIGHTS]")
-    parser.add_argument(
-        "--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)"
-    )
+    parser.add_argument("--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 

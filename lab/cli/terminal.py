@@ -38,9 +38,7 @@ class Bars:
             if not sys.stderr.isatty():
                 say(f"{stage} ({total} {unit})")
                 return
-            self.bar = tqdm(
-                desc=stage, total=total, unit=f" {unit}", file=sys.stderr, leave=True, initial=done
-            )
+            self.bar = tqdm(desc=stage, total=total, unit=f" {unit}", file=sys.stderr, leave=True, initial=done)
         if self.bar is not None:
             self.bar.total = total
             self.bar.update(done - self.bar.n)

@@ -18,9 +18,7 @@ def _separability() -> Run:
 
 EXPERIMENTS: dict[str, Experiment] = {
     row.name: row
-    for row in (
-        Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _separability),
-    )
+    for row in (Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _separability),)
 }
 
 
@@ -28,9 +26,7 @@ def request_from(values: Mapping[str, Any]) -> Request:
     """Return the request that a run folder, a URL or another program describes by `values`."""
     name = str(values.get("experiment", ""))
     if name not in EXPERIMENTS:
-        raise LabError(
-            f"there is no experiment {name!r}{nearest(name, EXPERIMENTS)}; known: {', '.join(EXPERIMENTS)}"
-        )
+        raise LabError(f"there is no experiment {name!r}{nearest(name, EXPERIMENTS)}; known: {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name].request_type.from_dict(values)
 
 

@@ -58,9 +58,7 @@ class Request:
         names = {f.name for f in dataclasses.fields(cls)}
         unknown = [name for name in values if name not in names | {"experiment"}]
         if unknown:
-            raise LabError(
-                f"a {cls.experiment} request has no field {unknown[0]!r}{nearest(unknown[0], names)}"
-            )
+            raise LabError(f"a {cls.experiment} request has no field {unknown[0]!r}{nearest(unknown[0], names)}")
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
         return cls(**given)
 

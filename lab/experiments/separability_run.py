@@ -129,9 +129,7 @@ def _ask(request: ProbeRequest, progress: Progress, images: ImageSet | None) -> 
 
     if images is None:
         progress("Reading images", 0, 1, "sets")
-        images = open_image_set(
-            request.data, classes=request.classes, per_class=request.per_class, progress=progress
-        )
+        images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
     splits = make_splits(
         images.labels,
         images.groups,
@@ -207,17 +205,13 @@ def _probe_all(
 def _probe(question: Question, subject: Subject, layer: Layer | None, pieces: Pieces) -> Iterator[Reading]:
     embedding = subject.embeddings[layer.name if layer else PIXELS]
     fits = _controls_of(question.request, subject)
-    name = (
-        f"{subject.digest}/{layer.name if layer else PIXELS}/{','.join(fits)}/{question.images.fingerprint}"
-    )
+    name = f"{subject.digest}/{layer.name if layer else PIXELS}/{','.join(fits)}/{question.images.fingerprint}"
     if name not in pieces:
         pieces[name] = _fit(question, embedding, fits)
     piece = pieces[name]
     for control in fits:
         dim = int(piece[f"{control}.dim"])
-        yield Reading(
-            subject.model, control, layer, dim, piece[f"{control}.probabilities"], piece[f"{control}.C"]
-        )
+        yield Reading(subject.model, control, layer, dim, piece[f"{control}.probabilities"], piece[f"{control}.C"])
 
 
 def _controls_of(request: ProbeRequest, subject: Subject) -> tuple[str, ...]:
@@ -252,9 +246,7 @@ def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arra
     return piece
 
 
-def _maps(
-    question: Question, subjects: Sequence[Subject], progress: Progress
-) -> dict[tuple[str, str], Arrays]:
+def _maps(question: Question, subjects: Sequence[Subject], progress: Progress) -> dict[tuple[str, str], Arrays]:
     """Return per (model, layer) the t-SNE points `xy` `(N, 2)` and how far they can be trusted."""
     from lab.pieces import PieceFolder
     from lab.projection import PROJECTION_VERSION, project_layers

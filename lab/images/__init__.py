@@ -1,1 +1,1 @@
-"""Image sets: where images come from, how they are decoded safely, which of them belong together in a split."""
+"""Image sets: where images come from, how they are decoded safely, which belong together in a split."""

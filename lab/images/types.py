@@ -16,8 +16,8 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One usable image: `id` is unique in its set (a relative path), `digest` names its content (hex SHA-256),
-    images that share a `group` never straddle a split."""
+    """One usable image: `id` is unique in its set (a relative path), `digest` names its content (hex
+    SHA-256), images that share a `group` never straddle a split."""
 
     id: str
     label: int
@@ -43,7 +43,8 @@ class PixelSource(Protocol):
         ...
 
     def plain_jpeg(self, index: int) -> bytes | None:
-        """Return the encoded bytes if they are a JPEG that any decoder turns into the same upright RGB, else None."""
+        """Return the encoded bytes if they are a JPEG that any decoder turns into the same upright RGB,
+        else None."""
         ...
 
 
@@ -77,7 +78,8 @@ class ImageSet:
 
     @property
     def fingerprint(self) -> str:
-        """Hex digest of every image's id, class and content: two sets with the same one hold the same images."""
+        """Hex digest of every image's id, class and content: two sets with the same one hold the same
+        images."""
         rows = (f"{r.id}\0{self.classes[r.label]}\0{r.digest}\0{r.group}" for r in self.records)
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
@@ -99,15 +101,17 @@ class ImageSet:
         return self.source.pixels(index)
 
     def plain_jpeg(self, index: int) -> bytes | None:
-        """Return image `index` as a plain JPEG's bytes when its file is one, else None (see `PixelSource`)."""
+        """Return image `index` as a plain JPEG's bytes when its file is one, else None (see
+        `PixelSource`)."""
         return self.source.plain_jpeg(index)
 
 
 def balanced_positions(labels: Sequence[int], digests: Sequence[str], per_class: int | None) -> list[int]:
-    """Return positions of at most `per_class` images a class, chosen by content so that the choice never changes.
+    """Return positions of at most `per_class` images a class, chosen by content so that the choice never
+    changes.
 
-    The order of the result is the order of the input. Ordering by digest is as good as a random draw, and it does
-    not depend on a seed: another seed splits the same images anew and can reuse their embeddings.
+    The order of the result is the order of the input. Ordering by digest is as good as a random draw, and
+    it does not depend on a seed: another seed splits the same images anew and can reuse their embeddings.
     """
     if per_class is None:
         return list(range(len(labels)))

@@ -7,10 +7,10 @@ import re
 import string
 
 _PUNCTUATION = re.compile(f"([{re.escape(string.punctuation)}])")
-# Streamlit looks for icons, emoji codes, colours and links after markdown's escapes are resolved, so a backslash does
-# not stop them; an invisible word joiner after the character that starts them does.
+# Streamlit looks for icons, emoji codes, colours, links and arrows after markdown's escapes are resolved, so a backslash
+# does not stop them; an invisible word joiner after the character that starts them does.
 _JOINER = "\u2060"
-_DIRECTIVES = re.compile(r"(\\:|\\@|www(?=\\\.))")
+_DIRECTIVES = re.compile(r"(\\:(?=\S)|\\@|www(?=\\\.)|\\-(?=\\[->])|\\<(?=\\-))")
 
 
 def plain(text: object) -> str:
