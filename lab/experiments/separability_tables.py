@@ -1,0 +1,219 @@
+"""Turns the readings of a probe run into its tidy tables and verdicts; one function per table.
+
+`layers`, `splits`, `images`, `quarantine` describe what was looked at; `folds`, `summary`, `predictions`,
+`decisions`, `emergence`, `checks` what was found; `projection`, `projection_quality` draw it. Columns: docs/tables.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lab.depth import decisions, emergence
+from lab.experiments.base import Arrays
+from lab.neighbours import knn_accuracy, silhouette
+from lab.stats import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
+from lab.verdict import Evidence, check_evidence, verdict
+
+if TYPE_CHECKING:
+    from lab.experiments.separability_run import Question, Reading, Subject
+
+THUMBNAIL_SIDE = 96
+Maps = Mapping[tuple[str, str], Arrays]
+Row = dict[str, Any]
+
+
+def assemble(
+    question: Question, subjects: Sequence[Subject], readings: Sequence[Reading], maps: Maps
+) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, str]]]:
+    """Return all tables, and per model the verdict's outcome and sentence."""
+    networks = [subject for subject in subjects if subject.layers and not subject.twin]
+    boot = bootstrap(question.images.groups, question.labels)
+    evidence = {network.model: _evidence(question, network, readings) for network in networks}
+    checks = {model: check_evidence(found, boot) for model, found in evidence.items()}
+    verdicts = {model: verdict(found, checks[model]) for model, found in evidence.items()}
+    tables = {
+        "layers": pd.DataFrame(list(_layers(networks))),
+        "splits": _splits(question),
+        "images": _images(question),
+        "quarantine": pd.DataFrame(
+            [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
+        ),
+        "folds": pd.DataFrame(list(_folds(question, readings))),
+        "summary": pd.DataFrame([*_summary(question, networks, readings), _chance(question)]),
+        "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
+        "decisions": pd.concat([_decisions(question, n, readings) for n in networks]),
+        "emergence": pd.DataFrame([row for n in networks for row in _emergence(question, n, readings, boot)]),
+        "checks": pd.DataFrame([{"model": m, **check.row()} for m, found in checks.items() for check in found]),
+        "projection": pd.concat([_projection(question, n, maps) for n in networks]),
+        "projection_quality": pd.DataFrame([row for n in networks for row in _quality(n, maps)]),
+    }
+    told = {model: {"outcome": found.outcome, "sentence": found.sentence} for model, found in verdicts.items()}
+    return {name: table.reset_index(drop=True) for name, table in tables.items()}, told
+
+
+def _of(readings: Iterable[Reading], model: str, control: str) -> list[Reading]:
+    return [r for r in readings if r.model == model and r.control == control]
+
+
+def _labels(question: Question, reading: Reading) -> np.ndarray:
+    """Return the labels a reading was fitted to: `(N,)`, or `(R, N)` for shuffled ones."""
+    return question.shuffled if reading.control == "shuffled" else question.labels
+
+
+def _evidence(question: Question, network: Subject, readings: Sequence[Reading]) -> Evidence:
+    correct: dict[str, np.ndarray] = {}
+    for control in ("probe", "matched", "untrained", "shuffled"):
+        found = _of(readings, network.model, control)
+        if found:
+            correct[control] = np.stack([correctness(r.probabilities, _labels(question, r)) for r in found])
+    for reading in _of(readings, "", "pixels"):
+        correct["pixels"] = correctness(reading.probabilities, question.labels)
+    return Evidence(
+        network.model,
+        question.images.classes,
+        tuple(layer.name for layer in network.layers),
+        tuple(layer.depth for layer in network.layers),
+        question.labels,
+        correct,
+    )
+
+
+def _layers(networks: Sequence[Subject]) -> Iterator[Row]:
+    columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", "receptive_field")
+    for network in networks:
+        for layer in network.layers:
+            described = {name: getattr(layer, name) for name in (*columns, "receptive_field_status")}
+            dim = network.embeddings[layer.name].shape[1]
+            yield {"model": network.model, "layer": layer.name, "dim": dim, **described}
+
+
+def _splits(question: Question) -> pd.DataFrame:
+    repeats, count = question.splits.shape
+    return pd.DataFrame(
+        {
+            "image": np.tile([record.id for record in question.images.records], repeats),
+            "group": np.tile(question.images.groups, repeats),
+            "repeat": np.repeat(np.arange(repeats), count),
+            "fold": question.splits.reshape(-1).astype(np.int64),
+        }
+    )
+
+
+def _images(question: Question) -> pd.DataFrame:
+    from lab.images import thumbnail
+
+    table = question.images.table()
+    pixels = (question.images.pixels(index) for index in range(len(table)))
+    table["thumbnail"] = [thumbnail(image, THUMBNAIL_SIDE) for image in pixels]
+    return table
+
+
+def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
+    for reading in readings:
+        named = {"model": reading.model, "layer": _name(reading), "control": reading.control}
+        labels = _labels(question, reading)
+        for row in fold_scores(reading.probabilities, labels, question.splits, reading.regularisation):
+            yield {**named, **row}
+
+
+def _summary(question: Question, networks: Sequence[Subject], readings: Iterable[Reading]) -> Iterator[Row]:
+    embeddings = {network.model: network.embeddings for network in networks}
+    for reading in readings:
+        row = {
+            "model": reading.model,
+            "layer": _name(reading),
+            "depth": reading.layer.depth if reading.layer else 0.0,
+            "dim": reading.dim,
+            "control": reading.control,
+            **scores(reading.probabilities, _labels(question, reading), question.images.groups).row(),
+        }
+        if reading.control == "probe":
+            embedding = embeddings[reading.model][_name(reading)]
+            row["knn_accuracy"] = knn_accuracy(embedding, question.labels, question.images.groups)
+            row["silhouette"] = silhouette(embedding, question.labels)
+        yield row
+
+
+def _chance(question: Question) -> Row:
+    guess = chance(question.labels)
+    balanced = 1 / len(question.images.classes)
+    named = {"model": "", "layer": "", "depth": 0.0, "dim": 0, "control": "chance"}
+    return {**named, "accuracy": guess, "ci_low": guess, "ci_high": guess, "balanced_accuracy": balanced, "auc": 0.5}
+
+
+def _predictions(question: Question, reading: Reading) -> pd.DataFrame:
+    classes = np.array(question.images.classes, dtype=object)
+    mean = reading.probabilities.mean(axis=0)
+    return pd.DataFrame(
+        {
+            "model": reading.model,
+            "layer": _name(reading),
+            "depth": reading.layer.depth if reading.layer else 0.0,
+            "image": [record.id for record in question.images.records],
+            "class": classes[question.labels],
+            "predicted": classes[mean.argmax(axis=1)],
+            "p_true": mean[np.arange(len(mean)), question.labels],
+            "correct": correctness(reading.probabilities, question.labels),
+        }
+    )
+
+
+def _decisions(question: Question, network: Subject, readings: Sequence[Reading]) -> pd.DataFrame:
+    found = _of(readings, network.model, "probe")
+    settled = decisions(np.stack([r.probabilities.mean(axis=0) for r in found]), question.labels)
+    # Position -1 (wrong at the end) takes the entry that is appended last.
+    depths = np.array([*(layer.depth for layer in network.layers), np.nan])
+    names = np.array([*(layer.name for layer in network.layers), ""], dtype=object)
+    classes = np.array(question.images.classes, dtype=object)
+    return pd.DataFrame(
+        {
+            "model": network.model,
+            "image": [record.id for record in question.images.records],
+            "class": classes[question.labels],
+            "depth_of_decision": depths[settled],
+            "layer": names[settled],
+        }
+    )
+
+
+def _emergence(question: Question, network: Subject, readings: Sequence[Reading], boot: Bootstrap) -> Iterator[Row]:
+    probabilities = np.stack([r.probabilities for r in _of(readings, network.model, "probe")])
+    depths = [layer.depth for layer in network.layers]
+    for pair in emergence(depths, probabilities, question.labels, boot):
+        yield {
+            "model": network.model,
+            "class_a": question.images.classes[pair.class_a],
+            "class_b": question.images.classes[pair.class_b],
+            "depth": pair.depth,
+            "ci_low": pair.ci_low,
+            "ci_high": pair.ci_high,
+            "layer": network.layers[pair.layer].name if pair.reached else "",
+            "reached": pair.reached,
+        }
+
+
+def _projection(question: Question, network: Subject, maps: Maps) -> pd.DataFrame:
+    classes = np.array(question.images.classes, dtype=object)[question.labels]
+    ids = [record.id for record in question.images.records]
+    parts = []
+    for layer in network.layers:
+        x, y = maps[network.model, layer.name]["xy"].T
+        named = {"model": network.model, "layer": layer.name, "depth": layer.depth}
+        parts.append(pd.DataFrame({**named, "image": ids, "class": classes, "x": x, "y": y}))
+    return pd.concat(parts)
+
+
+def _quality(network: Subject, maps: Maps) -> Iterator[Row]:
+    measures = ("trustworthiness", "knn_embedding", "knn_projection")
+    for layer in network.layers:
+        piece = maps[network.model, layer.name]
+        values = {measure: float(piece[measure]) for measure in measures}
+        yield {"model": network.model, "layer": layer.name, "depth": layer.depth, **values}
+
+
+def _name(reading: Reading) -> str:
+    return reading.layer.name if reading.layer else ""
