@@ -8,13 +8,18 @@ What the numbers become is in `separability_tables`; how they are computed in `l
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Pieces, Request, Result
 from lab.progress import Progress, silent
 from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.images import ImageSet
+    from lab.models import LoadedModel
 
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
 DEFAULT_DATA = "drawn:pets"
@@ -29,7 +34,7 @@ CONTROLS = {
 
 @dataclass(frozen=True)
 class ProbeRequest(Request):
-    """Which networks, images, layers and controls; `seed` moves the splits, the shuffled labels and the twins."""
+    """Which networks, images, layers and controls; `seed` moves the splits and the shuffled labels."""
 
     experiment: ClassVar[str] = "probe"
 
@@ -48,7 +53,8 @@ class ProbeRequest(Request):
         for control in self.controls:
             if control not in CONTROLS:
                 raise LabError(
-                    f"there is no control {control!r}{nearest(control, CONTROLS)}; known: {', '.join(CONTROLS)}, all, none"
+                    f"there is no control {control!r}{nearest(control, CONTROLS)}; "
+                    f"known: {', '.join(CONTROLS)}, all, none"
                 )
         if not self.models:
             raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
@@ -113,3 +119,25 @@ def run(
     from lab.experiments.separability_run import conduct
 
     return conduct(request, progress, compute, pieces if pieces is not None else {})
+
+
+def probe(
+    models: str | LoadedModel | Iterable[str | LoadedModel] = DEFAULT_MODEL,
+    images: str | ImageSet = DEFAULT_DATA,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    **fields: Any,
+) -> Result:
+    """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
+
+    Models and images may be given by name or as what `load_model` and `open_image_set` return. The result is kept
+    by the caller only; the command line and the dashboard keep theirs as runs.
+    """
+    from lab.experiments.separability_run import conduct
+
+    several = [models] if isinstance(models, str) or hasattr(models, "ref") else list(models)  # type: ignore[arg-type]
+    names = tuple(model if isinstance(model, str) else str(model.ref) for model in several)
+    given = None if isinstance(images, str) else images
+    request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
+    return conduct(request.canonical(), progress, compute, {}, given)

@@ -1,0 +1,146 @@
+"""The command line: documents on stdout, everything else on stderr, exit 2 and one sentence for bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.cli import main
+from lab.experiments.separability import CONTROLS, ProbeRequest
+from lab.store import find_run, list_runs
+
+SMALL = ["probe", "--model", "test_resnet@untrained", "--data", "drawn:shapes", "--per-class", "12", "--repeats", "1"]
+
+
+@pytest.fixture
+def run_id(capsys: pytest.CaptureFixture[str]) -> str:
+    assert main([*SMALL, "--controls", "shuffled", "--json"]) == 0
+    return str(json.loads(capsys.readouterr().out)["run"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["probe", "--controls", "shufled"], "nearest: shuffled"),
+        (["probe", "--data", "no/such/folder"], "no/such/folder"),
+        (["probe", "--data", "drawn:petz"], "drawn:pets"),
+        (["probe", "--model", "tf_efficientnet_lite9"], "tf_efficientnet_lite"),
+        (["probe", "--model", "tf_efficientnet_lite0@pakaged"], "packaged"),
+        (["probe", "--layers", "blocks.9.9"], "blocks.9.9"),
+        (["probe", "--pooling", "median"], "median"),
+        (["probe", "--per-class", "1"], "per-class is 1"),
+        (["probe", "--folds", "many"], "invalid int value"),
+        (["probe", "--batch-size", "0"], "batch size is 0"),
+        (["probe", "--device", "abacus"], "abacus"),
+        (["probe", "--classes", "cat,unicorn"], "unicorn"),
+        (["layers", "resnet51"], "resnet50"),
+        (["runs", "delete", "nothing"], "no run 'nothing'"),
+        (["export", "nothing"], "no run 'nothing'"),
+        (["app", "--port", "99999"], "port is 99999"),
+        (["prob"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_bad_arguments_end_in_one_sentence(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("feature-lab: ")
+    assert said in last
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_json_is_one_document_with_every_layer_and_control(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--json"]) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert "Probing" in err
+    (model,) = document["models"]
+    assert model["verdict"]["outcome"] in ("for", "against", "undecided")
+    assert document["images"] == 24
+    assert set(document["baselines"]) == {"chance", "pixels"}
+    for layer in model["layers"]:
+        assert 0 <= layer["ci_low"] <= layer["accuracy"] <= layer["ci_high"] <= 1
+        # The model is untrained itself, so it has no untrained twin.
+        assert set(layer["controls"]) == {"shuffled", "matched"}
+    depths = [layer["depth"] for layer in model["layers"]]
+    assert depths == sorted(depths)
+
+
+def test_the_table_names_every_layer_and_the_verdict(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--controls", "shuffled"]) == 0
+    out, err = capsys.readouterr()
+    result = find_run(run_id).result()
+    assert all(layer in out for layer in result.tables["layers"].layer)
+    assert result.manifest["verdicts"]["test_resnet@untrained"]["sentence"] in out
+    assert "Already computed" in err
+
+
+def test_the_printed_command_asks_the_same_again(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import shlex
+
+    command = shlex.split(find_run(run_id).manifest["command"])
+    assert command[0] == "feature-lab"
+    assert main([*command[1:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"] == run_id
+    assert len(list_runs()) == 1
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ProbeRequest(),
+        ProbeRequest(models=("a@b", "c"), classes=("a b", "c'd"), per_class=7, seed=3, controls=()),
+        ProbeRequest(layers="blocks.0,blocks.1", pooling="avg+max", folds=3, repeats=2, controls=tuple(CONTROLS)[:1]),
+    ],
+)
+def test_every_field_travels_through_the_command_line(request_: ProbeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shlex
+
+    from lab.cli import probing
+    from lab.cli.main import parser
+
+    asked: list[ProbeRequest] = []
+
+    def catch(request: ProbeRequest, *_: object) -> None:
+        asked.append(request)
+        raise SystemExit
+
+    monkeypatch.setattr(probing, "computed", catch)
+    given = parser().parse_args(shlex.split(request_.command())[1:])
+    with pytest.raises(SystemExit):
+        given.act(given)
+    assert asked == [request_]
+
+
+def test_runs_are_listed_renamed_exported_and_deleted(
+    run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "rename", run_id, "first try"]) == 0
+    capsys.readouterr()
+    assert main(["runs", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["run"], row["status"], row["name"]) == (run_id, "finished", "first try")
+    for form in ("csv", "parquet", "json", "html"):
+        assert main(["export", "first try", "--format", form, "--out", str(tmp_path / form)]) == 0
+        written = [Path(line) for line in capsys.readouterr().out.splitlines()]
+        assert written
+        assert all(path.exists() for path in written)
+    assert main(["runs", "delete", "first try"]) == 0
+    assert list_runs() == []
+
+
+def test_models_and_layers_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--search", "test_res*", "--json"]) == 0
+    assert any(row["id"].startswith("test_resnet") for row in json.loads(capsys.readouterr().out))
+    assert main(["layers", "tf_efficientnet_lite0", "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)
+    assert len(layers) == 18
+    assert layers[0]["name"] == "bn1"
+    assert main(["layers", "tf_efficientnet_lite0", "--layers", "stages"]) == 0
+    assert "blocks.6" in capsys.readouterr().out
