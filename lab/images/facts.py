@@ -1,0 +1,131 @@
+"""What is known about an image file, kept on disk by content so that it is found out once.
+
+One SQLite file under `cache/images`, named by decoder and Pillow version, is shared by all processes: every
+write is one transaction. It can be deleted at any time; when it is busy, damaged or on a read-only disk the
+facts are simply found out again. A second table remembers the digest of files that have not changed since
+(path, size and times), so that opening a large folder again does not read it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import PIL
+
+from lab.images.decode import DECODER_VERSION, DecodeError, decode, decode_reduced, thumbnail
+from lab.images.looks import Look, look_of
+from lab.settings import cache_dir
+
+T = TypeVar("T")
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS facts (digest TEXT PRIMARY KEY, reason TEXT NOT NULL, width INTEGER NOT NULL,
+    height INTEGER NOT NULL, plain_jpeg INTEGER NOT NULL, look BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thumbnails (digest TEXT PRIMARY KEY, jpeg BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (version TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+"""
+_WAIT_SECONDS: Final = 10.0
+_AT_ONCE: Final = 500  # values in one query; SQLite allows 999 everywhere
+
+
+@dataclass(frozen=True)
+class Facts:
+    """An image file's facts: `reason` says why it cannot be used ("" when it can); sizes in pixels,
+    upright."""
+
+    reason: str
+    width: int = 0
+    height: int = 0
+    plain_jpeg: bool = False
+    look: Look | None = None
+
+
+def examine(data: bytes) -> tuple[Facts, bytes]:
+    """Return the facts of an encoded image and its thumbnail as JPEG bytes (b"" when it is unusable).
+
+    Every byte is decoded, so what passes here can be decoded later. Raises MemoryError: that is not a fact.
+    """
+    try:
+        seen = decode_reduced(data)
+        look = look_of(seen.pixels, lambda: decode(data))
+    except DecodeError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise error.__cause__ from None
+        return Facts(str(error)), b""
+    return Facts("", seen.width, seen.height, seen.plain_jpeg, look), thumbnail(seen.pixels)
+
+
+class FactsCache:
+    """The facts, thumbnails and digests on disk. Safe to use from several threads and processes."""
+
+    def __init__(self) -> None:
+        self._path = cache_dir("images") / f"facts-{DECODER_VERSION}-pillow-{PIL.__version__}.sqlite"
+
+    def facts(self, digests: Iterable[str]) -> dict[str, Facts]:
+        """Return what is known, by digest."""
+        query = "SELECT digest, reason, width, height, plain_jpeg, look FROM facts WHERE digest IN ({})"
+        return {
+            digest: Facts(reason, width, height, bool(plain), Look.unpacked(look) if look else None)
+            for digest, reason, width, height, plain, look in self._select(query, digests)
+        }
+
+    def digests(self, versions: Iterable[str]) -> dict[str, str]:
+        """Return the digests of files that were seen in exactly these versions, by version."""
+        return dict(self._select("SELECT version, digest FROM versions WHERE version IN ({})", versions))
+
+    def thumbnail(self, digest: str) -> bytes | None:
+        """Return the thumbnail of the image with this digest as JPEG bytes, or None when none is kept."""
+        rows = self._select("SELECT digest, jpeg FROM thumbnails WHERE digest IN ({})", [digest])
+        return rows[0][1] if rows else None
+
+    def keep(self, found: dict[str, tuple[Facts, bytes]]) -> None:
+        """Keep facts and thumbnails by digest, all or none."""
+        facts = [
+            (digest, f.reason, f.width, f.height, f.plain_jpeg, f.look.packed() if f.look else b"")
+            for digest, (f, _) in found.items()
+        ]
+        thumbnails = [(digest, jpeg) for digest, (_, jpeg) in found.items() if jpeg]
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts)
+                connection.executemany("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", thumbnails)
+
+        self._connected(write, None)
+
+    def keep_digests(self, digests: dict[str, str]) -> None:
+        """Keep digests by version of a file."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO versions VALUES (?, ?)", list(digests.items()))
+
+        self._connected(write, None)
+
+    def _select(self, query: str, values: Iterable[str]) -> list[Any]:
+        wanted = list(dict.fromkeys(values))
+
+        def read(connection: sqlite3.Connection) -> list[Any]:
+            rows: list[Any] = []
+            for start in range(0, len(wanted), _AT_ONCE):
+                part = wanted[start : start + _AT_ONCE]
+                rows += connection.execute(query.format(", ".join("?" * len(part))), part).fetchall()
+            return rows
+
+        return self._connected(read, [])
+
+    def _connected(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """Do `work` on the cache; a cache that cannot be used gives nothing and keeps nothing."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=_WAIT_SECONDS)) as connection:
+                connection.executescript(_TABLES)
+                return work(connection)
+        except sqlite3.OperationalError:
+            return otherwise  # busy for long, or on a full or read-only disk
+        except sqlite3.DatabaseError:
+            self._path.unlink(missing_ok=True)  # no database any more: start afresh next time
+            return otherwise
