@@ -81,11 +81,12 @@ class RunFolder:
         """Where the run stands, read off its files and its process."""
         if (self.path / "run.json").exists():
             return "finished"
-        if self.worker_alive:
-            return "running"
+        # Whoever claims a run deletes error.json: where there is one, the latest attempt has ended.
         error = read_json(self.path / "error.json")
         if error is not None:
             return "cancelled" if error["kind"] == "cancelled" else "failed"
+        if self.worker_alive:
+            return "running"
         return "interrupted" if (self.path / "worker.json").exists() else "new"
 
     @property
@@ -151,7 +152,7 @@ class RunFolder:
 
     def delete(self) -> None:
         """Delete the run's folder; refuses while a process works on it."""
-        if self.worker_alive:
+        if self.status == "running":
             raise LabError(f"run {self.id} is being computed; cancel it before deleting it")
         shutil.rmtree(self.path)
 

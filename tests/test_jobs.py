@@ -1,0 +1,154 @@
+"""Work in a process of its own: shown, cancelled, killed, resumed; what it leaves is whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab import jobs
+from lab.errors import LabError
+from lab.experiments.separability import ProbeRequest
+from lab.files import read_json
+from lab.jobs import ProgressFile
+from lab.progress import silent
+from lab.settings import Compute
+from lab.store import RunFolder, open_run
+
+SMALL = ProbeRequest(
+    models=("test_resnet@untrained",), data="drawn:shapes", per_class=12, repeats=1, controls=("shuffled",)
+).canonical()
+# Long enough to be met at work: drawing 2 × 400 pets takes seconds.
+LONG = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets", per_class=400, repeats=2).canonical()
+
+
+def wait_for(reached: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def at_work(run: RunFolder) -> bool:
+    return run.progress.get("unit") == "images" and run.progress["done"] > 0
+
+
+def test_a_job_shows_progress_at_once_and_ends_with_the_same_tables_as_in_this_process() -> None:
+    run = jobs.start(SMALL)
+    assert run.progress["stage"]
+    assert run.status == "running"
+    wait_for(lambda: run.status != "running")
+    assert run.status == "finished", run.problem
+    hashes = run.manifest["tables"]
+    run.delete()
+    jobs.compute(open_run(SMALL), Compute(), silent)
+    assert run.manifest["tables"] == hashes
+
+
+def test_starting_twice_is_one_run_and_a_finished_one_is_not_computed_again() -> None:
+    run = jobs.start(SMALL)
+    worker = read_json(run.path / "worker.json")
+    assert jobs.start(SMALL) == run
+    assert read_json(run.path / "worker.json") == worker
+    wait_for(lambda: run.status != "running")
+    written = (run.path / "run.json").stat().st_mtime_ns
+    assert jobs.start(SMALL).status == "finished"
+    assert (run.path / "run.json").stat().st_mtime_ns == written
+
+
+def test_cancel_ends_the_worker_within_two_seconds_and_it_goes_on_when_started_again() -> None:
+    run = jobs.start(LONG)
+    wait_for(lambda: at_work(run))
+    pid = read_json(run.path / "worker.json")["pid"]
+    began = time.monotonic()
+    jobs.cancel(run)
+    assert time.monotonic() - began < 2
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert run.status == "cancelled"
+    assert "goes on" in run.problem
+    jobs.start(LONG)
+    assert run.status == "running"
+    jobs.cancel(run)
+    jobs.cancel(run)
+
+
+def test_a_killed_worker_leaves_an_interrupted_run_with_a_sentence() -> None:
+    run = jobs.start(LONG)
+    wait_for(lambda: at_work(run))
+    os.kill(read_json(run.path / "worker.json")["pid"], signal.SIGKILL)
+    wait_for(lambda: run.status != "running", 5)
+    assert run.status == "interrupted"
+    assert "start it again" in run.problem
+
+
+def test_bad_input_fails_with_its_own_sentence() -> None:
+    run = jobs.start(ProbeRequest(models=("resnet51@untrained",), data="drawn:shapes"))
+    wait_for(lambda: run.status != "running")
+    assert run.status == "failed"
+    assert "resnet51" in run.problem
+
+
+def test_a_defect_is_told_in_a_sentence_and_kept_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab.experiments import EXPERIMENTS
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("deep inside")
+
+    row = EXPERIMENTS["probe"]
+    monkeypatch.setitem(EXPERIMENTS, "probe", type(row)(row.name, row.question, row.request_type, lambda: broken))
+    run = open_run(SMALL)
+    with pytest.raises(ZeroDivisionError):
+        jobs.compute(run, Compute(), silent)
+    assert run.status == "failed"
+    assert "ZeroDivisionError: deep inside" in run.problem
+    assert "Traceback" in (run.path / "worker.log").read_text()
+
+
+def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab.experiments import separability_run
+
+    run, fitted = open_run(SMALL), []
+    real = separability_run._fit
+
+    def dies_after_two(*arguments: object) -> object:
+        if len(fitted) == 2:
+            raise KeyboardInterrupt
+        fitted.append(arguments)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(separability_run, "_fit", dies_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.compute(run, Compute(), silent)
+    assert len(run.pieces) == 2
+    fitted.clear()
+    fitted.extend([None] * 3)
+    monkeypatch.setattr(separability_run, "_fit", lambda *a: fitted.append(a) or real(*a))
+    result = jobs.compute(run, Compute(), silent)
+    assert len(fitted) - 3 == len(result.tables["layers"]) - 2
+
+
+def test_two_processes_do_not_compute_one_run() -> None:
+    run = jobs.start(LONG)
+    wait_for(lambda: at_work(run))
+    with pytest.raises(LabError, match="another process"):
+        jobs.compute(run, Compute(), silent)
+    jobs.cancel(run)
+
+
+def test_progress_is_written_at_every_stage_and_at_the_end_but_not_at_every_step(tmp_path: Path) -> None:
+    file = tmp_path / "progress.json"
+    progress = ProgressFile(file)
+    progress("a", 0, 1000, "images")
+    assert read_json(file)["stage"] == "a"
+    for done in range(1, 1000):
+        progress("a", done, 1000, "images")
+    assert read_json(file)["done"] < 1000
+    progress("a", 1000, 1000, "images")
+    assert read_json(file)["done"] == 1000
+    progress("b", 0, 3, "layers")
+    assert read_json(file)["stage"] == "b"
