@@ -153,7 +153,7 @@ class _Batch:
 
 @dataclass
 class _History:
-    """The last steps and gradient changes `(m, g, b, k, p)` that stand for the curvature (L-BFGS two-loop recursion)."""
+    """The last steps and gradient changes `(m, g, b, k, p)`, which stand for the curvature (two-loop recursion)."""
 
     steps: np.ndarray
     changes: np.ndarray
@@ -192,9 +192,7 @@ class _History:
 
     def take(self, keep: np.ndarray) -> _History:
         rows = _rows(keep)
-        return _History(
-            self.steps[:, rows, keep], self.changes[:, rows, keep], self.inverse[:, rows, keep], self.added
-        )
+        return _History(self.steps[:, rows, keep], self.changes[:, rows, keep], self.inverse[:, rows, keep], self.added)
 
 
 def _advance(batch: _Batch, design: Design, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

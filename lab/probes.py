@@ -139,9 +139,7 @@ class _Task:
         if not len(grid) or grid[0] <= 0 or any(k is not None and k < 1 for k in dimensions):
             raise LabError("Values of C must be above 0 and dimensions at least 1 (or None for all).")
         classes = max(int(labels.max()) + 1, 2)
-        return cls(
-            embedding, labels, splits, np.asarray(groups), tuple(dimensions), grid, seed, classes
-        )
+        return cls(embedding, labels, splits, np.asarray(groups), tuple(dimensions), grid, seed, classes)
 
     def folds(self) -> list[tuple[int, int]]:
         return [(r, f) for r in range(len(self.splits)) for f in range(int(self.splits.max()) + 1)]
@@ -154,9 +152,7 @@ class _Task:
         repeats, count = self.splits.shape
         folds = int(self.splits.max()) + 1
         return {
-            (dimension, s): ProbeFit(
-                np.full((repeats, count, self.classes), np.nan), np.full((repeats, folds), np.nan)
-            )
+            (dimension, s): ProbeFit(np.full((repeats, count, self.classes), np.nan), np.full((repeats, folds), np.nan))
             for dimension in self.dimensions
             for s in range(len(self.labels))
         }
@@ -268,7 +264,6 @@ def _choose_and_fit(
     """Return the index of the chosen C `(G, S)` and the refitted coefficients `(G, S, k, p)`."""
     (folds, sets, rows), values = targets.shape, len(task.grid)
     shape = (folds, values, sets, INNER_FOLDS)
-    losses = np.empty(shape[:2] + (sets,))
     inner_targets = np.broadcast_to(targets[:, None, :, None], (*shape, rows)).reshape(folds, -1, rows)
     inner_masks = np.broadcast_to(masks[:, None, :, :-1], (*shape, rows)).reshape(folds, -1, rows)
     ridge = np.broadcast_to(1.0 / task.grid[:, None, None], shape).reshape(folds, -1)

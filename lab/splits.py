@@ -32,9 +32,7 @@ def make_splits(
     return np.stack([grouped_folds(labels, groups, usable, seed=(seed, r)) for r in range(repeats)])
 
 
-def usable_folds(
-    labels: np.ndarray, groups: np.ndarray, folds: int = 5, *, classes: Sequence[str] = ()
-) -> int:
+def usable_folds(labels: np.ndarray, groups: np.ndarray, folds: int = 5, *, classes: Sequence[str] = ()) -> int:
     """Return how many folds the data allow: `folds`, or the group count of the class that has the fewest groups."""
     if not 2 <= folds <= 127:
         raise LabError(f"{folds} folds were asked for; give a number from 2 to 127.")
@@ -53,9 +51,7 @@ def usable_folds(
     return int(min(folds, counts[scarce]))
 
 
-def grouped_folds(
-    labels: np.ndarray, groups: np.ndarray, folds: int, *, seed: int | tuple[int, ...]
-) -> np.ndarray:
+def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, *, seed: int | tuple[int, ...]) -> np.ndarray:
     """Deal groups to folds, int8 `(N,)`: large groups first, each to the fold that has the least of its classes.
 
     The same rule as scikit-learn's StratifiedGroupKFold in spirit; with one image a group it is an exact stratified
@@ -103,8 +99,7 @@ def _deal(labels: bytes, groups: bytes, folds: int, seed: tuple[int, ...]) -> by
     for g in order:
         counts = members[g]
         cost = [
-            (sum(n * held[f].get(c, 0) * share[c] for c, n in counts.items()), total[f], tie[f])
-            for f in range(folds)
+            (sum(n * held[f].get(c, 0) * share[c] for c, n in counts.items()), total[f], tie[f]) for f in range(folds)
         ]
         best = min(range(folds), key=cost.__getitem__)
         assigned[g] = best

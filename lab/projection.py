@@ -1,0 +1,180 @@
+"""t-SNE maps of every layer's embedding that morph from layer to layer, each with figures that say how far to trust it.
+
+A map is never evidence alone: distances and cluster sizes in it mean little, so each comes with its trustworthiness
+and with the nearest-neighbour accuracy of the embedding beside that of the map.
+
+Each layer starts from the map of the layer before. Measured on 18 layers of EfficientNet-Lite0 and 240 photographs
+(mean Kullback-Leibler divergence, Procrustes disparity of neighbouring layers, seconds on one thread): cold starts
+0.88, 0.63, 12.9 s; warm without exaggeration 0.92, 0.29, 4.4 s; warm with exaggeration 1.5 as used here 0.84, 0.37,
+4.5 s; with 4: 0.87, 0.46. So a weak exaggeration is both the better map and still aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.neighbours import NEIGHBOURS, standardised, votes_right
+from lab.progress import Progress, silent
+
+PRINCIPAL_COMPONENTS = 50  # kept before t-SNE (van der Maaten & Hinton 2008, section 4.2)
+PERPLEXITY = 30.0
+COLD_SPREAD = 1e-4  # deviation of the first axis at a cold start, as scikit-learn scales its own
+WARM_EXAGGERATION = 1.5
+WARM_ITERATIONS = 300  # 250 of them exaggerated; a cold start takes scikit-learn's 1,000
+FEWEST_IMAGES = 5
+RANK_CUT = 1e-6  # share of the largest deviation below which an axis is rounding noise of float32
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The map of one layer: `points` `(N, 2)` (nan where there is none), quality figures (nan where undefined), and
+    in `note` why a map is missing or is not a t-SNE ("" otherwise)."""
+
+    layer: str
+    points: np.ndarray
+    trustworthiness: float
+    knn_embedding: float
+    knn_projection: float
+    divergence: float
+    note: str = ""
+
+
+def project_layers(
+    embeddings: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    perplexity: float = PERPLEXITY,
+    previous: np.ndarray | None = None,
+    progress: Progress = silent,
+) -> Iterator[Projection]:
+    """Yield a map per layer, in the order of `embeddings`, each as soon as it is made.
+
+    `previous` `(N, 2)` continues a chain that was interrupted: the points of the layer before the first one here.
+    Images of one group do not vote for each other in the nearest-neighbour figures.
+    """
+    group = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    for done, (layer, embedding) in enumerate(embeddings.items()):
+        if embedding.ndim != 2 or len(embedding) != len(labels):
+            raise LabError(
+                f"The embedding of layer {layer!r} has shape {embedding.shape}; "
+                f"expected one row for each of the {len(labels)} images."
+            )
+        progress("maps", done, len(embeddings), "layers")
+        made = _project(layer, embedding, np.asarray(labels), group, seed, perplexity, previous)
+        if np.isfinite(made.points).all() and made.points.any():
+            previous = made.points
+        yield made
+    progress("maps", len(embeddings), len(embeddings), "layers")
+
+
+def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return points turned (and mirrored if need be) and centred to lie as near the reference as they can.
+
+    Distances are kept: orthogonal Procrustes without scaling (Schönemann 1966).
+    """
+    centred = points - points.mean(axis=0)
+    left, _, right = np.linalg.svd(centred.T @ (reference - reference.mean(axis=0)))
+    return np.asarray(centred @ (left @ right))
+
+
+def _project(
+    layer: str,
+    embedding: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    seed: int,
+    perplexity: float,
+    previous: np.ndarray | None,
+) -> Projection:
+    nothing = float("nan")
+    count = len(embedding)
+    if not np.isfinite(embedding).all():
+        blank = np.full((count, 2), np.nan)
+        return Projection(layer, blank, nothing, nothing, nothing, nothing, "values that are not finite")
+    scaled = standardised(embedding)
+    # Identical embeddings get one point: started from different places, they would keep the map of the layer before.
+    _, first, copy_of = np.unique(embedding, axis=0, return_index=True, return_inverse=True)
+    axes = _principal_axes(scaled)[first]
+    if not axes.shape[1]:
+        blank = np.zeros((count, 2))
+        return Projection(layer, blank, nothing, nothing, nothing, nothing, "all images have the same embedding")
+    divergence, note = nothing, ""
+    if len(axes) < FEWEST_IMAGES:
+        points, note = _first_two(axes), "too few different images for t-SNE: two principal components"
+    else:
+        start = None if previous is None else previous[first]
+        points, divergence = _tsne(axes, start, seed, perplexity)
+    points = points[copy_of]
+    if previous is not None:
+        points = align(points, previous)
+    knn_embedding = votes_right(scaled, labels, groups, NEIGHBOURS)
+    knn_projection = votes_right(points, labels, groups, NEIGHBOURS)
+    trust = _trustworthiness(scaled, points)
+    return Projection(layer, points, trust, knn_embedding, knn_projection, divergence, note)
+
+
+def _principal_axes(points: np.ndarray) -> np.ndarray:
+    """Return the first principal components `(N, k)`, k <= 50 and none for constant input, signs fixed."""
+    left, values, right = np.linalg.svd(points, full_matrices=False)
+    rank = int((values > RANK_CUT * max(values[0], 1e-300)).sum()) if values.any() else 0
+    kept = min(rank, PRINCIPAL_COMPONENTS)
+    signs = np.sign(right[np.arange(kept), np.abs(right[:kept]).argmax(axis=1)])
+    return np.asarray(left[:, :kept] * values[:kept] * signs)
+
+
+def _first_two(axes: np.ndarray) -> np.ndarray:
+    return np.pad(axes[:, :2], ((0, 0), (0, max(0, 2 - axes.shape[1]))))
+
+
+def _tsne(axes: np.ndarray, previous: np.ndarray | None, seed: int, perplexity: float) -> tuple[np.ndarray, float]:
+    """Run scikit-learn's t-SNE from finite start points (its own `init="pca"` crashes on constant input)."""
+    from sklearn.manifold import TSNE
+
+    start = _first_two(axes)
+    start = start / start[:, 0].std() * COLD_SPREAD
+    options: dict[str, Any] = {}
+    if previous is not None:
+        start = previous
+        options = {"early_exaggeration": WARM_EXAGGERATION, "max_iter": WARM_ITERATIONS}
+    jitter = np.random.default_rng((seed, 0x75E)).normal(scale=0.01 * COLD_SPREAD, size=start.shape)
+    model = TSNE(
+        init=(start + jitter).astype(np.float32),  # the jitter parts images that the layer before could not
+        perplexity=max(1.0, min(perplexity, (len(axes) - 1) / 3)),
+        random_state=seed,
+        n_jobs=1,
+        **options,
+    )
+    with _one_thread(), np.errstate(all="ignore"):
+        points = model.fit_transform(axes.astype(np.float32))
+    return points.astype(np.float64), float(model.kl_divergence_)
+
+
+def _trustworthiness(embedding: np.ndarray, points: np.ndarray) -> float:
+    """Return the share of map neighbours that are true ones (Venna & Kaski 2001), nan below 4 images."""
+    from sklearn.manifold import trustworthiness
+
+    neighbours = min(NEIGHBOURS, (len(points) - 1) // 2)
+    return float(trustworthiness(embedding, points, n_neighbors=neighbours)) if neighbours else float("nan")
+
+
+@cache
+def _pools() -> Any:
+    import sklearn.manifold  # noqa: F401  (loads OpenMP, which the controller must see)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Keep t-SNE to one thread: repeatable on any machine, and OpenMP's spinning costs 10x when cores are shared."""
+    limiter: AbstractContextManager[Any] = _pools().limit(limits=1)
+    return limiter
