@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 from lab.errors import LabError
 from lab.experiments.base import RESULTS_VERSION, Arrays, Pieces, Result
 from lab.experiments.separability import ProbeRequest
+from lab.pieces import PieceFolder
 from lab.progress import Progress
 from lab.settings import Compute, cache_dir
 
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from lab.images import ImageSet
     from lab.layers import Layer
     from lab.models import ModelRef
+    from lab.projection import Projection
 
+MAPS_VERSION = 1  # raise when `lab.projection` draws other maps from the same embeddings
 # Another seed of the request must not mean another twin: its embeddings would have to be computed again.
 TWIN_SEED = 0
 PIXELS = ""
@@ -246,25 +250,36 @@ def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arra
     return piece
 
 
-def _maps(question: Question, subjects: Sequence[Subject], progress: Progress) -> dict[tuple[str, str], Arrays]:
-    """Return per (model, layer) the t-SNE points `xy` `(N, 2)` and how far they can be trusted."""
-    from lab.pieces import PieceFolder
-    from lab.projection import PROJECTION_VERSION, project_layers
+def _maps(question: Question, subjects: Sequence[Subject], progress: Progress) -> dict[tuple[str, str], Projection]:
+    """Return the map of every layer of every network, by (model, layer)."""
+    return {
+        (network.model, projection.layer): projection
+        for network in subjects
+        if network.layers and not network.twin
+        for projection in _maps_of(network, question, progress)
+    }
+
+
+def _maps_of(network: Subject, question: Question, progress: Progress) -> list[Projection]:
+    """Return a network's maps in layer order; a chain that was interrupted goes on after its last kept map."""
+    from lab.projection import Projection, project_layers
 
     kept = PieceFolder(cache_dir("projections"))
-    found: dict[tuple[str, str], Arrays] = {}
-    for subject in subjects:
-        if subject.twin or not subject.layers:
-            continue
-        names = [layer.name for layer in subject.layers]
-        chain = [PROJECTION_VERSION, subject.digest, question.request.pooling, question.images.fingerprint]
-        keys = {name: _key(*chain, *names[: names.index(name) + 1]) for name in names}
-        if not all(key in kept for key in keys.values()):
-            stage = f"{subject.model}: mapping its layers"
-            shown = lambda done, total, stage=stage: progress(stage, done, total, "layers")  # noqa: E731
-            for name, piece in project_layers(subject.embeddings, question.labels, progress=shown):
-                kept[keys[name]] = piece
-        found |= {(subject.model, name): kept[keys[name]] for name in names}
+    names = [layer.name for layer in network.layers]
+    chain = (MAPS_VERSION, network.digest, question.request.pooling, question.images.fingerprint)
+    keys = {name: _key(*chain, *names[: position + 1]) for position, name in enumerate(names)}
+    known = itertools.takewhile(lambda name: keys[name] in kept, names)
+    found = [Projection.from_arrays(name, kept[keys[name]]) for name in known]
+    rest = {name: network.embeddings[name] for name in names[len(found) :]}
+
+    def shown(_stage: str, done: int, _total: int, unit: str) -> None:
+        progress(f"{network.model}: mapping its layers", len(found) + done, len(names), unit)
+
+    previous = found[-1].points if found else None
+    made = project_layers(rest, question.labels, question.images.groups, previous=previous, progress=shown)
+    for projection in made if rest else ():
+        kept[keys[projection.layer]] = projection.as_arrays()
+        found.append(projection)
     return found
 
 

@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 
 from lab.depth import decisions, emergence
-from lab.experiments.base import Arrays
 from lab.neighbours import knn_accuracy, silhouette
 from lab.stats import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
 from lab.verdict import Evidence, check_evidence, verdict
 
 if TYPE_CHECKING:
     from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.projection import Projection
 
 THUMBNAIL_SIDE = 96
-Maps = Mapping[tuple[str, str], Arrays]
+Maps = Mapping[tuple[str, str], "Projection"]
 Row = dict[str, Any]
 
 
@@ -201,7 +201,7 @@ def _projection(question: Question, network: Subject, maps: Maps) -> pd.DataFram
     ids = [record.id for record in question.images.records]
     parts = []
     for layer in network.layers:
-        x, y = maps[network.model, layer.name]["xy"].T
+        x, y = maps[network.model, layer.name].points.T
         named = {"model": network.model, "layer": layer.name, "depth": layer.depth}
         parts.append(pd.DataFrame({**named, "image": ids, "class": classes, "x": x, "y": y}))
     return pd.concat(parts)
@@ -210,9 +210,9 @@ def _projection(question: Question, network: Subject, maps: Maps) -> pd.DataFram
 def _quality(network: Subject, maps: Maps) -> Iterator[Row]:
     measures = ("trustworthiness", "knn_embedding", "knn_projection")
     for layer in network.layers:
-        piece = maps[network.model, layer.name]
-        values = {measure: float(piece[measure]) for measure in measures}
-        yield {"model": network.model, "layer": layer.name, "depth": layer.depth, **values}
+        projection = maps[network.model, layer.name]
+        values = {measure: getattr(projection, measure) for measure in measures}
+        yield {"model": network.model, "layer": layer.name, "depth": layer.depth, **values, "note": projection.note}
 
 
 def _name(reading: Reading) -> str:
