@@ -1,0 +1,65 @@
+"""Charts: pure functions from a run's tables to Altair charts, and the tables that stand beside them.
+
+    accuracy    accuracy_by_depth
+    checks      checks_forest, fold_strip
+    decisions   confusion_matrix, depth_of_decision, emergence_by_pair
+    maps        embedding_maps, projection_map, depth_walk
+    tables      layer_table, whole_controls, gallery, confusion
+
+No function reads a file, a clock or a global setting. Names are imported when they are first used: the tables need
+pandas only, the charts Altair.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
+    from lab.charts.checks import checks_forest, fold_strip
+    from lab.charts.curves import METRICS, curve_rows
+    from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+    from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
+    from lab.charts.tables import confusion, gallery, layer_table, whole_controls
+    from lab.charts.theme import themed
+
+__all__ = [
+    "DEPTH_SLIDER",
+    "IMAGE_BRUSH",
+    "IMAGE_PICK",
+    "LAYER_PICK",
+    "METRICS",
+    "accuracy_by_depth",
+    "checks_forest",
+    "confusion",
+    "confusion_matrix",
+    "curve_rows",
+    "depth_of_decision",
+    "depth_walk",
+    "embedding_maps",
+    "emergence_by_pair",
+    "fold_strip",
+    "gallery",
+    "layer_table",
+    "projection_map",
+    "themed",
+    "whole_controls",
+]
+
+_HOMES = {
+    "accuracy": ("LAYER_PICK", "accuracy_by_depth"),
+    "checks": ("checks_forest", "fold_strip"),
+    "curves": ("METRICS", "curve_rows"),
+    "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
+    "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
+    "tables": ("confusion", "gallery", "layer_table", "whole_controls"),
+    "theme": ("themed",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"lab.charts.{home}"), name)
+    raise AttributeError(f"module 'lab.charts' has no attribute {name!r}")

@@ -1,0 +1,211 @@
+"""Accuracy by depth: the probe of every layer with its interval, between its controls.
+
+The depth at which two classes come apart is marked when the run has one pair of classes, or for the pair that is asked
+for; all pairs are in `decisions.emergence_by_pair`. What is drawn comes from `curves`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import altair as alt
+import pandas as pd
+
+from lab.charts.curves import (
+    CONTROLS,
+    Metric,
+    curve_rows,
+    emergence_rows,
+    end_labels,
+    metric_named,
+    of_kind,
+    value_domain,
+)  # fmt: skip
+from lab.charts.theme import (
+    HEIGHT,
+    INK,
+    SMALL_FONT,
+    Tables,
+    depth_axis,
+    interval_tooltip,
+    layer_axis,
+    layered,
+    layers_of,
+    model_colour,
+    model_shape,
+    models_of,
+    rows,
+)  # fmt: skip
+from lab.errors import LabError
+
+LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer
+LABELLED_MODELS = 2  # with more models, labels at the curves' ends would find no room; a legend takes their place
+XAxis = Literal["depth", "layer"]
+
+
+def accuracy_by_depth(
+    tables: Tables,
+    *,
+    metric: str = "accuracy",
+    models: Sequence[str] | None = None,
+    controls: Sequence[str] | None = None,
+    x: XAxis = "depth",
+    pair: tuple[str, str] | None = None,
+    height: int = HEIGHT,
+) -> alt.LayerChart:
+    """Return lines of `metric` over depth for each model, with the controls as quieter dashed lines.
+
+    `controls` None shows all the run has. `x="layer"` names the layers of one model instead of relative depth.
+    A click on a point sets the selection `layer_pick` (fields model, layer). Raises LabError for an unknown name.
+    """
+    names = models_of(tables["layers"], models)
+    if x == "layer" and len(names) > 1:
+        raise LabError(f"layers can be named on the axis for one model, not for {len(names)}; pick one, or use depth")
+    table = curve_rows(tables, metric=metric, models=names, controls=controls)
+    marks = emergence_rows(tables, names, pair)
+    domain = value_domain(table, lane=not marks.empty)
+    axes = _Axes(metric_named(metric), names, x, layers_of(tables["layers"], names[0]), domain)
+    parts = [
+        *_band(axes, table), *_controls(axes, table), *_rules(axes, table), *_emergence(axes, marks),
+        *_probe(axes, table), *_labels(axes, table, height),
+    ]  # fmt: skip
+    title = alt.Title(f"{axes.metric.title} by layer", subtitle=_legend_text(axes, table, marks))
+    return layered(*parts, title=title, height=height, width="container", description=_description(axes, table, marks))
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """The encodings that all parts of the chart share."""
+
+    metric: Metric
+    models: list[str]
+    kind: XAxis
+    layers: list[str]
+    domain: tuple[float, float]
+
+    def x(self, field: str = "depth") -> alt.X:
+        return layer_axis(self.layers) if self.kind == "layer" else depth_axis(field)
+
+    def y(self, field: str = "value") -> alt.Y:
+        axis = alt.Axis(format=".2f", tickCount=6, labelFontSize=SMALL_FONT)
+        scale = alt.Scale(domain=list(self.domain), nice=False, zero=False)
+        return alt.Y(f"{field}:Q", title=self.metric.axis, scale=scale, axis=axis)
+
+    def colour(self) -> alt.Color:
+        return model_colour(self.models)
+
+    def tooltip(self, *first: str) -> list[alt.Tooltip]:
+        interval = [interval_tooltip()] if self.metric.low else []
+        value = alt.Tooltip("value:Q", title=self.metric.title.split(" of ")[0].lower(), format=".3f")
+        return [
+            alt.Tooltip("layer:N"), alt.Tooltip("model:N"), *(alt.Tooltip(name) for name in first), value, *interval,
+            alt.Tooltip("depth:Q", title="relative depth", format=".2f"), alt.Tooltip("dim:Q", title="dimensions"),
+        ]  # fmt: skip
+
+
+def _band(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
+    probe = table[table["control"] == "probe"].dropna(subset=["low", "high"])
+    if probe.empty:
+        return []
+    chart = alt.Chart(rows(probe)).mark_area(opacity=0.18)
+    return [chart.encode(axes.x(), axes.y("low"), alt.Y2("high:Q"), axes.colour())]
+
+
+def _probe(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
+    base = alt.Chart(rows(table[table["control"] == "probe"])).encode(axes.x(), axes.y(), axes.colour())
+    pick = alt.selection_point(name=LAYER_PICK, fields=["model", "layer"], empty=False)
+    size = alt.condition(pick, alt.value(330), alt.value(85))
+    points = base.mark_point(filled=True, opacity=1, cursor="pointer").encode(
+        axes.colour(), model_shape(axes.models), size=size, tooltip=axes.tooltip()
+    )
+    return [base.mark_line(strokeWidth=3.5), points.add_params(pick)]
+
+
+def _controls(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
+    curves = of_kind(table, rule=False)
+    if curves.empty:
+        return []
+    labelled = len(axes.models) <= LABELLED_MODELS
+    legend = None if labelled else alt.Legend(title=None, orient="top", symbolStrokeColor=INK, symbolSize=500)
+    base = alt.Chart(rows(curves)).encode(axes.x(), axes.y(), axes.colour(), alt.Detail("control:N"))
+    return [
+        base.mark_line(strokeWidth=2, opacity=0.85).encode(_dash(curves, legend)),
+        base.mark_point(filled=True, size=22, opacity=0.85).encode(tooltip=axes.tooltip("control:N")),
+    ]
+
+
+def _rules(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
+    rules = of_kind(table, rule=True)
+    if rules.empty:
+        return []
+    tooltip = [
+        alt.Tooltip("control:N"),
+        alt.Tooltip("value:Q", format=".3f"),
+        interval_tooltip(),
+    ]
+    chart = alt.Chart(rows(rules)).mark_rule(strokeWidth=1.8, color=INK)
+    return [chart.encode(axes.y(), _dash(rules, None), tooltip=tooltip)]
+
+
+def _dash(shown: pd.DataFrame, legend: alt.Legend | None) -> alt.StrokeDash:
+    scale = alt.Scale(domain=[c.label for c in CONTROLS.values()], range=[list(c.dash) for c in CONTROLS.values()])
+    if legend is not None:
+        legend["values"] = [c.label for c in CONTROLS.values() if c.label in set(shown["control"])]
+    return alt.StrokeDash("control:N", scale=scale, legend=legend)
+
+
+def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
+    """A dotted line at each model's emergence depth and, in a lane at the bottom, the interval it lies in."""
+    tooltip = [
+        alt.Tooltip("pair:N", title="come apart"), alt.Tooltip("model:N"), alt.Tooltip("layer:N"),
+        alt.Tooltip("depth:Q", title="emergence depth", format=".3f"), interval_tooltip(),
+    ]  # fmt: skip
+    charts = []
+    for lane, (_, row) in enumerate(marks.groupby("model", sort=False)):
+        base = alt.Chart(rows(row)).encode(axes.x(), axes.colour(), tooltip=tooltip)
+        bottom: dict[str, Any] = {"y": alt.value("height")}
+        lift = -11 - 14 * lane
+        charts.append(base.mark_rule(strokeWidth=1.5, strokeDash=[1, 4]))
+        if axes.kind == "depth":
+            span = base.mark_rule(strokeWidth=5, opacity=0.45, yOffset=lift, y2Offset=lift, strokeCap="round")
+            charts.append(span.encode(axes.x("ci_low"), alt.X2("ci_high:Q"), **bottom))
+        charts.append(
+            base.mark_point(filled=True, shape="triangle-up", size=140, opacity=1, yOffset=lift).encode(**bottom)
+        )
+    return charts
+
+
+def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
+    if len(axes.models) > LABELLED_MODELS:
+        table = table[table["control"].map(lambda name: CONTROLS[name].rule)]
+    if table.empty:
+        return []
+    # A page may fit the whole chart, with its title, axis and legend, into the height: that much is left of it.
+    ends = end_labels(table, axes.domain, height * 0.78 - (24 * len(axes.models) if len(axes.models) > 1 else 0))
+    text: dict[str, Any] = {"align": "left", "dx": 10, "fontSize": SMALL_FONT, "fontWeight": 600}
+    at: dict[str, Any] = {"x": alt.value("width"), "text": alt.Text("text:N")}
+    curves, rules = ends[ends["model"] != ""], ends[ends["model"] == ""]
+    charts = [alt.Chart(rows(rules)).mark_text(color=INK, **text).encode(axes.y("place"), **at)]
+    if not curves.empty:
+        charts.append(alt.Chart(rows(curves)).mark_text(**text).encode(axes.y("place"), axes.colour(), **at))
+    return charts
+
+
+def _legend_text(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> list[str]:
+    band = "Band: 95 % interval. " if axes.metric.low else ""
+    dashed = "Dashed: controls." if (table["control"] != "probe").any() else ""
+    apart = "Triangle: where the classes come apart." if not marks.empty else ""
+    return [line for line in (band + dashed, apart) if line]  # two lines, so that a phone shows them whole
+
+
+def _description(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> str:
+    parts = [f"Lines of {axes.metric.axis} against depth in the network."]
+    for (model, control), curve in table[table["layer"] != ""].groupby(["model", "control"], sort=False):
+        first, last = curve.iloc[0], curve.iloc[-1]
+        ends = f"{first['value']:.2f} at {first['layer']} to {last['value']:.2f} at {last['layer']}"
+        parts.append(f"{model}, {CONTROLS[str(control)].label}: {ends}.")
+    parts += [f"{row['control']}: {row['value']:.2f}." for _, row in of_kind(table, rule=True).iterrows()]
+    parts += [f"{row['model']}: classes come apart at depth {row['depth']:.2f}." for _, row in marks.iterrows()]
+    return " ".join(parts)

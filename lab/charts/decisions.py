@@ -1,0 +1,172 @@
+"""Which images and which classes come apart where: confusions, depth of decision, emergence per pair of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from lab.charts.tables import confusion
+from lab.charts.theme import (
+    SMALL_FONT,
+    Tables,
+    class_colour,
+    classes_of,
+    depth_axis,
+    interval_text,
+    interval_tooltip,
+    layer_axis,
+    layered,
+    layers_of,
+    model_colour,
+    models_of,
+    names_axis,
+    of_model,
+    only_model,
+    rows,
+    side_by_side,
+)  # fmt: skip
+
+NEVER = "never"  # the bar of images whose prediction is wrong at the last layer
+MOST_PAIRS = 40
+MOST_WRITTEN = 12  # classes up to which a confusion cell holds its number
+_CELLS = ("#e9eef6", "#123f7a")  # none to all of a class: dark text on the lighter half, white on the darker
+
+
+def confusion_matrix(tables: Tables, model: str | None = None, layer: str | None = None) -> alt.LayerChart:
+    """Return the confusion matrix of the probe on `layer` (None: the last): counts of images, shaded by row share.
+
+    Raises LabError for an unknown model or layer.
+    """
+    name = only_model(tables["predictions"], model)
+    where = layer or layers_of(tables["predictions"], name)[-1]
+    table = confusion_rows(tables, name, where)
+    classes = classes_of(tables)
+    side = min(max(62 * len(classes), 150), 560)
+    turned = -50 if max(map(len, classes)) * 8 > side / len(classes) else 0
+    base = alt.Chart(rows(table)).encode(
+        alt.X("predicted:N", title="predicted class", **_cells(classes, turned)),
+        alt.Y("class:N", title="true class", **_cells(classes, 0)),
+    )
+    tooltip = [
+        alt.Tooltip("class:N", title="true class"), alt.Tooltip("predicted:N"), alt.Tooltip("images:Q"),
+        alt.Tooltip("share:Q", title="share of the true class", format=".3f"),
+    ]  # fmt: skip
+    shade = alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=list(_CELLS)), legend=None)
+    parts = [base.mark_rect(cornerRadius=3).encode(shade, tooltip=tooltip)]
+    if len(classes) <= MOST_WRITTEN:
+        ink = alt.condition("datum.share > 0.5", alt.value("#ffffff"), alt.value("#1c2733"))
+        parts.append(base.mark_text(fontSize=15, fontWeight=600).encode(alt.Text("images:Q"), color=ink))
+    right = int(table.loc[table["class"] == table["predicted"], "images"].sum())
+    told = f"{right} of {table['images'].sum()} images right"
+    return layered(
+        *parts,
+        title=alt.Title(f"Held-out predictions at {where}", subtitle=told),
+        width=side,
+        height=side,
+        description=f"Confusion matrix of {name} at {where}: {told}.",
+    )
+
+
+def depth_of_decision(tables: Tables, model: str | None = None) -> alt.Chart:
+    """Return, per layer, how many images are predicted right from there on; stacked by class."""
+    name = only_model(tables["decisions"], model)
+    order = [*layers_of(tables["layers"], name), NEVER]
+    table = decision_counts(tables, name)
+    never, count = int(table.loc[table["layer"] == NEVER, "images"].sum()), int(table["images"].sum())
+    encoded = alt.Chart(rows(table)).mark_bar(cornerRadiusEnd=2).encode(
+        layer_axis(order, "first layer from which the prediction stays right"),
+        alt.Y("images:Q", title="images", axis=alt.Axis(tickMinStep=1, labelFontSize=SMALL_FONT)),
+        class_colour(classes_of(tables)),
+        alt.Order("class:N"),
+        tooltip=[alt.Tooltip("layer:N", title="right from"), alt.Tooltip("class:N"), alt.Tooltip("images:Q")],
+    )  # fmt: skip
+    return encoded.properties(
+        title=alt.Title(
+            "Depth of decision", subtitle=f"{never} of {count} images are wrong at the last layer ({NEVER})"
+        ),
+        width="container",
+        height=320,
+        description=f"Bars per layer of {name}: images predicted right from that layer on; {never} of {count} never.",
+    )
+
+
+def emergence_by_pair(tables: Tables, models: Sequence[str] | None = None) -> alt.LayerChart:
+    """Return, per pair of classes, the depth at which it comes apart with its 95 % interval; hollow: not reached."""
+    names = models_of(tables["emergence"], models)
+    table, order = pair_rows(tables, names)
+    shown = list(dict.fromkeys(table["pair"]))
+    tooltip = [
+        alt.Tooltip("pair:N", title="classes"), alt.Tooltip("model:N"), alt.Tooltip("layer:N"),
+        alt.Tooltip("depth:Q", title="emergence depth", format=".3f"), interval_tooltip(), alt.Tooltip("reached:N"),
+    ]  # fmt: skip
+    colour = model_colour(names)
+    base = alt.Chart(rows(table)).encode(names_axis("pair", shown), colour, *side_by_side(names), tooltip=tooltip)
+    spans = base.transform_filter("datum.reached").mark_rule(strokeWidth=5, opacity=0.45, strokeCap="round")
+    filled = alt.condition("datum.reached", alt.value(1), alt.value(0))
+    fill = alt.Fill("model:N", scale=colour["scale"], legend=None)
+    some = f"The {len(shown)} earliest and latest of {order} pairs. " if len(shown) < order else ""
+    return layered(
+        spans.encode(depth_axis("ci_low"), alt.X2("ci_high:Q")),
+        base.mark_point(size=130, strokeWidth=2, opacity=1).encode(depth_axis("at"), fill, fillOpacity=filled),
+        title=alt.Title(
+            "Where each pair of classes comes apart", subtitle=f"{some}Bar: 95 % interval. Hollow: not reached."
+        ),
+        width="container",
+        height=alt.Step(26 if len(names) == 1 else 20),
+        description=_emergence_text(table),
+    )
+
+
+def confusion_rows(tables: Tables, model: str, layer: str) -> pd.DataFrame:
+    """Return class, predicted, images, share (of the true class): a row per cell of the matrix."""
+    counts = confusion(tables, model, layer).to_dict("index")
+    return pd.DataFrame(
+        [
+            {"class": true, "predicted": guess, "images": images, "share": images / max(sum(row.values()), 1)}
+            for true, row in counts.items()
+            for guess, images in row.items()
+        ]
+    )
+
+
+def decision_counts(tables: Tables, model: str) -> pd.DataFrame:
+    """Return layer, class, images: how many images of each class are right from each layer on, or `NEVER`."""
+    here = of_model(tables["decisions"], model)
+    layer = here["layer"].where(here["depth_of_decision"].notna(), NEVER)
+    return here.assign(layer=layer).groupby(["layer", "class"], sort=False).size().reset_index(name="images")
+
+
+def pair_rows(tables: Tables, models: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    """Return the emergence table by pair, earliest first, and how many pairs there are in all.
+
+    Added columns: pair, interval, at (the depth, or 1 where it was not reached). Of more than `MOST_PAIRS` pairs, the
+    earliest and the latest are kept.
+    """
+    table = tables["emergence"]
+    table = table[table["model"].isin(models)]
+    table = table.assign(
+        pair=table["class_a"] + " / " + table["class_b"],
+        interval=interval_text(table["ci_low"], table["ci_high"]),
+        at=table["depth"].where(table["reached"].astype(bool), 1.0),
+    )
+    order = table.groupby("pair")["at"].mean().sort_values(kind="stable").index.tolist()
+    half = MOST_PAIRS // 2
+    shown = [*order[:half], *order[-half:]] if len(order) > MOST_PAIRS else order
+    table = table[table["pair"].isin(shown)]
+    return table.iloc[table["pair"].map(shown.index).argsort(kind="stable")].reset_index(drop=True), len(order)
+
+
+def _cells(classes: Sequence[str], angle: int) -> dict[str, Any]:
+    axis = alt.Axis(labelLimit=140, labelFontSize=SMALL_FONT, labelAngle=angle, domain=False, ticks=False)
+    return {"sort": list(classes), "scale": alt.Scale(paddingInner=0.05), "axis": axis}
+
+
+def _emergence_text(table: pd.DataFrame) -> str:
+    told = [
+        f"{row['pair']} in {row['model']}: " + (f"depth {row['depth']:.2f}" if row["reached"] else "not reached")
+        for _, row in table.head(10).iterrows()
+    ]
+    return "Emergence depth per pair of classes. " + "; ".join(told) + "."

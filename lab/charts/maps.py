@@ -1,0 +1,185 @@
+"""Embedding maps: every image as a point, per layer, the same image selectable in all layers.
+
+All maps of a model draw from one table with a row per image and a pair of columns per layer (x0, y0, x1, …), so a brush
+drawn in one layer is a statement about images and holds in every other. Thumbnails are joined in the browser, once.
+Positions of t-SNE have no unit: each layer is centred and scaled to -1..1 with one factor for both axes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import altair as alt
+import pandas as pd
+
+from lab.charts.map_rows import thumbnail_rows, trust_by_layer, wide_rows
+from lab.charts.theme import (
+    INK,
+    SMALL_FONT,
+    Tables,
+    check_layer,
+    class_colour,
+    class_shape,
+    classes_of,
+    layers_of,
+    of_model,
+    only_model,
+    rows,
+)  # fmt: skip
+from lab.errors import LabError
+
+IMAGE_PICK = "image_pick"  # a click: field image
+IMAGE_BRUSH = "image_brush"  # a dragged box: the images whose points lie in it
+DEPTH_SLIDER = "depth_slider"  # the layer's position, 0..layers-1, fractions lie between two layers
+AnyChart = TypeVar("AnyChart", alt.Chart, alt.ConcatChart)
+
+
+def embedding_maps(
+    tables: Tables,
+    model: str | None = None,
+    *,
+    layers: Sequence[str] | None = None,
+    columns: int = 6,
+    size: int = 170,
+    thumbnails: bool = True,
+) -> alt.ConcatChart:
+    """Return one small map per layer; a box or a click (shift: more) selects the same images in all of them.
+
+    Raises LabError for an unknown model or layer, or when the run has no maps.
+    """
+    name, shown = _asked(tables, model, layers)
+    table = wide_rows(tables, name)
+    order = layers_of(tables["projection"], name)
+    brush, pick = _selections()
+    base = alt.Chart(width=size, height=size).mark_point(filled=True, size=34, strokeWidth=1.2)
+    headers = trust_by_layer(tables, name)
+    maps = []
+    for layer in shown:
+        at = order.index(layer)
+        chart = _points(base, alt.X(f"x{at}:Q", **_plain_axis()), alt.Y(f"y{at}:Q", **_plain_axis()), tables)
+        chart = chart.encode(opacity=alt.condition(brush & pick, alt.value(0.9), alt.value(0.08)))
+        title = alt.Title([layer, headers[layer]], fontSize=SMALL_FONT, anchor="middle", offset=6)
+        maps.append(chart.properties(name=f"map{at}", title=title, view=_frame()))
+    joined: alt.ConcatChart = alt.concat(*maps, columns=columns, data=rows(table, 3)).properties(
+        params=[_for_all(param, maps) for param in (brush, pick)],
+        title=alt.Title(f"Images of {name}, layer by layer", subtitle=_map_subtitle(tables, len(table))),
+        description=_maps_description(tables, name, shown),
+    )
+    return _with_thumbnails(joined, tables, table) if thumbnails else joined
+
+
+def projection_map(
+    tables: Tables, model: str | None, layer: str, *, size: int = 460, thumbnails: bool = True
+) -> alt.Chart:
+    """Return the map of one layer; a click or a box selects images (fields image)."""
+    name, _ = _asked(tables, model, [layer])
+    table = wide_rows(tables, name)
+    at = layers_of(tables["projection"], name).index(layer)
+    brush, pick = _selections()
+    base = alt.Chart(rows(table, 3)).mark_point(filled=True, size=80, strokeWidth=1.2)
+    chart = _points(base, alt.X(f"x{at}:Q", **_plain_axis()), alt.Y(f"y{at}:Q", **_plain_axis()), tables)
+    chart = chart.encode(opacity=alt.condition(brush & pick, alt.value(0.9), alt.value(0.15))).add_params(brush, pick)
+    chart = chart.properties(
+        title=alt.Title(f"{layer} of {name}", subtitle=trust_by_layer(tables, name)[layer]),
+        width=size, height=size, view=_frame(), description=_maps_description(tables, name, [layer]),
+    )  # fmt: skip
+    return _with_thumbnails(chart, tables, table) if thumbnails else chart
+
+
+def depth_walk(
+    tables: Tables, model: str | None = None, *, start: str | None = None, size: int = 460, thumbnails: bool = True
+) -> alt.Chart:
+    """Return one map with a slider that walks through depth: between two layers, points move from one to the other."""
+    name, shown = _asked(tables, model, [start] if start else None)
+    table = wide_rows(tables, name)
+    order = layers_of(tables["projection"], name)
+    last = len(order) - 1
+    first = order.index(start) if start else last
+    slider = alt.binding_range(min=0, max=max(last, 1), step=0.02, name="layer ")
+    position = alt.param(name=DEPTH_SLIDER, value=first, bind=slider if last else alt.Undefined)
+    pick = alt.selection_point(name=IMAGE_PICK, fields=["image"], on="click", toggle="event.shiftKey")
+    base = alt.Chart(rows(table, 3)).mark_point(filled=True, size=80, strokeWidth=1.2)
+    chart = base.transform_calculate(walk_x=_between("x", last), walk_y=_between("y", last))
+    chart = _points(chart, alt.X("walk_x:Q", **_plain_axis()), alt.Y("walk_y:Q", **_plain_axis()), tables)
+    names = [", ".join(filter(None, (layer, header))) for layer, header in trust_by_layer(tables, name).items()]
+    nearest = f"round({DEPTH_SLIDER})"
+    chart = chart.encode(opacity=alt.condition(pick, alt.value(0.9), alt.value(0.15))).add_params(position, pick)
+    chart = chart.properties(
+        title=alt.Title(alt.expr(f"{json.dumps(names)}[{nearest}]")),
+        width=size, height=size, view=_frame(), description=_maps_description(tables, name, shown),
+    )  # fmt: skip
+    return _with_thumbnails(chart, tables, table) if thumbnails else chart
+
+
+def _asked(tables: Tables, model: str | None, layers: Sequence[str | None] | None) -> tuple[str, list[str]]:
+    table = tables.get("projection", pd.DataFrame())
+    if table.empty:
+        raise LabError("this run has no maps: its layers were not projected")
+    name = only_model(table, model)
+    for layer in layers or ():
+        check_layer(table, name, str(layer))
+    return name, [str(layer) for layer in layers] if layers else layers_of(table, name)
+
+
+def _selections() -> tuple[alt.Parameter, alt.Parameter]:
+    box = alt.BrushConfig(fill=INK, fillOpacity=0.12, stroke=INK)
+    brush = alt.selection_interval(name=IMAGE_BRUSH, mark=box, resolve="global", zoom=False)
+    return brush, alt.selection_point(name=IMAGE_PICK, fields=["image"], on="click", toggle="event.shiftKey")
+
+
+def _for_all(param: alt.Parameter, charts: Sequence[alt.Chart]) -> alt.TopLevelSelectionParameter:
+    """Return `param` as one selection over all `charts` (Altair would make one in each, and warn)."""
+    assert isinstance(param.param, alt.SelectionParameter)
+    return alt.TopLevelSelectionParameter(**param.param.to_dict(), views=[chart.name for chart in charts])
+
+
+def _points(base: alt.Chart, x: alt.X, y: alt.Y, tables: Tables) -> alt.Chart:
+    classes = classes_of(tables)
+    tooltip = [
+        alt.Tooltip("image:N", title="title"), alt.Tooltip("thumbnail:N", title="image"), alt.Tooltip("class:N"),
+    ]  # fmt: skip  # vega-tooltip shows a field called "image" as a picture and "title" as the heading
+    return base.encode(x, y, class_colour(classes), class_shape(classes), tooltip=tooltip)
+
+
+def _plain_axis() -> dict[str, Any]:
+    return {"axis": None, "scale": alt.Scale(domain=[-1.06, 1.06], nice=False)}
+
+
+def _frame() -> alt.ViewBackground:
+    return alt.ViewBackground(stroke=INK, strokeOpacity=0.35, cornerRadius=4)
+
+
+def _between(axis: str, last: int) -> str:
+    """Expression of a point's coordinate at the slider: a straight way from the layer below to the layer above."""
+    here = f"datum['{axis}' + floor({DEPTH_SLIDER})]"
+    onward = f"datum['{axis}' + min({last}, floor({DEPTH_SLIDER}) + 1)]"
+    return f"{here} + ({onward} - {here}) * ({DEPTH_SLIDER} - floor({DEPTH_SLIDER}))"
+
+
+def _map_subtitle(tables: Tables, drawn: int) -> list[str]:
+    count = len(tables["images"])
+    some = f" {drawn} of {count} images are drawn." if drawn < count else ""
+    return [
+        "Drag a box or click: the same images in every layer.",
+        f"Positions have no unit.{some}",
+        "trust: trustworthiness of the map; k-NN: accuracy without it.",
+    ]
+
+
+def _maps_description(tables: Tables, model: str, layers: Sequence[str]) -> str:
+    count = of_model(tables["projection"], model)["image"].nunique()
+    return (
+        f"t-SNE maps of {count} images in {len(layers)} layers of {model}, coloured by class "
+        f"({', '.join(classes_of(tables))}); accuracies per layer are in the table."
+    )
+
+
+def _with_thumbnails(chart: AnyChart, tables: Tables, table: pd.DataFrame) -> AnyChart:
+    pictures = alt.LookupData(data=rows(thumbnail_rows(tables, table["image"])), key="image", fields=["thumbnail"])
+    lookup = alt.LookupTransform(lookup="image", **{"from": pictures})
+    chart = chart.copy(deep=False)
+    before: list[Any] = [] if chart.transform is alt.Undefined else list(chart.transform)
+    chart.transform = [lookup, *before]
+    return chart

@@ -1,0 +1,73 @@
+"""Tables for people: what a page or the report shows beside the charts, one row per layer or per image."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lab.charts.curves import CONTROLS
+from lab.charts.map_rows import data_url
+from lab.charts.theme import Tables, check_layer, classes_of, layers_of, of_model, only_model
+
+
+def layer_table(tables: Tables, model: str | None = None) -> pd.DataFrame:
+    """Return one row per layer by depth: layer, kind, depth, dim, accuracy with its interval, the other metrics,
+    the accuracy of each per-layer control there is, selectivity (accuracy less shuffled) and trustworthiness.
+
+    Columns without any value are left out.
+    """
+    name = only_model(tables["layers"], model)
+    summary = tables["summary"]
+    here = summary[(summary["model"] == name) & (summary["layer"] != "")]
+    probe = here[here["control"] == "probe"].set_index("layer")
+    metrics = ["accuracy", "ci_low", "ci_high", "balanced_accuracy", "auc", "log_loss", "knn_accuracy", "silhouette"]
+    described = of_model(tables["layers"], name).set_index("layer")[["kind", "depth", "dim"]]
+    table = described.join(probe[metrics])
+    for control, row in CONTROLS.items():
+        values = here[here["control"] == control].set_index("layer")["accuracy"]
+        if control != "probe" and not row.rule and not values.empty:
+            table[control] = values
+    if "shuffled" in table:
+        table["selectivity"] = table["accuracy"] - table["shuffled"]
+    quality = tables.get("projection_quality")
+    if quality is not None and not quality.empty:
+        table["trustworthiness"] = of_model(quality, name).set_index("layer")["trustworthiness"]
+    return table.loc[layers_of(tables["layers"], name)].dropna(axis=1, how="all").reset_index()
+
+
+def whole_controls(tables: Tables) -> pd.DataFrame:
+    """Return the controls with one value for all layers (pixels, chance): control, accuracy, ci_low, ci_high."""
+    summary = tables["summary"]
+    here = summary[summary["control"].map(lambda name: name in CONTROLS and CONTROLS[name].rule)]
+    columns = ["control", "accuracy", "ci_low", "ci_high"]
+    return here[columns].drop_duplicates(["control", "accuracy"]).reset_index(drop=True)
+
+
+def gallery(tables: Tables, model: str | None = None) -> pd.DataFrame:
+    """Return one row per image, the earliest decided first and the never decided last.
+
+    Columns: image, class, predicted and p_true at the last layer, depth_of_decision, layer ("" for never), thumbnail
+    (data URL or None).
+    """
+    name = only_model(tables["decisions"], model)
+    last = layers_of(tables["predictions"], name)[-1]
+    final = of_model(tables["predictions"], name)
+    final = final[final["layer"] == last]
+    table = of_model(tables["decisions"], name).drop(columns="model")
+    table = table.merge(final[["image", "predicted", "p_true"]], on="image", how="left")
+    thumbnails = tables["images"].set_index("image")["thumbnail"].map(data_url)
+    table["thumbnail"] = table["image"].map(thumbnails)
+    table = table.sort_values(["depth_of_decision", "p_true", "image"], ascending=[True, False, True], kind="stable")
+    columns = ["image", "class", "predicted", "p_true", "depth_of_decision", "layer", "thumbnail"]
+    return table[columns].reset_index(drop=True)
+
+
+def confusion(tables: Tables, model: str | None = None, layer: str | None = None) -> pd.DataFrame:
+    """Return counts of images, a row per true class and a column per predicted class; `layer` None is the last."""
+    table = tables["predictions"]
+    name = only_model(table, model)
+    where = layer or layers_of(table, name)[-1]
+    check_layer(table, name, where)
+    here = table[(table["model"] == name) & (table["layer"] == where)]
+    classes = classes_of(tables)
+    counts = pd.crosstab(here["class"], here["predicted"])
+    return counts.reindex(index=classes, columns=classes, fill_value=0).rename_axis(index="class", columns="predicted")

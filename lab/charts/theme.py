@@ -1,0 +1,216 @@
+"""What all charts share: colours, sizes, how rows reach a chart, and the look of a chart that stands alone.
+
+Charts set no background and no axis colours, so they take on the page they are shown in. `themed` gives those to a
+chart that has no page: an exported picture or the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError, nearest
+
+Tables = Mapping[str, pd.DataFrame]
+Scheme = Literal["light", "dark"]
+
+# Every colour stands out by 3:1 or more from both backgrounds, and neighbours in a list stay apart for readers with
+# protanopia, deuteranopia and tritanopia (tests/test_charts.py measures both). Shapes tell the same a second time.
+MODEL_COLOURS = ("#2474cf", "#d9621f", "#b23680", "#05a16a", "#8f8bc5", "#cf052f")
+CLASS_COLOURS = ("#8250df", "#b07d00", "#07a1b0", "#b7385d", "#166f95", "#bb66f8", "#f85076", "#647fcd")
+MODEL_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
+# Seven shapes against eight colours: the pair repeats only after 56 classes.
+CLASS_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "wedge")
+INK = "#757b82"  # text and rules on either background
+PASSED, NOT_PASSED = "#10829a", "#c5522f"
+BACKGROUNDS: dict[Scheme, str] = {"light": "#fcfbf8", "dark": "#15191c"}
+
+# Sizes in pixels, for a projector at the back of a room rather than for a dense page.
+FONT, SMALL_FONT, TITLE_FONT = 14, 13, 16
+HEIGHT = 400
+_TEXT: dict[Scheme, tuple[str, str, str]] = {  # text, quiet text, grid
+    "light": ("#23272b", "#4b5157", "#e4e0d7"),
+    "dark": ("#e9e6df", "#b9bdc1", "#2f363c"),
+}
+
+
+def layered(*charts: alt.Chart, **properties: Any) -> alt.LayerChart:
+    """Return `charts` in one frame, later ones on top."""
+    joined = alt.layer(*charts)
+    assert isinstance(joined, alt.LayerChart)
+    return joined.properties(**properties)
+
+
+def themed(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> alt.TopLevelMixin:
+    """Return `chart` with the colours and sizes of a chart that stands alone on a `scheme` background."""
+    return chart.properties(background=BACKGROUNDS[scheme]).configure(**config(scheme))
+
+
+def config(scheme: Scheme) -> dict[str, Any]:
+    """Return the Vega-Lite configuration for a `scheme` background (the background itself is not part of it)."""
+    text, quiet, grid = _TEXT[scheme]
+    sizes = {"labelFontSize": SMALL_FONT, "titleFontSize": FONT}
+    return {
+        "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+        "title": {
+            "color": text,
+            "subtitleColor": quiet,
+            "fontSize": TITLE_FONT,
+            "subtitleFontSize": SMALL_FONT,
+            "anchor": "start",
+            "offset": 12,
+            "subtitlePadding": 5,
+            "fontWeight": 600,
+        },
+        "axis": {
+            **sizes,
+            "labelColor": quiet,
+            "titleColor": quiet,
+            "gridColor": grid,
+            "domainColor": grid,
+            "tickColor": grid,
+            "titleFontWeight": 500,
+            "titlePadding": 10,
+        },
+        "legend": {**sizes, "labelColor": text, "titleColor": quiet, "titleFontWeight": 500},
+        "header": {**sizes, "labelColor": text, "titleColor": quiet},
+        "view": {"stroke": None},
+        "concat": {"spacing": 10},
+    }
+
+
+def rows(table: pd.DataFrame, digits: int = 4) -> alt.InlineData:
+    """Return `table` as a chart's inline data: floats rounded, NaN and infinities as null, no limit on its length."""
+    return alt.InlineData(values=records(table, digits))
+
+
+def records(table: pd.DataFrame, digits: int = 4) -> list[dict[str, Any]]:
+    """Return `table` as JSON-able rows: floats rounded to `digits` decimals, NaN and infinities as None."""
+    columns = {str(name): [plain(v, digits) for v in table[name].tolist()] for name in table.columns}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """Return `value` as strict JSON has it: numbers finite (or None), numpy scalars as Python's."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            return None
+        return value if digits is None else round(value, digits)
+    return None if value is pd.NA or value is pd.NaT else value
+
+
+def models_of(table: pd.DataFrame, wanted: Sequence[str] | None = None) -> list[str]:
+    """Return the models in `table` in their order, or `wanted` after checking that each is there."""
+    present = [str(model) for model in table["model"].unique() if model]
+    for model in wanted or ():
+        if model not in present:
+            raise LabError(f"this run has no model {model!r}{nearest(model, present)}; it has: {', '.join(present)}")
+    return list(wanted) if wanted else present
+
+
+def of_model(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return the rows of `model`."""
+    return table[table["model"] == model]
+
+
+def only_model(table: pd.DataFrame, model: str | None) -> str:
+    """Return `model`, or the run's first one when it is None."""
+    return models_of(table, [model] if model else None)[0]
+
+
+def layers_of(table: pd.DataFrame, model: str) -> list[str]:
+    """Return the layers of `model` in `table` by depth."""
+    here = table[(table["model"] == model) & (table["layer"] != "")]
+    return [str(name) for name in here.drop_duplicates("layer").sort_values("depth", kind="stable")["layer"]]
+
+
+def check_layer(table: pd.DataFrame, model: str, layer: str) -> None:
+    """Raise LabError when `model` has no `layer` in `table`."""
+    names = layers_of(table, model)
+    if layer not in names:
+        raise LabError(f"{model} has no layer {layer!r} in this run{nearest(layer, names)}; it has: {', '.join(names)}")
+
+
+def classes_of(tables: Tables) -> list[str]:
+    """Return the class names of the run, in the order their colours are given out."""
+    return [str(name) for name in sorted(tables["images"]["class"].unique())]
+
+
+def model_colour(models: Sequence[str]) -> alt.Color:
+    """Return the colour encoding of models; one model needs no legend."""
+    colours = [MODEL_COLOURS[i % len(MODEL_COLOURS)] for i in range(len(models))]
+    scale = alt.Scale(domain=list(models), range=colours)
+    return alt.Color("model:N", scale=scale, legend=_model_legend(models))
+
+
+def model_shape(models: Sequence[str]) -> alt.Shape:
+    """Return the shape encoding of models, with the same legend as their colours."""
+    shapes = [MODEL_SHAPES[i % len(MODEL_SHAPES)] for i in range(len(models))]
+    return alt.Shape("model:N", scale=alt.Scale(domain=list(models), range=shapes), legend=_model_legend(models))
+
+
+def class_colour(classes: Sequence[str]) -> alt.Color:
+    """Return the colour encoding of classes."""
+    colours = [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(len(classes))]
+    return alt.Color("class:N", scale=alt.Scale(domain=list(classes), range=colours), legend=_class_legend(classes))
+
+
+def class_shape(classes: Sequence[str]) -> alt.Shape:
+    """Return the shape encoding of classes, with the same legend as their colours."""
+    shapes = [CLASS_SHAPES[i % len(CLASS_SHAPES)] for i in range(len(classes))]
+    return alt.Shape("class:N", scale=alt.Scale(domain=list(classes), range=shapes), legend=_class_legend(classes))
+
+
+def depth_axis(field: str) -> alt.X:
+    """Return the axis of relative depth."""
+    axis = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], labelFontSize=SMALL_FONT, grid=False)
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    return alt.X(f"{field}:Q", title="relative depth (0 input, 1 output)", scale=scale, axis=axis)
+
+
+def layer_axis(layers: Sequence[str], title: str = "layer, from input to output") -> alt.X:
+    """Return the axis that names layers in order."""
+    axis = alt.Axis(labelAngle=-50, labelLimit=180, labelOverlap=False, labelFontSize=12, grid=False)
+    return alt.X("layer:N", sort=list(layers), scale=alt.Scale(domain=list(layers)), title=title, axis=axis)
+
+
+def names_axis(field: str, order: Sequence[str]) -> alt.Y:
+    """Return a vertical axis of names, with a line to follow from each."""
+    axis = alt.Axis(labelLimit=240, labelFontSize=SMALL_FONT, grid=True)
+    return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
+
+
+def interval_tooltip() -> alt.Tooltip:
+    """Return the tooltip of the field that `interval_text` fills."""
+    return alt.Tooltip("interval:N", title="95 % interval")
+
+
+def side_by_side(models: Sequence[str]) -> list[alt.YOffset]:
+    """Return the encoding that puts several models beside each other within a row."""
+    return [alt.YOffset("model:N", sort=list(models))] if len(models) > 1 else []
+
+
+def interval_text(low: pd.Series, high: pd.Series, digits: int = 3) -> list[str]:
+    """Return "0.912 to 0.987" per row, "" where there is no interval."""
+    return [
+        "" if np.isnan(a) or np.isnan(b) else f"{a:.{digits}f} to {b:.{digits}f}"
+        for a, b in zip(low, high, strict=True)
+    ]
+
+
+def _model_legend(models: Sequence[str]) -> alt.Legend | None:
+    if len(models) < 2:
+        return None
+    return alt.Legend(title=None, orient="top", direction="vertical", labelLimit=420, symbolSize=110, symbolOpacity=1)
+
+
+def _class_legend(classes: Sequence[str]) -> alt.Legend | None:
+    if len(classes) > 24:  # a longer legend hides the chart; the tooltip names the class
+        return None
+    return alt.Legend(title=None, orient="top", labelLimit=220, symbolSize=110, columns=6 if len(classes) > 6 else 0)
