@@ -96,7 +96,7 @@ def _found(item: os.DirEntry[str], parts: Parts) -> _Found:
 
 def _entry(found: _Found, root: str) -> Entry:
     version = "" if found.is_link else file_version(found.path, found.status)
-    return Entry(found.parts, _Reader(found.path), version, _problem(found, root))
+    return Entry(found.parts, FileReader(found.path), version, _problem(found, root))
 
 
 def _problem(found: _Found, root: str) -> str:
@@ -117,7 +117,9 @@ def _problem(found: _Found, root: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class FileReader:
+    """Reads one file on disk; raises `Unreadable` with the reason."""
+
     path: str
 
     def __call__(self) -> bytes:

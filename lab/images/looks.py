@@ -93,8 +93,9 @@ def exact_digest(pixels: np.ndarray) -> str:
 
 def halved(images: np.ndarray) -> np.ndarray:
     """Return images `(..., S, S)` at half the size, each pixel the mean of four, float32."""
-    *rest, height, width = images.shape
-    return images.reshape(*rest, height // 2, 2, width // 2, 2).mean((-3, -1), dtype=np.float32)
+    even, odd = images[..., ::2, :].astype(np.float32), images[..., 1::2, :].astype(np.float32)
+    rows = even + odd
+    return np.asarray((rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25))
 
 
 def alike(

@@ -105,6 +105,13 @@ class ImageSet:
         `PixelSource`)."""
         return self.source.plain_jpeg(index)
 
+    def thumbnail(self, index: int) -> bytes:
+        """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
+        from lab.images.decode import thumbnail
+
+        kept = getattr(self.source, "thumbnail", None)
+        return kept(index) if kept is not None else thumbnail(self.pixels(index))
+
 
 def balanced_positions(labels: Sequence[int], digests: Sequence[str], per_class: int | None) -> list[int]:
     """Return positions of at most `per_class` images a class, chosen by content so that the choice never
