@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -44,6 +44,16 @@ class Projection:
     knn_projection: float
     divergence: float
     note: str = ""
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """Return the map without its layer's name, for keeping."""
+        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name != "layer"}
+
+    @classmethod
+    def from_arrays(cls, layer: str, arrays: Mapping[str, np.ndarray]) -> Projection:
+        """Return the map that `as_arrays` described."""
+        figures = {name: value.item() for name, value in arrays.items() if name != "points"}
+        return cls(layer=layer, points=arrays["points"], **figures)
 
 
 def project_layers(
