@@ -56,10 +56,10 @@ def requested(kind: type[R]) -> R:
     try:
         _spell_out_run(kind)
         given = {name: st.query_params.get_all(name) for name in st.query_params}
-        request = from_params(kind, given)
+        request = from_params(kind, given).canonical()
     except LabError as error:
         st.warning(f"This link cannot be shown: {plain(error)}. Here is the default experiment instead.")
-        return kind()
+        return kind().canonical()
     if not any(field.name in given for field in dataclasses.fields(kind)):
         request = st.session_state.get(_remembered(kind), request)
     show(request)

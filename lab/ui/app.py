@@ -1,4 +1,4 @@
-"""The dashboard's entry point for streamlit: navigation between the pages, the look they share, and errors told calmly."""
+"""The dashboard's entry point for streamlit: navigation between pages, the look they share, errors told calmly."""
 
 from __future__ import annotations
 
@@ -29,29 +29,30 @@ class PageRow:
 
 
 PAGES: dict[str, tuple[PageRow, ...]] = {
-    "": (
-        PageRow("overview", "Overview", "home", "What this lab is and what it finds by default."),
-    ),
+    "": (PageRow("overview", "Overview", "home", "What this lab is and what it finds by default."),),
     "Questions": (
         PageRow(
-            "separability", "Separability", "stacked_line_chart",
+            "separability",
+            "Separability",
+            "stacked_line_chart",
             "At which layer do the classes come apart? Probe accuracy at every layer, with its controls.",
         ),
         PageRow(
-            "embedding_maps", "Embedding maps", "scatter_plot",
+            "embedding_maps",
+            "Embedding maps",
+            "scatter_plot",
             "Two-dimensional maps of the images at every layer, linked to each other.",
         ),
     ),
-    "Results": (
-        PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),
-    ),
+    "Results": (PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),),
 }
 
 
 def main() -> None:
     """Show the page that the URL names."""
-    st.set_page_config(page_title="Feature Hierarchy Lab", page_icon=":material/layers:", layout="wide")
+    st.set_page_config(page_title="Feature Hierarchy Lab", page_icon=str(dashboard_file("logo.svg")), layout="wide")
     apply_style()
+    st.logo(dashboard_file("logo.svg"), size="large")
     page = st.navigation({group: [_page(row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
     try:
         page.run()
@@ -64,8 +65,12 @@ def main() -> None:
 
 def _page(row: PageRow) -> st.Page:  # type: ignore[valid-type]
     return st.Page(
-        dashboard_file(f"pages/{row.name}.py"), title=row.title, icon=f":material/{row.icon}:", help=row.help,
-        url_path=row.name, default=row.name == "overview",
+        dashboard_file(f"pages/{row.name}.py"),
+        title=row.title,
+        icon=f":material/{row.icon}:",
+        help=row.help,
+        url_path=row.name,
+        default=row.name == "overview",
     )
 
 

@@ -13,6 +13,7 @@ def dashboard_file(name: str) -> Path:
     """Return the path of "app.py", "config.toml" or a page such as "pages/runs.py", wherever this lab is installed."""
     candidates = {
         "app.py": (_UI / "app.py",),
+        "logo.svg": (_UI / "logo.svg",),
         "config.toml": (_UI / "config.toml", _CHECKOUT / ".streamlit" / "config.toml"),
     }.get(name, (_PACKAGE / name, _CHECKOUT / name))
     for path in candidates:

@@ -1,4 +1,4 @@
-"""Read runs for the pages: tables come from disk once and are kept by what the run's manifest says, never by a name alone.
+"""Read runs for the pages: a table comes from disk once and is kept by what the run's manifest says.
 
 Nothing here is shared between browser sessions but files that are finished and never change.
 """

@@ -9,14 +9,17 @@ import streamlit as st
 
 CSS = """
 <style>
-.stMainBlockContainer { max-width: 1320px; }
+.stMainBlockContainer { max-width: 1320px; padding-left: 3.5rem; padding-right: 3.5rem; }
+.stVegaLiteChart { overflow-x: auto; }
 .stMainBlockContainer h1 { letter-spacing: -0.01em; padding-bottom: 0.2rem; }
-.stMainBlockContainer p { max-width: 74ch; }
+.stMainBlockContainer p { max-width: 78ch; }
+.stMainBlockContainer [data-testid="stCaptionContainer"] p { max-width: 100ch; }
 .lab-lead { font-size: 1.18rem; line-height: 1.55; max-width: 68ch; margin: 0 0 0.4rem; }
 .lab-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 0.7rem 0.6rem; }
 .lab-gallery figure { margin: 0; }
 .lab-gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 0.4rem; display: block; }
-.lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; margin-top: 0.2rem; }
+.lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }
+.lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; }
 [class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }

@@ -7,8 +7,8 @@ import re
 import string
 
 _PUNCTUATION = re.compile(f"([{re.escape(string.punctuation)}])")
-# Streamlit looks for icons, emoji codes, colours, links and arrows after markdown's escapes are resolved, so a backslash
-# does not stop them; an invisible word joiner after the character that starts them does.
+# Streamlit looks for icons, emoji codes, colours, links and arrows after markdown's escapes are resolved, so a
+# backslash does not stop them; an invisible word joiner after the character that starts them does.
 _JOINER = "\u2060"
 _DIRECTIVES = re.compile(r"(\\:(?=\S)|\\@|www(?=\\\.)|\\-(?=\\[->])|\\<(?=\\-))")
 

@@ -70,7 +70,9 @@ def progress_line(progress: dict[str, Any]) -> str:
     done, total, unit = progress.get("done", 0), progress.get("total", 0), progress.get("unit", "steps")
     parts = [f"{done:,} of {count(total, unit.removesuffix('s'))}"] if total > 1 else []
     if progress.get("rate") and unit != "steps":
-        parts.append(f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s")
+        parts.append(
+            f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s"
+        )
     if progress.get("seconds_left") is not None and done < total:
         parts.append(f"about {duration(progress['seconds_left'])} left in this step")
     if progress.get("elapsed"):
@@ -102,8 +104,13 @@ def _trouble(run: RunFolder, request: Request) -> None:
         message = f"**{HEADLINES.get(run.status, 'This run has no result')}.** {plain(run.problem)}"
         (st.warning if run.status == "cancelled" else st.error)(message)
         st.button(
-            "Start it again", key="resume", type="primary", icon=":material/replay:",
-            help="It goes on from what was finished.", on_click=launch, args=(request,),
+            "Start it again",
+            key="resume",
+            type="primary",
+            icon=":material/replay:",
+            help="It goes on from what was finished.",
+            on_click=launch,
+            args=(request,),
         )
 
 
@@ -119,5 +126,5 @@ def _is_fresh(folder: str) -> bool:
     """Look at the files a run was computed from; not at every click, since there can be many."""
     try:
         return RunFolder(Path(folder)).fresh
-    except LabError:
+    except (LabError, OSError):
         return False

@@ -1,0 +1,45 @@
+"""What the controls offer: networks, image sets and classes. Nothing here imports torch or reads an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.images import SetInfo, catalogue, class_names
+
+# Networks worth a first look; any other timm id can be typed. The packaged ones need no download.
+NETWORKS = (
+    "tf_efficientnet_lite0@packaged",
+    "tf_efficientnet_lite0@untrained:0",
+    "tf_efficientnet_lite1@packaged",
+    "tf_efficientnet_lite2@packaged",
+    "resnet18.a1_in1k@pretrained",
+    "resnet50.a1_in1k@pretrained",
+    "convnext_atto.d2_in1k@pretrained",
+    "vit_tiny_patch16_224.augreg_in21k_ft_in1k@pretrained",
+    "swin_tiny_patch4_window7_224.ms_in1k@pretrained",
+)
+MOST_CLASSES = 200
+
+
+def image_sets() -> dict[str, SetInfo]:
+    """Return the image sets on offer by name, those that need no download first."""
+    return {info.name: info for info in catalogue() if "NAME" not in info.name}
+
+
+def with_current(options: Iterable[str], current: Iterable[str]) -> list[str]:
+    """Return options and whatever is chosen beside them, each once."""
+    return list(dict.fromkeys([*options, *current]))
+
+
+@st.cache_data(show_spinner=False, ttl=30, max_entries=64)
+def known_classes(data: str) -> list[str]:
+    """Return the classes of an image set without opening its images; [] when that does not tell."""
+    if not data:
+        return []
+    try:
+        return list(class_names(data))[:MOST_CLASSES]
+    except (LabError, OSError, ValueError):
+        return []  # running it tells what is wrong

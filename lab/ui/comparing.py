@@ -1,0 +1,71 @@
+"""Several runs on one axis of relative depth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from lab.charts.accuracy import accuracy_by_depth
+from lab.store import RunFolder
+from lab.ui.naming import labels
+from lab.ui.panels import metric_picker, show_chart
+from lab.ui.reading import finished
+from lab.ui.text import percent
+
+COMPARED = ("layers", "summary", "emergence")
+
+
+def compare_runs(runs: list[RunFolder]) -> None:
+    """Let the user pick finished runs and lay their curves over each other; the choice is in the URL."""
+    names = labels(runs)
+    if "compared" not in st.session_state:
+        st.session_state["compared"] = [run_id for run_id in st.query_params.get_all("compare") if run_id in names]
+    st.session_state["compared"] = [run_id for run_id in st.session_state["compared"] if run_id in names]
+    chosen = st.multiselect(
+        "Compare",
+        list(names),
+        key="compared",
+        format_func=lambda run_id: names.get(run_id, run_id),
+        placeholder="choose two or more finished runs",
+    )
+    if st.query_params.get_all("compare") != chosen:
+        st.query_params["compare"] = chosen
+    if len(chosen) == 1:
+        st.caption("Choose one more to compare it with.")
+    if len(chosen) < 2:
+        return
+    tables = joined({run.id: run for run in runs if run.id in chosen}, names)
+    show_chart(accuracy_by_depth(tables, metric=metric_picker(), controls=()), key="compare_chart")
+    st.dataframe(overview(tables), hide_index=True, key="compare_table")
+
+
+def joined(runs: Mapping[str, RunFolder], names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Return the tables of several runs as one, each run's network named by its run."""
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in COMPARED}
+    for run_id, run in runs.items():
+        result = finished(run)
+        several = result["layers"]["model"].nunique() > 1
+        for name in COMPARED:
+            table = result[name]
+            told = f"{names[run_id]}: " + table["model"] if several else names[run_id]
+            found[name].append(table.assign(model=told).where(table["model"] != "", table))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
+
+
+def overview(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row per curve: accuracy at the first, best and last layer."""
+    probe = tables["summary"].query("control == 'probe'").sort_values("depth")
+    rows = []
+    for model, curve in probe.groupby("model", sort=False):
+        best = curve.iloc[int(curve["accuracy"].argmax())]
+        rows.append(
+            {
+                "run": model,
+                "first layer": percent(curve["accuracy"].iloc[0]),
+                "best layer": f"{percent(best['accuracy'])} at {best['layer']}",
+                "last layer": percent(curve["accuracy"].iloc[-1]),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,219 @@
+"""The settings of a probe experiment as widgets: a draft beside the experiment that is shown, until Run is pressed.
+
+The draft starts as what the URL shows and lives in this browser session only; pressing Run makes it the URL's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.separability import CONTROLS, ProbeRequest
+from lab.ui.choices import NETWORKS, image_sets, known_classes, with_current
+from lab.ui.text import plain
+from lab.ui.uploads import keep_upload
+from lab.ui.working import launch, tell_launch_problem
+
+POOLINGS = ("avg", "max", "avg+max", "2x2")
+LAYER_CHOICES = ("stages", "blocks", "by name")
+_SEEDED_FOR = "draft_made_from"
+
+
+def experiment_controls(shown: ProbeRequest) -> None:
+    """Show the settings, filled in from `shown`, with the button that runs them."""
+    _fill_in(shown)
+    with st.container(border=True, key="controls"):
+        networks, images = st.columns(2, gap="medium")
+        with networks:
+            _networks()
+        with images:
+            _images()
+        with st.expander("Classes, layers, controls and more", icon=":material/tune:"):
+            _details()
+        _run_row(shown)
+    tell_launch_problem()
+
+
+def draft() -> ProbeRequest:
+    """Return the request that the widgets describe now; raises LabError when they make no sense."""
+    state = st.session_state
+    named = state.get("draft_layer_names") or ""
+    return ProbeRequest(
+        models=tuple(state["draft_models"]),
+        data=(state["draft_data"] or "").strip(),
+        classes=tuple(state["draft_classes"]),
+        per_class=state["draft_per_class"],
+        layers=",".join(named.replace(",", " ").split())
+        if state["draft_layers"] == "by name"
+        else state["draft_layers"],
+        pooling=state["draft_pooling"],
+        controls=tuple(name for name in CONTROLS if name in state["draft_controls"]),
+        folds=state["draft_folds"],
+        repeats=state["draft_repeats"],
+        seed=state["draft_seed"],
+    )
+
+
+def _fill_in(shown: ProbeRequest) -> None:
+    """Set the widgets to `shown` when the page shows another experiment than they were made from."""
+    state = st.session_state
+    if state.get(_SEEDED_FOR) == shown.digest and "draft_models" in state:
+        return
+    state.update(_widget_values(shown))
+    state[_SEEDED_FOR] = shown.digest
+
+
+def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
+    by_name = shown.layers not in LAYER_CHOICES
+    return {
+        "draft_models": list(shown.models),
+        "draft_data": shown.data,
+        "draft_classes": list(shown.classes),
+        "draft_per_class": shown.per_class,
+        "draft_layers": "by name" if by_name else shown.layers,
+        "draft_layer_names": shown.layers if by_name else "",
+        "draft_pooling": shown.pooling,
+        "draft_controls": list(shown.controls),
+        "draft_folds": shown.folds,
+        "draft_repeats": shown.repeats,
+        "draft_seed": shown.seed,
+    }
+
+
+def _networks() -> None:
+    st.multiselect(
+        "Networks",
+        with_current(NETWORKS, st.session_state["draft_models"]),
+        key="draft_models",
+        accept_new_options=True,
+        placeholder="choose one, or type any timm id",
+        persist_state="page",
+        help=(
+            "Any timm model id, with its weights after an @: packaged (no download), pretrained (downloaded once), "
+            "untrained:0 (random weights) or checkpoint:/path/to/file. Several networks are drawn over each other."
+        ),
+    )
+    st.caption("Choose one or more, or type any timm id and press Enter.")
+
+
+def _images() -> None:
+    sets = image_sets()
+    st.selectbox(
+        "Images",
+        with_current(sets, [st.session_state["draft_data"]]),
+        key="draft_data",
+        accept_new_options=True,
+        format_func=lambda name: sets[name].title if name in sets else name,
+        placeholder="choose a set, or type the path of a folder",
+        on_change=_forget_classes,
+        persist_state="page",
+    )
+    known = sets.get(st.session_state["draft_data"] or "")
+    told, upload = st.columns([2, 1], vertical_alignment="top")
+    told.caption(plain(_about(known)) if known else "A folder or zip with one subfolder per class, on this computer.")
+    with upload.popover("Upload", icon=":material/upload:", width="stretch"):
+        st.file_uploader(
+            "A zip of a folder with one subfolder per class", type="zip", key="upload", on_change=_take_upload
+        )
+        st.caption(
+            "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
+        )
+
+
+def _about(known: Any) -> str:
+    return f"{known.description} {'Downloaded once.' if known.needs_download else 'No download.'}"
+
+
+def _forget_classes() -> None:
+    st.session_state["draft_classes"] = []
+
+
+def _take_upload() -> None:
+    file = st.session_state.get("upload")
+    if file is None:
+        return
+    try:
+        st.session_state["draft_data"] = str(keep_upload(file.name, file))
+        _forget_classes()
+    except LabError as error:
+        st.session_state["launch_problem"] = str(error)
+
+
+def _details() -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        names = with_current(known_classes(st.session_state["draft_data"] or ""), st.session_state["draft_classes"])
+        st.multiselect(
+            "Classes",
+            names,
+            key="draft_classes",
+            accept_new_options=True,
+            placeholder="all of them",
+            persist_state="page",
+        )
+        st.number_input(
+            "Images per class, at most",
+            min_value=2,
+            value=None,
+            step=10,
+            key="draft_per_class",
+            persist_state="page",
+            placeholder="all (drawn sets: 100)",
+        )
+        st.segmented_control("Layers", LAYER_CHOICES, key="draft_layers", required=True, persist_state="page")
+        if st.session_state["draft_layers"] == "by name":
+            st.text_input(
+                "Layer names", key="draft_layer_names", placeholder="blocks.1.0, blocks.5.0", persist_state="page"
+            )
+        st.selectbox(
+            "Pooling",
+            with_current(POOLINGS, [st.session_state["draft_pooling"]]),
+            key="draft_pooling",
+            accept_new_options=True,
+            persist_state="page",
+            help="How a layer's map becomes one vector: the average, the maximum, both, or averages over a grid.",
+        )
+    with right:
+        _control_boxes()
+        folds, repeats, seed = st.columns(3)
+        folds.number_input("Folds", 2, 20, key="draft_folds", persist_state="page")
+        repeats.number_input("Repeats", 1, 50, key="draft_repeats", persist_state="page")
+        seed.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            key="draft_seed",
+            persist_state="page",
+            help="Moves the folds, the shuffled labels and the untrained twins.",
+        )
+
+
+def _control_boxes() -> None:
+    st.multiselect(
+        "Controls, beside chance",
+        list(CONTROLS),
+        key="draft_controls",
+        persist_state="page",
+        help="; ".join(f"**{name}**: {why}" for name, why in CONTROLS.items()),
+    )
+    st.caption("Without controls a high accuracy can mean less than it seems.")
+
+
+def _run_row(shown: ProbeRequest) -> None:
+    run, command, note = st.columns([1, 1, 3], vertical_alignment="center")
+    try:
+        wanted = draft()
+    except LabError as error:
+        run.button("Run", key="run", type="primary", disabled=True, width="stretch")
+        note.markdown(f":red[{plain(error)}]")
+        return
+    run.button(
+        "Run", key="run", type="primary", icon=":material/play_arrow:", on_click=launch, args=(wanted,), width="stretch"
+    )
+    with command.popover("Command", icon=":material/terminal:", width="stretch"):
+        st.caption("The same from a terminal:")
+        st.code(wanted.command(), language="bash", wrap_lines=True)
+    if wanted != shown:
+        note.caption("The settings have changed; below is the experiment before. Press Run for these settings.")

@@ -1,0 +1,161 @@
+"""The parts of a separability result to look at one at a time: each is a row of a table and a tab of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lab.charts.checks import checks_forest, fold_strip
+from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.tables import gallery as gallery_rows
+from lab.charts.tables import layer_table
+from lab.charts.theme import layers_of, models_of
+from lab.experiments.base import Result
+from lab.ui.downloads import download_buttons
+from lab.ui.gallery import Picture, gallery
+from lab.ui.panels import show_chart
+from lab.ui.text import count, plain
+
+# (from this depth on, up to this depth, heading); depth of decision is where the prediction becomes right for good
+BINS = ((0.0, 0.25, "Early"), (0.25, 0.5, "Lower middle"), (0.5, 0.75, "Upper middle"), (0.75, 1.01, "Late"))
+PER_BIN = 24
+
+
+@dataclass(frozen=True)
+class View:
+    """One tab: its name (also in the URL), what it says first, and what shows it."""
+
+    name: str
+    about: str
+    show: Callable[[Result, str], None]
+
+
+def details(result: Result) -> None:
+    """Show the tabs; only the open one is computed. Which one is open is in the URL."""
+    model = model_picker(result)
+    tabs = st.tabs([view.name for view in VIEWS], key="view", on_change="rerun", bind="query-params")
+    for tab, view in zip(tabs, VIEWS, strict=True):
+        if tab.open:
+            with tab:
+                st.markdown(view.about)
+                view.show(result, model)
+
+
+def model_picker(result: Result) -> str:
+    """Return the network to look at closely; there is a choice only when the run has several."""
+    models = models_of(result["layers"])
+    if len(models) == 1:
+        return models[0]
+    return st.selectbox("Network to look at closely", models, key="network", bind="query-params")
+
+
+def layer_picker(result: Result, model: str) -> str:
+    """Return the layer to look at; the last one until another is chosen or clicked in the chart."""
+    layers = layers_of(result["layers"], model)
+    if st.session_state.get("layer") not in (None, *layers):
+        del st.session_state["layer"]  # it was a layer of another network
+    return st.selectbox("Layer", layers, index=len(layers) - 1, key="layer", bind="query-params")
+
+
+def _checks(result: Result, model: str) -> None:
+    show_chart(checks_forest(result.tables, [model]), key="checks_chart")
+    for row in result["checks"].query("model == @model").itertuples():
+        mark = ":green[:material/check:]" if row.passed else ":orange[:material/close:]"
+        st.markdown(
+            f"{mark} {plain(row.statement)} "
+            f":gray[({row.value:+.2f}, 95 % interval {row.ci_low:+.2f} to {row.ci_high:+.2f})]"
+        )
+
+
+def _layers(result: Result, model: str) -> None:
+    table = layer_table(result.tables, model)
+    three = st.column_config.NumberColumn(format="%.3f")
+    columns = {name: three for name in table.select_dtypes("number").columns if name != "dim"}
+    columns["accuracy"] = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
+    st.dataframe(table, hide_index=True, key="layer_table", column_config=columns, height="content")
+    with st.expander("Every fold"):
+        show_chart(fold_strip(result.tables, model), key="folds_chart")
+
+
+def _images(result: Result, model: str) -> None:
+    show_chart(depth_of_decision(result.tables, model), key="decisions_chart")
+    rows = gallery_rows(result.tables, model)
+    for low, high, name in BINS:
+        here = rows[(rows["depth_of_decision"] >= low) & (rows["depth_of_decision"] < high)]
+        _bin(f"{name}: right for good from depth {low:.2f} to {min(high, 1):.2f}", here, name)
+    _bin("Never: wrong at the last layer", rows[rows["depth_of_decision"].isna()], "never")
+
+
+def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
+    st.markdown(f"**{heading}** :gray[({count(len(rows), 'image')})]")
+    if rows.empty:
+        return
+    # The clearest first and the hardest last: with many images, both ends say most.
+    shown = rows if len(rows) <= PER_BIN else pd.concat([rows.head(PER_BIN // 2), rows.tail(PER_BIN // 2)])
+    pictures = [
+        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _told(row))
+        for row in shown.to_dict("records")
+    ]
+    gallery(pictures, key=f"gallery_{name.lower().replace(' ', '_')}")
+    if len(rows) > PER_BIN:
+        st.caption(f"The {PER_BIN // 2} earliest and the {PER_BIN // 2} latest of {len(rows):,}.")
+
+
+def _told(row: dict[Hashable, Any]) -> str:
+    """Return the line under a thumbnail: its class, and from which layer on it is right or what it is taken for."""
+    return f"{row['class']}, {row['layer'] or 'taken for ' + row['predicted']}"
+
+
+def _confusions(result: Result, model: str) -> None:
+    layer = layer_picker(result, model)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_chart(confusion_matrix(result.tables, model, layer), key="confusion_chart", width="content")
+    here = result["predictions"].query("model == @model and layer == @layer")
+    wrong = here[here["correct"] <= 0.5].sort_values("p_true")
+    urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
+    with right:
+        st.markdown(f"**Mistaken at this layer** :gray[({count(len(wrong), 'image')}, the surest mistakes first)]")
+        pictures = [
+            Picture(urls.get(str(row.image)), f"{row.image}, class {label}", f"{label}, taken for {row.predicted}")
+            for row, label in zip(wrong.itertuples(), wrong["class"], strict=True)
+        ]
+        gallery(pictures[:PER_BIN], key="gallery_mistakes")
+
+
+def _pairs(result: Result, model: str) -> None:
+    show_chart(emergence_by_pair(result.tables, [model]), key="pairs_chart")
+
+
+def _set_aside(result: Result, model: str) -> None:
+    table = result["quarantine"]
+    if table.empty:
+        st.success("Every image could be used.", icon=":material/check:")
+        return
+    st.dataframe(table, hide_index=True, key="set_aside_table")
+
+
+def _export(result: Result, model: str) -> None:
+    download_buttons(result, key="export")
+    st.markdown("The same experiment from a terminal:")
+    with st.container(key="command"):
+        st.code(result.request.command(), language="bash", wrap_lines=True)
+
+
+VIEWS = (
+    View("Checks", "The verdict rests on these comparisons; a check passes when its interval lies beyond 0.", _checks),
+    View("Layers", "Every layer with its accuracy, its controls, and other ways to measure the same.", _layers),
+    View(
+        "Images",
+        "When is an image decided? From its *depth of decision* on, the probe of every later layer has it right.",
+        _images,
+    ),
+    View("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
+    View("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
+    View("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),
+    View("Export", "Everything behind this page, to take along.", _export),
+)

@@ -1,0 +1,146 @@
+"""What a finished separability run shows first: the verdict, the chart, what it was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
+from lab.charts.curves import CONTROLS, METRICS
+from lab.charts.theme import INK, config
+from lab.experiments.base import Result
+from lab.ui.text import count, duration, plain
+
+# outcome -> (badge, its colour, icon); the sentence itself comes from the run
+OUTCOMES: dict[str, tuple[str, Any, str]] = {
+    "for": ("Yes, they come apart with depth", "green", ":material/check_circle:"),
+    "against": ("No, not with depth", "red", ":material/cancel:"),
+    "undecided": ("Undecided", "orange", ":material/help:"),
+}
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "auc": "AUC",
+    "knn_accuracy": "Nearest neighbours",
+    "silhouette": "Silhouette",
+}
+
+
+def _sizes() -> dict[str, Any]:
+    """The sizes of the charts' look without its colours: those are the page's, light or dark."""
+    kept = {
+        part: {name: value for name, value in values.items() if "olor" not in name}
+        for part, values in config("light").items()
+        if isinstance(values, dict) and part != "view"
+    }
+    return {**kept, "title": {**kept["title"], "subtitleColor": INK}}
+
+
+SIZES = _sizes()
+
+
+def verdicts(result: Result) -> None:
+    """Show the verdict on each network, the sentence in full."""
+    found = result.manifest["verdicts"]
+    for number, (model, verdict) in enumerate(found.items()):
+        badge, colour, icon = OUTCOMES[verdict["outcome"]]
+        with st.container(border=True, key=f"verdict_{number}"):
+            st.markdown(f":{colour}-badge[{icon} {badge}] :small[:gray[{plain(model)}]]")
+            st.markdown(plain(verdict["sentence"]))
+
+
+def problems(result: Result) -> None:
+    """Tell which networks could not be computed, and why."""
+    for problem in result.manifest.get("problems", ()):
+        st.warning(plain(problem))
+
+
+def facts(result: Result) -> None:
+    """Say in one line what the numbers rest on."""
+    images, aside = result["images"], len(result["quarantine"])
+    per_class = ", ".join(f"{n:,} {name}" for name, n in images["class"].value_counts(sort=False).head(6).items())
+    layers = result["layers"].groupby("model").size().max()
+    parts = [f"{count(len(images), 'image')} ({per_class})", count(int(layers), "layer")]
+    folds = result["folds"]
+    parts.append(f"{folds['fold'].nunique()} folds × {folds['repeat'].nunique()} repeats")
+    if seconds := result.manifest.get("timings", {}).get("total"):
+        parts.append(f"computed in {duration(seconds)}")
+    if aside:
+        parts.append(f"{count(aside, 'image')} set aside")
+    st.caption(plain(" · ".join(parts)))
+
+
+def metric_picker() -> str:
+    """Return the metric chosen for charts; the choice is in the URL."""
+    names = {METRIC_NAMES.get(metric, metric): metric for metric in METRICS}
+    chosen = st.segmented_control(
+        "Measured by",
+        list(names),
+        default=next(iter(names)),
+        required=True,
+        key="metric",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return names[chosen]
+
+
+def chart_options(result: Result) -> tuple[str, list[str]]:
+    """Return the metric and the controls to draw, as the user picked them."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="chart_options"):
+        return metric_picker(), controls_picker(result)
+
+
+def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", controls: list[str] | None = None) -> None:
+    """Show the curves over depth; a click on a point chooses the layer that the details below look at."""
+    chart = accuracy_by_depth(result.tables, metric=metric, controls=controls, height=520 if on_a_phone() else 420)
+
+    def choose() -> None:
+        picked = st.session_state[key].selection.get(LAYER_PICK)
+        if picked:
+            st.session_state["layer"] = picked[0]["layer"]
+            if len(result["layers"]["model"].unique()) > 1:
+                st.session_state["network"] = picked[0]["model"]
+
+    show_chart(chart, key=key, on_select=choose, selection_mode=LAYER_PICK)
+
+
+def controls_picker(result: Result) -> list[str]:
+    """Return the controls to draw beside the probe; the choice is in the URL."""
+    present = set(result["summary"]["control"])
+    names = {control.label: name for name, control in CONTROLS.items() if name in present and name != "probe"}
+    chosen = st.pills(
+        "Controls shown",
+        list(names),
+        selection_mode="multi",
+        default=list(names),
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return [names[label] for label in chosen]
+
+
+def how_to_read() -> None:
+    """Explain the chart to someone who sees it for the first time."""
+    with st.expander("How to read this", icon=":material/lightbulb:"):
+        st.markdown(
+            "Each point is a layer, from the first on the left to the last on the right. Its height is the share of "
+            "images that a linear classifier gets right from that layer alone, always on images it was not trained on; "
+            "the band is the 95 % interval.\n\n"
+            "The dashed lines are **controls**. The *untrained twin* is the same network with random weights: what "
+            "it reaches comes from the wiring, not from learning. *Matched dimension* gives every layer the same "
+            "number of dimensions, so that a wide layer cannot win by width. *Shuffled labels* shows what chance can "
+            "do with this much freedom, *raw pixels* what needs no network at all."
+        )
+
+
+def on_a_phone() -> bool:
+    """Return whether the browser says it runs on a phone: charts of a fixed size are made smaller there."""
+    return "mobile" in (st.context.headers.get("User-Agent") or "").lower()
+
+
+def show_chart(chart: Any, *, key: str, **options: Any) -> Any:
+    """Show a chart in the page's colours, at the lab's sizes; its own description is its alternative text."""
+    return st.altair_chart(chart.configure(**SIZES), key=key, **{"width": "stretch", **options})

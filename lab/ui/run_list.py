@@ -1,0 +1,82 @@
+"""The list of runs as cards: open, rename, cancel, delete, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from lab import jobs
+from lab.errors import LabError
+from lab.store import RunFolder
+from lab.ui import downloads
+from lab.ui.naming import distinction, when
+from lab.ui.places import dashboard_file
+from lab.ui.reading import finished
+from lab.ui.text import plain
+
+PER_PAGE = 10
+STATUS_COLOURS = {"finished": "green", "running": "blue", "failed": "red", "cancelled": "gray", "interrupted": "orange"}
+
+
+def run_cards(runs: list[RunFolder]) -> None:
+    """Show runs, the newest first, a page of them at a time, narrowed by a search."""
+    text = ""
+    if len(runs) > PER_PAGE // 2:
+        text = st.text_input("Search", key="search", placeholder="part of a name or id", label_visibility="collapsed")
+    found = [run for run in runs if text.lower() in f"{run.name} {run.id}".lower()]
+    if not found:
+        st.caption(f"No run fits “{plain(text)}”.")
+    pages = max(1, -(-len(found) // PER_PAGE))
+    number = st.pagination(pages, key="page_of_runs") if pages > 1 else 1
+    for run in found[(number - 1) * PER_PAGE : number * PER_PAGE]:
+        _card(run)
+
+
+def _card(run: RunFolder) -> None:
+    status = run.status
+    with st.container(border=True, key=f"run_{run.id}"):
+        badge = f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
+        about = " · ".join(filter(None, (when(run), distinction(run.request), run.id)))
+        st.markdown(f"**{plain(run.name)}** &nbsp;{badge}  \n:small[:gray[{plain(about)}]]")
+        if run.problem:
+            st.caption(plain(run.problem))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _actions(run, status)
+
+
+def _actions(run: RunFolder, status: str) -> None:
+    st.page_link(
+        dashboard_file("pages/separability.py"),
+        label="Open",
+        icon=":material/stacked_line_chart:",
+        query_params={"run": run.id},
+    )
+    if status == "finished":
+        maps = dashboard_file("pages/embedding_maps.py")
+        st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
+        with st.popover("Export", icon=":material/download:", key=f"export_{run.id}"):
+            downloads.download_buttons(finished(run), key=run.id)
+    with st.popover("Rename", icon=":material/edit:", key=f"rename_{run.id}"):
+        st.text_input(
+            "Its name", value=run.name, max_chars=120, key=f"name_{run.id}", on_change=_rename, args=(str(run.path),)
+        )
+        st.caption("Press Enter to keep it; an empty name brings the first one back.")
+    if status == "running":
+        st.button("Cancel", key=f"cancel_{run.id}", on_click=jobs.cancel, args=(run,))
+    else:
+        with st.popover("Delete", icon=":material/delete:", key=f"delete_{run.id}"):
+            st.markdown("Delete this run with its tables? This cannot be undone.")
+            st.button("Delete it", key=f"confirm_{run.id}", type="primary", on_click=_delete, args=(str(run.path),))
+
+
+def _rename(folder: str) -> None:
+    run = RunFolder(Path(folder))
+    run.rename(st.session_state[f"name_{run.id}"])
+
+
+def _delete(folder: str) -> None:
+    try:
+        RunFolder(Path(folder)).delete()
+    except (LabError, OSError) as error:
+        st.session_state["launch_problem"] = str(error)

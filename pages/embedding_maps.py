@@ -1,0 +1,34 @@
+"""Embedding maps: the same images at every layer, flattened to two dimensions and linked."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments import ProbeRequest
+from lab.ui import address, details, maps, run_picker, working
+from lab.ui.places import dashboard_file
+
+st.title("Embedding maps")
+st.html(
+    '<p class="lab-lead">Every layer places every image somewhere in its own space. Here each of those spaces is '
+    "flattened to a map; from first layer to last you can watch the classes move apart, or stay mixed.</p>"
+)
+
+request = address.requested(ProbeRequest)
+run_picker.run_picker(request)
+result = working.outcome(request, offer="Maps are made together with the probes. Run this experiment to see them.")
+if result is None:
+    st.page_link(dashboard_file("pages/separability.py"), label="Choose other settings", icon=":material/tune:")
+elif result["projection"].empty:
+    st.info("This run has no maps.")
+else:
+    model = details.model_picker(result)
+    chosen = maps.linked_maps(result, model)
+    maps.selected_gallery(result, model, chosen)
+    st.subheader("Walk through depth")
+    left, right = st.columns(2, gap="large")
+    with left:
+        maps.walk(result, model)
+    with right:
+        st.markdown(maps.CAVEAT)
+        maps.quality(result, model)

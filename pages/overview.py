@@ -1,0 +1,34 @@
+"""Overview: what the lab is, what it finds by default, and where to go next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments import ProbeRequest
+from lab.ui import panels, welcome, working
+
+st.title("Feature Hierarchy Lab")
+st.html(
+    '<p class="lab-lead">A vision network sees an image in steps, from edges to whole things. This lab measures, '
+    "layer by layer and on your own images, at which step the classes come apart, and checks with controls that the "
+    "answer means what it seems to mean.</p>"
+)
+welcome.runs_under_way()
+
+default = ProbeRequest().canonical()
+st.subheader("The default experiment")
+st.markdown(
+    "Cats and dogs, drawn so that colour, contrast and texture give nothing away, shown to a network that was trained "
+    "on photographs. One simple classifier, a *probe*, is trained on what each layer says about them."
+)
+result = working.outcome(
+    default, offer="It has not been computed on this computer yet. It takes about a minute and downloads nothing."
+)
+if result is not None:
+    panels.problems(result)
+    panels.verdicts(result)
+    panels.accuracy_chart(result, key="overview_chart")
+    panels.how_to_read()
+
+st.subheader("Where to go next")
+welcome.next_steps(result)

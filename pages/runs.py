@@ -1,0 +1,25 @@
+"""Runs: everything computed on this computer; open, compare, rename, delete, export."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.store import list_runs
+from lab.ui import comparing, run_list, working
+from lab.ui.places import dashboard_file
+
+st.title("Runs")
+st.html('<p class="lab-lead">Every experiment that was computed on this computer, from here or from a terminal.</p>')
+
+runs = list_runs()
+working.tell_launch_problem()
+if not runs:
+    with st.container(border=True, key="no_runs"):
+        st.markdown("**Nothing has been computed yet.** The first run takes about a minute.")
+        st.page_link(dashboard_file("pages/separability.py"), label="Start one", icon=":material/arrow_forward:")
+else:
+    done = [run for run in runs if run.status == "finished"]
+    if len(done) > 1:
+        comparing.compare_runs(done)
+        st.space("small")
+    run_list.run_cards(runs)

@@ -1,0 +1,27 @@
+"""Separability: at which layer do the classes come apart?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments import ProbeRequest
+from lab.ui import address, controls, details, panels, working
+
+st.title("Separability")
+st.html(
+    '<p class="lab-lead">At which layer do the classes come apart? A simple classifier, a probe, is asked at each.</p>'
+)
+
+request = address.requested(ProbeRequest)
+controls.experiment_controls(request)
+result = working.outcome(
+    request, offer="These settings have not been run on this computer. Press Run; the page shows how far it is."
+)
+if result is not None:
+    panels.problems(result)
+    panels.verdicts(result)
+    panels.facts(result)
+    metric, shown = panels.chart_options(result)
+    panels.accuracy_chart(result, key="accuracy_chart", metric=metric, controls=shown)
+    panels.how_to_read()
+    details.details(result)
