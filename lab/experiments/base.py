@@ -70,6 +70,10 @@ class Request:
         """Return a short text for people, used as the run's first name."""
         raise NotImplementedError
 
+    def canonical(self) -> Self:
+        """Return the request with everything spelled out, so that equal questions have equal names."""
+        return self
+
     def sources(self) -> dict[str, str]:
         """Return what the answer depends on beyond the request (files, folders), each with a cheap stamp."""
         return {}
