@@ -95,21 +95,27 @@ def _library() -> Any:
 
 def _loaded(spec: str, name: str, options: Mapping[str, str]) -> Any:
     datasets = _library()
-    cached_only = False
-    if not Path(name).expanduser().is_dir():
-        try:
-            require_reachable(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), spec)
-        except HubUnreachable as error:
-            cached_only, unreachable = True, error
+    unreachable = None if Path(name).expanduser().is_dir() else _unreachable(spec)
     try:
-        with _offline(datasets, cached_only):
+        with _offline(datasets, unreachable is not None):
             return datasets.load_dataset(os.path.expanduser(name), options.get("config"))
     except Exception as error:  # datasets raises its own, its client's and its readers' types
-        if cached_only:
+        if unreachable is not None:
             raise unreachable from error
         if isinstance(error, ConnectionError):
             raise HubUnreachable(f"{spec} could not be downloaded ({_first_line(error)}); {INSTEAD}") from error
         raise LabError(f"{spec} cannot be opened ({_first_line(error)}); check its name, or {INSTEAD}") from error
+
+
+def _unreachable(spec: str) -> HubUnreachable | None:
+    """Return why the hub cannot be asked, or None when it can."""
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        return HubUnreachable(f"{spec} is not on this machine and HF_HUB_OFFLINE is set; unset it, or {INSTEAD}")
+    try:
+        require_reachable(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), spec)
+    except HubUnreachable as error:
+        return error
+    return None
 
 
 @contextmanager
