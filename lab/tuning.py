@@ -1,0 +1,42 @@
+"""Keeping the memory of large tensors instead of handing it back after each use. Torch-free.
+
+By default the GNU C library maps every large block afresh and returns it at once, so each forward pass pays for thousands of page
+faults: with the two thresholds raised, EfficientNet-Lite0 ran at 83 images/s instead of 37 on two cores. Other C
+libraries, and `FEATURE_LAB_ALLOCATOR=system`, are left alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+
+# From glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+MMAP_THRESHOLD = 2**30
+TRIM_THRESHOLD = 2**31 - 1
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment variables that set the thresholds in a process yet to be started."""
+    if not _wanted():
+        return {}
+    return {"MALLOC_MMAP_THRESHOLD_": str(MMAP_THRESHOLD), "MALLOC_TRIM_THRESHOLD_": str(TRIM_THRESHOLD)}
+
+
+@functools.cache
+def tune_allocator() -> bool:
+    """Set the thresholds in this process; return whether they are set."""
+    if not _wanted():
+        return False
+    if "MALLOC_MMAP_THRESHOLD_" in os.environ:
+        return True
+    library = ctypes.CDLL(None)
+    mmap = library.mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+    trim = library.mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD)
+    return bool(mmap and trim)
+
+
+def _wanted() -> bool:
+    return os.environ.get("FEATURE_LAB_ALLOCATOR") != "system" and platform.libc_ver()[0] == "glibc"
