@@ -69,15 +69,17 @@ def trend(depths: Sequence[float], correct: np.ndarray, boot: Bootstrap, *, seed
 def last_against_best(correct: np.ndarray, boot: Bootstrap) -> tuple[Interval, int]:
     """Return the last layer's accuracy minus the best earlier layer's, and that layer's position.
 
-    The best layer was picked by the same data, so the interval is a simultaneous one: it uses the bootstrap
-    distribution of the largest deviation over all earlier layers (single-step max test, Westfall & Young 1993).
+    The best layer was picked by the same data, so the interval is a simultaneous one: it allows for the largest
+    deviation over all earlier layers, each in units of its own bootstrap deviation (max-t, Westfall & Young 1993).
     """
     lead = correct[:-1] - correct[-1]
     if not len(lead):
         return Interval(float("nan"), float("nan"), float("nan")), 0
     observed = lead.mean(axis=1)
     best = int(observed.argmax())
-    reach = float(np.percentile(np.abs(boot.means(lead) - observed).max(axis=1), 95))
+    deviations = boot.means(lead) - observed
+    spread = np.maximum(deviations.std(axis=0), 1.0 / correct.shape[1])
+    reach = float(np.percentile(np.abs(deviations / spread).max(axis=1), 95) * spread[best])
     value = -float(observed[best])
     return Interval(value, value - reach, value + reach), best
 

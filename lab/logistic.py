@@ -17,10 +17,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 ABSENT = -1000.0  # the logit of a class without a sample in the mask: its probability is exactly 0 in float64
-HISTORY = 6  # pairs of steps and gradient changes kept; 4 to 10 cost the same within noise
+HISTORY = 4  # pairs of steps and gradient changes kept; 3 to 6 cost the same within noise, 8 more
 MAX_ITERATIONS = 2000
 CURVATURE = 0.5  # a step is accepted when the slope along it has shrunk to this fraction (strong Wolfe)
-COMPACT_AT = 0.8  # finished problems leave the batch when the share still active falls below this
+COMPACT_AT = 0.9  # finished problems leave the batch when the share still active falls below this
 
 
 @dataclass(frozen=True)

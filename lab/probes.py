@@ -202,11 +202,16 @@ def _prepare(task: _Task, repeat: int, fold: int) -> _Fold:
 def _standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scale both parts by the training part's mean and deviation; features constant in training become 0."""
     train, test = train.astype(np.float64), test.astype(np.float64)
-    mean, variance = train.mean(axis=0), train.var(axis=0)
+    mean = train.mean(axis=0)
+    train -= mean
+    test -= mean
+    variance = np.einsum("nd,nd->d", train, train) / len(train)
     epsilon = len(train) * np.finfo(np.float64).eps  # as scikit-learn: variance within rounding of 0
     constant = variance <= epsilon * variance + (epsilon * mean) ** 2
     scale = np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, variance)))
-    return (train - mean) * scale, (test - mean) * scale
+    train *= scale
+    test *= scale
+    return train, test
 
 
 def _principal_axes(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +226,7 @@ def _principal_axes(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np
     values, vectors = values[keep], vectors[:, keep]
     if dual:
         root = np.sqrt(values)
-        return vectors * root, (test @ (train.T @ vectors)) / root
+        return vectors * root, (test @ train.T) @ (vectors / root)
     return train @ vectors, test @ vectors
 
 

@@ -11,7 +11,7 @@ Each layer starts from the map of the layer before. Measured on 18 layers of Eff
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from functools import cache
@@ -45,6 +45,11 @@ class Projection:
     divergence: float
     note: str = ""
 
+    @property
+    def usable(self) -> bool:
+        """Whether there is a map: blank ones are all nan or all 0."""
+        return bool(np.isfinite(self.points).all() and self.points.any())
+
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Return the map without its layer's name, for keeping."""
         return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self) if f.name != "layer"}
@@ -68,7 +73,7 @@ def project_layers(
 ) -> Iterator[Projection]:
     """Yield a map per layer, in the order of `embeddings`, each as soon as it is made.
 
-    `previous` `(N, 2)` continues a chain that was interrupted: the points of the layer before the first one here.
+    `previous` `(N, 2)` continues a chain that was interrupted (`last_points` of the maps already made).
     Images of one group do not vote for each other in the nearest-neighbour figures.
     """
     group = np.arange(len(labels)) if groups is None else np.asarray(groups)
@@ -80,10 +85,15 @@ def project_layers(
             )
         progress("maps", done, len(embeddings), "layers")
         made = _project(layer, embedding, np.asarray(labels), group, seed, perplexity, previous)
-        if np.isfinite(made.points).all() and made.points.any():
-            previous = made.points
+        previous = made.points if made.usable else previous
         yield made
     progress("maps", len(embeddings), len(embeddings), "layers")
+
+
+def last_points(made: Iterable[Projection]) -> np.ndarray | None:
+    """Return the points that the next layer starts from: those of the last map that is not blank."""
+    usable = [projection.points for projection in made if projection.usable]
+    return usable[-1] if usable else None
 
 
 def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:

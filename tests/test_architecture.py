@@ -15,7 +15,7 @@ FLOORS = (
     ("lab.worker", "lab.jobs", "lab.report", "lab.export", "lab.charts"),
     ("lab.store", "lab.catalogue"),
     ("lab.experiments",),
-    ("lab.embeddings", "lab.verdict", "lab.stats", "lab.probes", "lab.projection", "lab.neighbours"),
+    ("lab.embeddings", "lab.verdict", "lab.depth", "lab.stats", "lab.probes", "lab.projection", "lab.neighbours"),
     ("lab.activations", "lab.splits", "lab.logistic", "lab.scores", "lab.emergence", "lab.checks"),
     ("lab.cards", "lab.models", "lab.weights", "lab.layers", "lab.images", "lab.drawn"),
     ("lab",),
