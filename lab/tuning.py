@@ -1,6 +1,7 @@
 """Keeping the memory of large tensors instead of handing it back after each use. Torch-free.
 
-By default the GNU C library maps every large block afresh and returns it at once, so each forward pass pays for thousands of page
+By default the GNU C library maps every large block afresh and returns it at once, so each forward pass pays for
+thousands of page
 faults: with the two thresholds raised, EfficientNet-Lite0 ran at 83 images/s instead of 37 on two cores. Other C
 libraries, and `FEATURE_LAB_ALLOCATOR=system`, are left alone.
 """

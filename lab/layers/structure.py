@@ -1,0 +1,218 @@
+"""Which of a network's modules are its stem, blocks, stages and head, found from how it is built and how it runs.
+
+Going down from the root, a container is opened when its children are networks of their own (two weighted layers or
+more), and so is a module of another kind when such containers hold most of its weights: that is a stage. What is
+not opened is a block. A network that is one chain of plain layers (VGG) has a block per weighted layer, up to the
+activation that follows it. A block whose output cannot be read is replaced by the outermost modules within it that
+can, or by what contains it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab.layers.tracing import Trace, Visit
+from lab.layers.types import Kind
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STEM_NAMES = ("stem", "patch_embed", "conv_stem", "stem_conv")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The names that have a part in the network's structure; every other layer is a plain module."""
+
+    stem: str
+    blocks: frozenset[str]
+    stages: frozenset[str]
+    head: str
+    classifiers: frozenset[str]
+    groups: frozenset[str] = frozenset()
+
+    def kind(self, name: str) -> Kind:
+        """Return what part a layer has."""
+        parts: tuple[tuple[Kind, bool], ...] = (
+            ("stem", name == self.stem),
+            ("head", name == self.head),
+            ("block", name in self.blocks),
+            ("stage", name in self.stages or name in self.groups),
+        )
+        return next((kind for kind, here in parts if here), "module")
+
+
+def find_roles(module: nn.Module, seen: Trace, readable: frozenset[str]) -> Roles:
+    """Return the roles of a network's modules; only `readable` ones get a role."""
+    from lab.weights.checkpoints import classifier_names
+
+    classifiers = frozenset(classifier_names(module)) or _last_weighted(seen)
+    finder = _Finder(module, seen, readable, classifiers)
+    blocks = finder.blocks()
+    stem_block = next((name for name in blocks[:1] if name.split(".")[0] in STEM_NAMES), "")
+    inner = [name for name in blocks if name != stem_block]
+    groups = finder.groups(inner)
+    stages = [name for name in _announced(module) if name in readable]
+    return Roles(
+        stem=stem_block or finder.stem(inner),
+        blocks=frozenset(inner),
+        stages=frozenset(stages if len(stages) > 1 else groups),
+        head=finder.head(inner),
+        classifiers=classifiers,
+        groups=frozenset(groups),
+    )
+
+
+class _Finder:
+    def __init__(self, module: nn.Module, seen: Trace, readable: frozenset[str], classifiers: frozenset[str]) -> None:
+        self.module, self.seen, self.readable, self.classifiers = module, seen, readable, classifiers
+        self.weights = _weights_within(seen)
+        self.total = sum(visit.weighted for visit in seen.visits.values())
+
+    def blocks(self) -> list[str]:
+        """Return the names of the blocks, in the order in which they end."""
+        found = self._inside(self.module, "")
+        covered = sum(self.weights[name] for name in found)
+        if covered < self.total / 2:
+            found = sorted({*found, *self._chain()})
+        return sorted(set(found), key=lambda name: self.seen.visits[name].end)
+
+    def groups(self, blocks: list[str]) -> list[str]:
+        """Return the readable modules directly around blocks: stages by structure."""
+        parents = {name.rpartition(".")[0] for name in blocks}
+        return sorted(parent for parent in parents & self.readable if parent not in blocks)
+
+    def stem(self, blocks: list[str]) -> str:
+        """Return the last readable layer before the first block starts."""
+        if not blocks:
+            return ""
+        first = min(self.seen.visits[name].start for name in blocks)
+        return self._last([visit for visit in self.seen.ran() if visit.end < first])
+
+    def head(self, blocks: list[str]) -> str:
+        """Return the last readable layer between the last block and the classifier."""
+        if not blocks:
+            return ""
+        last = max(self.seen.visits[name].end for name in blocks)
+        ends = [self.seen.visits[n].start for n in self.classifiers if self.seen.visits[n].ends]
+        stop = min(ends, default=10**9)
+        return self._last([visit for visit in self.seen.ran() if visit.start > last and visit.end < stop])
+
+    def _inside(self, module: nn.Module, name: str) -> list[str]:
+        found: list[str] = []
+        for short, child in module.named_children():
+            full = f"{name}.{short}" if name else short
+            if self.weights.get(full, 0) < 2 or self._holds_classifier(full):
+                continue
+            if self._opens(child, full):
+                found += self._inside(child, full) or self._resolved(full)
+            elif not _is_container(child) or not self._composites(child, full):
+                found += [] if _is_container(child) and type(child).__name__ == "Sequential" else self._resolved(full)
+        return found
+
+    def _opens(self, module: nn.Module, name: str) -> bool:
+        if _is_container(module):
+            return bool(self._composites(module, name))
+        inside = [(f"{name}.{short}", child) for short, child in module.named_children()]
+        held = sum(_size(child) for full, child in inside if self._is_group(child, full))
+        return held >= 0.5 * _size(module)
+
+    def _is_group(self, module: nn.Module, name: str) -> bool:
+        """Whether a module within another holds blocks: mostly modules with several weighted layers, side by side."""
+        if _is_container(module):
+            children = [child for _, child in module.named_children() if type(child).__name__ != "Identity"]
+            return 2 * len(self._composites(module, name)) > len(children)
+        return False
+
+    def _composites(self, module: nn.Module, name: str) -> list[str]:
+        return [full for short, _ in module.named_children() if self.weights.get(full := f"{name}.{short}", 0) >= 2]
+
+    def _resolved(self, name: str) -> list[str]:
+        """Return the module itself, or the outermost readable weighted modules within it."""
+        if name in self.readable:
+            return [name]
+        module = self.seen.visits[name].module
+        names = [f"{name}.{short}" for short, _ in module.named_children()]
+        return [found for inner in names if self.weights.get(inner, 0) for found in self._resolved(inner)]
+
+    def _chain(self) -> list[str]:
+        """Return, for each weighted layer in a long plain container, the last layer of its unit."""
+        found = []
+        for name, visit in self.seen.visits.items():
+            children = [f"{name}.{short}" for short, _ in visit.module.named_children()]
+            plain = not any(self.weights.get(child, 0) > 1 for child in children)
+            if _is_container(visit.module) and plain and 3 * self.weights[name] > self.total:
+                found += _units([self.seen.visits[child] for child in children], self.readable)
+        return found
+
+    def _last(self, visits: list[Visit]) -> str:
+        """Return the last outermost layer with parameters among the visits, or the activation right behind it."""
+        names = {visit.name for visit in visits}
+        outermost = [
+            visit
+            for visit in visits
+            if visit.name.rpartition(".")[0] not in names
+            and visit.name in self.readable
+            and not self._holds_classifier(visit.name)
+        ]
+        found = ""
+        shape: tuple[int, ...] | None = None
+        for visit in outermost:
+            if _size(visit.module) or (found and visit.output == shape and _is_activation(visit.module)):
+                found, shape = visit.name, visit.output
+        return found
+
+    def _holds_classifier(self, name: str) -> bool:
+        return any(f"{classifier}.".startswith(f"{name}.") for classifier in self.classifiers)
+
+
+def _units(children: list[Visit], readable: frozenset[str]) -> list[str]:
+    found: list[str] = []
+    for visit in children:
+        if visit.name not in readable:
+            continue
+        if visit.weighted:
+            found.append(visit.name)
+        elif found and (_is_activation(visit.module) or _size(visit.module)):
+            found[-1] = visit.name
+    return found
+
+
+def _announced(module: nn.Module) -> list[str]:
+    """Return the modules that timm's own feature table names as the ends of stages."""
+    info: Any = getattr(module, "feature_info", None) or []
+    rows = getattr(info, "info", info)
+    return [str(row["module"]) for row in rows if isinstance(row, dict) and row.get("module")]
+
+
+def _last_weighted(seen: Trace) -> frozenset[str]:
+    weighted = [visit.name for visit in seen.ran() if visit.weighted]
+    return frozenset(weighted[-1:])
+
+
+def _weights_within(seen: Trace) -> dict[str, int]:
+    """Return how many weighted modules each module holds, itself included."""
+    count = dict.fromkeys(seen.visits, 0)
+    for visit in seen.visits.values():
+        if visit.weighted and visit.ends:
+            name = visit.name
+            while name:
+                count[name] = count.get(name, 0) + 1
+                name = name.rpartition(".")[0]
+    return count
+
+
+def _is_container(module: nn.Module) -> bool:
+    from torch import nn
+
+    return isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+
+
+def _is_activation(module: nn.Module) -> bool:
+    kind = type(module)
+    return "activation" in kind.__module__ and not any(module.children())
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

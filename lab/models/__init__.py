@@ -1,0 +1,17 @@
+"""Finding, loading and freezing any timm model, each by one line of text: `ID[@WEIGHTS]`.
+
+    ModelRef     which network with which weights        what requests hold; text both ways
+    ModelCard    what is known of it (layers, input, …)  JSON, kept in the cache; needs no torch
+    LoadedModel  the network itself, in eval mode        needs torch
+
+Where weights come from is a table in `lab.weights`; how a card's layers are found is the business of
+`lab.layers.table`.
+"""
+
+from lab.models.cards import ModelCard
+from lab.models.loading import LoadedModel, card, load_model
+from lab.models.preprocess import Preprocessing
+from lab.models.reference import ModelRef
+from lab.models.search import search_models
+
+__all__ = ["LoadedModel", "ModelCard", "ModelRef", "Preprocessing", "card", "load_model", "search_models"]

@@ -1,0 +1,152 @@
+"""Model cards: what a network turned out to be, kept on disk so that asking again needs neither torch nor the
+weights.
+
+A card is kept under the model's name and the versions of timm, torch and this code, together with the size and time
+of each file its weights were read from; it counts only as long as these are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import LabError
+from lab.files import read_json, write_json
+from lab.layers import Exclusion, Layer
+from lab.models.preprocess import Preprocessing
+from lab.models.reference import ModelRef
+from lab.settings import cache_dir
+from lab.weights import Built, file_stamp, zoo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# Raise when the layer table, the receptive fields or the digest of the same weights come out otherwise.
+CARD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model without having it: JSON-able, torch-free. `weights_digest` names its weights."""
+
+    ref: ModelRef
+    weights_digest: str
+    preprocessing: Preprocessing
+    layers: tuple[Layer, ...]
+    exclusions: tuple[Exclusion, ...]
+    parameters: int
+    classifier_classes: int
+    architecture: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the card as JSON-able values."""
+        return {
+            "model": str(self.ref),
+            "weights_digest": self.weights_digest,
+            "preprocessing": self.preprocessing.as_dict(),
+            "layers": [layer.as_dict() for layer in self.layers],
+            "exclusions": [[exclusion.name, exclusion.reason] for exclusion in self.exclusions],
+            "parameters": self.parameters,
+            "classifier_classes": self.classifier_classes,
+            "architecture": self.architecture,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelCard:
+        """Return the card that `as_dict` described."""
+        return cls(
+            ref=ModelRef.parse(values["model"]),
+            weights_digest=values["weights_digest"],
+            preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+            layers=tuple(Layer.from_dict(layer) for layer in values["layers"]),
+            exclusions=tuple(Exclusion(name, reason) for name, reason in values["exclusions"]),
+            parameters=values["parameters"],
+            classifier_classes=values["classifier_classes"],
+            architecture=values["architecture"],
+        )
+
+
+def kept_card(ref: ModelRef) -> ModelCard | None:
+    """Return the card of a model from the cache, None when there is none or its files have changed."""
+    values = _read(_path(ref))
+    if values is None or values["card"]["model"] != str(ref):
+        return None
+    if any(file_stamp(Path(path)) != stamp for path, stamp in values["files"].items()):
+        return None
+    return ModelCard.from_dict(values["card"])
+
+
+def card_of(ref: ModelRef, built: Built) -> ModelCard:
+    """Freeze a network and return its card, from the cache when it is there; its weights are read (and checked)
+    either way.
+
+    Raises LabError naming the first weight that is NaN or infinite.
+    """
+    from lab.weights.checkpoints import refuse_not_finite
+
+    module = built.module.eval().requires_grad_(False)
+    refuse_not_finite(module.state_dict(), str(ref))
+    digest = weights_digest(module)
+    known = kept_card(ref)
+    if known is None or known.weights_digest != digest:
+        known = _describe(ref, module, digest)
+        files = {str(path): file_stamp(path) for path in built.files}
+        write_json(_path(ref), {"card": known.as_dict(), "files": files})
+    return known
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Return a hex digest of a network's weights: architecture, names, shapes, values, and the version of timm."""
+    import torch
+
+    digest = hashlib.sha256(f"{architecture_of(module)}\0{zoo.timm_version()}".encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
+
+
+def architecture_of(module: nn.Module) -> str:
+    """Return a timm network's architecture, or its class when it is not timm's."""
+    return str((getattr(module, "pretrained_cfg", None) or {}).get("architecture", type(module).__name__))
+
+
+def known_parameters() -> dict[str, int]:
+    """Return the number of parameters of each architecture of which there is a card."""
+    cards = (_read(path) for path in cache_dir("models").glob("card-*.json"))
+    return {values["card"]["architecture"]: values["card"]["parameters"] for values in cards if values}
+
+
+def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
+    from lab.layers.table import layer_table
+    from lab.models.preprocess import preprocessing_of
+
+    how = preprocessing_of(module)
+    layers, exclusions = layer_table(module, (3, how.height, how.width))
+    return ModelCard(
+        ref=ref,
+        weights_digest=digest,
+        preprocessing=how,
+        layers=layers,
+        exclusions=exclusions,
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        classifier_classes=int(getattr(module, "num_classes", 0)),
+        architecture=architecture_of(module),
+    )
+
+
+def _path(ref: ModelRef) -> Path:
+    versions = [importlib.metadata.version(name) for name in ("timm", "torch")]
+    key = hashlib.sha256("\0".join([str(CARD_VERSION), str(ref), *versions]).encode()).hexdigest()
+    return cache_dir("models") / f"card-{key[:24]}.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        values = read_json(path)
+    except LabError:  # a damaged cache file is made again
+        return None
+    return values if isinstance(values, dict) and {"card", "files"} <= values.keys() else None

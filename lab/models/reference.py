@@ -1,0 +1,95 @@
+"""A model by one line of text, `ID[@WEIGHTS]`: what requests hold and people type. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lab.errors import LabError, nearest
+from lab.weights import LOCAL_SCHEME, SOURCES, WeightSource, package_of
+
+
+@dataclass(frozen=True, order=True)
+class ModelRef:
+    """A timm id, verbatim, and its weights: `packaged`, `pretrained`, `checkpoint:PATH` or `untrained:SEED`."""
+
+    id: str
+    weights: str
+
+    @classmethod
+    def parse(cls, text: str | ModelRef) -> ModelRef:
+        """Return the reference that "ID" or "ID@WEIGHTS" writes; paths become absolute.
+
+        Without weights: the package's when there is one for the id, else timm's. Looks nothing up; raises LabError
+        for an empty id or an unknown weight source.
+        """
+        if isinstance(text, ModelRef):
+            return text
+        id, weights = _split(text.strip())
+        if not id:
+            raise LabError(f"{text!r} names no model; write ID[@WEIGHTS], such as tf_efficientnet_lite0@packaged")
+        if id.startswith(LOCAL_SCHEME):
+            id = LOCAL_SCHEME + _absolute(id.removeprefix(LOCAL_SCHEME))
+        source, _, argument = (weights or _usual_weights(id)).partition(":")
+        if source == "untrained":
+            argument = argument or "0"
+        elif source == "checkpoint" and argument:
+            argument = _absolute(argument)
+        return cls(id, f"{source}:{argument}" if argument else source)
+
+    def __str__(self) -> str:
+        return f"{self.id}@{self.weights}"
+
+    @property
+    def source(self) -> WeightSource:
+        """The row of the table of weight sources."""
+        return SOURCES[self.weights.partition(":")[0]]
+
+    @property
+    def argument(self) -> str:
+        """What stands after the source's colon: a path or a seed, "" when nothing does."""
+        return self.weights.partition(":")[2]
+
+    @property
+    def short(self) -> str:
+        """A short text for charts: the id, and the weights where they are not the usual ones."""
+        id = Path(self.id.removeprefix(LOCAL_SCHEME)).name if self.id.startswith(LOCAL_SCHEME) else self.id
+        if self.source.name == "untrained":
+            return f"{id} (untrained{'' if self.argument == '0' else f' {self.argument}'})"
+        if self.source.name == "checkpoint":
+            return f"{id} ({Path(self.argument).name})"
+        return id if self.weights == _usual_weights(self.id) else f"{id} ({self.weights})"
+
+    def twin(self, seed: int = 0) -> ModelRef:
+        """Return the same architecture with random weights."""
+        return replace(self, weights=f"untrained:{seed}")
+
+    def check(self) -> None:
+        """Raise LabError when the network or its weights cannot be had; takes at most three seconds, and no torch."""
+        self.source.check(self.id, self.argument)
+
+    def stamp(self) -> str:
+        """Return a cheap text that changes when the weights behind the reference do (a file's size and time)."""
+        return self.source.stamp(self.id, self.argument)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return id and weights; an "@" that no weight source follows belongs to the id of a hub repository or folder."""
+    for position, sign in enumerate(text):
+        if sign == "@" and text[position + 1 :].partition(":")[0] in SOURCES:
+            return text[:position], text[position + 1 :]
+    id, _, weights = text.partition("@")
+    if weights and ":" not in id:
+        known = ", ".join(f"{row.name}{':' + row.argument if row.argument else ''}" for row in SOURCES.values())
+        raise LabError(
+            f"there is no weight source {weights!r}{nearest(weights, SOURCES)}; write ID@ and one of {known}"
+        )
+    return text, ""
+
+
+def _usual_weights(id: str) -> str:
+    return "packaged" if package_of(id) else "pretrained"
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())

@@ -1,0 +1,5 @@
+"""Where a network's weights come from: pip packages, timm's hub, files or a seed. Torch-free until one is built."""
+
+from lab.weights.sources import LOCAL_SCHEME, PACKAGES, SOURCES, Built, WeightSource, file_stamp, package_of
+
+__all__ = ["LOCAL_SCHEME", "PACKAGES", "SOURCES", "Built", "WeightSource", "file_stamp", "package_of"]
