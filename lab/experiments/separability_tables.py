@@ -13,12 +13,15 @@ import numpy as np
 import pandas as pd
 
 from lab.depth import decisions, emergence
-from lab.neighbours import knn_accuracy, silhouette
+from lab.neighbours import silhouette
+from lab.pieces import PieceFolder
+from lab.settings import cache_dir
 from lab.stats import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
 from lab.verdict import Evidence, check_evidence, verdict
 
 if TYPE_CHECKING:
     from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.images import ImageSet
     from lab.projection import Projection
 
 THUMBNAIL_SIDE = 96
@@ -43,7 +46,7 @@ def assemble(
             [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
         ),
         "folds": pd.DataFrame(list(_folds(question, readings))),
-        "summary": pd.DataFrame([*_summary(question, networks, readings), _chance(question)]),
+        "summary": pd.DataFrame([*_summary(question, networks, readings, maps), _chance(question)]),
         "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
         "decisions": pd.concat([_decisions(question, n, readings) for n in networks]),
         "emergence": pd.DataFrame([row for n in networks for row in _emergence(question, n, readings, boot)]),
@@ -104,12 +107,23 @@ def _splits(question: Question) -> pd.DataFrame:
 
 
 def _images(question: Question) -> pd.DataFrame:
+    table = question.images.table()
+    table["thumbnail"] = _thumbnails(question.images)
+    return table
+
+
+def _thumbnails(images: ImageSet) -> list[bytes]:
+    """Return a small JPEG per image, from the cache when this very set was looked at before."""
     from lab.images import thumbnail
 
-    table = question.images.table()
-    pixels = (question.images.pixels(index) for index in range(len(table)))
-    table["thumbnail"] = [thumbnail(image, THUMBNAIL_SIDE) for image in pixels]
-    return table
+    kept = PieceFolder(cache_dir("thumbnails"))
+    key = f"{THUMBNAIL_SIDE} {images.fingerprint}"
+    if key not in kept:
+        made = [thumbnail(images.pixels(index), THUMBNAIL_SIDE) for index in range(len(images))]
+        joined = np.frombuffer(b"".join(made), dtype=np.uint8)
+        kept[key] = {"bytes": joined, "ends": np.cumsum([len(one) for one in made])}
+    piece = kept[key]
+    return [part.tobytes() for part in np.split(piece["bytes"], piece["ends"][:-1])]
 
 
 def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
@@ -120,7 +134,7 @@ def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
             yield {**named, **row}
 
 
-def _summary(question: Question, networks: Sequence[Subject], readings: Iterable[Reading]) -> Iterator[Row]:
+def _summary(question: Question, networks: Sequence[Subject], readings: Iterable[Reading], maps: Maps) -> Iterator[Row]:
     embeddings = {network.model: network.embeddings for network in networks}
     for reading in readings:
         row = {
@@ -132,9 +146,8 @@ def _summary(question: Question, networks: Sequence[Subject], readings: Iterable
             **scores(reading.probabilities, _labels(question, reading), question.images.groups).row(),
         }
         if reading.control == "probe":
-            embedding = embeddings[reading.model][_name(reading)]
-            row["knn_accuracy"] = knn_accuracy(embedding, question.labels, question.images.groups)
-            row["silhouette"] = silhouette(embedding, question.labels)
+            row["knn_accuracy"] = maps[reading.model, _name(reading)].knn_embedding
+            row["silhouette"] = silhouette(embeddings[reading.model][_name(reading)], question.labels)
         yield row
 
 
