@@ -91,7 +91,7 @@ def _deal(labels: bytes, groups: bytes, folds: int, seed: tuple[int, ...]) -> by
         members[g][c] = members[g].get(c, 0) + 1
     share = (1.0 / np.maximum(np.bincount(label), 1)).tolist()
     order = rng.permutation(len(members)).tolist()
-    order.sort(key=lambda g: (-len(members[g]), -sum(members[g].values())))
+    order.sort(key=lambda g: (-len(members[g]), -sum(members[g].values()), min(members[g])))  # ties stay random
     tie = rng.permutation(folds).tolist()
     held: list[dict[int, int]] = [{} for _ in range(folds)]
     total = [0] * folds
