@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import address, details, maps, run_picker, working
+from lab.ui import address, details, map_quality, maps, run_picker, working
 from lab.ui.places import dashboard_file
 
 st.title("Embedding maps")
@@ -23,12 +23,11 @@ elif result["projection"].empty:
     st.info("This run has no maps.")
 else:
     model = details.model_picker(result)
-    chosen = maps.linked_maps(result, model)
-    maps.selected_gallery(result, model, chosen)
+    maps.linked_maps(result, model)
     st.subheader("Walk through depth")
     left, right = st.columns(2, gap="large")
     with left:
         maps.walk(result, model)
     with right:
         st.markdown(maps.CAVEAT)
-        maps.quality(result, model)
+        map_quality.quality(result, model)

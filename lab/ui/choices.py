@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import streamlit as st
 
 from lab.errors import LabError
 from lab.images import SetInfo, catalogue, class_names
+from lab.models import search_models
 
 # Networks worth a first look; any other timm id can be typed. The packaged ones need no download.
 NETWORKS = (
@@ -27,6 +29,12 @@ MOST_CLASSES = 200
 def image_sets() -> dict[str, SetInfo]:
     """Return the image sets on offer by name, those that need no download first."""
     return {info.name: info for info in catalogue() if "NAME" not in info.name}
+
+
+@st.cache_data(show_spinner=False, ttl=60, max_entries=64)
+def find_networks(text: str) -> list[dict[str, Any]]:
+    """Return what timm has with `text` in its name; what is on this computer comes first."""
+    return search_models(text)
 
 
 def with_current(options: Iterable[str], current: Iterable[str]) -> list[str]:

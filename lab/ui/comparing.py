@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from lab.charts.accuracy import accuracy_by_depth
 from lab.store import RunFolder
 from lab.ui.naming import labels
-from lab.ui.panels import metric_picker, show_chart
+from lab.ui.panels import metric_picker
 from lab.ui.reading import finished
+from lab.ui.showing import show_tables_chart
 from lab.ui.text import percent
 
 COMPARED = ("layers", "summary", "emergence")
@@ -37,7 +37,7 @@ def compare_runs(runs: list[RunFolder]) -> None:
     if len(chosen) < 2:
         return
     tables = joined({run.id: run for run in runs if run.id in chosen}, names)
-    show_chart(accuracy_by_depth(tables, metric=metric_picker(), controls=()), key="compare_chart")
+    show_tables_chart(tables, "accuracy_by_depth", key="compare_chart", metric=metric_picker(), controls=())
     st.dataframe(overview(tables), hide_index=True, key="compare_table")
 
 

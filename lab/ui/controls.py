@@ -11,7 +11,10 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.separability import CONTROLS, ProbeRequest
-from lab.ui.choices import NETWORKS, image_sets, known_classes, with_current
+from lab.images import class_names
+from lab.models import ModelRef
+from lab.ui.choices import image_sets, known_classes, with_current
+from lab.ui.network_box import network_box
 from lab.ui.text import plain
 from lab.ui.uploads import keep_upload
 from lab.ui.working import launch, tell_launch_problem
@@ -27,7 +30,7 @@ def experiment_controls(shown: ProbeRequest) -> None:
     with st.container(border=True, key="controls"):
         networks, images = st.columns(2, gap="medium")
         with networks:
-            _networks()
+            network_box()
         with images:
             _images()
         with st.expander("Classes, layers, controls and more", icon=":material/tune:"):
@@ -80,22 +83,6 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
         "draft_repeats": shown.repeats,
         "draft_seed": shown.seed,
     }
-
-
-def _networks() -> None:
-    st.multiselect(
-        "Networks",
-        with_current(NETWORKS, st.session_state["draft_models"]),
-        key="draft_models",
-        accept_new_options=True,
-        placeholder="choose one, or type any timm id",
-        persist_state="page",
-        help=(
-            "Any timm model id, with its weights after an @: packaged (no download), pretrained (downloaded once), "
-            "untrained:0 (random weights) or checkpoint:/path/to/file. Several networks are drawn over each other."
-        ),
-    )
-    st.caption("Choose one or more, or type any timm id and press Enter.")
 
 
 def _images() -> None:
@@ -190,6 +177,18 @@ def _details() -> None:
         )
 
 
+def _run(wanted: ProbeRequest) -> None:
+    """Start the draft, unless a quick look already tells that it cannot work: then that is told."""
+    try:
+        class_names(wanted.data)
+        if len(wanted.models) == 1:  # with several, a run goes on without those that cannot be had
+            ModelRef.parse(wanted.models[0]).check()
+    except (LabError, OSError) as error:
+        st.session_state["launch_problem"] = str(error)
+        return
+    launch(wanted)
+
+
 def _control_boxes() -> None:
     st.multiselect(
         "Controls, beside chance",
@@ -210,7 +209,7 @@ def _run_row(shown: ProbeRequest) -> None:
         note.markdown(f":red[{plain(error)}]")
         return
     run.button(
-        "Run", key="run", type="primary", icon=":material/play_arrow:", on_click=launch, args=(wanted,), width="stretch"
+        "Run", key="run", type="primary", icon=":material/play_arrow:", on_click=_run, args=(wanted,), width="stretch"
     )
     with command.popover("Command", icon=":material/terminal:", width="stretch"):
         st.caption("The same from a terminal:")

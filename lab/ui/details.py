@@ -9,15 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts.checks import checks_forest, fold_strip
-from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.tables import gallery as gallery_rows
 from lab.charts.tables import layer_table
 from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
 from lab.ui.downloads import download_buttons
 from lab.ui.gallery import Picture, gallery
-from lab.ui.panels import show_chart
+from lab.ui.showing import show_chart
 from lab.ui.text import count, plain
 
 # (from this depth on, up to this depth, heading); depth of decision is where the prediction becomes right for good
@@ -62,7 +60,7 @@ def layer_picker(result: Result, model: str) -> str:
 
 
 def _checks(result: Result, model: str) -> None:
-    show_chart(checks_forest(result.tables, [model]), key="checks_chart")
+    show_chart(result, "checks_forest", key="checks_chart", models=(model,))
     for row in result["checks"].query("model == @model").itertuples():
         mark = ":green[:material/check:]" if row.passed else ":orange[:material/close:]"
         st.markdown(
@@ -78,11 +76,11 @@ def _layers(result: Result, model: str) -> None:
     columns["accuracy"] = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
     st.dataframe(table, hide_index=True, key="layer_table", column_config=columns, height="content")
     with st.expander("Every fold"):
-        show_chart(fold_strip(result.tables, model), key="folds_chart")
+        show_chart(result, "fold_strip", key="folds_chart", model=model)
 
 
 def _images(result: Result, model: str) -> None:
-    show_chart(depth_of_decision(result.tables, model), key="decisions_chart")
+    show_chart(result, "depth_of_decision", key="decisions_chart", model=model)
     rows = gallery_rows(result.tables, model)
     for low, high, name in BINS:
         here = rows[(rows["depth_of_decision"] >= low) & (rows["depth_of_decision"] < high)]
@@ -114,7 +112,8 @@ def _confusions(result: Result, model: str) -> None:
     layer = layer_picker(result, model)
     left, right = st.columns(2, gap="large")
     with left:
-        show_chart(confusion_matrix(result.tables, model, layer), key="confusion_chart", width="content")
+        view = {"width": "content"}
+        show_chart(result, "confusion_matrix", key="confusion_chart", view=view, model=model, layer=layer)
     here = result["predictions"].query("model == @model and layer == @layer")
     wrong = here[here["correct"] <= 0.5].sort_values("p_true")
     urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
@@ -128,7 +127,7 @@ def _confusions(result: Result, model: str) -> None:
 
 
 def _pairs(result: Result, model: str) -> None:
-    show_chart(emergence_by_pair(result.tables, [model]), key="pairs_chart")
+    show_chart(result, "emergence_by_pair", key="pairs_chart", models=(model,))
 
 
 def _set_aside(result: Result, model: str) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
+from lab.charts import IMAGE_BRUSH, IMAGE_PICK
 from lab.charts.map_rows import thumbnail_rows, wide_rows
-from lab.charts.maps import IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps
 from lab.charts.theme import layers_of
 from lab.experiments.base import Result
 from lab.ui.gallery import Picture, gallery
-from lab.ui.panels import on_a_phone, show_chart
+from lab.ui.showing import Spec, chart_spec, on_a_phone, show_chart, show_spec
 from lab.ui.text import count
 
 MAP_SIZE = 170  # pixels
@@ -28,20 +27,22 @@ CAVEAT = (
 )
 
 
-def linked_maps(result: Result, model: str) -> list[str]:
-    """Show a small map per layer and return the images that are selected in them; the selection is in the URL."""
-    chart = embedding_maps(result.tables, model, columns=PER_ROW_ON_A_PHONE if on_a_phone() else PER_ROW, size=MAP_SIZE)
+@st.fragment
+def linked_maps(result: Result, model: str) -> None:
+    """Show a small map per layer, and the images that are selected in them; the selection is in the URL."""
+    per_row = PER_ROW_ON_A_PHONE if on_a_phone() else PER_ROW
+    spec = chart_spec(result, "embedding_maps", model=model, columns=per_row, size=MAP_SIZE)
     opened_with = _opened_with(result)
     if opened_with:
-        _preselect(chart, opened_with)
-    event = show_chart(chart, key="maps_chart", width="content", on_select="rerun")
+        _preselect(spec, opened_with)
+    event = show_spec(spec, key="maps_chart", width="content", on_select="rerun")
     chosen = selected_images(event.selection if event else {}, wide_rows(result.tables, model))
     if chosen is None:
         chosen = opened_with if not st.session_state.get("maps_touched") else []
     else:
         st.session_state["maps_touched"] = True
     _write_selection(result, chosen)
-    return chosen
+    selected_gallery(result, model, chosen)
 
 
 def selected_gallery(result: Result, model: str, chosen: list[str]) -> None:
@@ -64,40 +65,9 @@ def selected_gallery(result: Result, model: str, chosen: list[str]) -> None:
 
 def walk(result: Result, model: str) -> None:
     """Show one large map with a slider that walks from the first layer to the last."""
-    layers = layers_of(result["projection"], model)
-    show_chart(
-        depth_walk(result.tables, model, start=layers[0], size=WALK_SIZE_ON_A_PHONE if on_a_phone() else WALK_SIZE),
-        key="walk_chart",
-        width="content",
-    )
-
-
-def quality(result: Result, model: str) -> None:
-    """Show, per layer, how far its map can be trusted."""
-    table = result["projection_quality"].query("model == @model")
-    long = table.melt(["layer", "depth"], list(QUALITY), var_name="measure").assign(
-        measure=lambda rows: rows["measure"].map(QUALITY)
-    )
-    chart = (
-        alt.Chart(alt.Data(values=long.dropna().round(4).to_dict("records")))
-        .mark_line(point=alt.OverlayMarkDef(size=60), strokeWidth=2.5)
-        .encode(
-            alt.X("depth:Q", title="relative depth (0 input, 1 output)", scale=alt.Scale(domain=[0, 1])),
-            alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-            alt.Color("measure:N", legend=alt.Legend(orient="top", title=None, labelLimit=0, columns=1)),
-            alt.StrokeDash("measure:N", legend=None),
-            tooltip=["layer:N", "measure:N", alt.Tooltip("value:Q", format=".3f")],
-        )
-        .properties(height=340, description=f"How far the maps of {model} can be trusted, by depth.")
-    )
-    show_chart(chart, key="quality_chart")
-
-
-QUALITY = {
-    "trustworthiness": "trustworthiness of the map",
-    "knn_embedding": "nearest neighbours right, in the layer",
-    "knn_projection": "nearest neighbours right, on the map",
-}
+    first = layers_of(result["projection"], model)[0]
+    size = WALK_SIZE_ON_A_PHONE if on_a_phone() else WALK_SIZE
+    show_chart(result, "depth_walk", key="walk_chart", view={"width": "content"}, model=model, start=first, size=size)
 
 
 def selected_images(selection: Mapping[str, Any], points: pd.DataFrame) -> list[str] | None:
@@ -164,8 +134,8 @@ def _write_selection(result: Result, chosen: list[str]) -> None:
         del st.query_params["selected"]
 
 
-def _preselect(chart: alt.ConcatChart, images: list[str]) -> None:
-    """Let the chart start with `images` selected."""
-    for parameter in chart.params or ():  # type: ignore[union-attr]
-        if parameter.name == IMAGE_PICK:
-            parameter.value = [{"image": image} for image in images]
+def _preselect(spec: Spec, images: list[str]) -> None:
+    """Let the maps start with `images` selected."""
+    for parameter in spec.get("params", ()):
+        if parameter["name"] == IMAGE_PICK:
+            parameter["value"] = [{"image": image} for image in images]

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
+from lab.charts import LAYER_PICK
 from lab.charts.curves import CONTROLS, METRICS
-from lab.charts.theme import INK, config
 from lab.experiments.base import Result
+from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.text import count, duration, plain
 
 # outcome -> (badge, its colour, icon); the sentence itself comes from the run
@@ -25,19 +25,6 @@ METRIC_NAMES = {
     "knn_accuracy": "Nearest neighbours",
     "silhouette": "Silhouette",
 }
-
-
-def _sizes() -> dict[str, Any]:
-    """The sizes of the charts' look without its colours: those are the page's, light or dark."""
-    kept = {
-        part: {name: value for name, value in values.items() if "olor" not in name}
-        for part, values in config("light").items()
-        if isinstance(values, dict) and part != "view"
-    }
-    return {**kept, "title": {**kept["title"], "subtitleColor": INK}}
-
-
-SIZES = _sizes()
 
 
 def verdicts(result: Result) -> None:
@@ -94,7 +81,6 @@ def chart_options(result: Result) -> tuple[str, list[str]]:
 
 def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", controls: list[str] | None = None) -> None:
     """Show the curves over depth; a click on a point chooses the layer that the details below look at."""
-    chart = accuracy_by_depth(result.tables, metric=metric, controls=controls, height=520 if on_a_phone() else 420)
 
     def choose() -> None:
         picked = st.session_state[key].selection.get(LAYER_PICK)
@@ -103,7 +89,15 @@ def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", contro
             if len(result["layers"]["model"].unique()) > 1:
                 st.session_state["network"] = picked[0]["model"]
 
-    show_chart(chart, key=key, on_select=choose, selection_mode=LAYER_PICK)
+    show_chart(
+        result,
+        "accuracy_by_depth",
+        key=key,
+        view={"on_select": choose, "selection_mode": LAYER_PICK},
+        metric=metric,
+        controls=None if controls is None else tuple(controls),
+        height=520 if on_a_phone() else 420,
+    )
 
 
 def controls_picker(result: Result) -> list[str]:
@@ -134,13 +128,3 @@ def how_to_read() -> None:
             "number of dimensions, so that a wide layer cannot win by width. *Shuffled labels* shows what chance can "
             "do with this much freedom, *raw pixels* what needs no network at all."
         )
-
-
-def on_a_phone() -> bool:
-    """Return whether the browser says it runs on a phone: charts of a fixed size are made smaller there."""
-    return "mobile" in (st.context.headers.get("User-Agent") or "").lower()
-
-
-def show_chart(chart: Any, *, key: str, **options: Any) -> Any:
-    """Show a chart in the page's colours, at the lab's sizes; its own description is its alternative text."""
-    return st.altair_chart(chart.configure(**SIZES), key=key, **{"width": "stretch", **options})
