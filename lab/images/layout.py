@@ -49,7 +49,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tree:
-    """All files and folders below one place; `where` is what the user calls it."""
+    """Below one place, all files named like images, all links to folders (as entries with a problem) and all folders;
+    `where` is what the user calls the place."""
 
     where: str
     entries: tuple[Entry, ...]
@@ -105,7 +106,8 @@ def arrange(tree: Tree, wanted: Sequence[str] = ()) -> Layout:
     where = "/".join((tree.where, *prefix))
     _check_folders(names, images, prefix, where)
     classes = select_classes(sorted(names), wanted, where)
-    return _layout(images, classes, len(prefix), where)
+    links = [e for e in tree.entries if not is_image_name(e.parts[-1]) and e.parts[: len(prefix)] == prefix]
+    return _layout([*images, *links], classes, len(prefix), where)
 
 
 def select_classes(found: Sequence[str], wanted: Sequence[str], where: str) -> tuple[str, ...]:
@@ -171,7 +173,7 @@ def _layout(images: Sequence[Entry], classes: tuple[str, ...], depth: int, where
         name = printable("/".join(path))
         seen[name] += 1
         name = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        problem = "not inside a class folder" if loose else entry.problem or _unread_format(path[-1])
+        problem = entry.problem or ("not inside a class folder" if loose else _unread_format(path[-1]))
         if problem:
             quarantined.append(Quarantined(name, problem))
         else:
