@@ -34,7 +34,7 @@ class PieceFolder(MutableMapping[str, Arrays]):
 
     def __setitem__(self, key: str, value: Arrays) -> None:
         buffer = io.BytesIO()
-        np.savez(buffer, **dict(value))
+        np.savez(buffer, allow_pickle=False, **dict(value))
         write_bytes(self._path(key), buffer.getvalue())
 
     def __delitem__(self, key: str) -> None:

@@ -13,11 +13,14 @@ FLOORS = (
     ("pages",),
     ("lab.ui", "lab.cli"),
     ("lab.worker", "lab.jobs", "lab.report", "lab.export", "lab.charts"),
-    ("lab.store", "lab.catalogue"),
+    ("lab.store",),
     ("lab.experiments",),
-    ("lab.embeddings", "lab.verdict", "lab.depth", "lab.stats", "lab.probes", "lab.projection", "lab.neighbours"),
-    ("lab.activations", "lab.splits", "lab.logistic", "lab.scores", "lab.emergence", "lab.checks"),
-    ("lab.cards", "lab.models", "lab.weights", "lab.layers", "lab.images", "lab.drawn"),
+    ("lab.embeddings", "lab.verdict", "lab.probes", "lab.projection"),
+    ("lab.activations", "lab.depth", "lab.neighbours"),
+    ("lab.stats", "lab.splits", "lab.logistic"),
+    ("lab.models",),
+    ("lab.layers", "lab.weights", "lab.images"),
+    ("lab.drawn",),
     ("lab",),
 )
 FILES = sorted([*(ROOT / "lab").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
@@ -58,11 +61,7 @@ def floor(name: str) -> int:
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_imports_point_down(path: Path) -> None:
     here = module_name(path)
-    up = [
-        name
-        for name in imported(path)
-        if name.split(".")[0] in ("lab", "pages") and floor(name) < floor(here)
-    ]
+    up = [name for name in imported(path) if name.split(".")[0] in ("lab", "pages") and floor(name) < floor(here)]
     assert not up, f"{here} imports from a floor above: {up}"
 
 

@@ -173,7 +173,8 @@ def _scores(row: dict[str, Any]) -> dict[str, Any]:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows of plain Python values, with None where there is no number."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def _by_model(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 from tqdm import tqdm
@@ -29,7 +29,8 @@ class Bars:
     """A `Progress` that draws one bar per stage on stderr; on anything but a terminal, one line per stage."""
 
     def __init__(self) -> None:
-        self.stage, self.bar = "", None
+        self.stage = ""
+        self.bar: tqdm[NoReturn] | None = None
 
     def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
         if stage != self.stage:

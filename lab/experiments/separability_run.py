@@ -272,8 +272,10 @@ def _maps_of(network: Subject, question: Question, progress: Progress) -> list[P
     found = [Projection.from_arrays(name, kept[keys[name]]) for name in known]
     rest = {name: network.embeddings[name] for name in names[len(found) :]}
 
-    def shown(_stage: str, done: int, _total: int, unit: str) -> None:
-        progress(f"{network.model}: mapping its layers", len(found) + done, len(names), unit)
+    first = len(found)
+
+    def shown(stage: str, done: int, total: int, unit: str) -> None:
+        progress(f"{network.model}: mapping its layers", first + done, first + total, unit)
 
     previous = found[-1].points if found else None
     made = project_layers(rest, question.labels, question.images.groups, previous=previous, progress=shown)
