@@ -20,7 +20,7 @@ OPTIONAL_CONTROLS = {  # control -> what the sentence calls it when it was not r
     "shuffled": "probe capacity (shuffled labels)",
     "pixels": "raw pixels",
 }
-DESCRIPTIVE = ("trend", "last_minus_best")  # reported, not required for the verdict
+DESCRIPTIVE = ("early_above_chance", "trend", "last_minus_best")  # reported, not required for "for"
 LISTED_CLASSES = 4
 
 
@@ -77,9 +77,11 @@ def check_evidence(evidence: Evidence, boot: Bootstrap) -> tuple[Check, ...]:
     early, late = early_and_late(evidence.depths)
     share = {name: _thirds(values, early, late) for name, values in evidence.correct.items()}
     (first, last), guess = share["probe"], chance(evidence.labels)
+    constant = np.full_like(last, guess)
     found = [
         _compare(boot, "late_minus_early", "Late layers read the classes better than early ones", last, first),
-        _compare(boot, "late_above_chance", "Late layers beat chance", last, np.full_like(last, guess)),
+        _compare(boot, "late_above_chance", "Late layers beat chance", last, constant),
+        _compare(boot, "early_above_chance", "Early layers beat chance", first, constant),
     ]
     if "matched" in share:
         text = "Late layers beat early ones at matched dimension"
@@ -107,7 +109,7 @@ def verdict(evidence: Evidence, checks: Sequence[Check]) -> Verdict:
     matched = by_name.get("matched_late_minus_early")
     if len(evidence.layers) < 2:
         return Verdict("undecided", f"Not shown on this data: {evidence.model} was probed at a single layer.")
-    if leading.ci_high < 0 and (matched is None or matched.ci_low <= 0):
+    if leading.ci_high < 0 and by_name["early_above_chance"].passed and (matched is None or matched.ci_low <= 0):
         return Verdict("against", _against(evidence, leading))
     if failed:
         return Verdict("undecided", _undecided(evidence, leading, failed))
@@ -193,15 +195,19 @@ def _undecided(evidence: Evidence, leading: Check, failed: Sequence[Check]) -> s
 
 
 def _reason(check: Check) -> str:
+    """Say why a check failed: undecided, or clearly the other way round."""
     better, worse = check.compared or (np.nan, np.nan)
+    reverse = check.ci_high < 0
+    well = "better" if reverse else "about as well"
     reasons = {
-        "late_minus_early": "this difference may be chance",
+        "late_minus_early": "it is the early layers that are better" if reverse else "this difference may be chance",
         "late_above_chance": f"late layers are not clearly above chance ({worse:.2f})",
-        "matched_late_minus_early": f"at matched dimension it is {better:.2f} against {worse:.2f}, which may be chance",
-        "late_minus_untrained": f"the untrained twin does about as well ({worse:.2f})",
-        "rise_minus_untrained": f"the untrained twin rises about as much ({worse:+.2f})",
-        "late_minus_pixels": f"raw pixels do about as well ({worse:.2f})",
-        "late_selectivity": f"the probe reads shuffled labels about as well ({worse:.2f})",
+        "matched_late_minus_early": f"at matched dimension it is {better:.2f} against {worse:.2f}"
+        + ("" if reverse else ", which may be chance"),
+        "late_minus_untrained": f"the untrained twin does {well} ({worse:.2f})",
+        "rise_minus_untrained": f"the untrained twin rises {'more' if reverse else 'about as much'} ({worse:+.2f})",
+        "late_minus_pixels": f"raw pixels do {well} ({worse:.2f})",
+        "late_selectivity": f"the probe reads shuffled labels {well} ({worse:.2f})",
     }
     return reasons[check.check]
 
@@ -215,14 +221,8 @@ def _peak(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     gap = by_name.get("last_minus_best")
     if gap is None or gap.passed or gap.compared is None:
         return ""
-    _, best = last_position(evidence)
+    best = evidence.layers[int(evidence.correct["probe"][:-1].mean(axis=1).argmax())]
     return f" The best layer is {best} ({gap.compared[1]:.2f}), clearly before the last ({gap.compared[0]:.2f})."
-
-
-def last_position(evidence: Evidence) -> tuple[int, str]:
-    """Return the position and name of the most accurate layer before the last."""
-    position = int(evidence.correct["probe"][:-1].mean(axis=1).argmax())
-    return position, evidence.layers[position]
 
 
 def _apart(classes: Sequence[str]) -> str:

@@ -1,0 +1,151 @@
+"""Scores against scikit-learn and scipy; intervals against their promise (how often they hold the truth)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest, norm, rankdata
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+
+from lab import stats
+
+
+def predictions(count: int, classes: int, seed: int, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities `(R, N, K)`, rounded so that there are ties, and labels with every class."""
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, count - classes)])
+    raw = rng.uniform(0.05, 1, (repeats, count, classes)).round(1) + 0.4 * np.eye(classes)[labels]
+    return raw / raw.sum(axis=2, keepdims=True), labels
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(10, 60), st.integers(2, 4), st.integers(0, 1000))
+def test_scores_equal_scikit_learn(count: int, classes: int, seed: int) -> None:
+    probabilities, labels = predictions(count, classes, seed)
+    found, given_ = stats.scores(probabilities, labels, np.arange(count)), probabilities[0]
+    expected_auc = (
+        roc_auc_score(labels, given_[:, 1]) if classes == 2 else roc_auc_score(labels, given_, multi_class="ovr")
+    )
+    assert found.auc == pytest.approx(expected_auc)
+    assert found.accuracy == pytest.approx((given_.argmax(axis=1) == labels).mean())
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(labels, given_.argmax(axis=1)))
+    assert found.log_loss == pytest.approx(log_loss(labels, given_))
+
+
+def test_scores_average_repeats_and_take_labels_per_repeat() -> None:
+    probabilities, labels = predictions(40, 3, 0, repeats=3)
+    each = [stats.scores(p[None], labels, np.arange(40)) for p in probabilities]
+    assert stats.scores(probabilities, labels, np.arange(40)).auc == pytest.approx(np.mean([s.auc for s in each]))
+    shuffled = np.stack([labels, labels[::-1], labels])
+    assert stats.scores(probabilities, shuffled, np.arange(40)).accuracy == pytest.approx(
+        np.mean([(p.argmax(axis=1) == y).mean() for p, y in zip(probabilities, shuffled, strict=True)])
+    )
+
+
+def test_fold_scores_have_a_row_per_fold_and_average_to_the_whole() -> None:
+    probabilities, labels = predictions(50, 2, 1, repeats=2)
+    splits = np.stack([np.arange(50) % 5, (np.arange(50) // 2) % 5]).astype(np.int8)
+    rows = list(stats.fold_scores(probabilities, labels, splits, np.full((2, 5), 0.1)))
+    assert [(row["repeat"], row["fold"]) for row in rows] == [(r, f) for r in range(2) for f in range(5)]
+    assert all(row["n_train"] == 40 and row["n_test"] == 10 and row["C"] == 0.1 for row in rows)
+    whole = stats.scores(probabilities, labels, np.arange(50))
+    assert np.mean([row["accuracy"] for row in rows]) == pytest.approx(whole.accuracy)
+    assert np.mean([row["log_loss"] for row in rows]) == pytest.approx(whole.log_loss)
+
+
+def test_a_fold_without_one_class_has_no_auc() -> None:
+    probabilities, labels = predictions(20, 2, 0)
+    rows = list(stats.fold_scores(probabilities, labels, labels[None].astype(np.int8), np.ones((1, 2))))
+    assert all(np.isnan(row["auc"]) and np.isfinite(row["accuracy"]) for row in rows)
+
+
+@pytest.mark.parametrize("right", [0, 1, 100, 239, 240])
+def test_wilson_equals_scipy(right: int) -> None:
+    expected = binomtest(right, 240).proportion_ci(method="wilson")
+    assert stats.wilson(right / 240, 240) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_all_right_does_not_claim_certainty() -> None:
+    labels = np.arange(240) % 2
+    perfect = np.eye(2)[labels][None]
+    found = stats.scores(perfect, labels, np.arange(240))
+    assert found.accuracy == found.auc == 1.0
+    assert 0.95 < found.ci_low < 0.99
+    assert 0.95 < found.auc_ci_low < 0.995
+    grouped = stats.scores(perfect, labels, np.arange(240) // 10)
+    assert grouped.ci_low < found.ci_low
+    assert grouped.auc_ci_low < found.auc_ci_low
+    assert np.all(np.isnan(stats.wilson(0.5, 0)))
+
+
+def test_auc_interval_holds_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 1.5, 3.0):
+        truth, held = norm.cdf(shift / np.sqrt(2)), 0
+        for _ in range(400):
+            values = np.concatenate([rng.standard_normal(30) + shift, rng.standard_normal(30)])
+            area = (rankdata(values)[:30].sum() - 30 * 31 / 2) / 900
+            low, high = stats.auc_interval(area, 30, 30)
+            assert low <= area <= high
+            held += low <= truth <= high
+        assert held / 400 > 0.925
+
+
+def test_bootstrap_keeps_groups_whole_and_classes_their_size() -> None:
+    labels, groups = np.repeat([0, 1], [30, 20]), np.arange(50) // 2
+    boot = stats.bootstrap(groups, labels, resamples=200, seed=1)
+    assert boot.weights.shape == (200, 50)
+    assert boot.resamples == 200
+    assert np.array_equal(boot.weights[:, ::2], boot.weights[:, 1::2])
+    assert np.all(boot.weights[:, labels == 0].sum(axis=1) == 30)
+    assert np.array_equal(boot.weights, stats.bootstrap(groups, labels, resamples=200, seed=1).weights)
+    assert not np.array_equal(boot.weights, stats.bootstrap(groups, labels, resamples=200, seed=2).weights)
+
+
+def test_means_are_weighted_means() -> None:
+    rng = np.random.default_rng(0)
+    labels, values = np.arange(30) % 2, rng.uniform(size=(3, 2, 30))
+    boot = stats.bootstrap(np.arange(30), labels, resamples=50)
+    means = boot.means(values)
+    assert means.shape == (50, 3, 2)
+    assert means[7, 2, 1] == pytest.approx(np.average(values[2, 1], weights=boot.weights[7]))
+
+
+@pytest.mark.parametrize(
+    ("count", "gain", "loss"), [(240, 0.3, 0.02), (240, 0.02, 0.02), (40, 0.2, 0.1), (20, 0.9, 0.0)]
+)
+def test_difference_interval_holds_the_truth_as_often_as_it_says(count: int, gain: float, loss: float) -> None:
+    rng = np.random.default_rng(0)
+    boot = stats.bootstrap(np.arange(count), np.arange(count) % 2, resamples=1000)
+    held = 0
+    for _ in range(300):
+        values = rng.choice([1.0, -1.0, 0.0], size=count, p=[gain, loss, 1 - gain - loss])
+        found = stats.difference(boot, values)
+        held += found.low <= gain - loss <= found.high
+    assert held / 300 > 0.91
+
+
+def test_grouped_images_make_wider_differences() -> None:
+    rng = np.random.default_rng(0)
+    per_group = rng.choice([0.0, 1.0], 30)
+    values, labels = np.repeat(per_group, 8), np.repeat(np.arange(30) % 2, 8)
+    widths = []
+    for groups in (np.arange(240), np.repeat(np.arange(30), 8)):
+        found = stats.difference(stats.bootstrap(groups, labels), values)
+        widths.append(found.high - found.low)
+    assert widths[1] > 2 * widths[0]
+
+
+def test_a_handful_that_agrees_does_not_claim_certainty() -> None:
+    found = stats.difference(stats.bootstrap(np.arange(6), np.arange(6) % 2), np.ones(6))
+    assert found.value == 1.0
+    assert found.low < 0.6
+
+
+def test_correctness_and_chance() -> None:
+    probabilities = np.array([[[0.9, 0.1], [0.4, 0.6]], [[0.2, 0.8], [0.3, 0.7]]])
+    assert stats.correctness(probabilities, np.array([0, 1])).tolist() == [0.5, 1.0]
+    assert stats.correctness(probabilities, np.array([[0, 1], [1, 0]])).tolist() == [1.0, 0.5]
+    assert stats.chance(np.array([0, 0, 0, 1])) == 0.75
