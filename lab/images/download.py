@@ -14,6 +14,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,9 @@ def _ask(url: str) -> str:
     try:
         with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
             return ""
-    except urllib.error.HTTPError:
-        return ""  # it answered; what it says to a real request is the download's business
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        return ""  # what it says to a real request is the download's business
     except (OSError, ValueError) as error:
         return f"cannot be reached ({getattr(error, 'reason', error)})"
 
@@ -95,6 +97,9 @@ def _fetch(what: str, archive: Archive, target: Path, progress: Progress) -> Non
                 digest.update(chunk)
                 done += len(chunk)
                 progress(f"Downloading {what}", done >> 20, max(size, done) >> 20, "MB")
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise HubUnreachable(f"{what} could not be downloaded ({error}); try again later, or {INSTEAD}") from None
     except urllib.error.URLError as error:
         raise HubUnreachable(f"{what} could not be downloaded ({error.reason}); try again, or {INSTEAD}") from error
     except OSError as error:
@@ -106,9 +111,9 @@ def _fetch(what: str, archive: Archive, target: Path, progress: Progress) -> Non
 def _unpack(what: str, packed: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(packed) as archive:
+        with tarfile.open(packed, "r:gz") as archive:
             archive.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise LabError(f"{what} could not be unpacked into {folder} ({error}); check the disk's free space") from error
 
 
