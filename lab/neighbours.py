@@ -17,20 +17,21 @@ def knn_accuracy(
 ) -> float:
     """Return the share of images whose nearest images of other groups mostly carry their class.
 
-    A tie between classes is settled by the nearer neighbours' sum of distances. nan when there are no images of
-    another group or the embedding is constant.
+    A tie between classes is settled by the nearer neighbours' sum of squared distances. nan when there are no images
+    of another group, or the embedding is constant or not finite.
     """
     return votes_right(standardised(embedding), labels, groups, neighbours)
 
 
 def silhouette(embedding: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean silhouette of the classes (Rousseeuw 1987), -1 to 1; nan for one class or a constant embedding.
+    """Return the mean silhouette of the classes (Rousseeuw 1987), -1 to 1.
 
-    An image that is alone in its class counts 0, as in scikit-learn.
+    An image that is alone in its class counts 0, as in scikit-learn. nan for one class, and for an embedding that is
+    constant or not finite.
     """
     points = standardised(embedding)
     classes, index = np.unique(labels, return_inverse=True)
-    if len(classes) < 2 or not points.any():
+    if len(classes) < 2 or _blank(points):
         return float("nan")
     member = np.eye(len(classes))[index]
     counts = member.sum(axis=0)
@@ -59,7 +60,7 @@ def standardised(embedding: np.ndarray) -> np.ndarray:
 
 def votes_right(points: np.ndarray, labels: np.ndarray, groups: np.ndarray, neighbours: int) -> float:
     """Return the leave-one-group-out accuracy of a nearest-neighbour vote among points `(N, D)`, used as they are."""
-    if not points.any() or len(np.unique(groups)) < 2:
+    if _blank(points) or len(np.unique(groups)) < 2:
         return float("nan")
     classes, index = np.unique(labels, return_inverse=True)
     right = 0
@@ -76,6 +77,10 @@ def votes_right(points: np.ndarray, labels: np.ndarray, groups: np.ndarray, neig
         np.add.at(ballots, (np.arange(len(nearest))[:, None], index[nearest]), weight)
         right += int((ballots.argmax(axis=1) == index[rows]).sum())
     return right / len(points)
+
+
+def _blank(points: np.ndarray) -> bool:
+    return not (np.isfinite(points).all() and points.any())
 
 
 def _blocks(count: int) -> list[slice]:

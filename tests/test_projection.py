@@ -1,0 +1,178 @@
+"""Maps: neighbours that hold together in the map, a chain that morphs, and input that breaks other t-SNEs."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.linalg import orthogonal_procrustes
+from scipy.spatial import procrustes
+from sklearn.manifold import trustworthiness
+
+from lab.errors import LabError
+from lab.neighbours import knn_accuracy, standardised
+from lab.projection import Projection, align, last_points, project_layers
+
+
+def chain_of_layers(count: int = 60, layers: int = 3) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Layers in which two classes drift apart along one direction."""
+    rng = np.random.default_rng(0)
+    labels, noise = np.arange(count) % 2, rng.standard_normal((count, 12))
+    noise[:, 0] *= 0.5
+    return {
+        f"layer{i}": (noise + 3.0 * i * np.outer(labels, np.eye(12)[0])).astype(np.float32) for i in range(layers)
+    }, labels
+
+
+def digest(maps: list[Projection]) -> str:
+    return hashlib.sha256(b"".join(m.points.tobytes() for m in maps)).hexdigest()
+
+
+def test_maps_come_one_by_one_with_their_figures() -> None:
+    embeddings, labels = chain_of_layers()
+    seen: list[tuple[int, int]] = []
+    made = []
+    for projection in project_layers(
+        embeddings, labels, progress=lambda _s, done, total, _u: seen.append((done, total))
+    ):
+        assert seen[-1] == (len(made), 3)  # asked for, not made ahead
+        made.append(projection)
+    assert seen[-1] == (3, 3)
+    assert [m.layer for m in made] == list(embeddings)
+    for projection, embedding in zip(made, embeddings.values(), strict=True):
+        assert projection.points.shape == (60, 2)
+        scaled = standardised(embedding)
+        assert projection.trustworthiness == pytest.approx(trustworthiness(scaled, projection.points, n_neighbors=5))
+        assert projection.trustworthiness > 0.75
+        assert projection.knn_embedding == pytest.approx(knn_accuracy(embedding, labels, np.arange(60)))
+        assert projection.note == ""
+
+
+def test_two_clear_clusters_stay_two_clusters() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(80) % 2
+    embedding = rng.standard_normal((80, 20)) + 8.0 * labels[:, None]
+    (made,) = project_layers({"x": embedding}, labels)
+    assert made.knn_projection == 1.0
+    assert made.trustworthiness > 0.8
+
+
+def test_the_picture_morphs_rather_than_jumps() -> None:
+    embeddings, labels = chain_of_layers(90, 4)
+    warm = [m.points for m in project_layers(embeddings, labels)]
+    cold = [next(iter(project_layers({k: v}, labels))).points for k, v in embeddings.items()]
+    shift = {
+        name: np.mean([procrustes(a, b)[2] for a, b in pairwise(points)])
+        for name, points in (("warm", warm), ("cold", cold))
+    }
+    assert shift["warm"] < shift["cold"]
+    for before, after in pairwise(warm):
+        turn, _ = orthogonal_procrustes(after - after.mean(axis=0), before - before.mean(axis=0))
+        assert np.allclose(turn, np.eye(2), atol=1e-6)  # nothing is left to turn
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_another_map() -> None:
+    embeddings, labels = chain_of_layers()
+    first, again, other = (digest(list(project_layers(embeddings, labels, seed=s))) for s in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_a_chain_goes_on_where_it_stopped() -> None:
+    embeddings, labels = chain_of_layers(40, 3)
+    embeddings = {"a": embeddings["layer0"], "blank": np.ones((40, 3)), "b": embeddings["layer1"]}
+    whole = list(project_layers(embeddings, labels))
+    kept = [Projection.from_arrays(m.layer, m.as_arrays()) for m in whole[:2]]
+    (rest,) = project_layers({"b": embeddings["b"]}, labels, previous=last_points(kept))
+    assert np.array_equal(rest.points, whole[2].points)
+    assert kept[0].note == whole[0].note
+    assert kept[0].divergence == whole[0].divergence
+
+
+def test_input_without_a_map_is_noted_and_the_chain_goes_on() -> None:
+    embeddings, labels = chain_of_layers(40, 2)
+    broken = embeddings["layer1"].copy()
+    broken[3, 2] = np.nan
+    made = list(
+        project_layers(
+            {
+                "constant": np.full((40, 3), 0.1),
+                "nan": broken,
+                "a": embeddings["layer0"],
+                "inf": np.full((40, 3), np.inf),
+                "b": embeddings["layer1"],
+            },
+            labels,
+        )
+    )
+    notes = {m.layer: m.note for m in made}
+    assert notes == {
+        "constant": "all images have the same embedding",
+        "nan": "values that are not finite",
+        "a": "",
+        "inf": "values that are not finite",
+        "b": "",
+    }
+    assert not made[0].points.any()
+    assert np.isnan(made[1].points).all()
+    assert np.isnan(made[1].trustworthiness)
+    (cold,) = project_layers({"b": embeddings["layer1"]}, labels, previous=made[2].points)
+    assert np.array_equal(cold.points, made[4].points)
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_few_images(count: int) -> None:
+    rng = np.random.default_rng(count)
+    embeddings = {"a": rng.standard_normal((count, 6)), "b": rng.standard_normal((count, 6))}
+    for made in project_layers(embeddings, np.arange(count) % 2):
+        assert made.points.shape == (count, 2)
+        assert np.isfinite(made.points).all()
+        assert bool(made.note) == (count < 5)
+
+
+def test_copies_share_a_point_wherever_they_were_before() -> None:
+    rng = np.random.default_rng(0)
+    labels, spread = np.arange(60) % 2, rng.standard_normal((60, 4))
+    few = np.repeat(rng.standard_normal((12, 4)), 5, axis=0)
+    _, copies = project_layers({"spread": spread, "copies": few}, labels)
+    for start in range(0, 60, 5):
+        assert np.ptp(copies.points[start : start + 5], axis=0).max() == 0.0
+    (two,) = project_layers({"two": np.repeat(np.eye(2), 30, axis=0)}, labels)
+    assert two.note.startswith("too few different images")
+
+
+@pytest.mark.parametrize("features", [1, 2, 70])
+def test_narrow_wide_and_binary_embeddings(features: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    for embedding in (rng.standard_normal((60, features)), rng.integers(0, 2, (60, features)).astype(np.float32)):
+        (made,) = project_layers({"x": embedding}, labels)
+        assert np.isfinite(made.points).all()
+
+
+def test_align_turns_and_mirrors_without_changing_distances() -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.standard_normal((20, 2))
+    turn = np.array([[0.6, 0.8], [0.8, -0.6]])  # a rotation and a mirror
+    moved = reference @ turn + [5.0, -3.0]
+    assert np.allclose(align(moved, reference), reference - reference.mean(axis=0))
+    stretched = align(2.0 * moved, reference)
+    assert np.allclose(stretched, 2.0 * (reference - reference.mean(axis=0)))
+
+
+def test_groups_do_not_vote_for_themselves() -> None:
+    rng = np.random.default_rng(0)
+    points, labels = np.repeat(rng.standard_normal((30, 8)), 2, axis=0), np.repeat(rng.integers(0, 2, 30), 2)
+    points = points + 1e-3 * rng.standard_normal(points.shape)
+    (single,) = project_layers({"x": points}, labels)
+    (grouped,) = project_layers({"x": points}, labels, np.arange(60) // 2)
+    assert np.array_equal(single.points, grouped.points)
+    assert single.knn_embedding > grouped.knn_embedding
+    assert single.knn_projection > grouped.knn_projection
+
+
+def test_a_layer_of_the_wrong_length_is_named() -> None:
+    with pytest.raises(LabError, match=r"layer 'x' has shape \(3, 2\)"):
+        list(project_layers({"x": np.zeros((3, 2))}, np.arange(4)))
