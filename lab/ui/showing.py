@@ -43,7 +43,7 @@ def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: str, *, key: st
 
 def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
     """Show a specification; its description is its alternative text."""
-    return st.vega_lite_chart(spec, key=key, alt=spec.get("description"), **{"width": "stretch", **view})
+    return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
 
 
 def on_a_phone() -> bool:
@@ -60,7 +60,8 @@ def _kept_spec(
 
 def _spec(tables: Mapping[str, pd.DataFrame], chart: str, choices: Mapping[str, Any]) -> Spec:
     draw: Callable[..., Any] = getattr(charts, chart)
-    return dict(draw(tables, **choices).configure(**_SIZES).to_dict(validate=False))
+    spec: Spec = draw(tables, **choices).to_dict(validate=False)
+    return {**spec, "config": {**spec.get("config", {}), **_SIZES}}
 
 
 def _sizes() -> dict[str, Any]:
