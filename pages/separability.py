@@ -15,7 +15,9 @@ st.html(
 request = address.requested(ProbeRequest)
 controls.experiment_controls(request)
 result = working.outcome(
-    request, offer="These settings have not been run on this computer. Press Run; the page shows how far it is."
+    request,
+    offer="These settings have not been run on this computer. Press Run; the page shows how far it is.",
+    button=False,
 )
 if result is not None:
     panels.problems(result)

@@ -27,16 +27,18 @@ HEADLINES = {
 }
 
 
-def outcome(request: Request, *, offer: str) -> Result | None:
+def outcome(request: Request, *, offer: str, button: bool = True) -> Result | None:
     """Return the result of `request` if it is finished; else show where it stands and return None.
 
-    `offer` says, for a request nobody has run yet, what running it would bring.
+    `offer` says, for a request nobody has run yet, what running it would bring; `button` is off on pages that have
+    their own.
     """
     run = find(request)
     status = run.status if run else "new"
     if run is None or status == "new":
         st.info(offer, icon=":material/play_circle:")
-        st.button("Run this experiment", key="run_offered", type="primary", on_click=launch, args=(request,))
+        if button:
+            st.button("Run this experiment", key="run_offered", type="primary", on_click=launch, args=(request,))
         return None
     if status == "running":
         _progress(str(run.path))
