@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,58 +36,60 @@ def read_layouts(
     """Return the axes of each visit's output by name, None where they cannot be told."""
     prefix = int(getattr(module, "num_prefix_tokens", 0) or 0)
     ratio = input_size[1] / input_size[2]
-    found: dict[str, Grid | None] = {}
-    before: Layout = "NCHW"
-    for visit in visits:
-        grid = _read(visit, ratio, prefix, before)
-        if grid and grid.layout in ("NCHW", "NHWC"):
-            before = grid.layout
-        found[visit.name] = grid
-    return found
+    readings = {visit.name: _readings(visit.output or (), ratio, prefix) for visit in visits}
+    votes = Counter(
+        (type(visit.module), readings[visit.name][0].layout) for visit in visits if len(readings[visit.name]) == 1
+    )
+    return {visit.name: _decided(visit, readings[visit.name], votes) for visit in visits}
 
 
-def _read(visit: Visit, ratio: float, prefix: int, before: Layout) -> Grid | None:
-    shape = visit.output or ()
+def _readings(shape: tuple[int, ...], ratio: float, prefix: int) -> list[Grid]:
+    """Return every way to read a shape; two only for maps with as many channels as rows and columns."""
     if len(shape) == 2:
-        return Grid("NC", shape[1])
+        return [Grid("NC", shape[1])]
     if len(shape) == 3:
-        return _tokens(shape[1], shape[2], ratio, prefix)
+        return [_tokens(shape[1], shape[2], ratio, prefix)]
     if len(shape) == 4:
-        return _map(shape, ratio, _favoured(visit) or before)
-    return None
+        both = (Grid("NCHW", shape[1], shape[2], shape[3]), Grid("NHWC", shape[3], shape[1], shape[2]))
+        return [grid for grid in both if _fits(grid.height, grid.width, ratio)]
+    return []
 
 
-def _map(shape: tuple[int, ...], ratio: float, favoured: Layout) -> Grid | None:
-    readings = {
-        "NCHW": Grid("NCHW", shape[1], shape[2], shape[3]),
-        "NHWC": Grid("NHWC", shape[3], shape[1], shape[2]),
-    }
-    possible = [layout for layout, grid in readings.items() if _fits(grid.height, grid.width, ratio)]
-    if favoured in possible:
-        return readings[favoured]
-    return readings[possible[0]] if possible else None
+def _decided(visit: Visit, readings: list[Grid], votes: Counter[tuple[type, Layout]]) -> Grid | None:
+    """Return the one reading; of two, the one that modules of the same type, its own kind, or the network has."""
+    if len(readings) < 2:
+        return readings[0] if readings else None
+    scores = [
+        (
+            votes[(type(visit.module), grid.layout)],
+            _speaks_for(visit.module) == grid.layout,
+            sum(count for (_, layout), count in votes.items() if layout == grid.layout),
+            grid.layout == "NCHW",
+        )
+        for grid in readings
+    ]
+    return readings[scores.index(max(scores))]
 
 
-def _favoured(visit: Visit) -> Layout | None:
-    """Return the layout that the module's own kind speaks for, looking at its last telling descendant."""
-    for child in reversed(list(visit.module.modules())):
-        name = type(child).__name__
-        if name.startswith(BACK) and not name.endswith("2d"):
-            return "NHWC"
-        if any(mark in name for mark in FRONT):
-            return "NCHW"
-    return None
+def _speaks_for(module: nn.Module) -> Layout | None:
+    """Return the layout that a plain layer's own kind is made for, None when it does not say."""
+    name = type(module).__name__
+    if any(module.children()):
+        return None
+    if name.startswith(BACK) and not name.endswith("2d"):
+        return "NHWC"
+    return "NCHW" if any(mark in name for mark in FRONT) else None
 
 
 def _tokens(length: int, channels: int, ratio: float, prefix: int) -> Grid:
     for first in dict.fromkeys((prefix, 0)):
-        sides = _sides(length - first, ratio)
+        sides = token_sides(length - first, ratio)
         if sides:
             return Grid("NLC", channels, *sides, prefix_tokens=first)
     return Grid("NLC", channels, prefix_tokens=prefix if length > prefix else 0)
 
 
-def _sides(count: int, ratio: float) -> tuple[int, int] | None:
+def token_sides(count: int, ratio: float) -> tuple[int, int] | None:
     """Return the height and width of `count` positions that have the image's ratio of sides, or None."""
     if count < 1:
         return None

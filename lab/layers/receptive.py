@@ -1,18 +1,230 @@
-"""Theoretical receptive fields (being written)."""
+"""Theoretical receptive fields, measured: how wide a part of the image one position of a layer can depend on.
+
+A column of NaN in the image spreads through a network exactly as far as its arithmetic lets a pixel have an influence, through
+any operation (an attention or a global mean makes everything NaN, a kernel only what it touches, whatever its weights). So
+a NaN column at every place within one period of the strides, and the width of what it turns into NaN, give a layer's field
+to the pixel: a position's field holds as many pixels as there are (pixel, position) pairs, per position.
+
+    exact        the same for every position, measured clear of the borders, on a wide image if the network takes one
+    upper bound  depends on the position (windows): the largest, at the network's own input size
+    global       every position depends on every column (attention over the whole image, squeeze-and-excitation, global
+                 pooling); the side given is the input's
+
+Widths only: kernels are taken to be as high as they are wide. Padding counts as part of a field, as is usual (Araujo, Norris
+and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, by arithmetic on simpler networks).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import copy
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from lab.layers.layout import token_sides
+from lab.layers.tracing import in_eval_mode
 from lab.layers.types import Layer, ReceptiveFieldStatus
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
+# Wide and low images: heights that a network might take, and two widths whose difference tells the strides. What covers the
+# larger one from its border (a field of 4,000 pixels) is taken to be global; timm's widest local network stays below it.
+HEIGHTS = (32, 64)
+WIDTHS = (1024, 2048)
+LONGEST_PERIOD = 256
+BATCH = 8
+# How a network says that it does not take an image of some size
+REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
 
-def measure(
-    module: nn.Module, layers: Sequence[Layer], input_size: tuple[int, int, int]
-) -> dict[str, tuple[int, ReceptiveFieldStatus]]:
-    """Return side and status by layer."""
-    return {layer.name: (0, "unknown") for layer in layers}
+
+@dataclass(frozen=True)
+class Field:
+    """A layer's receptive field: side in pixels, how it is known, and the stride that was measured with it (0: none)."""
+
+    side: int
+    status: ReceptiveFieldStatus
+    stride: int = 0
+
+
+UNKNOWN = Field(0, "unknown")
+GLOBAL = Field(0, "global")
+
+Size = tuple[int, int, int]
+# By layer: which output columns are NaN, bool (probes, columns)
+Spread = dict[str, np.ndarray]
+
+
+def measure(module: nn.Module, layers: Sequence[Layer], input_size: Size) -> dict[str, Field]:
+    """Return the field of every layer by name. The network is run on a copy that shares its weights."""
+    probe = _Probe(_sharing_copy(module), input_size[0])
+    found: dict[str, Field] = {}
+    for height in (*HEIGHTS, input_size[1]):
+        try:
+            found = _on_wide_images(probe, layers, height)
+            break
+        except REFUSALS:
+            continue
+    rest = [layer for layer in layers if layer.name not in found]
+    found |= _at_own_size(probe, rest, input_size)
+    rest = [layer for layer in layers if layer.name not in found]
+    found |= _by_position(probe, rest, input_size)
+    whole = max(input_size[1:])
+    return {name: replace(field, side=whole) if field is GLOBAL else field for name, field in found.items()}
+
+
+def _on_wide_images(probe: _Probe, layers: Sequence[Layer], height: int) -> dict[str, Field]:
+    """Return the fields of layers that are the same everywhere on images of any width, and of global ones."""
+    small, large = (probe(layers, (height, width), [0]) for width in WIDTHS)
+    strides, found, reach = {}, {}, 0
+    for layer in layers:
+        if layer.name not in large or layer.name not in small:
+            continue
+        grown = large[layer.name].shape[1] - small[layer.name].shape[1]
+        if large[layer.name].all():
+            found[layer.name] = GLOBAL
+        elif grown > 0 and large[layer.name].any():
+            strides[layer.name] = round((WIDTHS[1] - WIDTHS[0]) / grown)
+            reach = max(reach, (int(np.flatnonzero(large[layer.name][0])[-1]) + 1) * strides[layer.name])
+    chosen = [layer for layer in layers if layer.name in strides]
+    period = math.lcm(*strides.values()) if strides else 1
+    if chosen and period <= LONGEST_PERIOD:
+        width = 2 * period * math.ceil((reach + 6 * period) / period)
+        found |= _where_alike(probe, chosen, strides, period, (height, width))
+    return found
+
+
+def _at_own_size(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> dict[str, Field]:
+    """Return the fields of global layers, and of those that are local and alike, at the network's own input size."""
+    height, width = input_size[1:]
+    ends = probe(layers, (height, width), [0, width // 2, width - 1]) if layers else {}
+    found = {name: GLOBAL for name, spread in ends.items() if spread.all()}
+    strides = {
+        layer.name: layer.stride for layer in layers if layer.name in ends and layer.name not in found and layer.stride
+    }
+    chosen = [layer for layer in layers if layer.name in strides]
+    period = math.lcm(*strides.values()) if strides else 1
+    if chosen and period <= min(LONGEST_PERIOD, width // 4):
+        found |= _where_alike(probe, chosen, strides, period, (height, width))
+    return found
+
+
+def _where_alike(
+    probe: _Probe, layers: Sequence[Layer], strides: dict[str, int], period: int, size: tuple[int, int]
+) -> dict[str, Field]:
+    """Return the fields of layers on which a NaN column spreads alike wherever it stands, clear of the borders."""
+    middle = size[1] // 2 // period * period
+    shifts = [shift for shift in (period, -period, 3 * period, -3 * period) if 0 <= middle + shift < size[1]]
+    spread = probe(layers, size, [*range(middle, middle + period), *(middle + shift for shift in shifts)])
+    found = {}
+    for layer in layers:
+        if layer.name not in spread:
+            continue
+        intervals = [_interval(columns) for columns in spread[layer.name]]
+        stride, last = strides[layer.name], spread[layer.name].shape[1] - 1
+        moved = [(intervals[0][0] + shift // stride, intervals[0][1] + shift // stride) for shift in shifts]
+        inside = all(0 < first <= end < last for first, end in intervals)
+        if inside and intervals[period:] == moved:
+            pairs = sum(end - first + 1 for first, end in intervals[:period])
+            found[layer.name] = Field(pairs * stride // period, "exact", stride)
+    return found
+
+
+def _by_position(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> dict[str, Field]:
+    """Return the largest field of any position, at the network's own input size."""
+    height, width = input_size[1:]
+    step = min((layer.stride for layer in layers if layer.stride), default=0)
+    if not step:
+        return {layer.name: UNKNOWN for layer in layers}
+    places = list(range(0, width, step))
+    found = {}
+    for name, spread in probe(layers, (height, width), places).items():
+        sides = [step * (last - first + 1) for first, last in map(_interval, spread.T) if last >= first]
+        whole = bool(spread.all())
+        side = min(width, max(sides, default=0))
+        found[name] = GLOBAL if whole else Field(side, "upper bound") if side else UNKNOWN
+    return {layer.name: found.get(layer.name, UNKNOWN) for layer in layers}
+
+
+class _Probe:
+    """Runs a network on images that are NaN in one column each, up to the last layer that is wanted."""
+
+    def __init__(self, module: nn.Module, channels: int) -> None:
+        self.module, self.channels = module, channels
+        self.modules = dict(module.named_modules())
+
+    def __call__(self, layers: Sequence[Layer], size: tuple[int, int], columns: Iterable[int]) -> Spread:
+        """Return which output columns of each layer are NaN, for a NaN at each of `columns` of an image of `size`."""
+        import torch
+
+        places = list(columns)
+        parts: dict[str, list[np.ndarray]] = {}
+        for start in range(0, len(places), BATCH):
+            batch = places[start : start + BATCH]
+            images = torch.full((len(batch), self.channels, *size), 0.5)
+            for row, column in enumerate(batch):
+                images[row, :, :, column] = torch.nan
+            with torch.inference_mode(), in_eval_mode(self.module), self._watching(layers, size, parts):
+                self.module(images)
+        return {name: np.concatenate(rows) for name, rows in parts.items() if sum(map(len, rows)) == len(places)}
+
+    @contextmanager
+    def _watching(
+        self, layers: Sequence[Layer], size: tuple[int, int], parts: dict[str, list[np.ndarray]]
+    ) -> Iterator[None]:
+        waiting = {layer.name for layer in layers}
+        handles = []
+
+        def watch(layer: Layer) -> Any:
+            def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+                columns = _nan_columns(output, layer, size)
+                if columns is not None:
+                    parts.setdefault(layer.name, []).append(columns)
+                waiting.discard(layer.name)
+                if not waiting:
+                    raise _Done
+
+            return hook
+
+        try:
+            for layer in layers:
+                handles.append(self.modules[layer.name].register_forward_hook(watch(layer)))
+            yield
+        except _Done:
+            pass  # the rest of the network is of no interest
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+class _Done(Exception):  # noqa: N818 - not an error
+    """Every wanted layer has been seen."""
+
+
+def _nan_columns(output: torch.Tensor, layer: Layer, size: tuple[int, int]) -> np.ndarray | None:
+    """Return whether there is NaN in each column of an output, bool (N, columns); None when it cannot be told."""
+    if layer.layout == "NLC":
+        tokens = output[:, layer.prefix_tokens :].amax(2)
+        sides = token_sides(tokens.shape[1], size[0] / size[1])
+        spread = tokens.unflatten(1, sides).amax(1) if sides else tokens.amax(1, keepdim=True)
+    elif layer.layout == "NC":
+        spread = output.amax(1, keepdim=True)
+    else:
+        spread = output.amax((1, 2) if layer.layout == "NCHW" else (1, 3))
+    return spread.isnan().numpy()
+
+
+def _interval(there: np.ndarray) -> tuple[int, int]:
+    """Return the first and last index that is true; (0, -1) when none is."""
+    places = np.flatnonzero(there)
+    return (int(places[0]), int(places[-1])) if len(places) else (0, -1)
+
+
+def _sharing_copy(module: nn.Module) -> nn.Module:
+    """Return a copy with the same tensors but its own modules, so that hooks and caches do not meet."""
+    return copy.deepcopy(module, memo={id(t): t for t in [*module.parameters(), *module.buffers()]})

@@ -30,7 +30,6 @@ class Roles:
     stages: frozenset[str]
     head: str
     classifiers: frozenset[str]
-    groups: frozenset[str] = frozenset()
 
     def kind(self, name: str) -> Kind:
         """Return what part a layer has."""
@@ -38,7 +37,7 @@ class Roles:
             ("stem", name == self.stem),
             ("head", name == self.head),
             ("block", name in self.blocks),
-            ("stage", name in self.stages or name in self.groups),
+            ("stage", name in self.stages),
         )
         return next((kind for kind, here in parts if here), "module")
 
@@ -50,18 +49,10 @@ def find_roles(module: nn.Module, seen: Trace, readable: frozenset[str]) -> Role
     classifiers = frozenset(classifier_names(module)) or _last_weighted(seen)
     finder = _Finder(module, seen, readable, classifiers)
     blocks = finder.blocks()
-    stem_block = next((name for name in blocks[:1] if name.split(".")[0] in STEM_NAMES), "")
-    inner = [name for name in blocks if name != stem_block]
-    groups = finder.groups(inner)
-    stages = [name for name in _announced(module) if name in readable]
-    return Roles(
-        stem=stem_block or finder.stem(inner),
-        blocks=frozenset(inner),
-        stages=frozenset(stages if len(stages) > 1 else groups),
-        head=finder.head(inner),
-        classifiers=classifiers,
-        groups=frozenset(groups),
-    )
+    first_is_stem = bool(blocks) and blocks[0].split(".")[0] in STEM_NAMES
+    inner = blocks[1:] if first_is_stem else blocks
+    stem = blocks[0] if first_is_stem else finder.stem(inner)
+    return Roles(stem, frozenset(inner), frozenset(finder.stages(inner, stem)), finder.head(inner), classifiers)
 
 
 class _Finder:
@@ -78,14 +69,19 @@ class _Finder:
             found = sorted({*found, *self._chain()})
         return sorted(set(found), key=lambda name: self.seen.visits[name].end)
 
-    def groups(self, blocks: list[str]) -> list[str]:
-        """Return the readable modules directly around blocks: stages by structure."""
+    def stages(self, blocks: list[str], stem: str) -> list[str]:
+        """Return the readable ends of stages after the stem: as timm's feature table has them, else by structure."""
+        visits = self.seen.visits
+        begin = visits[stem].end if stem else -1
+        announced = [name for name in _announced(self.module) if name in self.readable and visits[name].end > begin]
+        if len(announced) > 1:
+            return announced
         parents = {name.rpartition(".")[0] for name in blocks}
         return sorted(parent for parent in parents & self.readable if parent not in blocks)
 
     def stem(self, blocks: list[str]) -> str:
-        """Return the last readable layer before the first block starts."""
-        if not blocks:
+        """Return the last readable layer before the first block starts; a plain chain has none."""
+        if not blocks or blocks[0] in self._chain():
             return ""
         first = min(self.seen.visits[name].start for name in blocks)
         return self._last([visit for visit in self.seen.ran() if visit.end < first])
@@ -100,33 +96,44 @@ class _Finder:
         return self._last([visit for visit in self.seen.ran() if visit.start > last and visit.end < stop])
 
     def _inside(self, module: nn.Module, name: str) -> list[str]:
+        """Return the blocks in a module that has been opened."""
+        children = [(f"{name}.{short}" if name else short, child) for short, child in module.named_children()]
+        # among modules of their own, side by side, one with a single weighted layer is a block too
+        pure = bool(name) and _is_container(module) and all(self._is_unit(full, child) for full, child in children)
         found: list[str] = []
-        for short, child in module.named_children():
-            full = f"{name}.{short}" if name else short
-            if self.weights.get(full, 0) < 2 or self._holds_classifier(full):
+        for full, child in children:
+            if self._holds_classifier(full):
                 continue
-            if self._opens(child, full):
+            if self.weights[full] >= 2 and self._opens(child, full):
                 found += self._inside(child, full) or self._resolved(full)
-            elif not _is_container(child) or not self._composites(child, full):
-                found += [] if _is_container(child) and type(child).__name__ == "Sequential" else self._resolved(full)
+            elif pure and _is_container(child):
+                found += self._inside(child, full)
+            elif pure or (self.weights[full] >= 2 and type(child).__name__ != "Sequential"):
+                found += self._resolved(full)
         return found
 
+    def _is_unit(self, name: str, module: nn.Module) -> bool:
+        return self.weights[name] > 0 and any(module.children())
+
     def _opens(self, module: nn.Module, name: str) -> bool:
+        """Whether a module with several weighted layers is a group of blocks rather than a block."""
+        composites = self._composites(module, name)
         if _is_container(module):
-            return bool(self._composites(module, name))
-        inside = [(f"{name}.{short}", child) for short, child in module.named_children()]
-        held = sum(_size(child) for full, child in inside if self._is_group(child, full))
-        return held >= 0.5 * _size(module)
+            return bool(composites)
+        children = list(module.named_children())
+        held = sum(_size(child) for short, child in children if self._is_group(child, f"{name}.{short}"))
+        if held and held >= 0.5 * _size(module):
+            return True
+        one_kind = len({type(child) for _, child in children}) == 1 and len(composites) == len(children)
+        return one_kind and self.seen.visits[name].passes_on == children[-1][0]
 
     def _is_group(self, module: nn.Module, name: str) -> bool:
-        """Whether a module within another holds blocks: mostly modules with several weighted layers, side by side."""
-        if _is_container(module):
-            children = [child for _, child in module.named_children() if type(child).__name__ != "Identity"]
-            return 2 * len(self._composites(module, name)) > len(children)
-        return False
+        """Whether a container within a module holds blocks: mostly modules with several weighted layers each."""
+        children = [child for child in module.children() if type(child).__name__ != "Identity"]
+        return _is_container(module) and 2 * len(self._composites(module, name)) > len(children)
 
     def _composites(self, module: nn.Module, name: str) -> list[str]:
-        return [full for short, _ in module.named_children() if self.weights.get(full := f"{name}.{short}", 0) >= 2]
+        return [full for short, _ in module.named_children() if self.weights[full := f"{name}.{short}"] >= 2]
 
     def _resolved(self, name: str) -> list[str]:
         """Return the module itself, or the outermost readable weighted modules within it."""
@@ -134,14 +141,14 @@ class _Finder:
             return [name]
         module = self.seen.visits[name].module
         names = [f"{name}.{short}" for short, _ in module.named_children()]
-        return [found for inner in names if self.weights.get(inner, 0) for found in self._resolved(inner)]
+        return [found for inner in names if self.weights[inner] for found in self._resolved(inner)]
 
     def _chain(self) -> list[str]:
         """Return, for each weighted layer in a long plain container, the last layer of its unit."""
         found = []
         for name, visit in self.seen.visits.items():
             children = [f"{name}.{short}" for short, _ in visit.module.named_children()]
-            plain = not any(self.weights.get(child, 0) > 1 for child in children)
+            plain = not any(self.weights[child] > 1 for child in children)
             if _is_container(visit.module) and plain and 3 * self.weights[name] > self.total:
                 found += _units([self.seen.visits[child] for child in children], self.readable)
         return found

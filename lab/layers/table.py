@@ -43,9 +43,13 @@ def layer_table(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tu
     )
     fields = measure(module, layers, input_size)
     layers = tuple(
-        replace(layer, receptive_field=side, receptive_field_status=status)
+        replace(
+            layer,
+            receptive_field=fields[layer.name].side,
+            receptive_field_status=fields[layer.name].status,
+            stride=fields[layer.name].stride or layer.stride,
+        )
         for layer in layers
-        for side, status in [fields[layer.name]]
     )
     return layers, tuple(Exclusion(name, reason) for name, reason in reasons.items())
 

@@ -7,6 +7,7 @@ output.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,10 @@ BATCH = 2
 
 @dataclass
 class Visit:
-    """What happened to one module in a pass. `start` and `end` are instants in the order of all module calls."""
+    """What happened to one module in a pass. `start` and `end` are instants in the order of all module calls.
+
+    `same_as_input`: it handed its input on untouched; `passes_on`: the child whose output is its own, if there is one.
+    """
 
     name: str
     module: nn.Module
@@ -30,6 +34,7 @@ class Visit:
     output: tuple[int, ...] | None = None
     output_type: str = ""
     same_as_input: bool = False
+    passes_on: str = ""
     input_version: int = -1
 
     @property
@@ -95,6 +100,7 @@ def in_eval_mode(module: nn.Module) -> Iterator[None]:
 def _watched(visits: dict[str, Visit]) -> Iterator[None]:
     clock = iter(range(10**9))
     handles = []
+    latest: dict[str, weakref.ref[Any]] = {}
 
     def before(visit: Visit) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -108,6 +114,9 @@ def _watched(visits: dict[str, Visit]) -> Iterator[None]:
             visit.ends.append(next(clock))
             visit.output_type = type(output).__name__
             visit.output = _shape(output)
+            visit.passes_on = _source(visit, output, latest)
+            if visit.output is not None:
+                latest[visit.name] = weakref.ref(output)
             visit.same_as_input = bool(inputs) and output is inputs[0] and _version(inputs) == visit.input_version
 
         return hook
@@ -120,6 +129,15 @@ def _watched(visits: dict[str, Visit]) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _source(visit: Visit, output: Any, latest: dict[str, weakref.ref[Any]]) -> str:
+    """Return the direct child that put out this very tensor, "" when none did."""
+    for short, _ in visit.module.named_children():
+        made = latest.get(f"{visit.name}.{short}")
+        if made is not None and made() is output:
+            return short
+    return ""
 
 
 def _version(inputs: tuple[Any, ...]) -> int:

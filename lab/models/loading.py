@@ -10,6 +10,7 @@ from lab.models.cards import ModelCard, card_of, kept_card
 from lab.models.devices import pick_device
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
+from lab.tuning import tune_allocator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,6 +53,7 @@ def load_model(model: str | ModelRef, *, device: str = "cpu") -> LoadedModel:
     """
     ref = ModelRef.parse(model)
     ref.check()
+    tune_allocator()
     place = pick_device(device)
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
