@@ -42,6 +42,9 @@ class TableRequest(Request):
     experiment: ClassVar[str] = "probe"
     data: str = "drawn:pets"
     models: tuple[str, ...] = MODELS
+    pooling: str = "avg"
+    folds: int = FOLDS
+    repeats: int = REPEATS
 
     def command(self) -> str:
         return f"feature-lab probe {' '.join('--model ' + m for m in self.models)} --data {self.data}"
@@ -126,8 +129,10 @@ def _splits(images: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     parts = []
     for repeat in range(REPEATS):
         fold = np.empty(len(images), dtype=int)
+        dealt = 0
         for rows in images.groupby("class").indices.values():
-            fold[rng.permutation(rows)] = np.arange(len(rows)) % FOLDS
+            fold[rng.permutation(rows)] = (dealt + np.arange(len(rows))) % FOLDS
+            dealt += len(rows)
         parts.append(images[["image", "group"]].assign(repeat=repeat, fold=fold))
     return pd.concat(parts, ignore_index=True)
 

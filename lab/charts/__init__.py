@@ -6,8 +6,7 @@
     maps        embedding_maps, projection_map, depth_walk
     tables      layer_table, whole_controls, gallery, confusion
 
-No function reads a file, a clock or a global setting. Names are imported when they are first used: the tables need
-pandas only, the charts Altair.
+No function reads a file, a clock or a global setting. Names are imported when they are first used.
 """
 
 from __future__ import annotations

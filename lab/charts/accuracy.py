@@ -43,6 +43,7 @@ from lab.errors import LabError
 LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer
 LABELLED_MODELS = 2  # with more models, labels at the curves' ends would find no room; a legend takes their place
 XAxis = Literal["depth", "layer"]
+Labels = Literal["ends", "legend"]
 
 
 def accuracy_by_depth(
@@ -53,12 +54,15 @@ def accuracy_by_depth(
     controls: Sequence[str] | None = None,
     x: XAxis = "depth",
     pair: tuple[str, str] | None = None,
+    labels: Labels | None = None,
     height: int = HEIGHT,
 ) -> alt.LayerChart:
     """Return lines of `metric` over depth for each model, with the controls as quieter dashed lines.
 
     `controls` None shows all the run has. `x="layer"` names the layers of one model instead of relative depth.
-    A click on a point sets the selection `layer_pick` (fields model, layer). Raises LabError for an unknown name.
+    `labels` are at the curves' "ends", which needs some 120 pixels, or in a "legend" below; None chooses by the
+    number of models. A click on a point sets the selection `layer_pick` (fields model, layer).
+    Raises LabError for an unknown name.
     """
     names = models_of(tables["layers"], models)
     if x == "layer" and len(names) > 1:
@@ -66,7 +70,8 @@ def accuracy_by_depth(
     table = curve_rows(tables, metric=metric, models=names, controls=controls)
     marks = emergence_rows(tables, names, pair)
     domain = value_domain(table, lane=not marks.empty)
-    axes = _Axes(metric_named(metric), names, x, layers_of(tables["layers"], names[0]), domain)
+    where = labels or ("ends" if len(names) <= LABELLED_MODELS else "legend")
+    axes = _Axes(metric_named(metric), names, x, layers_of(tables["layers"], names[0]), domain, where)
     parts = [
         *_band(axes, table), *_controls(axes, table), *_rules(axes, table), *_emergence(axes, marks),
         *_probe(axes, table), *_labels(axes, table, height),
@@ -84,6 +89,7 @@ class _Axes:
     kind: XAxis
     layers: list[str]
     domain: tuple[float, float]
+    labels: Labels
 
     def x(self, field: str = "depth") -> alt.X:
         return layer_axis(self.layers) if self.kind == "layer" else depth_axis(field)
@@ -127,11 +133,9 @@ def _controls(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
     curves = of_kind(table, rule=False)
     if curves.empty:
         return []
-    labelled = len(axes.models) <= LABELLED_MODELS
-    legend = None if labelled else alt.Legend(title=None, orient="top", symbolStrokeColor=INK, symbolSize=500)
     base = alt.Chart(rows(curves)).encode(axes.x(), axes.y(), axes.colour(), alt.Detail("control:N"))
     return [
-        base.mark_line(strokeWidth=2, opacity=0.85).encode(_dash(curves, legend)),
+        base.mark_line(strokeWidth=2, opacity=0.85).encode(_dash(axes, table)),
         base.mark_point(filled=True, size=22, opacity=0.85).encode(tooltip=axes.tooltip("control:N")),
     ]
 
@@ -140,20 +144,25 @@ def _rules(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
     rules = of_kind(table, rule=True)
     if rules.empty:
         return []
-    tooltip = [
-        alt.Tooltip("control:N"),
-        alt.Tooltip("value:Q", format=".3f"),
-        interval_tooltip(),
-    ]
+    tooltip = [alt.Tooltip("control:N"), alt.Tooltip("value:Q", format=".3f"), interval_tooltip()]
     chart = alt.Chart(rows(rules)).mark_rule(strokeWidth=1.8, color=INK)
-    return [chart.encode(axes.y(), _dash(rules, None), tooltip=tooltip)]
+    return [chart.encode(axes.y(), _dash(axes, table), tooltip=tooltip)]
 
 
-def _dash(shown: pd.DataFrame, legend: alt.Legend | None) -> alt.StrokeDash:
+def _dash(axes: _Axes, table: pd.DataFrame) -> alt.StrokeDash:
     scale = alt.Scale(domain=[c.label for c in CONTROLS.values()], range=[list(c.dash) for c in CONTROLS.values()])
-    if legend is not None:
-        legend["values"] = [c.label for c in CONTROLS.values() if c.label in set(shown["control"])]
-    return alt.StrokeDash("control:N", scale=scale, legend=legend)
+    shown = [control.label for name, control in CONTROLS.items() if name in set(table["control"])]
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        columns=2,
+        values=shown,
+        symbolType="stroke",
+        symbolSize=250,
+        labelFontSize=12,
+        symbolStrokeColor=INK,
+    )
+    return alt.StrokeDash("control:N", scale=scale, legend=legend if axes.labels == "legend" else None)
 
 
 def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
@@ -178,9 +187,7 @@ def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
 
 
 def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
-    if len(axes.models) > LABELLED_MODELS:
-        table = table[table["control"].map(lambda name: CONTROLS[name].rule)]
-    if table.empty:
+    if axes.labels == "legend" or table.empty:
         return []
     # A page may fit the whole chart, with its title, axis and legend, into the height: that much is left of it.
     ends = end_labels(table, axes.domain, height * 0.78 - (24 * len(axes.models) if len(axes.models) > 1 else 0))

@@ -52,6 +52,7 @@ def checks_forest(tables: Tables, models: Sequence[str] | None = None) -> alt.La
     table = check_rows(tables, models)
     names = models_of(table)
     several = len(names) > 1
+    order = [f"From top to bottom: {', '.join(names)}."] if several else []
     scale = alt.Scale(domain=list(OUTCOMES), range=[PASSED, NOT_PASSED])
     tooltip = [
         alt.Tooltip("label:N", title="check"), alt.Tooltip("statement:N"), alt.Tooltip("model:N"),
@@ -59,7 +60,7 @@ def checks_forest(tables: Tables, models: Sequence[str] | None = None) -> alt.La
     ]  # fmt: skip
     base = alt.Chart(rows(table)).encode(
         names_axis("label", list(dict.fromkeys(table["label"]))),
-        alt.Color("outcome:N", scale=scale, legend=_outcome_legend()),
+        alt.Color("outcome:N", scale=scale, legend=None),
         *side_by_side(names),
         tooltip=tooltip,
     )
@@ -70,10 +71,8 @@ def checks_forest(tables: Tables, models: Sequence[str] | None = None) -> alt.La
     return layered(
         zero,
         spans.encode(_value("ci_low"), alt.X2("ci_high:Q")),
-        points.encode(_value("value"), alt.Shape("outcome:N", scale=shape, legend=_outcome_legend())),
-        title=alt.Title(
-            "The checks the verdict rests on", subtitle=f"from top to bottom: {', '.join(names)}" if several else ""
-        ),
+        points.encode(_value("value"), alt.Shape("outcome:N", scale=shape, legend=None)),
+        title=alt.Title("The checks the verdict rests on", subtitle=["Circle: passed. Diamond: not passed.", *order]),
         width="container",
         height=alt.Step(22 if several else 34),
         description=_checks_text(table),
@@ -144,12 +143,8 @@ def _folds(tables: Tables, model: str, control: str, metric: str) -> pd.DataFram
 
 
 def _value(field: str) -> alt.X:
-    axis = alt.Axis(labelFontSize=SMALL_FONT, tickCount=6, format=".1f")
+    axis = alt.Axis(labelFontSize=SMALL_FONT, tickCount=6, format=".1f", titleAnchor="end")
     return alt.X(f"{field}:Q", title="value (0: no effect), with its 95 % interval", axis=axis)
-
-
-def _outcome_legend() -> alt.Legend:
-    return alt.Legend(title=None, orient="top", symbolSize=130, symbolOpacity=1)
 
 
 def _checks_text(table: pd.DataFrame) -> str:

@@ -80,7 +80,6 @@ def depth_of_decision(tables: Tables, model: str | None = None) -> alt.Chart:
         layer_axis(order, "first layer from which the prediction stays right"),
         alt.Y("images:Q", title="images", axis=alt.Axis(tickMinStep=1, labelFontSize=SMALL_FONT)),
         class_colour(classes_of(tables)),
-        alt.Order("class:N"),
         tooltip=[alt.Tooltip("layer:N", title="right from"), alt.Tooltip("class:N"), alt.Tooltip("images:Q")],
     )  # fmt: skip
     return encoded.properties(
@@ -109,8 +108,10 @@ def emergence_by_pair(tables: Tables, models: Sequence[str] | None = None) -> al
     fill = alt.Fill("model:N", scale=colour["scale"], legend=None)
     some = f"The {len(shown)} earliest and latest of {order} pairs. " if len(shown) < order else ""
     return layered(
-        spans.encode(depth_axis("ci_low"), alt.X2("ci_high:Q")),
-        base.mark_point(size=130, strokeWidth=2, opacity=1).encode(depth_axis("at"), fill, fillOpacity=filled),
+        spans.encode(depth_axis("ci_low", titleAnchor="end"), alt.X2("ci_high:Q")),
+        base.mark_point(size=130, strokeWidth=2, opacity=1).encode(
+            depth_axis("at", titleAnchor="end"), fill, fillOpacity=filled
+        ),
         title=alt.Title(
             "Where each pair of classes comes apart", subtitle=f"{some}Bar: 95 % interval. Hollow: not reached."
         ),

@@ -29,11 +29,13 @@ def wide_rows(tables: Tables, model: str) -> pd.DataFrame:
         points = part.set_index("image")[["x", "y"]].reindex(wide.index).to_numpy(dtype=float)
         columns[f"x{at}"], columns[f"y{at}"] = centred(points).T
     wide = pd.concat([wide, pd.DataFrame(columns, index=wide.index)], axis=1).reset_index()
-    return _thinned(wide)
+    return _thinned(wide, MOST_POINTS)
 
 
 def centred(points: np.ndarray) -> np.ndarray:
     """Return `(N, 2)` points moved to their middle and scaled by one factor, so that the farther axis spans -1..1."""
+    if not np.isfinite(points).any():  # a layer without a map
+        return points
     low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     half = float((high - low).max()) / 2
     return (points - (low + high) / 2) / (half if half > 0 else 1.0)
@@ -49,7 +51,7 @@ def data_url(jpeg: object) -> str | None:
 def thumbnail_rows(tables: Tables, images: Iterable[str]) -> pd.DataFrame:
     """Return image, thumbnail (data URL) for those of `images` that have one, at most `MOST_THUMBNAILS`."""
     table = tables["images"]
-    here = table[table["image"].isin(set(images))].head(MOST_THUMBNAILS)
+    here = _thinned(table[table["image"].isin(set(images))], MOST_THUMBNAILS)
     urls = pd.DataFrame({"image": here["image"], "thumbnail": here["thumbnail"].map(data_url)})
     return urls.dropna().reset_index(drop=True)
 
@@ -62,14 +64,12 @@ def trust_by_layer(tables: Tables, model: str) -> dict[str, str]:
     for layer in layers_of(tables["projection"], model):
         row = known.get(layer, {})
         parts = [(word, row.get(key)) for word, key in (("trust", "trustworthiness"), ("k-NN", "knn_embedding"))]
-        told[layer] = ", ".join(
-            f"{word} {value:.2f}" for word, value in parts if value is not None and np.isfinite(value)
-        )
+        known_parts = [f"{word} {value:.2f}" for word, value in parts if value is not None and np.isfinite(value)]
+        told[layer] = ", ".join(known_parts) or "no quality figures"
     return told
 
 
-def _thinned(wide: pd.DataFrame) -> pd.DataFrame:
-    step = -(-len(wide) // MOST_POINTS)
-    if step <= 1:
-        return wide
-    return wide[wide.groupby("class").cumcount() % step == 0].reset_index(drop=True)
+def _thinned(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return about `most` rows: every k-th of each class."""
+    step = -(-len(table) // most)
+    return table if step <= 1 else table[table.groupby("class").cumcount() % step == 0].reset_index(drop=True)

@@ -17,7 +17,6 @@ import pandas as pd
 from lab.charts.map_rows import thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.theme import (
     INK,
-    SMALL_FONT,
     Tables,
     check_layer,
     class_colour,
@@ -50,21 +49,18 @@ def embedding_maps(
     Raises LabError for an unknown model or layer, or when the run has no maps.
     """
     name, shown = _asked(tables, model, layers)
-    table = wide_rows(tables, name)
-    order = layers_of(tables["projection"], name)
+    table, order, trust = wide_rows(tables, name), layers_of(tables["projection"], name), trust_by_layer(tables, name)
     brush, pick = _selections()
-    base = alt.Chart(width=size, height=size).mark_point(filled=True, size=34, strokeWidth=1.2)
-    headers = trust_by_layer(tables, name)
+    dots = _dots(alt.Chart(width=size, height=size), tables, brush & pick, dot=34, faint=0.08)
     maps = []
     for layer in shown:
-        at = order.index(layer)
-        chart = _points(base, alt.X(f"x{at}:Q", **_plain_axis()), alt.Y(f"y{at}:Q", **_plain_axis()), tables)
-        chart = chart.encode(opacity=alt.condition(brush & pick, alt.value(0.9), alt.value(0.08)))
-        title = alt.Title([layer, headers[layer]], fontSize=SMALL_FONT, anchor="middle", offset=6)
-        maps.append(chart.properties(name=f"map{at}", title=title, view=_frame()))
+        chart = _placed(dots, f"x{order.index(layer)}", f"y{order.index(layer)}")
+        chart.name = f"map{order.index(layer)}"
+        chart.title = alt.Title([layer, trust[layer]], fontSize=13, anchor="middle", offset=6)
+        maps.append(chart)
     joined: alt.ConcatChart = alt.concat(*maps, columns=columns, data=rows(table, 3)).properties(
         params=[_for_all(param, maps) for param in (brush, pick)],
-        title=alt.Title(f"Images of {name}, layer by layer", subtitle=_map_subtitle(tables, len(table))),
+        title=alt.Title("The same images in every layer", subtitle=[name, *_how_to_read(tables, len(table))]),
         description=_maps_description(tables, name, shown),
     )
     return _with_thumbnails(joined, tables, table) if thumbnails else joined
@@ -78,12 +74,10 @@ def projection_map(
     table = wide_rows(tables, name)
     at = layers_of(tables["projection"], name).index(layer)
     brush, pick = _selections()
-    base = alt.Chart(rows(table, 3)).mark_point(filled=True, size=80, strokeWidth=1.2)
-    chart = _points(base, alt.X(f"x{at}:Q", **_plain_axis()), alt.Y(f"y{at}:Q", **_plain_axis()), tables)
-    chart = chart.encode(opacity=alt.condition(brush & pick, alt.value(0.9), alt.value(0.15))).add_params(brush, pick)
-    chart = chart.properties(
+    dots = _dots(alt.Chart(rows(table, 3)), tables, brush & pick, dot=80, faint=0.15)
+    chart = _placed(dots, f"x{at}", f"y{at}").add_params(brush, pick).properties(
         title=alt.Title(f"{layer} of {name}", subtitle=trust_by_layer(tables, name)[layer]),
-        width=size, height=size, view=_frame(), description=_maps_description(tables, name, [layer]),
+        width=size, height=size, description=_maps_description(tables, name, [layer]),
     )  # fmt: skip
     return _with_thumbnails(chart, tables, table) if thumbnails else chart
 
@@ -100,15 +94,13 @@ def depth_walk(
     slider = alt.binding_range(min=0, max=max(last, 1), step=0.02, name="layer ")
     position = alt.param(name=DEPTH_SLIDER, value=first, bind=slider if last else alt.Undefined)
     pick = alt.selection_point(name=IMAGE_PICK, fields=["image"], on="click", toggle="event.shiftKey")
-    base = alt.Chart(rows(table, 3)).mark_point(filled=True, size=80, strokeWidth=1.2)
-    chart = base.transform_calculate(walk_x=_between("x", last), walk_y=_between("y", last))
-    chart = _points(chart, alt.X("walk_x:Q", **_plain_axis()), alt.Y("walk_y:Q", **_plain_axis()), tables)
+    dots = _dots(alt.Chart(rows(table, 3)), tables, pick, dot=80, faint=0.15)
+    dots = dots.transform_calculate(walk_x=_between("x", last), walk_y=_between("y", last))
     names = [", ".join(filter(None, (layer, header))) for layer, header in trust_by_layer(tables, name).items()]
     nearest = f"round({DEPTH_SLIDER})"
-    chart = chart.encode(opacity=alt.condition(pick, alt.value(0.9), alt.value(0.15))).add_params(position, pick)
-    chart = chart.properties(
+    chart = _placed(dots, "walk_x", "walk_y").add_params(position, pick).properties(
         title=alt.Title(alt.expr(f"{json.dumps(names)}[{nearest}]")),
-        width=size, height=size, view=_frame(), description=_maps_description(tables, name, shown),
+        width=size, height=size, description=_maps_description(tables, name, shown),
     )  # fmt: skip
     return _with_thumbnails(chart, tables, table) if thumbnails else chart
 
@@ -135,20 +127,28 @@ def _for_all(param: alt.Parameter, charts: Sequence[alt.Chart]) -> alt.TopLevelS
     return alt.TopLevelSelectionParameter(**param.param.to_dict(), views=[chart.name for chart in charts])
 
 
-def _points(base: alt.Chart, x: alt.X, y: alt.Y, tables: Tables) -> alt.Chart:
+def _dots(base: alt.Chart, tables: Tables, chosen: Any, *, dot: int, faint: float) -> alt.Chart:
+    """Return a point per image, still without a place; images that are not `chosen` are drawn with `faint` opacity."""
     classes = classes_of(tables)
-    tooltip = [
-        alt.Tooltip("image:N", title="title"), alt.Tooltip("thumbnail:N", title="image"), alt.Tooltip("class:N"),
-    ]  # fmt: skip  # vega-tooltip shows a field called "image" as a picture and "title" as the heading
-    return base.encode(x, y, class_colour(classes), class_shape(classes), tooltip=tooltip)
+    # vega-tooltip shows a field called "image" as a picture and "title" as the heading
+    tooltip = [alt.Tooltip("image:N", title="title"), alt.Tooltip("thumbnail:N", title="image"), alt.Tooltip("class:N")]
+    chart = base.mark_point(filled=True, size=dot, strokeWidth=1.2).encode(
+        class_colour(classes),
+        class_shape(classes),
+        opacity=alt.condition(chosen, alt.value(0.9), alt.value(faint)),
+        tooltip=tooltip,
+    )
+    return chart.properties(view=alt.ViewBackground(stroke=INK, strokeOpacity=0.35, cornerRadius=4))
 
 
-def _plain_axis() -> dict[str, Any]:
-    return {"axis": None, "scale": alt.Scale(domain=[-1.06, 1.06], nice=False)}
-
-
-def _frame() -> alt.ViewBackground:
-    return alt.ViewBackground(stroke=INK, strokeOpacity=0.35, cornerRadius=4)
+def _placed(dots: alt.Chart, x: str, y: str) -> alt.Chart:
+    """Return `dots` at the fields `x` and `y`. A shallow copy: encoding 18 layers afresh would take half a second."""
+    chart = dots.copy(deep=False)
+    chart.encoding = dots.encoding.copy(deep=False)
+    scale = alt.Scale(domain=[-1.06, 1.06], nice=False)
+    chart.encoding.x = alt.X(f"{x}:Q", axis=None, scale=scale)
+    chart.encoding.y = alt.Y(f"{y}:Q", axis=None, scale=scale)
+    return chart
 
 
 def _between(axis: str, last: int) -> str:
@@ -158,13 +158,14 @@ def _between(axis: str, last: int) -> str:
     return f"{here} + ({onward} - {here}) * ({DEPTH_SLIDER} - floor({DEPTH_SLIDER}))"
 
 
-def _map_subtitle(tables: Tables, drawn: int) -> list[str]:
+def _how_to_read(tables: Tables, drawn: int) -> list[str]:
     count = len(tables["images"])
-    some = f" {drawn} of {count} images are drawn." if drawn < count else ""
+    some = [f"{drawn} of {count} images are drawn."] if drawn < count else []
     return [
-        "Drag a box or click: the same images in every layer.",
-        f"Positions have no unit.{some}",
-        "trust: trustworthiness of the map; k-NN: accuracy without it.",
+        "Drag a box or click to follow images; double-click: all.",
+        "Positions have no unit.",
+        "trust: trustworthiness. k-NN: accuracy without the map.",
+        *some,
     ]
 
 

@@ -13,6 +13,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from lab.encode import records
 from lab.errors import LabError, nearest
 
 Tables = Mapping[str, pd.DataFrame]
@@ -30,8 +31,9 @@ PASSED, NOT_PASSED = "#10829a", "#c5522f"
 BACKGROUNDS: dict[Scheme, str] = {"light": "#fcfbf8", "dark": "#15191c"}
 
 # Sizes in pixels, for a projector at the back of a room rather than for a dense page.
-FONT, SMALL_FONT, TITLE_FONT = 14, 13, 16
+FONT, SMALL_FONT, TITLE_FONT = 15, 14, 18
 HEIGHT = 400
+SLIDE_WIDTH = 960
 _TEXT: dict[Scheme, tuple[str, str, str]] = {  # text, quiet text, grid
     "light": ("#23272b", "#4b5157", "#e4e0d7"),
     "dark": ("#e9e6df", "#b9bdc1", "#2f363c"),
@@ -50,6 +52,14 @@ def themed(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> alt.TopLevelMi
     return chart.properties(background=BACKGROUNDS[scheme]).configure(**config(scheme))
 
 
+def standalone(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> dict[str, Any]:
+    """Return the Vega-Lite specification of `chart` for a page of its own: themed, and as wide as a slide."""
+    spec: dict[str, Any] = themed(chart, scheme).to_dict()
+    if spec.get("width") == "container":
+        spec |= {"width": SLIDE_WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {**spec, "padding": 16}
+
+
 def config(scheme: Scheme) -> dict[str, Any]:
     """Return the Vega-Lite configuration for a `scheme` background (the background itself is not part of it)."""
     text, quiet, grid = _TEXT[scheme]
@@ -60,7 +70,7 @@ def config(scheme: Scheme) -> dict[str, Any]:
             "color": text,
             "subtitleColor": quiet,
             "fontSize": TITLE_FONT,
-            "subtitleFontSize": SMALL_FONT,
+            "subtitleFontSize": 13.5,
             "anchor": "start",
             "offset": 12,
             "subtitlePadding": 5,
@@ -85,24 +95,9 @@ def config(scheme: Scheme) -> dict[str, Any]:
 
 def rows(table: pd.DataFrame, digits: int = 4) -> alt.InlineData:
     """Return `table` as a chart's inline data: floats rounded, NaN and infinities as null, no limit on its length."""
-    return alt.InlineData(values=records(table, digits))
-
-
-def records(table: pd.DataFrame, digits: int = 4) -> list[dict[str, Any]]:
-    """Return `table` as JSON-able rows: floats rounded to `digits` decimals, NaN and infinities as None."""
-    columns = {str(name): [plain(v, digits) for v in table[name].tolist()] for name in table.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def plain(value: Any, digits: int | None = None) -> Any:
-    """Return `value` as strict JSON has it: numbers finite (or None), numpy scalars as Python's."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        if not np.isfinite(value):
-            return None
-        return value if digits is None else round(value, digits)
-    return None if value is pd.NA or value is pd.NaT else value
+    data = alt.InlineData(values=[])
+    data.values = records(table, digits)  # set after the fact: checking each row against the schema costs 0.2 s
+    return data
 
 
 def models_of(table: pd.DataFrame, wanted: Sequence[str] | None = None) -> list[str]:
@@ -167,9 +162,9 @@ def class_shape(classes: Sequence[str]) -> alt.Shape:
     return alt.Shape("class:N", scale=alt.Scale(domain=list(classes), range=shapes), legend=_class_legend(classes))
 
 
-def depth_axis(field: str) -> alt.X:
-    """Return the axis of relative depth."""
-    axis = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], labelFontSize=SMALL_FONT, grid=False)
+def depth_axis(field: str, **options: Any) -> alt.X:
+    """Return the axis of relative depth; `options` are the axis' own."""
+    axis = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], labelFontSize=SMALL_FONT, grid=False, **options)
     scale = alt.Scale(domain=[0, 1], nice=False)
     return alt.X(f"{field}:Q", title="relative depth (0 input, 1 output)", scale=scale, axis=axis)
 
@@ -181,7 +176,10 @@ def layer_axis(layers: Sequence[str], title: str = "layer, from input to output"
 
 
 def names_axis(field: str, order: Sequence[str]) -> alt.Y:
-    """Return a vertical axis of names, with a line to follow from each."""
+    """Return a vertical axis of names, with a line to follow from each.
+
+    The horizontal axis beside it should have its title end at the right (`titleAnchor="end"`): names take much room.
+    """
     axis = alt.Axis(labelLimit=240, labelFontSize=SMALL_FONT, grid=True)
     return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
 
