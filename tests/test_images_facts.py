@@ -164,7 +164,7 @@ def test_progress_counts_images_to_the_end(pets: Path) -> None:
 
 def test_flat_pictures_are_known_by_their_exact_pixels() -> None:
     stream = io.BytesIO()
-    Image.new("RGB", (2000, 1500), (250, 250, 250)).save(stream, "JPEG")
+    Image.new("RGB", (4000, 3100), (250, 250, 250)).save(stream, "JPEG")  # large: one at a time
     known, _ = examine(stream.getvalue())
     assert known.look is not None
     assert known.look.exact

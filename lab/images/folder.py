@@ -105,7 +105,7 @@ def _problem(found: _Found, root: str) -> str:
         target = os.path.realpath(found.path)
         if found.is_folder:
             return "a link to a folder, which is not followed"
-        if os.path.commonpath((target, root)) != root:
+        if not Path(target).is_relative_to(root):
             return "a link to a file outside the folder"
         if not os.path.exists(target):
             return "a link to a file that is not there"

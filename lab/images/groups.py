@@ -75,7 +75,8 @@ def _join_alike(forest: _Forest, positions: np.ndarray, looks: Sequence[Look]) -
 
 def _candidates(luma: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield arrays of places (a, b), a < b, whose coarse thumbnails correlate, either way round."""
-    coarse = halved(halved(luma))
+    parts = [luma[start : start + _BLOCK] for start in range(0, len(luma), _BLOCK)]
+    coarse = np.concatenate([halved(halved(part)) for part in parts])
     upright, mirrored = _unit_rows(coarse), _unit_rows(coarse[:, :, ::-1])
     for start in range(0, len(luma), _BLOCK):
         rows = upright[start : start + _BLOCK]
