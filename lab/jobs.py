@@ -30,6 +30,10 @@ CANCELLED = "cancelled by the user; start it again and it goes on from what was 
 CRASHED = "the computation stopped with an unforeseen error ({error}); the details are in {log}"
 
 
+# The workers this process started, so that those that have ended are reaped; nothing else is known about them here.
+_workers: list[subprocess.Popen[bytes]] = []
+
+
 def start(request: Request, settings: Compute | None = None) -> RunFolder:
     """Return the run of `request`, with a worker on it unless it is finished or under way already."""
     run = open_run(request)
@@ -38,6 +42,7 @@ def start(request: Request, settings: Compute | None = None) -> RunFolder:
     report = ProgressFile(run.path / "progress.json")
     report("Starting", 0, 1, "steps")
     settings = settings or Compute()
+    _workers[:] = [worker for worker in _workers if worker.poll() is None]
     with (run.path / "worker.log").open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "lab.worker", str(run.path), settings.device, str(settings.batch_size)],
@@ -47,6 +52,7 @@ def start(request: Request, settings: Compute | None = None) -> RunFolder:
             start_new_session=True,
             env=_environment(),
         )
+    _workers.append(worker)
     run.claim(worker.pid)
     return run
 

@@ -27,8 +27,9 @@ class PieceFolder(MutableMapping[str, Arrays]):
 
     def __getitem__(self, key: str) -> Arrays:
         try:
-            with np.load(self._path(key), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+            # Opened here, because numpy leaves a damaged file open.
+            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise KeyError(key) from error
 

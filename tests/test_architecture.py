@@ -19,8 +19,7 @@ FLOORS = (
     ("lab.activations", "lab.depth", "lab.neighbours"),
     ("lab.stats", "lab.splits", "lab.logistic"),
     ("lab.models",),
-    ("lab.layers", "lab.weights", "lab.images"),
-    ("lab.drawn",),
+    ("lab.layers", "lab.weights", "lab.images", "lab.drawn"),
     ("lab",),
 )
 FILES = sorted([*(ROOT / "lab").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])

@@ -11,7 +11,7 @@ from lab.cli import main
 from lab.experiments.separability import CONTROLS, ProbeRequest
 from lab.store import find_run, list_runs
 
-SMALL = ["probe", "--model", "test_resnet@untrained", "--data", "drawn:shapes", "--per-class", "12", "--repeats", "1"]
+SMALL = ["probe", "--model", "test_resnet@untrained", "--data", "drawn:pets", "--per-class", "12", "--repeats", "1"]
 
 
 @pytest.fixture
@@ -43,9 +43,7 @@ def run_id(capsys: pytest.CaptureFixture[str]) -> str:
         ([], "required"),
     ],
 )
-def test_bad_arguments_end_in_one_sentence(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_arguments_end_in_one_sentence(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     last = err.strip().splitlines()[-1]
@@ -77,7 +75,7 @@ def test_the_table_names_every_layer_and_the_verdict(run_id: str, capsys: pytest
     out, err = capsys.readouterr()
     result = find_run(run_id).result()
     assert all(layer in out for layer in result.tables["layers"].layer)
-    assert result.manifest["verdicts"]["test_resnet@untrained"]["sentence"] in out
+    assert result.manifest["verdicts"]["test_resnet@untrained:0"]["sentence"] in out
     assert "Already computed" in err
 
 
@@ -137,7 +135,7 @@ def test_runs_are_listed_renamed_exported_and_deleted(
 
 def test_models_and_layers_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--search", "test_res*", "--json"]) == 0
-    assert any(row["id"].startswith("test_resnet") for row in json.loads(capsys.readouterr().out))
+    assert any(row["name"].startswith("test_resnet") for row in json.loads(capsys.readouterr().out))
     assert main(["layers", "tf_efficientnet_lite0", "--json"]) == 0
     layers = json.loads(capsys.readouterr().out)
     assert len(layers) == 18

@@ -21,7 +21,7 @@ from lab.settings import Compute
 from lab.store import RunFolder, open_run
 
 SMALL = ProbeRequest(
-    models=("test_resnet@untrained",), data="drawn:shapes", per_class=12, repeats=1, controls=("shuffled",)
+    models=("test_resnet@untrained",), data="drawn:pets", per_class=12, repeats=1, controls=("shuffled",)
 ).canonical()
 # Long enough to be met at work: drawing 2 × 400 pets takes seconds.
 LONG = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets", per_class=400, repeats=2).canonical()
@@ -87,7 +87,7 @@ def test_a_killed_worker_leaves_an_interrupted_run_with_a_sentence() -> None:
 
 
 def test_bad_input_fails_with_its_own_sentence() -> None:
-    run = jobs.start(ProbeRequest(models=("resnet51@untrained",), data="drawn:shapes"))
+    run = jobs.start(ProbeRequest(models=("resnet51@untrained",), data="drawn:pets"))
     wait_for(lambda: run.status != "running")
     assert run.status == "failed"
     assert "resnet51" in run.problem

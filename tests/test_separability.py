@@ -1,4 +1,4 @@
-"""The main experiment end to end: on a tiny network for properties, on the default one and real photographs for truth."""
+"""The main experiment end to end: a tiny network for its properties, the default one and photographs for truth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.experiments import ProbeRequest, Result, request_from
 from lab.experiments.separability import probe, run
 from lab.store import open_run, table_hash
 
-TINY = ProbeRequest(models=("test_resnet@untrained",), data="drawn:shapes", per_class=15, repeats=2).canonical()
+TINY = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets", per_class=15, repeats=2).canonical()
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_python_in_a_few_lines() -> None:
     import lab
 
     model = lab.load_model("test_resnet@untrained")
-    images = lab.open_image_set("drawn:shapes", per_class=10)
+    images = lab.open_image_set("drawn:pets", per_class=10)
     result = probe(model, images, repeats=1)
     assert len(result.tables["images"]) == 20
     assert "vega-lite" in lab.accuracy_by_depth(result.tables).to_json()

@@ -19,7 +19,7 @@ from lab.files import read_json, write_bytes, write_json
 from lab.settings import runs_dir
 from lab.store import RunFolder, find_run, list_runs, open_run, process_started, table_hash
 
-REQUEST = ProbeRequest(models=("test_resnet@untrained",), data="drawn:shapes").canonical()
+REQUEST = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets").canonical()
 
 
 def finished(request: ProbeRequest = REQUEST, accuracy: float = 0.5) -> RunFolder:
@@ -181,7 +181,7 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
         "from lab.experiments.base import Result\n"
         "from lab.experiments.separability import ProbeRequest\n"
         "from lab.store import open_run\n"
-        "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:shapes')\n"
+        "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:pets')\n"
         "print('ready', flush=True)\n"
         "for i in range(10**6):\n"
         "    t = pd.DataFrame({'x': np.full(2000, i)})\n"

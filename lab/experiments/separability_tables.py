@@ -114,12 +114,10 @@ def _images(question: Question) -> pd.DataFrame:
 
 def _thumbnails(images: ImageSet) -> list[bytes]:
     """Return a small JPEG per image, from the cache when this very set was looked at before."""
-    from lab.images import thumbnail
-
     kept = PieceFolder(cache_dir("thumbnails"))
     key = f"{THUMBNAIL_SIDE} {images.fingerprint}"
     if key not in kept:
-        made = [thumbnail(images.pixels(index), THUMBNAIL_SIDE) for index in range(len(images))]
+        made = [images.thumbnail(index, THUMBNAIL_SIDE) for index in range(len(images))]
         joined = np.frombuffer(b"".join(made), dtype=np.uint8)
         kept[key] = {"bytes": joined, "ends": np.cumsum([len(one) for one in made])}
     piece = kept[key]
