@@ -165,14 +165,14 @@ def test_shape_and_colour_repeat_together_only_after_many_classes() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_curves_are_the_summary_table(metric: str, tables: Any) -> None:
     spec = charts.accuracy_by_depth(tables, metric=metric).to_dict()
-    points = layers_with(spec, "point")
-    probe = next(data_of(spec, p) for p in points if "condition" in p["encoding"].get("size", {}))
+    part = next(p for p in layers_with(spec, "point") if "condition" in p["encoding"].get("size", {}))
+    probe = data_of(spec, part)
     summary = tables["summary"].query("control == 'probe'")
     expected = {(r.model, r.layer): (r.depth, getattr(r, metric)) for r in summary.itertuples()}
     assert {(r["model"], r["layer"]) for r in probe} == set(expected)
     for row in probe:
         assert (row["depth"], row["value"]) == pytest.approx(expected[row["model"], row["layer"]], abs=5e-5)
-    low, high = points[0]["encoding"]["y"]["scale"]["domain"]
+    low, high = part["encoding"]["y"]["scale"]["domain"]
     assert low <= min(row["value"] for row in probe)
     assert high >= max(row["value"] for row in probe)
     assert bool(layers_with(spec, "area")) == bool(METRICS[metric].low)
@@ -220,7 +220,7 @@ def test_emergence_is_marked_for_one_pair_and_on_request(tables: Any) -> None:
 
 def test_layers_are_named_in_order_for_one_model(tables: Any) -> None:
     spec = charts.accuracy_by_depth(tables, models=[MODEL], x="layer").to_dict()
-    assert layers_with(spec, "line")[0]["encoding"]["x"]["sort"] == list(LAYERS)
+    assert layers_with(spec, "line")[0]["encoding"]["x"]["scale"]["domain"] == list(LAYERS)
     with pytest.raises(LabError, match="one model"):
         charts.accuracy_by_depth(tables, x="layer")
 

@@ -15,6 +15,7 @@ from lab.charts.theme import (
     class_colour,
     classes_of,
     depth_axis,
+    in_order,
     interval_text,
     interval_tooltip,
     layer_axis,
@@ -162,7 +163,7 @@ def pair_rows(tables: Tables, models: Sequence[str]) -> tuple[pd.DataFrame, int]
 
 def _cells(classes: Sequence[str], angle: int) -> dict[str, Any]:
     axis = alt.Axis(labelLimit=140, labelFontSize=SMALL_FONT, labelAngle=angle, domain=False, ticks=False)
-    return {"sort": list(classes), "scale": alt.Scale(paddingInner=0.05), "axis": axis}
+    return {"scale": in_order(classes, paddingInner=0.05), "axis": axis}
 
 
 def _emergence_text(table: pd.DataFrame) -> str:

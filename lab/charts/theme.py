@@ -172,7 +172,7 @@ def depth_axis(field: str, **options: Any) -> alt.X:
 def layer_axis(layers: Sequence[str], title: str = "layer, from input to output") -> alt.X:
     """Return the axis that names layers in order."""
     axis = alt.Axis(labelAngle=-50, labelLimit=180, labelOverlap=False, labelFontSize=12, grid=False)
-    return alt.X("layer:N", sort=list(layers), scale=alt.Scale(domain=list(layers)), title=title, axis=axis)
+    return alt.X("layer:N", scale=in_order(layers), title=title, axis=axis)
 
 
 def names_axis(field: str, order: Sequence[str]) -> alt.Y:
@@ -181,7 +181,16 @@ def names_axis(field: str, order: Sequence[str]) -> alt.Y:
     The horizontal axis beside it should have its title end at the right (`titleAnchor="end"`): names take much room.
     """
     axis = alt.Axis(labelLimit=240, labelFontSize=SMALL_FONT, grid=True)
-    return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
+    return alt.Y(f"{field}:N", scale=in_order(order), title=None, axis=axis)
+
+
+def in_order(names: Sequence[str], **options: Any) -> alt.Scale:
+    """Return a scale of `names` in their order.
+
+    An encoding's `sort` would do the same by building an expression of the names, and names with odd characters
+    (a line separator, say) break expressions.
+    """
+    return alt.Scale(domain=list(names), **options)
 
 
 def interval_tooltip() -> alt.Tooltip:
@@ -191,7 +200,7 @@ def interval_tooltip() -> alt.Tooltip:
 
 def side_by_side(models: Sequence[str]) -> list[alt.YOffset]:
     """Return the encoding that puts several models beside each other within a row."""
-    return [alt.YOffset("model:N", sort=list(models))] if len(models) > 1 else []
+    return [alt.YOffset("model:N", scale=in_order(models))] if len(models) > 1 else []
 
 
 def interval_text(low: pd.Series, high: pd.Series, digits: int = 3) -> list[str]:

@@ -100,7 +100,7 @@
       for (const entry of entries) {
         if (!entry.isIntersecting) continue;
         seen.unobserve(entry.target);
-        draw(entry.target);
+        if (!turns.has(entry.target.dataset.chart)) draw(entry.target);
       }
     },
     { rootMargin: "400px" }
