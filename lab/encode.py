@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # What makes a spreadsheet read a cell as a formula, with the full-width forms some of them accept.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-NOT_TEXT = ("thumbnail",)  # columns of bytes, left out of CSV and JSON
+NOT_TEXT = ("thumbnail", "array")  # columns of bytes, left out of CSV and JSON
 
 
 def as_csv(table: pd.DataFrame) -> bytes:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Experiment, Request, Result, Run
+from lab.experiments.face_toy import FaceRequest
+from lab.experiments.filter_sum import FilterRequest
 from lab.experiments.separability import ProbeRequest
 
 
-def _separability() -> Run:
-    from lab.experiments.separability import run
+def _run_of(module: str) -> Callable[[], Run]:
+    """Return what imports a file's `run` when it is first needed."""
 
-    return run
+    def load() -> Run:
+        run: Run = import_module(f"lab.experiments.{module}").run
+        return run
+
+    return load
 
 
 EXPERIMENTS: dict[str, Experiment] = {
     row.name: row
-    for row in (Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _separability),)
+    for row in (
+        Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _run_of("separability")),
+        Experiment("filter", "What does one filter add up?", FilterRequest, _run_of("filter_sum")),
+        Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
+    )
 }
 
 

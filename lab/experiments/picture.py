@@ -1,0 +1,131 @@
+"""One picture by a line of text: a photograph that comes with an installed library, one image of a set, or a file.
+
+    photo:china | photo:flower | photo:hopper      scikit-learn's and matplotlib's sample photographs
+    drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number or its id (at most 3 drawn a class)
+    /path/to/photo.jpg                             a file
+
+Torch-free; `network_input` in `building` makes it what a network takes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.errors import LabError, nearest
+
+if TYPE_CHECKING:
+    from lab.images import ImageSet
+
+DEFAULT_PICTURE = "photo:flower"
+PICTURE_HELP = "photo:NAME, SET#NUMBER (drawn:pets#0), or an image file"
+DRAWN_AHEAD = 6  # a numbered image of a drawn set is one of so many
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph that an installed library ships: its package, its file there, what it shows."""
+
+    package: str
+    file: str
+    title: str
+
+
+PHOTOS: dict[str, Photo] = {
+    "flower": Photo("sklearn", "datasets/images/flower.jpg", "A flower (photograph from scikit-learn)"),
+    "china": Photo("sklearn", "datasets/images/china.jpg", "A temple (photograph from scikit-learn)"),
+    "hopper": Photo("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "Grace Hopper (photograph from matplotlib)"),
+}
+
+
+def offered_pictures() -> dict[str, str]:
+    """Return the pictures that are on this computer without any upload: spec and title."""
+    photos = {f"photo:{name}": photo.title for name, photo in PHOTOS.items() if _photo_path(photo) is not None}
+    drawn = {"drawn:pets#0": "A cat, drawn here", f"drawn:pets#{DRAWN_AHEAD}": "A dog, drawn here"}
+    return {**photos, **drawn}
+
+
+def open_picture(spec: str) -> ImageSet:
+    """Return an image set whose only image is the one that `spec` names; raises LabError when there is none."""
+    name, mark, which = spec.rpartition("#")
+    if mark and not os.path.isfile(spec):
+        return _of_set(name, which, spec)
+    return _of_file(_file(spec), spec)
+
+
+def picture_stamp(spec: str) -> str:
+    """Return a text that changes when the file behind `spec` does."""
+    from lab.images import stamp
+
+    name, mark, _ = spec.rpartition("#")
+    if mark and not os.path.isfile(spec):
+        return stamp(name)
+    status = _file(spec).stat()
+    return f"{status.st_size}:{status.st_mtime_ns}" if not spec.startswith("photo:") else spec
+
+
+def picture_name(spec: str) -> str:
+    """Return a short text for people."""
+    return offered_pictures().get(spec) or Path(spec).name
+
+
+def _of_set(name: str, which: str, spec: str) -> ImageSet:
+    from lab.images import open_image_set
+
+    images = open_image_set(name, per_class=DRAWN_AHEAD if name.startswith("drawn:") else None)
+    ids = [record.id for record in images.records]
+    if which.isdecimal() and int(which) < len(ids):
+        index = int(which)
+    elif which in ids:
+        index = ids.index(which)
+    else:
+        raise LabError(f"{name} has no image {which!r}{nearest(which, ids)}; give a number below {len(ids)} or an id")
+    return _single(spec, images.pixels(index))
+
+
+def _of_file(path: Path, spec: str) -> ImageSet:
+    from lab.images.decode import DecodeError, decode
+
+    try:
+        return _single(spec, decode(path.read_bytes()))
+    except (DecodeError, OSError) as error:
+        raise LabError(f"{path.name} cannot be read as an image: {error}") from error
+
+
+def _single(spec: str, pixels: np.ndarray) -> ImageSet:
+    from lab.images import ImageRecord, ImageSet
+    from lab.images.arrays import ArraySource
+    from lab.images.looks import exact_digest
+
+    height, width = pixels.shape[:2]
+    record = ImageRecord("picture", 0, exact_digest(pixels), 0, width, height)
+    return ImageSet(spec, ("picture",), (record,), ArraySource(pixels[None]))
+
+
+def _file(spec: str) -> Path:
+    kind, mark, name = spec.partition(":")
+    if mark and kind == "photo":
+        if name not in PHOTOS:
+            raise LabError(f"there is no photograph {name!r}{nearest(name, PHOTOS)}; known: {', '.join(PHOTOS)}")
+        path = _photo_path(PHOTOS[name])
+        if path is None:
+            raise LabError(f"the photograph {name!r} is not on this computer: {PHOTOS[name].package} is not installed")
+        return path
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        known = [*offered_pictures(), "SET#NUMBER"]
+        raise LabError(f"there is no picture {spec!r}{nearest(spec, known)}; give a file, or one of {', '.join(known)}")
+    return path
+
+
+def _photo_path(photo: Photo) -> Path | None:
+    """Return where a package keeps a photograph, without importing the package."""
+    found = importlib.util.find_spec(photo.package)
+    folder = next(iter(found.submodule_search_locations or ()), None) if found else None
+    path = Path(folder) / photo.file if folder else None
+    return path if path is not None and path.is_file() else None

@@ -1,0 +1,89 @@
+"""A network and one picture, ready to be looked into: what the questions about building have in common."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lab.experiments.base import RESULTS_VERSION, Request, Result
+from lab.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lab.experiments.windows import Call
+    from lab.models import LoadedModel
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded network, the pixels it sees, uint8 `(3, H, W)`, and the same normalised, `(1, 3, H, W)`."""
+
+    model: LoadedModel
+    pixels: Tensor
+    image: Tensor
+    digest: str
+
+    def watched(self, see: Callable[[Call], None], *, double: bool = False) -> None:
+        """Run the network on the picture and hand every windowed call to `see`."""
+        import torch
+
+        from lab.experiments.windows import watch
+
+        module = copy.deepcopy(self.model.module).double() if double else self.model.module
+        image = self.image.double() if double else self.image
+        with torch.no_grad(), watch(module, see):
+            module(image)
+
+    def picture_table(self) -> pd.DataFrame:
+        """Return the picture as the network sees it: one row, its size and a PNG."""
+        shown = self.pixels.permute(1, 2, 0).cpu().numpy()
+        return pd.DataFrame([{"height": shown.shape[0], "width": shown.shape[1], "thumbnail": png(shown)}])
+
+    def result(self, request: Request, tables: dict[str, pd.DataFrame], sentences: list[str], **more: Any) -> Result:
+        """Return the tables as a result with the manifest that every run has."""
+        hashes = {str(self.model.ref): self.model.weights_digest, "picture": self.digest}
+        return made(request, tables, sentences, hashes=hashes, **more)
+
+
+def load_subject(model: str, picture: str, progress: Progress) -> Subject:
+    """Return a network on the CPU and the picture as it sees it."""
+    from lab.experiments.picture import open_picture
+    from lab.models import load_model
+    from lab.models.preprocess import normalised, pixels_for
+
+    progress("Opening the network and the picture", 0, 3, "steps")
+    images = open_picture(picture)
+    loaded = load_model(model)
+    pixels = pixels_for(images, 0, loaded.preprocessing)
+    return Subject(loaded, pixels, normalised(pixels[None], loaded.preprocessing), images.digests[0])
+
+
+def made(request: Request, tables: dict[str, pd.DataFrame], sentences: list[str], **more: Any) -> Result:
+    """Return a result whose manifest says what was asked, how, and what was found in words."""
+    manifest = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "request": request.as_dict(),
+        "command": request.command(),
+        "findings": sentences,
+        "problems": [],
+        "results_version": RESULTS_VERSION,
+        **more,
+    }
+    return Result(request, tables, manifest)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Return uint8 pixels, `(H, W, 3)` or `(H, W)`, as PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
