@@ -58,7 +58,7 @@ class AskRequest(Request):
             return self
         from lab.models import ModelRef
 
-        return replace(self, model=str(ModelRef.parse(model)))
+        return replace(self, **{"model": str(ModelRef.parse(model))})
 
     def sources(self) -> dict[str, str]:
         """Return a stamp of the model's weights and of the picture's file, where the question has them."""
@@ -83,6 +83,7 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     least, most, choices = (field.metadata.get(key) for key in ("least", "most", "choices"))
     if choices and value not in choices:
         raise LabError(f"there is no {name} {value!r}{nearest(str(value), choices)}; known: {', '.join(choices)}")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if least is not None and value < least or most is not None and value > most:
-            raise LabError(f"{name} is {value}; it must be from {least} to {most}")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise LabError(f"{name} is {value}; it must be from {least} to {most}")

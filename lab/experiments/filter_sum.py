@@ -35,14 +35,14 @@ LARGEST = 40_000_000  # numbers kept of one layer (320 MB); beyond that, a small
 
 @dataclass(frozen=True)
 class FilterRequest(AskRequest):
-    """Which convolution, filter and position; left out: the first one, where it responds most."""
+    """Which convolution, filter and position; left out: the first one, a selective filter, where it responds most."""
 
     experiment: ClassVar[str] = "filter"
 
     model: str = model_option()
     picture: str = option(DEFAULT_PICTURE, PICTURE_HELP)
     layer: str = option("", "name of a convolution (default: the first)")
-    channel: int | None = option(None, "output channel (default: the strongest)", least=0)
+    channel: int | None = option(None, "output channel (default: one that responds to little, strongly)", least=0)
     row: int | None = option(None, "row of the output (default: where it is strongest)", least=0)
     column: int | None = option(None, "column of the output (default: where it is strongest)", least=0)
 
@@ -193,7 +193,7 @@ def _described(layer: FilterLayer) -> dict[str, Any]:
 def _place(layer: FilterLayer, request: FilterRequest) -> tuple[int, int, int]:
     if request.channel is not None:
         layer.at(request.channel, 0, 0)  # raises a sentence for a channel that is not there
-    channel, row, column = layer.strongest(request.channel)
+    channel, row, column = layer.strongest(layer.telling() if request.channel is None else request.channel)
     return (
         channel,
         row if request.row is None else request.row,

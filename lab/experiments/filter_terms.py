@@ -140,6 +140,13 @@ class FilterLayer:
         found = np.unravel_index(int(np.argmax(maps)), maps.shape)
         return int(found[0]) + (channel or 0), int(found[1]), int(found[2])
 
+    def telling(self) -> int:
+        """Return the channel that responds most to little of the picture, among those that respond strongly."""
+        highest = self.outputs.max(axis=(1, 2))
+        usual = np.abs(self.outputs).mean(axis=(1, 2))
+        strong = highest >= 0.25 * highest.max()
+        return int(np.argmax(np.where(strong, highest / (usual + 1e-12), -np.inf)))
+
     def weakest(self, channel: int) -> tuple[int, int, int]:
         """Return channel, row and column of one channel's lowest response."""
         row, column = np.unravel_index(int(np.argmin(self.outputs[channel])), self.outputs[channel].shape)

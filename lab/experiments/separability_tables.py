@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lab.images import ImageSet
     from lab.projection import Projection
 
-THUMBNAIL_SIDE = 96
 Maps = Mapping[tuple[str, str], "Projection"]
 Row = dict[str, Any]
 
@@ -115,9 +114,9 @@ def _images(question: Question) -> pd.DataFrame:
 def _thumbnails(images: ImageSet) -> list[bytes]:
     """Return a small JPEG per image, from the cache when this very set was looked at before."""
     kept = PieceFolder(cache_dir("thumbnails"))
-    key = f"{THUMBNAIL_SIDE} {images.fingerprint}"
+    key = images.fingerprint
     if key not in kept:
-        made = [images.thumbnail(index, THUMBNAIL_SIDE) for index in range(len(images))]
+        made = [images.thumbnail(index) for index in range(len(images))]
         joined = np.frombuffer(b"".join(made), dtype=np.uint8)
         kept[key] = {"bytes": joined, "ends": np.cumsum([len(one) for one in made])}
     piece = kept[key]
