@@ -129,6 +129,9 @@ def test_runs_are_listed_renamed_exported_and_deleted(
         written = [Path(line) for line in capsys.readouterr().out.splitlines()]
         assert written
         assert all(path.exists() for path in written)
+    for kind in ("npz", "safetensors"):
+        assert main(["export", "first try", "--embeddings", kind, "--out", str(tmp_path)]) == 0
+        assert Path(capsys.readouterr().out.strip()).stat().st_size > 1000
     assert main(["runs", "delete", "first try"]) == 0
     assert list_runs() == []
 

@@ -12,7 +12,7 @@ import pytest
 
 from lab.errors import LabError
 from lab.experiments import ProbeRequest, Result, request_from
-from lab.experiments.separability import probe, run
+from lab.experiments.separability import embeddings_of, probe, run
 from lab.store import open_run, table_hash
 
 TINY = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets", per_class=15, repeats=2).canonical()
@@ -98,17 +98,9 @@ def test_the_same_request_gives_the_same_tables_hash_for_hash(tiny: Result) -> N
 
 
 def test_a_direct_scikit_learn_fit_on_the_exported_folds_agrees() -> None:
-    from lab.embeddings import embed
-    from lab.images import open_image_set
-    from lab.layers import select_layers
-    from lab.models import ModelRef, card
-
     result = run(TINY)
-    images = open_image_set(TINY.data, per_class=TINY.per_class)
-    ref = ModelRef.parse(TINY.models[0])
-    embeddings = embed(ref, images, select_layers(card(ref).layers, TINY.layers))
-    for layer, embedding in embeddings.items():
-        assert refitted(result, embedding, layer).max() < 1e-9
+    for name, embedding in embeddings_of(result).items():
+        assert refitted(result, embedding, name.split("/")[-1]).max() < 1e-9
 
 
 def test_another_seed_splits_the_same_images_anew_and_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,11 +174,6 @@ def test_python_in_a_few_lines() -> None:
 
 def test_photographs_come_apart_late_and_only_in_the_trained_network(photos: Path) -> None:
     """The figures that the lab promises for 240 photographs of cats and dogs and the default model."""
-    from lab.embeddings import embed
-    from lab.images import open_image_set
-    from lab.layers import select_layers
-    from lab.models import ModelRef, card
-
     request = ProbeRequest(data=str(photos / "pets")).canonical()
     result = open_run_result(request)
     summary = result.tables["summary"]
@@ -196,11 +183,9 @@ def test_photographs_come_apart_late_and_only_in_the_trained_network(photos: Pat
     assert summary.query("control == 'untrained'").accuracy.max() <= 0.70
     assert result.manifest["verdicts"][request.models[0]]["outcome"] == "for"
 
-    ref = ModelRef.parse(request.models[0])
-    images = open_image_set(request.data)
-    embeddings = embed(ref, images, select_layers(card(ref).layers, "blocks"))
+    embeddings = embeddings_of(result)
     for layer in ("bn1", "blocks.3.0", "bn2"):
-        assert refitted(result, embeddings[layer], layer).mean() <= 0.005
+        assert refitted(result, embeddings[f"{request.models[0]}/{layer}"], layer).mean() <= 0.005
 
 
 def open_run_result(request: ProbeRequest) -> Result:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from lab.cli import probing
-from lab.cli.terminal import say, show_json, show_table
+from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.errors import LabError
+from lab.experiments.base import Result
 from lab.experiments.separability import ProbeRequest
 from lab.store import RunFolder, find_run, list_runs
-
-EXPORT_FORMATS = ("csv", "parquet", "json", "html")
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
@@ -121,8 +120,12 @@ def runs(given: argparse.Namespace) -> None:
 
 def export_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `export`."""
+    from lab.export import FORMATS
+
     parser.add_argument("run", help="the run's id, name or folder")
-    parser.add_argument("--format", choices=EXPORT_FORMATS, default="html")
+    told = "; ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
+    parser.add_argument("--format", choices=tuple(FORMATS), default="html", help=f"{told} (default html)")
+    parser.add_argument("--embeddings", choices=("npz", "safetensors"), help="write the embeddings instead")
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)"
     )
@@ -132,8 +135,23 @@ def export(given: argparse.Namespace) -> None:
     """Write a run in one of the formats and print the paths."""
     from lab.export import export_run
 
-    for path in export_run(find_run(given.run).result(), given.format, given.out):
+    result = find_run(given.run).result()
+    if given.embeddings:
+        print(_export_embeddings(result, given.out / f"{result.request.run_id}.{given.embeddings}"))
+        return
+    for path in export_run(result, given.format, given.out):
         print(path)
+
+
+def _export_embeddings(result: Result, path: Path) -> Path:
+    from lab.experiments.separability import embeddings_of
+    from lab.export import write_embeddings
+
+    bars = Bars()
+    try:
+        return write_embeddings(path, embeddings_of(result, progress=bars), result.tables["images"])
+    finally:
+        bars.close()
 
 
 def _serve(run_id: str | None, given: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from lab.errors import LabError, nearest
 from lab.experiments.base import Pieces, Request, Result
 from lab.progress import Progress, silent
@@ -141,3 +143,34 @@ def probe(
     given = None if isinstance(images, str) else images
     request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
     return conduct(request.canonical(), progress, compute, {}, given)
+
+
+def embeddings_of(
+    result: Result,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> dict[str, np.ndarray]:
+    """Return the embeddings that a result was read off, float32 `(N, D)` by "model/layer", rows as its table of images.
+
+    They come from the cache, or are computed again when it was emptied. Raises LabError when the images have changed
+    since, or when the result is of another experiment.
+    """
+    from lab.embeddings import embed
+    from lab.images import open_image_set
+    from lab.layers import select_layers
+    from lab.models import ModelRef, card
+
+    request = result.request
+    if not isinstance(request, ProbeRequest):
+        raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
+    images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    if images.fingerprint != result.manifest["hashes"]["images"]:
+        raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
+    found: dict[str, np.ndarray] = {}
+    for model in result.manifest["verdicts"]:
+        ref = ModelRef.parse(model)
+        layers = select_layers(card(ref).layers, request.layers)
+        vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)
+        found |= {f"{model}/{layer}": vectors[layer] for layer in vectors}
+    return found
