@@ -36,7 +36,7 @@ FLUSH_SHARE = 0.05
 Batches = Iterator[tuple[list[int], dict[str, np.ndarray]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embeddings(Mapping[str, np.ndarray]):
     """Vectors by layer name, float32 `(N, D)`; `computed` is how many images had to be passed through the network."""
 

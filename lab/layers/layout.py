@@ -82,9 +82,10 @@ def _speaks_for(module: nn.Module) -> Layout | None:
 
 
 def _tokens(length: int, channels: int, ratio: float, prefix: int) -> Grid:
-    for first in dict.fromkeys((prefix, 0)):
+    """Return the reading of `(N, length, channels)`: as many prefix tokens as the network says, else none, else one."""
+    for first in dict.fromkeys((prefix, 0, 1)):
         sides = token_sides(length - first, ratio)
-        if sides:
+        if sides and (first in (prefix, 0) or sides[0] > 1):
             return Grid("NLC", channels, *sides, prefix_tokens=first)
     return Grid("NLC", channels, prefix_tokens=prefix if length > prefix else 0)
 

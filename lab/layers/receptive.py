@@ -1,17 +1,19 @@
 """Theoretical receptive fields, measured: how wide a part of the image one position of a layer can depend on.
 
-A column of NaN in the image spreads through a network exactly as far as its arithmetic lets a pixel have an influence, through
-any operation (an attention or a global mean makes everything NaN, a kernel only what it touches, whatever its weights). So
-a NaN column at every place within one period of the strides, and the width of what it turns into NaN, give a layer's field
-to the pixel: a position's field holds as many pixels as there are (pixel, position) pairs, per position.
+A column of NaN in the image spreads through a network exactly as far as its arithmetic lets a pixel have an
+influence, through any operation: an attention or a global mean makes everything NaN, a kernel only what it touches,
+whatever its weights. So a NaN column at every place within one period of the strides, and the width of what it
+turns into NaN, give a layer's field to the pixel: it holds as many pixels as there are pairs of a pixel and a
+position it reaches, per position.
 
     exact        the same for every position, measured clear of the borders, on a wide image if the network takes one
     upper bound  depends on the position (windows): the largest, at the network's own input size
-    global       every position depends on every column (attention over the whole image, squeeze-and-excitation, global
-                 pooling); the side given is the input's
+    global       every position depends on every column (attention over the whole image, squeeze-and-excitation,
+                 global pooling); the side given is the input's
 
-Widths only: kernels are taken to be as high as they are wide. Padding counts as part of a field, as is usual (Araujo, Norris
-and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, by arithmetic on simpler networks).
+Widths only: kernels are taken to be as high as they are wide. Padding counts as part of a field, as is usual
+(Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, by arithmetic
+on simpler networks).
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# Wide and low images: heights that a network might take, and two widths whose difference tells the strides. What covers the
-# larger one from its border (a field of 4,000 pixels) is taken to be global; timm's widest local network stays below it.
-HEIGHTS = (32, 64)
+# Wide and low images: heights that a network might take, and two widths whose difference tells the strides. What
+# covers the larger one from its border (a field of 4,000 pixels) is taken to be global.
+HEIGHTS = (32, 64, 96)
 WIDTHS = (1024, 2048)
 LONGEST_PERIOD = 256
 BATCH = 8
@@ -45,7 +47,7 @@ REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
 
 @dataclass(frozen=True)
 class Field:
-    """A layer's receptive field: side in pixels, how it is known, and the stride that was measured with it (0: none)."""
+    """A layer's receptive field: side in pixels, how it is known, and the stride measured with it (0: none)."""
 
     side: int
     status: ReceptiveFieldStatus
@@ -202,7 +204,7 @@ class _Probe:
                 handle.remove()
 
 
-class _Done(Exception):  # noqa: N818 - not an error
+class _Done(Exception):
     """Every wanted layer has been seen."""
 
 

@@ -9,6 +9,7 @@ can, or by what contains it.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +50,11 @@ def find_roles(module: nn.Module, seen: Trace, readable: frozenset[str]) -> Role
     classifiers = frozenset(classifier_names(module)) or _last_weighted(seen)
     finder = _Finder(module, seen, readable, classifiers)
     blocks = finder.blocks()
-    first_is_stem = bool(blocks) and blocks[0].split(".")[0] in STEM_NAMES
-    inner = blocks[1:] if first_is_stem else blocks
-    stem = blocks[0] if first_is_stem else finder.stem(inner)
-    return Roles(stem, frozenset(inner), frozenset(finder.stages(inner, stem)), finder.head(inner), classifiers)
+    leading = list(itertools.takewhile(lambda name: name.split(".")[0] in STEM_NAMES, blocks))
+    inner = blocks[len(leading) :]
+    stem = finder.whole(leading) if leading else finder.stem(inner)
+    head = finder.head(inner)
+    return Roles(stem, frozenset(inner), frozenset(finder.stages(inner, stem, head)), head, classifiers)
 
 
 class _Finder:
@@ -69,15 +71,28 @@ class _Finder:
             found = sorted({*found, *self._chain()})
         return sorted(set(found), key=lambda name: self.seen.visits[name].end)
 
-    def stages(self, blocks: list[str], stem: str) -> list[str]:
-        """Return the readable ends of stages after the stem: as timm's feature table has them, else by structure."""
+    def stages(self, blocks: list[str], stem: str, head: str) -> list[str]:
+        """Return the readable ends of stages after the stem: as timm's feature table has them, else by structure.
+
+        By structure: what is directly around blocks; else each block after which the shape changes.
+        """
         visits = self.seen.visits
         begin = visits[stem].end if stem else -1
-        announced = [name for name in _announced(self.module) if name in self.readable and visits[name].end > begin]
-        if len(announced) > 1:
-            return announced
-        parents = {name.rpartition(".")[0] for name in blocks}
-        return sorted(parent for parent in parents & self.readable if parent not in blocks)
+        stages = [name for name in _announced(self.module) if name in self.readable and visits[name].end > begin]
+        if len(stages) < 2:
+            parents = {name.rpartition(".")[0] for name in blocks}
+            stages = [parent for parent in parents & self.readable if parent not in blocks]
+        if len(stages) < 2:
+            pairs = itertools.pairwise(blocks)
+            stages = [name for name, after in pairs if visits[name].output != visits[after].output]
+        if blocks and all(visits[name].end < visits[blocks[-1]].end for name in stages):
+            stages.append(blocks[-1])
+        return [name for name in stages if not head.startswith(f"{name}.")]
+
+    def whole(self, names: list[str]) -> str:
+        """Return the module around all of `names` if it is readable, else the last of them."""
+        around = names[0].split(".")[0]
+        return around if around in self.readable else names[-1]
 
     def stem(self, blocks: list[str]) -> str:
         """Return the last readable layer before the first block starts; a plain chain has none."""
@@ -97,17 +112,22 @@ class _Finder:
 
     def _inside(self, module: nn.Module, name: str) -> list[str]:
         """Return the blocks in a module that has been opened."""
+        from torch import nn
+
         children = [(f"{name}.{short}" if name else short, child) for short, child in module.named_children()]
         # among modules of their own, side by side, one with a single weighted layer is a block too
         pure = bool(name) and _is_container(module) and all(self._is_unit(full, child) for full, child in children)
+        closed = {type(child) for full, child in children if not self._opens(child, full)} if pure else set()
         found: list[str] = []
         for full, child in children:
             if self._holds_classifier(full):
                 continue
-            if self.weights[full] >= 2 and self._opens(child, full):
+            if self._opens(child, full) and type(child) not in closed - {
+                nn.Sequential
+            }:  # modules of a kind go together
                 found += self._inside(child, full) or self._resolved(full)
             elif pure and _is_container(child):
-                found += self._inside(child, full)
+                found += self._inside(child, full) or self._resolved(full)
             elif pure or (self.weights[full] >= 2 and type(child).__name__ != "Sequential"):
                 found += self._resolved(full)
         return found
@@ -118,7 +138,7 @@ class _Finder:
     def _opens(self, module: nn.Module, name: str) -> bool:
         """Whether a module with several weighted layers is a group of blocks rather than a block."""
         composites = self._composites(module, name)
-        if _is_container(module):
+        if self.weights[name] < 2 or _is_container(module):
             return bool(composites)
         children = list(module.named_children())
         held = sum(_size(child) for short, child in children if self._is_group(child, f"{name}.{short}"))

@@ -24,7 +24,8 @@ BATCH = 2
 class Visit:
     """What happened to one module in a pass. `start` and `end` are instants in the order of all module calls.
 
-    `same_as_input`: it handed its input on untouched; `passes_on`: the child whose output is its own, if there is one.
+    `same_as_input`: it handed its input on untouched; `passes_on`: the child whose output is its own, if there is
+    one.
     """
 
     name: str

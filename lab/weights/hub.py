@@ -14,6 +14,7 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,18 @@ def is_hub_id(id: str) -> bool:
 
 
 def check_reachable(id: str) -> None:
-    """Raise HubUnreachable when the weights of `id` are neither in the local cache nor can be asked for."""
-    if cached_weights(id) is None and not reachable(hub_address()):
+    """Raise HubUnreachable when the weights of `id` are neither in the local cache nor can be asked for.
+
+    Raises LabError when there are none to be had.
+    """
+    origin = _origin(id)
+    if origin == NOWHERE:
+        raise LabError(f"there are no pretrained weights for {id!r}; use {id}@untrained or {id}@checkpoint:FILE")
+    if cached_weights(id) is None and not reachable(hub_address() if origin.repository else origin.url):
         offline = " (HF_HUB_OFFLINE is set)" if _told_to_stay_offline() else ""
         raise HubUnreachable(
-            f"the hub with the pretrained weights of {id!r} cannot be reached{offline} and they are not in the local "
-            f"cache; go online, or use a packaged model (tf_efficientnet_lite0), {id}@checkpoint:FILE or {id}@untrained"
+            f"the pretrained weights of {id!r} are not in the local cache and their hub cannot be reached{offline}; "
+            f"go online, or {_instead(id)}"
         )
 
 
@@ -49,11 +56,16 @@ def cached_weights(id: str) -> Path | None:
     """Return the file with the weights of a timm or hub id in the local cache, or None. Does not import torch."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    repository, revision = _repository(id)
-    if not repository or not Path(constants.HF_HUB_CACHE).is_dir():
+    origin = _origin(id)
+    if origin.url and not origin.repository:
+        path = _torch_hub() / "checkpoints" / origin.url.rpartition("/")[2]
+        return path if path.is_file() else None
+    if not origin.repository or not Path(constants.HF_HUB_CACHE).is_dir():
         return None
     for name in WEIGHT_FILES:
-        found = try_to_load_from_cache(repository, name, revision=revision)
+        found = try_to_load_from_cache(
+            origin.repository, name, cache_dir=constants.HF_HUB_CACHE, revision=origin.revision
+        )
         if isinstance(found, str):
             return Path(found)
     return None
@@ -95,10 +107,10 @@ def reachable(address: str, patience: float = PATIENCE) -> bool:
 def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
     """Return timm's pretrained network and the cached file its weights came from.
 
-    Raises LabError when timm has no weights of that name, HubUnreachable when a download fails.
+    Raises LabError when there are no weights of that name, HubUnreachable when a download fails.
     """
     import timm
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     from lab.weights.sources import own_random_state
 
@@ -106,15 +118,14 @@ def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
         with from_hub(id), warnings.catch_warnings(), own_random_state(0):
             warnings.simplefilter("ignore")  # timm warns of renamed models; the id is the user's choice
             module = timm.create_model(id, pretrained=True)
-    except (HfHubHTTPError, OSError) as error:  # LocalEntryNotFoundError is an OSError
+    except RepositoryNotFoundError as error:
+        raise LabError(f"the hub has no repository for {id!r}, or it is private; check the id") from error
+    except (HfHubHTTPError, OSError) as error:  # a file that is not in the cache while offline is an OSError
         raise HubUnreachable(
-            f"the pretrained weights of {id!r} could not be fetched ({' '.join(str(error).split())[:160]}); try again, or "
-            f"use a packaged model (tf_efficientnet_lite0), {id}@checkpoint:FILE or {id}@untrained"
+            f"the pretrained weights of {id!r} could not be fetched ({_line(error)}); try again, or {_instead(id)}"
         ) from error
     except RuntimeError as error:
-        raise LabError(
-            f"timm has no pretrained weights for {id!r} ({error}); use @untrained or @checkpoint:FILE"
-        ) from error
+        raise LabError(f"timm has no pretrained weights for {id!r} ({_line(error)}); {_instead(id)}") from error
     path = cached_weights(id)
     return module, (path,) if path else ()
 
@@ -136,21 +147,45 @@ def from_hub(id: str) -> Iterator[None]:
             constants.HF_HUB_OFFLINE = before
 
 
-def _repository(id: str) -> tuple[str, str | None]:
-    """Return the repository and revision on the hub that hold the weights of an id; ("", None) when there is none."""
+@dataclass(frozen=True)
+class _Origin:
+    """Where weights lie: a repository on the hub (at a revision), or a file at a web address."""
+
+    repository: str = ""
+    revision: str | None = None
+    url: str = ""
+
+
+NOWHERE = _Origin()
+
+
+def _origin(id: str) -> _Origin:
     for scheme in SCHEMES:
         if id.startswith(scheme):
             name, _, revision = id.removeprefix(scheme).partition("@")
-            return name, revision or None
+            return _Origin(name, revision or None)
     tag = zoo.find(id)[1]
-    return (tag.hub if tag else ""), None
+    if tag is None and "." in id:  # timm composes a few tags while it is imported; its own word counts then
+        return _Origin(f"timm/{id}")
+    return _Origin(tag.hub, None, tag.url) if tag else NOWHERE
 
 
 def _told_to_stay_offline() -> bool:
-    from huggingface_hub import constants
+    told = (os.environ.get(name, "").upper() for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return any(value in ("1", "ON", "YES", "TRUE") for value in told)
 
-    told = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    return told or bool(constants.HF_HUB_OFFLINE)
+
+def _torch_hub() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    return Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser() / "hub"
+
+
+def _instead(id: str) -> str:
+    return f"use a packaged model (tf_efficientnet_lite0), {id}@checkpoint:FILE or {id}@untrained"
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]
 
 
 def _answers(address: str, patience: float) -> bool:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
 from lab.weights import zoo
+from lab.weights.hub import check_reachable, from_hub, is_hub_id
 
 if TYPE_CHECKING:
     from torch import nn
 
-HUB_SCHEMES = ("hf-hub:", "hf_hub:")
 LOCAL_SCHEME = "local-dir:"
 
 
@@ -84,19 +84,19 @@ def check_id(id: str) -> None:
             raise LabError(
                 f"{folder} holds no config.json; local-dir: wants a folder that timm's save_for_hf has written"
             )
-    elif not id.startswith(HUB_SCHEMES):
+    elif not is_hub_id(id):
         zoo.find(id)
 
 
-def build_network(id: str, **options: Any) -> nn.Module:
-    """Return `timm.create_model(id, **options)`; the global random state is as before.
+def build_network(id: str, seed: int = 0, **options: Any) -> nn.Module:
+    """Return `timm.create_model(id, **options)` with weights drawn from a seed; the global random state is as before.
 
     Raises LabError when timm cannot make it.
     """
     import timm
 
     try:
-        with warnings.catch_warnings(), own_random_state(0):
+        with warnings.catch_warnings(), own_random_state(seed):
             warnings.simplefilter("ignore")  # timm warns of renamed models; the id is the user's choice
             return timm.create_model(id, **options)
     except RuntimeError as error:
@@ -166,8 +166,6 @@ def _stamp_packaged(id: str, argument: str) -> str:
 
 
 def _check_pretrained(id: str, argument: str) -> None:
-    from lab.weights.hub import check_reachable
-
     check_id(id)
     if not id.startswith(LOCAL_SCHEME):
         check_reachable(id)
@@ -217,22 +215,17 @@ def _stamp_checkpoint(id: str, argument: str) -> str:
 
 
 def _check_untrained(id: str, argument: str) -> None:
-    from lab.weights.hub import check_reachable
-
     _seed(id, argument)
     check_id(id)
-    if id.startswith(HUB_SCHEMES):
+    if is_hub_id(id):
         check_reachable(id)
 
 
 def _build_untrained(id: str, argument: str) -> Built:
-    import timm
-
-    from lab.weights.hub import from_hub
-
-    with from_hub(id), warnings.catch_warnings(), own_random_state(_seed(id, argument)):
-        warnings.simplefilter("ignore")
-        return Built(timm.create_model(id))
+    if not is_hub_id(id):
+        return Built(build_network(id, _seed(id, argument)))
+    with from_hub(id):
+        return Built(build_network(id, _seed(id, argument)))
 
 
 def _stamp_untrained(id: str, argument: str) -> str:

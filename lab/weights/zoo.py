@@ -77,6 +77,9 @@ def find(id: str) -> tuple[Architecture, Tag | None]:
         raise LabError(
             f"timm {timm_version()} has no model {id!r}{_nearest_ids(name)}; `feature-lab models --search` lists them"
         )
+    if tag and known[name].tags and known[name].tag(tag) is None:
+        tags = ", ".join(f"{name}.{t.name}" for t in known[name].tags)
+        raise LabError(f"timm {timm_version()} has no weights {id!r}; it has {tags}")
     return known[name], known[name].tag(tag)
 
 
