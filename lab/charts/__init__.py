@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.charts.checks import checks_forest, fold_strip
     from lab.charts.curves import METRICS, curve_rows
     from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+    from lab.charts.filter_sum import contribution_steps, response_map
     from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
     from lab.charts.tables import confusion, gallery, layer_table, whole_controls
     from lab.charts.theme import themed
@@ -33,6 +34,7 @@ __all__ = [
     "checks_forest",
     "confusion",
     "confusion_matrix",
+    "contribution_steps",
     "curve_rows",
     "depth_of_decision",
     "depth_walk",
@@ -42,6 +44,7 @@ __all__ = [
     "gallery",
     "layer_table",
     "projection_map",
+    "response_map",
     "themed",
     "whole_controls",
 ]
@@ -50,6 +53,7 @@ _HOMES = {
     "accuracy": ("LAYER_PICK", "accuracy_by_depth"),
     "checks": ("checks_forest", "fold_strip"),
     "curves": ("METRICS", "curve_rows"),
+    "filter_sum": ("contribution_steps", "response_map"),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
     "tables": ("confusion", "gallery", "layer_table", "whole_controls"),

@@ -58,7 +58,8 @@ class AskRequest(Request):
             return self
         from lab.models import ModelRef
 
-        return replace(self, **{"model": str(ModelRef.parse(model))})
+        spelled_out = {"model": str(ModelRef.parse(model))}
+        return replace(self, **spelled_out)
 
     def sources(self) -> dict[str, str]:
         """Return a stamp of the model's weights and of the picture's file, where the question has them."""

@@ -185,7 +185,7 @@ def told(layer: FilterLayer, found: FilterSum) -> list[str]:
 def told_of_network(layers: pd.DataFrame) -> list[str]:
     """Return what holds for all convolutions of a network, from the table `layers` of a run."""
     exact = int((layers["difference"] <= EXACT).sum())
-    worst = layers.loc[layers["difference"].idxmax()]
+    worst = layers.iloc[int(layers["difference"].argmax())]
     all_of = int(layers["kind"].isin(("full", "1×1", "single")).sum())
     others = layers[~layers["kind"].isin(("full", "1×1", "single"))]
     end = "." if exact == len(layers) else f"; the sum does not explain {worst.layer}."

@@ -79,10 +79,10 @@ class _Calls(TorchFunctionMode):
         super().__init__()
         self.inside, self.see = inside, see
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
         read = READERS.get(getattr(func, "__name__", ""))
-        if read is not None and getattr(args[0], "ndim", 0) == 4:
+        if read is not None and args and args[0].ndim == 4:
             kind, window, weight, bias = read(args[0], list(args[1:]), dict(kwargs or {}))
             size = (int(args[0].shape[-2]), int(args[0].shape[-1]))
             layer, entered = self.inside[-1] if self.inside else ("", size)

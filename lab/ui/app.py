@@ -43,6 +43,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "scatter_plot",
             "Two-dimensional maps of the images at every layer, linked to each other.",
         ),
+        PageRow(
+            "how_layers_build",
+            "How layers build",
+            "layers",
+            "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
+        ),
     ),
     "Results": (PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),),
 }

@@ -1,0 +1,195 @@
+"""One filter taken apart: the toy with eyes and a mouth, then a real convolution, any filter and place of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lab.charts.filter_sum import POSITION_PICK, response_cells
+from lab.errors import LabError
+from lab.experiments.base import Result
+from lab.experiments.filter_sum import FilterRequest, sums
+from lab.experiments.filter_terms import KINDS, FilterLayer, FilterSum, told, told_of_network
+from lab.ui.building.cells import cells, figures, gray_png, picture
+from lab.ui.building.saying import explained
+from lab.ui.building.subject import Choice
+from lab.ui.reading import Tables, find
+from lab.ui.showing import chart_spec, on_a_phone, show_spec
+from lab.ui.text import plain
+from lab.ui.working import launch, outcome
+
+SHOWN_CHANNELS = 6
+
+
+def filter_section(choice: Choice) -> None:
+    """Show a convolution of the chosen network on the chosen picture, taken apart."""
+    result = outcome(
+        _request(choice),
+        offer="Takes every convolution of this network apart on this picture. About ten seconds.",
+    )
+    if result is None:
+        return
+    layer = _layer(result)
+    found = _chosen_sum(result, layer)
+    explained(told(layer, found))
+    st.html(sum_table(layer, found, result["picture"].iloc[0]))
+    steps, response = st.columns([3, 2], gap="large")
+    tables = sums(found)
+    with steps:
+        spec = chart_spec(_shown(result, tables), "contribution_steps", bias=found.bias, total=found.total)
+        show_spec(spec, key="contribution_chart")
+    with response:
+        _response(result, layer, found)
+    _network(result)
+
+
+def sum_table(layer: FilterLayer, found: FilterSum, seen: pd.Series) -> str:
+    """Return the sum as HTML: for the strongest channels the map, the patch, the kernel slice and their product."""
+    order = found.ranked()["input_channel"].to_numpy()[:SHOWN_CHANNELS]
+    most = [float(np.abs(values).max()) for values in (found.patch, found.kernel, found.products)]
+    rows = [_channel_row(layer, found, int(channel), most) for channel in order]
+    rest = found.contributions.sum() - sum(found.contributions[int(c) - found.first] for c in order)
+    if len(found.contributions) > len(order):
+        rows.append(_line(f"the other {len(found.contributions) - len(order)} channels", rest))
+    if found.bias:
+        rows.append(_line("bias", found.bias))
+    rows.append(_line("sum", found.total, "total"))
+    rows.append(_line("the network's own number", found.own))
+    heads = ("input channel", "", "what it holds there", "", "kernel slice", "", "product", "adds")
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return f'<div class="lab-sum"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _channel_row(layer: FilterLayer, found: FilterSum, channel: int, most: list[float]) -> str:
+    at = channel - found.first
+    names = ("red", "green", "blue")
+    name = f"{channel} ({names[channel]})" if layer.inputs.shape[0] == 3 else str(channel)
+    shown = picture(gray_png(layer.inputs[channel]), width=92, box=_box(layer, found), label=f"input channel {channel}")
+    grids = [
+        cells(values, most=size, label=f"{what} of input channel {channel}")
+        for values, size, what in zip(
+            (found.patch[at], found.kernel[at], found.products[at]), most, ("patch", "kernel", "product"), strict=True
+        )
+    ]
+    signs = ("×", "=")
+    middle = "".join(f'<td>{grid}</td><td class="sign">{sign}</td>' for grid, sign in zip(grids, signs, strict=False))
+    value = found.contributions[at]
+    return (
+        f'<tr><td class="name">{name}</td><td>{shown}</td>{middle}<td>{grids[2]}</td>'
+        f'<td class="number">{value:+.4f}</td></tr>'
+    )
+
+
+def _line(name: str, value: float, kind: str = "") -> str:
+    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+.4f}</td></tr>'
+
+
+def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, float]:
+    """Return the window of a position as shares of the input map."""
+    height, width = layer.inputs.shape[1:]
+    top, left = layer.corner(found.row, found.column)
+    high = (layer.kernels.shape[2] - 1) * layer.dilation[0] + 1
+    wide = (layer.kernels.shape[3] - 1) * layer.dilation[1] + 1
+    return top / height, left / width, high / height, wide / width
+
+
+def _request(choice: Choice) -> FilterRequest:
+    """Return the run to show: the one that was opened from the list of runs, or the plain one of the chosen layer."""
+    plain_one = FilterRequest(choice.model, choice.picture, st.query_params.get("layer", "")).canonical()
+    opened = st.session_state.get("opened_request", {})
+    if opened.get("experiment") == FilterRequest.experiment:
+        asked = FilterRequest.from_dict(opened).canonical()
+        if (asked.model, asked.picture, asked.layer) == (plain_one.model, plain_one.picture, plain_one.layer):
+            return asked
+    return plain_one
+
+
+def _layer(result: Result) -> FilterLayer:
+    tables = result.tables
+    return _kept_layer(tables.folder, tables.stamp) if isinstance(tables, Tables) else FilterLayer.from_tables(tables)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _kept_layer(folder: str, stamp: str) -> FilterLayer:
+    """Keep a layer's arrays unpacked; nobody writes to them."""
+    names = ("chosen", "inputs", "kernels", "outputs")
+    return FilterLayer.from_tables(Tables(folder, stamp, names))
+
+
+def _chosen_sum(result: Result, layer: FilterLayer) -> FilterSum:
+    """Show the boxes for layer, filter and place, and return the sum they name."""
+    state = st.session_state
+    if state.get("sum_of") != (result.request.run_id, layer.name):
+        state["sum_of"] = (result.request.run_id, layer.name)
+        state["sum_channel"], state["sum_row"], state["sum_column"] = result.manifest["at"]
+    names, channel, row, column, jump = st.columns([4, 2, 2, 2, 3], vertical_alignment="bottom")
+    _layer_box(names, result, layer)
+    limits = layer.outputs.shape
+    channel.number_input("Filter", 0, limits[0] - 1, key="sum_channel")
+    row.number_input("Row", 0, limits[1] - 1, key="sum_row")
+    column.number_input("Column", 0, limits[2] - 1, key="sum_column")
+    with jump.container(horizontal=True):
+        here = int(state["sum_channel"])
+        st.button("Strongest", key="sum_strongest", on_click=_go, args=layer.strongest(here))
+        st.button("Lowest", key="sum_weakest", on_click=_go, args=layer.weakest(here))
+    return layer.at(int(state["sum_channel"]), int(state["sum_row"]), int(state["sum_column"]))
+
+
+def _layer_box(place: st.delta_generator.DeltaGenerator, result: Result, layer: FilterLayer) -> None:
+    table = result["layers"].set_index("layer")
+    st.session_state["sum_layer"] = layer.name
+
+    def told_as(name: str) -> str:
+        row = table.loc[name]
+        return f"{name} · {row.kernel_height}×{row.kernel_width}, {row.spanned} of {row.in_channels} channels"
+
+    def chosen() -> None:
+        name = st.session_state["sum_layer"]
+        st.query_params["layer"] = name
+        wanted = FilterRequest(result.request.model, result.request.picture, name)  # type: ignore[attr-defined]
+        try:
+            if find(wanted.canonical()) is None:
+                launch(wanted)
+        except LabError as error:
+            st.session_state["launch_problem"] = str(error)
+
+    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=told_as, on_change=chosen)
+
+
+def _go(channel: int, row: int, column: int) -> None:
+    st.session_state.update({"sum_channel": channel, "sum_row": row, "sum_column": column})
+
+
+def _response(result: Result, layer: FilterLayer, found: FilterSum) -> None:
+    def choose() -> None:
+        picked = st.session_state["response_chart"].selection.get(POSITION_PICK)
+        if picked:
+            _go(found.channel, int(picked[0]["row"]), int(picked[0]["column"]))
+
+    tables = {"response": response_cells(layer.outputs[found.channel])}
+    spec = chart_spec(
+        _shown(result, tables), "response_map", layer=layer.name, channel=found.channel, row=found.row,
+        column=found.column, size=250 if on_a_phone() else 300,
+    )  # fmt: skip
+    show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")
+
+
+def _shown(result: Result, tables: dict[str, pd.DataFrame]) -> Result:
+    return Result(result.request, tables, {})
+
+
+def _network(result: Result) -> None:
+    layers = result["layers"]
+    with st.expander("Every convolution of this network", icon=":material/functions:"):
+        explained(told_of_network(layers))
+        kinds = ", ".join(f"**{kind}** {KINDS[kind]}" for kind in layers["kind"].unique())
+        st.caption(f"Each row is one filter at the place where it responds most. {kinds}.")
+        columns = ["layer", "kind", "spanned", "in_channels", "kernel_height", "kernel_width", "groups"]
+        columns += ["sum", "own", "difference", "single"]
+        exact = st.column_config.NumberColumn(format="scientific")
+        st.dataframe(layers[columns], hide_index=True, key="convolutions_table", column_config={"difference": exact})
+    seen = result["picture"].iloc[0]
+    with st.expander("What the network sees", icon=":material/image:"):
+        shown = picture(seen["thumbnail"], width=int(min(seen["width"], 320)), label="the picture, resized and cropped")
+        st.html(figures([(shown, plain(f"{seen['width']} × {seen['height']} pixels, three channels"))]))

@@ -1,0 +1,41 @@
+"""The questions of the page *How layers build*, one tab each; only the open one is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from lab.ui.building.face_section import face_section
+from lab.ui.building.filter_section import filter_section
+from lab.ui.building.subject import Choice
+
+
+@dataclass(frozen=True)
+class Section:
+    """One tab: its name (also in the URL), the claim it puts to the test, and what shows it."""
+
+    name: str
+    claim: str
+    show: Callable[[Choice], None]
+
+
+def sections(choice: Choice) -> None:
+    """Show the tabs."""
+    tabs = st.tabs([section.name for section in SECTIONS], key="question", on_change="rerun", bind="query-params")
+    for tab, section in zip(tabs, SECTIONS, strict=True):
+        if tab.open:
+            with tab:
+                st.markdown(f"#### {section.claim}")
+                section.show(choice)
+
+
+def _filter(choice: Choice) -> None:
+    with st.expander("A toy first: eyes plus a mouth", icon=":material/sentiment_satisfied:", expanded=True):
+        face_section()
+    st.markdown("##### The same in a real network")
+    filter_section(choice)
+
+
+SECTIONS = (Section("One filter", "A filter looks at all input channels at once, and adds up what it finds.", _filter),)
