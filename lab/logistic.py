@@ -16,11 +16,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lab.descent import History, compaction, dot, rows_of
+
 ABSENT = -1000.0  # the logit of a class without a sample in the mask: its probability is exactly 0 in float64
-HISTORY = 4  # pairs of steps and gradient changes kept; 3 to 6 cost the same within noise, 8 more
 MAX_ITERATIONS = 2000
 CURVATURE = 0.5  # a step is accepted when the slope along it has shrunk to this fraction (strong Wolfe)
-COMPACT_AT = 0.9  # finished problems leave the batch when the share still active falls below this
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,21 @@ def fit_logistic(
     could still fall. A class that has no sample in a mask gets probability 0 in that problem.
     """
     batch = _Batch.begin(design, problems, start)
-    history = _History.empty(batch)
+    history = History.empty(batch.coefficients.shape)
     limit = tolerance * problems.masks.sum(axis=2).max()
     coefficients, logits = np.empty_like(batch.coefficients), np.empty_like(batch.logits)
     with np.errstate(over="ignore"):  # exp overflows to inf, 1 / inf = 0 is the right probability
         batch.refresh(design)
         for _ in range(MAX_ITERATIONS):
             inverse_hessian = batch.inverse_hessian()
-            active = _dot(batch.gradient * inverse_hessian, batch.gradient) > limit
+            active = dot(batch.gradient * inverse_hessian, batch.gradient) > limit
             if not active.any():
                 break
-            keep = _compaction(active)
+            keep = compaction(active)
             if keep is not None:
                 batch.store(coefficients, logits)
                 batch, history = batch.take(keep), history.take(keep)
-                inverse_hessian = inverse_hessian[_rows(keep), keep]
+                inverse_hessian = inverse_hessian[rows_of(keep), keep]
             step, change = _advance(batch, design, history.direction(batch.gradient, inverse_hessian))
             history.add(step, change)
     batch.store(coefficients, logits)
@@ -142,57 +142,13 @@ class _Batch:
         return 1.0 / (weight * self.scale + self.ridge)
 
     def take(self, keep: np.ndarray) -> _Batch:
-        rows = _rows(keep)
+        rows = rows_of(keep)
         return _Batch(**{f.name: getattr(self, f.name)[rows, keep] for f in fields(self)})
 
     def store(self, coefficients: np.ndarray, logits: np.ndarray) -> None:
-        rows = _rows(self.position)
+        rows = rows_of(self.position)
         coefficients[rows, self.position] = self.coefficients
         logits[rows, self.position] = self.logits
-
-
-@dataclass
-class _History:
-    """The last steps and gradient changes `(m, g, b, k, p)`, which stand for the curvature (two-loop recursion)."""
-
-    steps: np.ndarray
-    changes: np.ndarray
-    inverse: np.ndarray  # (m, g, b): 1 / <step, change>, 0 for a pair that is not used
-    added: int = 0
-
-    @classmethod
-    def empty(cls, batch: _Batch) -> _History:
-        shape = (HISTORY, *batch.coefficients.shape)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape[:3]))
-
-    def add(self, step: np.ndarray, change: np.ndarray) -> None:
-        slot = self.added % HISTORY
-        product = _dot(step, change)
-        usable = product > 1e-280
-        self.steps[slot], self.changes[slot] = step, change
-        self.inverse[slot] = np.where(usable, 1.0 / np.where(usable, product, 1.0), 0.0)
-        self.added += 1
-
-    def direction(self, gradient: np.ndarray, inverse_hessian: np.ndarray) -> np.ndarray:
-        """Return a descent direction per problem; the preconditioned gradient where curvature pairs mislead."""
-        q = gradient.copy()
-        recent = [i % HISTORY for i in range(self.added - 1, max(self.added - HISTORY, 0) - 1, -1)]
-        weights = {}
-        for i in recent:
-            weights[i] = self.inverse[i] * _dot(self.steps[i], q)
-            q -= weights[i][..., None, None] * self.changes[i]
-        q *= inverse_hessian
-        for i in reversed(recent):
-            correction = weights[i] - self.inverse[i] * _dot(self.changes[i], q)
-            q += correction[..., None, None] * self.steps[i]
-        uphill = _dot(gradient, q) <= 0
-        if uphill.any():
-            q[uphill] = (inverse_hessian * gradient)[uphill]
-        return np.negative(q, out=q)
-
-    def take(self, keep: np.ndarray) -> _History:
-        rows = _rows(keep)
-        return _History(self.steps[:, rows, keep], self.changes[:, rows, keep], self.inverse[:, rows, keep], self.added)
 
 
 def _advance(batch: _Batch, design: Design, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -211,16 +167,16 @@ def _line_search(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Find a step length per problem. The objective is convex along a line, so its slope alone brackets the minimum,
     and logits are linear in the step, so trying a length costs no matrix product."""
-    start = _dot(batch.gradient, direction)
-    linear = _dot(batch.ridge * batch.coefficients, direction)
-    quadratic = _dot(batch.ridge * direction, direction)
+    start = dot(batch.gradient, direction)
+    linear = dot(batch.ridge * batch.coefficients, direction)
+    quadratic = dot(batch.ridge * direction, direction)
     low, low_slope = np.zeros_like(start), start
     length = np.ones_like(start)
     for _ in range(30):
         logits = batch.logits + length[..., None, None] * moved
         probability = _activate(logits)
         residual = batch.residual_of(probability)
-        slope = _dot(residual, moved) + linear + length * quadratic
+        slope = dot(residual, moved) + linear + length * quadratic
         fine = np.abs(slope) <= CURVATURE * np.abs(start)
         if fine.all():
             break
@@ -254,24 +210,6 @@ def _set_absent(coefficients: np.ndarray, truth: np.ndarray, mask: np.ndarray) -
     intercept = coefficients[..., -1]
     stale = np.abs(intercept) > -ABSENT / 20  # a start taken from fits where the class was absent
     coefficients[..., -1] = np.where(pinned != 0, pinned, np.where(stale, 0.0, intercept))
-
-
-def _compaction(active: np.ndarray) -> np.ndarray | None:
-    """Return the problems to keep `(g, b')`, or None while nearly all are active."""
-    count = int(active.sum(axis=1).max())
-    if count > COMPACT_AT * active.shape[1]:
-        return None
-    return np.sort(np.argsort(~active, axis=1, kind="stable")[:, :count], axis=1)
-
-
-def _rows(keep: np.ndarray) -> np.ndarray:
-    return np.arange(len(keep))[:, None]
-
-
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the inner product per problem, `(g, b)`."""
-    shape = (*a.shape[:2], -1)
-    return np.asarray(np.einsum("gbx,gbx->gb", a.reshape(shape), b.reshape(shape)))
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

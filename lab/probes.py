@@ -9,18 +9,16 @@ Scores and intervals are `lab.stats`' business, who is tested when `lab.splits`'
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 
+from lab.axes import principal_axes, standardise
 from lab.errors import LabError
 from lab.logistic import Design, Problems, fit_logistic, probabilities
+from lab.pools import cores, single_threaded_blas
 from lab.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
 
 __all__ = [
@@ -39,7 +37,6 @@ MATCHED_DIMENSION = 16  # the narrowest layer of the default model
 INNER_FOLDS = 3
 INNER_TOLERANCE = 5e-7  # per image: enough to rank the values of C (logits to about 1e-3)
 FINAL_TOLERANCE = 1e-12  # probabilities within 1e-5 of the exact minimum
-RANK_CUT = 1e-12  # share of the largest eigenvalue below which a direction is rounding noise
 FOLD_BYTES = 1_500_000  # folds are solved together while their features fit the second-level cache
 BATCH_BYTES = 96_000_000  # memory for one batch of problems in one thread
 
@@ -85,7 +82,7 @@ def fit_probes(
     size = task.folds_at_once()
     chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
     answer = task.empty_answer()
-    with _single_threaded_blas(), ThreadPoolExecutor(threads or _cores()) as pool:
+    with single_threaded_blas(), ThreadPoolExecutor(threads or cores()) as pool:
         for _ in pool.map(lambda chunk: _probe_folds(task, chunk, answer), chunks):
             pass
     return Probes(answer)
@@ -195,39 +192,8 @@ def _probe_folds(
 def _prepare(task: _Task, repeat: int, fold: int) -> _Fold:
     tested = task.splits[repeat] == fold
     train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
-    known, unseen = _standardise(task.embedding[train], task.embedding[test])
-    return _Fold(repeat, fold, train, test, *_principal_axes(known, unseen))
-
-
-def _standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale both parts by the training part's mean and deviation; features constant in training become 0."""
-    train, test = train.astype(np.float64), test.astype(np.float64)
-    mean = train.mean(axis=0)
-    train -= mean
-    test -= mean
-    variance = np.einsum("nd,nd->d", train, train) / len(train)
-    epsilon = len(train) * np.finfo(np.float64).eps  # as scikit-learn: variance within rounding of 0
-    constant = variance <= epsilon * variance + (epsilon * mean) ** 2
-    scale = np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, variance)))
-    train *= scale
-    test *= scale
-    return train, test
-
-
-def _principal_axes(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotate both parts to the training part's principal axes, largest first: a ridge penalty does not notice.
-
-    With more features than images the smaller Gram matrix of the images gives the same axes.
-    """
-    count, features = train.shape
-    dual = features > count
-    values, vectors = np.linalg.eigh(train @ train.T if dual else train.T @ train)
-    keep = np.flatnonzero(values > RANK_CUT * max(values[-1], 1e-300))[::-1]
-    values, vectors = values[keep], vectors[:, keep]
-    if dual:
-        root = np.sqrt(values)
-        return vectors * root, (test @ train.T) @ (vectors / root)
-    return train @ vectors, test @ vectors
+    known, unseen = standardise(task.embedding[train], task.embedding[test])
+    return _Fold(repeat, fold, train, test, *principal_axes(known, unseen))
 
 
 def _design(parts: Sequence[_Fold], size: int) -> Design:
@@ -311,21 +277,3 @@ def _log_loss(logits: np.ndarray, targets: np.ndarray, counted: np.ndarray) -> n
     truth = np.maximum(targets, 0)[:, :, None, :]
     right = np.take_along_axis(probabilities(logits), truth, axis=2)[:, :, 0]
     return -(np.log(np.maximum(right, 1e-15)) * counted).sum(axis=2)
-
-
-@cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def _single_threaded_blas() -> AbstractContextManager[Any]:
-    """Keep matrix products to the calling thread: the threads work on folds, and results cannot depend on them."""
-    limiter: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return limiter
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

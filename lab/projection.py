@@ -12,9 +12,7 @@ Each layer starts from the map of the layer before. Measured on 18 layers of Eff
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -158,6 +156,7 @@ def _first_two(axes: np.ndarray) -> np.ndarray:
 def _tsne(axes: np.ndarray, previous: np.ndarray | None, seed: int, perplexity: float) -> tuple[np.ndarray, float]:
     """Run scikit-learn's t-SNE from finite start points (its own `init="pca"` crashes on constant input)."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     start = _first_two(axes)
     start = start / start[:, 0].std() * COLD_SPREAD
@@ -173,7 +172,8 @@ def _tsne(axes: np.ndarray, previous: np.ndarray | None, seed: int, perplexity: 
         n_jobs=1,
         **options,
     )
-    with _one_thread(), np.errstate(all="ignore"):
+    # One thread is repeatable on any machine, and OpenMP's spinning costs 10 times as much when cores are shared.
+    with threadpool_limits(1), np.errstate(all="ignore"):
         points = model.fit_transform(axes.astype(np.float32))
     return points.astype(np.float64), float(model.kl_divergence_)
 
@@ -184,17 +184,3 @@ def _trustworthiness(embedding: np.ndarray, points: np.ndarray) -> float:
 
     neighbours = min(NEIGHBOURS, (len(points) - 1) // 2)
     return float(trustworthiness(embedding, points, n_neighbors=neighbours)) if neighbours else float("nan")
-
-
-@cache
-def _pools() -> Any:
-    import sklearn.manifold  # noqa: F401  (loads OpenMP, which the controller must see)
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keep t-SNE to one thread: repeatable on any machine, and OpenMP's spinning costs 10x when cores are shared."""
-    limiter: AbstractContextManager[Any] = _pools().limit(limits=1)
-    return limiter
