@@ -103,6 +103,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "trustworthiness": "how far neighbours on the map are neighbours in the embedding, 0 to 1 (Venna & Kaski)",
             "knn_embedding": "accuracy of nearest neighbours in the embedding",
             "knn_projection": "accuracy of nearest neighbours on the map",
+            "note": "why there is no map, or why it is no t-SNE; empty for the usual map",
         },
     ),
     "images": (

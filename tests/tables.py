@@ -320,7 +320,7 @@ def _projection(
         )  # fmt: skip
     quality = pd.DataFrame(
         {"model": model, "layer": layers, "depth": depths, "trustworthiness": 0.86 + 0.1 * depths,
-         "knn_embedding": 0.6 + 0.38 * depths, "knn_projection": 0.58 + 0.38 * depths}
+         "knn_embedding": 0.6 + 0.38 * depths, "knn_projection": 0.58 + 0.38 * depths, "note": ""}
     )  # fmt: skip
     return pd.concat(parts, ignore_index=True), quality
 

@@ -136,12 +136,6 @@ def test_unknown_formats_and_bad_folders_are_told(result: Result, tmp_path: Path
         export.export_run(result, "json", tmp_path / "file")
 
 
-def test_the_command_line_offers_formats_there_are() -> None:
-    from lab.cli.commands import EXPORT_FORMATS
-
-    assert set(EXPORT_FORMATS) <= set(export.FORMATS)
-
-
 # What columns mean
 
 

@@ -33,6 +33,7 @@ from lab.errors import LabError, nearest
 CHECK_LABELS = {
     "late_minus_early": "late − early layers",
     "late_above_chance": "late layers − chance",
+    "early_above_chance": "early layers − chance",
     "matched_late_minus_early": "late − early, matched dim.",
     "late_minus_untrained": "late − untrained twin",
     "rise_minus_untrained": "rise − rise of the twin",

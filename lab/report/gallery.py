@@ -86,4 +86,4 @@ def _shelves(tables: Tables, model: str) -> Iterator[Html]:
 def _picture(row: pd.Series, class_index: int) -> Html:
     wrong = "" if row["predicted"] == row["class"] else f", taken for {row['predicted']}"
     told = f"{row['image']}: {row['class']}{wrong}"
-    return tag("img", alt=told, title=told, data_image=row["image"], class_=f"class-{class_index % 8}", loading="lazy")
+    return tag("img", alt=told, title=told, data_image=row["image"], class_=f"class-{class_index % 8}")

@@ -60,8 +60,9 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Checks and verdict",
             f"Early = layers in the first third of depth, late = in the last third. Each check is a difference of mean "
             f"accuracies on the same images; its interval comes from {RESAMPLES:,} resamples of the images, drawn once "
-            'for all checks. A check passes when its interval lies above 0. The verdict is "for" when all required '
-            'checks pass, "against" when early layers are the better ones, and otherwise "undecided".',
+            "for all checks. A required check passes when its whole interval lies above 0; the trend and the "
+            "comparison of the last layer with the best one are told beside them. The verdict is “for” when all "
+            "required checks pass, “against” when early layers are the better ones, and otherwise “undecided”.",
         ),
         (
             "Emergence depth",

@@ -47,13 +47,19 @@
     return turn;
   }
 
+  // The look of the reader's colour scheme, with smaller titles where there is little room.
+  function look() {
+    const own = figures.looks[dark.matches ? "dark" : "light"];
+    return innerWidth < 600 ? { ...own, title: { ...own.title, fontSize: 15, subtitleFontSize: 12.5 } } : own;
+  }
+
   async function drawNow(place, name) {
     const spec = fitted(place);
     views.get(name)?.finalize();
     const drawn = await vegaEmbed(place, spec, {
       ast: true, // no eval: the page's policy forbids it
       renderer: spec.concat ? "canvas" : "svg",
-      config: figures.looks[dark.matches ? "dark" : "light"],
+      config: look(),
       actions: { export: { png: true, svg: true }, source: false, compiled: false, editor: false },
       tooltip: { theme: dark.matches ? "dark" : "light", maxDepth: 2 },
       logLevel: 1, // errors

@@ -31,12 +31,12 @@ LAYER_COLUMNS: dict[str, tuple[str, str, int]] = {
     "untrained": ("untrained", "accuracy of the untrained twin", 3),
     "shuffled": ("shuffled", "accuracy on shuffled labels", 3),
     "selectivity": ("selectivity", "accuracy less accuracy on shuffled labels", 3),
-    "balanced_accuracy": ("balanced", "accuracy, mean over classes", 3),
     "auc": ("AUC", "area under the ROC curve", 3),
-    "log_loss": ("log loss", "mean negative log probability of the true class", 3),
     "knn_accuracy": ("k-NN", "accuracy of nearest neighbours", 3),
     "silhouette": ("silhouette", "silhouette of the classes", 3),
     "trustworthiness": ("trust", "trustworthiness of the map", 3),
+    "balanced_accuracy": ("balanced", "accuracy, mean over classes", 3),
+    "log_loss": ("log loss", "mean negative log probability of the true class", 3),
 }
 
 
@@ -102,7 +102,7 @@ def checks(result: Result, charts: dict[str, Any]) -> Html | None:
         figure("checks", charts["checks"]["description"]),
         wide_table(head_row, body, number=("value", "95 % interval"), prose=("what it says",)),
         id_="checks",
-        lead="A verdict rests on these comparisons. Each passes only if its whole interval lies above zero.",
+        lead="A verdict rests on these comparisons. A required one passes only if its whole interval is above zero.",
     )
 
 
@@ -171,7 +171,9 @@ def wide_table(head_row: Sequence[str], body: Sequence[Sequence[object]], **styl
 
 def number(value: Any, digits: int) -> str:
     """Return `value` with `digits` decimals, "" when there is none."""
-    return "" if value is None or not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
+    if value is None or not np.isfinite(value):
+        return ""
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def _looked_at(result: Result) -> str:
