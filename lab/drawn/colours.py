@@ -41,9 +41,7 @@ def contrast(a: Colour, b: Colour) -> float:
     return abs(lightness) + 0.4 * float(np.linalg.norm(difference - lightness))
 
 
-def choose(
-    rng: np.random.Generator, colours: Sequence[Colour], beside: Sequence[Colour], at_least: float
-) -> Colour:
+def choose(rng: np.random.Generator, colours: Sequence[Colour], beside: Sequence[Colour], at_least: float) -> Colour:
     """Return a random colour at least so far from all it lies `beside`, or the farthest there is."""
     gaps = [min(contrast(colour, other) for other in beside) for colour in colours]
     far = [colour for colour, gap in zip(colours, gaps, strict=True) if gap >= at_least]

@@ -34,11 +34,11 @@ _EYE: Point = (0.21, -0.06)
 _EYE_RADIUS = 0.115
 
 # Where the classes differ: sizes were tuned until the power at every scale and orientation agreed between them.
-_POINTED_EAR = {"x": 0.285, "y": -0.255, "lean": 0.51, "half width": 0.151, "length": 0.37, "lining": 0.43}
-_HANGING_EAR = {"x": 0.44, "y": -0.275, "lean": 0.04, "root": 0.087, "end": 0.12, "length": 0.42, "patch": 0.052}
-_PUPILS: tuple[Point, Point] = ((0.043, 0.09), (0.06, 0.06))
-_PUFF = {"x": 0.108, "y": 0.208, "rx": 0.125, "ry": 0.147}
-_SNOUT = {"y": 0.217, "rx": 0.181, "ry": 0.182}
+_POINTED_EAR = {"x": 0.28, "y": -0.245, "lean": 0.51, "half width": 0.152, "length": 0.365, "lining": 0.44}
+_HANGING_EAR = {"x": 0.443, "y": -0.28, "lean": 0.2, "root": 0.083, "end": 0.123, "length": 0.407, "patch": 0.056}
+_PUPILS: tuple[Point, Point] = ((0.042, 0.088), (0.0595, 0.0595))
+_PUFF = {"x": 0.107, "y": 0.208, "rx": 0.125, "ry": 0.146}
+_SNOUT = {"y": 0.239, "rx": 0.181, "ry": 0.185}
 
 
 @dataclass(frozen=True)

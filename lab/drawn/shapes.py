@@ -8,14 +8,14 @@ are the same in both, and only how they are joined differs. More strays lie abou
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lab.drawn.canvas import Canvas
-from lab.drawn.chance import around, at_most, between, shuffled
+from lab.drawn.chance import around, at_most, between, chance, shuffled
 from lab.drawn.colours import brightness, choose, hue, random_palette
-from lab.drawn.outlines import Frame, Point
+from lab.drawn.outlines import Point, Stroke
 from lab.drawn.scenery import paint_backdrop, random_backdrop
 from lab.drawn.types import Drawing, DrawnFamily, Factor
 
@@ -23,7 +23,8 @@ CLASSES = ("rectangle", "diamond")
 PARTS = ("background", "strays", "outline")
 
 _GRAIN = 4.0
-_CELLS = tuple((x, y) for x in (0.2, 0.5, 0.8) for y in (0.2, 0.5, 0.8))
+_MARGIN = 0.04
+_CELLS = tuple((x, y) for x in (0.18, 0.5, 0.82) for y in (0.18, 0.5, 0.82))
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,21 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     canvas = Canvas(size, behind, PARTS, slope=around(rng, 14))
     backdrop = random_backdrop(rng, colours, behind)
     paint_backdrop(canvas, backdrop)
-    x, y, side = between(rng, 0.4, 0.6), between(rng, 0.4, 0.6), between(rng, 0.3, 0.42)
+    x, y, side = between(rng, 0.35, 0.65), between(rng, 0.35, 0.65), between(rng, 0.28, 0.39)
     aspect, turn, width = between(rng, 0.78, 1.28), around(rng, 0.1), between(rng, 0.013, 0.019)
     shapes = [_rectangle(x, y, side, aspect, turn), _diamond(x, y, side, aspect, turn)]
     outline, apart = shapes[label], _scatter(rng, shapes[1 - label])
-    main = choose(rng, colours, [behind, backdrop.colour], 0.25)
-    other = choose(rng, colours, [behind, backdrop.colour], 0.25)
+    one = choose(rng, colours, [behind, backdrop.colour], 0.25)
+    two = choose(rng, colours, [behind, backdrop.colour, one], 0.22)
+    main, other = (one, two) if chance(rng) else (two, one)  # neither stands out more than the other on average
     count = 6 + at_most(rng, 6)
-    strays = [(stroke, other) for stroke in apart]
+    strokes = [("outline", stroke, main) for stroke in outline] + [("strays", stroke, other) for stroke in apart]
     for _ in range(count):
         place = (between(rng, 0.05, 0.95), between(rng, 0.05, 0.95))
         stroke = _Stroke(*place, between(rng, 0.06, 0.2), between(rng, 0, math.pi))
-        strays.append((stroke, choose(rng, colours, [behind], 0.2)))
-    for stroke, colour in shuffled(rng, strays):
-        canvas.paint("strays", Frame((0, 0), 1).stroke(stroke.ends(size), width * size), colour)
-    for stroke in outline:
-        canvas.paint("outline", Frame((0, 0), 1).stroke(stroke.ends(size), width * size), main)
+        strokes.append(("strays", stroke, choose(rng, colours, [behind], 0.2)))
+    for part, stroke, colour in shuffled(rng, strokes):
+        canvas.paint(part, Stroke(stroke.ends(size), width * size, width * size), colour)
     canvas.grain(rng, _GRAIN)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
@@ -106,16 +106,16 @@ def _closed(x: float, y: float, corners: list[Point], turn: float) -> list[_Stro
     turned = [(x + a * cosine - b * sine, y + a * sine + b * cosine) for a, b in corners]
     sides = []
     for (ax, ay), (bx, by) in zip(turned, turned[1:] + turned[:1], strict=True):
-        sides.append(
-            _Stroke((ax + bx) / 2, (ay + by) / 2, math.hypot(bx - ax, by - ay), math.atan2(by - ay, bx - ax))
-        )
+        sides.append(_Stroke((ax + bx) / 2, (ay + by) / 2, math.hypot(bx - ax, by - ay), math.atan2(by - ay, bx - ax)))
     return sides
 
 
 def _scatter(rng: np.random.Generator, sides: list[_Stroke]) -> list[_Stroke]:
-    """Return the strokes moved to cells of the image far enough apart not to meet as they were; none is turned."""
-    cells = shuffled(rng, _CELLS)
-    return [
-        _Stroke(cx + around(rng, 0.09), cy + around(rng, 0.09), side.length, side.angle)
-        for side, (cx, cy) in zip(sides, cells, strict=False)
-    ]
+    """Return the strokes moved to different places, whole and not turned."""
+    apart = []
+    for side, (x, y) in zip(sides, shuffled(rng, _CELLS), strict=False):
+        across = abs(math.cos(side.angle)) * side.length / 2 + _MARGIN
+        down = abs(math.sin(side.angle)) * side.length / 2 + _MARGIN
+        x, y = x + around(rng, 0.1), y + around(rng, 0.1)
+        apart.append(replace(side, x=min(max(x, across), 1 - across), y=min(max(y, down), 1 - down)))
+    return apart
