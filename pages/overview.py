@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import panels, welcome, working
+from lab.ui import examples, panels, welcome, working
 
 st.title("Feature Hierarchy Lab")
 st.html(
@@ -21,6 +21,7 @@ st.markdown(
     "Cats and dogs, drawn so that colour, contrast and texture give nothing away, shown to a network that was trained "
     "on photographs. One simple classifier, a *probe*, is trained on what each layer says about them."
 )
+examples.drawn_examples(default.data, per_class=4)
 result = working.outcome(
     default, offer="It has not been computed on this computer yet. It takes about a minute and downloads nothing."
 )

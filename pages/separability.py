@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import address, controls, details, panels, working
+from lab.ui import address, controls, details, examples, panels, working
 
 st.title("Separability")
 st.html(
@@ -19,7 +19,9 @@ result = working.outcome(
     offer="These settings have not been run on this computer. Press Run; the page shows how far it is.",
     button=False,
 )
-if result is not None:
+if result is None:
+    examples.drawn_examples(request.data, per_class=9)
+else:
     panels.problems(result)
     panels.verdicts(result)
     panels.facts(result)

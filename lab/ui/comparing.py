@@ -38,7 +38,7 @@ def compare_runs(runs: list[RunFolder]) -> None:
         return
     tables = joined({run.id: run for run in runs if run.id in chosen}, names)
     show_tables_chart(tables, "accuracy_by_depth", key="compare_chart", metric=metric_picker(), controls=())
-    st.dataframe(overview(tables), hide_index=True, key="compare_table")
+    st.dataframe(overview(tables), hide_index=True)
 
 
 def joined(runs: Mapping[str, RunFolder], names: Mapping[str, str]) -> dict[str, pd.DataFrame]:

@@ -5,6 +5,7 @@ The draft starts as what the URL shows and lives in this browser session only; p
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -16,7 +17,7 @@ from lab.models import ModelRef
 from lab.ui.choices import image_sets, known_classes, with_current
 from lab.ui.network_box import network_box
 from lab.ui.text import plain
-from lab.ui.uploads import keep_upload
+from lab.ui.uploads import keep_upload, uploads_dir
 from lab.ui.working import launch, tell_launch_problem
 
 POOLINGS = ("avg", "max", "avg+max", "2x2")
@@ -92,7 +93,7 @@ def _images() -> None:
         with_current(sets, [st.session_state["draft_data"]]),
         key="draft_data",
         accept_new_options=True,
-        format_func=lambda name: sets[name].title if name in sets else name,
+        format_func=lambda name: sets[name].title if name in sets else _file_name(name),
         placeholder="choose a set, or type the path of a folder",
         on_change=_forget_classes,
         persist_state="page",
@@ -107,6 +108,12 @@ def _images() -> None:
         st.caption(
             "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
         )
+
+
+def _file_name(data: str) -> str:
+    """Return what to call images that have no title: an upload by its file's name, anything else by its path."""
+    path = Path(data)
+    return f"{path.name}, uploaded" if uploads_dir() in path.parents else data
 
 
 def _about(known: Any) -> str:

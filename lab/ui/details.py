@@ -74,7 +74,8 @@ def _layers(result: Result, model: str) -> None:
     three = st.column_config.NumberColumn(format="%.3f")
     columns = {name: three for name in table.select_dtypes("number").columns if name != "dim"}
     columns["accuracy"] = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
-    st.dataframe(table, hide_index=True, key="layer_table", column_config=columns, height="content")
+    with st.container(key="layer_table"):
+        st.dataframe(table, hide_index=True, column_config=columns, height="content")
     with st.expander("Every fold"):
         show_chart(result, "fold_strip", key="folds_chart", model=model)
 
@@ -135,7 +136,8 @@ def _set_aside(result: Result, model: str) -> None:
     if table.empty:
         st.success("Every image could be used.", icon=":material/check:")
         return
-    st.dataframe(table, hide_index=True, key="set_aside_table")
+    with st.container(key="set_aside"):
+        st.dataframe(table, hide_index=True)
 
 
 def _export(result: Result, model: str) -> None:

@@ -10,13 +10,14 @@ import streamlit as st
 
 from lab.charts import IMAGE_BRUSH, IMAGE_PICK
 from lab.charts.map_rows import thumbnail_rows, wide_rows
-from lab.charts.theme import layers_of
+from lab.charts.theme import INK, layers_of
 from lab.experiments.base import Result
 from lab.ui.gallery import Picture, gallery
 from lab.ui.showing import Spec, chart_spec, on_a_phone, show_chart, show_spec
 from lab.ui.text import count
 
 MAP_SIZE = 170  # pixels
+FRAME = {"stroke": INK, "strokeWidth": 1, "strokeOpacity": 0.35, "cornerRadius": 4}
 PER_ROW, PER_ROW_ON_A_PHONE = 5, 2
 WALK_SIZE, WALK_SIZE_ON_A_PHONE = 460, 330
 CAVEAT = (
@@ -32,6 +33,7 @@ def linked_maps(result: Result, model: str) -> None:
     """Show a small map per layer, and the images that are selected in them; the selection is in the URL."""
     per_row = PER_ROW_ON_A_PHONE if on_a_phone() else PER_ROW
     spec = chart_spec(result, "embedding_maps", model=model, columns=per_row, size=MAP_SIZE)
+    spec["config"]["view"] = FRAME
     opened_with = _opened_with(result)
     if opened_with:
         _preselect(spec, opened_with)

@@ -24,6 +24,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.ui.places import dashboard_file
+from lab.weights.zoo import architectures
 
 FIRST_PORT, PORTS_TRIED = 8501, 100
 START_SECONDS = 60
@@ -31,6 +32,9 @@ START_SECONDS = 60
 
 def serve(run_id: str | None = None, *, port: int | None = None, open_browser: bool = True) -> int:
     """Serve the dashboard, opened on a run if one is named, until Ctrl-C; return the exit status.
+
+    Meanwhile this process, which has nothing else to do, reads the names of all networks off timm's files, once per
+    version of timm: the pages find them in the cache folder when someone searches.
 
     Raises LabError when the port is taken or the server does not come up.
     """
@@ -44,6 +48,7 @@ def serve(run_id: str | None = None, *, port: int | None = None, open_browser: b
         if open_browser:
             _open(link)
         with _stopped_by_signals():
+            architectures()
             return process.wait()
     return 0
 

@@ -16,6 +16,7 @@ CSS = """
 .stMainBlockContainer [data-testid="stCaptionContainer"] p { max-width: 100ch; }
 .lab-lead { font-size: 1.18rem; line-height: 1.55; max-width: 68ch; margin: 0 0 0.4rem; }
 .lab-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 0.7rem 0.6rem; }
+.st-key-examples .lab-gallery { grid-template-columns: repeat(auto-fit, minmax(84px, 1fr)); }
 .lab-gallery figure { margin: 0; }
 .lab-gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 0.4rem; display: block; }
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }
