@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from lab.descent import History, compaction, dot, rows_of
+from lab.errors import LabError
 
 ABSENT = -1000.0  # the logit of a class without a sample in the mask: its probability is exactly 0 in float64
 MAX_ITERATIONS = 2000
@@ -49,7 +50,8 @@ def fit_logistic(
     """Return the coefficients `(G, B, k, p)` and the logits of all samples `(G, B, k, n)`, masked or not.
 
     `tolerance` bounds the preconditioned squared gradient per counted sample, about twice what the mean objective
-    could still fall. A class that has no sample in a mask gets probability 0 in that problem.
+    could still fall. A class that has no sample in a mask gets probability 0 in that problem. Raises `LabError` when
+    `MAX_ITERATIONS` are not enough (seen from C = 1e4 on; C <= 1 took 51 at most, C = 100 took 265, on hostile data).
     """
     batch = _Batch.begin(design, problems, start)
     history = History.empty(batch.coefficients.shape)
@@ -69,6 +71,11 @@ def fit_logistic(
                 inverse_hessian = inverse_hessian[rows_of(keep), keep]
             step, change = _advance(batch, design, history.direction(batch.gradient, inverse_hessian))
             history.add(step, change)
+        else:
+            raise LabError(
+                f"Logistic regression did not settle in {MAX_ITERATIONS} iterations with C up to "
+                f"{1 / problems.ridge.min():g}; use smaller values of C."
+            )
     batch.store(coefficients, logits)
     return coefficients, logits
 

@@ -263,3 +263,26 @@ def test_bad_input_is_told(change: dict[str, object], message: str) -> None:
     }
     with pytest.raises(LabError, match=message):
         fit_probes(**asked)  # type: ignore[arg-type]
+
+
+def test_a_fit_that_does_not_settle_is_told_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.logistic.MAX_ITERATIONS", 3)
+    embedding, labels = blobs(60, 20)
+    with pytest.raises(LabError, match="did not settle in 3 iterations with C up to 1;"):
+        fit_probes(embedding, labels[None], make_splits(labels, np.arange(60), repeats=1), np.arange(60))
+
+
+@pytest.mark.parametrize("kind", ["heavy tails", "sparse", "one direction", "binary", "skewed"])
+def test_hostile_features_are_survived(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    plain, labels = rng.standard_normal((70, 90)), np.arange(70) % 3
+    embedding = {
+        "heavy tails": rng.standard_cauchy((70, 90)) * 1e3,
+        "sparse": np.maximum(plain - 2.5, 0) * 1e4,
+        "one direction": plain[:, :1] @ rng.standard_normal((1, 90)) + 1e-5 * plain,
+        "binary": (plain > 1.5).astype(float),
+        "skewed": np.exp(3 * plain),
+    }[kind].astype(np.float32)
+    splits = make_splits(labels, np.arange(70), repeats=1)
+    fit = fit_probes(embedding, labels[None], splits, np.arange(70), dimensions=(None,))[None, 0]
+    assert np.abs(fit.probabilities - reference(embedding, labels, splits, fit.regularisation, None)).max() < CLOSE
