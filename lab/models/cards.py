@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,11 +122,10 @@ def known_parameters() -> dict[str, int]:
 
 
 def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
-    from lab.layers.table import layer_table
     from lab.models.preprocess import preprocessing_of
 
     how = preprocessing_of(module)
-    layers, exclusions = layer_table(module, (3, how.height, how.width))
+    layers, exclusions = _layers(module, (3, how.height, how.width))
     return ModelCard(
         ref=ref,
         weights_digest=digest,
@@ -138,15 +138,40 @@ def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
     )
 
 
+def _layers(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tuple[Layer, ...], tuple[Exclusion, ...]]:
+    """Return a network's layer table, which its weights have no part in: an untrained twin's is the network's own."""
+    from lab.layers.table import layer_table
+
+    shapes = [(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()]
+    identity = repr((CARD_VERSION, _versions(), architecture_of(module), input_size, shapes, repr(module)))
+    path = cache_dir("models") / f"layers-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"
+    kept = _read(path, ("layers", "exclusions"))
+    if kept is None:
+        layers, exclusions = layer_table(module, input_size)
+        write_json(
+            path,
+            {
+                "layers": [layer.as_dict() for layer in layers],
+                "exclusions": [[exclusion.name, exclusion.reason] for exclusion in exclusions],
+            },
+        )
+        return layers, exclusions
+    layers = tuple(Layer.from_dict(layer) for layer in kept["layers"])
+    return layers, tuple(Exclusion(name, reason) for name, reason in kept["exclusions"])
+
+
 def _path(ref: ModelRef) -> Path:
-    versions = [importlib.metadata.version(name) for name in ("timm", "torch")]
-    key = hashlib.sha256("\0".join([str(CARD_VERSION), str(ref), *versions]).encode()).hexdigest()
+    key = hashlib.sha256("\0".join([str(CARD_VERSION), str(ref), *_versions()]).encode()).hexdigest()
     return cache_dir("models") / f"card-{key[:24]}.json"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _versions() -> list[str]:
+    return [importlib.metadata.version(name) for name in ("timm", "torch")]
+
+
+def _read(path: Path, keys: Collection[str] = ("card", "files")) -> dict[str, Any] | None:
     try:
         values = read_json(path)
     except LabError:  # a damaged cache file is made again
         return None
-    return values if isinstance(values, dict) and {"card", "files"} <= values.keys() else None
+    return values if isinstance(values, dict) and set(keys) <= values.keys() else None

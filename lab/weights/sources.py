@@ -84,7 +84,7 @@ def check_id(id: str) -> None:
             raise LabError(
                 f"{folder} holds no config.json; local-dir: wants a folder that timm's save_for_hf has written"
             )
-    elif not is_hub_id(id):
+    elif not is_hub_id(id) and package_of(id) is None:  # packaged ones are known without reading timm's sources
         zoo.find(id)
 
 
