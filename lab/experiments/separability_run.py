@@ -84,6 +84,7 @@ def conduct(
 ) -> Result:
     """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
     from lab.experiments.separability_tables import assemble
+    from lab.pools import cores
 
     clock = Clock()
     question = _ask(request, progress, images)
@@ -107,7 +108,7 @@ def conduct(
             "images": question.images.fingerprint,
             **{s.model: s.digest for s in subjects if s.layers},
         },
-        "threads": _threads(),
+        "threads": cores(),
         "timings": clock.seconds,
         "results_version": RESULTS_VERSION,
     }
@@ -262,7 +263,7 @@ def _maps(question: Question, subjects: Sequence[Subject], progress: Progress) -
 
 def _maps_of(network: Subject, question: Question, progress: Progress) -> list[Projection]:
     """Return a network's maps in layer order; a chain that was interrupted goes on after its last kept map."""
-    from lab.projection import Projection, project_layers
+    from lab.projection import Projection, last_points, project_layers
 
     kept = PieceFolder(cache_dir("projections"))
     names = [layer.name for layer in network.layers]
@@ -277,8 +278,7 @@ def _maps_of(network: Subject, question: Question, progress: Progress) -> list[P
     def shown(stage: str, done: int, total: int, unit: str) -> None:
         progress(f"{network.model}: mapping its layers", first + done, first + total, unit)
 
-    previous = found[-1].points if found else None
-    made = project_layers(rest, question.labels, question.images.groups, previous=previous, progress=shown)
+    made = project_layers(rest, question.labels, question.images.groups, previous=last_points(found), progress=shown)
     for projection in made if rest else ():
         kept[keys[projection.layer]] = projection.as_arrays()
         found.append(projection)
@@ -295,10 +295,3 @@ def _versions() -> dict[str, str]:
 
     packages = ("feature-hierarchy-lab", "torch", "timm", "scikit-learn", "numpy", "scipy", "pillow")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
-
-
-def _threads() -> int:
-    import os
-
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
