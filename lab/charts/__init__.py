@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
     from lab.charts.filter_sum import contribution_steps, response_map
     from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
+    from lab.charts.sizes import map_sizes, weight_counts
     from lab.charts.tables import confusion, gallery, layer_table, whole_controls
     from lab.charts.theme import themed
 
@@ -43,9 +44,11 @@ __all__ = [
     "fold_strip",
     "gallery",
     "layer_table",
+    "map_sizes",
     "projection_map",
     "response_map",
     "themed",
+    "weight_counts",
     "whole_controls",
 ]
 
@@ -56,6 +59,7 @@ _HOMES = {
     "filter_sum": ("contribution_steps", "response_map"),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
+    "sizes": ("map_sizes", "weight_counts"),
     "tables": ("confusion", "gallery", "layer_table", "whole_controls"),
     "theme": ("themed",),
 }

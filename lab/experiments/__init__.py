@@ -11,6 +11,8 @@ from lab.experiments.base import Experiment, Request, Result, Run
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.filter_sum import FilterRequest
 from lab.experiments.separability import ProbeRequest
+from lab.experiments.size_arithmetic import SlideRequest
+from lab.experiments.sizes import SizesRequest
 
 
 def _run_of(module: str) -> Callable[[], Run]:
@@ -28,6 +30,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     for row in (
         Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _run_of("separability")),
         Experiment("filter", "What does one filter add up?", FilterRequest, _run_of("filter_sum")),
+        Experiment("sizes", "How large is what comes out of each layer?", SizesRequest, _run_of("sizes")),
+        Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("size_arithmetic")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
     )
 }

@@ -26,7 +26,8 @@ Pair = tuple[int, int]
 class Window:
     """How a window slides, height before width: `padding` is (top, left) as the call adds it, the same on each side.
 
-    `ceil` rounds the number of windows up, as pooling may.
+    `ceil` rounds the number of windows up, as pooling may; `same` is torch's padding of that name, which puts an odd
+    pixel at the end.
     """
 
     kernel: Pair
@@ -35,13 +36,15 @@ class Window:
     dilation: Pair = (1, 1)
     groups: int = 1
     ceil: bool = False
+    same: bool = False
 
 
 @dataclass(frozen=True)
 class Call:
     """One call: of which module, "convolution", "max pooling" or "average pooling", how, and its tensors.
 
-    `entered` is the size (H, W) at which the module's own input came in, before any padding of its own.
+    `entered` is the size (H, W) at which the module's own input came in, before any padding of its own; (0, 0) where
+    the call is one of several things a module does.
     """
 
     layer: str
@@ -63,9 +66,9 @@ def watch(module: nn.Module, see: Callable[[Call], None]) -> Iterator[None]:
     inside: list[tuple[str, Pair]] = []
     handles = []
     for name, child in module.named_modules():
-        if name and not any(child.children()):
-            handles.append(child.register_forward_pre_hook(_entering(inside, name)))
-            handles.append(child.register_forward_hook(_leaving(inside)))
+        leaf = not any(child.children())  # what enters a larger module is not what enters a window within it
+        handles.append(child.register_forward_pre_hook(_entering(inside, name, leaf)))
+        handles.append(child.register_forward_hook(_leaving(inside)))
     try:
         with in_eval_mode(module), _Calls(inside, see):
             yield
@@ -79,21 +82,21 @@ class _Calls(TorchFunctionMode):
         super().__init__()
         self.inside, self.see = inside, see
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
         read = READERS.get(getattr(func, "__name__", ""))
-        if read is not None and args and args[0].ndim == 4:
-            kind, window, weight, bias = read(args[0], list(args[1:]), dict(kwargs or {}))
-            size = (int(args[0].shape[-2]), int(args[0].shape[-1]))
-            layer, entered = self.inside[-1] if self.inside else ("", size)
-            self.see(Call(layer, kind, window, entered, args[0], output, weight, bias))
+        image: Any = next(iter(args), None)
+        if read is not None and getattr(image, "ndim", 0) == 4:
+            kind, window, weight, bias = read(image, list(args[1:]), dict(kwargs or {}))
+            layer, entered = self.inside[-1] if self.inside else ("", (0, 0))
+            self.see(Call(layer, kind, window, entered, image, output, weight, bias))
         return output
 
 
-def _entering(inside: list[tuple[str, Pair]], name: str) -> Any:
+def _entering(inside: list[tuple[str, Pair]], name: str, leaf: bool) -> Any:
     def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        shape = getattr(inputs[0], "shape", ()) if inputs else ()
-        inside.append((name, (int(shape[-2]), int(shape[-1])) if len(shape) == 4 else (0, 0)))
+        shape: Any = getattr(next(iter(inputs), None), "shape", ())
+        inside.append((name, (int(shape[-2]), int(shape[-1])) if leaf and len(shape) == 4 else (0, 0)))
 
     return hook
 
@@ -120,11 +123,13 @@ def _convolution(image: Tensor, given: list[Any], named: dict[str, Any]) -> Any:
     weight = values["weight"]
     kernel, dilation = _pair(tuple(weight.shape[-2:])), _pair(values.get("dilation", 1))
     padding = values.get("padding", 0)
+    same = padding == "same"
     if isinstance(padding, str):
         # torch pads "same" by (k-1)·d in all, the odd pixel at the end: the front gets half, rounded down
-        reach = [d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
+        reach = [d * (k - 1) // 2 if same else 0 for k, d in zip(kernel, dilation, strict=True)]
         padding = tuple(reach)
-    window = Window(kernel, _pair(values.get("stride", 1)), _pair(padding), dilation, int(values.get("groups", 1)))
+    stride, groups = _pair(values.get("stride", 1)), int(values.get("groups", 1))
+    window = Window(kernel, stride, _pair(padding), dilation, groups, same=same)
     return "convolution", window, weight, values.get("bias")
 
 

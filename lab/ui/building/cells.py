@@ -29,6 +29,13 @@ CSS = """
 .lab-map { position: relative; display: inline-block; line-height: 0; border-radius: 4px; overflow: hidden; }
 .lab-map img { display: block; image-rendering: pixelated; }
 .lab-map i { position: absolute; border: 2px solid #ff9a3c; box-shadow: 0 0 0 1px rgba(0,0,0,0.75); }
+.lab-slide { display: grid; gap: 5px 3px; overflow-x: auto; font-size: 0.76rem; padding-bottom: 0.4rem; }
+.lab-slide b { font-weight: 500; height: 28px; border-radius: 4px; border: 1px solid rgba(128,128,128,0.5);
+  background: rgba(128,128,128,0.16); display: flex; align-items: center; justify-content: center; }
+.lab-slide b.tap { background: rgba(217,98,31,0.8); border-color: rgba(217,98,31,0.9); }
+.lab-slide b.outside { background: none; border-style: dashed; opacity: 0.6; }
+.lab-slide b.tap.outside { background: rgba(217,98,31,0.25); opacity: 1; }
+.lab-slide em { font-style: normal; opacity: 0.8; padding-left: 0.6rem; align-self: center; white-space: nowrap; }
 .lab-maps { display: flex; flex-wrap: wrap; gap: 0.9rem 1.2rem; align-items: flex-start; }
 .lab-maps figure { margin: 0; }
 .lab-maps figcaption { font-size: 0.8rem; opacity: 0.85; margin-top: 0.25rem; max-width: 24rem; line-height: 1.35; }

@@ -9,15 +9,17 @@ import streamlit as st
 
 from lab.ui.building.face_section import face_section
 from lab.ui.building.filter_section import filter_section
+from lab.ui.building.sizes_section import sizes_section
+from lab.ui.building.slide_section import slide_section
 from lab.ui.building.subject import Choice
 
 
 @dataclass(frozen=True)
 class Section:
-    """One tab: its name (also in the URL), the claim it puts to the test, and what shows it."""
+    """One tab: its name (also in the URL), the question it asks, and what shows it."""
 
     name: str
-    claim: str
+    asks: str
     show: Callable[[Choice], None]
 
 
@@ -27,7 +29,7 @@ def sections(choice: Choice) -> None:
     for tab, section in zip(tabs, SECTIONS, strict=True):
         if tab.open:
             with tab:
-                st.markdown(f"#### {section.claim}")
+                st.markdown(f"#### {section.asks}")
                 section.show(choice)
 
 
@@ -38,4 +40,14 @@ def _filter(choice: Choice) -> None:
     filter_section(choice)
 
 
-SECTIONS = (Section("One filter", "A filter looks at all input channels at once, and adds up what it finds.", _filter),)
+def _sizes(choice: Choice) -> None:
+    with st.expander("Try it: a window slides over a row of pixels", icon=":material/linear_scale:", expanded=True):
+        slide_section()
+    st.markdown("##### Layer by layer in a real network")
+    sizes_section(choice)
+
+
+SECTIONS = (
+    Section("One filter", "Does a filter look at all input channels at once?", _filter),
+    Section("Sizes and weights", "How large is what comes out, and why does it take so few weights?", _sizes),
+)

@@ -1,0 +1,48 @@
+"""Sizes and weights of a network, window by window."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.base import Result
+from lab.experiments.sizes import SizesRequest
+from lab.ui.building.saying import command, explained
+from lab.ui.building.subject import Choice
+from lab.ui.showing import show_chart
+from lab.ui.working import outcome
+
+COLUMNS = {
+    "layer": "layer",
+    "kind": "kind",
+    "in_height": "in",
+    "kernel_height": "kernel F",
+    "stride_y": "stride S",
+    "padding_y": "padding P",
+    "dilation_y": "dilation D",
+    "formula_height": "formula",
+    "real_height": "real",
+    "agrees": "agrees",
+}
+
+
+def sizes_section(choice: Choice) -> None:
+    """Show what the formula says of every window of the chosen network, and what came out."""
+    request = SizesRequest(choice.model).canonical()
+    result = outcome(request, offer="Runs this network once and compares every window with the formula. A few seconds.")
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    command(request)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_chart(result, "map_sizes", key="sizes_chart")
+    if not result["weights"].empty:
+        with right:
+            show_chart(result, "weight_counts", key="weights_chart", height=300)
+    _table(result)
+
+
+def _table(result: Result) -> None:
+    with st.expander("Every window", icon=":material/table_rows:"):
+        st.caption("Rows only; columns follow the same formula. Padding is that of each end, the mean if they differ.")
+        st.dataframe(result["windows"][list(COLUMNS)].rename(columns=COLUMNS), hide_index=True, key="windows_table")
