@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return synthetic_result(layers=LAYERS[:4], images=20)
+    return synthetic_result(layers=LAYERS[:3], images=20)
 
 
 def read_strict(text: str | bytes) -> Any:
@@ -112,7 +112,13 @@ def test_formats_write_files_of_that_run(fmt: str, result: Result, tmp_path: Pat
     )
     assert result.request.run_id in str(paths[0])
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
-    assert export.export_run(result, fmt, tmp_path / "new") == paths  # writing over is fine
+
+
+def test_writing_again_replaces(result: Result, tmp_path: Path) -> None:
+    paths = export.export_run(result, "json", tmp_path)
+    paths[0].write_text("older")
+    assert export.export_run(result, "json", tmp_path) == paths
+    read_strict(paths[0].read_text())
 
 
 def test_downloads_are_one_file_and_repeat_byte_for_byte(result: Result) -> None:

@@ -54,7 +54,7 @@ def themed(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> alt.TopLevelMi
 
 def standalone(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> dict[str, Any]:
     """Return the Vega-Lite specification of `chart` for a page of its own: themed, and as wide as a slide."""
-    spec: dict[str, Any] = themed(chart, scheme).to_dict()
+    spec: dict[str, Any] = themed(chart, scheme).to_dict(validate=False)
     if spec.get("width") == "container":
         spec |= {"width": SLIDE_WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
     return {**spec, "padding": 16}

@@ -23,6 +23,7 @@ def render_report(result: Result) -> str:
     from lab.report import sections
     from lab.report.figures import figures
     from lab.report.gallery import galleries, pictured
+    from lab.report.layers import layers
     from lab.report.making import making
 
     tables = result.tables
@@ -36,7 +37,7 @@ def render_report(result: Result) -> str:
         sections.checks(result, charts),
         sections.maps(result, charts),
         galleries(tables, descriptions),
-        sections.layers(result),
+        layers(result),
         sections.aside(result),
         *making(result),
     )
