@@ -112,8 +112,6 @@ class _Finder:
 
     def _inside(self, module: nn.Module, name: str) -> list[str]:
         """Return the blocks in a module that has been opened."""
-        from torch import nn
-
         children = [(f"{name}.{short}" if name else short, child) for short, child in module.named_children()]
         # among modules of their own, side by side, one with a single weighted layer is a block too
         pure = bool(name) and _is_container(module) and all(self._is_unit(full, child) for full, child in children)
@@ -122,13 +120,11 @@ class _Finder:
         for full, child in children:
             if self._holds_classifier(full):
                 continue
-            if self._opens(child, full) and type(child) not in closed - {
-                nn.Sequential
-            }:  # modules of a kind go together
+            # modules of a kind, side by side, are opened together or not at all
+            opened = self._opens(child, full) and (type(child) not in closed or _is_container(child))
+            if opened or (pure and _is_container(child)):
                 found += self._inside(child, full) or self._resolved(full)
-            elif pure and _is_container(child):
-                found += self._inside(child, full) or self._resolved(full)
-            elif pure or (self.weights[full] >= 2 and type(child).__name__ != "Sequential"):
+            elif pure or (self.weights[full] >= 2 and not _is_plain_sequence(child)):
                 found += self._resolved(full)
         return found
 
@@ -234,6 +230,12 @@ def _is_container(module: nn.Module) -> bool:
     from torch import nn
 
     return isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+
+
+def _is_plain_sequence(module: nn.Module) -> bool:
+    from torch import nn
+
+    return type(module) is nn.Sequential
 
 
 def _is_activation(module: nn.Module) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,15 +115,26 @@ def normalised(batch: torch.Tensor, how: Preprocessing) -> torch.Tensor:
 
 def _decoded(image_set: ImageSet, index: int) -> torch.Tensor:
     import torch
-    from torchvision.io import ImageReadMode, decode_jpeg
 
-    encoded = image_set.plain_jpeg(index)
-    if encoded is None:
-        return torch.from_numpy(np.ascontiguousarray(image_set.pixels(index))).permute(2, 0, 1)
-    with warnings.catch_warnings():  # the bytes are not writable; nobody writes to them
-        warnings.simplefilter("ignore", UserWarning)
-        data = torch.frombuffer(encoded, dtype=torch.uint8)
-    return decode_jpeg(data, mode=ImageReadMode.RGB)
+    decode = _jpeg_decoder()
+    encoded = image_set.plain_jpeg(index) if decode else None
+    if decode is None or encoded is None:
+        return torch.from_numpy(np.array(image_set.pixels(index))).permute(2, 0, 1)
+    return decode(torch.frombuffer(bytearray(encoded), dtype=torch.uint8))
+
+
+@functools.cache
+def _jpeg_decoder() -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return torchvision's decoder of JPEG bytes to RGB, None when the installed one has none.
+
+    The operator itself is used, as the function around it warns at every call that it will move to another package.
+    """
+    import torch
+    import torchvision.io
+
+    rgb = 3  # torchvision.io.ImageReadMode.RGB
+    operator = getattr(torch.ops.image, "decode_jpeg", None) if hasattr(torchvision.io, "decode_jpeg") else None
+    return None if operator is None else lambda encoded: operator(encoded, rgb, False)
 
 
 def _fast(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
