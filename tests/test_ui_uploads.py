@@ -48,7 +48,9 @@ def test_nothing_is_unpacked_whatever_the_members_are_called(lab_home: Path) -> 
     assert path.read_bytes() == buffer.getvalue()
 
 
-@pytest.mark.parametrize("name", ["../../x.zip", "/etc/passwd.zip", "..\\..\\x.zip", "CON:.zip", ".zip", "…", "a b;c.zip"])
+@pytest.mark.parametrize(
+    "name", ["../../x.zip", "/etc/passwd.zip", "..\\..\\x.zip", "CON:.zip", ".zip", "…", "a b;c.zip"]
+)
 def test_the_name_stays_inside(name: str) -> None:
     path = keep_upload(name, zipped(a__b=name.encode()))
     assert path.parent.parent == uploads_dir()

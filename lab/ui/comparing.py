@@ -37,7 +37,14 @@ def compare_runs(runs: list[RunFolder]) -> None:
     if len(chosen) < 2:
         return
     tables = joined({run.id: run for run in runs if run.id in chosen}, names)
-    show_tables_chart(tables, "accuracy_by_depth", key="compare_chart", metric=metric_picker(), controls=())
+    show_tables_chart(
+        tables,
+        "accuracy_by_depth",
+        key="compare_chart",
+        metric=metric_picker(),
+        controls=(),
+        height=400 + 30 * len(chosen),
+    )
     st.dataframe(overview(tables), hide_index=True)
 
 

@@ -21,6 +21,24 @@ from lab.ui.text import count, plain
 # (from this depth on, up to this depth, heading); depth of decision is where the prediction becomes right for good
 BINS = ((0.0, 0.25, "Early"), (0.25, 0.5, "Lower middle"), (0.5, 0.75, "Upper middle"), (0.75, 1.01, "Late"))
 PER_BIN = 24
+BESIDE_GALLERY = 5  # classes up to which a confusion matrix leaves room beside it
+# the columns of the table of layers in their order, and what they are called
+COLUMNS = {
+    "depth": "depth",
+    "accuracy": "accuracy",
+    "ci_low": "from",
+    "ci_high": "to",
+    "untrained": "untrained twin",
+    "matched": "matched dim.",
+    "shuffled": "shuffled labels",
+    "selectivity": "selectivity",
+    "knn_accuracy": "k-NN",
+    "auc": "AUC",
+    "balanced_accuracy": "balanced acc.",
+    "log_loss": "log loss",
+    "silhouette": "silhouette",
+    "trustworthiness": "trust of map",
+}
 
 
 @dataclass(frozen=True)
@@ -71,11 +89,13 @@ def _checks(result: Result, model: str) -> None:
 
 def _layers(result: Result, model: str) -> None:
     table = layer_table(result.tables, model)
-    three = st.column_config.NumberColumn(format="%.3f")
-    columns = {name: three for name in table.select_dtypes("number").columns if name != "dim"}
-    columns["accuracy"] = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
+    three = {name: st.column_config.NumberColumn(told, format="%.3f") for name, told in COLUMNS.items()}
+    bar = st.column_config.ProgressColumn("accuracy", format="%.3f", min_value=0, max_value=1)
+    order = ["layer", *(name for name in COLUMNS if name in table), "dim", "kind"]
     with st.container(key="layer_table"):
-        st.dataframe(table, hide_index=True, column_config=columns, height="content")
+        st.dataframe(
+            table, hide_index=True, column_config={**three, "accuracy": bar}, column_order=order, height="content"
+        )
     with st.expander("Every fold"):
         show_chart(result, "fold_strip", key="folds_chart", model=model)
 
@@ -111,7 +131,8 @@ def _told(row: dict[Hashable, Any]) -> str:
 
 def _confusions(result: Result, model: str) -> None:
     layer = layer_picker(result, model)
-    left, right = st.columns(2, gap="large")
+    side_by_side = result["images"]["class"].nunique() <= BESIDE_GALLERY
+    left, right = st.columns(2, gap="large") if side_by_side else (st.container(), st.container())
     with left:
         view = {"width": "content"}
         show_chart(result, "confusion_matrix", key="confusion_chart", view=view, model=model, layer=layer)
@@ -149,7 +170,11 @@ def _export(result: Result, model: str) -> None:
 
 VIEWS = (
     View("Checks", "The verdict rests on these comparisons; a check passes when its interval lies beyond 0.", _checks),
-    View("Layers", "Every layer with its accuracy, its controls, and other ways to measure the same.", _layers),
+    View(
+        "Layers",
+        "Every layer with its accuracy and its 95 % interval (from, to), its controls, and other ways to measure it.",
+        _layers,
+    ),
     View(
         "Images",
         "When is an image decided? From its *depth of decision* on, the probe of every later layer has it right.",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
+from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.export import FORMATS, download
 
 SINGLE_FILES = {"html": ".html", "json": ".json"}  # the other formats are several files in a zip
+EMBEDDINGS = ("npz", "safetensors")
 OFFERED = ("html", "csv", "parquet", "json", "png", "svg")
 
 
@@ -26,6 +32,37 @@ def download_buttons(result: Result, *, key: str) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+        for suffix in EMBEDDINGS:
+            st.download_button(
+                f"Embeddings as .{suffix}",
+                data=_embeddings_maker(result, suffix),
+                file_name=f"{result.request.run_id}.{suffix}",
+                mime="application/octet-stream",
+                key=f"download_{suffix}_{key}",
+                icon=":material/download:",
+                on_click="ignore",
+                help="Kept from the run; if they were deleted meanwhile, the images pass through the network again.",
+            )
+
+
+def _embeddings_maker(result: Result, suffix: str) -> Callable[[], bytes]:
+    """Let the command line write them: it may need the network, which must not be loaded into the server."""
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            words = ["export", result.request.run_id, "--embeddings", suffix, "--out", folder]
+            done = subprocess.run(
+                [sys.executable, "-c", _COMMAND_LINE, *words], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise LabError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the export failed")
+            (path,) = Path(folder).iterdir()
+            return path.read_bytes()
+
+    return make
+
+
+_COMMAND_LINE = "import sys; from lab.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 def _maker(result: Result, name: str) -> Callable[[], bytes]:

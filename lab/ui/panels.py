@@ -46,7 +46,10 @@ def problems(result: Result) -> None:
 def facts(result: Result) -> None:
     """Say in one line what the numbers rest on."""
     images, aside = result["images"], len(result["quarantine"])
-    per_class = ", ".join(f"{n:,} {name}" for name, n in images["class"].value_counts(sort=False).head(6).items())
+    counts = images["class"].value_counts(sort=False)
+    per_class = (
+        ", ".join(f"{n:,} {name}" for name, n in counts.items()) if len(counts) <= 3 else f"{len(counts)} classes"
+    )
     layers = result["layers"].groupby("model").size().max()
     parts = [f"{count(len(images), 'image')} ({per_class})", count(int(layers), "layer")]
     folds = result["folds"]
@@ -96,7 +99,7 @@ def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", contro
         view={"on_select": choose, "selection_mode": LAYER_PICK},
         metric=metric,
         controls=None if controls is None else tuple(controls),
-        height=520 if on_a_phone() else 420,
+        height=(520 if on_a_phone() else 420) + 30 * (len(result.manifest["verdicts"]) - 1),
     )
 
 

@@ -103,7 +103,7 @@ def _progress(folder: str) -> None:
 
 def _trouble(run: RunFolder, request: Request) -> None:
     with st.container(key="trouble"):
-        message = f"**{HEADLINES.get(run.status, 'This run has no result')}.** {plain(run.problem)}"
+        message = f"**{HEADLINES.get(run.status, 'This run has no result')}**: {plain(run.problem)}."
         (st.warning if run.status == "cancelled" else st.error)(message)
         st.button(
             "Start it again",

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_runs import finished_run
 from PIL import Image
@@ -114,6 +115,10 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
         page.locator('[class*="st-key-download_csv"] button').click()
     with zipfile.ZipFile(tables.value.path()) as archive:
         assert "summary.csv" in archive.namelist()
+    with page.expect_download() as embeddings:
+        page.locator('[class*="st-key-download_npz"] button').first.click()
+    with np.load(embeddings.value.path(), allow_pickle=False) as arrays:
+        assert len(arrays["image"]) == 40
     settled(page)
 
     # Reopen by the copied link in a browser that knows nothing.
@@ -124,7 +129,7 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
     settled(other)
     assert other.locator(".st-key-verdict_0").inner_text() == verdict
     assert other.get_by_role("tab", name="Export").get_attribute("aria-selected") == "true"
-    assert "test_resnet@untrained:0" in other.locator(".st-key-draft_models").inner_text()
+    other.locator(".st-key-draft_models").get_by_text("test_resnet@untrained:0").first.wait_for()
     other.context.close()
 
     # The maps: a box selects the same images everywhere, and the link carries the selection.
