@@ -154,7 +154,16 @@ class RunFolder:
         """Delete the run's folder; refuses while a process works on it."""
         if self.status == "running":
             raise LabError(f"run {self.id} is being computed; cancel it before deleting it")
+        self._await_worker()
         shutil.rmtree(self.path)
+
+    def _await_worker(self, seconds: float = 2.0) -> None:
+        """Let a worker that has just written the result tidy up behind itself."""
+        deadline = time.monotonic() + seconds
+        while self.worker_alive and time.monotonic() < deadline:
+            if read_json(self.path / "worker.json")["pid"] == os.getpid():
+                return
+            time.sleep(0.02)
 
     def _write_table(self, name: str, table: pd.DataFrame) -> str:
         buffer = io.BytesIO()
