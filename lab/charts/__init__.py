@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.charts.checks import checks_forest, fold_strip
     from lab.charts.curves import METRICS, curve_rows
     from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+    from lab.charts.fields import field_by_depth
     from lab.charts.filter_sum import contribution_steps, response_map
     from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
     from lab.charts.sizes import map_sizes, weight_counts
@@ -41,6 +42,7 @@ __all__ = [
     "depth_walk",
     "embedding_maps",
     "emergence_by_pair",
+    "field_by_depth",
     "fold_strip",
     "gallery",
     "layer_table",
@@ -56,6 +58,7 @@ _HOMES = {
     "accuracy": ("LAYER_PICK", "accuracy_by_depth"),
     "checks": ("checks_forest", "fold_strip"),
     "curves": ("METRICS", "curve_rows"),
+    "fields": ("field_by_depth",),
     "filter_sum": ("contribution_steps", "response_map"),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),

@@ -9,7 +9,9 @@ from typing import Any
 from lab.errors import LabError, nearest
 from lab.experiments.base import Experiment, Request, Result, Run
 from lab.experiments.face_toy import FaceRequest
+from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
+from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
 from lab.experiments.size_arithmetic import SlideRequest
 from lab.experiments.sizes import SizesRequest
@@ -32,6 +34,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("filter", "What does one filter add up?", FilterRequest, _run_of("filter_sum")),
         Experiment("sizes", "How large is what comes out of each layer?", SizesRequest, _run_of("sizes")),
         Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("size_arithmetic")),
+        Experiment("field", "How much of the picture does one position see?", FieldRequest, _run_of("receptive_field")),
+        Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("field_arithmetic")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
     )
 }

@@ -135,9 +135,9 @@ def _counted(weights: pd.DataFrame, size: tuple[int, int], parameters: int) -> l
     return [
         f"One unit connected to the whole image has {inputs:,} inputs ({size[0]} · {size[1]} · 3); a unit of "
         f"{first.layer} has {int(first.per_unit):,}.",
-        f"Its {hold} {_many(shared)} of the network's {_many(parameters)} parameters. With the same windows but no sharing between places there would be "
-        f"{_many(local)} ({local / shared:,.0f} times as many), fully connected {_many(connected)} "
-        f"({connected / shared:,.0f} times).",
+        f"Its {hold} {_many(shared)} of the network's {_many(parameters)} parameters. With the same windows but no "
+        f"sharing between places there would be {_many(local)} ({local / shared:,.0f} times as many), fully connected "
+        f"{_many(connected)} ({connected / shared:,.0f} times).",
     ]
 
 

@@ -35,7 +35,14 @@ CSS = """
 .lab-slide b.tap { background: rgba(217,98,31,0.8); border-color: rgba(217,98,31,0.9); }
 .lab-slide b.outside { background: none; border-style: dashed; opacity: 0.6; }
 .lab-slide b.tap.outside { background: rgba(217,98,31,0.25); opacity: 1; }
+.lab-slide b.off { border-style: none; background: rgba(128,128,128,0.08); }
 .lab-slide em { font-style: normal; opacity: 0.8; padding-left: 0.6rem; align-self: center; white-space: nowrap; }
+.lab-map i.inner { border: 2px dashed #ffffff; }
+.lab-fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 1rem 1.1rem; }
+.lab-fields figure { margin: 0; }
+.lab-fields .lab-map, .lab-fields img { width: 100% !important; height: auto; image-rendering: auto; }
+.lab-fields figcaption { font-size: 0.82rem; line-height: 1.4; margin-top: 0.3rem; }
+.lab-fields figcaption small { opacity: 0.8; font-size: 0.78rem; }
 .lab-maps { display: flex; flex-wrap: wrap; gap: 0.9rem 1.2rem; align-items: flex-start; }
 .lab-maps figure { margin: 0; }
 .lab-maps figcaption { font-size: 0.8rem; opacity: 0.85; margin-top: 0.25rem; max-width: 24rem; line-height: 1.35; }
@@ -59,15 +66,24 @@ def cells(values: np.ndarray, *, most: float | None = None, side: int = 0, label
     return f'<span class="lab-cells" role="img" aria-label="{label}" style="{grid}">{inner}</span>'
 
 
-def picture(png: bytes, *, width: int, box: tuple[float, float, float, float] | None = None, label: str = "") -> str:
-    """Return a picture of `width` pixels; `box` (top, left, height, width as shares of it) is framed."""
+Box = tuple[float, float, float, float]
+
+
+def picture(png: bytes, *, width: int, box: Box | None = None, inner: Box | None = None, label: str = "") -> str:
+    """Return a picture of `width` pixels; `box` (top, left, height, width, in shares) is framed, `inner` dashed."""
     url = "data:image/png;base64," + base64.b64encode(png).decode()
-    frame = ""
-    if box is not None:
-        top, left, high, wide = (100 * share for share in box)
-        frame = f'<i style="top:{top:.2f}%;left:{left:.2f}%;height:{high:.2f}%;width:{wide:.2f}%"></i>'
+    frames = "".join(
+        f'<i class="{kind}" style="{_place(frame)}"></i>'
+        for kind, frame in (("", box), ("inner", inner))
+        if frame is not None
+    )
     image = f'<img src="{url}" width="{width}" alt="{label}">'
-    return f'<span class="lab-map" style="width:{width}px">{image}{frame}</span>'
+    return f'<span class="lab-map" style="width:{width}px">{image}{frames}</span>'
+
+
+def _place(box: Box) -> str:
+    top, left, high, wide = (100 * share for share in box)
+    return f"top:{top:.2f}%;left:{left:.2f}%;height:{high:.2f}%;width:{wide:.2f}%"
 
 
 def gray_png(values: np.ndarray) -> bytes:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lab.ui.building.face_section import face_section
+from lab.ui.building.field_section import field_section
 from lab.ui.building.filter_section import filter_section
 from lab.ui.building.sizes_section import sizes_section
 from lab.ui.building.slide_section import slide_section
+from lab.ui.building.stack_section import stack_section
 from lab.ui.building.subject import Choice
 
 
@@ -47,7 +49,15 @@ def _sizes(choice: Choice) -> None:
     sizes_section(choice)
 
 
+def _fields(choice: Choice) -> None:
+    with st.expander("Try it: layers on top of each other", icon=":material/stacks:", expanded=True):
+        stack_section()
+    st.markdown("##### What one position of a real network sees")
+    field_section(choice)
+
+
 SECTIONS = (
     Section("One filter", "Does a filter look at all input channels at once?", _filter),
     Section("Sizes and weights", "How large is what comes out, and why does it take so few weights?", _sizes),
+    Section("Receptive field", "How much of the picture does one position see?", _fields),
 )

@@ -1,0 +1,89 @@
+"""Receptive fields on the picture: what a position could see, and where its gradient really comes from."""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+import streamlit as st
+
+from lab.experiments.base import Result
+from lab.experiments.picture import picture_name
+from lab.experiments.receptive_field import FieldRequest
+from lab.ui.building.cells import Box, picture
+from lab.ui.building.saying import command, explained
+from lab.ui.building.subject import Choice
+from lab.ui.showing import show_chart
+from lab.ui.working import outcome
+
+STATUS = {
+    "exact": "exact",
+    "upper bound": "an upper bound",
+    "global": "the whole picture",
+    "unknown": "not known",
+}
+
+
+def field_section(choice: Choice) -> None:
+    """Show the fields of the chosen network on the chosen picture, trained and untrained."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        layers = st.segmented_control(
+            "Layers", ["stages", "blocks"], default="stages", required=True, key="field_layers",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        request = FieldRequest(choice.model, choice.picture, layers).canonical()
+        command(request)
+    result = outcome(
+        request,
+        offer="Follows the gradient of the middle position of every layer back to the picture, in this network and in "
+        "an untrained one. About half a minute.",
+    )
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    show_chart(result, "field_by_depth", key="field_chart")
+    st.markdown(
+        "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "
+        "half of it lies in the dashed square."
+    )
+    models = list(result["fields"]["model"].unique())
+    names = {"trained" if "@untrained" not in model else "untrained": model for model in models}
+    shown = st.segmented_control("Weights", list(names), default=next(iter(names)), required=True, key="field_weights")
+    st.html(field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(choice.picture)))
+    _table(result)
+
+
+def field_figures(fields: pd.DataFrame, model: str, seen: pd.Series, name: str) -> str:
+    """Return the picture at every depth with the fields of one network over it, as HTML."""
+    items = []
+    for row in fields[fields["model"] == model].to_dict("records"):
+        height, width = int(seen["height"]), int(seen["width"])
+        box = _share(row["top"], row["left"], row["bottom"] - row["top"], row["right"] - row["left"], height, width)
+        side = row["half_square"]
+        inner = _share(row["half_top"], row["half_left"], side, side, height, width)
+        label = html.escape(f"{name} with the receptive field of {row['layer']}", quote=True)
+        shown = picture(row["thumbnail"], width=220, box=box, inner=inner, label=label)
+        theory = f"{row['side']} px in theory, {STATUS[row['status']]}" if row["side"] else "theory: not known"
+        caption = (
+            f"<b>{html.escape(row['layer'])}</b> · depth {row['depth']:.2f}<br><small>{theory}<br>"
+            f"{row['half_side']:.0f} px hold half ({row['ci_low']:.0f} to {row['ci_high']:.0f})</small>"
+        )
+        items.append(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>")
+    return f'<div class="lab-fields">{"".join(items)}</div>'
+
+
+def _share(top: float, left: float, high: float, wide: float, height: int, width: int) -> Box:
+    """Return a box in pixels, cut to the picture, as shares of it."""
+    bottom, right = min(top + high, height), min(left + wide, width)
+    top, left = max(top, 0), max(left, 0)
+    return top / height, left / width, (bottom - top) / height, (right - left) / width
+
+
+def _table(result: Result) -> None:
+    with st.expander("Every layer", icon=":material/table_rows:"):
+        st.caption(
+            "The side is that of the theoretical field, the padding counted in. The interval is over random directions "
+            "of the layer's channels. Outside: the share of the gradient beyond the theoretical field."
+        )
+        table = result["fields"].drop(columns=["thumbnail", "half_top", "half_left", "half_square"])
+        st.dataframe(table, hide_index=True, key="fields_table")

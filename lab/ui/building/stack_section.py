@@ -1,0 +1,59 @@
+"""The playground of receptive fields: equal layers on top of each other, and what one number at the top sees."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.field_arithmetic import StackRequest, told
+from lab.ui.building.saying import command, explained
+from lab.ui.text import plain
+
+CELL = 22
+MOST_DRAWN = 45  # pixels: a wider field would not fit
+MOST_LAYERS = 12
+
+
+def stack_section() -> None:
+    """Show the settings, the arithmetic in words, and the cone."""
+    boxes = st.columns(4)
+    layers = boxes[0].number_input("Layers n", 1, 60, 3, key="stack_layers")
+    kernel = boxes[1].number_input("Kernel", 1, 15, 3, key="stack_kernel")
+    stride = boxes[2].number_input("Stride", 1, 4, 1, key="stack_stride")
+    dilation = boxes[3].number_input("Dilation", 1, 8, 1, key="stack_dilation")
+    try:
+        request = StackRequest(int(layers), int(kernel), int(stride), int(dilation))
+    except LabError as error:
+        st.warning(plain(error))
+        return
+    explained(told(request))
+    if request.field() <= MOST_DRAWN and request.layers <= MOST_LAYERS:
+        st.html(cone(request))
+    else:
+        st.caption(f"Fields of up to {MOST_DRAWN} pixels and {MOST_LAYERS} layers are drawn.")
+    command(request)
+
+
+def cone(request: StackRequest) -> str:
+    """Return one row per layer: the positions that reach the single one at the top, above the pixels they stand on."""
+    width = request.field()
+    lines = []
+    for layer in range(request.layers, -1, -1):
+        needed = _needed(request, layer)
+        row = "".join(f'<b class="{"tap" if pixel in needed else "off"}"></b>' for pixel in range(width))
+        name = "pixels" if layer == 0 else f"layer {layer}"
+        many = f"{len(needed)} {'number' if len(needed) == 1 else 'numbers'}" if layer else f"{width} pixels wide"
+        lines.append(f"{row}<em>{name}: {many}</em>")
+    grid = f"grid-template-columns:repeat({width},{CELL}px) max-content"
+    label = f"One number at layer {request.layers} sees {width} pixels"
+    return f'<div class="lab-slide" role="img" aria-label="{label}" style="{grid}">{"".join(lines)}</div>'
+
+
+def _needed(request: StackRequest, layer: int) -> set[int]:
+    """Return the pixels that stand under the positions of `layer` which the top depends on."""
+    positions = {0}
+    for _ in range(request.layers - layer):
+        positions = {p * request.stride + tap * request.dilation for p in positions for tap in range(request.kernel)}
+    jump = request.stride**layer
+    offset = (request.field(layer) - 1) // 2
+    return {position * jump + offset for position in positions}
