@@ -143,15 +143,23 @@ def _parquet_files(result: Result) -> dict[str, bytes]:
 
 
 def _report(result: Result) -> dict[str, bytes]:
+    if "findings" in result.manifest:  # a question that is asked by fields
+        from lab.report.answer import render_answer
+
+        return {"report.html": render_answer(result).encode()}
     from lab.report import render_report
 
     return {"report.html": render_report(result).encode()}
 
 
 def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
+    from lab.charts.answers import answer_charts
     from lab.charts.pictures import picture, standard_charts
 
-    return {f"{name}.{kind}": picture(chart, kind) for name, chart in standard_charts(result).items()}
+    charts = answer_charts(result) if "findings" in result.manifest else standard_charts(result)
+    if not charts:
+        raise LabError(f"run {result.request.run_id} has no charts; export it as html, csv, parquet or json")
+    return {f"{name}.{kind}": picture(chart, kind) for name, chart in charts.items()}
 
 
 def _readme(result: Result, note: str) -> str:

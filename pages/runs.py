@@ -18,7 +18,7 @@ if not runs:
         st.markdown("**Nothing has been computed yet.** The first run takes about a minute.")
         st.page_link(dashboard_file("pages/separability.py"), label="Start one", icon=":material/arrow_forward:")
 else:
-    done = [run for run in runs if run.status == "finished"]
+    done = [run for run in runs if run.status == "finished" and run.request.experiment == "probe"]
     if len(done) > 1:
         comparing.compare_runs(done)
         st.space("small")

@@ -17,7 +17,7 @@ from lab.models.preprocess import normalised
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Extractor:
@@ -37,14 +37,21 @@ class Extractor:
         """
         import torch
 
+        batch = normalised(pixels.to(self.model.device), self.model.preprocessing)
+        taken = self.read(self.module, batch.contiguous(memory_format=torch.channels_last))
+        return {layer.name: self._checked(layer, taken[layer.name]) for layer in self.layers}
+
+    def read(self, module: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+        """Return the pooled vectors of `module`, the model's own or its copy, for normalised images `(N, 3, H, W)`."""
+        import torch
+
         with (
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-            record(self.module, self.layers, self._pooled) as taken,
+            record(module, self.layers, self._pooled) as taken,
         ):
-            batch = normalised(pixels.to(self.model.device), self.model.preprocessing)
-            self.module(batch.contiguous(memory_format=torch.channels_last))
-            return {layer.name: self._checked(layer, taken[layer.name]) for layer in self.layers}
+            module(batch)
+        return taken
 
     def _pooled(self, activation: Tensor, layer: Layer) -> Tensor:
         return pool(activation, layer, self.pooling)

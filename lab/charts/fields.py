@@ -47,7 +47,9 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
         bars,
         found.mark_line(strokeWidth=2),
         found.mark_point(filled=True, size=70, opacity=1),
-        title=alt.Title("How wide one position sees", subtitle="dashed: what it can depend on · lines: the square with half of its gradient"),
+        title=alt.Title(
+            "How wide one position sees", subtitle="dashed: possible · lines: what holds half the gradient"
+        ),
         width="container",
         height=height,
         description=f"Side of the receptive field at {table['layer'].nunique()} layers, theoretical and effective.",

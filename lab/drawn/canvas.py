@@ -97,7 +97,7 @@ def _ramp(rows: int, slope: float) -> np.ndarray:
 def _grain_tile() -> np.ndarray:
     """Return a periodic tile of noise, mean 0 and standard deviation 1: mostly 1/f, which looks alike at any size.
 
-    Making noise by FFT for every image would cost more than everything else in it; a random turn of one tile is as good.
+    Noise by FFT for every image would cost more than everything else in it; one tile, moved at random, is as good.
     """
     rng = np.random.Generator(np.random.PCG64(_GRAIN_SEED))
     white = np.array(rng.random((2, _GRAIN_TILE, _GRAIN_TILE)) - 0.5)

@@ -24,12 +24,12 @@ PARTS = ("background", "clutter", "shoulders", "hair", "ears", "head", "brows", 
 Places = tuple[Point, Point, Point]
 """Where the first eye, the second eye and the mouth are."""
 
-IN_PLACE: Places = ((-0.25, -0.08), (0.25, -0.08), (0.0, 0.38))
+IN_PLACE: Places = ((-0.25, -0.04), (0.25, -0.04), (0.0, 0.40))
 REARRANGED: dict[str, Places] = {
-    "mouth above": ((-0.25, 0.40), (0.25, 0.40), (0.0, -0.10)),
-    "mouth between": ((0.0, -0.14), (0.0, 0.52), (0.0, 0.14)),
-    "mouth for an eye": ((0.0, 0.40), (0.25, -0.10), (-0.25, -0.10)),
-    "eyes on one side": ((-0.24, -0.10), (-0.22, 0.38), (0.24, 0.14)),
+    "mouth above": ((-0.25, 0.41), (0.25, 0.41), (0.0, -0.08)),
+    "eye above": ((0.0, -0.05), (-0.27, 0.30), (0.22, 0.39)),
+    "mouth for an eye": ((0.0, 0.44), (0.25, -0.05), (-0.25, -0.05)),
+    "eyes on one side": ((-0.24, -0.05), (-0.22, 0.42), (0.24, 0.18)),
 }
 
 _GRAIN = 4.0
@@ -54,8 +54,8 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     style, mouth = pick(rng, _HAIR), pick(rng, _MOUTHS)
     _paint_head(rng, canvas, head, colours, skin, hair, style)
     arrangement = pick(rng, tuple(REARRANGED))
-    places = (IN_PLACE, REARRANGED[arrangement])[label]
-    places = [(px + around(rng, 0.025), py + around(rng, 0.025)) for px, py in places]
+    chosen = (IN_PLACE, REARRANGED[arrangement])[label]
+    places = [(px + around(rng, 0.03), py + around(rng, 0.03)) for px, py in chosen]
     _paint_features(rng, canvas, head, colours, skin, hair, places, mouth)
     canvas.grain(rng, _GRAIN)
     factors: dict[str, Factor] = {
@@ -102,7 +102,7 @@ def _paint_head(
         canvas.paint("ears", head.ellipse(side * 0.58 * wide, 0.1, 0.11, 0.15), skin)
     oval = head.ellipse(0, 0.1, 0.57 * wide, 0.68)
     canvas.paint("head", oval, skin, slope=10)
-    fringe = head.ellipse(0.22, -0.66, 0.8, 0.34, 0.25)
+    fringe = head.ellipse(0.22, -0.71, 0.8, 0.32, 0.2)
     canvas.paint("hair", fringe, hair, within=head.ellipse(0, -0.08, 0.66 * wide, 0.66))
 
 

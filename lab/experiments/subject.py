@@ -75,6 +75,7 @@ def made(request: Request, tables: dict[str, pd.DataFrame], sentences: list[str]
         "findings": sentences,
         "problems": [],
         "results_version": RESULTS_VERSION,
+        "versions": _versions(),
         **more,
     }
     return Result(request, tables, manifest)
@@ -87,3 +88,11 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    packages = ("feature-hierarchy-lab", "torch", "timm", "numpy", "pillow")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

@@ -16,10 +16,11 @@ def making(result: Result) -> tuple[Html, Html]:
     """Return the sections on method and on reproduction."""
     told = methods(result.request.as_dict())
     notes = tag("dl", *(tag("div", tag("dt", what), tag("dd", how)) for what, how in told), class_="methods")
-    return section("How the numbers are made", notes, id_="methods"), _again(result)
+    return section("How the numbers are made", notes, id_="methods"), again(result)
 
 
-def _again(result: Result) -> Html:
+def again(result: Result) -> Html:
+    """Return the section that says how to make the same run again."""
     manifest = result.manifest
     facts = [
         ("run", result.request.run_id),

@@ -52,7 +52,7 @@ def _embeddings_maker(result: Result, suffix: str) -> Callable[[], bytes]:
         with tempfile.TemporaryDirectory() as folder:
             words = ["export", result.request.run_id, "--embeddings", suffix, "--out", folder]
             done = subprocess.run(
-                [sys.executable, "-c", _COMMAND_LINE, *words], capture_output=True, text=True, check=False
+                [sys.executable, "-P", "-c", _COMMAND_LINE, *words], capture_output=True, text=True, check=False
             )
             if done.returncode:
                 raise LabError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the export failed")

@@ -20,3 +20,22 @@ def dashboard_file(name: str) -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(f"the dashboard's {name} is missing: looked at {', '.join(map(str, candidates))}")
+
+
+# experiment -> (page that shows its runs, the tab of that page)
+SHOWN_ON = {
+    "probe": ("separability", ""),
+    "filter": ("how_layers_build", "One filter"),
+    "face": ("how_layers_build", "One filter"),
+    "sizes": ("how_layers_build", "Sizes and weights"),
+    "slide": ("how_layers_build", "Sizes and weights"),
+    "field": ("how_layers_build", "Receptive field"),
+    "stack": ("how_layers_build", "Receptive field"),
+}
+
+
+def page_of_run(experiment: str, run_id: str) -> tuple[Path, dict[str, str]]:
+    """Return the page that shows a run, and the query that opens it there."""
+    page, tab = SHOWN_ON.get(experiment, ("runs", ""))
+    query = {"run": run_id, "question": tab} if tab else {"run": run_id}
+    return dashboard_file(f"pages/{page}.py"), query

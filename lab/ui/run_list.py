@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.store import RunFolder
 from lab.ui import downloads
 from lab.ui.naming import distinction, when
-from lab.ui.places import dashboard_file
+from lab.ui.places import dashboard_file, page_of_run
 from lab.ui.reading import finished
 from lab.ui.text import plain
 
@@ -46,15 +46,13 @@ def _card(run: RunFolder) -> None:
 
 
 def _actions(run: RunFolder, status: str) -> None:
-    st.page_link(
-        dashboard_file("pages/separability.py"),
-        label="Open",
-        icon=":material/stacked_line_chart:",
-        query_params={"run": run.id},
-    )
+    experiment = run.request.experiment
+    page, query = page_of_run(experiment, run.id)
+    st.page_link(page, label="Open", icon=":material/stacked_line_chart:", query_params=query)
     if status == "finished":
-        maps = dashboard_file("pages/embedding_maps.py")
-        st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
+        if experiment == "probe":
+            maps = dashboard_file("pages/embedding_maps.py")
+            st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
         with st.popover("Export", icon=":material/download:", key=f"export_{run.id}"):
             downloads.download_buttons(finished(run), key=run.id)
     with st.popover("Rename", icon=":material/edit:", key=f"rename_{run.id}"):

@@ -63,7 +63,7 @@ def command(port: int) -> list[str]:
     """Return the command line that starts the server."""
     options = {**_options(), "server.port": port, "server.headless": True}
     flags = [f"--{name}={_flag(value)}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(dashboard_file("app.py")), *flags]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(dashboard_file("app.py")), *flags]
 
 
 def _options() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.store import list_runs
-from lab.ui.places import dashboard_file
+from lab.ui.places import dashboard_file, page_of_run
 from lab.ui.text import plain
 
 LOOKED_AT = 50  # the newest runs: one under way is among them
@@ -56,5 +56,5 @@ def runs_under_way() -> None:
         if run.status == "running":
             with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"under_way_{run.id}"):
                 st.markdown(f":material/hourglass_top: Being computed: **{plain(run.name)}**")
-                page = dashboard_file("pages/separability.py")
-                st.page_link(page, label="Watch it", query_params={"run": run.id})
+                page, query = page_of_run(run.request.experiment, run.id)
+                st.page_link(page, label="Watch it", query_params=query)

@@ -1,0 +1,47 @@
+"""The charts of a run of any question that is asked by fields, for exports and reports: one row per experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import altair as alt
+
+from lab.charts.fields import field_by_depth
+from lab.charts.filter_sum import contribution_steps, response_cells, response_map
+from lab.charts.sizes import map_sizes, weight_counts
+from lab.experiments.filter_terms import FilterLayer
+
+if TYPE_CHECKING:
+    from lab.experiments.base import Result
+
+Charts = dict[str, alt.TopLevelMixin]
+
+
+def answer_charts(result: Result) -> Charts:
+    """Return the charts of a run by file name; a question without charts has none."""
+    draw = DRAWN.get(result.request.experiment)
+    return draw(result) if draw else {}
+
+
+def _filter(result: Result) -> Charts:
+    layer = FilterLayer.from_tables(result.tables)
+    channel, row, column = result.manifest["at"]
+    found = layer.at(channel, row, column)
+    response = {"response": response_cells(layer.outputs[channel])}
+    return {
+        "contributions": contribution_steps(result.tables, bias=found.bias, total=found.total),
+        "response": response_map(response, layer=layer.name, channel=channel, row=row, column=column),
+    }
+
+
+def _sizes(result: Result) -> Charts:
+    charts: Charts = {"sizes": map_sizes(result.tables)}
+    return charts | ({"weights": weight_counts(result.tables)} if len(result["weights"]) else {})
+
+
+def _field(result: Result) -> Charts:
+    return {"fields": field_by_depth(result.tables)}
+
+
+DRAWN: dict[str, Callable[[Result], Charts]] = {"filter": _filter, "sizes": _sizes, "field": _field}
