@@ -37,7 +37,7 @@ MATCHED_DIMENSION = 16  # the narrowest layer of the default model
 INNER_FOLDS = 3
 INNER_TOLERANCE = 5e-7  # per image: enough to rank the values of C (logits to about 1e-3)
 FINAL_TOLERANCE = 1e-12  # probabilities within 1e-5 of the exact minimum
-FOLD_BYTES = 1_500_000  # folds are solved together while their features fit the second-level cache
+FOLD_BYTES = 12_000_000  # folds are solved together while they are small: a call into numpy costs more than its work
 BATCH_BYTES = 96_000_000  # memory for one batch of problems in one thread
 
 
