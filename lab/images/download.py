@@ -7,6 +7,7 @@ a set is either complete or not there. A broken download starts from the beginni
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import tarfile
@@ -73,7 +74,7 @@ def _ask(url: str) -> str:
     except urllib.error.HTTPError as answer:
         answer.close()
         return ""  # what it says to a real request is the download's business
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"cannot be reached ({getattr(error, 'reason', error)})"
 
 

@@ -7,6 +7,7 @@ mode.
 
 from __future__ import annotations
 
+import http.client
 import os
 import threading
 import urllib.error
@@ -195,6 +196,6 @@ def _answers(address: str, patience: float) -> bool:
     except urllib.error.HTTPError as error:  # it answered, if only to refuse
         error.close()
         return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
     return True
