@@ -90,7 +90,7 @@ def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
 def timm_model(name: str) -> nn.Module:
     import timm
 
-    smaller = {"num_features": 32} if name == "vgg11" else {}
+    smaller = {"mlp_ratio": 1 / 128} if name == "vgg11" else {}
     with torch.random.fork_rng(devices=[]):
         return timm.create_model(name, **smaller).eval()
 
@@ -311,3 +311,36 @@ def test_unknown_and_unreadable_names(network: Network) -> None:
 def test_layers_are_json(table: dict[str, Layer]) -> None:
     for layer in table.values():
         assert Layer.from_dict(json.loads(json.dumps(layer.as_dict()))) == layer
+
+
+def test_costs_are_counted_up_to_each_layer(table: dict[str, Layer], network: Network) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from lab.layers.costs import costs
+
+    stem = network.stem
+    positions = table["stem"].height * table["stem"].width
+    assert table["stem"].flops == 2 * positions * stem.weight[0].numel() * stem.out_channels
+    assert table["stem"].parameters == sum(parameter.numel() for parameter in stem.parameters())
+    assert [layer.flops for layer in table.values()] == sorted(layer.flops for layer in table.values())
+    before = network.stem.weight.clone()
+    _, whole = costs(network, SIZE)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *SIZE))
+    assert whole.flops == counter.get_total_flops()
+    ran = [child for name, child in network.named_modules() if name and name != "never"]
+    assert whole.parameters == sum({id(p): p.numel() for child in ran for p in child.parameters()}.values())
+    assert torch.equal(network.stem.weight, before)
+    assert not any(child._forward_hooks for child in network.modules())
+
+
+def test_shared_weights_count_once_and_memory_is_what_lives_together() -> None:
+    from lab.layers.costs import costs
+
+    shared = nn.Conv2d(3, 3, 1, bias=False)
+    found, whole = costs(nn.Sequential(shared, nn.Sequential(shared), nn.Flatten()), (3, 8, 8))
+    assert whole.parameters == 9
+    assert whole.flops == 2 * 2 * 9 * 64
+    assert whole.peak_bytes == 3 * 3 * 64 * 4  # the image, which the caller holds, and a convolution's input and output
+    wide = nn.Sequential(nn.Conv2d(3, 30, 1), nn.Conv2d(30, 1, 1))
+    assert costs(wide, (3, 8, 8))[1].peak_bytes == (3 + 30 + 1) * 64 * 4

@@ -2,8 +2,8 @@
 head.
 
 Nothing here knows any architecture by name: `tracing` runs the network once, `layout` reads shapes, `structure`
-finds the blocks, `receptive` measures what each position can see. Modules that cannot be layers are returned with
-the reason.
+finds the blocks, `receptive` measures what each position can see, `costs` counts what it takes to get there. Modules
+that cannot be layers are returned with the reason.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def layer_table(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tu
 
     Runs the network a few times on random images of `input_size` (C, H, W); leaves it as it was.
     """
+    from lab.layers.costs import costs
     from lab.layers.receptive import measure
 
     seen = trace(module, input_size)
@@ -42,12 +43,15 @@ def layer_table(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tu
         if visit.name not in reasons and (grid := grids[visit.name]) is not None
     )
     fields = measure(module, layers, input_size)
+    spent, _ = costs(module, input_size)
     layers = tuple(
         replace(
             layer,
             receptive_field=fields[layer.name].side,
             receptive_field_status=fields[layer.name].status,
             stride=fields[layer.name].stride or layer.stride,
+            flops=spent[layer.name].flops,
+            parameters=spent[layer.name].parameters,
         )
         for layer in layers
     )

@@ -28,7 +28,7 @@ class Layer:
     layout: axes of the output; tokens `(N, L, C)` begin with `prefix_tokens` that stand for no place. height and
     width count positions and are 0 when the output has none or their arrangement is not known. stride is pixels per
     position (0 likewise). receptive_field: side in pixels of the part of the image that one position can depend on;
-    see `lab.layers.receptive`.
+    see `lab.layers.receptive`. flops and parameters: what one image costs up to here, see `lab.layers.costs`.
     """
 
     name: str
@@ -44,6 +44,8 @@ class Layer:
     prefix_tokens: int = 0
     stage_end: bool = False
     type: str = ""
+    flops: int = 0
+    parameters: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layer as JSON-able values."""

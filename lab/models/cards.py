@@ -25,8 +25,8 @@ from lab.weights import Built, file_stamp, zoo
 if TYPE_CHECKING:
     from torch import nn
 
-# Raise when the layer table, the receptive fields or the digest of the same weights come out otherwise.
-CARD_VERSION = 1
+# Raise when the layer table, the receptive fields, the costs or the digest of the same weights come out otherwise.
+CARD_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class ModelCard:
     parameters: int
     classifier_classes: int
     architecture: str
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image up to the last layer."""
+        return max((layer.flops for layer in self.layers), default=0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as JSON-able values."""
