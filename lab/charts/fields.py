@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lab.charts.theme import INK, MODEL_COLOURS, SMALL_FONT, Tables, depth_axis, interval_text, layered, rows
+from lab.models import ModelRef
 
 IN_THEORY = "in theory"
 
@@ -57,7 +58,7 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
 
 
 def _trained(name: str) -> str:
-    return "untrained" if "@untrained" in name else "trained"
+    return "untrained" if ModelRef.parse(name).untrained else "trained"
 
 
 def _sides(table: pd.DataFrame) -> list[int]:

@@ -15,6 +15,7 @@ from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
 from lab.experiments.size_arithmetic import SlideRequest
 from lab.experiments.sizes import SizesRequest
+from lab.experiments.training.asked import TrainRequest, WatchRequest
 
 
 def _run_of(module: str) -> Callable[[], Run]:
@@ -36,6 +37,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("size_arithmetic")),
         Experiment("field", "How much of the picture does one position see?", FieldRequest, _run_of("receptive_field")),
         Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("field_arithmetic")),
+        Experiment("train", "What can a small network learn here?", TrainRequest, _run_of("training.teaching")),
+        Experiment("watch", "What does each layer know as it learns?", WatchRequest, _run_of("training.watching")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
     )
 }

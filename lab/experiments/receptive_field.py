@@ -147,7 +147,7 @@ def _networks(subject: Subject) -> list[tuple[str, nn.Module]]:
     """Return the network and, unless it is untrained itself, the same one with random weights."""
     ref = subject.model.ref
     networks = [(str(ref), subject.model.module)]
-    if ref.source.name != "untrained":
+    if not ref.untrained:
         twin = ref.twin()
         built = twin.source.build(twin.id, twin.argument)
         networks.append((str(twin), built.module.eval().requires_grad_(False)))

@@ -157,7 +157,7 @@ def _subjects(question: Question, progress: Progress, compute: Compute) -> tuple
         ref = ModelRef.parse(text)
         try:
             found.append(_subject(question, ref, str(ref), False, progress, compute))
-            if "untrained" in question.request.controls and not ref.weights.startswith("untrained"):
+            if "untrained" in question.request.controls and not ref.untrained:
                 found.append(_subject(question, ref.twin(TWIN_SEED), str(ref), True, progress, compute))
         except LabError as error:
             if len(question.request.models) == 1:

@@ -11,7 +11,7 @@ from lab.weights import LOCAL_SCHEME, SOURCES, WeightSource, package_of
 
 @dataclass(frozen=True, order=True)
 class ModelRef:
-    """A timm id, verbatim, and its weights: `packaged`, `pretrained`, `checkpoint:PATH` or `untrained:SEED`."""
+    """A timm id, verbatim, and its weights: packaged, pretrained, checkpoint:PATH, untrained:SEED or lab:NAME."""
 
     id: str
     weights: str
@@ -60,8 +60,15 @@ class ModelRef:
             return f"{id} ({Path(self.argument).name})"
         return id if self.weights == _usual_weights(self.id) else f"{id} ({self.weights})"
 
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights are random: drawn from a seed, or what training here began with."""
+        return self.source.name == "untrained" or (self.source.name == "lab" and self.argument.endswith("/0"))
+
     def twin(self, seed: int = 0) -> ModelRef:
-        """Return the same architecture with random weights."""
+        """Return the same architecture with random weights; of weights trained here, those that training began with."""
+        if self.source.name == "lab":
+            return replace(self, weights=f"lab:{self.argument.partition('/')[0]}/0")
         return replace(self, weights=f"untrained:{seed}")
 
     def check(self) -> None:

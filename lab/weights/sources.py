@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
-from lab.weights import zoo
+from lab.weights import trained, zoo
 from lab.weights.hub import check_reachable, from_hub, is_hub_id
 
 if TYPE_CHECKING:
@@ -245,5 +245,6 @@ SOURCES: dict[str, WeightSource] = {
         WeightSource("pretrained", "from timm's hub", "", _check_pretrained, _build_pretrained, _stamp_pretrained),
         WeightSource("checkpoint", "from a file", "PATH", _check_checkpoint, _build_checkpoint, _stamp_checkpoint),
         WeightSource("untrained", "random, seeded", "SEED", _check_untrained, _build_untrained, _stamp_untrained),
+        WeightSource("lab", "trained here", "NAME", trained.check, trained.build, trained.stamp),
     )
 }

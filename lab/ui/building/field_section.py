@@ -10,6 +10,7 @@ import streamlit as st
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
 from lab.experiments.receptive_field import FieldRequest
+from lab.models import ModelRef
 from lab.ui.building.cells import Box, picture
 from lab.ui.building.saying import command, explained
 from lab.ui.building.subject import Choice
@@ -47,7 +48,7 @@ def field_section(choice: Choice) -> None:
         "half of it lies in the dashed square."
     )
     models = list(result["fields"]["model"].unique())
-    names = {"trained" if "@untrained" not in model else "untrained": model for model in models}
+    names = {"untrained" if ModelRef.parse(model).untrained else "trained": model for model in models}
     shown = st.segmented_control("Weights", list(names), default=next(iter(names)), required=True, key="field_weights")
     st.html(field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(choice.picture)))
     _table(result)

@@ -1,0 +1,54 @@
+"""The filters of a network's first convolution, as pictures and as what has become of them since step 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def first_filters(module: nn.Module) -> tuple[str, np.ndarray] | None:
+    """Return the name and the weights `(filters, 3, k, k)` of the first convolution that sees colours, if any."""
+    from torch import nn
+
+    for name, child in module.named_modules():
+        if isinstance(child, nn.Conv2d) and child.in_channels == 3 and child.groups == 1:
+            return name, child.weight.detach().cpu().numpy()
+    return None
+
+
+def filter_picture(weights: np.ndarray) -> bytes:
+    """Return one filter `(3, k, k)` as a PNG of k × k pixels: gray is zero, the largest weight is full colour."""
+    from lab.experiments.subject import png
+
+    scaled = 0.5 + 0.5 * weights / max(float(np.abs(weights).max()), 1e-12)
+    return png((scaled * 255).round().astype(np.uint8).transpose(1, 2, 0))
+
+
+def filters_at(module: nn.Module, step: int) -> Iterator[dict[str, Any]]:
+    """Yield a row per filter of a checkpoint; `with_cosines` makes a table of the rows of all checkpoints."""
+    found = first_filters(module)
+    for number, weights in enumerate(found[1] if found else ()):
+        yield {
+            "step": step,
+            "layer": found[0] if found else "",
+            "filter": number,
+            "norm": float(np.linalg.norm(weights)),
+            "weights": weights,
+            "thumbnail": filter_picture(weights),
+        }
+
+
+def with_cosines(filters: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the table `filters`: each row with the cosine between the filter and itself at step 0."""
+    start = {row["filter"]: row["weights"] for row in filters if row["step"] == 0}
+    for row in filters:
+        mine, first = row["weights"].ravel(), start[row["filter"]].ravel()
+        row["cosine"] = float(mine @ first / max(float(np.linalg.norm(mine) * np.linalg.norm(first)), 1e-12))
+    table = pd.DataFrame(filters, columns=["step", "layer", "filter", "norm", "cosine", "weights", "thumbnail"])
+    return table.drop(columns="weights")
