@@ -38,7 +38,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise LabError(f"{path} cannot be read ({error}); delete its folder and run it again") from error

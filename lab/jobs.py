@@ -23,7 +23,7 @@ from lab.experiments import EXPERIMENTS
 from lab.experiments.base import Request, Result
 from lab.files import write_json
 from lab.progress import Progress
-from lab.settings import Compute, home
+from lab.settings import Compute, home, workers
 from lab.store import RunFolder, open_run
 
 CANCELLED = "cancelled by the user; start it again and it goes on from what was finished"
@@ -132,17 +132,12 @@ class ProgressFile:
 
 @contextlib.contextmanager
 def waiting_turn(progress: Progress) -> Iterator[None]:
-    """Hold one of the places for computing runs (`FEATURE_LAB_WORKERS`, 1 unless set), waiting for it if need be.
-
-    Two runs at once on a small machine are each slower than one after the other.
-    """
+    """Hold one of the places for computing runs (`lab.settings.workers`), waiting for it if need be."""
     from filelock import FileLock, Timeout
 
     folder = home() / "places"
     folder.mkdir(parents=True, exist_ok=True)
-    locks = [
-        FileLock(folder / f"{place}.lock") for place in range(max(1, int(os.environ.get("FEATURE_LAB_WORKERS", "1"))))
-    ]
+    locks = [FileLock(folder / f"{place}.lock") for place in range(workers())]
     while True:
         for lock in locks:
             with contextlib.suppress(Timeout):

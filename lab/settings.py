@@ -6,8 +6,11 @@ The home folder is `FEATURE_LAB_HOME`, or `~/.feature-lab`; it holds `runs/` (re
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from lab.errors import LabError
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,12 @@ class Compute:
 
     device: str = "auto"
     batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise LabError(f"there is no device {self.device!r}; use auto, cpu, cuda, cuda:1 or mps")
+        if not 1 <= self.batch_size <= 4096:
+            raise LabError(f"batch size is {self.batch_size}; it must be from 1 to 4096")
 
 
 def home() -> Path:
@@ -34,3 +43,14 @@ def cache_dir(kind: str) -> Path:
     folder = home() / "cache" / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def workers() -> int:
+    """Return how many runs may be computed at once: `FEATURE_LAB_WORKERS`, or one.
+
+    Two runs at once on a small machine are each slower than one after the other.
+    """
+    given = os.environ.get("FEATURE_LAB_WORKERS", "1")
+    if not given.isdecimal() or not int(given):
+        raise LabError(f"FEATURE_LAB_WORKERS is {given!r}; it must be a number of runs, 1 or more")
+    return int(given)

@@ -56,6 +56,14 @@ class RunFolder:
         return request_from(values)
 
     @property
+    def readable(self) -> bool:
+        """Whether the folder holds a request that this version understands."""
+        try:
+            return bool(self.request)
+        except (LabError, AttributeError, TypeError, ValueError):
+            return False
+
+    @property
     def pieces(self) -> PieceFolder:
         """The run's finished parts."""
         return PieceFolder(self.path / "pieces")
@@ -194,9 +202,10 @@ def open_run(request: Request, folder: Path | None = None) -> RunFolder:
 
 
 def list_runs() -> list[RunFolder]:
-    """Return all runs, the newest first; folders that cannot be read are left out."""
+    """Return all runs, the newest first; folders that ask nothing this version knows are left out."""
     folders = [path.parent for path in runs_dir().glob("*/request.json")]
-    return [RunFolder(path) for path in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)]
+    runs = [RunFolder(path) for path in sorted(folders, key=_changed, reverse=True)]
+    return [run for run in runs if run.readable]
 
 
 def find_run(text: str) -> RunFolder:
@@ -231,6 +240,13 @@ def process_lives(pid: int, started: float) -> bool:
         return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # deleted by somebody else since it was listed
+        return 0.0
 
 
 def _answers_to(run: RunFolder, text: str) -> bool:

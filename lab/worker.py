@@ -20,7 +20,9 @@ def main(arguments: list[str]) -> int:
     try:
         with waiting_turn(progress):
             compute(run, Compute(device, int(batch_size)), progress)
-    except LabError:
+    except LabError as error:
+        if run.status != "failed":  # it did not come as far as the computation, which tells its own
+            run.fail(str(error), "input")
         return 2
     return 0
 

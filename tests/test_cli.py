@@ -53,6 +53,17 @@ def test_bad_arguments_end_in_one_sentence(arguments: list[str], said: str, caps
     assert out == ""
 
 
+def test_a_home_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(tmp_path / "file" / "home"))
+    assert main([*SMALL, "--controls", "none"]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert str(tmp_path / "file") in last
+    assert "FEATURE_LAB_HOME" in last
+
+
 def test_json_is_one_document_with_every_layer_and_control(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SMALL, "--json"]) == 0
     out, err = capsys.readouterr()

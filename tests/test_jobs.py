@@ -93,6 +93,14 @@ def test_bad_input_fails_with_its_own_sentence() -> None:
     assert "resnet51" in run.problem
 
 
+def test_a_worker_that_cannot_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEATURE_LAB_WORKERS", "many")
+    run = jobs.start(SMALL)
+    wait_for(lambda: run.status != "running")
+    assert run.status == "failed"
+    assert "FEATURE_LAB_WORKERS is 'many'" in run.problem
+
+
 def test_a_defect_is_told_in_a_sentence_and_kept_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     from lab.experiments import EXPERIMENTS
 

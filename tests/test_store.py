@@ -147,6 +147,18 @@ def test_rename_find_list_delete() -> None:
     assert [run.id for run in list_runs()] == [second.id]
 
 
+@pytest.mark.parametrize(
+    "request_text", ['{"experiment": "of tomorrow"}', "half a wri", '{"experiment": "probe", "x": 1}', "[]"]
+)
+def test_a_folder_that_cannot_be_understood_hides_no_other_run(request_text: str) -> None:
+    known = finished()
+    strange = known.path.parent / "strange"
+    strange.mkdir()
+    (strange / "request.json").write_text(request_text)
+    assert [run.id for run in list_runs()] == [known.id]
+    assert find_run(known.id) == known
+
+
 def test_a_run_under_way_is_not_deleted() -> None:
     run = open_run(REQUEST)
     run.claim()

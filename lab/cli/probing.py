@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from lab.cli.terminal import Bars, say, show_json, show_table
-from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.separability import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
 from lab.settings import Compute
@@ -79,26 +78,28 @@ def compute_options(parser: argparse.ArgumentParser) -> None:
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab probe`."""
-    request = ProbeRequest(
-        models=tuple(given.model or (DEFAULT_MODEL,)),
-        data=given.data,
-        classes=_names(given.classes),
-        per_class=given.per_class,
-        layers=given.layers,
-        pooling=given.pooling,
-        controls={"all": tuple(CONTROLS), "none": ()}.get(given.controls, _names(given.controls)),
-        folds=given.folds,
-        repeats=given.repeats,
-        seed=given.seed,
-    )
+    request = ProbeRequest(models=tuple(given.model or (DEFAULT_MODEL,)), **fields(given))
     run = computed(request, settings(given), given.out)
     show_json(document(run.id, run.result())) if given.json else show(run)
 
 
+def fields(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of a `ProbeRequest` beside the models, from the options."""
+    return {
+        "data": given.data,
+        "classes": _names(given.classes),
+        "per_class": given.per_class,
+        "layers": given.layers,
+        "pooling": given.pooling,
+        "controls": {"all": tuple(CONTROLS), "none": ()}.get(given.controls, _names(given.controls)),
+        "folds": given.folds,
+        "repeats": given.repeats,
+        "seed": given.seed,
+    }
+
+
 def settings(given: argparse.Namespace) -> Compute:
     """Return how to compute, from the options."""
-    if not 1 <= given.batch_size <= 4096:
-        raise LabError(f"batch size is {given.batch_size}; it must be from 1 to 4096")
     return Compute(given.device, given.batch_size)
 
 
