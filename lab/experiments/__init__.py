@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Experiment, Request, Result, Run
+from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
@@ -40,6 +41,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("train", "What can a small network learn here?", TrainRequest, _run_of("training.teaching")),
         Experiment("watch", "What does each layer know as it learns?", WatchRequest, _run_of("training.watching")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
+        Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
     )
 }
 

@@ -1,0 +1,1 @@
+"""How layers build on layers: one file per question, and what they share."""
