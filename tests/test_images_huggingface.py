@@ -6,7 +6,6 @@ local folder of images goes through the real one too.
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import sys
 import time
@@ -168,12 +167,6 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         opened("pets")
 
 
-needs_library = pytest.mark.skipif(
-    importlib.util.find_spec("datasets") is None, reason="the hub extra (datasets) is not installed"
-)
-
-
-@needs_library
 @pytest.mark.filterwarnings("ignore")
 def test_a_local_folder_through_the_real_library(tmp_path: Path) -> None:
     for label, name in enumerate(("cat", "dog")):
@@ -186,7 +179,6 @@ def test_a_local_folder_through_the_real_library(tmp_path: Path) -> None:
     assert np.array_equal(images.pixels(4), np.asarray(Pillow.open(io.BytesIO(png(11)))))
 
 
-@needs_library
 @pytest.mark.filterwarnings("ignore")
 def test_a_set_that_is_nowhere_is_told_fast_by_the_real_library() -> None:
     import datasets  # noqa: F401 - its import is not what is timed
