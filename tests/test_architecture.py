@@ -17,7 +17,7 @@ FLOORS = (
     ("lab.experiments",),
     ("lab.exemplars", "lab.visualization"),
     ("lab.attributions", "lab.embeddings", "lab.verdict", "lab.probes", "lab.projection", "lab.training"),
-    ("lab.activations", "lab.depth", "lab.interventions", "lab.neighbours"),
+    ("lab.activations", "lab.depth", "lab.differences", "lab.interventions", "lab.neighbours"),
     ("lab.stats", "lab.splits", "lab.logistic", "lab.similarity"),
     ("lab.models",),
     ("lab.layers", "lab.weights", "lab.images", "lab.drawn"),

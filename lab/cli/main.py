@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import asking, commands, probing, training
+from lab.cli import asking, commands, comparing, probing, training
 from lab.errors import LabError
 
 
@@ -37,6 +37,7 @@ COMMANDS = (
     Command("layers", "show the layers of a network", commands.layers_options, commands.layers),
     Command("probe", "measure at which layer the classes come apart", probing.options, probing.act),
     Command("train", "train a small network here, to be used as ID@lab:NAME", training.options, training.act),
+    Command("compare", "compare networks on the same images, layer by layer", comparing.options, comparing.act),
     Command("ask", "ask how layers build on layers, question by question", asking.options, asking.act),
     Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
     Command(

@@ -9,6 +9,7 @@ from typing import Any
 from lab.errors import LabError, nearest
 from lab.experiments.base import Experiment, Request, Result, Run
 from lab.experiments.building.edges_to_shapes import EdgesRequest
+from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
@@ -33,6 +34,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     row.name: row
     for row in (
         Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _run_of("separability")),
+        Experiment("compare", "Which layer of which network?", CompareRequest, _run_of("comparing.compare")),
         Experiment("filter", "What does one filter add up?", FilterRequest, _run_of("filter_sum")),
         Experiment("sizes", "How large is what comes out of each layer?", SizesRequest, _run_of("sizes")),
         Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("size_arithmetic")),

@@ -168,7 +168,7 @@ def embeddings_of(
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
     found: dict[str, np.ndarray] = {}
-    for model in result.manifest["verdicts"]:
+    for model in result["layers"]["model"].unique():
         ref = ModelRef.parse(model)
         layers = select_layers(card(ref).layers, request.layers)
         vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)

@@ -115,6 +115,15 @@ def conduct(
     return Result(request, tables, manifest)
 
 
+def read_layers(
+    request: ProbeRequest, progress: Progress, compute: Compute, pieces: Pieces, images: ImageSet | None = None
+) -> tuple[Question, list[Subject], list[Reading], list[str]]:
+    """Return what `request` asks, what is probed, what the probes read, and what could not be computed; no maps."""
+    question = _ask(request, progress, images)
+    subjects, problems = _subjects(question, progress, compute)
+    return question, subjects, list(_probe_all(question, subjects, progress, pieces)), problems
+
+
 class Clock:
     """Seconds spent in each part of a run."""
 

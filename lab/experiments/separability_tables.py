@@ -38,17 +38,17 @@ def assemble(
     checks = {model: check_evidence(found, boot) for model, found in evidence.items()}
     verdicts = {model: verdict(found, checks[model]) for model, found in evidence.items()}
     tables = {
-        "layers": pd.DataFrame(list(_layers(networks))),
-        "splits": _splits(question),
-        "images": _images(question),
+        "layers": pd.DataFrame(list(layer_rows(networks))),
+        "splits": split_table(question),
+        "images": image_table(question),
         "quarantine": pd.DataFrame(
             [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
         ),
         "folds": pd.DataFrame(list(_folds(question, readings))),
-        "summary": pd.DataFrame([*_summary(question, networks, readings, maps), _chance(question)]),
+        "summary": pd.DataFrame([*_summary(question, networks, readings, maps), chance_row(question)]),
         "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
         "decisions": pd.concat([_decisions(question, n, readings) for n in networks]),
-        "emergence": pd.DataFrame([row for n in networks for row in _emergence(question, n, readings, boot)]),
+        "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, boot)]),
         "checks": pd.DataFrame([{"model": m, **check.row()} for m, found in checks.items() for check in found]),
         "projection": pd.concat([_projection(question, n, maps) for n in networks]),
         "projection_quality": pd.DataFrame([row for n in networks for row in _quality(n, maps)]),
@@ -61,7 +61,7 @@ def _of(readings: Iterable[Reading], model: str, control: str) -> list[Reading]:
     return [r for r in readings if r.model == model and r.control == control]
 
 
-def _labels(question: Question, reading: Reading) -> np.ndarray:
+def labels_of(question: Question, reading: Reading) -> np.ndarray:
     """Return the labels a reading was fitted to: `(N,)`, or `(R, N)` for shuffled ones."""
     return question.shuffled if reading.control == "shuffled" else question.labels
 
@@ -71,7 +71,7 @@ def _evidence(question: Question, network: Subject, readings: Sequence[Reading])
     for control in ("probe", "matched", "untrained", "shuffled"):
         found = _of(readings, network.model, control)
         if found:
-            correct[control] = np.stack([correctness(r.probabilities, _labels(question, r)) for r in found])
+            correct[control] = np.stack([correctness(r.probabilities, labels_of(question, r)) for r in found])
     for reading in _of(readings, "", "pixels"):
         correct["pixels"] = correctness(reading.probabilities, question.labels)
     return Evidence(
@@ -84,7 +84,8 @@ def _evidence(question: Question, network: Subject, readings: Sequence[Reading])
     )
 
 
-def _layers(networks: Sequence[Subject]) -> Iterator[Row]:
+def layer_rows(networks: Sequence[Subject]) -> Iterator[Row]:
+    """Yield the rows of the table `layers`."""
     columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", "receptive_field")
     for network in networks:
         for layer in network.layers:
@@ -93,7 +94,8 @@ def _layers(networks: Sequence[Subject]) -> Iterator[Row]:
             yield {"model": network.model, "layer": layer.name, "dim": dim, **described}
 
 
-def _splits(question: Question) -> pd.DataFrame:
+def split_table(question: Question) -> pd.DataFrame:
+    """Return the table `splits`."""
     repeats, count = question.splits.shape
     return pd.DataFrame(
         {
@@ -105,7 +107,8 @@ def _splits(question: Question) -> pd.DataFrame:
     )
 
 
-def _images(question: Question) -> pd.DataFrame:
+def image_table(question: Question) -> pd.DataFrame:
+    """Return the table `images`."""
     table = question.images.table()
     table["thumbnail"] = _thumbnails(question.images)
     return table
@@ -126,7 +129,7 @@ def _thumbnails(images: ImageSet) -> list[bytes]:
 def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
     for reading in readings:
         named = {"model": reading.model, "layer": _name(reading), "control": reading.control}
-        labels = _labels(question, reading)
+        labels = labels_of(question, reading)
         for row in fold_scores(reading.probabilities, labels, question.splits, reading.regularisation):
             yield {**named, **row}
 
@@ -140,7 +143,7 @@ def _summary(question: Question, networks: Sequence[Subject], readings: Iterable
             "depth": reading.layer.depth if reading.layer else 0.0,
             "dim": reading.dim,
             "control": reading.control,
-            **scores(reading.probabilities, _labels(question, reading), question.images.groups).row(),
+            **scores(reading.probabilities, labels_of(question, reading), question.images.groups).row(),
         }
         if reading.control == "probe":
             row["knn_accuracy"] = maps[reading.model, _name(reading)].knn_embedding
@@ -148,7 +151,8 @@ def _summary(question: Question, networks: Sequence[Subject], readings: Iterable
         yield row
 
 
-def _chance(question: Question) -> Row:
+def chance_row(question: Question) -> Row:
+    """Return the row of the table `summary` that stands for guessing."""
     guess = chance(question.labels)
     balanced = 1 / len(question.images.classes)
     named = {"model": "", "layer": "", "depth": 0.0, "dim": 0, "control": "chance"}
@@ -190,7 +194,8 @@ def _decisions(question: Question, network: Subject, readings: Sequence[Reading]
     )
 
 
-def _emergence(question: Question, network: Subject, readings: Sequence[Reading], boot: Bootstrap) -> Iterator[Row]:
+def emergence_rows(question: Question, network: Subject, readings: Sequence[Reading], boot: Bootstrap) -> Iterator[Row]:
+    """Yield the rows of the table `emergence` of one network."""
     probabilities = np.stack([r.probabilities for r in _of(readings, network.model, "probe")])
     depths = [layer.depth for layer in network.layers]
     for pair in emergence(depths, probabilities, question.labels, boot):

@@ -1,0 +1,95 @@
+"""Conducts a `CompareRequest`: probes as a probe run does, then pairs, cuts, similarity and speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError
+from lab.experiments.base import Pieces, Result
+from lab.experiments.comparing import tables
+from lab.experiments.comparing.compare import CompareRequest
+from lab.experiments.comparing.costs import measured
+from lab.experiments.comparing.evidence import field_of
+from lab.experiments.comparing.told import told
+from lab.pieces import Arrays
+from lab.progress import Progress
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.experiments.separability_run import Question, Subject
+
+SIMILARITY = ("cka", "low", "high", "null", "p")
+
+
+def conduct(request: CompareRequest, progress: Progress, compute: Compute, pieces: Pieces) -> Result:
+    """Return the result of `request` (see `compare.run`)."""
+    from lab.experiments.separability_run import Clock, read_layers
+    from lab.experiments.separability_tables import (
+        chance_row,
+        emergence_rows,
+        image_table,
+        layer_rows,
+        split_table,
+    )
+    from lab.experiments.subject import made
+
+    clock = Clock()
+    question, subjects, readings, problems = read_layers(request.as_probe(), progress, compute, pieces)
+    networks = [subject for subject in subjects if subject.layers and not subject.twin]
+    if len(networks) < 2:
+        raise LabError("fewer than two networks could be computed: " + "; ".join(problems))
+    clock.mark("probes")
+    field = field_of(question, networks, readings)
+    progress("Comparing in pairs", 0, 1, "steps")
+    cuts = tables.cuts(field)
+    found: dict[str, pd.DataFrame] = {
+        "layers": _with_costs(pd.DataFrame(list(layer_rows(networks))), networks),
+        "summary": pd.DataFrame([*tables.summary(question, readings), chance_row(question)]),
+        "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, field.boot)]),
+        "cuts": cuts,
+        "matched": tables.matched(field),
+        "best": tables.best(field),
+        "agreement": tables.agreement(field),
+        "votes": tables.votes(field, question),
+        "images": image_table(question),
+        "splits": split_table(question),
+        "quarantine": pd.DataFrame(
+            [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
+        ),
+    }
+    clock.mark("pairs")
+    found["similarity"] = tables.similarity(networks, _similarity(question, networks, pieces, progress))
+    clock.mark("similarity")
+    last = {curve.model: curve.layers[-1] for curve in field.curves}
+    chosen = tables.smallest_cuts(field, cuts)
+    speed = {name: measured(name, chosen[name], last[name], pieces, compute, progress) for name in last}
+    found["models"] = tables.models(field, found["emergence"], cuts, chosen, speed)
+    clock.mark("speed")
+    hashes = {"images": question.images.fingerprint, **{network.model: network.digest for network in networks}}
+    sentences = told(found, question.images.classes, data=request.data)
+    return made(request, found, sentences, hashes=hashes, problems=problems, timings=clock.seconds)
+
+
+def _similarity(question: Question, networks: list[Subject], pieces: Pieces, progress: Progress) -> Arrays:
+    """Return the similarity of all layers of all networks; of images that are copies of each other one counts."""
+    from lab.similarity import cka_evidence
+
+    key = "similarity/" + "/".join(network.digest for network in networks)
+    if key not in pieces:
+        _, first = np.unique(question.images.groups, return_index=True)
+        vectors = [network.embeddings[layer.name][np.sort(first)] for network in networks for layer in network.layers]
+        aligned = cka_evidence(
+            vectors,
+            seed=question.request.seed,
+            tick=lambda done, total: progress("Comparing layers with each other", done, total, "steps"),
+        )
+        pieces[key] = {name: getattr(aligned, name) for name in SIMILARITY} | {"images": np.array(aligned.images)}
+    return pieces[key]
+
+
+def _with_costs(layers: pd.DataFrame, networks: list[Subject]) -> pd.DataFrame:
+    every = [layer for network in networks for layer in network.layers]
+    return layers.assign(flops=[layer.flops for layer in every], parameters=[layer.parameters for layer in every])

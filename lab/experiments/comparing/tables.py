@@ -1,0 +1,257 @@
+"""The tidy tables of a comparison, one function each; what they hold is said in `compare`, columns in `lab.columns`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lab.differences import DEPTHS, at_depths, consistency, simultaneous
+from lab.experiments.comparing.costs import CUT, MEMORY, WHOLE
+from lab.experiments.comparing.evidence import Curve, Field
+from lab.pieces import Arrays
+from lab.stats import chance, difference, scores, wilson
+
+if TYPE_CHECKING:
+    from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.layers import Layer
+
+Row = dict[str, Any]
+GIGA, MEGA = 1e9, 1e6
+
+
+def summary(question: Question, readings: Sequence[Reading]) -> Iterator[Row]:
+    """Yield the rows of the table `summary`: every curve's value at every layer."""
+    from lab.experiments.separability_tables import labels_of
+
+    for reading in readings:
+        layer = reading.layer
+        yield {
+            "model": reading.model,
+            "layer": layer.name if layer else "",
+            "depth": layer.depth if layer else 0.0,
+            "dim": reading.dim,
+            "control": reading.control,
+            **scores(reading.probabilities, labels_of(question, reading), question.images.groups).row(),
+        }
+
+
+def cuts(field: Field) -> pd.DataFrame:
+    """Return every layer of every network as a place to cut it: accuracy, cost, how far behind the best of all.
+
+    `within` says that the best is not clearly better, with intervals that hold for all layers at once; `chosen` is
+    the one of these that takes the fewest operations.
+    """
+    correct = np.concatenate([curve.correct for curve in field.curves])
+    best = correct[int(correct.mean(axis=1).argmax())]
+    table = pd.DataFrame([_cut(curve, layer) for curve in field.curves for layer in curve.layers])
+    table["accuracy"] = correct.mean(axis=1)
+    groups = round(correct.shape[1] / field.boot.group_size)
+    table[["ci_low", "ci_high"]] = [wilson(share, groups) for share in table["accuracy"]]
+    table["accuracy_per_gflop"] = table["accuracy"] / table["gflops"].where(table["gflops"] > 0)
+    _add(table, "behind", simultaneous(field.boot, best - correct))
+    for name, reference in _references(field).items():
+        _add(table, name, simultaneous(field.boot, correct - reference))
+    table["within"] = table["behind_low"] <= 0
+    order = table[table["within"]].sort_values(["gflops", "behind"], kind="stable")
+    table["chosen"] = table.index == order.index[0]
+    return table
+
+
+def smallest_cuts(field: Field, table: pd.DataFrame) -> dict[str, Layer]:
+    """Return per network the layer with the fewest operations that is not clearly behind its own best layer."""
+    found = {}
+    for curve in field.curves:
+        correct = curve.correct
+        behind = simultaneous(field.boot, correct[int(correct.mean(axis=1).argmax())] - correct)
+        within = [layer for layer, gap in zip(curve.layers, behind, strict=True) if gap.low <= 0]
+        found[curve.model] = min(within, key=lambda layer: (layer.flops, layer.depth))
+    return found
+
+
+def matched(field: Field) -> pd.DataFrame:
+    """Return the paired difference of every pair of networks at equal relative depth.
+
+    Between layers each image's correctness is interpolated; intervals hold for all depths of a pair at once.
+    """
+    rows: list[Row] = []
+    for one, other in field.pairs:
+        a, b = (at_depths(curve.depths, curve.correct) for curve in (one, other))
+        there = np.flatnonzero(np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1))
+        gaps = simultaneous(field.boot, (a - b)[there])
+        for position, gap in zip(there, gaps, strict=True):
+            values = {"accuracy_a": a[position].mean(), "accuracy_b": b[position].mean()}
+            rows.append({**_named(one, other), "depth": DEPTHS[position], **values, **_interval("difference", gap)})
+    columns = ["model_a", "model_b", "depth", "accuracy_a", "accuracy_b", "difference", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def best(field: Field) -> pd.DataFrame:
+    """Return the paired difference of every pair of networks, each read at its best layer.
+
+    The layer is picked on other images than those that are counted (`lab.differences.best_layer`).
+    """
+    rows = []
+    for one, other in field.pairs:
+        gap = difference(field.boot, one.choice.correct - other.choice.correct)
+        layers = {"layer_a": one.layers[one.choice.layer].name, "layer_b": other.layers[other.choice.layer].name}
+        values = {"accuracy_a": one.choice.correct.mean(), "accuracy_b": other.choice.correct.mean()}
+        rows.append({**_named(one, other), **layers, **values, **_interval("difference", gap)})
+    return pd.DataFrame(rows)
+
+
+def agreement(field: Field) -> pd.DataFrame:
+    """Return per pair of networks and relative depth on how many images both, one or none is right."""
+    rows = []
+    for (one, other), depth in product(field.pairs, DEPTHS):
+        layers = [curve.near([depth])[0] for curve in (one, other)]
+        a, b = (
+            curve.probabilities[layer].argmax(axis=1) == field.labels
+            for curve, layer in zip((one, other), layers, strict=True)
+        )
+        found = consistency(field.boot, a, b)
+        rows.append(
+            {
+                **_named(one, other),
+                "depth": depth,
+                "layer_a": one.layers[layers[0]].name,
+                "layer_b": other.layers[layers[1]].name,
+                "both_right": int((a & b).sum()),
+                "only_a": int((a & ~b).sum()),
+                "only_b": int((~a & b).sum()),
+                "both_wrong": int((~a & ~b).sum()),
+                "consistency": found.observed,
+                "expected": found.expected,
+                **_interval("kappa", found.kappa),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def votes(field: Field, question: Question) -> pd.DataFrame:
+    """Return what every network answers for every image at every relative depth (its nearest layer)."""
+    classes = np.array(field.classes, dtype=object)
+    ids = [record.id for record in question.images.records]
+    parts = []
+    for curve, depth in product(field.curves, DEPTHS):
+        position = curve.near([depth])[0]
+        chances = curve.probabilities[position]
+        guess = chances.argmax(axis=1)
+        named = {"depth": depth, "model": curve.model, "layer": curve.layers[position].name}
+        told = {"image": ids, "class": classes[field.labels], "predicted": classes[guess]}
+        p_true = chances[np.arange(len(chances)), field.labels]
+        parts.append(pd.DataFrame({**named, **told, "p_true": p_true, "right": guess == field.labels}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def similarity(networks: Sequence[Subject], found: Arrays) -> pd.DataFrame:
+    """Return one row per pair of layers, each pair once, a layer with itself included."""
+    layers = [(network.model, layer) for network in networks for layer in network.layers]
+    upper = np.triu_indices(len(layers))
+    sides = {
+        column: [value(layers[k]) for k in positions]
+        for side, positions in zip("ab", upper, strict=True)
+        for column, value in (
+            (f"model_{side}", lambda entry: entry[0]),
+            (f"layer_{side}", lambda entry: entry[1].name),
+            (f"depth_{side}", lambda entry: entry[1].depth),
+        )
+    }
+    values = {"cka": "cka", "ci_low": "low", "ci_high": "high", "null_95": "null", "p": "p"}
+    table = pd.DataFrame({**sides, **{column: found[name][upper] for column, name in values.items()}})
+    return table.assign(images=int(found["images"]))
+
+
+def models(
+    field: Field,
+    emergence: pd.DataFrame,
+    table: pd.DataFrame,
+    chosen: Mapping[str, Layer],
+    speed: Mapping[str, Arrays],
+) -> pd.DataFrame:
+    """Return one row per network: what it reads at best, from where on, what it costs, and its smallest good cut."""
+    return pd.DataFrame(
+        [_model(field, curve, emergence, table, chosen[curve.model], speed[curve.model]) for curve in field.curves]
+    )
+
+
+def _model(field: Field, curve: Curve, emergence: pd.DataFrame, table: pd.DataFrame, cut: Layer, speed: Arrays) -> Row:
+    right, last = curve.choice.correct, curve.layers[-1]
+    low, high = wilson(float(right.mean()), round(len(right) / field.boot.group_size))
+    own = table[table["model"] == curve.model].set_index("layer")
+    best_row = own.loc[curve.layers[curve.choice.layer].name]
+    weights, activations = speed[MEMORY]
+    return {
+        "model": curve.model,
+        "best_layer": best_row.name,
+        "accuracy": float(right.mean()),
+        "ci_low": low,
+        "ci_high": high,
+        **_emergence_of(emergence, curve.model),
+        "parameters": last.parameters,
+        "gflops": last.flops / GIGA,
+        **_pace("images_per_second", speed[WHOLE]),
+        "weights_mb": weights / MEGA,
+        "activations_mb": activations / MEGA,
+        "accuracy_per_gflop": best_row["accuracy_per_gflop"],
+        "cut_layer": cut.name,
+        "cut_depth": cut.depth,
+        "cut_accuracy": own.loc[cut.name, "accuracy"],
+        "cut_parameters": cut.parameters,
+        "cut_gflops": cut.flops / GIGA,
+        **_pace("cut_images_per_second", speed[CUT]),
+    }
+
+
+def _pace(name: str, rounds: np.ndarray) -> Row:
+    """Return the median of the rounds and the range that the middle half of them spans."""
+    low, middle, high = np.quantile(rounds, (0.25, 0.5, 0.75))
+    return {name: float(middle), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def _emergence_of(emergence: pd.DataFrame, model: str) -> Row:
+    """Return the mean emergence depth over the pairs of classes that come apart; an interval when there is one pair."""
+    own = emergence[emergence["model"] == model]
+    reached = own[own["reached"].astype(bool)]
+    single = len(own) == 1 and len(reached) == 1
+    return {
+        "emergence": float(reached["depth"].mean()) if len(reached) else np.nan,
+        "emergence_low": float(reached["ci_low"].iloc[0]) if single else np.nan,
+        "emergence_high": float(reached["ci_high"].iloc[0]) if single else np.nan,
+        "pairs_apart": len(reached),
+        "pairs": len(own),
+    }
+
+
+def _cut(curve: Curve, layer: Layer) -> Row:
+    cost = {"gflops": layer.flops / GIGA, "parameters": layer.parameters}
+    return {"model": curve.model, "layer": layer.name, "depth": layer.depth, **cost}
+
+
+def _references(field: Field) -> dict[str, np.ndarray]:
+    """Return what a layer has to beat, correctness `(C, N)` or `(N,)`: guessing, raw pixels, its untrained twin."""
+    count = len(field.labels)
+    found = {"above_chance": np.full(count, chance(field.labels))}
+    if field.pixels is not None:
+        found["above_pixels"] = field.pixels
+    if any(curve.twin is not None for curve in field.curves):
+        blank = [curve.twin if curve.twin is not None else curve.correct * np.nan for curve in field.curves]
+        twins = np.concatenate(blank)
+        found["above_twin"] = twins
+    return found
+
+
+def _add(table: pd.DataFrame, name: str, found: Sequence[Any]) -> None:
+    table[name] = [gap.value for gap in found]
+    table[f"{name}_low"], table[f"{name}_high"] = [gap.low for gap in found], [gap.high for gap in found]
+
+
+def _interval(name: str, gap: Any) -> Row:
+    return {name: gap.value, "ci_low": gap.low, "ci_high": gap.high}
+
+
+def _named(one: Curve, other: Curve) -> Row:
+    return {"model_a": one.model, "model_b": other.model}

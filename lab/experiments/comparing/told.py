@@ -1,0 +1,210 @@
+"""What a comparison found, in sentences that follow its tables and may say the opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LISTED = 4
+NEAR = 0.1  # layers whose relative depths differ by less are at the same depth
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def told(tables: Tables, classes: Sequence[str], *, data: str) -> list[str]:
+    """Return the findings, the recommendation first."""
+    return [
+        recommendation(tables, classes),
+        at_best(tables["best"], tables["models"]),
+        *at_equal_depth(tables["matched"]),
+        apart(tables["models"]),
+        *alike(tables["similarity"]),
+        *errors(tables["agreement"]),
+        costs(tables["models"]),
+    ]
+
+
+def recommendation(tables: Tables, classes: Sequence[str]) -> str:
+    """Say which layer of which network to use: the cheapest cut that the best layer of all is not clearly above."""
+    cuts = tables["cuts"]
+    use, best = _top(cuts, "chosen"), _top(cuts, "accuracy")
+    obstacle = _not_above(best)
+    images = f"{_apart(classes)} on these {len(tables['images'])} images"
+    if obstacle:
+        return (
+            f"For {images} I would use none of these networks as they are: the best of {len(cuts)} layers, "
+            f"{best.layer} of {best.model}, reads {_accuracy(best)}, which is not clearly above {obstacle}."
+        )
+    whole = tables["models"].set_index("model").loc[use.model]
+    share = use.gflops / whole.gflops if whole.gflops else 1.0
+    what = (
+        f"For {images} I would cut {use.model} at {use.layer} (depth {use.depth:.2f}): accuracy {_accuracy(use)} for "
+        f"{_gflops(use.gflops)} an image and {_count(use.parameters)} parameters, {share:.0%} of the operations of "
+        "that network."
+    )
+    if use.name == best.name:
+        return f"{what} It is the best of all {len(cuts)} layers, and none that is cheaper is as good."
+    return (
+        f"{what} The best of all {len(cuts)} layers, {best.layer} of {best.model}, reads {best.accuracy:.3f} for "
+        f"{_gflops(best.gflops)}; it is not clearly better (difference {use.behind:.3f}, 95 % interval "
+        f"{use.behind_low:.3f} to {use.behind_high:.3f}, allowing for the choice among all layers)."
+    )
+
+
+def at_best(best: pd.DataFrame, models: pd.DataFrame) -> str:
+    """Say which network reads the classes best, each at its best layer."""
+    leader = _top(models, "accuracy")
+    clear: list[str] = []
+    level: list[str] = []
+    for row in _rows(best):
+        if leader.model not in (row.model_a, row.model_b):
+            continue
+        sign = 1 if row.model_a == leader.model else -1
+        other = row.model_b if sign == 1 else row.model_a
+        low, high = sorted((sign * row.ci_low, sign * row.ci_high))
+        text = f"{other} (difference {sign * row.difference:+.3f}, {low:+.3f} to {high:+.3f})"
+        (clear if low > 0 else level).append(text)
+    start = (
+        f"Read at its best layer, chosen on other images than it is judged by, {leader.model} leads with "
+        f"{leader.accuracy:.3f} [{leader.ci_low:.2f}, {leader.ci_high:.2f}] at {leader.best_layer}"
+    )
+    told = []
+    if clear:
+        told.append(f"clearly above {_listed(clear)}")
+    if level:
+        told.append(f"not clearly above {_listed(level)}")
+    return f"{start}: {' and '.join(told)}."
+
+
+def at_equal_depth(matched: pd.DataFrame) -> list[str]:
+    """Say per pair at how many depths one is ahead of the other."""
+    found = []
+    for (one, other), rows in list(matched.groupby(["model_a", "model_b"], sort=False))[:LISTED]:
+        ahead, behind = int((rows["ci_low"] > 0).sum()), int((rows["ci_high"] < 0).sum())
+        widest = _top(rows.assign(gap=rows["difference"].abs()), "gap")
+        if ahead or behind:
+            said = f"{one} is clearly ahead of {other} at {ahead} of {len(rows)} depths and clearly behind at {behind}"
+        else:
+            said = f"neither {one} nor {other} is clearly ahead at any of {len(rows)} depths"
+        found.append(
+            f"At equal relative depth {said}; the widest gap is {widest.difference:+.3f} at depth {widest.depth:.1f} "
+            f"({widest.ci_low:+.3f} to {widest.ci_high:+.3f})."
+        )
+    return found
+
+
+def apart(models: pd.DataFrame) -> str:
+    """Say at which depth the classes come apart in each network."""
+    told = []
+    for row in _rows(models):
+        if not row.pairs_apart:
+            told.append(f"nowhere in {row.model}")
+        elif np.isfinite(row.emergence_low):
+            told.append(f"at {row.emergence:.2f} ({row.emergence_low:.2f} to {row.emergence_high:.2f}) in {row.model}")
+        else:
+            told.append(f"at {row.emergence:.2f} in {row.model} ({row.pairs_apart} of {row.pairs} pairs, their mean)")
+    return f"The classes come apart at relative depth: {_listed(told)}."
+
+
+def alike(similarity: pd.DataFrame) -> list[str]:
+    """Say how alike the layers of different networks are, against shuffled images, and whether depth matters."""
+    across = similarity[(similarity["model_a"] != similarity["model_b"]) & similarity["cka"].notna()]
+    if across.empty:
+        return []
+    top = _top(across, "cka")
+    beyond = int((across["ci_low"] > across["null_95"]).sum())
+    found = [
+        f"Of {len(across)} pairs of layers from different networks {beyond} are more alike than with shuffled images; "
+        f"most alike are {top.layer_a} of {top.model_a} and {top.layer_b} of {top.model_b} (debiased CKA "
+        f"{top.cka:.2f}, 95 % interval {top.ci_low:.2f} to {top.ci_high:.2f}; shuffled below {top.null_95:.2f})."
+    ]
+    same = (across["depth_a"] - across["depth_b"]).abs() < NEAR
+    if same.any() and not same.all():
+        near, far = across.loc[same, "cka"].mean(), across.loc[~same, "cka"].mean()
+        more = "more" if near > far else "no more"
+        found.append(
+            f"Layers at the same relative depth are {more} alike than others: on average {near:.2f} against {far:.2f}."
+        )
+    return found
+
+
+def errors(agreement: pd.DataFrame) -> list[str]:
+    """Say whether the networks are wrong on the same images at their ends."""
+    found = []
+    last = agreement[agreement["depth"] == agreement["depth"].max()]
+    for row in _rows(last.head(LISTED)):
+        total = row.both_right + row.only_a + row.only_b + row.both_wrong
+        said = (
+            f"At their ends only one of {row.model_a} and {row.model_b} is right on {row.only_a + row.only_b} of "
+            f"{total} images (the first on {row.only_a}, the second on {row.only_b})"
+        )
+        if np.isfinite(row.kappa):
+            kind = (
+                "they err on the same images more than chance would have it"
+                if row.ci_low > 0
+                else "they err on different images more than chance would have it"
+                if row.ci_high < 0
+                else "which images they err on may be unrelated"
+            )
+            said += f"; {kind} (error consistency {row.kappa:.2f}, {row.ci_low:.2f} to {row.ci_high:.2f})"
+        found.append(f"{said}.")
+    return found
+
+
+def costs(models: pd.DataFrame) -> str:
+    """Say which network gives most accuracy for its operations, and which runs fastest here."""
+    lean, fast = _top(models, "accuracy_per_gflop"), _top(models, "images_per_second")
+    rival = _top(models[models["model"] != fast.model], "images_per_second")
+    clear = fast.images_per_second_low > rival.images_per_second_high
+    how = "is the fastest here" if clear else f"and {rival.model} are the fastest here, about equally so"
+    return (
+        f"At its best layer {lean.model} gives most accuracy for its operations ({lean.accuracy_per_gflop:.2f} per "
+        f"GFLOP, a multiply-add counted as two). {fast.model} {how}: {_pace(fast)} against {_pace(rival)} of "
+        f"{rival.model}."
+    )
+
+
+def _rows(table: pd.DataFrame) -> list[Any]:
+    return list(table.itertuples())
+
+
+def _top(table: pd.DataFrame, column: str) -> Any:
+    """Return the row with the largest value, the first of equals."""
+    return table.iloc[int(np.nanargmax(table[column].to_numpy(dtype=float)))]
+
+
+def _not_above(best: Any) -> str:
+    """Return what the best layer is not clearly above, "" when it is above all."""
+    names = {"above_chance": "guessing", "above_pixels": "a probe on raw pixels", "above_twin": "its untrained twin"}
+    failed = [name for column, name in names.items() if f"{column}_low" in best and best[f"{column}_low"] <= 0]
+    return _listed(failed) if failed else ""
+
+
+def _accuracy(row: Any) -> str:
+    return f"{row.accuracy:.3f} [{row.ci_low:.2f}, {row.ci_high:.2f}]"
+
+
+def _pace(row: Any) -> str:
+    low, high = row.images_per_second_low, row.images_per_second_high
+    return f"{row.images_per_second:.0f} images/s (middle half of the rounds {low:.0f} to {high:.0f})"
+
+
+def _gflops(value: float) -> str:
+    return f"{value:.2f} GFLOPs" if value >= 0.1 else f"{1000 * value:.1f} MFLOPs"
+
+
+def _count(number: float) -> str:
+    return f"{number / 1e6:.1f} million" if number >= 1e6 else f"{number / 1e3:.0f} thousand"
+
+
+def _apart(classes: Sequence[str]) -> str:
+    if len(classes) == 2:
+        return f"{classes[0]} against {classes[1]}"
+    return _listed(list(classes)) if len(classes) <= LISTED else f"the {len(classes)} classes"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

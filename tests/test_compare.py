@@ -1,0 +1,260 @@
+"""Comparing networks: paired statistics against references, sentences that can say no, a real run end to end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lab.cli import main
+from lab.differences import DEPTHS, at_depths, best_layer, consistency, nearest_layers, simultaneous
+from lab.errors import LabError
+from lab.experiments import EXPERIMENTS, request_from
+from lab.experiments.comparing import tables
+from lab.experiments.comparing.compare import CompareRequest, comparison_of, run
+from lab.experiments.comparing.evidence import Curve, Field
+from lab.experiments.comparing.told import told
+from lab.experiments.separability import ProbeRequest
+from lab.layers import Layer
+from lab.stats import bootstrap, wilson
+
+IMAGES = 200
+LABELS = np.repeat([0, 1], IMAGES // 2)
+
+
+def boot_of(count: int = IMAGES) -> Any:
+    return bootstrap(np.arange(count), np.repeat([0, 1], count // 2), resamples=500)
+
+
+def curve_of(model: str, accuracies: list[float], flops: list[float], seed: int = 0) -> Curve:
+    """A network whose layers are right on the given shares of images, each layer on other images."""
+    rng = np.random.default_rng(seed)
+    right = np.stack([rng.permutation(np.arange(IMAGES) < share * IMAGES) for share in accuracies]).astype(float)
+    answers = np.where(right, LABELS, 1 - LABELS).astype(int)
+    probabilities = np.eye(2)[answers]
+    count = len(accuracies)
+    layers = tuple(
+        Layer(f"l{k}", "block", (k + 1) / count, "NCHW", 8, 4, 4, 8, 0, "unknown", flops=int(f * 1e9), parameters=k + 1)
+        for k, f in enumerate(flops)
+    )
+    splits = np.tile(np.arange(IMAGES) % 5, (1, 1))
+    return Curve(model, layers, right[None], probabilities, best_layer(right[None], splits), None)
+
+
+def field_with(*curves: Curve, pixels: float = 0.5) -> Field:
+    beside = np.random.default_rng(99).permutation(np.arange(IMAGES) < pixels * IMAGES).astype(float)
+    return Field(curves, ("cat", "dog"), LABELS, boot_of(), beside)
+
+
+def test_depths_between_layers_are_interpolated() -> None:
+    correct = np.array([[0.0, 1.0], [1.0, 1.0]])
+    found = at_depths([0.2, 0.6], correct, [0.1, 0.2, 0.4, 0.6, 1.0])
+    assert np.isnan(found[0]).all()
+    assert found[1:, 0].tolist() == pytest.approx([0.0, 0.5, 1.0, 1.0])
+    assert nearest_layers([0.2, 0.6], [0.1, 0.39, 0.41, 1.0]) == [0, 0, 1, 1]
+
+
+def test_the_best_layer_is_judged_on_images_that_did_not_choose_it() -> None:
+    rng = np.random.default_rng(0)
+    coins = rng.integers(0, 2, size=(3, 60, IMAGES)).astype(float)  # sixty layers that know nothing
+    splits = np.stack([rng.permutation(np.arange(IMAGES) % 5) for _ in range(3)])
+    choice = best_layer(coins, splits)
+    assert coins.mean(axis=2).max() > 0.57
+    assert abs(choice.correct.mean() - 0.5) < 0.04
+    assert choice.layer == coins.mean(axis=(0, 2)).argmax()
+
+
+def test_intervals_hold_for_all_rows_at_once() -> None:
+    wrong = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        rows = rng.integers(-1, 2, size=(20, 80)).astype(float)
+        found = simultaneous(bootstrap(np.arange(80), np.zeros(80, int), resamples=300, seed=seed), rows)
+        wrong += any(gap.low > 0 or gap.high < 0 for gap in found)
+    assert wrong <= 9  # 5 % of 60 is 3
+    certain = simultaneous(boot_of(6), np.ones((1, 6)))[0]
+    assert certain.low < 1  # six images that agree are no certainty
+    assert np.isnan(simultaneous(boot_of(6), np.array([[np.nan] * 6, [1.0] * 6]))[0].low)
+
+
+def test_consistency_is_cohens_kappa_of_being_right() -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    rng = np.random.default_rng(1)
+    one = rng.random(IMAGES) < 0.7
+    other = np.where(rng.random(IMAGES) < 0.5, one, rng.random(IMAGES) < 0.8)
+    found = consistency(boot_of(), one, other)
+    assert found.kappa.value == pytest.approx(cohen_kappa_score(one, other))
+    assert found.kappa.low < found.kappa.value < found.kappa.high
+    assert consistency(boot_of(), one, ~one).kappa.high < 0
+    assert np.isnan(consistency(boot_of(), np.ones(IMAGES, bool), np.ones(IMAGES, bool)).kappa.value)
+
+
+def test_the_smallest_cut_that_is_as_good_is_chosen() -> None:
+    field = field_with(
+        curve_of("one", [0.6, 0.93, 0.95], [0.1, 0.4, 0.9]), curve_of("two", [0.55, 0.94], [0.2, 0.5], 1)
+    )
+    table = tables.cuts(field)
+    chosen = table[table["chosen"]].iloc[0]
+    assert (chosen.model, chosen.layer) == ("one", "l1")
+    assert table.set_index(["model", "layer"])["within"].to_dict() == {
+        ("one", "l0"): False, ("one", "l1"): True, ("one", "l2"): True, ("two", "l0"): False, ("two", "l1"): True
+    }  # fmt: skip
+    assert table["behind"].min() == 0
+    assert {name: layer.name for name, layer in tables.smallest_cuts(field, table).items()} == {
+        "one": "l1", "two": "l1"
+    }  # fmt: skip
+    low, high = wilson(0.95, IMAGES)
+    assert table.iloc[2][["ci_low", "ci_high"]].tolist() == pytest.approx([low, high])
+
+
+def sentences(field: Field, **changes: Any) -> str:
+    cuts = tables.cuts(field)
+    chosen = tables.smallest_cuts(field, cuts)
+    fast, slow = np.array([90.0, 100, 110]), np.array([9.0, 10, 11])
+    memory = np.array([1e6, 1e6])
+    speed = {
+        curve.model: {"whole": fast if k == 0 else slow, "cut": fast, "memory": memory}
+        for k, curve in enumerate(field.curves)
+    }
+    pairs = pd.DataFrame(
+        [
+            {"model": c.model, "class_a": "cat", "class_b": "dog", "depth": 0.3, "ci_low": 0.2, "ci_high": 0.4,
+             "layer": "l1", "reached": True}
+            for c in field.curves
+        ]
+    )  # fmt: skip
+    alike = {"layer_a": "l0", "layer_b": "l0", "depth_a": 0.5, "depth_b": 0.5}
+    similarity = pd.DataFrame(
+        [{"model_a": "one", "model_b": "two", **alike, "cka": 0.1, "ci_low": -0.1, "ci_high": 0.3, "null_95": 0.2}]
+    )
+    found = {
+        "cuts": cuts, "models": tables.models(field, pairs, cuts, chosen, speed), "matched": tables.matched(field),
+        "best": tables.best(field), "agreement": tables.agreement(field), "similarity": similarity,
+        "images": pd.DataFrame({"image": range(IMAGES)}), **changes,
+    }  # fmt: skip
+    return " ".join(told(found, field.classes, data="x"))
+
+
+def test_the_text_follows_the_numbers() -> None:
+    better = curve_of("one", [0.6, 0.93, 0.95], [0.1, 0.4, 0.9])
+    worse = curve_of("two", [0.55, 0.6, 0.7], [0.2, 0.3, 0.5], 1)
+    said = sentences(field_with(better, worse))
+    assert "I would cut one at l1 (depth 0.67): accuracy 0.930" in said
+    assert "44% of the operations" in said
+    assert "one leads with" in said
+    assert "clearly above two" in said
+    assert "one is clearly ahead of two at" in said
+    assert "0 are more alike than with shuffled images" in said
+    assert "one is the fastest here" in said
+    again = sentences(field_with(replace(worse, model="one"), replace(better, model="two")))
+    assert "two leads with" in again
+    assert "clearly behind at 0" not in again
+
+
+def test_the_text_can_say_none_and_level() -> None:
+    weak = [curve_of(name, [0.5, 0.52], [0.1, 0.4], seed) for seed, name in enumerate(("one", "two"))]
+    said = sentences(field_with(*weak))
+    assert "I would use none of these networks" in said
+    assert "not clearly above guessing and a probe on raw pixels" in said
+    assert "neither one nor two is clearly ahead" in said
+    assert "not clearly above two" in said or "not clearly above one" in said
+    strong = [curve_of(name, [0.8, 0.9], [0.1, 0.4], seed) for seed, name in enumerate(("one", "two"))]
+    assert "not clearly above a probe on raw pixels" in sentences(field_with(*strong, pixels=0.9))
+
+
+def test_runs_become_one_comparison_or_are_told_apart() -> None:
+    one, two = (ProbeRequest(models=(f"test_{name}@untrained",)) for name in ("resnet", "vit"))
+    joined = comparison_of([one, replace(two, controls=())])
+    assert joined.models == ("test_resnet@untrained:0", "test_vit@untrained:0")
+    assert request_from(joined.as_dict()) == joined
+    assert "compare --model test_resnet@untrained:0 --model test_vit" in joined.command()
+    with pytest.raises(LabError, match=r"differ in data \(drawn:pets, drawn:shapes\)"):
+        comparison_of([one, replace(two, data="drawn:shapes")])
+    with pytest.raises(LabError, match="differ in layers"):
+        comparison_of([one, replace(two, layers="stages")])
+    with pytest.raises(LabError, match="two networks or more, not 1"):
+        comparison_of([one])
+    assert EXPERIMENTS["compare"].request_type().canonical().run_id
+
+
+SMALL = CompareRequest(
+    models=("test_resnet@untrained:0", "test_vit@untrained:0", "no_such_network@untrained:0"),
+    per_class=12, layers="stages", repeats=1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A result, the pieces it left, and the home it was computed in."""
+    home = tmp_path_factory.mktemp("compare")
+    pieces: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEATURE_LAB_HOME", str(home))
+        return run(SMALL, pieces=pieces), pieces, home
+
+
+def test_a_real_comparison(kept: Any) -> None:
+    result, _, _ = kept
+    assert "no_such_network" in result.manifest["problems"][0]
+    assert result["models"]["model"].tolist() == list(SMALL.models[:2])
+    layers = result["layers"]
+    assert len(result["cuts"]) == len(layers)
+    assert len(result["similarity"]) == len(layers) * (len(layers) + 1) // 2
+    own = result["similarity"].query("model_a == model_b and layer_a == layer_b")
+    assert np.allclose(own["cka"], 1)
+    assert len(result["votes"]) == 2 * len(DEPTHS) * 24
+    counted = result["agreement"][["both_right", "only_a", "only_b", "both_wrong"]].sum(axis=1)
+    assert (counted == 24).all()
+    assert (result["models"]["images_per_second"] > 0).all()
+    assert (result["models"]["cut_gflops"] <= result["models"]["gflops"]).all()
+    summary = result["summary"]
+    assert set(summary["control"]) == {"probe", "pixels", "chance"}  # an untrained network has no untrained twin
+    probe = summary[summary["control"] == "probe"].set_index(["model", "layer"])["accuracy"]
+    assert np.allclose(probe, result["cuts"].set_index(["model", "layer"])["accuracy"].reindex(probe.index))
+    assert len(result.manifest["findings"]) >= 6
+
+
+def test_a_run_goes_on_from_its_pieces(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, pieces, home = kept
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
+    monkeypatch.setattr("lab.probes.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
+    monkeypatch.setattr("lab.similarity.cka_evidence", lambda *a, **k: pytest.fail("compared again"))
+    monkeypatch.setattr("lab.experiments.comparing.costs._measure", lambda *a: pytest.fail("measured again"))
+    again = run(SMALL, pieces=pieces)
+    for name, table in result.tables.items():
+        pd.testing.assert_frame_equal(again[name], table)
+
+
+def test_it_is_told_when_too_few_are_left(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(kept[2]))
+    with pytest.raises(LabError, match="fewer than two networks could be computed: no_such"):
+        run(replace(SMALL, models=SMALL.models[1:]), pieces={})
+
+
+def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(kept[2]))
+    probe = ["--data", "drawn:pets", "--per-class", "12", "--layers", "stages", "--repeats", "1", "--controls", "none"]
+    runs = []
+    for name in ("test_resnet", "test_vit"):
+        assert main(["probe", "--model", f"{name}@untrained", *probe, "--json"]) == 0
+        runs.append(json.loads(capsys.readouterr().out)["run"])
+    assert main(["compare", *runs, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {row["model"] for row in document["tables"]["models"]} == set(SMALL.models[:2])
+    assert document["findings"][0].startswith("For cat against dog on these 24 images")
+    assert main(["compare", *runs]) == 0
+    assert "smallest good cut" in capsys.readouterr().out
+    for arguments, said in (
+        (["compare", *runs, "--model", "test_vit"], "not both"),
+        (["compare", runs[0]], "two networks or more"),
+        (["compare", "nothing"], "no run 'nothing'"),
+        (["compare"], "no model was named"),
+        (["compare", "--model", "a", "--model", "b", "--controls", "magic"], "no control 'magic'"),
+    ):
+        assert main(arguments) == 2
+        assert said in capsys.readouterr().err
