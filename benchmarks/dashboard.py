@@ -2,7 +2,7 @@
 
     python benchmarks/dashboard.py [RUN]
 
-Needs playwright and a Chromium on the path, and a finished run (the newest one unless RUN is named). Each paint is that
+Needs playwright and a Chromium on the path, and a finished probe (the newest one unless RUN is named). Each paint is that
 of a new server, which has answered nobody yet; times are wall-clock seconds in a real browser.
 """
 
@@ -38,7 +38,8 @@ SWITCHED = """name => {
 
 def main(arguments: list[str]) -> None:
     """Print the figures as JSON."""
-    run = find_run(arguments[0]) if arguments else next(run for run in list_runs() if run.status == "finished")
+    probes = (run for run in list_runs() if run.status == "finished" and run.request.experiment == "probe")
+    run = find_run(arguments[0]) if arguments else next(probes)
     paints, charts, switches = [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
