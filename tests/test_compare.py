@@ -258,3 +258,73 @@ def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, ca
     ):
         assert main(arguments) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def finished(kept: Any) -> Any:
+    """The comparison as a finished run among all runs."""
+    from lab.experiments.base import Result
+    from lab.store import open_run
+
+    request = replace(SMALL, models=SMALL.models[:2]).canonical()
+    folder = open_run(request)
+    manifest = {**kept[0].manifest, "request": request.as_dict(), "sources": request.sources()}
+    folder.finish(Result(request, kept[0].tables, manifest))
+    return folder
+
+
+@pytest.mark.parametrize("view", ["Curves", "Differences", "Cost", "Similarity", "Errors", "Export"])
+def test_the_page_shows_every_view(finished: Any, view: str) -> None:
+    from test_pages import healthy, opened, said
+
+    app = healthy(opened("compare", run=finished.id, compare_view=view))
+    text = said(app).replace("\\", "")
+    assert "For cat against dog on these 24 images" in text
+    assert app.get("vega_lite_chart") or view == "Export"
+    assert "no_such_network" in text
+
+
+def test_the_page_offers_and_starts_what_the_boxes_say(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from test_pages import healthy, opened, said
+
+    from lab import jobs
+
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app = healthy(opened("compare"))
+    assert "Press Compare" in said(app)
+    app.multiselect(key="compare_models").set_value(["test_resnet@untrained:3", "test_vit@untrained:0"])
+    app.selectbox(key="compare_layers").set_value("stages")
+    app.run()
+    app.button(key="compare_run").click().run()
+    assert [request.models for request in started] == [("test_resnet@untrained:3", "test_vit@untrained:0")]
+    assert app.query_params["layers"] == "stages"
+    app.multiselect(key="compare_models").set_value(["test_vit@untrained:0"]).run()
+    assert app.button(key="compare_run").disabled
+    assert "two networks or more" in said(app)
+
+
+def test_it_exports_as_every_format(finished: Any) -> None:
+    from lab.export import FORMATS, download
+
+    result = finished.result()
+    for name in set(FORMATS) - {"png"}:
+        assert download(result, name).content
+    assert b"I would" in download(result, "html").content
+
+
+def test_charts_follow_the_tables(kept: Any) -> None:
+    from lab.charts.comparing import gap_rows, similarity_rows
+
+    pairs = pd.DataFrame(
+        [{"model_a": "a", "model_b": "b", "depth": 0.5, "difference": 0.2, "ci_low": 0.1, "ci_high": 0.3}]
+    )
+    assert gap_rows(pairs, "a")[["model", "gap", "low", "high"]].iloc[0].tolist() == ["b", -0.2, -0.3, -0.1]
+    assert gap_rows(pairs, "b")[["model", "gap", "low", "high"]].iloc[0].tolist() == ["a", 0.2, 0.1, 0.3]
+    result = kept[0]
+    counts = result["layers"].groupby("model").size()
+    one, other = SMALL.models[:2]
+    assert len(similarity_rows(result["similarity"], one, other)) == counts[one] * counts[other]
+    within = similarity_rows(result["similarity"], one, one)
+    assert len(within) == counts[one] ** 2
+    assert np.allclose(within.query("layer_x == layer_y")["cka"], 1)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
     from lab.charts.checks import checks_forest, fold_strip
+    from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
     from lab.charts.curves import METRICS, curve_rows
     from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
     from lab.charts.fields import field_by_depth
@@ -37,18 +38,23 @@ __all__ = [
     "confusion",
     "confusion_matrix",
     "contribution_steps",
+    "cost_and_quality",
     "curve_rows",
     "depth_of_decision",
     "depth_walk",
     "embedding_maps",
     "emergence_by_pair",
+    "error_consistency",
     "field_by_depth",
     "fold_strip",
     "gallery",
+    "gaps_by_depth",
     "layer_table",
     "map_sizes",
     "projection_map",
     "response_map",
+    "shared_errors",
+    "similarity_map",
     "themed",
     "weight_counts",
     "whole_controls",
@@ -57,6 +63,13 @@ __all__ = [
 _HOMES = {
     "accuracy": ("LAYER_PICK", "accuracy_by_depth"),
     "checks": ("checks_forest", "fold_strip"),
+    "comparing": (
+        "cost_and_quality",
+        "error_consistency",
+        "gaps_by_depth",
+        "shared_errors",
+        "similarity_map",
+    ),
     "curves": ("METRICS", "curve_rows"),
     "fields": ("field_by_depth",),
     "filter_sum": ("contribution_steps", "response_map"),

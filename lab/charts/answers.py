@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
+from lab.charts.accuracy import accuracy_by_depth
+from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.sizes import map_sizes, weight_counts
@@ -44,4 +46,21 @@ def _field(result: Result) -> Charts:
     return {"fields": field_by_depth(result.tables)}
 
 
-DRAWN: dict[str, Callable[[Result], Charts]] = {"filter": _filter, "sizes": _sizes, "field": _field}
+def _compare(result: Result) -> Charts:
+    tables = result.tables
+    return {
+        "accuracy": accuracy_by_depth(tables, labels="legend"),
+        "differences": gaps_by_depth(tables),
+        "cost": cost_and_quality(tables),
+        "similarity": similarity_map(tables),
+        "errors": shared_errors(tables),
+        "error-consistency": error_consistency(tables),
+    }
+
+
+DRAWN: dict[str, Callable[[Result], Charts]] = {
+    "compare": _compare,
+    "filter": _filter,
+    "sizes": _sizes,
+    "field": _field,
+}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -99,7 +99,7 @@ class ProbeRequest(Request):
         models = {model: ModelRef.parse(model).stamp() for model in self.models}
         return {"data": stamp(self.data), **models}
 
-    def canonical(self) -> ProbeRequest:
+    def canonical(self) -> Self:
         """Return the request with each model's weights spelled out, so that equal questions have equal names."""
         from lab.models import ModelRef
 

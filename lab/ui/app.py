@@ -44,6 +44,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "Two-dimensional maps of the images at every layer, linked to each other.",
         ),
         PageRow(
+            "compare",
+            "Compare",
+            "compare_arrows",
+            "Networks side by side on the same images, and which layer of which one to use.",
+        ),
+        PageRow(
             "how_layers_build",
             "How layers build",
             "layers",

@@ -25,6 +25,7 @@ def dashboard_file(name: str) -> Path:
 # experiment -> (page that shows its runs, the tab of that page)
 SHOWN_ON = {
     "probe": ("separability", ""),
+    "compare": ("compare", ""),
     "filter": ("how_layers_build", "One filter"),
     "face": ("how_layers_build", "One filter"),
     "sizes": ("how_layers_build", "Sizes and weights"),

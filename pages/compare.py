@@ -1,0 +1,26 @@
+"""Compare: networks side by side on the same images, and which layer of which one to use."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.comparing.compare import CompareRequest
+from lab.ui import address, working
+from lab.ui.comparing_models import controls, panels
+
+st.title("Compare")
+st.html(
+    '<p class="lab-lead">Which layer of which network would I use for my classes? Networks side by side on the same '
+    "images: what their layers know, how alike they are, what they cost, and where they disagree.</p>"
+)
+
+request = address.requested(CompareRequest)
+controls.comparison_controls(request)
+result = working.outcome(
+    request,
+    offer="These networks have not been compared on these images yet. Press Compare; the page shows how far it is. "
+    "The default, a trained network against the same one with random weights, takes about a minute.",
+    button=False,
+)
+if result is not None:
+    panels.comparison(result)
