@@ -30,11 +30,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     for experiment in questions():
         row = rows.add_parser(experiment.name, help=experiment.question, description=experiment.question)
         for field in dataclasses.fields(experiment.request_type):
-            _add(row, field)
+            add_field(row, field)
         compute_options(row)
-        row.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: among all runs)")
-        row.add_argument("--table", metavar="NAME", help="print this table of the run as well")
-        row.add_argument("--json", action="store_true", help="print one JSON document")
+        output_options(row)
 
 
 def act(given: argparse.Namespace) -> None:
@@ -72,7 +70,15 @@ def document(run: RunFolder, result: Result) -> dict[str, Any]:
     }
 
 
-def _add(parser: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> None:
+def output_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options on where the run is kept and what is printed."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: among all runs)")
+    parser.add_argument("--table", metavar="NAME", help="print this table of the run as well")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def add_field(parser: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> None:
+    """Add the option of a request's field."""
     default = "" if field.default in (None, "") else f" (default {field.default})"
     more: dict[str, Any] = {"choices": field.metadata["choices"]} if field.metadata.get("choices") else {}
     if field.type == "bool":

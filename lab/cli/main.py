@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import asking, commands, comparing, probing, training
+from lab.cli import asking, attributing, commands, comparing, probing, training
 from lab.errors import LabError
+from lab.settings import home
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ COMMANDS = (
     Command("train", "train a small network here, to be used as ID@lab:NAME", training.options, training.act),
     Command("compare", "compare networks on the same images, layer by layer", comparing.options, comparing.act),
     Command("ask", "ask how layers build on layers, question by question", asking.options, asking.act),
+    Command(
+        "attribute",
+        "map what each layer of a network looks at in a picture, with checks",
+        attributing.attribute_options,
+        attributing.attribute,
+    ),
+    Command(
+        "attribution-score",
+        "measure which methods find what really differs, on drawn pictures",
+        attributing.score_options,
+        asking.act,
+    ),
     Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
     Command(
         "export",
@@ -78,10 +91,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(f"feature-lab: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("feature-lab: interrupted; the same command goes on from what was finished", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader (`| head`) has gone; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"feature-lab: {error.filename}: {error.strerror}; the lab's files are in {home()}, "
+            "FEATURE_LAB_HOME names another folder",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("feature-lab: interrupted; the same command goes on from what was finished", file=sys.stderr)
+        return 130
     return 0

@@ -7,12 +7,15 @@ from importlib import import_module
 from typing import Any
 
 from lab.errors import LabError, nearest
+from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
 from lab.experiments.base import Experiment, Request, Result, Run
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
+from lab.experiments.looking.exemplars import ExemplarsRequest
+from lab.experiments.looking.visualize import VisualizeRequest
 from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
 from lab.experiments.size_arithmetic import SlideRequest
@@ -42,6 +45,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("field_arithmetic")),
         Experiment("train", "What can a small network learn here?", TrainRequest, _run_of("training.teaching")),
         Experiment("watch", "What does each layer know as it learns?", WatchRequest, _run_of("training.watching")),
+        Experiment("exemplars", "Which patches excite a channel?", ExemplarsRequest, _run_of("looking.exemplars")),
+        Experiment("visualize", "What image excites a channel?", VisualizeRequest, _run_of("looking.visualize")),
+        Experiment("attribute", "What does each layer look at?", AttributeRequest, _run_of("attributing.explaining")),
+        Experiment(
+            "attribution_score", "Do maps find what really differs?", ScoreRequest, _run_of("attributing.scoring")
+        ),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
     )

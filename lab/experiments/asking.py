@@ -10,7 +10,7 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request
@@ -37,13 +37,15 @@ def option(
 class AskRequest(Request):
     """A request whose command line is `feature-lab ask NAME --field value …`; default fields are left out."""
 
+    command_words: ClassVar[tuple[str, ...]] = ()  # of questions that have a command of their own
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
 
     def command(self) -> str:
         """Return the `feature-lab ask` line that asks the same."""
-        words = ["feature-lab", "ask", self.experiment]
+        words = ["feature-lab", *(self.command_words or ("ask", self.experiment))]
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value != field.default:

@@ -1,0 +1,218 @@
+"""Checks of maps: edges of the picture, randomised weights, insertion and deletion, parts that differ.
+
+Every check has its comparison beside it: maps of two random networks, random orders of squares, edges first, middle
+first, the area of the parts. Verdicts are in `telling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.attributions.methods import METHODS
+from lab.attributions.trust import centre_map, edge_map, resized, similarity
+from lab.experiments.attributing.asked import AttributeRequest
+from lab.experiments.attributing.mapping import Explained, Key, maps_of, plain
+from lab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from lab.attributions.task import Task
+    from lab.attributions.trust_random import Step
+    from lab.experiments.subject import Subject
+
+Rows = list[dict[str, Any]]
+
+RANDOM_NETWORKS = 5
+FIRST_SEED = 101  # away from the seeds people give untrained networks
+RANDOM_ORDERS = 5
+EDGES, CENTRE, RANDOM = "edges first", "middle first", "random squares"
+
+
+def check(
+    request: AttributeRequest, subject: Subject, tasks: Sequence[Task], found: Explained, progress: Progress
+) -> dict[str, Rows]:
+    """Return the tables `maps` (with a column per check), `randomised`, `curves` and `orders`."""
+    pixels = subject.pixels.cpu().numpy()
+    edges = edge_map(pixels)
+    columns: dict[Key, dict[str, Any]] = {
+        key: {"edges": similarity(values, resized(edges, *values.shape))} for key, values in found.maps.items()
+    }
+    _parts(request, subject, found, columns)
+    tables: dict[str, Rows] = {"randomised": [], "curves": [], "orders": []}
+    if request.checks:
+        tables["randomised"] = _randomised(request, subject, tasks, found, columns, progress)
+        for task in tasks:
+            _curves(request, task, edges, found, columns, tables, progress)
+    keys = list(found.maps)
+    tables["maps"] = [{**row, **columns[key]} for row, key in zip(found.rows, keys, strict=True)]
+    return tables
+
+
+def _parts(request: AttributeRequest, subject: Subject, found: Explained, columns: dict[Key, dict[str, Any]]) -> None:
+    """Add each map's share on the parts that differ, where the picture is a drawn one."""
+    from lab.attributions.trust_parts import share_on
+
+    mask = parts_of(request.picture, subject)
+    for key, values in found.maps.items():
+        if mask is None:
+            columns[key] |= dict.fromkeys(("share", "area", "ideal"), float("nan"))
+        else:
+            of = share_on(values, mask)
+            columns[key] |= {"share": of.share, "area": of.area, "ideal": of.ideal}
+
+
+def parts_of(picture: str, subject: Subject) -> np.ndarray | None:
+    """Return where a drawn picture differs from its counterpart, bool `(H, W)`, None for any other picture."""
+    from lab.attributions.trust_parts import differing
+    from lab.drawn import DrawnSet
+    from lab.experiments.picture import DRAWN_AHEAD
+    from lab.images import open_image_set
+
+    name, mark, which = picture.rpartition("#")
+    if not mark or not name.startswith("drawn:"):
+        return None
+    images = open_image_set(name, per_class=DRAWN_AHEAD)
+    assert isinstance(images, DrawnSet)
+    ids = [record.id for record in images.records]
+    return differing(images, int(which) if which.isdecimal() else ids.index(which), subject.model.preprocessing)
+
+
+def _randomised(
+    request: AttributeRequest,
+    subject: Subject,
+    tasks: Sequence[Task],
+    found: Explained,
+    columns: dict[Key, dict[str, Any]],
+    progress: Progress,
+) -> Rows:
+    """Return similarities to maps of networks made random step by step; add the last step's to `columns`."""
+    rows: Rows = []
+    last: dict[Key, list[np.ndarray]] = {key: [] for key in found.maps}
+    for key, seed, step, steps, values in _random_maps(request, subject, tasks, found, progress):
+        method, layer, place = key
+        rows.append(
+            {
+                "method": method, "layer": layer, "score_at": place, "seed": seed, "step": step.number,
+                "upto": step.upto, "share": step.share, "similarity": similarity(found.maps[key], values),
+            }
+        )  # fmt: skip
+        if step.number == steps - 1:
+            last[key].append(values)
+    for key, maps in last.items():
+        pairs = [similarity(one, other) for k, one in enumerate(maps) for other in maps[:k]]
+        found_here = [similarity(found.maps[key], values) for values in maps]
+        mean, low, high = mean_interval(found_here)
+        columns[key] |= {"random": mean, "random_low": low, "random_high": high, "random_pair": float(np.mean(pairs))}
+    return rows
+
+
+def _random_maps(
+    request: AttributeRequest, subject: Subject, tasks: Sequence[Task], found: Explained, progress: Progress
+) -> Iterator[tuple[Key, int, Step, int, np.ndarray]]:
+    """Yield the maps of networks that are random from some layer on; slow methods only where all weights are."""
+    from lab.attributions.trust_random import cascade, groups
+
+    module = subject.model.module
+    steps = len(groups(module))
+    slow_only = not any(METHODS[method].fast for method, _, _ in found.maps)
+    only = (steps - 1,) if slow_only else (0, steps // 2, steps - 1) if len(tasks) > 1 else ()
+    for number in range(RANDOM_NETWORKS):
+        seed = FIRST_SEED + request.seed * RANDOM_NETWORKS + number
+        twin = subject.model.ref.twin(seed)
+        built = twin.source.build(twin.id, twin.argument).module.eval().requires_grad_(False)
+        for step in cascade(module, built, only):
+            done = number * steps + step.number
+            progress("Comparing with random weights", done, RANDOM_NETWORKS * steps, "networks")
+            for task in tasks:
+                yield from (
+                    (key, seed, step, steps, values)
+                    for key, values in _maps_in(step, task, found, step.number == steps - 1, progress)
+                )
+
+
+def _maps_in(
+    step: Step, task: Task, found: Explained, whole: bool, progress: Progress
+) -> Iterator[tuple[Key, np.ndarray]]:
+    """Yield the maps of a task in another network; of slow methods only when it is random as a whole."""
+    keys = [key for key in found.maps if key[2] == task.place and (whole or METHODS[key[0]].fast)]
+    other = replace(task, module=step.module)
+    if any(METHODS[name].fast for name, _, _ in keys):
+        _ = other.seen  # one pass serves all methods that are read off it
+    for name in dict.fromkeys(key[0] for key in keys):
+        places = {key[1]: key for key in keys if key[0] == name}
+        method = METHODS[name]
+        told = silent if method.fast else progress
+        chosen = other.at([layer for layer in task.layers if layer.name in places])
+        maps = maps_of(method, chosen, told, f"{method.title} with random weights").maps
+        yield from ((key, plain(maps[place][0])) for place, key in places.items())
+
+
+def _curves(
+    request: AttributeRequest,
+    task: Task,
+    edges: np.ndarray,
+    found: Explained,
+    columns: dict[Key, dict[str, Any]],
+    tables: dict[str, Rows],
+    progress: Progress,
+) -> None:
+    """Add insertion and deletion: of every map whose score is this task's, and of orders that know no network."""
+    import torch
+
+    from lab.attributions.passes import scored
+    from lab.attributions.trust_curves import Curve, blurred, curve_of, random_order
+
+    orders: dict[str, list[np.ndarray]] = {
+        RANDOM: [random_order(request.seed + k) for k in range(RANDOM_ORDERS)],
+        EDGES: [edges],
+        CENTRE: [centre_map(*edges.shape)],
+    }
+    keys = [key for key in found.maps if key[2] == task.place]
+    blank = blurred(task.images)
+    with torch.no_grad(), scored(task.module, task.target, probability=True) as predict:
+        first, last = predict(torch.cat([blank, task.images])).tolist()
+
+        def curve(values: np.ndarray) -> Curve:
+            return curve_of(predict, task.images, blank, values, (first, last))
+
+        gains: dict[str, list[float]] = {}
+        for name, several in orders.items():
+            progress("Taking places away and putting them back", 0, len(keys), "maps")
+            for number, values in enumerate(several):
+                drawn = curve(values)
+                gains.setdefault(name, []).append(drawn.gain)
+                tables["curves"] += _points(drawn, (name, "", task.place), number)
+        for number, key in enumerate(keys):
+            progress("Taking places away and putting them back", number, len(keys), "maps")
+            drawn = curve(found.maps[key])
+            columns[key]["gain"] = drawn.gain
+            tables["curves"] += _points(drawn, key, 0)
+    for name, several_gains in gains.items():
+        tables["orders"] += [
+            {"order": name, "score_at": task.place, "draw": k, "gain": gain} for k, gain in enumerate(several_gains)
+        ]
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return a mean of correlations with its 95 % interval (Student's t); no interval below two values."""
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)) * t.ppf(0.975, len(values) - 1))
+    return mean, max(-1.0, mean - error), min(1.0, mean + error)
+
+
+def _points(curve: Any, key: Key, draw: int) -> Rows:
+    shares = np.linspace(0, 1, len(curve.deletion))
+    return [
+        {
+            "method": key[0], "layer": key[1], "score_at": key[2], "draw": draw, "share": float(share),
+            "deletion": float(gone), "insertion": float(back),
+        }
+        for share, gone, back in zip(shares, curve.deletion, curve.insertion, strict=True)
+    ]  # fmt: skip

@@ -1,0 +1,53 @@
+"""From one share per picture to means with intervals: differences are paired, and resampled over pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.stats import Bootstrap, Interval, bootstrap, difference
+
+TRAINED, UNTRAINED = "trained", "untrained"
+KNOW_NOTHING = ("area", "edges", "middle")
+
+
+def summary(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network, method and layer: mean share, what knows nothing, and how far it is above each.
+
+    `over_area`, `over_edges`, `over_untrained` are mean paired differences with `_low` and `_high`; maps that are zero
+    everywhere count as an even one, since they point nowhere.
+    """
+    shares = shares.assign(share=shares["share"].fillna(shares["area"]))
+    images = list(dict.fromkeys(shares["image"]))
+    classes = shares.drop_duplicates("image").set_index("image")["class"]
+    labels = np.unique([str(classes[image]) for image in images], return_inverse=True)[1]
+    boot = bootstrap(np.arange(len(images)), labels)
+    rows = []
+    for (role, method, layer), group in shares.groupby(["role", "method", "layer"], sort=False):
+        own = group.set_index("image").loc[images]
+        row: dict[str, Any] = {
+            "role": role, "method": method, "layer": layer, "depth": float(own["depth"].iloc[0]),
+            "images": len(images), "share": float(own["share"].mean()), "ideal": float(own["ideal"].mean()),
+            **{name: float(own[name].mean()) for name in KNOW_NOTHING},
+        }  # fmt: skip
+        for name in KNOW_NOTHING[:2]:
+            row |= _columns(f"over_{name}", difference(boot, (own["share"] - own[name]).to_numpy()))
+        row |= _over_untrained(shares, boot, images, own, str(role), str(method), str(layer))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _over_untrained(
+    shares: pd.DataFrame, boot: Bootstrap, images: list[str], own: pd.DataFrame, role: str, method: str, layer: str
+) -> dict[str, float]:
+    twin = shares[(shares["role"] == UNTRAINED) & (shares["method"] == method) & (shares["layer"] == layer)]
+    if role != TRAINED or not len(twin):
+        return _columns("over_untrained", Interval(*[float("nan")] * 3))
+    other = twin.set_index("image").loc[images]["share"]
+    return _columns("over_untrained", difference(boot, (own["share"] - other).to_numpy()))
+
+
+def _columns(name: str, found: Interval) -> dict[str, float]:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
