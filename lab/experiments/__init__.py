@@ -14,8 +14,6 @@ from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
-from lab.experiments.looking.exemplars import ExemplarsRequest
-from lab.experiments.looking.visualize import VisualizeRequest
 from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
 from lab.experiments.size_arithmetic import SlideRequest
@@ -45,8 +43,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("field_arithmetic")),
         Experiment("train", "What can a small network learn here?", TrainRequest, _run_of("training.teaching")),
         Experiment("watch", "What does each layer know as it learns?", WatchRequest, _run_of("training.watching")),
-        Experiment("exemplars", "Which patches excite a channel?", ExemplarsRequest, _run_of("looking.exemplars")),
-        Experiment("visualize", "What image excites a channel?", VisualizeRequest, _run_of("looking.visualize")),
         Experiment("attribute", "What does each layer look at?", AttributeRequest, _run_of("attributing.explaining")),
         Experiment(
             "attribution_score", "Do maps find what really differs?", ScoreRequest, _run_of("attributing.scoring")
