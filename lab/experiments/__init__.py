@@ -14,6 +14,8 @@ from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
+from lab.experiments.looking.exemplars import ExemplarsRequest
+from lab.experiments.looking.visualize import VisualizeRequest
 from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
 from lab.experiments.size_arithmetic import SlideRequest
@@ -47,6 +49,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "attribution_score", "Do maps find what really differs?", ScoreRequest, _run_of("attributing.scoring")
         ),
+        Experiment("exemplars", "Which patches excite a channel?", ExemplarsRequest, _run_of("looking.exemplars")),
+        Experiment("visualize", "What image excites a channel?", VisualizeRequest, _run_of("looking.visualize")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
     )

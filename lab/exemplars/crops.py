@@ -1,0 +1,131 @@
+"""The exact patch of a position: the rows and columns of the image that its value can depend on, to the pixel.
+
+A row (column) of NaN reaches a position through any operation or it does not, whatever the weights are; so one pass
+per row and column of the image tells for every position of every layer what it can depend on, at the borders too.
+Nothing outside a patch has any influence; every row and column at its edge can have some.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.activations.faster import faster_copy
+from lab.activations.recording import record
+from lab.layers import Layer
+from lab.models import LoadedModel
+from lab.pieces import PieceFolder
+from lab.progress import Progress, silent
+from lab.settings import cache_dir
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+REACH_VERSION = 1
+BATCH = 16
+CUT = "cut by the border"
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A patch: rows `top` to `bottom` and columns `left` to `right` (not included), and what is to be known of it.
+
+    status: how the layer's field is known ("exact", "upper bound", "global", "unknown"), or "cut by the border" where
+    part of the field lies outside the picture.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    status: str
+
+    def of(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the patch of an image `(H, W, 3)`."""
+        return pixels[self.top : self.bottom, self.left : self.right]
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """First and end of what each row `(H, 2)` and column `(W, 2)` of a layer's positions depends on."""
+
+    layer: Layer
+    rows: np.ndarray
+    columns: np.ndarray
+
+    def crop(self, row: int, column: int) -> Crop:
+        """Return the patch that a position can depend on."""
+        (top, bottom), (left, right) = self.rows[row].tolist(), self.columns[column].tolist()
+        status: str = self.layer.receptive_field_status
+        side = self.layer.receptive_field
+        if status in ("exact", "upper bound") and side and min(bottom - top, right - left) < side:
+            status = CUT
+        return Crop(top, left, bottom, right, status)
+
+
+def reach(model: LoadedModel, layers: Sequence[Layer], *, progress: Progress = silent) -> dict[str, Reach]:
+    """Return what the positions of each layer can depend on, from the cache or by one pass per row and column."""
+    cache = PieceFolder(cache_dir("exemplars"))
+    keys = {layer.name: _key(model, layer) for layer in layers}
+    found = {layer.name: cache[keys[layer.name]] for layer in layers if keys[layer.name] in cache}
+    missing = [layer for layer in layers if layer.name not in found]
+    if missing:
+        size = (model.preprocessing.height, model.preprocessing.width)
+        module = faster_copy(model.module, missing, (3, *size)) if model.device == "cpu" else model.module
+        for name, rows, columns in measured(module, missing, size, progress):
+            cache[keys[name]] = found[name] = {"rows": rows, "columns": columns}
+    return {layer.name: Reach(layer, found[layer.name]["rows"], found[layer.name]["columns"]) for layer in layers}
+
+
+def measured(
+    module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress = silent
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Return per layer its name and the reach of its rows and columns, on images of `size` (H, W)."""
+    import torch
+
+    from lab.activations.pooling import maps
+
+    height, width = size
+    hit: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {layer.name: ([], []) for layer in layers}
+
+    def spread(activation: Tensor, layer: Layer) -> Any:
+        nan = maps(activation, layer).isnan().any(dim=1)
+        return nan.any(dim=2).cpu().numpy(), nan.any(dim=1).cpu().numpy()
+
+    device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+    with torch.inference_mode(), record(module, layers, spread) as taken:
+        for axis, length in ((0, height), (1, width)):
+            for start in range(0, length, BATCH):
+                progress("Measuring what each position sees", axis * height + start, height + width, "rows")
+                places = range(start, min(start + BATCH, length))
+                images = _with_nan(places, axis, size).contiguous(memory_format=torch.channels_last)
+                module(images.to(device))
+                for layer in layers:
+                    hit[layer.name][axis].append(taken[layer.name][axis])
+    return [(name, _extent(np.concatenate(rows)), _extent(np.concatenate(cols))) for name, (rows, cols) in hit.items()]
+
+
+def _with_nan(places: Sequence[int] | range, axis: int, size: tuple[int, int]) -> Tensor:
+    import torch
+
+    images = torch.full((len(places), 3, *size), 0.5)
+    for number, place in enumerate(places):
+        images[(number, slice(None), place) if axis == 0 else (number, slice(None), slice(None), place)] = torch.nan
+    return images
+
+
+def _extent(hit: np.ndarray) -> np.ndarray:
+    """Return first and end `(positions, 2)` of the pixels that reach each position, for hits `(pixels, positions)`."""
+    pixels = np.arange(len(hit))[:, None]
+    first = np.where(hit, pixels, len(hit)).min(axis=0)
+    end = np.where(hit, pixels + 1, 0).max(axis=0)
+    return np.stack([np.minimum(first, end), end], axis=1)
+
+
+def _key(model: LoadedModel, layer: Layer) -> str:
+    how = model.preprocessing
+    return json.dumps([model.weights_digest, how.height, how.width, layer.name, "reach", REACH_VERSION])

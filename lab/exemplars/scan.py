@@ -1,0 +1,166 @@
+"""One pass over an image set for all channels of all chosen layers: extremes with their places, and what each image
+reaches. Kept on disk by content, shard by shard, so a pass that was ended goes on.
+
+An exemplar is a *place* in an image: the position where a channel is strongest (weakest) there; an image counts once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.activations.faster import faster_copy
+from lab.activations.pooling import maps
+from lab.activations.recording import record
+from lab.embeddings.streaming import pixel_batches
+from lab.errors import LabError
+from lab.exemplars.topk import Extremes, Watcher
+from lab.images.types import ImageSet
+from lab.layers import Layer
+from lab.models import LoadedModel
+from lab.models.preprocess import PREPROCESSING_VERSION, normalised
+from lab.pieces import Arrays, PieceFolder
+from lab.progress import Progress, silent
+from lab.settings import Compute, cache_dir
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCAN_VERSION = 1  # raise when the same images and weights give other extremes
+KEPT = 12  # strongest and weakest images of each channel
+SHARD = 1024  # images between two times that what was found is kept
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What one layer's channels do on an image set: `high` and `low` extremes, `means` and `peaks` `(N, C)`.
+
+    `low` holds true values, from the smallest up. `width` is the number of positions in a row.
+    """
+
+    high: Extremes
+    low: Extremes
+    means: np.ndarray
+    peaks: np.ndarray
+    width: int
+
+    def place(self, extremes: Extremes, channel: int, rank: int) -> tuple[int, int, int]:
+        """Return image, row and column of an extreme."""
+        row, column = divmod(int(extremes.place[channel, rank]), self.width)
+        return int(extremes.image[channel, rank]), row, column
+
+
+def scan(
+    model: LoadedModel,
+    images: ImageSet,
+    layers: Sequence[Layer],
+    *,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    progress: Progress = silent,
+    kept: int = KEPT,
+) -> dict[str, Scan]:
+    """Return the scan of each layer by name; layers that are in the cache already cost nothing.
+
+    Raises LabError when a layer puts out NaN or an image cannot be decoded any more.
+    """
+    cache = PieceFolder(cache_dir("exemplars"))
+    starts = range(0, len(images), SHARD)
+    parts: dict[str, list[Scan]] = {layer.name: [] for layer in layers}
+    for start in starts:
+        indices = list(range(start, min(start + SHARD, len(images))))
+        keys = {layer.name: _key(model, images, layer.name, indices, kept) for layer in layers}
+        found = {name: cache[key] for name, key in keys.items() if key in cache}
+        missing = [layer for layer in layers if layer.name not in found]
+        if missing:
+            for name, arrays in one_pass(model, images, missing, indices, compute, progress, kept).items():
+                cache[keys[name]] = found[name] = arrays
+        for layer in layers:
+            parts[layer.name].append(_from_arrays(found[layer.name]))
+    return {name: _joined(several) for name, several in parts.items()}
+
+
+def one_pass(
+    model: LoadedModel,
+    images: ImageSet,
+    layers: Sequence[Layer],
+    indices: Sequence[int],
+    compute: Compute,
+    progress: Progress,
+    kept: int = KEPT,
+) -> dict[str, Arrays]:
+    """Return what one forward pass over some images shows of each layer, as arrays by layer name."""
+    how = model.preprocessing
+    module = model.module
+    if model.device == "cpu":
+        module = faster_copy(module, layers, (3, how.height, how.width))
+    watching = Watching(layers, kept)
+    stage = f"{model.ref.short}: looking for exemplars"
+    for positions, pixels in pixel_batches(images, indices, how, compute.batch_size):
+        progress(stage, positions[0], indices[-1] + 1, "images")
+        watching(module, normalised(pixels.to(model.device), how), np.array(positions))
+    progress(stage, indices[-1] + 1, indices[-1] + 1, "images")
+    return watching.arrays()
+
+
+class Watching:
+    """Passes batches through a network and takes in its layers as they come out."""
+
+    def __init__(self, layers: Sequence[Layer], kept: int = KEPT) -> None:
+        self.layers = tuple(layers)
+        self.watchers = {layer.name: Watcher(layer.channels, kept) for layer in layers}
+
+    def __call__(self, module: object, batch: Tensor, images: np.ndarray) -> None:
+        """Pass a batch `(N, 3, H, W)`, of which the first `len(images)` count, numbered by `images`."""
+        import torch
+
+        def take_in(activation: Tensor, layer: Layer) -> None:
+            self.watchers[layer.name].take_in(maps(activation, layer), images)
+
+        with torch.inference_mode(), record(module, self.layers, take_in):  # type: ignore[arg-type]
+            module(batch.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+
+    def arrays(self) -> dict[str, Arrays]:
+        """Return what was seen so far; raises LabError for a layer with NaN."""
+        return {name: _arrays(name, watcher) for name, watcher in self.watchers.items()}
+
+
+def _arrays(name: str, watcher: Watcher) -> Arrays:
+    means, peaks = np.concatenate(watcher.means), np.concatenate(watcher.peaks)
+    if not (np.isfinite(means).all() and np.isfinite(peaks).all()):
+        raise LabError(f"layer {name} puts out NaN or infinite numbers on these images; leave it out")
+    high, low = watcher.high, watcher.low
+    return {
+        **{f"high.{part}": getattr(high, part) for part in ("value", "image", "place")},
+        **{f"low.{part}": getattr(low, part) for part in ("value", "image", "place")},
+        "means": means,
+        "peaks": peaks,
+        "width": np.array(watcher.width),
+    }
+
+
+def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Scan:
+    high, low = (
+        Extremes(*(arrays[f"{end}.{part}"] for part in ("value", "image", "place"))) for end in ("high", "low")
+    )
+    return Scan(high, low, arrays["means"], arrays["peaks"], int(arrays["width"]))
+
+
+def _joined(parts: Sequence[Scan]) -> Scan:
+    high, low = parts[0].high, parts[0].low
+    for part in parts[1:]:
+        high, low = high.merged(part.high), low.merged(part.low)
+    low = Extremes(-low.value, low.image, low.place)
+    means, peaks = (np.concatenate([getattr(part, name) for part in parts]) for name in ("means", "peaks"))
+    return Scan(high, low, means, peaks, parts[0].width)
+
+
+def _key(model: LoadedModel, images: ImageSet, layer: str, indices: Sequence[int], kept: int) -> str:
+    digests = hashlib.sha256("\n".join(images.digests[index] for index in indices).encode()).hexdigest()
+    how = model.preprocessing.as_dict()
+    versions = [SCAN_VERSION, PREPROCESSING_VERSION]
+    return json.dumps([model.weights_digest, how, layer, indices[0], digests, kept, versions], sort_keys=True)

@@ -1,0 +1,91 @@
+"""What the questions about channels have in common: a network and an image set, opened and scanned once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lab.experiments.asking import AskRequest, model_option, option
+from lab.experiments.separability import DEFAULT_DATA
+from lab.progress import Progress
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.exemplars import Reach, Scan
+    from lab.images import ImageSet
+    from lab.layers import Layer
+    from lab.models import LoadedModel
+
+DATA_HELP = "the images: a set's name, or a folder or zip with one folder a class"
+LAYERS_HELP = "stages, blocks, or names with commas between them"
+CHANNELS_HELP = (
+    "channels of each layer, with commas between them: 3, 0-8, top:4 (most selective for the classes), "
+    "3@5x6 (at one position), class:NAME (the probe's direction), all"
+)
+
+
+@dataclass(frozen=True)
+class LookRequest(AskRequest):
+    """Which network, and which images its channels are looked at on."""
+
+    model: str = model_option()
+    data: str = option(DEFAULT_DATA, DATA_HELP)
+    per_class: int | None = option(None, "at most N images a class", least=1)
+
+    def sources(self) -> dict[str, str]:
+        """Return a stamp of the weights, of the picture if there is one, and of the images' files."""
+        from lab.images import stamp
+
+        return {**super().sources(), "data": stamp(self.data)}
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A network and images, with what each chosen layer's channels do on them, by layer name."""
+
+    model: LoadedModel
+    images: ImageSet
+    layers: tuple[Layer, ...]
+    scans: Mapping[str, Scan]
+    reaches: Mapping[str, Reach]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What the answer was computed from, for the manifest."""
+        return {str(self.model.ref): self.model.weights_digest, "images": self.images.fingerprint}
+
+    def layers_table(self) -> pd.DataFrame:
+        """Return one row per chosen layer."""
+        rows = [_layer_row(layer) for layer in self.layers]
+        return pd.DataFrame(rows).assign(model=str(self.model.ref))
+
+
+def open_look(request: LookRequest, layers: str, progress: Progress, compute: Compute) -> Look:
+    """Open the network and the images of a request and scan `layers`; raises LabError when they cannot be used."""
+    from lab.exemplars import reach, scan
+    from lab.images import open_image_set
+    from lab.layers import select_layers
+    from lab.models import load_model
+
+    progress("Opening the network and the images", 0, 2, "steps")
+    images = open_image_set(request.data, per_class=request.per_class, progress=progress)
+    model = load_model(request.model, device=compute.device)
+    chosen = select_layers(model.layers, layers, exclusions=model.card.exclusions)
+    scans = scan(model, images, chosen, compute=compute, progress=progress)
+    return Look(model, images, chosen, scans, reach(model, chosen, progress=progress))
+
+
+def _layer_row(layer: Layer) -> dict[str, Any]:
+    return {
+        "layer": layer.name,
+        "depth": layer.depth,
+        "kind": layer.kind,
+        "channels": layer.channels,
+        "height": layer.height,
+        "width": layer.width,
+        "receptive_field": layer.receptive_field,
+        "receptive_field_status": layer.receptive_field_status,
+    }

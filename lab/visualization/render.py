@@ -1,0 +1,126 @@
+"""The search for the image: Adam on a batch of parametrised images, each for an objective of its own.
+
+Everything random of an image comes from its own seed, so what it becomes does not depend on who is optimised beside
+it (up to the rounding of a batch of another size).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.progress import Progress, silent
+from lab.visualization.objectives import Objective, likeness, values
+from lab.visualization.parametrisation import PARAMETRISATIONS
+from lab.visualization.transforms import Motion, moved
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from lab.visualization.network import Cut
+
+LENIENT_STEPS = 16  # as Lucid: afterwards gradients are the network's own
+POINTS = 32  # of the course that is kept
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How images are searched: `size` in pixels, `steps` of Adam at `rate`, the parametrisation and the motion.
+
+    `diversity` weighs how unlike each other images of one call have to be, against the objective in units of `scale`.
+    """
+
+    size: int = 128
+    steps: int = 256
+    rate: float = 0.05
+    parametrisation: str = "fourier"
+    motion: Motion = Motion()  # noqa: RUF009 - frozen
+    diversity: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """`images` float32 `(N, 3, S, S)` in 0..1, as 8-bit pixels show them; `course` `(N, P)` at steps `at` `(P,)`."""
+
+    images: Tensor
+    course: np.ndarray
+    at: np.ndarray
+
+    def pixels(self) -> np.ndarray:
+        """Return the images as uint8 `(N, S, S, 3)`."""
+        return np.asarray((self.images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+
+
+def render(
+    network: Cut,
+    objectives: Sequence[Objective],
+    settings: Settings = Settings(),
+    *,
+    seeds: Sequence[int],
+    scales: Sequence[float] | None = None,
+    spectrum: np.ndarray | None = None,
+    progress: Progress = silent,
+    stage: str = "Optimising images",
+) -> Rendered:
+    """Return the images that raise the objectives, one each; `seeds` are as many.
+
+    `scales` (what counts as one unit of each objective) matter for diversity only. `spectrum` is what phases need.
+    """
+    import torch
+
+    generators = [generator_of(seed) for seed in seeds]
+    image = PARAMETRISATIONS[settings.parametrisation].begin(generators, settings.size, spectrum)
+    motion = torch.stack([settings.motion.draw(one, settings.steps) for one in generators])
+    units = torch.tensor(scales or [1.0] * len(objectives), dtype=torch.float32).clamp_min(1e-6)
+    optimiser = torch.optim.Adam([image.parameters], lr=settings.rate)
+    device = network.model.device
+    course, at = [], []
+    with _no_denormals():
+        for step in range(settings.steps):
+            progress(stage, step, settings.steps, "steps")
+            seen = moved(image.images(), motion[:, step], network.side).to(device)
+            maps = network(seen, lenient=step < LENIENT_STEPS)
+            reached = values(maps, objectives)
+            loss = -(reached / units.to(device)).sum()
+            if settings.diversity and len(objectives) > 1:
+                loss = loss + settings.diversity * likeness(maps).sum()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            if step % max(1, settings.steps // POINTS) == 0 or step == settings.steps - 1:
+                course.append(reached.detach().cpu().numpy())
+                at.append(step)
+    progress(stage, settings.steps, settings.steps, "steps")
+    with torch.no_grad():
+        final = (image.images() * 255).round() / 255
+    return Rendered(final, np.stack(course, axis=1), np.array(at))
+
+
+@contextmanager
+def _no_denormals() -> Iterator[None]:
+    """Within the block numbers too small for full precision count as 0: gradients hold many, and each costs much."""
+    import torch
+
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def generator_of(seed: int) -> Generator:
+    """Return a generator of its own for an image."""
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
+def seed_of(seed: int, *about: object) -> int:
+    """Return the seed of one image, from the request's and what tells the image from others (layer, target, copy)."""
+    text = "\0".join(map(str, (seed, *about)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
