@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lab.backbone import export_backbone, load_backbone
     from lab.charts import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments import ProbeRequest, Result
@@ -32,7 +33,9 @@ _HOMES = {
     "ProbeRequest": "lab.experiments",
     "Result": "lab.experiments",
     "accuracy_by_depth": "lab.charts",
+    "export_backbone": "lab.backbone",
     "export_run": "lab.export",
+    "load_backbone": "lab.backbone",
     "load_model": "lab.models",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability",
@@ -47,7 +50,9 @@ __all__ = [
     "ProbeRequest",
     "Result",
     "accuracy_by_depth",
+    "export_backbone",
     "export_run",
+    "load_backbone",
     "load_model",
     "open_image_set",
     "probe",

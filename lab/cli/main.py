@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import asking, attributing, commands, comparing, probing, training
+from lab.cli import asking, attributing, commands, comparing, exporting, probing, training
 from lab.errors import LabError
 from lab.settings import home
 
@@ -58,6 +58,12 @@ COMMANDS = (
         "write a run as CSV, Parquet, JSON or an HTML report",
         commands.export_options,
         commands.export,
+    ),
+    Command(
+        "export-backbone",
+        "write a network cut at a layer, with its probe, to take along",
+        exporting.options,
+        exporting.act,
     ),
 )
 

@@ -22,7 +22,7 @@ class Meter(TorchDispatchMode):
         super().__init__()
         self._weights = {_place(parameter): parameter.numel() for parameter in module.parameters()}
         self._read: set[int] = set()
-        # Storages on the meta device have no address, and those of the network are no memory of the pass.
+        # What the network owns is no memory of the pass.
         self._owned = {_place(tensor) for tensor in (*module.parameters(), *module.buffers())}
         self._live: dict[int, tuple[StorageWeakRef, int]] = {}
         self.flops = self.peak_bytes = 0
@@ -30,7 +30,11 @@ class Meter(TorchDispatchMode):
 
     def cost(self) -> Cost:
         """Return what has been counted so far."""
-        return Cost(self.flops, sum(self._weights[place] for place in self._read), self.peak_bytes)
+        return Cost(self.flops, sum(self._weights.get(place, 0) for place in self._read), self.peak_bytes)
+
+    def has_read(self, tensor: Tensor) -> bool:
+        """Whether some operator has read a parameter or buffer of the network."""
+        return _place(tensor) in self._read
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -39,7 +43,7 @@ class Meter(TorchDispatchMode):
         if count is not None:
             self.flops += int(count(*args, **kwargs, out_val=out))
         for tensor in _tensors((args, kwargs)):
-            if (place := _place(tensor)) in self._weights:
+            if (place := _place(tensor)) in self._owned:
                 self._read.add(place)
         for tensor in _tensors(out):
             self._note(tensor)

@@ -1,0 +1,124 @@
+"""The folder of a cut network, and loading it.
+
+    backbone.json            what it is: model, layer, preprocessing, classes, what it reads, where it comes from
+    backbone.safetensors     weights of the network up to the layer (`network.…`), of the probe (`probe.…`)
+    backbone.torchscript.pt  the same as one TorchScript file, where torch can make one: it needs torch and nothing else
+    example.py               how to use either
+
+No pickle is read. The weights' names and shapes are checked before anything is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.files import read_json
+from lab.layers import Layer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lab.backbone.cutting import Cut
+
+FORMAT = 1
+ABOUT, WEIGHTS, SCRIPT, EXAMPLE = "backbone.json", "backbone.safetensors", "backbone.torchscript.pt", "example.py"
+NETWORK, PROBE = "network.", "probe."
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A cut network with its probe. `about` is what backbone.json says."""
+
+    about: dict[str, Any]
+    module: Cut
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the probe tells apart."""
+        return tuple(self.about["classes"])
+
+    @property
+    def layer(self) -> str:
+        """The layer at which the network is cut."""
+        return str(self.about["layer"]["name"])
+
+    def predict(self, pictures: Sequence[str | Path]) -> list[dict[str, float]]:
+        """Return per picture (an image file) the probability of each class."""
+        probabilities, _ = self(pictures)
+        return [dict(zip(self.classes, map(float, row), strict=True)) for row in probabilities]
+
+    def embed(self, pictures: Sequence[str | Path]) -> np.ndarray:
+        """Return the embeddings of some pictures (image files), float32 `(N, D)`."""
+        return self(pictures)[1]
+
+    def __call__(self, pictures: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities `(N, K)` and embeddings `(N, D)` of some pictures."""
+        import torch
+
+        from lab.experiments.picture import open_picture
+        from lab.models.preprocess import Preprocessing, pixels_for
+
+        how = Preprocessing.from_dict(self.about["preprocessing"])
+        found = []
+        for picture in pictures:
+            pixels = pixels_for(open_picture(str(picture)), 0, how)
+            with torch.inference_mode():
+                found.append([part.numpy() for part in self.module(pixels[None].float() / 255)])
+        if not found:
+            raise LabError("no picture was given; give the paths of image files")
+        return np.concatenate([p for p, _ in found]), np.concatenate([e for _, e in found])
+
+
+def load_backbone(folder: str | Path) -> Backbone:
+    """Return the cut network that `export_backbone` wrote to `folder`.
+
+    Raises LabError when a file is missing or the weights are not those that backbone.json speaks of.
+    """
+    import torch
+
+    from lab.backbone.cutting import Cut, put_weights
+    from lab.weights.sources import build_network
+    from lab.weights.trained import build_for_input
+
+    folder = Path(folder)
+    about = read_json(folder / ABOUT)
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise LabError(f"{folder} holds no {ABOUT} of format {FORMAT}; give a folder that export-backbone has written")
+    tensors = _tensors(folder / WEIGHTS)
+    id, input = about["architecture"], about["input"]
+    network = build_for_input(id, input, num_classes=len(about["classes"])) if input else build_network(id)
+    network.eval().requires_grad_(False)
+    weights = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
+    _check(network.state_dict(), weights, about["tensors"], folder)
+    put_weights(network, weights)
+    how = about["preprocessing"]
+    weight, bias = (tensors[PROBE + name].to(torch.float32) for name in ("weight", "bias"))
+    layer = Layer.from_dict(about["layer"])
+    cut = Cut(network, layer, about["pooling"], tuple(how["mean"]), tuple(how["std"]), weight, bias)
+    return Backbone(about, cut.eval())
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise LabError(f"{path} cannot be read ({error}); export the backbone again") from error
+
+
+def _check(own: dict[str, Tensor], given: dict[str, Tensor], wanted: Sequence[str], folder: Path) -> None:
+    missing = sorted(set(wanted) - {NETWORK + name for name in given} - {PROBE + "weight", PROBE + "bias"})
+    strange = sorted(set(given) - set(own))
+    odd = sorted(name for name, value in given.items() if name in own and value.shape != own[name].shape)
+    for words, names in (("lacks", missing), ("holds unknown", strange), ("holds other shapes of", odd)):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            raise LabError(f"{folder / WEIGHTS} {words} {', '.join(names[:3])}{more}; export the backbone again")
