@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
+    from lab.charts.attributions import insertion_deletion, randomisation, share_matrix, shares_by_layer
     from lab.charts.checks import checks_forest, fold_strip
     from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
     from lab.charts.curves import METRICS, curve_rows
@@ -48,11 +49,15 @@ __all__ = [
     "field_by_depth",
     "fold_strip",
     "gallery",
+    "insertion_deletion",
     "gaps_by_depth",
     "layer_table",
     "map_sizes",
     "projection_map",
+    "randomisation",
     "response_map",
+    "share_matrix",
+    "shares_by_layer",
     "shared_errors",
     "similarity_map",
     "themed",
@@ -62,6 +67,7 @@ __all__ = [
 
 _HOMES = {
     "accuracy": ("LAYER_PICK", "accuracy_by_depth"),
+    "attributions": ("insertion_deletion", "randomisation", "share_matrix", "shares_by_layer"),
     "checks": ("checks_forest", "fold_strip"),
     "comparing": (
         "cost_and_quality",

@@ -9,6 +9,7 @@ import altair as alt
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
+from lab.charts.attributions import insertion_deletion, randomisation, share_matrix, shares_by_layer
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.sizes import map_sizes, weight_counts
@@ -58,9 +59,31 @@ def _compare(result: Result) -> Charts:
     }
 
 
+def _attribute(result: Result) -> Charts:
+    if "randomised" not in result.tables:
+        return {}
+    charts: Charts = {}
+    for method, maps in result["maps"].groupby("method", sort=False):
+        last = maps.iloc[-1]
+        at = str(last["score_at"])
+        charts[f"random-weights-{method}"] = randomisation(result.tables, method=str(method), score_at=at)
+        charts[f"places-{method}"] = insertion_deletion(
+            result.tables, method=str(method), layer=str(last["layer"]), score_at=at
+        )
+    return charts
+
+
+def _attribution_score(result: Result) -> Charts:
+    methods = [str(method) for method in result["summary"]["method"].unique()]
+    by_layer = {f"shares-{method}": shares_by_layer(result.tables, method=method) for method in methods}
+    return {"matrix": share_matrix(result.tables), **by_layer}
+
+
 DRAWN: dict[str, Callable[[Result], Charts]] = {
     "compare": _compare,
     "filter": _filter,
     "sizes": _sizes,
     "field": _field,
+    "attribute": _attribute,
+    "attribution_score": _attribution_score,
 }

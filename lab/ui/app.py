@@ -55,6 +55,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "layers",
             "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
         ),
+        PageRow(
+            "attributions",
+            "What a layer looks at",
+            "center_focus_strong",
+            "Attribution maps at every layer, each with the checks that say whether to trust it.",
+        ),
     ),
     "Results": (PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),),
 }

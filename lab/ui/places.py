@@ -31,6 +31,8 @@ SHOWN_ON = {
     "sizes": ("how_layers_build", "Sizes and weights"),
     "slide": ("how_layers_build", "Sizes and weights"),
     "field": ("how_layers_build", "Receptive field"),
+    "attribute": ("attributions", "Maps of a picture"),
+    "attribution_score": ("attributions", "Which maps are right"),
     "stack": ("how_layers_build", "Receptive field"),
 }
 

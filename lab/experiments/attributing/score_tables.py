@@ -1,4 +1,4 @@
-"""From one share per picture to means with intervals: differences are paired, and resampled over pictures."""
+"""From one share per picture to means with intervals: differences are paired by picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.stats import Bootstrap, Interval, bootstrap, difference
+from lab.stats import Interval
 
 TRAINED, UNTRAINED = "trained", "untrained"
 KNOW_NOTHING = ("area", "edges", "middle")
@@ -21,9 +21,6 @@ def summary(shares: pd.DataFrame) -> pd.DataFrame:
     """
     shares = shares.assign(share=shares["share"].fillna(shares["area"]))
     images = list(dict.fromkeys(shares["image"]))
-    classes = shares.drop_duplicates("image").set_index("image")["class"]
-    labels = np.unique([str(classes[image]) for image in images], return_inverse=True)[1]
-    boot = bootstrap(np.arange(len(images)), labels)
     rows = []
     for (role, method, layer), group in shares.groupby(["role", "method", "layer"], sort=False):
         own = group.set_index("image").loc[images]
@@ -33,20 +30,30 @@ def summary(shares: pd.DataFrame) -> pd.DataFrame:
             **{name: float(own[name].mean()) for name in KNOW_NOTHING},
         }  # fmt: skip
         for name in KNOW_NOTHING[:2]:
-            row |= _columns(f"over_{name}", difference(boot, (own["share"] - own[name]).to_numpy()))
-        row |= _over_untrained(shares, boot, images, own, str(role), str(method), str(layer))
+            row |= _columns(f"over_{name}", paired((own["share"] - own[name]).to_numpy()))
+        row |= _over_untrained(shares, images, own, str(role), str(method), str(layer))
         rows.append(row)
     return pd.DataFrame(rows)
 
 
+def paired(differences: np.ndarray) -> Interval:
+    """Return the mean of one difference per picture with its 95 % interval (Student's t)."""
+    from scipy.stats import t
+
+    count = len(differences)
+    mean = float(differences.mean())
+    half = float(t.ppf(0.975, count - 1) * differences.std(ddof=1) / np.sqrt(count))
+    return Interval(mean, mean - half, mean + half)
+
+
 def _over_untrained(
-    shares: pd.DataFrame, boot: Bootstrap, images: list[str], own: pd.DataFrame, role: str, method: str, layer: str
+    shares: pd.DataFrame, images: list[str], own: pd.DataFrame, role: str, method: str, layer: str
 ) -> dict[str, float]:
     twin = shares[(shares["role"] == UNTRAINED) & (shares["method"] == method) & (shares["layer"] == layer)]
     if role != TRAINED or not len(twin):
         return _columns("over_untrained", Interval(*[float("nan")] * 3))
     other = twin.set_index("image").loc[images]["share"]
-    return _columns("over_untrained", difference(boot, (own["share"] - other).to_numpy()))
+    return _columns("over_untrained", paired((own["share"] - other).to_numpy()))
 
 
 def _columns(name: str, found: Interval) -> dict[str, float]:

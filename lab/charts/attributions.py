@@ -1,0 +1,204 @@
+"""Charts of attributions: what random weights do to maps, what places are worth, what maps find on drawn pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from lab.attributions.methods import METHODS
+from lab.charts.theme import (
+    INK,
+    MODEL_COLOURS,
+    NOT_PASSED,
+    PASSED,
+    SMALL_FONT,
+    Tables,
+    in_order,
+    layer_axis,
+    layered,
+    names_axis,
+    rows,
+)
+from lab.experiments.attributing.telling import ALIKE, RANDOM
+from lab.experiments.attributing.telling_scores import finds
+
+PIXELS = "the pixels"
+# From the first layer to the last; both ends stand out from a light and a dark page.
+DEPTH_COLOURS = ("#8d9299", "#7b86b8", "#5f7fd0", "#2474cf", "#8250df", "#b23680", "#d9621f")
+SHARES = {
+    "share": "the map",
+    "untrained": "the untrained network's map",
+    "edges": "an edge detector",
+    "area": "an even map (area)",
+    "ideal": "the best its grid allows",
+}
+
+
+def randomisation(tables: Tables, *, method: str, score_at: str = "", height: int = 320) -> alt.LayerChart:
+    """Return how alike a method's maps stay while weights are made random from the output on, one line per layer.
+
+    Reads `randomised`; a score at a layer (`score_at`) has its own lines. Dotted: above it a map counts as the same.
+    """
+    table = tables["randomised"]
+    table = table[(table["method"] == method) & _of_score(table, method, score_at)]
+    mean = table.groupby(["layer", "step"], sort=False)[["share", "similarity"]].mean().reset_index()
+    upto = table.drop_duplicates(["layer", "step"])["upto"].to_numpy()
+    mean["upto"] = upto
+    start = pd.DataFrame({"layer": mean["layer"].unique(), "step": -1, "share": 0.0, "similarity": 1.0, "upto": "none"})
+    drawn = pd.concat([start, mean]).replace({"layer": {"": PIXELS}})
+    names = list(drawn["layer"].unique())
+    x = alt.X(
+        "share:Q", title="share of weights that are random, from the output on",
+        axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelFontSize=SMALL_FONT),
+        scale=alt.Scale(domain=[0, 1], nice=False),
+    )  # fmt: skip
+    y = alt.Y("similarity:Q", title="rank correlation with the map", axis=alt.Axis(tickCount=6))
+    lines = alt.Chart(rows(drawn)).encode(
+        x, y, _by_depth(names), tooltip=["layer:N", alt.Tooltip("upto:N", title="random from"), _number("similarity")]
+    )
+    bar = alt.Chart(rows(pd.DataFrame({"similarity": [ALIKE]}))).mark_rule(strokeDash=[2, 4], color=INK).encode(y)
+    return layered(
+        bar, lines.mark_line(strokeWidth=2), lines.mark_point(filled=True, size=36, opacity=1),
+        title=alt.Title("Random weights", subtitle="a map that explains what was learned falls below the dotted line"),
+        width="container", height=height,
+        description=f"Rank correlation of {METHODS[method].title} with its maps in networks made random step by step.",
+    )  # fmt: skip
+
+
+def insertion_deletion(
+    tables: Tables, *, method: str, layer: str, score_at: str = "", height: int = 320
+) -> alt.LayerChart:
+    """Return the class's probability while a map's places come back into a blurred picture, or are blurred away.
+
+    Reads `curves`; random squares are beside it, each draw a thin line.
+    """
+    table = tables["curves"]
+    here = table[table["score_at"] == score_at]
+    own = here[(here["method"] == method) & (here["layer"] == layer)].assign(order="the map")
+    other = here[here["method"] == RANDOM].assign(order=RANDOM)
+    ways = {"insertion": "put back", "deletion": "taken away"}
+    long = pd.concat([own, other]).melt(["order", "draw", "share"], list(ways), "way", "probability")
+    long["way"] = long["way"].map(ways)
+    long["line"] = long["order"] + long["draw"].astype(str) + long["way"]
+    x = alt.X(
+        "share:Q", title="share of the picture, the map's strongest places first",
+        axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelFontSize=SMALL_FONT),
+    )  # fmt: skip
+    y = alt.Y("probability:Q", title="probability of the class", axis=alt.Axis(tickCount=5, labelFontSize=SMALL_FONT))
+    colours = alt.Scale(domain=["the map", RANDOM], range=[MODEL_COLOURS[0], INK])
+    base = alt.Chart(rows(long)).encode(
+        x, y, alt.Color("order:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1)),
+        alt.StrokeDash(
+            "way:N", scale=alt.Scale(domain=list(ways.values()), range=[[1, 0], [6, 4]]),
+            legend=alt.Legend(title=None, orient="top"),
+        ),
+        alt.Detail("line:N"), tooltip=["order:N", "way:N", _number("share"), _number("probability")],
+    )  # fmt: skip
+    thick = base.transform_filter(alt.FieldEqualPredicate(field="order", equal="the map")).mark_line(strokeWidth=3)
+    thin = base.transform_filter(alt.FieldEqualPredicate(field="order", equal=RANDOM)).mark_line(
+        strokeWidth=1, opacity=0.6
+    )
+    where = layer or PIXELS
+    return layered(
+        thin, thick,
+        title=alt.Title("Do its places matter?", subtitle=f"{METHODS[method].title}, {where}, against random squares"),
+        width="container", height=height,
+        description=f"Probability of the class by share of the picture, in the order of {METHODS[method].title} at "
+        f"{where} and in random orders.",
+    )  # fmt: skip
+
+
+def shares_by_layer(tables: Tables, *, method: str, height: int = 340) -> alt.LayerChart:
+    """Return a method's share on the parts that differ by layer, beside what knows nothing of them; reads `summary`."""
+    table = tables["summary"]
+    own = table[(table["method"] == method) & (table["role"] == "trained")].copy()
+    own["untrained"] = own["share"] - own["over_untrained"]
+    own["low"] = own["area"] + own["over_area_low"]
+    own["high"] = own["area"] + own["over_area_high"]
+    long = own.melt(["layer"], list(SHARES), "what", "value").dropna()
+    long["what"] = long["what"].map(SHARES)
+    names = list(own["layer"])
+    x = layer_axis(names, "layer whose probe is explained")
+    top = float(np.ceil(long["value"].max() * 20) / 20)
+    scale = alt.Scale(domain=[0, max(top, 0.05)], nice=False)
+    axis = alt.Axis(format=".0%", tickCount=6, labelFontSize=SMALL_FONT)
+    y = alt.Y("value:Q", title="share on the parts that differ", scale=scale, axis=axis)
+    colours = [MODEL_COLOURS[0], MODEL_COLOURS[1], MODEL_COLOURS[3], INK, MODEL_COLOURS[4]]
+    base = alt.Chart(rows(long)).encode(
+        x, y,
+        alt.Color(
+            "what:N", scale=alt.Scale(domain=list(SHARES.values()), range=colours),
+            legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=260, symbolOpacity=1),
+        ),
+        tooltip=["layer:N", "what:N", alt.Tooltip("value:Q", format=".1%")],
+    )  # fmt: skip
+    bars = alt.Chart(rows(own[["layer", "low", "high"]])).mark_rule(strokeWidth=2, color=MODEL_COLOURS[0])
+    return layered(
+        base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=46, opacity=1),
+        bars.encode(x, alt.Y("low:Q", scale=scale, axis=axis), alt.Y2("high:Q")),
+        title=alt.Title(
+            f"Where {METHODS[method].title} points",
+            subtitle=f"mean of {int(own['images'].iloc[0])} drawn pictures · bars: 95 % interval",
+        ),
+        width="container", height=height,
+        description=f"Share of {METHODS[method].title} on the parts that differ between the classes, by layer.",
+    )  # fmt: skip
+
+
+def share_matrix(tables: Tables) -> alt.LayerChart:
+    """Return every method at every layer: its share on the parts that differ as multiple of their area.
+
+    Reads `summary`. Framed: above area, edges and the untrained network, each with its 95 % interval.
+    """
+    table = tables["summary"]
+    own = table[table["role"] == "trained"].copy()
+    own["name"] = own["method"].map(lambda name: METHODS[name].title)
+    own["times"] = own["share"] / own["area"]
+    own["text"] = own["times"].map("{:.1f}×".format)
+    own["passes"] = ["yes" if finds(row) else "no" for row in own.to_dict("records")]
+    layers, names = list(dict.fromkeys(own["layer"])), list(dict.fromkeys(own["name"]))
+    most = max(2.0, float(own["times"].max()))
+    base = alt.Chart(rows(own)).encode(layer_axis(layers, "layer whose probe is explained"), names_axis("name", names))
+    scale = alt.Scale(domain=[0, 1, most], range=[NOT_PASSED, "#c4c7ca", PASSED], clamp=True)
+    cells = base.mark_rect(cornerRadius=2).encode(
+        alt.Color("times:Q", scale=scale, legend=None),
+        tooltip=[
+            "name:N", "layer:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("area:Q", format=".1%"),
+            alt.Tooltip("edges:Q", format=".1%"), alt.Tooltip("passes:N", title="above all comparisons"),
+        ],
+    )  # fmt: skip
+    frames = base.transform_filter(alt.FieldEqualPredicate(field="passes", equal="yes")).mark_rect(
+        fillOpacity=0, stroke="#16191c", strokeWidth=2.5, cornerRadius=2
+    )
+    text = base.mark_text(fontSize=12, color="#16191c").encode(alt.Text("text:N"))
+    return layered(
+        cells, frames, text,
+        title=alt.Title(
+            "Do maps find what really differs?",
+            subtitle="times what an even map has there · framed: above area, edges and untrained network",
+        ),
+        width="container", height=44 * len(names) + 20,
+        description=f"Share on the parts that differ, as multiple of their area, of {len(names)} methods at "
+        f"{len(layers)} layers.",
+    )  # fmt: skip
+
+
+def _of_score(table: pd.DataFrame, method: str, score_at: str) -> pd.Series:
+    """Pick the rows of one score; maps at layers of their own probes are drawn together."""
+    if METHODS[method].where == "layer" and table["score_at"].nunique() > 1:
+        return pd.Series(True, index=table.index)
+    return table["score_at"] == score_at
+
+
+def _by_depth(names: Sequence[str]) -> alt.Color:
+    steps = np.linspace(0, len(DEPTH_COLOURS) - 1, max(2, len(names)))
+    colours = [DEPTH_COLOURS[round(float(step))] for step in steps][: len(names)]
+    legend = alt.Legend(title=None, orient="top", columns=5, labelLimit=140, symbolOpacity=1)
+    return alt.Color("layer:N", scale=in_order(names, range=colours), legend=legend)
+
+
+def _number(field: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:Q", format=".3f")

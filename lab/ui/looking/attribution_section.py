@@ -1,0 +1,159 @@
+"""Attributions on the picture at every layer, each with its checks beside it."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lab.attributions.methods import METHODS
+from lab.experiments.attributing.asked import AttributeRequest
+from lab.experiments.attributing.telling import learned, matters, orders_of, random_range, told
+from lab.experiments.base import Result
+from lab.experiments.picture import picture_name
+from lab.ui.building.saying import command, explained
+from lab.ui.building.subject import Choice
+from lab.ui.looking.attribution_controls import choose_method, choose_question
+from lab.ui.looking.overlays import CSS, heat, overlay, scale
+from lab.ui.showing import show_chart
+from lab.ui.text import plain
+from lab.ui.working import outcome
+
+ANSWERS = {
+    "learned": {"yes": "changes with weights", "no": "same with random weights", "open": "weights: undecided"},
+    "matters": {"yes": "its places matter", "no": "no more than random", "open": "places: not checked"},
+}
+MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
+OFFER = (
+    "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
+    "places away. About half a minute; a probe's decisions take a minute."
+)
+
+
+def attribution_section(choice: Choice) -> None:
+    """Show the maps of the chosen network on the chosen picture."""
+    st.html(CSS)
+    base = choose_question(choice)
+    left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
+    with left:
+        method, request = choose_method(base)
+    opacity = middle.slider("Opacity of the maps", 0.0, 1.0, 0.85, 0.05, key="map_opacity")
+    with right:
+        command(request)
+    st.caption(plain(METHODS[method].about))
+    if METHODS[method].warning:
+        st.warning(plain(METHODS[method].warning))
+    result = outcome(request, offer=OFFER)
+    if result is None:
+        return
+    explained(told(result.tables, method))
+    st.html(scale(METHODS[method].signed))
+    maps = result["maps"]
+    shown = maps[maps["method"] == method]
+    st.html(strip(result, shown, opacity, picture_name(choice.picture)))
+    _not_shown(result, method)
+    _charts(result, shown, method)
+    _tables(result, request)
+
+
+def strip(result: Result, shown: pd.DataFrame, opacity: float, name: str) -> str:
+    """Return the maps over the picture, from the first layer to the last, as HTML."""
+    seen = result["picture"].iloc[0]
+    orders = orders_of(result.tables)
+    names = result["targets"].set_index("score_at")["name"]
+    items = []
+    for row in shown.to_dict("records"):
+        values = np.frombuffer(row["array"], np.float32).reshape(row["height"], row["width"])
+        place = row["layer"] or "the pixels"
+        title = METHODS[row["method"]].title
+        label = f"{name}: {title} at {place} for {names[row['score_at']]}"
+        shown_map = overlay(seen["thumbnail"], heat(values, int(seen["height"]), int(seen["width"])), opacity, label)
+        items.append(f"<figure>{shown_map}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
+    return f'<div class="lab-overlays">{"".join(items)}</div>'
+
+
+def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str:
+    place = row["layer"] or row["score_at"] or "Pixels"
+    grid = f"{row['height']} × {row['width']}"
+    said = f" says {html.escape(str(names[row['score_at']]))}" if row["score_at"] else ""
+    lines = [("rank corr. with edges", f"{row['edges']:.2f}")]
+    if "random" in row:
+        lines.insert(0, (_mark("learned", learned(row)), f"{row['random']:.2f}"))
+    if "gain" in row:
+        _, low, high = random_range(orders, row["score_at"])
+        value = f"{row['gain']:+.2f} <small>({low:+.2f} to {high:+.2f})</small>"
+        lines.insert(1, (_mark("matters", matters(row, orders)), value))
+    if np.isfinite(row["share"]):
+        lines.append(("on parts that differ", f"{row['share']:.0%} of {row['area']:.0%} area"))
+    if np.isfinite(row["incompleteness"]):
+        lines.append(("missing of its sum", f"{row['incompleteness']:.1%}"))
+    problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
+    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
+    return f"<b>{html.escape(place)}</b>{said} · {grid}{problem}<dl>{rows}</dl>"
+
+
+def _mark(check: str, answer: str) -> str:
+    return f'<span class="{MARKS[answer]}">{ANSWERS[check][answer]}</span>'
+
+
+def _not_shown(result: Result, method: str) -> None:
+    table = result["capability"]
+    missing = table[(table["method"] == method) & ~table["valid"]]
+    if len(missing):
+        rows = missing.to_dict("records")
+        reasons = "; ".join(f"{row['layer'] or 'pixels'}: {row['reason']}" for row in rows)
+        st.caption(plain(f"No map at {reasons}."))
+
+
+def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
+    if "randomised" not in result.tables or not len(shown):
+        return
+    st.markdown("##### Is it to be trusted?")
+    weights, places = st.columns(2, gap="large")
+    rows = shown.reset_index(drop=True)
+    names = [_name_of(row) for row in rows.to_dict("records")]
+    with places:
+        picked = st.selectbox("Places taken in the order of the map at", names, index=len(names) - 1, key="curve_of")
+        at = rows.iloc[names.index(picked)]
+        show_chart(
+            result, "insertion_deletion", key="curves_chart", method=method, layer=at["layer"],
+            score_at=at["score_at"],
+        )  # fmt: skip
+    with weights:
+        many = rows["score_at"].nunique() > 1
+        st.caption(
+            "Weights are made random from the output towards the input, five times. Each line is a map of this page: "
+            "how much it still looks like itself."
+        )
+        show_chart(
+            result, "randomisation", key="random_chart", method=method,
+            score_at=at["score_at"] if many else rows["score_at"].iloc[0],
+        )  # fmt: skip
+
+
+def _name_of(row: dict[Any, Any]) -> str:
+    if row["layer"]:
+        return str(row["layer"])
+    return f"the pixels (probe at {row['score_at']})" if row["score_at"] else "the pixels"
+
+
+def _tables(result: Result, request: AttributeRequest) -> None:
+    with st.expander("Every map in numbers", icon=":material/table_rows:"):
+        st.caption(
+            "random: rank correlation with the maps of five networks with random weights (95 % interval), random_pair: "
+            "between those. gain: area under insertion less area under deletion. edges: rank correlation with the "
+            "picture's edges. share: of the map on the parts that differ (drawn pictures), area: of those parts."
+        )
+        hidden = ["array", "signed", "height", "width"]
+        st.dataframe(result["maps"].drop(columns=hidden), hide_index=True, key="maps_table")
+    with st.expander("Which method is valid where", icon=":material/rule:"):
+        table = result["capability"]
+        titles = table["method"].map(lambda name: METHODS[name].title)
+        shown = table.assign(method=titles, layer=table["layer"].replace("", "pixels"))
+        st.dataframe(shown.drop(columns=["asked"]), hide_index=True, key="capability_table")
+    if len(result["targets"]) > 1 or request.target.startswith("probe"):
+        with st.expander("The probes that are explained", icon=":material/linear_scale:"):
+            st.dataframe(result["targets"], hide_index=True, key="targets_table")

@@ -1,0 +1,73 @@
+"""Maps laid over the picture, as HTML: one colour scale for all of them, stated beside them. Pure functions to text.
+
+The scale's unit is what an even map would have at a place, so maps of any layer and method compare: a map's values
+are divided by the mean of their sizes. Colours are laid over the picture in the browser; opacity changes no image.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import numpy as np
+
+from lab.experiments.subject import png
+
+FOR, AGAINST = (255, 122, 26), (64, 150, 255)
+MOST = 5.0  # times an even map: full colour
+
+CSS = """
+<style>
+.lab-overlays { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 1.1rem 1rem; }
+.lab-overlays figure { margin: 0; }
+.lab-overlay { position: relative; display: block; line-height: 0; border-radius: 5px; overflow: hidden; }
+.lab-overlay img { width: 100%; height: auto; display: block; }
+.lab-overlay img + img { position: absolute; inset: 0; }
+.lab-overlays figcaption { font-size: 0.84rem; line-height: 1.45; margin-top: 0.35rem; }
+.lab-overlays dl { display: grid; grid-template-columns: auto 1fr; gap: 0 0.6rem; margin: 0.15rem 0 0;
+  font-size: 0.76rem; line-height: 1.5; }
+.lab-overlays dt { opacity: 0.75; margin: 0; font-weight: 400; }
+.lab-overlays dd { margin: 0; font-variant-numeric: tabular-nums; text-align: right; }
+.lab-yes { color: #10829a; font-weight: 600; }
+.lab-no { color: #c5522f; font-weight: 600; }
+.lab-scale { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; font-size: 0.84rem; }
+.lab-scale i { display: inline-block; width: 150px; height: 12px; border-radius: 3px; }
+@media (max-width: 640px) { .lab-overlays { grid-template-columns: repeat(2, 1fr); } }
+</style>
+"""
+
+
+def heat(values: np.ndarray, height: int, width: int) -> bytes:
+    """Return a map `(h, w)` as a PNG of `height` × `width` pixels that is transparent where the map is nothing."""
+    from PIL import Image
+
+    mean = float(np.abs(values).mean())
+    times = (values / mean if mean > 0 else np.zeros_like(values)).astype(np.float32)
+    grown = np.asarray(Image.fromarray(times).resize((width, height), Image.Resampling.BILINEAR))
+    colour = np.where((grown < 0)[..., None], AGAINST, FOR)
+    alpha = np.clip(np.abs(grown) / MOST, 0, 1) * 255
+    return png(np.dstack([colour, alpha]).round().astype(np.uint8))
+
+
+def overlay(picture: bytes, over: bytes, opacity: float, label: str) -> str:
+    """Return the picture under a map; the more the map shows, the grayer and darker the picture is."""
+    text = html.escape(label, quote=True)
+    look = f"filter:grayscale({opacity:.2f}) brightness({1 - 0.45 * opacity:.2f})"
+    return (
+        f'<span class="lab-overlay"><img src="{_url(picture)}" style="{look}" alt="">'
+        f'<img src="{_url(over)}" style="opacity:{opacity:.2f}" alt="{text}"></span>'
+    )
+
+
+def scale(signed: bool) -> str:
+    """Return the colour scale in words and colour."""
+    strong, weak = f"rgb{FOR}", f"rgba{(*FOR, 0)}"
+    if not signed:
+        bar = f'<i style="background:linear-gradient(90deg,{weak},{strong})"></i>'
+        return f'<div class="lab-scale">none {bar} {MOST:g} times an even map, or more</div>'
+    bar = f'<i style="background:linear-gradient(90deg,rgb{AGAINST},{weak},{strong})"></i>'
+    return f'<div class="lab-scale">against, {MOST:g}× {bar} for, {MOST:g} times an even map or more</div>'
+
+
+def _url(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()

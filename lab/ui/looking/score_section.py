@@ -1,0 +1,68 @@
+"""Ground truth: how much of each map lies on the parts of drawn pictures that really differ between the classes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.attributions.methods import METHODS
+from lab.errors import LabError
+from lab.experiments.attributing.asked import ScoreRequest
+from lab.ui.building.saying import command, explained
+from lab.ui.building.subject import Choice
+from lab.ui.showing import show_chart
+from lab.ui.text import plain
+from lab.ui.working import outcome
+
+SETS = {"drawn:pets": "Cats and dogs: ears, pupils, muzzle", "drawn:faces": "Faces", "drawn:shapes": "Shapes"}
+OFFER = (
+    "Fits a probe on every layer, explains its decisions on drawings it has never seen, and measures how much of each "
+    "map lies on what really differs: trained and untrained. About a minute."
+)
+
+
+def score_section(choice: Choice) -> None:
+    """Show method by layer for the chosen network."""
+    st.markdown(
+        "A drawn cat becomes a drawn dog when its ears, pupils and muzzle change and nothing else does. So what "
+        "explains **cat or dog** must lie there, and a map can be marked right or wrong."
+    )
+    left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
+    data = left.selectbox("Drawings", list(SETS), key="score_data", format_func=SETS.__getitem__)
+    images = middle.number_input("Pictures a class", 2, 1000, 12, key="score_images")
+    try:
+        request = _opened(ScoreRequest(choice.model, data, images=int(images)).canonical())
+    except LabError as error:
+        st.error(plain(error))
+        return
+    with right:
+        command(request)
+    result = outcome(request, offer=OFFER)
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    show_chart(result, "share_matrix", key="matrix_chart")
+    methods = list(dict.fromkeys(result["summary"]["method"]))
+    method = st.selectbox("Method", methods, key="score_method", format_func=lambda name: METHODS[name].title)
+    show_chart(result, "shares_by_layer", key="shares_chart", method=method)
+    with st.expander("Every number", icon=":material/table_rows:"):
+        st.caption(
+            "share: mean share of the map's size on the parts that differ (in the picture or in its counterpart). "
+            "over_…: mean paired difference to the parts' area, an edge detector on the same grid, and the untrained "
+            "network, with the 95 % interval over pictures. ideal: the most that a map of this grid can have there."
+        )
+        st.dataframe(result["summary"], hide_index=True, key="summary_table")
+        st.dataframe(result["probes"], hide_index=True, key="probes_table")
+        invalid = result["capability"]
+        invalid = invalid[~invalid["valid"]]
+        if len(invalid):
+            st.dataframe(invalid, hide_index=True, key="invalid_table")
+
+
+def _opened(request: ScoreRequest) -> ScoreRequest:
+    """Return the run that was opened from the list, while network, drawings and number are still its own."""
+    opened = st.session_state.get("opened_request", {})
+    if opened.get("experiment") != ScoreRequest.experiment:
+        return request
+    asked = ScoreRequest.from_dict(opened).canonical()
+    same = (asked.model, asked.data, asked.images) == (request.model, request.data, request.images)
+    return asked if same else request
