@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from lab.charts.fields import field_by_depth
     from lab.charts.filter_sum import contribution_steps, response_map
     from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
+    from lab.charts.side_by_side import accuracy_by_budget, stack_leads
     from lab.charts.sizes import map_sizes, weight_counts
     from lab.charts.tables import confusion, gallery, layer_table, whole_controls
     from lab.charts.theme import themed
+    from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve
 
 __all__ = [
     "DEPTH_SLIDER",
@@ -34,7 +36,11 @@ __all__ = [
     "IMAGE_PICK",
     "LAYER_PICK",
     "METRICS",
+    "accuracy_by_budget",
     "accuracy_by_depth",
+    "checkpoint_layers",
+    "checkpoint_maps",
+    "checkpoint_probes",
     "checks_forest",
     "confusion",
     "confusion_matrix",
@@ -52,6 +58,7 @@ __all__ = [
     "insertion_deletion",
     "gaps_by_depth",
     "layer_table",
+    "learning_curve",
     "map_sizes",
     "projection_map",
     "randomisation",
@@ -60,6 +67,7 @@ __all__ = [
     "shares_by_layer",
     "shared_errors",
     "similarity_map",
+    "stack_leads",
     "themed",
     "weight_counts",
     "whole_controls",
@@ -81,9 +89,11 @@ _HOMES = {
     "filter_sum": ("contribution_steps", "response_map"),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
+    "side_by_side": ("accuracy_by_budget", "stack_leads"),
     "sizes": ("map_sizes", "weight_counts"),
     "tables": ("confusion", "gallery", "layer_table", "whole_controls"),
     "theme": ("themed",),
+    "training": ("checkpoint_layers", "checkpoint_maps", "checkpoint_probes", "learning_curve"),
 }
 
 

@@ -12,7 +12,9 @@ from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_de
 from lab.charts.attributions import insertion_deletion, randomisation, share_matrix, shares_by_layer
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
+from lab.charts.side_by_side import accuracy_by_budget, stack_leads
 from lab.charts.sizes import map_sizes, weight_counts
+from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve
 from lab.experiments.filter_terms import FilterLayer
 
 if TYPE_CHECKING:
@@ -79,11 +81,31 @@ def _attribution_score(result: Result) -> Charts:
     return {"matrix": share_matrix(result.tables), **by_layer}
 
 
+def _side(result: Result) -> Charts:
+    return {"budget": accuracy_by_budget(result.tables), "leads": stack_leads(result.tables)}
+
+
+def _train(result: Result) -> Charts:
+    return {"learning": learning_curve(result.tables)}
+
+
+def _watch(result: Result) -> Charts:
+    tables = result.tables
+    return {
+        "probes": checkpoint_probes(tables),
+        "layers": checkpoint_layers(tables),
+        "maps": checkpoint_maps(tables),
+    }
+
+
 DRAWN: dict[str, Callable[[Result], Charts]] = {
     "compare": _compare,
     "filter": _filter,
     "sizes": _sizes,
     "field": _field,
+    "side": _side,
+    "train": _train,
+    "watch": _watch,
     "attribute": _attribute,
     "attribution_score": _attribution_score,
 }

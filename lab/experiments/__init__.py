@@ -18,6 +18,7 @@ from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
+from lab.experiments.side_by_side import SideRequest
 from lab.experiments.size_arithmetic import SlideRequest
 from lab.experiments.sizes import SizesRequest
 from lab.experiments.training.asked import TrainRequest, WatchRequest
@@ -51,6 +52,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment("exemplars", "Which patches excite a channel?", ExemplarsRequest, _run_of("looking.exemplars")),
         Experiment("visualize", "What image excites a channel?", VisualizeRequest, _run_of("looking.visualize")),
+        Experiment("side", "Why stack layers and not lay them side by side?", SideRequest, _run_of("side_by_side")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
     )

@@ -31,10 +31,10 @@ class Recipe:
 
 
 RECIPES: tuple[Recipe, ...] = (
-    Recipe("attention", "networks with attention", "adamw", 1e-3, 0.05, 80, 5, patience=25),
-    Recipe("layer norm", "convolutional networks with layer normalisation", "adamw", 2e-3, 0.05, 40, 2),
-    Recipe("batch norm", "convolutional networks with batch normalisation", "adamw", 2e-3, 0.05, 30, 1),
-    Recipe("plain", "networks without normalisation", "sgd", 2e-2, 1e-4, 40, 2),
+    Recipe("attention", "networks with attention", "muon", 5e-3, 0.05, 80, 5, patience=25),
+    Recipe("layer norm", "convolutional networks with layer normalisation", "muon", 5e-3, 0.05, 30, 2),
+    Recipe("batch norm", "convolutional networks with batch normalisation", "muon", 5e-3, 0.05, 30, 1),
+    Recipe("plain", "networks without normalisation", "muon", 5e-3, 0.02, 30, 2),
 )
 
 
@@ -74,4 +74,14 @@ def _sgd(groups: list[dict[str, object]], rate: float) -> Optimizer:
     return SGD(groups, lr=rate, momentum=0.9, nesterov=True, foreach=True)
 
 
-OPTIMISERS: dict[str, Callable[[list[dict[str, object]], float], Optimizer]] = {"adamw": _adamw, "sgd": _sgd}
+def _muon(groups: list[dict[str, object]], rate: float) -> Optimizer:
+    from lab.training.muon import Muon
+
+    return Muon(groups, rate)
+
+
+OPTIMISERS: dict[str, Callable[[list[dict[str, object]], float], Optimizer]] = {
+    "muon": _muon,
+    "adamw": _adamw,
+    "sgd": _sgd,
+}

@@ -106,11 +106,12 @@ def _spell_out_run(kind: type[Request]) -> None:
 def _value(name: str, given: list[str], default: Any, kind: str) -> Any:
     if isinstance(default, tuple):
         return () if default and given == [NONE] else tuple(given)
-    if "int" not in kind:
+    if "int" not in kind and "float" not in kind:
         return given[-1]
     if given[-1] == NONE and "None" in kind:
         return None
     try:
-        return int(given[-1])
+        return int(given[-1]) if "int" in kind else float(given[-1])
     except ValueError as error:
-        raise LabError(f"{name} is {given[-1]!r}; it must be a whole number") from error
+        wanted = "a whole number" if "int" in kind else "a number"
+        raise LabError(f"{name} is {given[-1]!r}; it must be {wanted}") from error

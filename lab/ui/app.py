@@ -61,6 +61,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "center_focus_strong",
             "Attribution maps at every layer, each with the checks that say whether to trust it.",
         ),
+        PageRow(
+            "train_and_watch",
+            "Train and watch",
+            "fitness_center",
+            "Train a small network here and read its layers while it learns.",
+        ),
     ),
     "Results": (PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),),
 }

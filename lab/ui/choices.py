@@ -10,6 +10,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.images import SetInfo, catalogue, class_names
 from lab.models import search_models
+from lab.weights.trained import list_trained
 
 # Networks worth a first look; any other timm id can be typed. The packaged ones need no download.
 NETWORKS = (
@@ -24,6 +25,11 @@ NETWORKS = (
     "swin_tiny_patch4_window7_224.ms_in1k@pretrained",
 )
 MOST_CLASSES = 200
+
+
+def networks() -> list[str]:
+    """Return the networks to offer: those that were trained here, then `NETWORKS`."""
+    return [*(trained.ref() for trained in list_trained()), *NETWORKS]
 
 
 def image_sets() -> dict[str, SetInfo]:

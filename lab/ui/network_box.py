@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.ui.choices import NETWORKS, find_networks, with_current
+from lab.ui.choices import find_networks, networks, with_current
 from lab.ui.text import plain
 
 MOST_FOUND = 8
@@ -14,7 +14,7 @@ def network_box() -> None:
     """Show the box that holds the draft's networks, `draft_models` in the session."""
     st.multiselect(
         "Networks",
-        with_current(NETWORKS, st.session_state["draft_models"]),
+        with_current(networks(), st.session_state["draft_models"]),
         key="draft_models",
         accept_new_options=True,
         placeholder="choose one, or type any timm id",

@@ -34,6 +34,8 @@ SHOWN_ON = {
     "attribute": ("attributions", "Maps of a picture"),
     "attribution_score": ("attributions", "Which maps are right"),
     "stack": ("how_layers_build", "Receptive field"),
+    "train": ("train_and_watch", ""),
+    "watch": ("train_and_watch", ""),
 }
 
 

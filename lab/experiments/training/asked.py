@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.experiments.asking import AskRequest, option
 from lab.experiments.separability import DEFAULT_DATA
 from lab.settings import runs_dir
+from lab.weights.trained import trained_folder
 
 DEFAULT_ARCHITECTURE = "test_resnet"
 
@@ -41,6 +42,8 @@ class TrainRequest(AskRequest):
                 f"{self.model!r} is no architecture to train; training starts from random weights, so give a timm id "
                 f"alone, such as {DEFAULT_ARCHITECTURE}"
             )
+        if self.name:
+            trained_folder(self.model, self.name)  # raises for a name that cannot be one
 
     def canonical(self) -> TrainRequest:
         """Return the request with its name spelled out; other settings get another name."""

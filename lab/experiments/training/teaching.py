@@ -99,7 +99,6 @@ def held_out_of(about: Mapping[str, Any], progress: Progress = silent) -> tuple[
 
 
 def _check_name(request: TrainRequest) -> None:
-    weights.trained_folder(request.model, request.name)  # raises for a name that cannot be one
     for trained in weights.list_trained():
         same_name = (trained.id, trained.name) == (request.model, request.name)
         if same_name and trained.about["request"] != request.as_dict():

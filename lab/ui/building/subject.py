@@ -15,7 +15,7 @@ from lab.files import write_bytes
 from lab.models import ModelRef
 from lab.settings import home
 from lab.ui import address
-from lab.ui.choices import NETWORKS, with_current
+from lab.ui.choices import networks, with_current
 from lab.ui.text import plain
 
 SAFE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
@@ -36,7 +36,7 @@ def choose() -> Choice:
         network, image, upload = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
         network.selectbox(
             "Network",
-            with_current(NETWORKS, [st.session_state["subject_model"]]),
+            with_current(networks(), [st.session_state["subject_model"]]),
             key="subject_model",
             accept_new_options=True,
             help="Any timm model id can be typed. packaged: no download; untrained:0: random weights.",

@@ -1,0 +1,70 @@
+"""How a training went: what it found in words, its curve, live while it runs, and what its weights are called."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import streamlit as st
+
+from lab.experiments.base import Result
+from lab.experiments.training.asked import TrainRequest
+from lab.training.state import history_of
+from lab.ui.building.saying import explained
+from lab.ui.reading import find
+from lab.ui.showing import show_chart, show_tables_chart
+from lab.ui.text import plain
+from lab.ui.working import outcome
+
+OFFER = (
+    "This network has not been trained on this computer. Press Train: a small network learns in one to four minutes, "
+    "and you can watch it. Nothing is downloaded."
+)
+LIVE_SECONDS = 2.0
+
+
+def learning(request: TrainRequest) -> Result | None:
+    """Show how the training went, or how it goes; return its result when it is finished."""
+    result = outcome(request, offer=OFFER, button=False)
+    if result is None:
+        run = find(request)
+        if run is not None and run.status == "running":
+            _live(request)
+        return None
+    explained(result.manifest["findings"])
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        show_chart(result, "learning_curve", key="learning_chart")
+    with right:
+        _facts(result)
+    return result
+
+
+@st.fragment(run_every=LIVE_SECONDS)
+def _live(request: TrainRequest) -> None:
+    """Draw the curve as far as it has come, every other second."""
+    run = find(request)
+    epochs = history_of(run.pieces) if run is not None else []
+    if len(epochs) < 2:
+        st.caption("The curve appears here after the second epoch.")
+        return
+    history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
+    # How sure these are is told when all is done; a band of no width draws nothing.
+    history["ci_low"] = history["ci_high"] = history["validation_accuracy"]
+    show_tables_chart({"history": history}, "learning_curve", key="live_chart")
+
+
+def _facts(result: Result) -> None:
+    trained = result.manifest["trained"]
+    recipe = trained["recipe"]
+    st.metric("Test images right", f"{100 * result['test'].iloc[0].accuracy:.1f} %", border=True)
+    st.markdown(
+        f"**{trained['parameters']:,}** weights, recipe for {plain(recipe['fits'])}: {plain(recipe['optimiser'])}, "
+        f"learning rate {recipe['learning_rate']:g} after {recipe['warm_up']:g} epochs of rising, then falling along a "
+        f"cosine; batches of {recipe['batch']}."
+    )
+    st.markdown("Its weights can be used wherever a network is asked for:")
+    st.code(trained["model"], language=None)
+    with st.expander("Checkpoints", icon=":material/history:"):
+        st.caption("Each is a network of its own; step 0 is the network before training.")
+        st.dataframe(result["checkpoints"], hide_index=True, key="checkpoints_table")

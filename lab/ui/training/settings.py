@@ -1,0 +1,130 @@
+"""The settings of a training as widgets: a draft beside the training that is shown, until Train is pressed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.training.asked import TrainRequest
+from lab.ui import address
+from lab.ui.building.saying import command
+from lab.ui.choices import image_sets, with_current
+from lab.ui.text import plain
+from lab.ui.working import launch, tell_launch_problem
+
+ARCHITECTURES = {
+    "test_resnet": "test_resnet · a small ResNet",
+    "test_efficientnet": "test_efficientnet · a small convolutional network",
+    "test_convnext": "test_convnext · a small ConvNeXt",
+    "test_vit": "test_vit · a small vision transformer",
+    "test_nfnet": "test_nfnet · convolutions without normalisation",
+    "test_mambaout": "test_mambaout · gated convolutions",
+}
+_SEEDED_FOR = "training_made_from"
+FIELDS = ("model", "data", "per_class", "size", "epochs", "rate", "enough", "seed", "name")
+
+
+def asked() -> TrainRequest:
+    """Return the training that the URL asks for; a run of watching stands for the training it watched."""
+    _spell_out_watched()
+    return address.requested(TrainRequest)
+
+
+def settings(shown: TrainRequest) -> None:
+    """Show the settings, filled in from `shown`, with the button that trains."""
+    _fill_in(shown)
+    with st.container(border=True, key="training_settings"):
+        network, images = st.columns(2, gap="medium")
+        network.selectbox(
+            "Architecture",
+            with_current(ARCHITECTURES, [st.session_state["train_model"]]),
+            key="train_model",
+            format_func=lambda name: ARCHITECTURES.get(name, name),
+            accept_new_options=True,
+            help="Any timm id can be typed; small ones learn in a minute or two. Training starts from random weights.",
+        )
+        sets = image_sets()
+        images.selectbox(
+            "Images to learn from",
+            with_current(sets, [st.session_state["train_data"]]),
+            key="train_data",
+            format_func=lambda name: sets[name].title if name in sets else name,
+            accept_new_options=True,
+            help="A set by name, or the path of a folder or zip with one subfolder per class.",
+        )
+        with st.expander("Images, epochs, seed and name", icon=":material/tune:"):
+            _details()
+        _train_row(shown)
+    tell_launch_problem()
+
+
+def draft() -> TrainRequest:
+    """Return the training that the widgets describe; raises LabError when they make no sense."""
+    state = st.session_state
+    values = {name: state[f"train_{name}"] for name in FIELDS}
+    values["model"], values["data"] = (values["model"] or "").strip(), (values["data"] or "").strip()
+    return TrainRequest(**values)
+
+
+def _details() -> None:
+    left, middle, right = st.columns(3, gap="medium")
+    left.number_input("Images per class, at most", 3, 1_000_000, key="train_per_class", step=100)
+    left.number_input("Side of the images in pixels", 32, 512, key="train_size", step=32)
+    middle.number_input("Epochs at most (0: the recipe's)", 0, 10_000, key="train_epochs")
+    middle.number_input(
+        "Highest learning rate (0: the recipe's)", 0.0, 10.0, key="train_rate", format="%.4f", step=0.0005
+    )
+    right.number_input("Validation accuracy that is enough", 0.0, 2.0, key="train_enough", step=0.01)
+    right.number_input("Seed", 0, 2**31 - 1, key="train_seed")
+    st.text_input("Name of the weights", key="train_name", placeholder="chosen by itself", max_chars=60)
+
+
+def _train_row(shown: TrainRequest) -> None:
+    train, how, note = st.columns([1, 1, 3], vertical_alignment="center")
+    try:
+        wanted = draft()
+    except LabError as error:
+        train.button("Train", key="train", type="primary", disabled=True, width="stretch")
+        note.markdown(f":red[{plain(error)}]")
+        return
+    train.button(
+        "Train", key="train", type="primary", icon=":material/fitness_center:", on_click=launch, args=(wanted,),
+        width="stretch",
+    )  # fmt: skip
+    with how:
+        command(wanted)
+    if wanted.canonical() != shown:
+        note.caption("The settings have changed; below is the training before. Press Train for these settings.")
+
+
+def _fill_in(shown: TrainRequest) -> None:
+    """Set the widgets to `shown` when the page shows another training than they were made from."""
+    state = st.session_state
+    if state.get(_SEEDED_FOR) == shown.digest and "train_model" in state:
+        return
+    for name in FIELDS:
+        state[f"train_{name}"] = getattr(shown, name)
+    # A name that the settings give by themselves must change when they do.
+    if replace(shown, name="").canonical().name == shown.name:
+        state["train_name"] = ""
+    state[_SEEDED_FOR] = shown.digest
+
+
+def _spell_out_watched() -> None:
+    """Where the URL names a run of watching, put the training it watched there."""
+    run = st.query_params.get("run")
+    if run is None or not run.startswith("watch-"):
+        return
+    from lab.models import ModelRef
+    from lab.weights.trained import find_trained
+
+    del st.query_params["run"]
+    try:
+        ref = ModelRef.parse(address.known_run(run).request.as_dict()["model"])
+        trained, _ = find_trained(ref.id, ref.argument)
+    except LabError as error:
+        st.warning(f"This link cannot be shown: {plain(error)}.")
+        return
+    address.show(TrainRequest.from_dict(trained.about["request"]))

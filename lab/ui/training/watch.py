@@ -1,0 +1,125 @@
+"""Watch a network learn: probes by layer, first filters and maps at every checkpoint."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lab.experiments.base import Result
+from lab.experiments.training.asked import WatchRequest
+from lab.ui.building.saying import command, explained
+from lab.ui.showing import on_a_phone, show_chart
+from lab.ui.working import outcome
+
+MOST_FILTERS = 32
+CSS = """
+<style>
+.lab-filters { overflow-x: auto; padding-bottom: 0.4rem; }
+.lab-filters div { display: flex; gap: 4px; align-items: center; margin-bottom: 4px; width: max-content; }
+.lab-filters span { width: 7.2rem; flex: none; font-size: 0.82rem; position: sticky; left: 0; }
+.lab-filters img { width: 30px; height: 30px; image-rendering: pixelated; border-radius: 3px; display: block; }
+@media (max-width: 640px) { .lab-filters span { width: 5rem; font-size: 0.72rem; } }
+</style>
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """One tab: its name (also in the URL), what it says first, and what shows it."""
+
+    name: str
+    about: str
+    show: Callable[[Result], None]
+
+
+def watch(model: str) -> None:
+    """Show what every checkpoint of a trained network knows, or offer to find out."""
+    request = WatchRequest(model).canonical()
+    result = outcome(
+        request,
+        offer="Reads every checkpoint of this training, from before the first step to the end: what a probe gets from "
+        "each layer, what the first filters look like, how the last layer places the images. About half a minute.",
+    )
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    command(request)
+    tabs = st.tabs([view.name for view in VIEWS], key="watched", on_change="rerun", bind="query-params")
+    for tab, view in zip(tabs, VIEWS, strict=True):
+        if tab.open:
+            with tab:
+                st.markdown(view.about)
+                view.show(result)
+
+
+def filter_rows(filters: pd.DataFrame) -> str:
+    """Return the first filters as HTML: a row per checkpoint, a column per filter."""
+    lines = []
+    for _, part in filters.groupby("step", sort=True):
+        row = part.iloc[0]
+        shown = "".join(_filter(each) for each in part.head(MOST_FILTERS).to_dict("records"))
+        lines.append(f"<div><span>step {row.step:,}</span>{shown}</div>")
+    return f'{CSS}<div class="lab-filters">{"".join(lines)}</div>'
+
+
+def _filter(row: Mapping[Hashable, Any]) -> str:
+    about = f"filter {row['filter']} at step {row['step']}, cosine with its start {row['cosine']:.2f}"
+    url = "data:image/png;base64," + base64.b64encode(row["thumbnail"]).decode()
+    return f'<img src="{url}" alt="{html.escape(about, quote=True)}" title="{html.escape(about, quote=True)}">'
+
+
+def _layers(result: Result) -> None:
+    show_chart(result, "checkpoint_probes", key="watched_probes")
+    show_chart(result, "checkpoint_layers", key="watched_layers")
+    with st.expander("Every layer", icon=":material/table_rows:"):
+        st.caption(
+            "Gain: final minus before, paired over images, with 95 % interval. Lead: how much more the last layer "
+            "gained (in the last row: than the first). Onset: the first step that beats step 0, -1 for none."
+        )
+        st.dataframe(result["gains"], hide_index=True, key="gains_table")
+
+
+def _filters(result: Result) -> None:
+    filters = result["filters"]
+    if filters.empty:
+        st.info("The first layer of this network is no convolution over colours, so it has no filters to show.")
+        return
+    st.html(filter_rows(filters))
+    many = filters["filter"].nunique()
+    if many > MOST_FILTERS:
+        st.caption(f"The first {MOST_FILTERS} of {many} filters.")
+
+
+def _maps(result: Result) -> None:
+    small = on_a_phone()
+    show_chart(
+        result, "checkpoint_maps", key="watched_maps", view={"width": "content"}, columns=1 if small else 4,
+        size=260 if small else 220,
+    )  # fmt: skip
+    st.caption(
+        "t-SNE keeps neighbours together and little else. k-NN: how often the nearest images in the layer itself are "
+        "of the same class; trust: how many neighbours on the map are true ones."
+    )
+
+
+VIEWS = (
+    View(
+        "Layers",
+        "Each line is one moment of the training: how well a linear probe reads the classes off each layer, on images "
+        "that no step was computed from.",
+        _layers,
+    ),
+    View(
+        "First filters",
+        "The filters of the first layer, from random numbers to what they became. Gray is zero; colours are what the "
+        "filter weighs, each scaled to its own largest weight.",
+        _filters,
+    ),
+    View("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
+)

@@ -1,0 +1,23 @@
+"""Train and watch: a small network learns here, and its layers are read while it does."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.ui.training.learning import learning
+from lab.ui.training.settings import asked, settings
+from lab.ui.training.shelf import shelf
+from lab.ui.training.watch import watch
+
+st.title("Train and watch")
+st.html(
+    '<p class="lab-lead">Where do edges, parts and whole things come from? Train a small network here, from random '
+    "numbers, and watch what each layer knows while it learns.</p>"
+)
+request = asked()
+settings(request)
+result = learning(request)
+if result is not None:
+    st.subheader("Watch it learn")
+    watch(result.manifest["trained"]["model"])
+shelf()

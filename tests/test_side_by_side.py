@@ -1,0 +1,170 @@
+"""Side by side instead of stacked: equal sizes, a linear stack that collapses, and a text that can say the opposite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lab.errors import LabError
+from lab.experiments.side_by_side import STACK, SideRequest, half_width, run, tables_of
+from lab.experiments.side_by_side_networks import ARRANGEMENTS, STRIDE, build, count, width_for
+from lab.experiments.side_by_side_tasks import TASKS, stripes
+from lab.experiments.side_by_side_telling import told
+
+SMALL = SideRequest(tasks="orientation", parameters=10_000, size=32, per_class=40, test_per_class=30, seen=600, seeds=2)
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+@pytest.mark.parametrize("parameters", [24_000, 72_000])
+def test_networks_are_as_large_as_they_may_be_and_no_larger(name: str, parameters: int) -> None:
+    network = build(name, parameters, 48)
+    assert 0.8 * parameters < count(network) <= parameters
+    wider = ARRANGEMENTS[name].make(width_for(name, parameters, 48) + 1, 48, 2)
+    assert count(wider) > parameters
+    assert network.eval()(torch.zeros(2, 3, 48, 48)).shape == (2, 2)
+
+
+def test_single_layers_and_the_stacks_second_have_equally_many_places() -> None:
+    for name in ("stack", "linear"):
+        places = build(name, 10_000, 48)[: 6 if name == "stack" else 4](torch.zeros(2, 3, 48, 48)).shape[-1]
+        assert places == 48 // STRIDE
+    assert build("wide", 10_000, 48)[:3](torch.zeros(2, 3, 48, 48)).shape[-1] == 48 // STRIDE
+
+
+def test_the_linear_stack_is_linear_and_the_stack_is_not() -> None:
+    """Up to a constant, the output of a sum is the sum of the outputs."""
+    torch.manual_seed(0)
+    one, two, nothing = torch.randn(4, 3, 48, 48), torch.randn(4, 3, 48, 48), torch.zeros(4, 3, 48, 48)
+
+    def gap(name: str) -> float:
+        network = build(name, 10_000, 48).double().eval()
+        at = [network(part.double()).detach() for part in (one + two, one, two, nothing)]
+        return float((at[0] - at[1] - at[2] + at[3]).abs().max() / at[0].abs().max())
+
+    assert gap("linear") < 1e-6
+    assert gap("stack") > 1e-3
+
+
+def test_stripes_differ_in_nothing_but_orientation() -> None:
+    lying, standing = (stripes(200, label, 48, 0).astype(float) for label in (0, 1))
+    assert abs(lying.mean() - standing.mean()) < 4
+    assert abs(lying.std() - standing.std()) < 4
+    along = [
+        np.abs(np.diff(images, axis=3)).mean() / np.abs(np.diff(images, axis=2)).mean() for images in (lying, standing)
+    ]
+    assert along[0] < 1 < along[1]
+    assert np.array_equal(stripes(2, 0, 32, 5), stripes(2, 0, 32, 5))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("side")))
+        pieces: dict[str, Any] = {}
+        before = torch.get_rng_state()
+        result = run(SMALL, pieces=pieces)
+        assert torch.equal(before, torch.get_rng_state())
+        return result, pieces
+
+
+def test_a_run_has_every_network_and_goes_on_from_its_pieces(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, pieces = measured
+    assert len(pieces) == len(ARRANGEMENTS) * 2
+    final = result["summary"].query("seen == seen.max()").set_index("network")
+    assert set(final.index) == set(ARRANGEMENTS)
+    assert (final["ci_low"] <= final["accuracy"]).all()
+    assert (final["accuracy"] <= final["ci_high"]).all()
+    monkeypatch.setattr("lab.experiments.side_by_side._trained", lambda *_: pytest.fail("trained again"))
+    again = run(SMALL, pieces=pieces)
+    pd.testing.assert_frame_equal(again["summary"], result["summary"])
+    assert result["networks"]["parameters"].max() <= SMALL.parameters
+
+
+def test_a_training_is_repeatable(measured: Any) -> None:
+    result, pieces = measured
+    fresh = {key: value for key, value in pieces.items() if key != "orientation/wide/1"}
+    again = run(SMALL, pieces=fresh)
+    assert np.array_equal(fresh["orientation/wide/1"]["correct"], pieces["orientation/wide/1"]["correct"])
+    pd.testing.assert_frame_equal(again["leads"], result["leads"])
+
+
+def test_intervals_hold_seeds_and_images() -> None:
+    from scipy.stats import t
+
+    values = np.array([0.8, 0.9, 0.85])
+    seeds_only = t.interval(0.95, 2, loc=values.mean(), scale=values.std(ddof=1) / np.sqrt(3))
+    assert half_width(values, 0.0) == pytest.approx((seeds_only[1] - seeds_only[0]) / 2)
+    assert half_width(np.array([0.8, 0.8]), 0.01) == pytest.approx(0.0196)
+
+
+def invented(accuracies: dict[str, dict[str, float]]) -> dict[str, pd.DataFrame]:
+    """Tables of trainings that ended with these accuracies by task and network."""
+    request = SideRequest(test_per_class=200)
+    found = {}
+    for task, networks in accuracies.items():
+        for name in ARRANGEMENTS:
+            for seed in range(3):
+                right = round(400 * (networks.get(name, 0.5) + 0.005 * (seed - 1)))
+                order = np.random.default_rng((seed, len(name))).permutation(400)
+                correct = order < right
+                found[task, name, seed] = {
+                    "seen": np.array([0, 9000]),
+                    "accuracy": np.array([0.5, correct.mean()]),
+                    "correct": correct,
+                }
+    return tables_of(found, tuple(accuracies), request)
+
+
+def said(accuracies: dict[str, dict[str, float]]) -> str:
+    return " ".join(told(invented(accuracies), 12_000))
+
+
+def test_the_text_follows_the_numbers() -> None:
+    ahead = said({"orientation": {"wide": 0.98, "stack": 0.98}, "faces": {"stack": 0.9, "wide": 0.6}})
+    assert "a single layer is enough" in ahead
+    assert "no difference can be claimed" in ahead
+    assert "the stack is ahead" in ahead
+    assert "stacking beats laying side by side wherever" in ahead
+    assert "stays at chance in every task" in ahead
+    behind = said({"faces": {"stack": 0.6, "wide": 0.9}, "pets": {"stack": 0.6, "parallel": 0.9, "linear": 0.8}})
+    assert "the stack is behind" in behind
+    assert "no advantage of stacking" in behind
+    assert "above chance in 1 of 2 tasks (pets)" in behind
+    mixed = said({"faces": {"stack": 0.9}, "pets": {}, "orientation": {}})
+    assert "in 1 of 2 of these tasks (faces)" in mixed
+    assert "no single layer has solved even this" in mixed
+    assert "nothing can be said of stacking" in said({"orientation": {"wide": 0.95}})
+
+
+def test_leads_are_differences_of_the_summary() -> None:
+    tables = invented({"faces": {"stack": 0.9, "wide": 0.6}})
+    final = tables["summary"].query("seen == seen.max()").set_index("network")["accuracy"]
+    for row in tables["leads"].itertuples():
+        assert row.lead == pytest.approx(final[STACK] - final[row.network])
+        assert row.ci_low < row.lead < row.ci_high
+
+
+def test_what_cannot_be_is_told() -> None:
+    with pytest.raises(LabError, match=r"no task 'face'; nearest: faces|no task 'face'.*nearest: faces"):
+        SideRequest(tasks="face")
+    with pytest.raises(LabError, match="no task is named"):
+        SideRequest(tasks=" , ")
+    with pytest.raises(LabError, match="fully connected needs 6,9"):
+        run(SideRequest(parameters=1_000))
+    with pytest.raises(LabError, match="seeds is 1"):
+        SideRequest(seeds=1)
+    assert set(TASKS) == set(SideRequest().tasks.split(","))
+
+
+def test_the_charts_draw_it(measured: Any) -> None:
+    from lab.charts.answers import answer_charts
+    from lab.charts.pictures import picture
+
+    charts = answer_charts(measured[0])
+    assert set(charts) == {"budget", "leads"}
+    for chart in charts.values():
+        assert picture(chart, "svg").startswith(b"<svg")
