@@ -10,6 +10,8 @@ from lab.errors import LabError, nearest
 from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
 from lab.experiments.base import Experiment, Request, Result, Run
 from lab.experiments.building.edges_to_shapes import EdgesRequest
+from lab.experiments.building.factors import FactorsRequest
+from lab.experiments.building.what_is_left import ThumbnailRequest
 from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
@@ -55,6 +57,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("side", "Why stack layers and not lay them side by side?", SideRequest, _run_of("side_by_side")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
+        Experiment("thumbnail", "Is the rest of the image lost?", ThumbnailRequest, _run_of("building.what_is_left")),
+        Experiment("factors", "Which facts can be read off a layer?", FactorsRequest, _run_of("building.factors")),
     )
 }
 
