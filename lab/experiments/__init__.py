@@ -9,6 +9,11 @@ from typing import Any
 from lab.errors import LabError, nearest
 from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
 from lab.experiments.base import Experiment, Request, Result, Run
+from lab.experiments.breaking.changes import ChangesRequest
+from lab.experiments.breaking.collapse import CollapseRequest
+from lab.experiments.breaking.linear import LinearRequest
+from lab.experiments.breaking.tail import TailRequest
+from lab.experiments.breaking.together import TogetherRequest
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.building.factors import FactorsRequest
 from lab.experiments.building.what_is_left import ThumbnailRequest
@@ -46,6 +51,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("size_arithmetic")),
         Experiment("field", "How much of the picture does one position see?", FieldRequest, _run_of("receptive_field")),
         Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("field_arithmetic")),
+        Experiment("break", "What is left when a part is broken?", ChangesRequest, _run_of("breaking.changes")),
+        Experiment("tail", "Can the last stage do without the others?", TailRequest, _run_of("breaking.tail")),
+        Experiment("linear", "What is left without activations?", LinearRequest, _run_of("breaking.linear")),
+        Experiment("collapse", "Are many layers one convolution?", CollapseRequest, _run_of("breaking.collapse")),
+        Experiment("together", "Is the last layer enough?", TogetherRequest, _run_of("breaking.together")),
         Experiment("train", "What can a small network learn here?", TrainRequest, _run_of("training.teaching")),
         Experiment("watch", "What does each layer know as it learns?", WatchRequest, _run_of("training.watching")),
         Experiment("attribute", "What does each layer look at?", AttributeRequest, _run_of("attributing.explaining")),

@@ -1,0 +1,143 @@
+"""What the tables of `changes` show, a sentence each; every one follows from the numbers and can say the opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# An accuracy has fallen when the 95 % interval of its paired difference to the intact network lies below 0.
+INTACT = "intact"
+SHORTCUT, PLAIN = ("drop",), ("cut", "skip")
+
+
+def told(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list[str]:
+    """Return what the changes did, for people."""
+    changes, controls = tables["changes"], tables["controls"]
+    intact = changes[changes["intervention"] == INTACT].iloc[0]
+    broken = changes[(changes["intervention"] != INTACT) & (changes["problem"] == "")]
+    chance = float(controls.loc[controls["control"] == "chance", "accuracy"].iloc[0])
+    if intact["carried_low"] <= chance:
+        return [
+            _intact(intact, controls, classes),
+            "That is not better than chance, so there is nothing to break: use more images, a trained network, or "
+            "classes that it tells apart.",
+        ]
+    if broken.empty:
+        return [_intact(intact, controls, classes), "No intervention is possible in this network."]
+    return [
+        _intact(intact, controls, classes),
+        _most_harm(broken, chance),
+        *_shortcuts(broken),
+        *_permuted(broken, tables["curve"]),
+        *_still_there(broken),
+        *_lost(changes),
+    ]
+
+
+def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -> str:
+    what = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
+    pairs = zip(controls["control"], controls["accuracy"], strict=True)
+    floor = ", ".join(f"{_CONTROL[str(name)]} {value:.2f}" for name, value in pairs)
+    return (
+        f"A reader of the intact network's last layer tells {what} with accuracy "
+        f"{_with_interval(intact, 'carried')}; the floor: {floor}."
+    )
+
+
+def _most_harm(broken: pd.DataFrame, chance: float) -> str:
+    fallen = broken[broken["carried_gap_high"] < 0]
+    if fallen.empty:
+        return (
+            f"None of the {len(broken)} changes lowers what the same reader still gets right by more than its "
+            "95 % interval allows."
+        )
+    worst = fallen.sort_values("carried").iloc[0]
+    best = broken.sort_values("carried").iloc[-1]
+    at_chance = int((broken["carried_low"] <= chance).sum())
+    return (
+        f"Shown the changed network, the same reader gets fewer images right in {len(fallen)} of {len(broken)} changes "
+        f"(in {at_chance} no more than chance would): from {_with_interval(best, 'carried')} after {_named(best)} down "
+        f"to {_with_interval(worst, 'carried')} after {_named(worst)}."
+    )
+
+
+def _shortcuts(broken: pd.DataFrame) -> list[str]:
+    """Compare blocks with a shortcut to parts without one; residual networks are said to mind less (Veit 2016)."""
+    light, heavy = (broken[broken["intervention"].isin(names)] for names in (SHORTCUT, PLAIN))
+    if light.empty or heavy.empty:
+        return []
+    mine, theirs = light["carried_gap"], heavy["carried_gap"]
+    numbers = (
+        f"on average {_change(mine.mean())} after dropping one of {len(light)} residual blocks "
+        f"({_change(mine.min())} at worst) against {_change(theirs.mean())} after leaving out one of {len(heavy)} "
+        "parts that nothing leads around"
+    )
+    gap = mine.mean() - theirs.mean()
+    low = light["carried_gap_low"].mean() - heavy["carried_gap_high"].mean()
+    if low > 0:
+        return [f"Where a shortcut leads around a part, losing it matters less: {numbers}."]
+    if gap > 0:
+        return [f"Losing a part that a shortcut leads around tends to matter less, within the intervals: {numbers}."]
+    return [f"A shortcut around a lost part does not help here: {numbers}."]
+
+
+def _permuted(broken: pd.DataFrame, curve: pd.DataFrame) -> list[str]:
+    rows = broken[broken["intervention"] == "permute"]
+    if rows.empty:
+        return []
+    # Places whose own curve is known can show that nothing is lost right there.
+    known = rows[rows["place"].str.removeprefix("after ").isin(set(curve["layer"]))]
+    worst = (rows if known.empty else known).sort_values("carried").iloc[0]
+    said = (
+        f"Permuting the channels {worst.place} takes no number away, it only mixes up which is which: the accuracy at "
+        f"the end becomes {_with_interval(worst, 'carried')}"
+    )
+    here = curve[(curve["intervention"] == "permute") & (curve["place"] == worst.place)]
+    at = here[here["layer"] == str(worst.place).removeprefix("after ")]
+    before = curve[curve["intervention"] == INTACT].merge(at[["layer"]], on="layer")
+    if at.empty or before.empty:
+        return [f"{said}."]
+    same = "as before" if abs(float(at["accuracy"].iloc[0] - before["accuracy"].iloc[0])) < 0.01 else "not as before"
+    return [
+        f"{said}. Right there a new reader finds {at['accuracy'].iloc[0]:.2f} ({before['accuracy'].iloc[0]:.2f} "
+        f"in the intact network, so {same}): what a layer makes is of use only to a next layer that knows its order."
+        if same == "as before" and worst.carried_gap_high < 0
+        else f"{said}. Right there a new reader finds {at['accuracy'].iloc[0]:.2f}, {same}."
+    ]
+
+
+def _still_there(broken: pd.DataFrame) -> list[str]:
+    """Say where a new reader finds what the old one missed: information that is there, in another form."""
+    recovered = broken[(broken["refitted_low"] > broken["carried_high"])]
+    if recovered.empty:
+        return ["Nowhere does a reader that is fitted anew find more than the old one, beyond the intervals."]
+    row = recovered.assign(more=recovered["refitted"] - recovered["carried"]).sort_values("more").iloc[-1]
+    return [
+        f"In {len(recovered)} of {len(broken)} changes a reader that is fitted anew finds more than the old one: after "
+        f"{_named(row)} {_with_interval(row, 'refitted')} instead of {row.carried:.2f}. There the "
+        "information is not gone; it no longer has the form that the old reader had learnt."
+    ]
+
+
+def _lost(changes: pd.DataFrame) -> list[str]:
+    lost = changes[changes["problem"] != ""]
+    return [f"{len(lost)} changes gave no usable numbers: {'; '.join(lost['change'])}."] if len(lost) else []
+
+
+_CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrained network"}
+
+
+def _named(row: pd.Series) -> str:
+    return f"“{row.change}”"
+
+
+def _with_interval(row: Any, name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[name]:.2f} (95 % interval {low:.2f} to {high:.2f})"
+
+
+def _change(value: float) -> str:
+    return "no change" if np.isclose(value, 0, atol=5e-3) else f"{value:+.2f}".replace("-", "−")

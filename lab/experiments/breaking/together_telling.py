@@ -1,0 +1,59 @@
+"""What the tables of `together` show, a sentence each; every one follows from the numbers and can say the opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+LAST, BEST, BOTH, ALL = "the last layer", "the best single layer", "early and late", "all layers"
+
+
+def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return whether the last layer is enough, for people."""
+    readers = tables["readers"]
+    rows = {kind: readers[readers["kind"] == kind].set_index("reader") for kind in ("all", "matched")}
+    chance = float(tables["controls"].loc[tables["controls"]["control"] == "chance", "accuracy"].iloc[0])
+    last: Any = rows["all"].loc[LAST]
+    said = [f"The last layer ({last.layers}) alone: {_share(last)}; chance is {chance:.2f}."]
+    compared = [_compared(rows["matched"], name) for name in (BEST, BOTH, ALL)]
+    return [*said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
+
+
+def _compared(rows: pd.DataFrame, name: str) -> str:
+    row: Any = rows.loc[name]
+    last: Any = rows.loc[LAST]
+    where = f" ({row.layers})" if name == BOTH else ""
+    gap = f"difference {row.gap:+.2f}, 95 % interval {row.gap_low:+.2f} to {row.gap_high:+.2f}".replace("-", "−")
+    numbers = f"{row.accuracy:.2f} against {last.accuracy:.2f} at {int(last.dim)} dimensions ({gap})"
+    verb = "read" if name in (BOTH, ALL) else "reads"
+    start = name[0].upper() + name[1:]
+    if row.gap_low > 0:
+        return f"{start}{where} {verb} better than the last one: {numbers}."
+    if row.gap_high < 0:
+        return f"{start}{where} {verb} worse than the last one: {numbers}."
+    return f"{start}{where} {verb} neither better nor worse than the last one, within the interval: {numbers}."
+
+
+def _unmatched(rows: pd.DataFrame) -> str:
+    every: Any = rows.loc[ALL]
+    last: Any = rows.loc[LAST]
+    return (
+        f"Without matching, all layers together give a reader {int(every.dim):,} dimensions instead of "
+        f"{int(last.dim):,} and {_share(every)}."
+    )
+
+
+def _chosen(chosen: pd.DataFrame) -> str:
+    ordered = chosen.sort_values("times", ascending=False, kind="stable")
+    total = int(ordered["times"].sum())
+    first = ordered.iloc[0]
+    return (
+        f"Asked on training images only, {first.layer} was the best single layer in {int(first.times)} of {total} "
+        f"folds{'' if len(ordered) == 1 else f'; {len(ordered)} layers were at least once'}."
+    )
+
+
+def _share(row: Any) -> str:
+    return f"{row.accuracy:.2f} (95 % interval {row.ci_low:.2f} to {row.ci_high:.2f})"
