@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import asking, attributing, commands, comparing, exporting, probing, training
+from lab.cli import asking, attributing, commands, comparing, exporting, looking, probing, training
 from lab.errors import LabError
 from lab.settings import home
 
@@ -52,6 +52,7 @@ COMMANDS = (
         attributing.score_options,
         asking.act,
     ),
+    Command("visualize", "optimise images that channels respond to, and write them", looking.options, looking.act),
     Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
     Command(
         "export",

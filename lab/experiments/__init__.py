@@ -21,7 +21,10 @@ from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
 from lab.experiments.field_arithmetic import StackRequest
 from lab.experiments.filter_sum import FilterRequest
+from lab.experiments.looking.channel import ChannelRequest
+from lab.experiments.looking.depth_strip import DepthStripRequest
 from lab.experiments.looking.exemplars import ExemplarsRequest
+from lab.experiments.looking.kernels import KernelsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
@@ -65,6 +68,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("exemplars", "Which patches excite a channel?", ExemplarsRequest, _run_of("looking.exemplars")),
         Experiment("visualize", "What image excites a channel?", VisualizeRequest, _run_of("looking.visualize")),
         Experiment("side", "Why stack layers and not lay them side by side?", SideRequest, _run_of("side_by_side")),
+        Experiment("channel", "What excites, feeds and follows a channel?", ChannelRequest, _run_of("looking.channel")),
+        Experiment("depth_strip", "What does each depth pick out?", DepthStripRequest, _run_of("looking.depth_strip")),
+        Experiment("kernels", "What do the first filters look like?", KernelsRequest, _run_of("looking.kernels")),
         Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
         Experiment("thumbnail", "Is the rest of the image lost?", ThumbnailRequest, _run_of("building.what_is_left")),

@@ -16,11 +16,14 @@ from lab.splits import grouped_folds
 from lab.stats import auc_interval
 
 
-def selectivity(means: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+def selectivity(
+    means: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: Sequence[str], *, only: int | None = None
+) -> pd.DataFrame:
     """Return one row per channel of `means` `(N, C)`: channel, class, choosing, auc, ci_low, ci_high, rank.
 
     `class` is the one it tells best from the rest on the choosing half (area `choosing`), `auc` the area for that class
-    on the other half. Raises LabError for fewer than two classes, or a class of fewer than two images.
+    on the other half; with `only`, every channel is judged for that class.
+    Raises LabError for fewer than two classes, or a class of fewer than two images.
     """
     if len(classes) < 2:
         raise LabError("selectivity needs at least two classes; name channels by number, or use a set with classes")
@@ -29,7 +32,7 @@ def selectivity(means: np.ndarray, labels: np.ndarray, groups: np.ndarray, class
     held_out = areas(means[half == 1], labels[half == 1], len(classes))
     if np.isnan(choosing).all(axis=1).any() or np.isnan(held_out).all(axis=1).any():
         raise LabError("a class has too few distinct images to choose channels on half of them; add images")
-    best = choosing.argmax(axis=0)
+    best = choosing.argmax(axis=0) if only is None else np.full(means.shape[1], only)
     channels = np.arange(means.shape[1])
     area = held_out[best, channels]
     counts = np.bincount(labels[half == 1], minlength=len(classes))

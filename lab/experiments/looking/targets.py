@@ -1,4 +1,6 @@
-"""What a request's `channels` names in a layer: `3`, `0-8`, `top:4`, `3@5x6`, `class:dog`, `all`, with commas between.
+"""What a request's `channels` names in a layer, with commas between.
+
+`3`, `0-8`, `all`, `3@5x6` (a position), `top:4` (the most selective), `top:4:dog`, `class:dog` (a probe's direction).
 
 Each becomes a `Target`: the objective of a visualization, the channel whose exemplars belong to it (None for a
 direction), and how selective it is for the classes where there are some.
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import LabError
+from lab.errors import LabError, nearest
 from lab.experiments.looking.selectivity import most_selective, selectivity
 from lab.visualization.objectives import Objective, channel, direction, neuron
 
@@ -66,17 +68,28 @@ def class_table(look: Look, layer: Layer) -> pd.DataFrame | None:
         return None
 
 
+def _of_class(look: Look, layer: Layer, name: str) -> pd.DataFrame:
+    """Return how selective each channel is for one class."""
+    images = look.images
+    if name not in images.classes:
+        raise LabError(f"there is no class {name!r} in {images.spec}{nearest(name, images.classes)}")
+    labels = (images.labels != images.classes.index(name)).astype(np.int64)
+    return selectivity(look.scans[layer.name].means, labels, images.groups, (name, "the rest"), only=0)
+
+
 def _named(look: Look, layer: Layer, word: str, table: pd.DataFrame | None) -> list[Target]:
     kind, mark, rest = word.partition(":")
     if mark and kind == "class":
         return [_probe(look, layer, rest)]
-    if mark and kind == "top" and rest.isdecimal() and int(rest) > 0:
+    count, _, only = rest.partition(":")
+    if mark and kind == "top" and count.isdecimal() and int(count) > 0:
         if table is None:
             raise LabError(
                 f"{word} needs two classes or more with a few images each, and {look.images.spec} has not; "
                 "name channels by number"
             )
-        return [_channel(layer, index, table) for index in most_selective(table, int(rest))]
+        rows = _of_class(look, layer, only) if only else table
+        return [_channel(layer, index, rows) for index in most_selective(rows, int(count))]
     if word == "all":
         return [_channel(layer, index, table) for index in range(layer.channels)]
     if place := re.fullmatch(r"(\d+)@(\d+)x(\d+)", word):

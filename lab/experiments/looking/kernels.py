@@ -1,0 +1,137 @@
+"""What do the first filters look like? The kernels of the first convolution that sees red, green and blue, as they are.
+
+tables   kernels   one row per network (trained, untrained) and filter: its picture, and which share of its weights is
+                   colour rather than brightness
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError
+from lab.experiments.asking import AskRequest, model_option
+from lab.experiments.base import Pieces, Result
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SIDE = 96  # of a picture, at least
+
+
+@dataclass(frozen=True)
+class KernelsRequest(AskRequest):
+    """Which network."""
+
+    experiment: ClassVar[str] = "kernels"
+
+    model: str = model_option()
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"First filters of {self.model.split('@')[0]}"
+
+
+def run(
+    request: KernelsRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    pieces: Pieces | None = None,
+) -> Result:
+    """Return the kernels; raises LabError for a network without a convolution of red, green and blue."""
+    from lab.experiments.subject import made
+    from lab.models import load_model
+
+    progress("Opening the network", 0, 1, "steps")
+    model = load_model(request.model)
+    ref = model.ref
+    networks: list[tuple[str, nn.Module]] = [(str(ref), model.module)]
+    if ref.source.name != "untrained":
+        twin = ref.twin()
+        networks.append((str(twin), twin.source.build(twin.id, twin.argument).module))
+    rows = [row for name, module in networks for row in _rows(name, module)]
+    if not rows:
+        raise LabError(f"{request.model} has no convolution that sees red, green and blue; choose another network")
+    table = pd.DataFrame(rows)
+    return made(request, {"kernels": table}, told(table), hashes={str(ref): model.weights_digest})
+
+
+def told(kernels: pd.DataFrame) -> list[str]:
+    """Return what the kernels show, a sentence each; they follow the numbers."""
+    names = list(kernels["model"].unique())
+    own = kernels[kernels["model"] == names[0]]
+    colour = int((own["colour"] > 0.5).sum())
+    sentences = [
+        f"{own.layer.iloc[0]} has {len(own)} filters of {own.height.iloc[0]} × {own.width.iloc[0]} pixels; in {colour} "
+        "of them more than half of the weight is colour (differences between red, green and blue), in the rest "
+        "brightness."
+    ]
+    if len(names) > 1:
+        twin = kernels[kernels["model"] == names[1]]
+        random = int((twin["colour"] > 0.5).sum())
+        rough, plain = (float(part["roughness"].median()) for part in (twin, own))
+        change = "smoother" if plain < rough else "no smoother"
+        sentences.append(
+            f"With random weights it is {random} of {len(twin)}; the trained filters are {change} than random ones "
+            f"(neighbouring weights differ by {plain:.2f} of their spread, against {rough:.2f})."
+        )
+    return sentences
+
+
+def _rows(name: str, module: nn.Module) -> list[dict[str, Any]]:
+    found = first_kernels(module)
+    if found is None:
+        return []
+    layer, kernels = found
+    return [
+        {
+            "model": name,
+            "layer": layer,
+            "channel": number,
+            "height": kernel.shape[1],
+            "width": kernel.shape[2],
+            "colour": _colour(kernel),
+            "roughness": _roughness(kernel),
+            "thumbnail": drawn(kernel),
+        }
+        for number, kernel in enumerate(kernels)
+    ]
+
+
+def first_kernels(module: nn.Module) -> tuple[str, np.ndarray] | None:
+    """Return name and weights `(O, 3, h, w)` of the first convolution of three channels, None when there is none."""
+    from torch import nn
+
+    for name, child in module.named_modules():
+        if isinstance(child, nn.Conv2d) and child.weight.shape[1] == 3 and child.weight[0, 0].numel() > 1:
+            return name, child.weight.detach().cpu().double().numpy()
+    return None
+
+
+def drawn(kernel: np.ndarray) -> bytes:
+    """Return a kernel `(3, h, w)` as a PNG: gray is zero, the largest weight of the filter reaches black or white."""
+    from lab.experiments.subject import png
+
+    most = float(np.abs(kernel).max()) or 1.0
+    pixels = ((kernel / most * 0.5 + 0.5) * 255).round().astype(np.uint8).transpose(1, 2, 0)
+    times = max(1, -(-SIDE // max(pixels.shape[:2])))
+    return png(np.ascontiguousarray(pixels.repeat(times, axis=0).repeat(times, axis=1)))
+
+
+def _colour(kernel: np.ndarray) -> float:
+    """Return the share of a kernel's squared weights that is not the same for red, green and blue."""
+    total = float((kernel**2).sum())
+    gray = float((kernel.mean(axis=0) ** 2).sum() * 3)
+    return (total - gray) / total if total else 0.0
+
+
+def _roughness(kernel: np.ndarray) -> float:
+    """Return how far neighbouring weights differ (root mean square), in spreads of all weights."""
+    steps = np.concatenate([np.diff(kernel, axis=1).ravel(), np.diff(kernel, axis=2).ravel()])
+    return float(np.sqrt((steps**2).mean()) / max(float(kernel.std()), 1e-12))
