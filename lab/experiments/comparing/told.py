@@ -19,11 +19,11 @@ def told(tables: Tables, classes: Sequence[str], *, data: str) -> list[str]:
     return [
         recommendation(tables, classes),
         at_best(tables["best"], tables["models"]),
-        *at_equal_depth(tables["matched"]),
+        *at_equal_depth(_of_leader(tables["matched"], tables["models"])),
         apart(tables["models"]),
         *alike(tables["similarity"]),
-        *errors(tables["agreement"]),
-        costs(tables["models"]),
+        *errors(_of_leader(tables["agreement"], tables["models"])),
+        *costs(tables["models"], tables["cuts"]),
     ]
 
 
@@ -154,17 +154,29 @@ def errors(agreement: pd.DataFrame) -> list[str]:
     return found
 
 
-def costs(models: pd.DataFrame) -> str:
-    """Say which network gives most accuracy for its operations, and which runs fastest here."""
-    lean, fast = _top(models, "accuracy_per_gflop"), _top(models, "images_per_second")
+def costs(models: pd.DataFrame, cuts: pd.DataFrame) -> list[str]:
+    """Say which network gives most accuracy for its operations, of those that beat guessing, and which runs fastest."""
+    best = cuts.set_index(["model", "layer"])["above_chance_low"]
+    clear = [bool(best[row.model, row.best_layer] > 0) for row in _rows(models)]
+    found = []
+    if any(clear):
+        lean = _top(models[clear], "accuracy_per_gflop")
+        found.append(
+            f"Of the networks that beat guessing, {lean.model} gives most accuracy for its operations: "
+            f"{lean.accuracy_per_gflop:.2f} per GFLOP (a multiply-add counted as two) at its best layer."
+        )
+    fast = _top(models, "images_per_second")
     rival = _top(models[models["model"] != fast.model], "images_per_second")
-    clear = fast.images_per_second_low > rival.images_per_second_high
-    how = "is the fastest here" if clear else f"and {rival.model} are the fastest here, about equally so"
-    return (
-        f"At its best layer {lean.model} gives most accuracy for its operations ({lean.accuracy_per_gflop:.2f} per "
-        f"GFLOP, a multiply-add counted as two). {fast.model} {how}: {_pace(fast)} against {_pace(rival)} of "
-        f"{rival.model}."
-    )
+    ahead = fast.images_per_second_low > rival.images_per_second_high
+    how = "is the fastest here" if ahead else f"and {rival.model} are the fastest here, about equally so"
+    found.append(f"{fast.model} {how}: {_pace(fast)} against {_pace(rival)} of {rival.model}.")
+    return found
+
+
+def _of_leader(pairs: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs that hold the network with the best accuracy: with many networks all pairs would be too many."""
+    leader = _top(models, "accuracy").model
+    return pairs[(pairs["model_a"] == leader) | (pairs["model_b"] == leader)]
 
 
 def _rows(table: pd.DataFrame) -> list[Any]:

@@ -102,7 +102,8 @@ def _gaps(result: Result) -> None:
 
 def _cost(result: Result) -> None:
     show_chart(result, "cost_and_quality", key="compare_cost", height=460)
-    explained(_findings(result, "At its best layer"))
+    explained(_findings(result, "Of the networks"))
+    explained(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
     chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
     st.markdown("Take it along: the network cut there, with the probe, as one folder.")
     words = f"feature-lab export-backbone {result.request.run_id} --model {chosen['model']} --layer {chosen['layer']}"
@@ -118,7 +119,12 @@ def _alike(result: Result) -> None:
     first = left.selectbox("Across", names, key="across", bind="query-params")
     second = right.selectbox("Up", names, index=1, key="up", bind="query-params")
     show_chart(result, "similarity_map", key="compare_alike", view={"width": "content"}, first=first, second=second)
-    explained([*_findings(result, "Of "), *_findings(result, "Layers at the same")])
+    explained(
+        [
+            *(s for s in result.manifest["findings"] if "pairs of layers from different" in s),
+            *_findings(result, "Layers at the same"),
+        ]
+    )
     st.caption(
         f"Centred kernel alignment without its bias, on {int(result['similarity']['images'].iloc[0])} images. Choose "
         "the same network twice to see which of its layers do alike."
