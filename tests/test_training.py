@@ -196,7 +196,7 @@ def test_muon_is_adamw_for_what_is_no_matrix() -> None:
 
 
 def test_changes_of_images_are_images_and_follow_the_random_state() -> None:
-    images = torch.rand(6, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(12, 3, 20, 20, generator=torch.Generator().manual_seed(0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         one = augmented(images)
@@ -207,6 +207,11 @@ def test_changes_of_images_are_images_and_follow_the_random_state() -> None:
     assert one.min() >= 0
     assert one.max() <= 1
     assert (one - images).abs().mean() > 0.01
+    mirrored = augmented(images, 0.0)
+    as_it_was = [torch.equal(new, old) for new, old in zip(mirrored, images, strict=True)]
+    turned = [torch.equal(new, old.flip(2)) for new, old in zip(mirrored, images, strict=True)]
+    assert all(a != b for a, b in zip(as_it_was, turned, strict=True))
+    assert 0 < sum(turned) < len(turned)
 
 
 def test_parts_are_disjoint_stratified_and_keep_copies_together() -> None:

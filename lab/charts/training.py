@@ -28,7 +28,7 @@ TIME_COLOURS = ("#8d9299", "#7b86b8", "#5f7fd0", "#2474cf", "#8250df", "#b23680"
 MOST_LABELLED = 9
 
 
-def learning_curve(tables: Tables, *, height: int = 300) -> alt.LayerChart:
+def learning_curve(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     """Return accuracy by epoch on the training and the validation images; reads `history`, and `test` for chance.
 
     The rule marks the epoch whose weights are kept.

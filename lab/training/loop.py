@@ -154,7 +154,7 @@ def _step(network: nn.Module, optimiser: Optimizer, data: Data, plan: Plan, stat
         group["lr"] = rate_at(state.step, plan, per_epoch)
     network.train()
     labels = data.labels[torch.from_numpy(positions)]
-    logits = network(_normal(augmented(_floats(data, positions)), data))
+    logits = network(_normal(augmented(_floats(data, positions), plan.recipe.changes), data))
     loss = cross_entropy(logits, labels, label_smoothing=plan.recipe.smoothing)
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a training. Rates are per step of one batch; the rate rises over `warm_up` epochs and then falls to
-    zero along a cosine by the last epoch. `patience` is how many epochs without a better validation loss end it."""
+    """Settings of a training.
+
+    Rates are per step of one batch; the rate rises over `warm_up` epochs and then falls to zero along a cosine by the
+    last epoch. `patience` is how many epochs without a better validation loss end it, `changes` how strongly images are
+    changed (0: only mirrored).
+    """
 
     name: str
     fits: str
@@ -28,6 +32,7 @@ class Recipe:
     batch: int = 32
     smoothing: float = 0.05
     patience: int = 12
+    changes: float = 1.0
 
 
 RECIPES: tuple[Recipe, ...] = (
