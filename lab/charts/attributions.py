@@ -19,13 +19,13 @@ from lab.charts.theme import (
     in_order,
     layer_axis,
     layered,
-    names_axis,
     rows,
 )
 from lab.experiments.attributing.telling import ALIKE, RANDOM
 from lab.experiments.attributing.telling_scores import finds
 
 PIXELS = "the pixels"
+INTACT = "none"
 # From the first layer to the last; both ends stand out from a light and a dark page.
 DEPTH_COLOURS = ("#8d9299", "#7b86b8", "#5f7fd0", "#2474cf", "#8250df", "#b23680", "#d9621f")
 SHARES = {
@@ -33,7 +33,6 @@ SHARES = {
     "untrained": "the untrained network's map",
     "edges": "an edge detector",
     "area": "an even map (area)",
-    "ideal": "the best its grid allows",
 }
 
 
@@ -44,20 +43,20 @@ def randomisation(tables: Tables, *, method: str, score_at: str = "", height: in
     """
     table = tables["randomised"]
     table = table[(table["method"] == method) & _of_score(table, method, score_at)]
-    mean = table.groupby(["layer", "step"], sort=False)[["share", "similarity"]].mean().reset_index()
-    upto = table.drop_duplicates(["layer", "step"])["upto"].to_numpy()
-    mean["upto"] = upto
-    start = pd.DataFrame({"layer": mean["layer"].unique(), "step": -1, "share": 0.0, "similarity": 1.0, "upto": "none"})
+    mean = table.groupby(["layer", "step", "upto"], sort=False)["similarity"].mean().reset_index()
+    start = pd.DataFrame({"layer": mean["layer"].unique(), "step": -1, "upto": INTACT, "similarity": 1.0})
     drawn = pd.concat([start, mean]).replace({"layer": {"": PIXELS}})
     names = list(drawn["layer"].unique())
-    x = alt.X(
-        "share:Q", title="share of weights that are random, from the output on",
-        axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelFontSize=SMALL_FONT),
-        scale=alt.Scale(domain=[0, 1], nice=False),
-    )  # fmt: skip
+    axis = alt.Axis(labelAngle=-50, labelLimit=160, labelOverlap=False, labelFontSize=12, grid=False)
+    order = list(dict.fromkeys(drawn.sort_values("step")["upto"]))
+    x = alt.X("upto:N", title="weights are random from here to the output", scale=in_order(order), axis=axis)
     y = alt.Y("similarity:Q", title="rank correlation with the map", axis=alt.Axis(tickCount=6))
     lines = alt.Chart(rows(drawn)).encode(
-        x, y, _by_depth(names), tooltip=["layer:N", alt.Tooltip("upto:N", title="random from"), _number("similarity")]
+        x,
+        y,
+        _by_depth(names),
+        alt.Order("step:Q"),
+        tooltip=["layer:N", alt.Tooltip("upto:N", title="random from"), _number("similarity")],
     )
     bar = alt.Chart(rows(pd.DataFrame({"similarity": [ALIKE]}))).mark_rule(strokeDash=[2, 4], color=INK).encode(y)
     return layered(
@@ -122,16 +121,16 @@ def shares_by_layer(tables: Tables, *, method: str, height: int = 340) -> alt.La
     long["what"] = long["what"].map(SHARES)
     names = list(own["layer"])
     x = layer_axis(names, "layer whose probe is explained")
-    top = float(np.ceil(long["value"].max() * 20) / 20)
+    top = float(np.ceil(max(long["value"].max(), own["high"].max()) * 20) / 20)
     scale = alt.Scale(domain=[0, max(top, 0.05)], nice=False)
     axis = alt.Axis(format=".0%", tickCount=6, labelFontSize=SMALL_FONT)
     y = alt.Y("value:Q", title="share on the parts that differ", scale=scale, axis=axis)
-    colours = [MODEL_COLOURS[0], MODEL_COLOURS[1], MODEL_COLOURS[3], INK, MODEL_COLOURS[4]]
+    colours = [MODEL_COLOURS[0], MODEL_COLOURS[1], MODEL_COLOURS[3], INK]
     base = alt.Chart(rows(long)).encode(
         x, y,
         alt.Color(
             "what:N", scale=alt.Scale(domain=list(SHARES.values()), range=colours),
-            legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=260, symbolOpacity=1),
+            legend=alt.Legend(title=None, orient="top", columns=2, labelLimit=260, symbolOpacity=1),
         ),
         tooltip=["layer:N", "what:N", alt.Tooltip("value:Q", format=".1%")],
     )  # fmt: skip
@@ -159,9 +158,13 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
     own["times"] = own["share"] / own["area"]
     own["text"] = own["times"].map("{:.1f}×".format)
     own["passes"] = ["yes" if finds(row) else "no" for row in own.to_dict("records")]
+    passing = int((own["passes"] == "yes").sum())
+    compared = "area, edges and untrained network, with 95 % interval"
     layers, names = list(dict.fromkeys(own["layer"])), list(dict.fromkeys(own["name"]))
     most = max(2.0, float(own["times"].max()))
-    base = alt.Chart(rows(own)).encode(layer_axis(layers, "layer whose probe is explained"), names_axis("name", names))
+    axis = alt.Axis(labelLimit=240, labelFontSize=SMALL_FONT, grid=False)
+    y = alt.Y("name:N", scale=in_order(names), title=None, axis=axis)
+    base = alt.Chart(rows(own)).encode(layer_axis(layers, "layer whose probe is explained"), y)
     scale = alt.Scale(domain=[0, 1, most], range=[NOT_PASSED, "#c4c7ca", PASSED], clamp=True)
     cells = base.mark_rect(cornerRadius=2).encode(
         alt.Color("times:Q", scale=scale, legend=None),
@@ -178,7 +181,8 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
         cells, frames, text,
         title=alt.Title(
             "Do maps find what really differs?",
-            subtitle="times what an even map has there · framed: above area, edges and untrained network",
+            subtitle="times what an even map has there · "
+            + (f"framed: above {compared}" if passing else f"none is above {compared}"),
         ),
         width="container", height=44 * len(names) + 20,
         description=f"Share on the parts that differ, as multiple of their area, of {len(names)} methods at "
