@@ -168,3 +168,22 @@ def test_the_charts_draw_it(measured: Any) -> None:
     assert set(charts) == {"budget", "leads"}
     for chart in charts.values():
         assert picture(chart, "svg").startswith(b"<svg")
+
+
+def test_the_tab_offers_it_and_shows_what_was_found(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from test_pages import healthy, opened, said
+
+    from lab import jobs
+    from lab.experiments.base import Result
+    from lab.store import open_run
+
+    monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("a page load started a training"))
+    empty = healthy(opened("break_the_stack", question="Side by side"))
+    assert "Trains five small networks" in said(empty)
+    run = open_run(SMALL)
+    run.finish(Result(SMALL, measured[0].tables, {**measured[0].manifest, "sources": SMALL.sources()}))
+    full = healthy(opened("break_the_stack", question="Side by side", run=run.id))
+    assert "Five networks of at most 10,000 parameters" in said(full).replace("\\", "")
+    assert len(full.get("vega_lite_chart")) == 2
+    full.multiselect(key="side_tasks").set_value([]).run()
+    assert "no task is named" in said(full).replace("\\", "")

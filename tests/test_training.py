@@ -265,6 +265,17 @@ def test_what_was_trained_is_a_model_like_any_other(at_home: Any) -> None:
     assert not list(trained.folder.glob("*.pt*"))
 
 
+def test_its_untrained_twin_is_what_training_began_with(at_home: Any) -> None:
+    import lab
+
+    result = lab.probe("test_resnet@lab:quick", "drawn:shapes", per_class=6, layers="stages", repeats=1)
+    summary = result["summary"]
+    twin = lab.probe("test_resnet@lab:quick/0", "drawn:shapes", per_class=6, layers="stages", repeats=1)["summary"]
+    assert "untrained" not in set(twin["control"])
+    control = summary[summary["control"] == "untrained"]["accuracy"].to_numpy()
+    assert np.array_equal(control, twin[twin["control"] == "probe"]["accuracy"].to_numpy())
+
+
 def test_the_reported_accuracy_is_the_loaded_networks(at_home: Any) -> None:
     """An independent count over images drawn anew, one by one, on the part that training never saw."""
     from lab.experiments.training.teaching import held_out_of

@@ -55,7 +55,7 @@ def _asked() -> SideRequest | None:
     size = parameters.selectbox(
         "Parameters each", sizes, index=sizes.index(opened.parameters), key="side_size", format_func="{:,}".format
     )
-    images = seen.number_input("Images seen in training", 1_000, 200_000, opened.seen, 1_000, key="side_seen")
+    images = seen.number_input("Images seen in training", 100, 2_000_000, opened.seen, 1_000, key="side_seen")
     try:
         return SideRequest(
             tasks=",".join(name for name in TASKS if name in chosen),
