@@ -417,6 +417,10 @@ def test_the_watching_text_follows_the_numbers() -> None:
     worse = " ".join(watched_told(watched((-0.4, -0.3), (-0.3, -0.4, -0.2), 0.7)))
     assert "made it worse" in worse
     assert "against expectation" in worse
+    both = watched((0.3, 0.4), (0.3, 0.2, 0.4), 0.3)
+    both["gains"]["onset"] = [9, 3]
+    assert "2 of 2 layers" in " ".join(watched_told(both))
+    assert "late first (seen at step 3), early last (step 9)" in " ".join(watched_told(both))
     silent = watched((0.0, 0.1), (0.0, -0.1, 0.1), 0.7)
     silent["gains"]["onset"] = -1
     silent["filters"] = silent["filters"].iloc[:0]

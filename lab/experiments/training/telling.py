@@ -100,14 +100,12 @@ def _order(gains: pd.DataFrame) -> str:
     woken = gains[gains["onset"] >= 0].sort_values(["onset", "depth"])
     if woken.empty:
         return "No layer reads the classes better at any checkpoint than before training."
-    first, last = woken.iloc[0], woken.iloc[-1]
     many = f"{len(woken)} of {len(gains)} layers come to read the classes better than before training"
-    if first.onset == last.onset:
-        return f"{many}, all first seen at step {first.onset:.0f}."
-    return (
-        f"{many}: {first.layer} is the first (seen at step {first.onset:.0f}), {last.layer} the last (step "
-        f"{last.onset:.0f})."
-    )
+    first, last = int(woken["onset"].min()), int(woken["onset"].max())
+    if first == last:
+        return f"{many}, all first seen at step {first}."
+    early, late = (", ".join(woken[woken["onset"] == step]["layer"]) for step in (first, last))
+    return f"{many}: {early} first (seen at step {first}), {late} last (step {last})."
 
 
 def _filters(filters: pd.DataFrame) -> list[str]:
