@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
     from lab.charts.fields import field_by_depth
     from lab.charts.filter_sum import contribution_steps, response_map
+    from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
     from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
+    from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth, tuning_curve
     from lab.charts.side_by_side import accuracy_by_budget, stack_leads
     from lab.charts.sizes import map_sizes, weight_counts
     from lab.charts.tables import confusion, gallery, layer_table, whole_controls
@@ -52,23 +54,30 @@ __all__ = [
     "embedding_maps",
     "emergence_by_pair",
     "error_consistency",
+    "factor_map",
     "field_by_depth",
     "fold_strip",
     "gallery",
-    "insertion_deletion",
     "gaps_by_depth",
+    "insertion_deletion",
+    "inverted_by_depth",
     "layer_table",
     "learning_curve",
     "map_sizes",
+    "orientation_sums",
+    "part_responses",
     "projection_map",
     "randomisation",
+    "rebuilt_by_depth",
     "response_map",
     "share_matrix",
-    "shares_by_layer",
     "shared_errors",
+    "shares_by_layer",
     "similarity_map",
     "stack_leads",
     "themed",
+    "tuning_by_depth",
+    "tuning_curve",
     "weight_counts",
     "whole_controls",
 ]
@@ -87,6 +96,8 @@ _HOMES = {
     "curves": ("METRICS", "curve_rows"),
     "fields": ("field_by_depth",),
     "filter_sum": ("contribution_steps", "response_map"),
+    "left": ("factor_map", "inverted_by_depth", "rebuilt_by_depth"),
+    "shapes": ("orientation_sums", "part_responses", "tuning_by_depth", "tuning_curve"),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
     "side_by_side": ("accuracy_by_budget", "stack_leads"),

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from lab.charts.accuracy import accuracy_by_depth
-from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
 from lab.charts.attributions import insertion_deletion, randomisation, share_matrix, shares_by_layer
+from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
+from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
+from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth
 from lab.charts.side_by_side import accuracy_by_budget, stack_leads
 from lab.charts.sizes import map_sizes, weight_counts
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve
@@ -98,11 +100,37 @@ def _watch(result: Result) -> Charts:
     }
 
 
+def _edges(result: Result) -> Charts:
+    charts: Charts = {"parts": part_responses(result.tables)} if len(result["responses"]) else {}
+    return charts | ({"sums": orientation_sums(result.tables)} if len(result["combinations"]) else {})
+
+
+def _tuning(result: Result) -> Charts:
+    return {f"tuning-{which}": tuning_by_depth(result.tables, which=which) for which in ("best", "mean")}
+
+
+def _thumbnail(result: Result) -> Charts:
+    return {f"rebuilt-{pooling}": rebuilt_by_depth(result.tables, pooling=pooling) for pooling in ("4x4", "avg")}
+
+
+def _factors(result: Result) -> Charts:
+    return {"factors": factor_map(result.tables)}
+
+
+def _inversion(result: Result) -> Charts:
+    return {"inverted": inverted_by_depth(result.tables)}
+
+
 DRAWN: dict[str, Callable[[Result], Charts]] = {
     "compare": _compare,
     "filter": _filter,
     "sizes": _sizes,
     "field": _field,
+    "edges": _edges,
+    "tuning": _tuning,
+    "thumbnail": _thumbnail,
+    "factors": _factors,
+    "inversion": _inversion,
     "side": _side,
     "train": _train,
     "watch": _watch,

@@ -16,6 +16,8 @@ from lab.experiments.breaking.tail import TailRequest
 from lab.experiments.breaking.together import TogetherRequest
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.building.factors import FactorsRequest
+from lab.experiments.building.inversion import InversionRequest
+from lab.experiments.building.tuning_curves import TuningRequest
 from lab.experiments.building.what_is_left import ThumbnailRequest
 from lab.experiments.comparing.compare import CompareRequest
 from lab.experiments.face_toy import FaceRequest
@@ -75,6 +77,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
         Experiment("thumbnail", "Is the rest of the image lost?", ThumbnailRequest, _run_of("building.what_is_left")),
         Experiment("factors", "Which facts can be read off a layer?", FactorsRequest, _run_of("building.factors")),
+        Experiment(
+            "tuning", "What are early and late channels tuned to?", TuningRequest, _run_of("building.tuning_curves")
+        ),
+        Experiment(
+            "inversion", "Which pictures look the same to a layer?", InversionRequest, _run_of("building.inversion")
+        ),
     )
 }
 

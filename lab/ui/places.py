@@ -34,6 +34,11 @@ SHOWN_ON = {
     "attribute": ("attributions", "Maps of a picture"),
     "attribution_score": ("attributions", "Which maps are right"),
     "stack": ("how_layers_build", "Receptive field"),
+    "edges": ("how_layers_build", "Edges become shapes"),
+    "tuning": ("how_layers_build", "Edges become shapes"),
+    "thumbnail": ("how_layers_build", "What is left"),
+    "factors": ("how_layers_build", "What is left"),
+    "inversion": ("how_layers_build", "What is left"),
     "train": ("train_and_watch", ""),
     "watch": ("train_and_watch", ""),
 }

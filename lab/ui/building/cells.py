@@ -43,6 +43,12 @@ CSS = """
 .lab-fields .lab-map, .lab-fields img { width: 100% !important; height: auto; image-rendering: auto; }
 .lab-fields figcaption { font-size: 0.82rem; line-height: 1.4; margin-top: 0.3rem; }
 .lab-fields figcaption small { opacity: 0.8; font-size: 0.78rem; }
+.lab-strip { overflow-x: auto; padding-bottom: 0.3rem; }
+.lab-strip table { border-collapse: collapse; border: 0; margin: 0; }
+.lab-strip td, .lab-strip th { border: 0; padding: 0.15rem 0.2rem; font-size: 0.8rem; font-weight: 400; }
+.lab-strip th { text-align: left; white-space: nowrap; padding-right: 0.8rem; line-height: 1.3; }
+.lab-strip th small { opacity: 0.75; }
+.lab-strip img { display: block; border-radius: 4px; image-rendering: auto; }
 .lab-maps { display: flex; flex-wrap: wrap; gap: 0.9rem 1.2rem; align-items: flex-start; }
 .lab-maps figure { margin: 0; }
 .lab-maps figcaption { font-size: 0.8rem; opacity: 0.85; margin-top: 0.25rem; max-width: 24rem; line-height: 1.35; }
@@ -50,19 +56,28 @@ CSS = """
 """
 
 
-def cells(values: np.ndarray, *, most: float | None = None, side: int = 0, label: str = "", digits: int = 2) -> str:
-    """Return a grid of coloured cells for `values` (rows, columns); small grids show the numbers.
+def cells(
+    values: np.ndarray,
+    *,
+    most: float | None = None,
+    side: int = 0,
+    label: str = "",
+    digits: int = 2,
+    bare: bool = False,
+) -> str:
+    """Return a grid of coloured cells for `values` (rows, columns); small grids show the numbers unless `bare`.
 
     `most` is the size that gets the full colour (default: the largest), `side` a cell's pixels.
     """
     most = float(np.abs(values).max() if most is None else most) or 1.0
-    numbers = max(values.shape) <= MOST_NUMBERS
+    numbers = max(values.shape) <= MOST_NUMBERS and not bare
     side = side or (40 if numbers else max(3, 120 // max(values.shape)))
     inner = "".join(
         f'<span style="background:{_colour(value / most)}">{_number(value, digits) if numbers else ""}</span>'
         for value in map(float, values.ravel())
     )
-    grid = f"grid-template-columns:repeat({values.shape[1]},{side}px);grid-auto-rows:{max(3, side * 3 // 4)}px"
+    high = side if bare else max(3, side * 3 // 4)
+    grid = f"grid-template-columns:repeat({values.shape[1]},{side}px);grid-auto-rows:{high}px"
     return f'<span class="lab-cells" role="img" aria-label="{label}" style="{grid}">{inner}</span>'
 
 
@@ -99,6 +114,20 @@ def figures(items: Iterable[tuple[str, str]]) -> str:
     """Return pictures or grids side by side, each with a line under it."""
     inner = "".join(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>" for shown, caption in items)
     return f'<div class="lab-maps">{inner}</div>'
+
+
+def strip(rows: Iterable[tuple[str, list[bytes]]], *, width: int, heads: Iterable[str] = (), label: str = "") -> str:
+    """Return rows of pictures of `width` pixels, each row with a name in front (HTML); `heads` stand above them."""
+    lines = []
+    if names := list(heads):
+        lines.append("<tr><th></th>" + "".join(f"<td><small>{name}</small></td>" for name in names) + "</tr>")
+    for name, pictures in rows:
+        shown = "".join(
+            f'<td><img src="data:image/png;base64,{base64.b64encode(png).decode()}" width="{width}" alt="{label}"></td>'
+            for png in pictures
+        )
+        lines.append(f"<tr><th>{name}</th>{shown}</tr>")
+    return f'<div class="lab-strip"><table>{"".join(lines)}</table></div>'
 
 
 def _colour(share: float) -> str:

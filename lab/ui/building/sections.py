@@ -10,6 +10,8 @@ import streamlit as st
 from lab.ui.building.face_section import face_section
 from lab.ui.building.field_section import field_section
 from lab.ui.building.filter_section import filter_section
+from lab.ui.building.left_section import left_section
+from lab.ui.building.shapes_section import shapes_section
 from lab.ui.building.sizes_section import sizes_section
 from lab.ui.building.slide_section import slide_section
 from lab.ui.building.stack_section import stack_section
@@ -58,6 +60,8 @@ def _fields(choice: Choice) -> None:
 
 SECTIONS = (
     Section("One filter", "Does a filter look at all input channels at once?", _filter),
+    Section("Edges become shapes", "How does a layer make shapes out of edges?", shapes_section),
     Section("Sizes and weights", "How large is what comes out, and why does it take so few weights?", _sizes),
     Section("Receptive field", "How much of the picture does one position see?", _fields),
+    Section("What is left", "Is the rest of the image lost?", left_section),
 )

@@ -1,0 +1,203 @@
+"""Which pictures look the same to a layer? The picture is rebuilt from each layer's activations, by optimisation.
+
+tables   inversions  one row per network, layer and start: how near the layer's activations came to those of the
+                     picture, how much of the picture's thumbnail came back, and the rebuilt picture
+         summary     the same over starts, with intervals
+         picture     what the network saw
+
+An image that starts as noise is changed until the layer's activations are those of the picture (Mahendran & Vedaldi,
+"Understanding deep image representations by inverting them", 2015), here as a spectrum with all frequencies equally
+easy to change (Olah et al., "Feature visualization", 2017) and with their penalty on total variation. What comes back
+is in the layer; what differs between starts is not. The control is the same network with random weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError
+from lab.experiments.asking import AskRequest, model_option, option
+from lab.experiments.base import Pieces, Result
+from lab.experiments.building.inversion_told import told
+from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from lab.experiments.subject import Subject
+    from lab.layers import Layer
+
+RATE = 0.05
+VARIATION = 0.3  # weight of the mean squared difference of neighbouring pixels, 0..1
+SIDE = 16
+
+
+@dataclass(frozen=True)
+class InversionRequest(AskRequest):
+    """Which network, picture and layers; how many starts, and steps from each."""
+
+    experiment: ClassVar[str] = "inversion"
+
+    model: str = model_option()
+    picture: str = option(DEFAULT_PICTURE, PICTURE_HELP)
+    layers: str = option("stages", "stages, blocks, or names with commas between them")
+    most_layers: int = option(4, "of these layers so many, from the first to the last", least=2, most=100)
+    starts: int = option(2, "random starts from each layer", least=2, most=10)
+    steps: int = option(60, "steps of optimisation from each start", least=5, most=5000)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"The picture rebuilt from layers of {self.model.split('@')[0]}"
+
+
+def run(
+    request: InversionRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    pieces: Pieces | None = None,
+) -> Result:
+    """Return the picture rebuilt from every chosen layer of the network and of its untrained twin."""
+    from lab.experiments.subject import load_subject
+    from lab.layers import select_layers
+
+    kept = pieces if pieces is not None else {}
+    subject = load_subject(request.model, request.picture, progress)
+    if subject.image.shape[-1] != subject.image.shape[-2]:
+        raise LabError(f"{request.model} takes pictures that are not square; rebuilding needs a square input")
+    layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
+    layers = spread(layers, request.most_layers)
+    rows: list[dict[str, Any]] = []
+    networks = _networks(subject)
+    for number, (name, twin, module) in enumerate(networks):
+        for index, layer in enumerate(layers):
+            key = f"{name}/{layer.name}"
+            if key not in kept:
+                stage = f"Rebuilding from {layer.name} of {name} ({number * len(layers) + index + 1} of "
+                stage += f"{len(networks) * len(layers)})"
+                kept[key] = rebuilt(module, subject, layer, request.starts, request.steps, progress, stage)
+            rows += _rows(name, twin, layer, subject, kept[key])
+    inversions = pd.DataFrame(rows)
+    summary = summarised(inversions)
+    tables = {"inversions": inversions, "summary": summary, "picture": subject.picture_table()}
+    return subject.result(request, tables, told(summary, request.starts))
+
+
+def spread(layers: tuple[Layer, ...], most: int) -> tuple[Layer, ...]:
+    """Return at most `most` layers, evenly over all of them, the first and the last among them."""
+    if len(layers) <= most:
+        return layers
+    return tuple(layers[index] for index in np.linspace(0, len(layers) - 1, most).round().astype(int))
+
+
+def rebuilt(
+    module: nn.Module, subject: Subject, layer: Layer, starts: int, steps: int, progress: Progress, stage: str
+) -> dict[str, np.ndarray]:
+    """Return images `(starts, 3, H, W)` in 0..1 and the errors of their activations, before and after, `(starts,)`.
+
+    An error is the squared distance to the picture's activations over their own squared length.
+    """
+    import torch
+
+    from lab.activations.stopping import forward_to
+    from lab.layers.tracing import in_eval_mode
+    from lab.visualization.parametrisation import Fourier
+
+    generators = [torch.Generator().manual_seed(start) for start in range(starts)]
+    search = Fourier.begin(generators, int(subject.image.shape[-1]))
+    normalise = _normalisation(subject)
+    first = np.zeros(starts)
+    with in_eval_mode(module), torch.enable_grad():
+        with torch.no_grad():
+            wanted = forward_to(module, layer.name, subject.image).float()
+        optimizer = torch.optim.Adam([search.parameters], lr=RATE)
+        for step in range(steps + 1):
+            progress(stage, step, steps, "steps")
+            images = search.images()
+            error = _error(forward_to(module, layer.name, normalise(images)), wanted)
+            if step == 0:
+                first = error.detach().double().numpy()
+            if step == steps:
+                break
+            optimizer.zero_grad()
+            (error.sum() + VARIATION * _variation(images).sum()).backward()
+            optimizer.step()
+    return {"images": images.detach().numpy(), "before": first, "after": error.detach().double().numpy()}
+
+
+def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network and layer, with intervals over starts."""
+    from lab.experiments.building.intervals import mean_interval
+
+    rows = []
+    for where, part in inversions.groupby(["model", "twin", "layer", "depth"], sort=False):
+        row = dict(zip(("model", "twin", "layer", "depth"), where, strict=True))
+        for name in ("error", "r2"):
+            found = mean_interval(part[name].to_numpy())
+            row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _networks(subject: Subject) -> list[tuple[str, bool, nn.Module]]:
+    ref = subject.model.ref
+    networks = [(str(ref), False, subject.model.module)]
+    if not ref.untrained:
+        twin = ref.twin()
+        built = twin.source.build(twin.id, twin.argument)
+        networks.append((str(twin), True, built.module.eval().requires_grad_(False)))
+    return networks
+
+
+def _normalisation(subject: Subject) -> Any:
+    import torch
+
+    how = subject.model.preprocessing
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (how.mean, how.std))
+    return lambda images: (images - mean) / std
+
+
+def _error(found: Tensor, wanted: Tensor) -> Tensor:
+    apart = (found.float() - wanted).flatten(1).square().sum(1)
+    return apart / wanted.square().sum().clamp_min(1e-12)
+
+
+def _variation(images: Tensor) -> Tensor:
+    down = (images[:, :, 1:] - images[:, :, :-1]).square().mean((1, 2, 3))
+    across = (images[:, :, :, 1:] - images[:, :, :, :-1]).square().mean((1, 2, 3))
+    return down + across
+
+
+def _rows(
+    name: str, twin: bool, layer: Layer, subject: Subject, found: dict[str, np.ndarray] | Any
+) -> list[dict[str, Any]]:
+    from lab.experiments.subject import png
+
+    original = _thumbnail(subject.pixels.numpy() / 255)
+    left = ((original - original.mean(axis=(1, 2), keepdims=True)) ** 2).sum()
+    rows = []
+    for start, image in enumerate(found["images"]):
+        r2 = 1 - ((_thumbnail(image) - original) ** 2).sum() / max(left, 1e-12)
+        shown = (np.clip(image, 0, 1).transpose(1, 2, 0) * 255).round().astype(np.uint8)
+        rows.append(
+            {
+                "model": name, "twin": twin, "layer": layer.name, "depth": layer.depth, "start": start,
+                "error_before": float(found["before"][start]), "error": float(found["after"][start]), "r2": float(r2),
+                "thumbnail": png(shown),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """Return an image `(3, H, W)` averaged to `(3, 16, 16)`."""
+    import torch
+
+    small = torch.nn.functional.adaptive_avg_pool2d(torch.tensor(np.asarray(image, dtype=np.float64))[None], SIDE)
+    return np.asarray(small[0].numpy())

@@ -1,0 +1,57 @@
+"""What rebuilt pictures show, in sentences that follow the numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def told(summary: pd.DataFrame, starts: int) -> list[str]:
+    """Return what the table `summary` of inversions shows, a sentence each."""
+    real = summary[~summary["twin"].astype(bool)]
+    return [_pictures(real, starts), _activations(real), _twin(summary)]
+
+
+def _pictures(real: pd.DataFrame, starts: int) -> str:
+    first, last = real.iloc[0], real.iloc[-1]
+    if last.r2_high < first.r2_low:
+        change = "the deeper the layer, the more different pictures look alike to it"
+    elif last.r2_low > first.r2_high:
+        change = "here the deeper layer gives more of the picture back"
+    else:
+        change = f"with {starts} starts no difference between them is shown"
+    return (
+        f"Rebuilt from {first.layer} the picture's thumbnail comes back with R² {_of(first)}, from {last.layer} with "
+        f"{_of(last)} (1 is all, 0 its mean colour; interval over {starts} starts): {change}."
+    )
+
+
+def _activations(real: pd.DataFrame) -> str:
+    worst = real.iloc[int(real["error"].to_numpy().argmax())]
+    if worst.error < 0.1:
+        return (
+            f"The activations themselves were matched to within {worst.error:.1%} everywhere, so what is missing "
+            "from a picture is what its layer does not notice."
+        )
+    return (
+        f"At {worst.layer} the activations were matched to {worst.error:.0%} only: there a part of what is "
+        "missing may be the search's fault, and more steps would tell."
+    )
+
+
+def _twin(summary: pd.DataFrame) -> str:
+    twin = summary[summary["twin"].astype(bool)]
+    if twin.empty:
+        return "This network is untrained itself, so there is no trained one to compare it with."
+    both = summary[~summary["twin"].astype(bool)].merge(twin, on="layer", suffixes=("", "_twin"))
+    more = int((both["r2_low"] > both["r2_high_twin"]).sum())
+    less = int((both["r2_high"] < both["r2_low_twin"]).sum())
+    last = both.iloc[-1]
+    return (
+        f"With random weights instead, the picture comes back worse at {more} of {len(both)} layers and better at "
+        f"{less}; from {last.layer} with R² {last.r2_twin:.2f} against {last.r2:.2f}: that a picture can be rebuilt "
+        "does not show that a layer has learnt anything."
+    )
+
+
+def _of(row: pd.Series) -> str:
+    return f"{row.r2:.2f} ({row.r2_low:.2f} to {row.r2_high:.2f})"

@@ -1,0 +1,206 @@
+"""What are early and late channels tuned to? Every channel's answers to gratings and to outlines of shapes.
+
+tables   tuning    one row per network, layer, property and control: the share of a channel's variance that the
+                   property explains, on average over channels and in the best one, with intervals over draws of stimuli
+         draws     the same for every draw
+         curves    answers of each layer's best channel to every orientation and shape, with intervals over stimuli
+         examples  one stimulus of each level
+
+The share is epsilon squared (Kelley 1935), whose mean is 0 where the property explains nothing. The best channel of a
+draw is chosen on the other draws, that of the curves on half of them. Controls: the untrained twin, shuffled levels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from lab.experiments.asking import AskRequest, model_option, option
+from lab.experiments.base import Pieces, Result
+from lab.experiments.building.tuning_stimuli import STIMULI, drawn
+from lab.experiments.building.tuning_told import told
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.layers import Layer
+    from lab.models import LoadedModel
+
+EACH = 8
+
+
+@dataclass(frozen=True)
+class TuningRequest(AskRequest):
+    """Which network and layers, and how many independent draws of stimuli are made."""
+
+    experiment: ClassVar[str] = "tuning"
+
+    model: str = model_option()
+    layers: str = option("stages", "stages, blocks, or names with commas between them")
+    draws: int = option(5, "independent draws of the stimuli", least=3, most=100)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"Tuning of the channels of {self.model.split('@')[0]}"
+
+
+def run(
+    request: TuningRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    pieces: Pieces | None = None,
+) -> Result:
+    """Return how far every layer's channels follow orientation and shape."""
+    from lab.experiments.subject import made
+    from lab.layers import select_layers
+    from lab.models import ModelRef, load_model
+
+    kept = pieces if pieces is not None else {}
+    ref = ModelRef.parse(request.model)
+    rows: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
+    hashes = {}
+    for each in (ref,) if ref.untrained else (ref, ref.twin()):
+        progress("Opening the network", 0, 1, "networks")
+        model = load_model(each, device=compute.device)
+        layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
+        hashes[str(each)] = model.weights_digest
+        for kind in STIMULI:
+            answers, asked = _answers(model, layers, kind, request.draws, kept, progress, compute)
+            for layer in layers:
+                where = {"model": str(each), "layer": layer.name, "depth": layer.depth, "kind": kind}
+                taken = answers[layer.name]
+                rows += [{**where, **row} for row in draws(taken, asked, "untrained" if each != ref else "real")]
+                if each == ref:
+                    shuffled = np.stack([np.random.default_rng(d).permutation(one) for d, one in enumerate(asked)])
+                    rows += [{**where, **row} for row in draws(taken, shuffled, "shuffled")]
+                curves += [{**where, **row} for row in curve(taken, asked, STIMULI[kind][0])]
+    found = pd.DataFrame(rows)
+    tuning = summarised(found)
+    tables = {"tuning": tuning, "draws": found, "curves": pd.DataFrame(curves), "examples": _examples()}
+    return made(
+        request,
+        tables,
+        told(tuning),
+        hashes=hashes,
+        stimuli={kind: EACH * len(row[0]) for kind, row in STIMULI.items()},
+    )
+
+
+def explained(answers: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Return per channel the share of its variance that the levels explain, epsilon squared, `(C,)`, from `(N, C)`.
+
+    0 for a channel that never changes; the unbiased share may be negative.
+    """
+    whole = ((answers - answers.mean(axis=0)) ** 2).sum(axis=0)
+    levels = np.unique(asked)
+    within = sum(((part - part.mean(axis=0)) ** 2).sum(axis=0) for part in (answers[asked == one] for one in levels))
+    error = within / (len(asked) - len(levels))
+    silent_ones = whole <= 1e-12 * np.maximum((answers**2).sum(axis=0), 1e-300)
+    return np.where(silent_ones, 0.0, (whole - within - (len(levels) - 1) * error) / np.where(silent_ones, 1, whole))
+
+
+def draws(answers: np.ndarray, asked: np.ndarray, control: str) -> list[dict[str, Any]]:
+    """Return one row per draw from answers `(D, N, C)` and levels `(D, N)`: the mean share and the best channel's."""
+    shares = np.stack([explained(one, levels) for one, levels in zip(answers, asked, strict=True)])
+    rows = []
+    for draw, share in enumerate(shares):
+        chosen = int(np.delete(shares, draw, axis=0).mean(axis=0).argmax())
+        rows.append(
+            {
+                "control": control,
+                "draw": draw,
+                "channel": chosen,
+                "mean": float(share.mean()),
+                "best": float(share[chosen]),
+            }
+        )
+    return rows
+
+
+def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the answers of the best channel to each level, in its own standard deviations, with intervals.
+
+    The channel is chosen on the first half of the draws and measured on the others.
+    """
+    from lab.experiments.building.intervals import mean_interval
+
+    half = len(answers) // 2
+    shares = np.mean([explained(one, at) for one, at in zip(answers[:half], asked[:half], strict=True)], axis=0)
+    best = int(shares.argmax())
+    values, at = answers[half:, :, best].ravel(), asked[half:].ravel()
+    values = (values - values.mean()) / (values.std() or 1.0)
+    rows = []
+    for index, level in enumerate(levels):
+        found = mean_interval(values[at == index])
+        rows.append(
+            {"channel": best, "level": level, "response": found.value, "ci_low": found.low, "ci_high": found.high}
+        )
+    return rows
+
+
+def summarised(found: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network, layer, property and control, with intervals over draws."""
+    from lab.experiments.building.intervals import mean_interval
+
+    rows = []
+    for where, part in found.groupby(["model", "layer", "depth", "kind", "control"], sort=False):
+        row = dict(zip(("model", "layer", "depth", "kind", "control"), where, strict=True))
+        for name in ("mean", "best"):
+            interval = mean_interval(part[name].to_numpy())
+            row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _answers(
+    model: LoadedModel, layers: tuple[Layer, ...], kind: str, count: int, pieces: Pieces, progress: Progress,
+    compute: Compute,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:  # fmt: skip
+    """Return the pooled answers of every layer `(D, N, C)` by its name, and the levels `(D, N)`."""
+    from lab.activations.extractor import Extractor
+
+    extract: Extractor | None = None
+    found: list[dict[str, np.ndarray]] = []
+    asked = []
+    how = model.preprocessing
+    for draw in range(count):
+        key = f"{model.ref}/{kind}/{draw}"
+        stage = f"Showing {kind} stimuli to {model.ref.short}"
+        kept = pieces.get(key)
+        if kept is None:
+            images, levels = drawn(kind, draw, EACH, min(how.height, how.width))
+            extract = extract or Extractor(model, layers)
+            kept = _extracted(extract, images, lambda done, of: progress(stage, draw * of + done, count * of, "images"))  # noqa: B023
+            pieces[key] = kept = {**kept, "levels": levels}
+        found.append({layer.name: kept[layer.name] for layer in layers})
+        asked.append(kept["levels"])
+    return {layer.name: np.stack([one[layer.name] for one in found]).astype(float) for layer in layers}, np.stack(asked)
+
+
+def _extracted(extract: Any, images: np.ndarray, step: Any) -> dict[str, np.ndarray]:
+    import torch
+
+    parts = []
+    for start in range(0, len(images), 16):
+        batch = torch.from_numpy(images[start : start + 16]).permute(0, 3, 1, 2).contiguous()
+        parts.append(extract(batch))
+        step(start + len(batch), len(images))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _examples() -> pd.DataFrame:
+    from lab.experiments.subject import png
+
+    rows = []
+    for kind, (levels, _) in STIMULI.items():
+        images, asked = drawn(kind, 0, 1, 96)
+        rows += [
+            {"kind": kind, "level": levels[level], "thumbnail": png(image)}
+            for image, level in zip(images, asked, strict=True)
+        ]
+    return pd.DataFrame(rows)

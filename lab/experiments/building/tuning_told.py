@@ -1,0 +1,77 @@
+"""What tuning curves show, in sentences that follow the numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+WHAT = {"orientation": "the orientation of a grating", "shape": "the shape of an outline, whatever its turn and place"}
+
+
+def told(tuning: pd.DataFrame) -> list[str]:
+    """Return what the table `tuning` shows, a sentence each."""
+    real = tuning[tuning["control"] == "real"]
+    said = [_by_depth(real[real["kind"] == kind], kind) for kind in WHAT]
+    return [*said, *_peaks(real), *_twin(tuning), _shuffled(tuning)]
+
+
+def _by_depth(rows: pd.DataFrame, kind: str) -> str:
+    first, last = rows.iloc[0], rows.iloc[-1]
+    if last.best_low > first.best_high:
+        change = "so later layers hold channels tuned more sharply to it"
+    elif last.best_high < first.best_low:
+        change = "so it is early channels that are tuned to it"
+    else:
+        change = "so the ends do not differ clearly"
+    return (
+        f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {_of(first, 'best')} of the variance of the best channel of "
+        f"{first.layer} and {_of(last, 'best')} at {last.layer} (on average over channels {first['mean']:.2f} and "
+        f"{last['mean']:.2f}): {change}."
+    )
+
+
+def _peaks(real: pd.DataFrame) -> list[str]:
+    if real["layer"].nunique() < 3:
+        return []
+    tops = {kind: rows.iloc[int(rows["mean"].to_numpy().argmax())] for kind, rows in real.groupby("kind")}
+    orientation, shape = tops["orientation"], tops["shape"]
+    if min(orientation.mean_low, shape.mean_low) <= 0:
+        return ["On average over channels, orientation or shape explains nothing that the intervals show."]
+    order = "earlier than" if orientation.depth < shape.depth else "no earlier than"
+    return [
+        f"On average over channels orientation counts most at {orientation.layer} (depth {orientation.depth:.2f}), "
+        f"{order} shape, at {shape.layer} (depth {shape.depth:.2f})."
+    ]
+
+
+def _twin(tuning: pd.DataFrame) -> list[str]:
+    if "untrained" not in set(tuning["control"]):
+        return ["This network is untrained itself, so there is no trained one to compare it with."]
+    said = []
+    for kind in WHAT:
+        rows = tuning[tuning["kind"] == kind]
+        both = rows[rows["control"] == "real"].merge(
+            rows[rows["control"] == "untrained"], on="layer", suffixes=("", "_twin")
+        )
+        more = both[both["best_low"] > both["best_high_twin"]]
+        less = both[both["best_high"] < both["best_low_twin"]]
+        best = both["best_twin"].max()
+        said.append(
+            f"{kind}: more in the trained best channel at {len(more)} of {len(both)} layers, less at {len(less)}, "
+            f"untrained at most {best:.2f}"
+        )
+    return [f"Against the same network with random weights, {'; '.join(said)}."]
+
+
+def _shuffled(tuning: pd.DataFrame) -> str:
+    shuffled = tuning[tuning["control"] == "shuffled"]
+    most = shuffled.iloc[int(shuffled["best"].to_numpy().argmax())]
+    if most.best < 0.1:
+        return f"With the stimuli's labels shuffled the best channel explains {most.best:.2f} at most."
+    return (
+        f"With the stimuli's labels shuffled the best channel still explains {most.best:.2f} ({most.layer}): more "
+        "draws are needed before smaller numbers mean anything."
+    )
+
+
+def _of(row: pd.Series, name: str) -> str:
+    return f"{row[name]:.2f} ({row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"

@@ -1,0 +1,150 @@
+"""Is the rest of the image lost? Thumbnails read off layers, factors read off layers, pictures rebuilt from layers."""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.base import Result
+from lab.experiments.building.factors import FactorsRequest
+from lab.experiments.building.inversion import InversionRequest
+from lab.experiments.building.what_is_left import POOLINGS, ThumbnailRequest
+from lab.ui.building.cells import strip
+from lab.ui.building.saying import command, explained
+from lab.ui.building.subject import Choice
+from lab.ui.building.views import chosen_view, opened
+from lab.ui.choices import with_current
+from lab.ui.showing import show_chart
+from lab.ui.text import plain
+from lab.ui.working import outcome
+
+VIEWS = {
+    "A thumbnail read off each layer": ("thumbnail",),
+    "Which facts can be read": ("factors",),
+    "The picture rebuilt": ("inversion",),
+}
+DRAWN = ("drawn:pets", "drawn:shapes", "drawn:faces")
+POOLING_NAMES = {"4x4": "A 4 × 4 grid of averages", "avg": "One average"}
+
+
+def left_section(choice: Choice) -> None:
+    """Show one of the three ways to ask."""
+    view = chosen_view("left_view", VIEWS)
+    if view == "Which facts can be read":
+        _factors(choice)
+    elif view == "The picture rebuilt":
+        _inversion(choice)
+    else:
+        _thumbnail(choice)
+
+
+def _thumbnail(choice: Choice) -> None:
+    usual = opened(ThumbnailRequest(choice.model))
+    data = _images("thumbnail_data", usual.data, others=True)
+    try:
+        request = usual if data == usual.data else ThumbnailRequest(choice.model, data)
+        result = outcome(
+            request.canonical(),
+            offer="Fits a linear readout that rebuilds a thumbnail of each image from every layer, of this network and "
+            "of an untrained one. About half a minute.",
+        )
+    except LabError as error:
+        st.warning(plain(error))
+        return
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    pooling = st.segmented_control(
+        "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
+        format_func=lambda name: POOLING_NAMES[name],
+    )  # fmt: skip
+    show_chart(result, "rebuilt_by_depth", key="rebuilt_chart", pooling=pooling)
+    st.markdown("##### New images, as they are read off each layer")
+    st.html(thumbnails_shown(result, str(pooling)))
+    command(request)
+
+
+def thumbnails_shown(result: Result, pooling: str) -> str:
+    """Return a few held-out images and what is read of them at each layer of the trained network, as HTML."""
+    pictures, rebuilt = result["pictures"], result["rebuilt"]
+    model = pictures.loc[pictures["model"] != "", "model"].iloc[0]
+    rows = [("<b>the images</b>", list(pictures.loc[pictures["model"] == "", "thumbnail"]))]
+    here = pictures[(pictures["model"] == model) & (pictures["pooling"] == pooling)]
+    scores = rebuilt[(rebuilt["model"] == model) & (rebuilt["pooling"] == pooling) & (rebuilt["control"] != "shuffled")]
+    r2 = scores.set_index("layer")["r2"]
+    for layer, part in here.groupby("layer", sort=False):
+        rows.append((f"{html.escape(str(layer))}<br><small>R² {r2[layer]:.2f}</small>", list(part["thumbnail"])))
+    return strip(rows, width=96, label="a thumbnail")
+
+
+def _factors(choice: Choice) -> None:
+    usual = opened(FactorsRequest(choice.model))
+    data = _images("factors_data", usual.data, others=False)
+    request = usual if data == usual.data else FactorsRequest(choice.model, data)
+    result = outcome(
+        request.canonical(),
+        offer="Reads every factor that these drawings were made from off every layer, of this network and of an "
+        "untrained one. About twenty seconds.",
+    )
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    controls = {"trained": "real", "untrained": "untrained"}
+    there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
+    shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
+    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)])
+    st.caption(
+        "Rows from those read best early to those read best late. Layers are averaged over all places; with "
+        "`--pooling 4x4` on the command line they keep where things are."
+    )
+    _factor_table(result["factors"])
+    command(request)
+
+
+def _factor_table(factors: pd.DataFrame) -> None:
+    with st.expander("The factors", icon=":material/table_rows:"):
+        st.dataframe(factors, hide_index=True, key="factors_table")
+
+
+def _inversion(choice: Choice) -> None:
+    request = opened(InversionRequest(choice.model, choice.picture))
+    if request.picture != choice.picture:
+        request = InversionRequest(choice.model, choice.picture)
+    result = outcome(
+        request.canonical(),
+        offer="Changes noise until a layer's activations are those of the picture, for four layers of this network and "
+        "of an untrained one. About a minute.",
+    )
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    st.html(inversions_shown(result))
+    show_chart(result, "inverted_by_depth", key="inverted_chart")
+    command(request)
+
+
+def inversions_shown(result: Result) -> str:
+    """Return the picture and what comes back from each layer, a row per network and start, as HTML."""
+    table = result["inversions"]
+    layers = list(dict.fromkeys(table["layer"]))
+    seen = result["picture"]["thumbnail"].iloc[0]
+    rows = [("<b>what the network sees</b>", [seen])]
+    for twin, part in table.groupby("twin", sort=False):
+        for number, (_, line) in enumerate(part.groupby("start"), start=1):
+            name = f"{'random weights' if twin else 'trained'}<br><small>start {number}</small>"
+            rows.append((name, [line.set_index("layer")["thumbnail"][layer] for layer in layers]))
+    return strip(rows, width=150, heads=map(html.escape, layers), label="a rebuilt picture")
+
+
+def _images(key: str, current: str, *, others: bool) -> str:
+    """Show the box for the image set and return what it names."""
+    help_text = "A folder or a zip can be typed too." if others else "Factors are known for drawings only."
+    return str(
+        st.selectbox(
+            "Images", with_current(DRAWN, [current]), index=None if current not in DRAWN else DRAWN.index(current),
+            key=key, accept_new_options=others, help=help_text,
+        ) or current
+    )  # fmt: skip
