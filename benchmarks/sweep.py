@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURES = ROOT / "lab" / "models" / "architectures.csv"
 DOCUMENT = ROOT / "docs" / "sweep.md"
 BATCH = 3
+PATIENCE = 75  # seconds a network
 # Relative to a layer's largest value: float32 rounding of differently blocked matrix products
 TOLERANCE = 1e-5
 HEADER = "| family | model | input | layers | blocks | stages | kept out | same as timm's | alone and in a batch |"
@@ -37,7 +39,7 @@ def main() -> None:
     began = time.monotonic()
     wanted = smallest_per_family()
     with given.notes.open("a") as notes:
-        for family, name in wanted.items():
+        for family, name in wanted.items():  # the smallest networks first
             if family in done:
                 continue
             if time.monotonic() - began > given.seconds:
@@ -57,7 +59,7 @@ def smallest_per_family() -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         found.setdefault(row["family"], row["name"])
-    return dict(sorted(found.items()))
+    return found
 
 
 def swept(name: str) -> dict[str, Any]:
@@ -69,6 +71,8 @@ def swept(name: str) -> dict[str, Any]:
     # Receptive fields are no part of the sweep, and measuring them takes most of the time.
     receptive.measure = lambda _module, layers, _size: {layer.name: receptive.UNKNOWN for layer in layers}
     began = time.monotonic()
+    signal.signal(signal.SIGALRM, _too_slow)
+    signal.alarm(PATIENCE)
     try:
         module = build_network(name).eval().requires_grad_(False)
         size = module.default_cfg["input_size"]
@@ -83,7 +87,13 @@ def swept(name: str) -> dict[str, Any]:
         }
     except Exception as error:
         row = {"problem": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
+    finally:
+        signal.alarm(0)
     return {**row, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _too_slow(*_: Any) -> None:
+    raise TimeoutError(f"more than {PATIENCE} seconds on this machine")
 
 
 def checked(module: Any, layers: Any, size: tuple[int, int, int]) -> dict[str, Any]:

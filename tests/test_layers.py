@@ -338,9 +338,20 @@ def test_shared_weights_count_once_and_memory_is_what_lives_together() -> None:
     from lab.layers.costs import costs
 
     shared = nn.Conv2d(3, 3, 1, bias=False)
-    found, whole = costs(nn.Sequential(shared, nn.Sequential(shared), nn.Flatten()), (3, 8, 8))
+    _, whole = costs(nn.Sequential(shared, nn.Sequential(shared), nn.Flatten()), (3, 8, 8))
     assert whole.parameters == 9
     assert whole.flops == 2 * 2 * 9 * 64
     assert whole.peak_bytes == 3 * 3 * 64 * 4  # the image, which the caller holds, and a convolution's input and output
     wide = nn.Sequential(nn.Conv2d(3, 30, 1), nn.Conv2d(30, 1, 1))
     assert costs(wide, (3, 8, 8))[1].peak_bytes == (3 + 30 + 1) * 64 * 4
+
+
+def test_a_module_at_two_places_breaks_nothing(no_fields: None) -> None:
+    network = Network()
+    network.stages[1][1].conv1 = network.stages[1][1].conv2  # as CoaT shares its position encodings
+    shared = nn.Sequential(
+        network.stem, network.stages, network.norm, nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.fc
+    )
+    layers, exclusions = layer_table(shared, SIZE)
+    assert any(layer.kind == "block" for layer in layers)
+    assert "1.1.1.conv1" in {exclusion.name for exclusion in exclusions}

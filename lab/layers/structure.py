@@ -10,6 +10,7 @@ can, or by what contains it.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,8 @@ def find_roles(module: nn.Module, seen: Trace, readable: frozenset[str]) -> Role
 class _Finder:
     def __init__(self, module: nn.Module, seen: Trace, readable: frozenset[str], classifiers: frozenset[str]) -> None:
         self.module, self.seen, self.readable, self.classifiers = module, seen, readable, classifiers
-        self.weights = _weights_within(seen)
+        # A module that stands at two places is visited at the first only: at the other it counts as without weights.
+        self.weights = Counter(_weights_within(seen))
         self.total = sum(visit.weighted for visit in seen.visits.values())
 
     def blocks(self) -> list[str]:
@@ -166,7 +168,9 @@ class _Finder:
             children = [f"{name}.{short}" for short, _ in visit.module.named_children()]
             plain = not any(self.weights[child] > 1 for child in children)
             if _is_container(visit.module) and plain and 3 * self.weights[name] > self.total:
-                found += _units([self.seen.visits[child] for child in children], self.readable)
+                found += _units(
+                    [self.seen.visits[child] for child in children if child in self.seen.visits], self.readable
+                )
         return found
 
     def _last(self, visits: list[Visit]) -> str:
