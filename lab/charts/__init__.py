@@ -17,6 +17,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
     from lab.charts.attributions import insertion_deletion, randomisation, share_matrix, shares_by_layer
+    from lab.charts.breaking import (
+        adapter_forest,
+        agreement_bars,
+        change_curves,
+        change_forest,
+        linear_curves,
+        linear_depths,
+        reader_forest,
+        single_layers,
+    )
     from lab.charts.checks import checks_forest, fold_strip
     from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
     from lab.charts.curves import METRICS, curve_rows
@@ -40,6 +50,10 @@ __all__ = [
     "METRICS",
     "accuracy_by_budget",
     "accuracy_by_depth",
+    "adapter_forest",
+    "agreement_bars",
+    "change_curves",
+    "change_forest",
     "checkpoint_layers",
     "checkpoint_maps",
     "checkpoint_probes",
@@ -63,17 +77,21 @@ __all__ = [
     "inverted_by_depth",
     "layer_table",
     "learning_curve",
+    "linear_curves",
+    "linear_depths",
     "map_sizes",
     "orientation_sums",
     "part_responses",
     "projection_map",
     "randomisation",
+    "reader_forest",
     "rebuilt_by_depth",
     "response_map",
     "share_matrix",
     "shared_errors",
     "shares_by_layer",
     "similarity_map",
+    "single_layers",
     "stack_leads",
     "themed",
     "tuning_by_depth",
@@ -84,6 +102,16 @@ __all__ = [
 
 _HOMES = {
     "accuracy": ("LAYER_PICK", "accuracy_by_depth"),
+    "breaking": (
+        "adapter_forest",
+        "agreement_bars",
+        "change_curves",
+        "change_forest",
+        "linear_curves",
+        "linear_depths",
+        "reader_forest",
+        "single_layers",
+    ),
     "attributions": ("insertion_deletion", "randomisation", "share_matrix", "shares_by_layer"),
     "checks": ("checks_forest", "fold_strip"),
     "comparing": (

@@ -9,6 +9,16 @@ import altair as alt
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.attributions import insertion_deletion, randomisation, share_matrix, shares_by_layer
+from lab.charts.breaking import (
+    adapter_forest,
+    agreement_bars,
+    change_curves,
+    change_forest,
+    linear_curves,
+    linear_depths,
+    reader_forest,
+    single_layers,
+)
 from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
@@ -121,7 +131,32 @@ def _inversion(result: Result) -> Charts:
     return {"inverted": inverted_by_depth(result.tables)}
 
 
+def _break(result: Result) -> Charts:
+    charts: Charts = {"changes": change_forest(result.tables)}
+    if (result["curve"]["intervention"] != "intact").any():
+        charts["curves"] = change_curves(result.tables)
+    if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
+        charts["agreement"] = agreement_bars(result.tables)
+    return charts
+
+
+def _tail(result: Result) -> Charts:
+    return {"adapters": adapter_forest(result.tables)}
+
+
+def _linear(result: Result) -> Charts:
+    return {"depths": linear_depths(result.tables), "curves": linear_curves(result.tables)}
+
+
+def _together(result: Result) -> Charts:
+    return {"readers": reader_forest(result.tables), "layers": single_layers(result.tables)}
+
+
 DRAWN: dict[str, Callable[[Result], Charts]] = {
+    "break": _break,
+    "tail": _tail,
+    "linear": _linear,
+    "together": _together,
     "compare": _compare,
     "filter": _filter,
     "sizes": _sizes,

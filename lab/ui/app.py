@@ -56,6 +56,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
         ),
         PageRow(
+            "break_the_stack",
+            "Break the stack",
+            "broken_image",
+            "Parts skipped, swapped, permuted, made linear: what is left, measured.",
+        ),
+        PageRow(
             "attributions",
             "What a layer looks at",
             "center_focus_strong",

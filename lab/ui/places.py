@@ -24,6 +24,12 @@ def dashboard_file(name: str) -> Path:
 
 # experiment -> (page that shows its runs, the tab of that page)
 SHOWN_ON = {
+    "break": ("break_the_stack", "Break a part"),
+    "tail": ("break_the_stack", "y = j(x)?"),
+    "linear": ("break_the_stack", "No activations"),
+    "collapse": ("break_the_stack", "One convolution"),
+    "side": ("break_the_stack", "Side by side"),
+    "together": ("break_the_stack", "All layers"),
     "probe": ("separability", ""),
     "compare": ("compare", ""),
     "filter": ("how_layers_build", "One filter"),

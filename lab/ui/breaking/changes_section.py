@@ -1,0 +1,78 @@
+"""One part of the network is broken at a time: what is left for a reader that knew it intact, and for a new one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.base import Result
+from lab.experiments.breaking.changes import ChangesRequest
+from lab.interventions import INTERVENTIONS
+from lab.ui.breaking.choosing import Broken, opened
+from lab.ui.building.saying import command, explained
+from lab.ui.showing import show_chart
+from lab.ui.text import plain
+from lab.ui.working import outcome
+
+NAMES = {"spread": "Early, middle, late", "all": "Every place"}
+OFFER = (
+    "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
+    "measures what is left. About a minute; the network itself is never written to."
+)
+
+
+def changes_section(choice: Broken) -> None:
+    """Show what every intervention leaves of the chosen network."""
+    st.markdown(
+        "Two readers tell what is left. **The old reader** was fitted to the intact network: it shows whether the "
+        "layers still *understand each other*. **A new reader** is fitted to the broken one: it shows whether the "
+        "information is *still there*, in whatever form."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        usual = opened("break", "places", "spread")
+        places = st.segmented_control(
+            "Places", list(NAMES), default=usual, required=True, key="break_places", format_func=NAMES.__getitem__,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        request = ChangesRequest(
+            choice.model, choice.data, only=opened("break", "only", "all"), places=places
+        ).canonical()
+        command(request)
+    result = outcome(request, offer=OFFER)
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    show_chart(result, "change_forest", key="changes_chart")
+    _curves(result)
+    if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
+        with st.expander("Does the network's own classifier still say the same?", icon=":material/rule:"):
+            show_chart(result, "agreement_bars", key="agreement_chart")
+    _not_possible(result)
+    _table(result)
+
+
+def _curves(result: Result) -> None:
+    table = result["curve"]
+    broken = table[table["intervention"] != "intact"].drop_duplicates("change")
+    if broken.empty:
+        return
+    names = [str(name) for name in broken["change"]]
+    first = [str(name) for name in broken.drop_duplicates("intervention", keep="last")["change"]]
+    shown = st.multiselect("Changes in the curves", names, default=first[:5], key="changes_shown")
+    show_chart(result, "change_curves", key="changes_curves", changes=tuple(shown) if shown else tuple(names[:1]))
+
+
+def _not_possible(result: Result) -> None:
+    for row in result["reasons"].to_dict("records"):
+        st.caption(f"{plain(row['title'])}: not here, because {plain(row['reason'])}.")
+
+
+def _table(result: Result) -> None:
+    with st.expander("What each intervention does, and every number", icon=":material/table_rows:"):
+        st.markdown("\n".join(f"- **{plain(row.title)}**: {plain(row.about)}" for row in INTERVENTIONS.values()))
+        st.caption(
+            "carried: accuracy of the old reader; refitted: of a new one; gap: difference to the intact network, "
+            "paired by image; agree: share of images the old reader names as before; top1: the same for the network's "
+            "own classifier. “Made to fit”: positions are averaged and channels repeated where shapes do not match. "
+            "Intervals are 95 %, over images; new weights and permutations are drawn once, from the seed."
+        )
+        st.dataframe(result["changes"].drop(columns=["problem"]), hide_index=True, key="changes_table")

@@ -1,0 +1,35 @@
+"""Activations are taken out from the front to a depth: what is left of the probe curve."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.breaking.linear import LinearRequest
+from lab.ui.breaking.choosing import Broken
+from lab.ui.building.saying import command, explained
+from lab.ui.showing import show_chart
+from lab.ui.working import outcome
+
+OFFER = (
+    "Replaces activations (ReLU, GELU …) by nothing, from the front to one depth after another, and reads every layer "
+    "anew. About half a minute."
+)
+
+
+def linear_section(choice: Broken) -> None:
+    """Show what the chosen network is without its activations."""
+    request = LinearRequest(choice.model, choice.data).canonical()
+    command(request)
+    result = outcome(request, offer=OFFER)
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    show_chart(result, "linear_depths", key="linear_chart")
+    show_chart(result, "linear_curves", key="linear_curves")
+    with st.expander("Every depth", icon=":material/table_rows:"):
+        st.caption(
+            "bend: how far the last layer is from an affine map of the image, 0 if it is one; directions: how many "
+            "principal directions hold 99 % of the variance of its vectors; carried: accuracy of a reader fitted to "
+            "the intact network, refitted: of a new one; gap: difference to the intact network, paired by image."
+        )
+        st.dataframe(result["depths"], hide_index=True, key="linear_table")
