@@ -159,7 +159,7 @@ def test_search() -> None:
     assert rows[0]["name"] == "tf_efficientnet_lite0"
     assert rows[0] == {
         "name": "tf_efficientnet_lite0", "weights": "packaged", "offline": True, "input_size": "3×224×224",
-        "parameters": None,
+        "family": "efficientnet", "parameters": 4_652_008, "flops": 770_375_104, "licence": "apache-2.0",
     }  # fmt: skip
     card("tf_efficientnet_lite0")
     assert search_models("tf_efficientnet_lite0")[0]["parameters"] == 4_652_008

@@ -45,6 +45,18 @@ def app(given: argparse.Namespace) -> None:
 def models_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `models`."""
     parser.add_argument("--search", default="", metavar="TEXT", help="part of the id; * and ? are wild cards")
+    parser.add_argument(
+        "--family", default="", metavar="NAME", help="only of this timm module (resnet, swin_transformer)"
+    )
+    parser.add_argument("--families", action="store_true", help="list the families instead")
+    parser.add_argument("--max-parameters", metavar="N", help="at most so many parameters (5M)")
+    parser.add_argument(
+        "--max-flops", metavar="N", help="at most so many operations an image, a multiply-add is two (1G)"
+    )
+    parser.add_argument("--input-size", type=int, metavar="PIXELS", help="only for images of this side")
+    parser.add_argument(
+        "--licence", default="", metavar="TEXT", help="only with this in the name of the weights' licence"
+    )
     parser.add_argument("--offline", action="store_true", help="only those whose weights are on this machine")
     parser.add_argument("--limit", type=int, default=50, help="at most so many (default 50; 0 for all)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -52,9 +64,20 @@ def models_options(parser: argparse.ArgumentParser) -> None:
 
 def models(given: argparse.Namespace) -> None:
     """Show the models that fit a search."""
-    from lab.models import search_models
+    from lab.models.search import Wanted, families, quantity, search_models
 
-    found = [row for row in search_models(given.search) if row["offline"] or not given.offline]
+    if given.families:
+        show_json(families()) if given.json else print("\n".join(families()))
+        return
+    wanted = Wanted(
+        family=given.family,
+        max_parameters=quantity(given.max_parameters) if given.max_parameters else None,
+        max_flops=quantity(given.max_flops) if given.max_flops else None,
+        input_size=given.input_size,
+        licence=given.licence,
+        offline=given.offline,
+    )
+    found = search_models(given.search, wanted)
     rows = found[: given.limit or None]
     if given.json:
         show_json(rows)
@@ -70,6 +93,7 @@ def layers_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `layers`."""
     parser.add_argument("model", metavar="ID[@WEIGHTS]")
     parser.add_argument("--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)")
+    parser.add_argument("--tree", action="store_true", help="draw them as a tree")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -78,10 +102,14 @@ def layers(given: argparse.Namespace) -> None:
     import dataclasses
 
     from lab.layers import select_layers
+    from lab.layers.tree import layer_tree
     from lab.models import card
 
     every = card(given.model).layers
     chosen = every if given.layers == "all" else select_layers(every, given.layers)
+    if given.tree and not given.json:
+        print("\n".join(layer_tree(chosen)))
+        return
     rows = [dataclasses.asdict(layer) for layer in chosen]
     show_json(rows) if given.json else show_table(pd.DataFrame(rows))
 

@@ -1,34 +1,114 @@
-"""Finding models by name, with what is known of them while none is loaded. Torch-free."""
+"""Finding models by name, family, size, cost, input and licence, with what is known while none is loaded. Torch-free.
+
+Parameters and operations of every architecture come from `architectures.csv` beside this file, which
+`benchmarks/architectures.py` writes; a model that is newer than the table is known by its card, once there is one.
+"""
 
 from __future__ import annotations
 
+import csv
 import fnmatch
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from lab.errors import LabError, nearest
 from lab.models.cards import known_parameters
 from lab.weights import package_of, zoo
 from lab.weights.hub import cached_repositories
 
+TABLE = Path(__file__).with_name("architectures.csv")
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 
-def search_models(query: str = "") -> list[dict[str, Any]]:
+
+@dataclass(frozen=True)
+class Architecture:
+    """What an architecture weighs: its timm module, parameters, and operations of one image (None: not known)."""
+
+    family: str
+    parameters: int
+    flops: int | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search asks for beside the name; None and "" ask for nothing.
+
+    flops count a multiply-add as two; input_size is a side in pixels, licence a part of its name.
+    """
+
+    family: str = ""
+    max_parameters: int | None = None
+    max_flops: int | None = None
+    input_size: int | None = None
+    licence: str = ""
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        known = families()
+        if self.family and self.family not in known:
+            raise LabError(f"timm has no family {self.family!r}{nearest(self.family, known)}; see --families")
+
+    def fits(self, row: dict[str, Any]) -> bool:
+        """Return whether a row of a search has all that is asked for; what is not known does not fit a limit."""
+        size = row["input_size"].split("×")[-1]
+        return (
+            self.family in ("", row["family"])
+            and _within(row["parameters"], self.max_parameters)
+            and _within(row["flops"], self.max_flops)
+            and (self.input_size is None or size == str(self.input_size))
+            and self.licence.lower() in row["licence"].lower()
+            and (row["offline"] or not self.offline)
+        )
+
+
+def search_models(query: str = "", wanted: Wanted | None = None) -> list[dict[str, Any]]:
     """Return the models whose id holds `query` (with `*` or `?` in it: fits it), packaged ones first. JSON-able.
 
     Each row: name (a timm id), weights (the source that would be taken), offline (whether the weights are on this
-    machine), input_size ("3×224×224", "" when not known), parameters (None unless a card of it is in the cache).
+    machine), input_size ("3×224×224", "" when not known), family, parameters, flops (None when not known), licence.
     """
     pattern = query.lower() if any(sign in query for sign in "*?") else f"*{query.lower()}*"
-    cached, parameters = cached_repositories(), known_parameters()
-    rows = [
-        _row(architecture, tag, cached, parameters)
+    cached, known = cached_repositories(), {**_weights_of_cards(), **architectures()}
+    rows = (
+        _row(architecture, tag, cached, known.get(architecture.name))
         for architecture in zoo.architectures().values()
         for tag in architecture.tags or (None,)
         if fnmatch.fnmatchcase(_id(architecture, tag).lower(), pattern)
-    ]
-    return sorted(rows, key=lambda row: (not row["offline"], row["weights"] != "packaged", row["name"]))
+    )
+    found = [row for row in rows if wanted is None or wanted.fits(row)]
+    return sorted(found, key=lambda row: (not row["offline"], row["weights"] != "packaged", row["name"]))
+
+
+@functools.cache
+def architectures() -> dict[str, Architecture]:
+    """Return what is known of every architecture by name."""
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return {
+            row["name"]: Architecture(
+                row["family"], int(row["parameters"]), int(row["flops"]) if row["flops"] else None
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def families() -> list[str]:
+    """Return the timm modules that architectures come from."""
+    return sorted({architecture.family for architecture in architectures().values()})
+
+
+def quantity(text: str) -> int:
+    """Return the number that "5M", "1.8G" or "300000" stands for; raises LabError when it is none."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgbt]?)", text.strip().lower())
+    if match is None:
+        raise LabError(f"{text!r} is no number; write it as 300000, 5M or 1.8G")
+    return round(float(match[1]) * UNITS[match[2]])
 
 
 def _row(
-    architecture: zoo.Architecture, tag: zoo.Tag | None, cached: set[str], parameters: dict[str, int]
+    architecture: zoo.Architecture, tag: zoo.Tag | None, cached: set[str], known: Architecture | None
 ) -> dict[str, Any]:
     id = _id(architecture, tag)
     package = package_of(id)
@@ -40,8 +120,19 @@ def _row(
         "weights": weights,
         "offline": offline,
         "input_size": size,
-        "parameters": parameters.get(architecture.name),
+        "family": known.family if known else "",
+        "parameters": known.parameters if known else None,
+        "flops": known.flops if known else None,
+        "licence": tag.licence if tag else "",
     }
+
+
+def _weights_of_cards() -> dict[str, Architecture]:
+    return {name: Architecture("", parameters, None) for name, parameters in known_parameters().items()}
+
+
+def _within(value: int | None, most: int | None) -> bool:
+    return most is None or (value is not None and value <= most)
 
 
 def _id(architecture: zoo.Architecture, tag: zoo.Tag | None) -> str:

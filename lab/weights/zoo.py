@@ -22,17 +22,21 @@ from lab.errors import LabError, nearest
 from lab.files import read_json, write_json
 from lab.settings import cache_dir
 
-ZOO_VERSION = 1
+ZOO_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Tag:
-    """One set of pretrained weights of an architecture: `name` after the dot, where it lies on the hub."""
+    """One set of pretrained weights of an architecture: `name` after the dot, where it lies on the hub.
+
+    `licence` is what timm says of it, "" when it says nothing.
+    """
 
     name: str
     hub: str
     url: str
     input_size: tuple[int, int, int] | None
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ def _kept(path: Path) -> dict[str, Any] | None:
 
 def _architecture(values: dict[str, Any]) -> Architecture:
     tags = (
-        Tag(t["name"], t["hub"], t["url"], tuple(t["input_size"]) if t["input_size"] else None) for t in values["tags"]
+        Tag(t["name"], t["hub"], t["url"], tuple(t["input_size"]) if t["input_size"] else None, t["licence"])
+        for t in values["tags"]
     )
     return Architecture(values["name"], tuple(tags))
 
@@ -134,7 +139,7 @@ def _registered_names(tree: ast.Module) -> Iterator[str]:
 
 def _tags(tree: ast.Module) -> Iterator[tuple[str, Tag]]:
     """Yield (architecture, tag) for each entry of the tables given to `generate_default_cfgs`."""
-    defaults = _default_input_sizes(tree)
+    sizes, licences = _defaults(tree, "input_size"), _defaults(tree, "license")
     tables = dict(_assigned_tables(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or _called(node) != "generate_default_cfgs":
@@ -143,7 +148,7 @@ def _tags(tree: ast.Module) -> Iterator[tuple[str, Tag]]:
         if isinstance(table, ast.Dict):
             for id, value in _pairs(table):
                 name, _, tag = id.partition(".")
-                yield name, _tag(id.rstrip("*"), tag.rstrip("*"), value, defaults)
+                yield name, _tag(id.rstrip("*"), tag.rstrip("*"), value, sizes, licences)
 
 
 def _assigned_tables(tree: ast.Module) -> Iterator[tuple[str, ast.Dict]]:
@@ -154,27 +159,28 @@ def _assigned_tables(tree: ast.Module) -> Iterator[tuple[str, ast.Dict]]:
                     yield target.id, node.value
 
 
-def _tag(id: str, tag: str, entry: ast.expr, defaults: dict[str, Any]) -> Tag:
+def _tag(id: str, tag: str, entry: ast.expr, sizes: dict[str, Any], licences: dict[str, Any]) -> Tag:
     options = {name: _literal(value) for name, value in _pairs(entry)}
     hub = str(options.get("hf_hub_id") or "")
     if hub.endswith("/"):
         hub += id
     first = entry.args[0] if isinstance(entry, ast.Call) and entry.args else None
     url = options.get("url") or (_literal(first) if first else "")
-    size = options.get("input_size", defaults.get(_called(entry) or ""))
-    return Tag(tag, hub, str(url or ""), tuple(size) if size else None)
+    size = options.get("input_size", sizes.get(_called(entry) or ""))
+    licence = options.get("license", licences.get(_called(entry) or "")) or ""
+    return Tag(tag, hub, str(url or ""), tuple(size) if size else None, str(licence))
 
 
-def _default_input_sizes(tree: ast.Module) -> dict[str, Any]:
-    """Return, per `_cfg`-like function of a file, the input size that it (or the one it calls) fills in."""
+def _defaults(tree: ast.Module, option: str) -> dict[str, Any]:
+    """Return, per `_cfg`-like function of a file, what it (or the one it calls) fills in for `option`."""
     found: dict[str, Any] = {}
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and "cfg" in function.name:
             for node in ast.walk(function):
                 inherited = found.get(_called(node) or "")
-                sizes = [_literal(value) for name, value in _pairs(node) if name == "input_size"]
-                if sizes or inherited:
-                    found[function.name] = sizes[0] if sizes else inherited
+                values = [_literal(value) for name, value in _pairs(node) if name == option]
+                if values or inherited:
+                    found[function.name] = values[0] if values else inherited
     return found
 
 

@@ -1,0 +1,77 @@
+"""Finding models by size, cost, input and licence, and the tree of layers; what cannot be meant is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lab.cli import main
+from lab.errors import LabError
+from lab.layers import Layer
+from lab.layers.tree import layer_tree
+from lab.models.search import Wanted, architectures, families, quantity, search_models
+from lab.weights import zoo
+
+
+def test_the_table_knows_the_architectures_and_published_sizes() -> None:
+    table = architectures()
+    known = set(zoo.architectures())
+    assert len(known & set(table)) > 0.8 * len(known)
+    assert table["resnet50"].parameters == 25_557_032
+    assert table["resnet50"].flops == pytest.approx(2 * 4.09e9, rel=0.01)  # 4.09 GMACs
+    assert table["vit_base_patch16_224"].parameters == 86_567_656
+    assert table["tf_efficientnet_lite0"].parameters == 4_652_008
+    assert {"resnet", "swin_transformer", "vgg"} <= set(families())
+
+
+def test_limits_hold_and_are_reached() -> None:
+    wanted = Wanted(max_parameters=6_000_000, max_flops=800_000_000, input_size=224, licence="apache")
+    rows = search_models("", wanted)
+    assert 20 < len(rows) < len(search_models())
+    assert rows[0]["name"] == "tf_efficientnet_lite0"
+    for row in rows:
+        assert row["parameters"] <= 6_000_000
+        assert row["flops"] <= 800_000_000
+        assert row["input_size"].endswith("×224")
+        assert "apache" in row["licence"]
+    assert {row["family"] for row in search_models("", Wanted(family="vgg"))} == {"vgg"}
+    assert all(row["offline"] for row in search_models("", Wanted(offline=True)))
+
+
+@pytest.mark.parametrize(("text", "number"), [("5M", 5_000_000), ("1.8g", 1_800_000_000), ("300000", 300_000)])
+def test_quantities(text: str, number: int) -> None:
+    assert quantity(text) == number
+
+
+def test_what_cannot_be_meant_is_told() -> None:
+    for bad in ("many", "5X", "-3", ""):
+        with pytest.raises(LabError, match="is no number"):
+            quantity(bad)
+    with pytest.raises(LabError, match="nearest: resnet"):
+        Wanted(family="resnett")
+
+
+def test_the_command_line_searches(capsys: Any) -> None:
+    arguments = ["models", "--family", "resnet", "--max-parameters", "12M", "--search", "resnet18", "--json"]
+    assert main(arguments) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows
+    assert all(row["family"] == "resnet" and "resnet18" in row["name"] for row in rows)
+    assert main(["models", "--families"]) == 0
+    assert "swin_transformer" in capsys.readouterr().out
+    assert main(["models", "--max-flops", "lots"]) == 2
+    assert "is no number" in capsys.readouterr().err
+
+
+def test_a_tree_has_every_layer_below_what_holds_it() -> None:
+    def layer(name: str, **more: Any) -> Layer:
+        return Layer(name, more.pop("kind", "module"), 0.5, "NCHW", 8, 4, 4, 2, 0, "unknown", type="Conv2d", **more)
+
+    lines = layer_tree([layer("stem"), layer("stages.0.conv"), layer("stages.0", kind="block", flops=2_500_000)])
+    names = [line.strip().split("  ")[0] for line in lines]
+    assert names == ["stem", "stages", "0", "conv"]
+    assert lines[2].startswith("   0  Conv2d, block, 8 × 4 × 4")
+    assert "2.5 MFLOPs" in lines[2]
+    assert lines[3].startswith("      conv")
