@@ -33,3 +33,7 @@ if result is not None:
 
 st.subheader("Where to go next")
 welcome.next_steps(result)
+
+st.subheader("Questions people ask")
+st.markdown("Each is answered by an experiment, on a network and images of your choice.")
+welcome.questions()

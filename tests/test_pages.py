@@ -18,7 +18,18 @@ from lab.experiments.separability import ProbeRequest
 from lab.store import RunFolder, list_runs
 from lab.ui.places import dashboard_file
 
-PAGES = ("overview", "separability", "embedding_maps", "runs")
+PAGES = (
+    "overview",
+    "separability",
+    "embedding_maps",
+    "compare",
+    "how_layers_build",
+    "break_the_stack",
+    "attributions",
+    "channels",
+    "train_and_watch",
+    "runs",
+)
 TWO = ProbeRequest(models=("tf_efficientnet_lite0@packaged", "tf_efficientnet_lite1@packaged"), data="drawn:shapes")
 
 
@@ -45,8 +56,9 @@ def healthy(app: AppTest) -> AppTest:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_lab_says_what_to_do(page: str) -> None:
-    text = said(healthy(opened(page)))
-    assert any(word in text for word in ("Press Run", "about a minute", "Run this experiment"))
+    app = healthy(opened(page))
+    starts = {button.label for button in app.button} & {"Run", "Run this experiment", "Train", "Compare"}
+    assert starts or "about a minute" in said(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -243,3 +255,17 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_question_on_the_overview_has_its_page_and_tab() -> None:
+    from lab.ui.breaking import sections as breaking
+    from lab.ui.building import sections as building
+    from lab.ui.welcome import ASKED
+
+    tabs = {
+        "how_layers_build": {section.name for section in building.SECTIONS},
+        "break_the_stack": {section.name for section in breaking.SECTIONS},
+    }
+    for asked in ASKED:
+        assert asked.page in PAGES
+        assert not asked.tab or asked.tab in tabs[asked.page]

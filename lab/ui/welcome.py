@@ -1,4 +1,4 @@
-"""The panels of the overview: what is under way, and where to go next."""
+"""The panels of the overview: what is under way, where to go next, and the questions that people ask."""
 
 from __future__ import annotations
 
@@ -36,6 +36,47 @@ STEPS = (
     ),
     Step("runs", "Look at earlier results", "Open, compare and export everything computed on this computer."),
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that people new to these networks ask, and the page and tab that answer it by experiment."""
+
+    text: str
+    page: str
+    tab: str = ""
+
+
+ASKED = (
+    Asked("How can a late layer find faces if the first one only kept edges?", "how_layers_build", "What is left"),
+    Asked("How do edges become shapes?", "how_layers_build", "Edges become shapes"),
+    Asked("Why does a filter span all input channels, and sum them?", "how_layers_build", "One filter"),
+    Asked("How large is what comes out, and how many weights does it take?", "how_layers_build", "Sizes and weights"),
+    Asked("How much of the picture does one position see?", "how_layers_build", "Receptive field"),
+    Asked("Why run all the layers: why not y = j(x)?", "break_the_stack", "y = j(x)?"),
+    Asked("Why the non-linearity?", "break_the_stack", "No activations"),
+    Asked("Why not one wide layer, or several extractors side by side?", "break_the_stack", "Side by side"),
+    Asked("Is the last layer always the best?", "break_the_stack", "All layers"),
+    Asked("Is it so for every network?", "compare"),
+    Asked("What does a layer look at, and is the map to be trusted?", "attributions"),
+    Asked("What does a single channel look for?", "channels"),
+    Asked("Where does the hierarchy come from?", "train_and_watch"),
+)
+
+
+def questions() -> None:
+    """Show the questions that people ask, each a way to the experiment that answers it."""
+    left, right = st.columns(2, gap="medium")
+    half = (len(ASKED) + 1) // 2
+    for column, asked in ((left, ASKED[:half]), (right, ASKED[half:])):
+        with column:
+            for row in asked:
+                st.page_link(
+                    dashboard_file(f"pages/{row.page}.py"),
+                    label=row.text,
+                    icon=":material/help:",
+                    query_params={"question": row.tab} if row.tab else None,
+                )
 
 
 def next_steps(result: Result | None) -> None:
