@@ -22,10 +22,11 @@ from lab.experiments.training.telling import trained_told, watched_told
 from lab.experiments.training.watching import run as watch
 from lab.models import ModelRef, load_model
 from lab.training.augment import augmented
-from lab.training.loop import MOMENTS, Data, Plan, evaluate, rate_at, train
+from lab.training.loop import MOMENTS, Data, Plan, changes_at, evaluate, rate_at, train
 from lab.training.muon import Muon, is_matrix, orthogonal
 from lab.training.pixels import Parts, deal
 from lab.training.recipes import RECIPES, Recipe, make_optimiser, recipe_for
+from lab.training.state import Epoch
 from lab.weights.sources import build_network
 from lab.weights.trained import find_trained, forget, keep_about, list_trained, trained_folder
 
@@ -142,16 +143,31 @@ def test_the_rate_rises_and_falls_to_zero() -> None:
     assert rates[-1] < 1e-4
 
 
+def test_eased_changes_follow_what_was_learnt() -> None:
+    recipe = Recipe("layer norm", "", "muon", 1e-2, 0.0, 5, 1, changes=0.5, eased=True)
+    data = easy_data()
+
+    def strength(accuracy: float) -> float:
+        return changes_at([Epoch(1, 5, 0.1, 0.7, accuracy, 0.7, 0.5, 1.0)], recipe, data)
+
+    assert changes_at([], recipe, data) == 0
+    assert [strength(accuracy) for accuracy in (0.5, 0.6, 0.75, 0.9, 1.0)] == pytest.approx([0, 0, 0.25, 0.5, 0.5])
+    assert changes_at([], replace(recipe, eased=False), data) == 0.5
+
+
 def test_recipes_are_told_by_the_modules() -> None:
     found = {
-        id: recipe_for(build_network(id)).name for id in ("test_resnet", "test_convnext", "test_vit", "test_nfnet")
+        id: recipe_for(build_network(id)).name
+        for id in ("test_resnet", "test_convnext", "test_vit", "test_nfnet", "test_coatnet")
     }
     assert found == {
         "test_resnet": "batch norm",
         "test_convnext": "layer norm",
         "test_vit": "attention",
         "test_nfnet": "plain",
+        "test_coatnet": "hybrid",
     }
+    assert {id: recipe_for(build_network(id)).name for id in expected} == expected
     assert len({recipe.name for recipe in RECIPES}) == len(RECIPES)
     groups = make_optimiser(tiny_network(), RECIPES[0]).param_groups
     assert all(p.ndim > 1 for p in groups[0]["params"])

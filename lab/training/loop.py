@@ -9,7 +9,7 @@ now and then; so a run that was ended at any instant goes on and ends with the v
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOMENTS = (0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 ENOUGH_TIMES = 2  # evaluations in a row that must reach `enough`, so that one lucky one does not end it
 GRADIENT_NORM = 1.0
+EASED = (0.2, 0.8)  # skill (0 chance, 1 perfect) from which images are changed, and from which fully
 SAVE_SECONDS = 5.0
 
 Tensors = Mapping[str, "torch.Tensor"]
@@ -138,6 +139,19 @@ def rate_at(step: int, plan: Plan, per_epoch: int) -> float:
     return float(recipe.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - rise) / max(1.0, total - rise))))
 
 
+def changes_at(history: Sequence[Epoch], recipe: Recipe, data: Data) -> float:
+    """Return how strongly images are changed now: when eased, by how far the last epoch's accuracy was above chance.
+
+    The idea of Karras et al. 2020 (arXiv 2006.06676), who let the strength follow how much is learnt by heart.
+    """
+    if not recipe.eased:
+        return recipe.changes
+    chance = 1 / (int(data.labels.max()) + 1)
+    skill = (history[-1].training_accuracy - chance) / (1 - chance) if history else 0.0
+    low, high = EASED
+    return recipe.changes * float(np.clip((skill - low) / (high - low), 0, 1))
+
+
 def _step(network: nn.Module, optimiser: Optimizer, data: Data, plan: Plan, state: State, per_epoch: int) -> None:
     """Take one step and count it; it depends on the network, the optimiser, the seed and the step only."""
     import torch
@@ -154,7 +168,7 @@ def _step(network: nn.Module, optimiser: Optimizer, data: Data, plan: Plan, stat
         group["lr"] = rate_at(state.step, plan, per_epoch)
     network.train()
     labels = data.labels[torch.from_numpy(positions)]
-    logits = network(_normal(augmented(_floats(data, positions), plan.recipe.changes), data))
+    logits = network(_normal(augmented(_floats(data, positions), changes_at(state.history, plan.recipe, data)), data))
     loss = cross_entropy(logits, labels, label_smoothing=plan.recipe.smoothing)
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
