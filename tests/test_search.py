@@ -75,3 +75,20 @@ def test_a_tree_has_every_layer_below_what_holds_it() -> None:
     assert lines[2].startswith("   0  Conv2d, block, 8 × 4 × 4")
     assert "2.5 MFLOPs" in lines[2]
     assert lines[3].startswith("      conv")
+
+
+def test_the_page_finds_models_and_shows_layers() -> None:
+    from test_pages import healthy, opened, said
+
+    from lab.models import card
+
+    app = healthy(opened("models"))
+    assert "the first 200 are shown" in said(app)
+    app.text_input(key="model_name").set_value("test_resnet").run()
+    app.text_input(key="model_parameters").set_value("2M").run()
+    assert "model" in said(healthy(app))
+    app.text_input(key="model_parameters").set_value("lots").run()
+    assert "is no number" in app.warning[0].value.replace("\\", "")
+    card("test_resnet@untrained")
+    lines = layer_tree(card("test_resnet@untrained").layers)
+    assert any(line.strip().startswith("layer1") for line in lines)

@@ -73,6 +73,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "fitness_center",
             "Train a small network here and read its layers while it learns.",
         ),
+        PageRow(
+            "models",
+            "Models",
+            "search",
+            "Find a network in all of timm by name, family, size, cost and licence, and see its layers.",
+        ),
     ),
     "Results": (PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),),
 }
