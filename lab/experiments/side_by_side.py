@@ -44,7 +44,7 @@ class SideRequest(AskRequest):
     size: int = option(48, "side of the images in pixels", least=32, most=128)
     per_class: int = option(500, "training images a class", least=10, most=20_000)
     test_per_class: int = option(150, "test images a class", least=10, most=20_000)
-    seen: int = option(8_000, "images each training goes through, repeats counted", least=100, most=2_000_000)
+    seen: int = option(9_600, "images each training goes through, repeats counted", least=100, most=2_000_000)
     seeds: int = option(3, "trainings of each network on each task", least=2, most=20)
 
     def __post_init__(self) -> None:
