@@ -32,9 +32,9 @@ from lab.charts.theme import (
 )  # fmt: skip
 
 VOTES = {
-    "both_right": ("both right", "#10829a"),
-    "only_a": ("only the first right", MODEL_COLOURS[1]),
-    "only_b": ("only the second right", MODEL_COLOURS[2]),
+    "both_right": ("both right", "#b9b4a6"),
+    "only_a": ("only the first right", ""),
+    "only_b": ("only the second right", ""),
     "both_wrong": ("both wrong", INK),
 }
 ALIKE = ("#f2efe6", "#8fb8c9", "#2474cf", "#0d2c54")
@@ -43,15 +43,14 @@ ALIKE = ("#f2efe6", "#8fb8c9", "#2474cf", "#0d2c54")
 def gaps_by_depth(tables: Tables, *, reference: str | None = None, height: int = HEIGHT) -> alt.LayerChart:
     """Return, at equal relative depth, how far every other network is above or below `reference` (default: the first).
 
-    Bands hold for all depths of a pair at once; points at the right end are the gap at each one's best layer.
+    Bands hold for all depths of a pair at once.
     """
     names = models_of(tables["models"])
     against = only_model(tables["models"], reference)
     table = gap_rows(tables["matched"], against)
-    best = gap_rows(tables["best"].assign(depth=1.0), against)
     title = f"accuracy minus that of {against}"
     axis = alt.Axis(format="+.2f", labelFontSize=SMALL_FONT, tickCount=6)
-    scale = alt.Scale(domain=_around_zero(pd.concat([table, best])), nice=False)
+    scale = alt.Scale(domain=_around_zero(table), nice=False)
     tooltip = [
         alt.Tooltip("model:N"), alt.Tooltip("depth:Q", format=".1f"), alt.Tooltip("gap:Q", format="+.3f"),
         interval_tooltip(),
@@ -166,7 +165,9 @@ def shared_errors(tables: Tables, *, first: str | None = None, second: str | Non
     labels = {name: named.get(name, text) for name, (text, _) in VOTES.items()}
     table["who"] = table["who"].map(labels)
     order = list(labels.values())
-    scale = alt.Scale(domain=order, range=[colour for _, colour in VOTES.values()])
+    names = models_of(tables["models"])
+    own = {"only_a": _colour(names, one), "only_b": _colour(names, other)}
+    scale = alt.Scale(domain=order, range=[own.get(name, colour) for name, (_, colour) in VOTES.items()])
     legend = alt.Legend(title=None, orient="top", direction="vertical", labelLimit=420, symbolOpacity=1)
     return (
         alt.Chart(rows(table))
@@ -252,6 +253,10 @@ def vote_rows(tables: Tables, first: str | None, second: str | None) -> tuple[pd
     long = here.melt(["depth", "layer_a", "layer_b"], list(VOTES), "who", "images")
     ranks: dict[Any, int] = {name: rank for rank, name in enumerate(VOTES)}
     return long.assign(rank=long["who"].map(ranks)), str(here["model_a"].iloc[0]), str(here["model_b"].iloc[0])
+
+
+def _colour(names: Sequence[str], model: str) -> str:
+    return MODEL_COLOURS[names.index(model) % len(MODEL_COLOURS)]
 
 
 def _of_pair(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
