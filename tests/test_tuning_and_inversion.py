@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lab.experiments.building import tuning_curves
-from lab.experiments.building.inversion import InversionRequest, spread, summarised
+from lab.experiments.building.inversion import InversionRequest, alike, spread, summarised
 from lab.experiments.building.inversion import run as run_inversion
 from lab.experiments.building.inversion_told import told as inversion_told
 from lab.experiments.building.tuning_curves import TuningRequest, curve, draws, explained
@@ -146,6 +146,9 @@ def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> 
     assert run_inversion(request, pieces=pieces)["summary"].equals(result["summary"])
     module = load_model(TINY).module
     assert not any(child._forward_hooks for child in module.modules())
+    picture = np.random.default_rng(0).random((3, 16, 16))
+    assert alike(picture * 0.3 + 0.4, picture) == pytest.approx(1)  # contrast and brightness do not count
+    assert alike(np.zeros((3, 4, 4)), picture[:, :4, :4]) == 0
     assert spread(tuple(range(9)), 3) == (0, 4, 8)  # type: ignore[arg-type, comparison-overlap]
 
 
@@ -153,7 +156,7 @@ def test_the_inversion_text_follows_the_numbers() -> None:
     def table(trained: tuple[float, float], twin: tuple[float, float], error: float) -> pd.DataFrame:
         rows = [
             {"model": "m", "twin": is_twin, "layer": layer, "depth": depth, "start": start, "error": error}
-            | {"r2": value + 0.001 * start}
+            | {"likeness": value + 0.001 * start}
             for is_twin, values in ((False, trained), (True, twin))
             for layer, depth, value in zip("ab", (0.0, 1.0), values, strict=True)
             for start in range(3)

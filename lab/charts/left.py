@@ -91,27 +91,29 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> al
 
 
 def inverted_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
-    """Return how much of the picture comes back from each layer by optimisation. Reads the table `summary`."""
+    """Return how like the picture is what comes back from each layer by optimisation. Reads the table `summary`."""
     table = tables["summary"].copy()
     table["what"] = np.where(table["twin"].astype(bool), "untrained", "trained")
-    table["interval"] = interval_text(table["r2_low"], table["r2_high"], 2)
-    low = float(min(0.0, max(-0.5, table["r2_low"].min())))
+    table["interval"] = interval_text(table["likeness_low"], table["likeness_high"], 2)
+    low = float(min(0.0, max(-0.5, table["likeness_low"].min())))
     scale = alt.Scale(domain=[low, 1.0], clamp=True)
     colours = alt.Scale(domain=["trained", "untrained"], range=list(MODEL_COLOURS[:2]))
     colour = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
     about = [alt.Tooltip(f"{name}:N") for name in ("layer", "what", "interval")]
     base = alt.Chart(rows(table)).encode(
-        depth_axis("depth"), alt.Y("r2:Q", title="R² of its thumbnail", scale=scale), colour,
-        tooltip=[*about, alt.Tooltip("r2:Q"), alt.Tooltip("error:Q", format=".1%", title="activations differ by")],
+        depth_axis("depth"), alt.Y("likeness:Q", title="correlation of thumbnails", scale=scale), colour,
+        tooltip=[*about, alt.Tooltip("likeness:Q"), alt.Tooltip("error:Q", format=".1%", title="error")],
     )  # fmt: skip
     return layered(
-        base.mark_rule(strokeWidth=2, opacity=0.7).encode(alt.Y("r2_low:Q", scale=scale), alt.Y2("r2_high:Q")),
+        base.mark_rule(strokeWidth=2, opacity=0.7).encode(
+            alt.Y("likeness_low:Q", scale=scale), alt.Y2("likeness_high:Q")
+        ),
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=70, opacity=1),
-        title=alt.Title("How much of the picture comes back", subtitle="mean and 95 % interval over random starts"),
+        title=alt.Title("How like the picture the result is", subtitle="mean and 95 % interval over random starts"),
         width="container",
         height=height,
-        description=f"R² of the picture's thumbnail rebuilt from {table['layer'].nunique()} layers.",
+        description=f"Likeness of the picture rebuilt from {table['layer'].nunique()} layers.",
     )
 
 

@@ -1,14 +1,15 @@
 """Which pictures look the same to a layer? The picture is rebuilt from each layer's activations, by optimisation.
 
 tables   inversions  one row per network, layer and start: how near the layer's activations came to those of the
-                     picture, how much of the picture's thumbnail came back, and the rebuilt picture
+                     picture, how like the picture the result is, and the result
          summary     the same over starts, with intervals
          picture     what the network saw
 
 An image that starts as noise is changed until the layer's activations are those of the picture (Mahendran & Vedaldi,
 "Understanding deep image representations by inverting them", 2015), here as a spectrum with all frequencies equally
 easy to change (Olah et al., "Feature visualization", 2017) and with their penalty on total variation. What comes back
-is in the layer; what differs between starts is not. The control is the same network with random weights.
+is in the layer; what differs between starts is not. Likeness is the correlation of both thumbnails' pixels, each
+colour's mean taken off. The control is the same network with random weights.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class InversionRequest(AskRequest):
     picture: str = option(DEFAULT_PICTURE, PICTURE_HELP)
     layers: str = option("stages", "stages, blocks, or names with commas between them")
     most_layers: int = option(4, "of these layers so many, from the first to the last", least=2, most=100)
-    starts: int = option(2, "random starts from each layer", least=2, most=10)
-    steps: int = option(60, "steps of optimisation from each start", least=5, most=5000)
+    starts: int = option(3, "random starts from each layer", least=2, most=10)
+    steps: int = option(45, "steps of optimisation from each start", least=5, most=5000)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -131,6 +132,13 @@ def rebuilt(
     return {"images": images.detach().numpy(), "before": first, "after": error.detach().double().numpy()}
 
 
+def alike(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two images `(3, H, W)`, each colour's mean taken off; 0 where one is plain."""
+    one, other = (image - image.mean(axis=(1, 2), keepdims=True) for image in (one, other))
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float((one * other).sum() / size) if size > 0 else 0.0
+
+
 def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network and layer, with intervals over starts."""
     from lab.experiments.building.intervals import mean_interval
@@ -138,7 +146,7 @@ def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for where, part in inversions.groupby(["model", "twin", "layer", "depth"], sort=False):
         row = dict(zip(("model", "twin", "layer", "depth"), where, strict=True))
-        for name in ("error", "r2"):
+        for name in ("error", "likeness"):
             found = mean_interval(part[name].to_numpy())
             row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
         rows.append(row)
@@ -180,16 +188,15 @@ def _rows(
     from lab.experiments.subject import png
 
     original = _thumbnail(subject.pixels.numpy() / 255)
-    left = ((original - original.mean(axis=(1, 2), keepdims=True)) ** 2).sum()
     rows = []
     for start, image in enumerate(found["images"]):
-        r2 = 1 - ((_thumbnail(image) - original) ** 2).sum() / max(left, 1e-12)
+        likeness = alike(_thumbnail(image), original)
         shown = (np.clip(image, 0, 1).transpose(1, 2, 0) * 255).round().astype(np.uint8)
         rows.append(
             {
                 "model": name, "twin": twin, "layer": layer.name, "depth": layer.depth, "start": start,
-                "error_before": float(found["before"][start]), "error": float(found["after"][start]), "r2": float(r2),
-                "thumbnail": png(shown),
+                "error_before": float(found["before"][start]), "error": float(found["after"][start]),
+                "likeness": likeness, "thumbnail": png(shown),
             }
         )  # fmt: skip
     return rows

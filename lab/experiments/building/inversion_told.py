@@ -13,15 +13,15 @@ def told(summary: pd.DataFrame, starts: int) -> list[str]:
 
 def _pictures(real: pd.DataFrame, starts: int) -> str:
     first, last = real.iloc[0], real.iloc[-1]
-    if last.r2_high < first.r2_low:
+    if last.likeness_high < first.likeness_low:
         change = "the deeper the layer, the more different pictures look alike to it"
-    elif last.r2_low > first.r2_high:
+    elif last.likeness_low > first.likeness_high:
         change = "here the deeper layer gives more of the picture back"
     else:
         change = f"with {starts} starts no difference between them is shown"
     return (
-        f"Rebuilt from {first.layer} the picture's thumbnail comes back with R² {_of(first)}, from {last.layer} with "
-        f"{_of(last)} (1 is all, 0 its mean colour; interval over {starts} starts): {change}."
+        f"Rebuilt from {first.layer} the picture's thumbnail comes back with a likeness of {_of(first)}, from "
+        f"{last.layer} of {_of(last)} (correlation of pixels, 1 is the same; interval over {starts} starts): {change}."
     )
 
 
@@ -43,15 +43,15 @@ def _twin(summary: pd.DataFrame) -> str:
     if twin.empty:
         return "This network is untrained itself, so there is no trained one to compare it with."
     both = summary[~summary["twin"].astype(bool)].merge(twin, on="layer", suffixes=("", "_twin"))
-    more = int((both["r2_low"] > both["r2_high_twin"]).sum())
-    less = int((both["r2_high"] < both["r2_low_twin"]).sum())
+    more = int((both["likeness_low"] > both["likeness_high_twin"]).sum())
+    less = int((both["likeness_high"] < both["likeness_low_twin"]).sum())
     last = both.iloc[-1]
     return (
         f"With random weights instead, the picture comes back worse at {more} of {len(both)} layers and better at "
-        f"{less}; from {last.layer} with R² {last.r2_twin:.2f} against {last.r2:.2f}: that a picture can be rebuilt "
-        "does not show that a layer has learnt anything."
+        f"{less}; from {last.layer} with {last.likeness_twin:.2f} against {last.likeness:.2f}: that a picture can be "
+        "rebuilt does not show that a layer has learnt anything."
     )
 
 
 def _of(row: pd.Series) -> str:
-    return f"{row.r2:.2f} ({row.r2_low:.2f} to {row.r2_high:.2f})"
+    return f"{row.likeness:.2f} ({row.likeness_low:.2f} to {row.likeness_high:.2f})"
