@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import vl_convert
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from lab import jobs
 from lab.charts.answers import answer_charts
+from lab.charts.overlays import AGAINST, FOR, MOST, heat
 from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
 from lab.experiments.base import Result
 from lab.progress import silent
 from lab.settings import Compute, runs_dir
 from lab.store import RunFolder, open_run
-from lab.ui.looking.overlays import AGAINST, FOR, MOST, heat, overlay, scale
+from lab.ui.looking.overlays import overlay, scale
 from lab.ui.places import dashboard_file
 
 MODEL = "test_resnet@untrained:1"
@@ -157,12 +156,12 @@ def test_the_score_says_which_maps_are_right(computed: dict[str, Path]) -> None:
 def test_an_overlay_has_the_colour_and_strength_of_the_value() -> None:
     values = np.ones((4, 4))
     values[0, 0], values[3, 3] = 100.0, -100.0
-    pixels = np.asarray(Image.open(io.BytesIO(heat(values, 40, 40))))
+    pixels = heat(values, 40, 40)
     assert tuple(pixels[0, 0]) == (*FOR, 255)
     assert tuple(pixels[-1, -1]) == (*AGAINST, 255)
-    even = np.asarray(Image.open(io.BytesIO(heat(np.full((4, 4), 0.003), 8, 8))))
+    even = heat(np.full((4, 4), 0.003), 8, 8)
     assert set(even[..., 3].ravel()) == {round(255 / MOST)}  # an even map is the unit, whatever its values
-    assert not np.asarray(Image.open(io.BytesIO(heat(np.zeros((4, 4)), 8, 8))))[..., 3].any()
+    assert not heat(np.zeros((4, 4)), 8, 8)[..., 3].any()
 
 
 def test_an_overlay_has_alternative_text_and_opacity() -> None:

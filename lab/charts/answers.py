@@ -25,6 +25,7 @@ from lab.charts.filter_sum import contribution_steps, response_cells, response_m
 from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth
 from lab.charts.side_by_side import accuracy_by_budget, stack_leads
+from lab.charts.overlays import overlay_sheet
 from lab.charts.sizes import map_sizes, weight_counts
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve
 from lab.experiments.filter_terms import FilterLayer
@@ -74,10 +75,9 @@ def _compare(result: Result) -> Charts:
 
 
 def _attribute(result: Result) -> Charts:
-    if "randomised" not in result.tables:
-        return {}
-    charts: Charts = {}
-    for method, maps in result["maps"].groupby("method", sort=False):
+    methods = result["maps"].groupby("method", sort=False)
+    charts: Charts = {f"maps-{name}": overlay_sheet(result.tables, method=str(name)) for name, _ in methods}
+    for method, maps in methods if "randomised" in result.tables else ():
         last = maps.iloc[-1]
         at = str(last["score_at"])
         charts[f"random-weights-{method}"] = randomisation(result.tables, method=str(method), score_at=at)

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.attributions.methods import METHODS
+from lab.charts.overlays import values_of
 from lab.experiments.attributing.asked import AttributeRequest
 from lab.experiments.attributing.telling import learned, matters, orders_of, random_range, told
 from lab.experiments.base import Result
@@ -17,7 +18,7 @@ from lab.experiments.picture import picture_name
 from lab.ui.building.saying import command, explained
 from lab.ui.building.subject import Choice
 from lab.ui.looking.attribution_controls import choose_method, choose_question
-from lab.ui.looking.overlays import CSS, heat, overlay, scale
+from lab.ui.looking.overlays import CSS, heat_png, overlay, scale
 from lab.ui.showing import show_chart
 from lab.ui.text import plain
 from lab.ui.working import outcome
@@ -66,11 +67,13 @@ def strip(result: Result, shown: pd.DataFrame, opacity: float, name: str) -> str
     names = result["targets"].set_index("score_at")["name"]
     items = []
     for row in shown.to_dict("records"):
-        values = np.frombuffer(row["array"], np.float32).reshape(row["height"], row["width"])
+        values = values_of(row)
         place = row["layer"] or "the pixels"
         title = METHODS[row["method"]].title
         label = f"{name}: {title} at {place} for {names[row['score_at']]}"
-        shown_map = overlay(seen["thumbnail"], heat(values, int(seen["height"]), int(seen["width"])), opacity, label)
+        shown_map = overlay(
+            seen["thumbnail"], heat_png(values, int(seen["height"]), int(seen["width"])), opacity, label
+        )
         items.append(f"<figure>{shown_map}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
     return f'<div class="lab-overlays">{"".join(items)}</div>'
 

@@ -1,7 +1,6 @@
 """Maps laid over the picture, as HTML: one colour scale for all of them, stated beside them. Pure functions to text.
 
-The scale's unit is what an even map would have at a place, so maps of any layer and method compare: a map's values
-are divided by the mean of their sizes. Colours are laid over the picture in the browser; opacity changes no image.
+The scale is that of `lab.charts.overlays`. Colours are laid over the picture in the browser; opacity changes no image.
 """
 
 from __future__ import annotations
@@ -11,10 +10,8 @@ import html
 
 import numpy as np
 
+from lab.charts.overlays import AGAINST, FOR, MOST, heat
 from lab.experiments.subject import png
-
-FOR, AGAINST = (255, 122, 26), (64, 150, 255)
-MOST = 5.0  # times an even map: full colour
 
 CSS = """
 <style>
@@ -37,16 +34,9 @@ CSS = """
 """
 
 
-def heat(values: np.ndarray, height: int, width: int) -> bytes:
+def heat_png(values: np.ndarray, height: int, width: int) -> bytes:
     """Return a map `(h, w)` as a PNG of `height` × `width` pixels that is transparent where the map is nothing."""
-    from PIL import Image
-
-    mean = float(np.abs(values).mean())
-    times = (values / mean if mean > 0 else np.zeros_like(values)).astype(np.float32)
-    grown = np.asarray(Image.fromarray(times).resize((width, height), Image.Resampling.BILINEAR))
-    colour = np.where((grown < 0)[..., None], AGAINST, FOR)
-    alpha = np.clip(np.abs(grown) / MOST, 0, 1) * 255
-    return png(np.dstack([colour, alpha]).round().astype(np.uint8))
+    return png(heat(values, height, width))
 
 
 def overlay(picture: bytes, over: bytes, opacity: float, label: str) -> str:
