@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lab.errors import LabError
-from lab.experiments.face_toy import PRESETS, FaceRequest, face, kernel, kernel_text, run, scene, slid, told
+from lab.experiments.building.face_toy import PRESETS, FaceRequest, face, kernel, kernel_text, run, scene, slid, told
 
 
 def of_preset(name: str) -> FaceRequest:

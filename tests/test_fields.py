@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lab.errors import LabError
-from lab.experiments.field_arithmetic import StackRequest, chain_field
-from lab.experiments.field_arithmetic import told as told_of_stack
-from lab.experiments.reach_of_gradients import possible, square_of
-from lab.experiments.receptive_field import FieldRequest, run, told
+from lab.experiments.building.field_arithmetic import StackRequest, chain_field
+from lab.experiments.building.field_arithmetic import told as told_of_stack
+from lab.experiments.building.reach_of_gradients import possible, square_of
+from lab.experiments.building.receptive_field import FieldRequest, run, told
 from lab.layers import Layer
 from lab.progress import silent
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import LabError
-from lab.experiments.size_arithmetic import SlideRequest, counts, output_size, taps
-from lab.experiments.size_arithmetic import told as told_of_slide
-from lab.experiments.sizes import SizesRequest, measured, run, told
+from lab.experiments.building.size_arithmetic import SlideRequest, counts, output_size, taps
+from lab.experiments.building.size_arithmetic import told as told_of_slide
+from lab.experiments.building.sizes import SizesRequest, measured, run, told
 
 SLIDES = {
     "size": st.integers(1, 40),

@@ -23,12 +23,12 @@ from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_de
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
+from lab.charts.overlays import overlay_sheet
 from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth
 from lab.charts.side_by_side import accuracy_by_budget, stack_leads
-from lab.charts.overlays import overlay_sheet
 from lab.charts.sizes import map_sizes, weight_counts
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve
-from lab.experiments.filter_terms import FilterLayer
+from lab.experiments.building.filter_terms import FilterLayer
 
 if TYPE_CHECKING:
     from lab.experiments.base import Result

@@ -15,24 +15,24 @@ from lab.experiments.breaking.linear import LinearRequest
 from lab.experiments.breaking.tail import TailRequest
 from lab.experiments.breaking.together import TogetherRequest
 from lab.experiments.building.edges_to_shapes import EdgesRequest
+from lab.experiments.building.face_toy import FaceRequest
 from lab.experiments.building.factors import FactorsRequest
+from lab.experiments.building.field_arithmetic import StackRequest
+from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.inversion import InversionRequest
+from lab.experiments.building.receptive_field import FieldRequest
+from lab.experiments.building.size_arithmetic import SlideRequest
+from lab.experiments.building.sizes import SizesRequest
 from lab.experiments.building.tuning_curves import TuningRequest
 from lab.experiments.building.what_is_left import ThumbnailRequest
 from lab.experiments.comparing.compare import CompareRequest
-from lab.experiments.face_toy import FaceRequest
-from lab.experiments.field_arithmetic import StackRequest
-from lab.experiments.filter_sum import FilterRequest
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.depth_strip import DepthStripRequest
 from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.kernels import KernelsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
-from lab.experiments.receptive_field import FieldRequest
 from lab.experiments.separability import ProbeRequest
 from lab.experiments.side_by_side import SideRequest
-from lab.experiments.size_arithmetic import SlideRequest
-from lab.experiments.sizes import SizesRequest
 from lab.experiments.training.asked import TrainRequest, WatchRequest
 
 
@@ -51,11 +51,13 @@ EXPERIMENTS: dict[str, Experiment] = {
     for row in (
         Experiment("probe", "At which layer do the classes come apart?", ProbeRequest, _run_of("separability")),
         Experiment("compare", "Which layer of which network?", CompareRequest, _run_of("comparing.compare")),
-        Experiment("filter", "What does one filter add up?", FilterRequest, _run_of("filter_sum")),
-        Experiment("sizes", "How large is what comes out of each layer?", SizesRequest, _run_of("sizes")),
-        Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("size_arithmetic")),
-        Experiment("field", "How much of the picture does one position see?", FieldRequest, _run_of("receptive_field")),
-        Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("field_arithmetic")),
+        Experiment("filter", "What does one filter add up?", FilterRequest, _run_of("building.filter_sum")),
+        Experiment("sizes", "How large is what comes out of each layer?", SizesRequest, _run_of("building.sizes")),
+        Experiment("slide", "How many places does a window have?", SlideRequest, _run_of("building.size_arithmetic")),
+        Experiment(
+            "field", "How much of the picture does one position see?", FieldRequest, _run_of("building.receptive_field")
+        ),
+        Experiment("stack", "How far does a stack of layers see?", StackRequest, _run_of("building.field_arithmetic")),
         Experiment("break", "What is left when a part is broken?", ChangesRequest, _run_of("breaking.changes")),
         Experiment("tail", "Can the last stage do without the others?", TailRequest, _run_of("breaking.tail")),
         Experiment("linear", "What is left without activations?", LinearRequest, _run_of("breaking.linear")),
@@ -73,7 +75,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("channel", "What excites, feeds and follows a channel?", ChannelRequest, _run_of("looking.channel")),
         Experiment("depth_strip", "What does each depth pick out?", DepthStripRequest, _run_of("looking.depth_strip")),
         Experiment("kernels", "What do the first filters look like?", KernelsRequest, _run_of("looking.kernels")),
-        Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("face_toy")),
+        Experiment("face", "How do eyes and a mouth become a face?", FaceRequest, _run_of("building.face_toy")),
         Experiment("edges", "How do edges become shapes?", EdgesRequest, _run_of("building.edges_to_shapes")),
         Experiment("thumbnail", "Is the rest of the image lost?", ThumbnailRequest, _run_of("building.what_is_left")),
         Experiment("factors", "Which facts can be read off a layer?", FactorsRequest, _run_of("building.factors")),

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from lab.experiments.base import Result
+from lab.experiments.building.receptive_field import FieldRequest
 from lab.experiments.picture import picture_name
-from lab.experiments.receptive_field import FieldRequest
 from lab.models import ModelRef
 from lab.ui.building.cells import Box, picture
 from lab.ui.building.saying import command, explained

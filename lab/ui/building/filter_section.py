@@ -9,8 +9,8 @@ import streamlit as st
 from lab.charts.filter_sum import POSITION_PICK, response_cells
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.filter_sum import FilterRequest, sums
-from lab.experiments.filter_terms import KINDS, FilterLayer, FilterSum, told, told_of_network
+from lab.experiments.building.filter_sum import FilterRequest, sums
+from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum, told, told_of_network
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.building.saying import explained
 from lab.ui.building.subject import Choice

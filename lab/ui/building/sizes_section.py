@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.base import Result
-from lab.experiments.sizes import SizesRequest
+from lab.experiments.building.sizes import SizesRequest
 from lab.ui.building.saying import command, explained
 from lab.ui.building.subject import Choice
 from lab.ui.showing import show_chart

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.size_arithmetic import SlideRequest, taps, told
+from lab.experiments.building.size_arithmetic import SlideRequest, taps, told
 from lab.ui.building.saying import command, explained
 from lab.ui.text import plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.field_arithmetic import StackRequest, told
+from lab.experiments.building.field_arithmetic import StackRequest, told
 from lab.ui.building.saying import command, explained
 from lab.ui.text import plain
 

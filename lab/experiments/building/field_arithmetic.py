@@ -15,7 +15,7 @@ import pandas as pd
 
 from lab.experiments.asking import AskRequest, option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.size_arithmetic import reach
+from lab.experiments.building.size_arithmetic import reach
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

@@ -57,7 +57,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the fields of every chosen layer that has positions; raises LabError when none has."""
-    from lab.experiments.reach_of_gradients import possible
+    from lab.experiments.building.reach_of_gradients import possible
     from lab.experiments.subject import load_subject
     from lab.layers import select_layers
 
@@ -163,7 +163,7 @@ def _measured(
     draws: int,
     progress: Progress,
 ) -> list[tuple[dict[str, Any], list[int]]]:
-    from lab.experiments.reach_of_gradients import effective, square_of
+    from lab.experiments.building.reach_of_gradients import effective, square_of
 
     stage = f"Following gradients of {name}"
     gradients = effective(module, subject.image, layers, draws, progress, stage)
@@ -203,7 +203,7 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
 def _effect(mean: np.ndarray, sides: list[int]) -> dict[str, Any]:
     from scipy.stats import t
 
-    from lab.experiments.reach_of_gradients import square_of
+    from lab.experiments.building.reach_of_gradients import square_of
 
     top, left, side = square_of(mean, HALF)
     error = float(np.std(sides, ddof=1) / np.sqrt(len(sides)) * t.ppf(0.975, len(sides) - 1))

@@ -3,7 +3,7 @@
     tables   layers   one row per convolution: its kind, and one of its sums against the network's own number
              chosen   the layer that was asked for, with how its window slides
              inputs, kernels, outputs   that layer in full (float64 bytes), so that any filter and position can be
-                      looked at without computing anything anew; `lab.experiments.filter_terms` does that
+                      looked at without computing anything anew; `lab.experiments.building.filter_terms` does that
              terms, contributions       the sum that was asked for, product by product
              picture  what the network saw
 
@@ -22,7 +22,7 @@ import pandas as pd
 from lab.errors import LabError, nearest
 from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.filter_terms import FilterLayer, FilterSum, kind_of, told, told_of_network
+from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of, told, told_of_network
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.progress import Progress, silent
 from lab.settings import Compute

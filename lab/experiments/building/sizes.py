@@ -20,7 +20,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.asking import AskRequest, model_option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.size_arithmetic import counts, output_size
+from lab.experiments.building.size_arithmetic import counts, output_size
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
