@@ -126,6 +126,13 @@ _HOMES = {
     "filter_sum": ("contribution_steps", "response_map"),
     "left": ("factor_map", "inverted_by_depth", "rebuilt_by_depth"),
     "shapes": ("orientation_sums", "part_responses", "tuning_by_depth", "tuning_curve"),
+    "channels": (
+        "class_histogram",
+        "contributions_to_channel",
+        "reached_by_target",
+        "selectivity_by_depth",
+        "switched_off",
+    ),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
     "side_by_side": ("accuracy_by_budget", "stack_leads"),

@@ -20,6 +20,13 @@ from lab.charts.breaking import (
     single_layers,
 )
 from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
+from lab.charts.channels import (
+    class_histogram,
+    contributions_to_channel,
+    reached_by_target,
+    selectivity_by_depth,
+    switched_off,
+)
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
@@ -152,7 +159,19 @@ def _together(result: Result) -> Charts:
     return {"readers": reader_forest(result.tables), "layers": single_layers(result.tables)}
 
 
+def _channels(result: Result) -> Charts:
+    tables = result.tables
+    return {
+        "reached": reached_by_target(tables),
+        **({"selectivity": selectivity_by_depth(tables)} if "strip" in tables else {}),
+        **({"classes": class_histogram(tables)} if "activations" in tables else {}),
+        **({"sources": contributions_to_channel(tables)} if len(tables.get("contributions", ())) else {}),
+        **({"switched_off": switched_off(tables)} if len(tables.get("effects", ())) else {}),
+    }
+
+
 DRAWN: dict[str, Callable[[Result], Charts]] = {
+    **dict.fromkeys(("visualize", "depth_strip", "channel"), _channels),
     "break": _break,
     "tail": _tail,
     "linear": _linear,

@@ -68,6 +68,12 @@ PAGES: dict[str, tuple[PageRow, ...]] = {
             "Attribution maps at every layer, each with the checks that say whether to trust it.",
         ),
         PageRow(
+            "channels",
+            "Channels",
+            "grid_view",
+            "What single channels look for: exemplar patches, images made for them, what feeds them, what they do.",
+        ),
+        PageRow(
             "train_and_watch",
             "Train and watch",
             "fitness_center",

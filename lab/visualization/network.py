@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # How a network says that it does not take an image of some size
 REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
 BATCH = 16
+SHARE_AT_LIMIT = 0.1  # of the gradient that a rectifier at its limit passes in the search
 
 
 class Cut:
@@ -182,34 +183,40 @@ def _sharing_copy(module: nn.Module) -> nn.Module:
 
 
 class _Rectifier(nn.Module):
-    """A ReLU (or one with a limit above) that can be lenient: shut, it lets pass the gradient that would open it."""
+    """A ReLU, or one with a limit above, of the same values; its gradient serves the search (`_Passing`)."""
 
     def __init__(self, limit: float) -> None:
         super().__init__()
         self.limit, self.lenient = limit, False
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.lenient and x.requires_grad:
-            passed: Tensor = _Lenient.apply(x, self.limit)
+        if x.requires_grad:
+            passed: Tensor = _Passing.apply(x, self.limit, self.lenient)
             return passed
         return x.clamp(0, self.limit)
 
 
-class _Lenient(Function):
-    """Lucid's `redirected_relu_grad`: of a loss that is lowered, block only the gradient that leads further away."""
+class _Passing(Function):
+    """A rectifier's gradient, for a loss that is lowered.
+
+    Shut, it passes nothing, or if lenient all but what leads further away (Lucid's `redirected_relu_grad`). At its
+    limit it passes a share, so that an image does not stay faint once every position has reached it.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, limit: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, limit: float, lenient: bool) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.limit = limit
+        ctx.limit, ctx.lenient = limit, lenient
         return x.clamp(0, limit)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         (x,) = ctx.saved_tensors
         gradient = gradients[0]
-        away = ((x < 0) & (gradient > 0)) | ((x > ctx.limit) & (gradient < 0))
-        return gradient.masked_fill(away, 0), None
+        shut = x < 0
+        if ctx.lenient:
+            shut = shut & (gradient > 0)
+        return gradient.masked_fill(shut, 0).where(x <= ctx.limit, SHARE_AT_LIMIT * gradient), None, None
 
 
 def _rectifiers(module: nn.Module, within: str) -> list[tuple[str, nn.Module]]:

@@ -1,0 +1,90 @@
+"""The contact sheet of a layer: natural patches first, then the image made for each channel (Borowski et al. 2021)."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.looking.channel import ChannelRequest
+from lab.experiments.looking.visualize import VisualizeRequest
+from lab.ui.building.saying import command, explained
+from lab.ui.choices import with_current
+from lab.ui.looking.channel_choice import ChannelChoice, layer_names, leave_opened, opened_or
+from lab.ui.looking.tiles import patches, sheet
+from lab.ui.showing import show_chart
+from lab.ui.text import plain
+from lab.ui.working import launch, outcome
+
+WHICH = {
+    "The 12 most selective": "top:12",
+    "The first 16": "0-15",
+    "The first 64": "0-63",
+    "Those for each class": "class",
+}
+USUAL_LAYER = "blocks.3.2"
+
+
+def sheet_section(choice: ChannelChoice) -> None:
+    """Show the sheet of one layer."""
+    layer, which = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
+    names = layer_names(choice.model)
+    middle = USUAL_LAYER if USUAL_LAYER in names else names[len(names) // 2] if names else "stages"
+    with layer:
+        name = st.selectbox(
+            "Layer", with_current(names, [middle]), index=with_current(names, [middle]).index(middle),
+            key="sheet_layer", accept_new_options=True, on_change=leave_opened,
+            help="Any name of `feature-lab layers MODEL`; stages or blocks for several layers.",
+        )  # fmt: skip
+    with which:
+        spec = st.selectbox(
+            "Channels", list(WHICH.values())[:3], key="sheet_channels", accept_new_options=True, on_change=leave_opened,
+            format_func=lambda text: next((told for told, one in WHICH.items() if one == text), text),
+            help="3,17 · 0-8 · top:4 · top:4:CLASS · 3@5x6 (one position) · class:NAME (what a probe looks for) · all",
+        )  # fmt: skip
+    try:
+        request = opened_or(
+            VisualizeRequest(choice.model, choice.data, layers=name or middle, channels=spec or "top:12")
+        )
+    except LabError as error:
+        st.error(plain(error))
+        return
+    result = outcome(
+        request,
+        offer="Finds the patches that excite each channel most, then optimises an image for it. About a minute for a "
+        "dozen channels.",
+    )
+    if result is None:
+        return
+    images, exemplars = result["visualizations"], result["exemplars"]
+    st.html(sheet(images, exemplars))
+    st.caption(
+        "Above: the four patches that excite the channel most, exactly the pixels its value can depend on. "
+        "Below: an image optimised for it. People tell from natural patches better what a channel looks for."
+    )
+    explained(result.manifest["findings"])
+    _open_card(choice, images)
+    with st.expander("What the images reach", icon=":material/stacked_line_chart:"):
+        show_chart(result, "reached_by_target", key="sheet_reached")
+    with st.expander("The patches that excite each channel least", icon=":material/arrow_downward:"):
+        least = exemplars[(exemplars["end"] == "least") & (exemplars["rank"] <= 2)]
+        st.html(patches(least))
+    command(request)
+
+
+def _open_card(choice: ChannelChoice, images) -> None:  # type: ignore[no-untyped-def]
+    channels = images[images["channel"] >= 0]
+    if channels.empty:
+        return
+    options = [f"{layer} · {channel}" for layer, channel in zip(channels["layer"], channels["channel"], strict=True)]
+    pick, go = st.columns([3, 2], vertical_alignment="bottom")
+    chosen = pick.selectbox("Look closer at", list(dict.fromkeys(options)), key="sheet_pick")
+    layer, _, channel = (chosen or options[0]).rpartition(" · ")
+    go.button("Open its card", key="sheet_open", on_click=open_card, args=(choice, layer, int(channel)))
+
+
+def open_card(choice: ChannelChoice, layer: str, channel: int) -> None:
+    """Show the card of a channel, computing it if need be."""
+    leave_opened()
+    st.session_state["question"] = "Channel card"
+    st.session_state["card_layer"], st.session_state["card_channel"] = layer, channel
+    launch(ChannelRequest(choice.model, choice.data, layer=layer, channel=channel))

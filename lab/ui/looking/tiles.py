@@ -1,0 +1,139 @@
+"""Pictures of channels as HTML: patches, optimised images, sheets and strips. Pure functions; text is escaped here."""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import pandas as pd
+
+CSS = """
+<style>
+.lab-sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(212px, 1fr)); gap: 1.2rem 1.1rem; }
+.lab-sheet figure, .lab-patches figure { margin: 0; }
+.lab-sheet figcaption { font-size: 0.8rem; line-height: 1.4; margin-top: 0.3rem; }
+.lab-sheet small, .lab-patches small { opacity: 0.8; }
+.lab-image { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.4rem;
+  background: rgba(128,128,128,0.14); }
+.lab-image.few { image-rendering: pixelated; }
+.lab-row { display: grid; grid-template-columns: repeat(4, 1fr); gap: 3px; margin-bottom: 4px; }
+.lab-row .lab-image { border-radius: 0.2rem; }
+.lab-patches { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 0.7rem 0.6rem; }
+.lab-patches figcaption { font-size: 0.74rem; line-height: 1.3; overflow-wrap: anywhere; margin-top: 0.2rem; }
+.lab-strip { overflow-x: auto; padding-bottom: 0.6rem; }
+.lab-strip table { border-collapse: collapse; border: 0; }
+.lab-strip th, .lab-strip td { border: 0; padding: 0.2rem 0.3rem; vertical-align: top; text-align: left; }
+.lab-strip th { font-size: 0.78rem; font-weight: 500; line-height: 1.35; }
+.lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; background: inherit; }
+.lab-strip td, .lab-strip th.layer { width: 138px; min-width: 138px; }
+.lab-strip tr.class td, .lab-strip tr.class th { border-top: 1px solid rgba(128,128,128,0.4); padding-top: 0.7rem; }
+.lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
+.lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
+@media (max-width: 640px) {
+  .lab-sheet { grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 0.9rem 0.7rem; }
+  .lab-strip th.side { width: 4.6rem; min-width: 4.6rem; } .lab-strip td { width: 112px; min-width: 112px; }
+}
+</style>
+"""
+ROWS = ("<small>where in the picture it responds</small>", "<small>the image made for it</small>")
+FEW = 40  # pixels: smaller patches are shown pixel by pixel
+WHAT = {
+    "exact": "exact",
+    "cut by the border": "exact, cut by the border",
+    "global": "sees the whole picture",
+    "the whole picture": "the whole picture",
+    "upper bound": "at most this",
+    "unknown": "not known",
+}
+
+
+def image(data: bytes, label: str, *, pixelated: bool = False) -> str:
+    """Return a picture as HTML; `label` is its alternative text."""
+    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
+    url = f"data:image/{kind};base64," + base64.b64encode(data).decode()
+    few = " few" if pixelated else ""
+    alt = html.escape(label, quote=True)
+    return f'<img class="lab-image{few}" src="{url}" alt="{alt}" title="{alt}" loading="lazy">'
+
+
+def patch(row: pd.Series) -> str:
+    """Return one exemplar patch."""
+    side = max(row["bottom"] - row["top"], row["right"] - row["left"])
+    where = f" at row {row['row']}, column {row['column']}" if row["row"] >= 0 else ""
+    label = f"patch of {row['image']}{where}: {row['value']:.2f}"
+    return image(row["thumbnail"], label, pixelated=side <= FEW)
+
+
+def patches(rows: pd.DataFrame) -> str:
+    """Return patches in a grid, each with its class, its value and how exact it is."""
+    figures = []
+    for _, row in rows.iterrows():
+        size = f"{row['bottom'] - row['top']}×{row['right'] - row['left']} px, {WHAT[row['status']]}"
+        caption = f"{html.escape(str(row['class']))} · {row['value']:.2f}<br><small>{size}</small>"
+        figures.append(f"<figure>{patch(row)}<figcaption>{caption}</figcaption></figure>")
+    return f'<div class="lab-patches">{"".join(figures)}</div>'
+
+
+def sheet(images: pd.DataFrame, exemplars: pd.DataFrame) -> str:
+    """Return a contact sheet: for each target its four strongest patches, then the image made for it."""
+    most = exemplars[exemplars["end"] == "most"]
+    figures = []
+    for _, row in images.iterrows():
+        mine = most[(most["layer"] == row["layer"]) & (most["target"] == row["target"])].head(4)
+        small = "".join(patch(one) for _, one in mine.iterrows())
+        made = image(row["thumbnail"], f"image made for {row['target']} of {row['layer']}")
+        shown = f'<div class="lab-row">{small}</div>{made}'
+        figures.append(f"<figure>{shown}<figcaption>{_caption(row)}</figcaption></figure>")
+    return f'<div class="lab-sheet">{"".join(figures)}</div>'
+
+
+def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame) -> str:
+    """Return the strip: layers from left to right; for each class patches, the map on the picture, the image."""
+    layers = table.drop_duplicates("layer")
+    head = "".join(
+        f'<th class="layer">{html.escape(row["layer"])}<br><small>depth {row["depth"]:.2f}</small></th>'
+        for row in layers.to_dict("records")
+    )
+    body = []
+    for name, rows in table.groupby("class", sort=False):
+        cells = [_cells(row, exemplars, images) for _, row in rows.iterrows()]
+        labels = (f"<b>{html.escape(str(name))}</b><br><small>the channel's strongest patches</small>", *ROWS)
+        for number, label in enumerate(labels):
+            line = "".join(f"<td>{cell[number]}</td>" for cell in cells)
+            body.append(f'<tr class="{"class" if number == 0 else ""}"><th class="side">{label}</th>{line}</tr>')
+    return f'<div class="lab-strip"><table><tr><th class="side"></th>{head}</tr>{"".join(body)}</table></div>'
+
+
+def kernels(rows: pd.DataFrame) -> str:
+    """Return the kernels of one network in a grid."""
+    shown = (
+        image(row["thumbnail"], f"filter {row['channel']}: {row['colour']:.0%} colour", pixelated=True)
+        for _, row in rows.iterrows()
+    )
+    return f'<div class="lab-kernels">{"".join(shown)}</div>'
+
+
+def _cells(row: pd.Series, exemplars: pd.DataFrame, images: pd.DataFrame) -> tuple[str, str, str]:
+    def mine(table: pd.DataFrame) -> pd.DataFrame:
+        return table[(table["layer"] == row["layer"]) & (table["target"] == row["target"])]
+
+    best = mine(exemplars[exemplars["end"] == "most"]).head(4)
+    small = "".join(patch(one) for _, one in best.iterrows())
+    area = f"{row['auc']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    caption = f"<small>channel {row['channel']}<br>area {area}</small>"
+    seen = image(row["thumbnail"], f"response of channel {row['channel']} of {row['layer']}")
+    made = mine(images).iloc[0]
+    return (
+        f'<div class="lab-row">{small}</div>{caption}',
+        seen,
+        image(made["thumbnail"], f"image made for channel {row['channel']} of {row['layer']}"),
+    )
+
+
+def _caption(row: pd.Series) -> str:
+    beyond = row["above_random"] and row["above_natural"]
+    limit = max(row["random_p95"], row["photographs_p95"], row["images_p95"])
+    held = f"{'beyond' if beyond else 'not beyond'} 95 % of images ({limit:.2f})"
+    auc = f" · area {row['auc']:.2f} for {html.escape(str(row['class']))}" if row["auc"] == row["auc"] else ""
+    name = f"<b>{html.escape(str(row['target']))}</b> of {html.escape(row['layer'])}"
+    return f"{name}{auc}<br><small>{row['value']:.2f}, {held}</small>"

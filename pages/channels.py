@@ -1,0 +1,19 @@
+"""Channels: what single channels look for, from exemplar patches to optimised images, at every depth."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.ui import working
+from lab.ui.looking.channel_choice import choose
+from lab.ui.looking.channel_tabs import tabs
+from lab.ui.looking.tiles import CSS
+
+st.title("Channels")
+st.html(
+    '<p class="lab-lead">What does a single channel look for? First the natural patches that excite it, then an image '
+    "made for it, from the first layer to the last.</p>"
+)
+st.html(CSS)
+working.tell_launch_problem()
+tabs(choose())
