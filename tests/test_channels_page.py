@@ -1,0 +1,175 @@
+"""The page *Channels* in every state, from runs with made-up tables: no network is loaded."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+import pytest
+from PIL import Image
+from test_pages import healthy, opened, said
+
+from lab import jobs
+from lab.charts.answers import answer_charts
+from lab.charts.walk import walk
+from lab.experiments.base import Result
+from lab.experiments.looking.asking import LookRequest
+from lab.experiments.looking.channel import ChannelRequest
+from lab.experiments.looking.depth_strip import DepthStripRequest
+from lab.experiments.looking.kernels import KernelsRequest
+from lab.experiments.looking.visualize import VisualizeRequest
+from lab.store import RunFolder, open_run
+from lab.ui.looking.tiles import patches, sheet, strip
+
+LAYERS = ("bn1", "blocks.3.2", "bn2")
+EVIL = "<b>:red[dog]</b>"
+TABS = ("Depth strip", "Layer sheet", "Channel card", "First filters")
+
+
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 80, 40)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    png, rows = picture(), [(layer, number / 2) for number, layer in enumerate(LAYERS)]
+    images, exemplars, references, shown = [], [], [], []
+    for layer, depth in rows:
+        for channel, name in ((3, "cat"), (7, EVIL)):
+            at = {"layer": layer, "depth": depth, "target": str(channel)}
+            images.append(
+                {**at, "copy": 0, "kind": "channel", "channel": channel, "class": name, "auc": 0.7, "ci_low": 0.6,
+                 "ci_high": 0.8, "accuracy": float("nan"), "value": 5.0, "random_p95": 1.0, "photographs_p95": 1.2,
+                 "images_p95": 1.1, "natural_best": 2.0, "best_image": "cat/1", "above_random": True,
+                 "above_natural": True, "own_rank": 1, "side": 32, "thumbnail": png}
+            )  # fmt: skip
+            shown.append(
+                {**at, "class": name, "auc": 0.7, "ci_low": 0.6, "ci_high": 0.8, "channel": channel, "peak": 1.0,
+                 "average": 0.1, "strong": 2.0, "thumbnail": png}
+            )  # fmt: skip
+            exemplars += [
+                {**at, "channel": channel, "end": end, "rank": rank, "image": f"{name}/{rank}", "class": name,
+                 "value": 2.0, "row": 1, "column": 2, "top": 0, "left": 0, "bottom": 8, "right": 8, "status": "exact",
+                 "thumbnail": png}
+                for end in ("most", "least") for rank in (1, 2)
+            ]  # fmt: skip
+            references += [
+                {**at, "kind": kind, "value": value / 10}
+                for kind in ("random", "photographs", "images")
+                for value in range(20)
+            ]
+    return {
+        "visualizations": pd.DataFrame(images),
+        "exemplars": pd.DataFrame(exemplars),
+        "references": pd.DataFrame(references),
+        "strip": pd.DataFrame(shown),
+    }
+
+
+def card_tables() -> dict[str, pd.DataFrame]:
+    one = {name: table[table["layer"] == "blocks.3.2"].iloc[:4] for name, table in tables().items() if name != "strip"}
+    contribution = {"contribution": 2.0, "ci_low": 1.0, "ci_high": 3.0, "usual": 0.1}
+    effect = {"class": "cat", "change": -0.2, "ci_low": -0.3, "ci_high": -0.1, "agreement": 1.0}
+    return {
+        **one,
+        "visualizations": one["visualizations"].iloc[:1],
+        "activations": pd.DataFrame({"image": list("abcd"), "class": ["cat", EVIL] * 2, "peak": [1.0, 2, 3, 4]}),
+        "contributions": pd.DataFrame(
+            [
+                {"source": "blocks.3.2.bn2", "through": "blocks.3.2.conv_pwl", "channel": 41, **contribution},
+                {"source": "blocks.3.1", "through": "blocks.3.2", "channel": 3, **contribution},
+            ]
+        ),
+        "effects": pd.DataFrame([{"channel": 3, "asked": True, **effect}, {"channel": 9, "asked": False, **effect}]),
+        "classes": pd.DataFrame([{"name": "tabby", "change": -1.0, "ci_low": -2.0, "ci_high": 0.0}]),
+    }
+
+
+def finished(request: Any, found: dict[str, pd.DataFrame], **more: Any) -> RunFolder:
+    request = request.canonical()
+    run = open_run(request)
+    manifest = {"request": request.as_dict(), "findings": ["This *was* measured."], "problems": [], **more}
+    run.finish(Result(request, found, {**manifest, "sources": request.sources()}))
+    return run
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_an_empty_tab_says_what_it_would_bring(tab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app = healthy(opened("channels", question=tab))
+    app.button(key="run_offered").click().run()
+    assert len(started) == 1
+
+
+def test_a_strip_is_shown_and_text_is_never_markup() -> None:
+    run = finished(DepthStripRequest(), tables())
+    app = healthy(opened("channels", run=run.id, question="Depth strip"))
+    assert r"This \*was\* measured" in said(app)
+    assert app.get("vega_lite_chart")
+    found = tables()
+    page = strip(found["strip"], found["exemplars"], found["visualizations"])
+    page += sheet(found["visualizations"], found["exemplars"]) + patches(found["exemplars"])
+    assert "<b>:red" not in page
+    assert page.count("<img") == page.count('alt="')
+
+
+def test_a_sheet_opens_a_channels_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), tables())
+    app = healthy(opened("channels", run=run.id, question="Layer sheet"))
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app.button(key="sheet_open").click().run()
+    assert not app.exception
+    assert [(request.layer, request.channel) for request in started] == [("bn1", 3)]
+
+
+def test_a_card_leads_to_the_channels_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = ChannelRequest(layer="blocks.3.2", channel=3)
+    run = finished(request, card_tables(), at=["blocks.3.2", 3])
+    app = healthy(opened("channels", run=run.id, question="Channel card"))
+    assert "Channel 3 of blocks" in said(app)
+    assert len(app.get("vega_lite_chart")) == 4
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app.button(key="below_blocks.3.2.bn2_41").click().run()
+    assert not app.exception
+    assert [(one.layer, one.channel) for one in started] == [("blocks.3.2.bn2", 41)]
+    assert "blocks.3.2.bn2" in app.query_params["layer"]
+
+
+def test_first_filters_are_shown() -> None:
+    rows = [
+        {"model": model, "layer": "conv", "channel": i, "height": 3, "width": 3, "colour": 0.4, "roughness": 1.0,
+         "thumbnail": picture()}
+        for model in ("one", "two") for i in range(2)
+    ]  # fmt: skip
+    run = finished(KernelsRequest(), {"kernels": pd.DataFrame(rows)})
+    assert "With random weights" in said(healthy(opened("channels", run=run.id, question="First filters")))
+
+
+def test_a_card_without_sums_or_classes_is_shown() -> None:
+    found = card_tables()
+    empty = {name: found[name].iloc[:0] for name in ("contributions", "effects", "classes")}
+    run = finished(ChannelRequest(layer="x", channel=3), {**found, **empty}, at=["x", 3])
+    assert "not a plain sum" in said(healthy(opened("channels", run=run.id, question="Channel card")))
+
+
+def test_a_broken_link_is_told() -> None:
+    app = opened("channels", run="channel-000000000000", model="tf_efficientnet_lite0@packaged")
+    assert not app.exception
+    assert "there is no run" in app.error[0].value
+
+
+def test_every_run_has_charts_for_exports() -> None:
+    request: LookRequest = ChannelRequest()
+    charts = answer_charts(Result(request, card_tables(), {}))
+    assert set(charts) == {"reached", "classes", "sources", "switched_off"}
+    assert all(chart.to_dict() for chart in charts.values())
+    assert set(answer_charts(Result(DepthStripRequest(), tables(), {}))) == {"reached", "selectivity"}
+
+
+def test_a_walk_has_a_frame_for_every_layer() -> None:
+    assert Image.open(io.BytesIO(walk(tables()["visualizations"]))).n_frames == len(LAYERS)
