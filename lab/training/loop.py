@@ -83,10 +83,7 @@ def train(
     progress: Progress,
     stage: str = "Training",
 ) -> Outcome:
-    """Train `network` in place and return how it went; `keep(step, weights)` is called at the moments to keep.
-
-    torch's random state is as before afterwards.
-    """
+    """Train `network` in place; `keep(step, weights)` is called at `MOMENTS`. torch's random state is as before."""
     import torch
 
     # On CPUs the convolutions of small networks take 3/4 of the time in this layout (67 against 89 ms a batch).

@@ -14,7 +14,7 @@ Everything is measured on the images that no step of the training was computed f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,16 @@ class Held:
     seed: int
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What was read off one checkpoint: arrays as `_read` makes them, and rows about its first filters."""
+
+    step: int
+    layers: tuple[Layer, ...]
+    reading: Mapping[str, np.ndarray]
+    filters: tuple[dict[str, Any], ...]
+
+
 def run(
     request: WatchRequest,
     *,
@@ -73,28 +83,15 @@ def run(
     trained, final = find_trained(ref.id, ref.argument)
     steps = [step for step in trained.steps if step <= final]
     held = _held(trained, request.seed, progress)
-    pieces = pieces if pieces is not None else {}
-    layers: tuple[Layer, ...] = ()
-    embeddings: dict[str, np.ndarray] = {}
-    readings: dict[int, Mapping[str, np.ndarray]] = {}
-    filters: list[dict[str, Any]] = []
-    for number, step in enumerate(steps):
-        tell = partial(progress, "Reading the checkpoints", number, len(steps), "checkpoints")
-        tell()
-        model, layers = _opened(trained.ref(step), request.layers)
-        key = f"{step}/{model.weights_digest}"
-        if key not in pieces:
-            pieces[key] = _read(model, layers, held, tell)
-        readings[step] = pieces[key]
-        embeddings[str(step)] = pieces[key]["embedding"]
-        filters += filters_at(model.module, step)
+    seen = list(_checkpoints(trained, steps, request.layers, held, pieces if pieces is not None else {}, progress))
+    layers, readings = seen[-1].layers, {each.step: each.reading for each in seen}
     pixels = _fitted(_shrunk(held), held)
     per_epoch = int(trained.about["steps_per_epoch"])
     tables = {
         "probes": _probes(readings, layers, pixels, held, per_epoch),
         "gains": _gains(readings, layers, held),
-        "filters": with_cosines(filters),
-        **_maps(embeddings, held, per_epoch, progress),
+        "filters": with_cosines([row for each in seen for row in each.filters]),
+        **_maps({str(step): reading["embedding"] for step, reading in readings.items()}, held, per_epoch, progress),
     }
     return made(
         request,
@@ -122,6 +119,20 @@ def _held(trained: Trained, seed: int, progress: Progress) -> Held:
     splits = make_splits(labels, groups, folds=FOLDS, repeats=REPEATS, seed=seed, classes=images.classes)
     names = [images.records[index].id for index in chosen]
     return Held(every[torch.from_numpy(chosen)], labels, groups, names, images.classes, splits, seed)
+
+
+def _checkpoints(
+    trained: Trained, steps: list[int], layers: str, held: Held, pieces: Pieces, progress: Progress
+) -> Iterator[Seen]:
+    """Yield what each checkpoint knows, from the pieces where it was read before."""
+    for number, step in enumerate(steps):
+        tell = partial(progress, "Reading the checkpoints", number, len(steps), "checkpoints")
+        tell()
+        model, chosen = _opened(trained.ref(step), layers)
+        key = f"{step}/{model.weights_digest}"
+        if key not in pieces:
+            pieces[key] = _read(model, chosen, held, tell)
+        yield Seen(step, chosen, pieces[key], tuple(filters_at(model.module, step)))
 
 
 def _opened(ref: str, layers: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
