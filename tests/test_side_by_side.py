@@ -128,7 +128,7 @@ def test_the_text_follows_the_numbers() -> None:
     assert "a single layer is enough" in ahead
     assert "no difference can be claimed" in ahead
     assert "the stack is ahead" in ahead
-    assert "stacking beats laying side by side wherever" in ahead
+    assert "beats laying side by side in every task of joined parts" in ahead
     assert "stays at chance in every task" in ahead
     behind = said({"faces": {"stack": 0.6, "wide": 0.9}, "pets": {"stack": 0.6, "parallel": 0.9, "linear": 0.8}})
     assert "the stack is behind" in behind

@@ -82,7 +82,7 @@ def _altogether(leads: pd.DataFrame, tasks: list[str]) -> str:
     if not hard:
         return "Only the task that one layer can solve was asked, so nothing can be said of stacking in general."
     if len(wins) == len(hard):
-        return "So at equal size and training, stacking beats laying side by side wherever parts have to be combined."
+        return "So at equal size and training, stacking beats laying side by side in every task of joined parts."
     if not wins:
         return "So at this size and training no advantage of stacking over laying side by side has been shown."
     return (
