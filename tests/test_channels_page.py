@@ -17,6 +17,7 @@ from lab.experiments.base import Result
 from lab.experiments.looking.asking import LookRequest
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.depth_strip import DepthStripRequest
+from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.kernels import KernelsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.store import RunFolder, open_run
@@ -114,6 +115,14 @@ def test_a_strip_is_shown_and_text_is_never_markup() -> None:
     page += sheet(found["visualizations"], found["exemplars"]) + patches(found["exemplars"])
     assert "<b>:red" not in page
     assert page.count("<img") == page.count('alt="')
+
+
+def test_a_run_of_patches_is_opened_by_itself() -> None:
+    run = finished(ExemplarsRequest(), {"exemplars": tables()["exemplars"]})
+    app = healthy(opened("channels", run=run.id, question="Layer sheet"))
+    assert r"This \*was\* measured" in said(app)
+    app.button(key="sheet_back").click().run()
+    assert "optimises an image" in said(healthy(app))
 
 
 def test_a_sheet_opens_a_channels_card(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.looking.channel import ChannelRequest
+from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.ui.building.saying import command, explained
 from lab.ui.choices import with_current
@@ -25,7 +26,11 @@ USUAL_LAYER = "blocks.3.2"
 
 
 def sheet_section(choice: ChannelChoice) -> None:
-    """Show the sheet of one layer."""
+    """Show the sheet of one layer, or the run of exemplar patches that was opened."""
+    opened = st.session_state.get("opened_request", {})
+    if opened.get("experiment") == ExemplarsRequest.experiment and not st.session_state.get("opened_left"):
+        _exemplars(ExemplarsRequest.from_dict(opened).canonical())
+        return
     layer, which = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
     names = layer_names(choice.model)
     middle = USUAL_LAYER if USUAL_LAYER in names else names[len(names) // 2] if names else "stages"
@@ -68,6 +73,18 @@ def sheet_section(choice: ChannelChoice) -> None:
     with st.expander("The patches that excite each channel least", icon=":material/arrow_downward:"):
         least = exemplars[(exemplars["end"] == "least") & (exemplars["rank"] <= 2)]
         st.html(patches(least))
+    command(request)
+
+
+def _exemplars(request: ExemplarsRequest) -> None:
+    """Show a run of exemplar patches by themselves: the four strongest of each channel."""
+    st.button("Back to the sheet", key="sheet_back", icon=":material/arrow_back:", on_click=leave_opened)
+    result = outcome(request, offer="Finds the patches that excite each channel most.")
+    if result is None:
+        return
+    explained(result.manifest["findings"])
+    table = result["exemplars"]
+    st.html(sheet(table[table["rank"] == 1].drop_duplicates(["layer", "target"]), table))
     command(request)
 
 

@@ -75,13 +75,20 @@ def patches(rows: pd.DataFrame) -> str:
 
 
 def sheet(images: pd.DataFrame, exemplars: pd.DataFrame) -> str:
-    """Return a contact sheet: for each target its four strongest patches, then the image made for it."""
+    """Return a contact sheet: for each target its four strongest patches, then the image made for it.
+
+    `images` is the table of visualizations; rows of exemplars in its place give the strongest patch large.
+    """
     most = exemplars[exemplars["end"] == "most"]
     figures = []
     for _, row in images.iterrows():
         mine = most[(most["layer"] == row["layer"]) & (most["target"] == row["target"])].head(4)
         small = "".join(patch(one) for _, one in mine.iterrows())
-        made = image(row["thumbnail"], f"image made for {row['target']} of {row['layer']}")
+        made = (
+            image(row["thumbnail"], f"image made for {row['target']} of {row['layer']}")
+            if "kind" in row
+            else patch(row)
+        )
         shown = f'<div class="lab-row">{small}</div>{made}'
         figures.append(f"<figure>{shown}<figcaption>{_caption(row)}</figcaption></figure>")
     return f'<div class="lab-sheet">{"".join(figures)}</div>'
@@ -131,6 +138,8 @@ def _cells(row: pd.Series, exemplars: pd.DataFrame, images: pd.DataFrame) -> tup
 
 
 def _caption(row: pd.Series) -> str:
+    if "kind" not in row:
+        return f"<b>{html.escape(str(row['target']))}</b> of {html.escape(row['layer'])}"
     beyond = row["above_random"] and row["above_natural"]
     limit = max(row["random_p95"], row["photographs_p95"], row["images_p95"])
     held = f"{'beyond' if beyond else 'not beyond'} 95 % of images ({limit:.2f})"
