@@ -22,6 +22,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
+from lab.experiments.breaking.one_kernel import Single, collapsed, put_out
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -51,27 +52,6 @@ class CollapseRequest(AskRequest):
         return f"{self.model.split('@')[0]}'s first layers as one convolution"
 
 
-@dataclass(frozen=True, eq=False)
-class Single:
-    """One convolution: kernel `(C, 3, side, side)`, bias `(C,)`, stride, and the pixel where its first window is."""
-
-    kernel: Tensor
-    bias: Tensor
-    stride: int
-    top: int
-    left: int
-    rows: slice
-    columns: slice
-
-    def __call__(self, image: Tensor) -> Tensor:
-        """Return what it makes of an image at the positions `rows` × `columns` of the layer."""
-        from torch.nn.functional import conv2d
-
-        return conv2d(image[..., self.top :, self.left :], self.kernel, self.bias, self.stride)[
-            ..., : self.rows.stop - self.rows.start, : self.columns.stop - self.columns.start
-        ]
-
-
 def run(
     request: CollapseRequest,
     *,
@@ -99,46 +79,15 @@ def run(
     single = None
     for number, layer in enumerate(layers):
         progress("Collapsing the layers before it", number, len(layers), "layers")
-        active = _put_out(module, layer, image)
+        active = put_out(module, layer, image)
         with _bare(module, acting):
             single = collapsed(module, layer, size)
-            linear = _put_out(module, layer, image)
+            linear = put_out(module, layer, image)
         rows.append(_row(module, layer, single, image, linear, active))
     assert single is not None
     kernels = _kernel_pictures(single)
     tables = {"layers": pd.DataFrame(rows), "kernels": kernels, "picture": subject.picture_table()}
     return subject.result(request, tables, told(tables["layers"]), layer=layers[-1].name)
-
-
-def collapsed(module: nn.Module, layer: Layer, size: tuple[int, int]) -> Single:
-    """Return the one convolution that `layer` of a linear network is, read off its gradient at the middle position."""
-    import torch
-
-    blank = torch.zeros((1, 3, *size), dtype=torch.float64, requires_grad=True)
-    with torch.enable_grad():
-        out = _put_out(module, layer, blank)
-        row, column = out.shape[-2] // 2, out.shape[-1] // 2
-        gradients = torch.stack(
-            [torch.autograd.grad(value, blank, retain_graph=True)[0][0] for value in out[0, :, row, column]]
-        )
-    bias = out[0, :, row, column].detach()
-    reached = gradients.abs().amax(dim=(0, 1))
-    ys, xs = (torch.nonzero(reached.amax(dim=axis)).flatten() for axis in (1, 0))
-    top, left, bottom, right = int(ys[0]), int(xs[0]), int(ys[-1]) + 1, int(xs[-1]) + 1
-    stride = layer.stride
-    kernel = gradients[..., top:bottom, left:right].contiguous()
-    first_row, first_column = row - top // stride, column - left // stride
-    last_row = row + (size[0] - bottom) // stride
-    last_column = column + (size[1] - right) // stride
-    return Single(
-        kernel,
-        bias,
-        stride,
-        top - (row - first_row) * stride,
-        left - (column - first_column) * stride,
-        slice(first_row, last_row + 1),
-        slice(first_column, last_column + 1),
-    )
 
 
 def told(layers: pd.DataFrame) -> list[str]:
@@ -202,28 +151,6 @@ def _bare(module: nn.Module, names: list[str]) -> Any:
     return replaced(module, {name: nn.Identity() for name in names})
 
 
-class _Reached(Exception):
-    """Ends a pass when the wanted layer has put out its numbers: what comes after is not needed."""
-
-
-def _put_out(module: nn.Module, layer: Layer, image: Tensor) -> Tensor:
-    """Return a layer's output, computing nothing behind it."""
-    found: list[Tensor] = []
-
-    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        found.append(output)
-        raise _Reached
-
-    handle = module.get_submodule(layer.name).register_forward_hook(hook)
-    try:
-        module(image)
-    except _Reached:
-        pass
-    finally:
-        handle.remove()
-    return found[0].clone()
-
-
 def _row(
     module: nn.Module, layer: Layer, single: Single, image: Tensor, linear: Tensor, active: Tensor
 ) -> dict[str, Any]:
@@ -260,7 +187,7 @@ def _before(module: nn.Module, layer: Layer, image: Tensor) -> list[nn.Module]:
         child.register_forward_hook(lambda child, _inputs, _output: ran.append(child)) for child in module.modules()
     ]
     try:
-        _put_out(module, layer, image)
+        put_out(module, layer, image)
     finally:
         for handle in handles:
             handle.remove()
