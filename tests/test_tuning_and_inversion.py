@@ -117,18 +117,17 @@ def tuning_table(orientation: tuple[float, float], shape: tuple[float, float], t
 
 def test_the_tuning_text_follows_the_numbers() -> None:
     said = told(tuning_table((0.8, 0.2), (0.1, 0.7), 0.05, 0.0))
-    assert "it is early channels that are tuned to it" in said[0]
-    assert "later layers hold channels tuned more sharply" in said[1]
-    assert "earlier than shape" in said[2]
-    assert "no earlier" not in said[2]
+    assert "the first of these layers has channels tuned more sharply" in said[0]
+    assert "the last of these layers has channels tuned more sharply" in said[1]
+    assert "from a on (depth 0.00), before those tuned to shape, from b on" in said[2]
     assert "orientation: more in the trained best channel at 3 of 3" in said[3]
     against = told(tuning_table((0.2, 0.8), (0.5, 0.5), 0.9, 0.4))
-    assert "later layers hold channels tuned more sharply" in against[0]
+    assert "the last of these layers has channels tuned more sharply" in against[0]
     assert "do not differ clearly" in against[1]
-    assert "no earlier than shape" in against[2]
+    assert "not before those tuned to shape" in against[2]
     assert "at 0 of 3 layers, less at 3" in against[3]
     assert "still explains 0.40" in against[-1]
-    assert "nothing that the intervals show" in told(tuning_table((0.0, 0.0), (0.0, 0.0), 0.0, 0.0))[2]
+    assert "clearly enough to say" in told(tuning_table((0.0, 0.0), (0.0, 0.0), 0.0, 0.0))[2]
 
 
 def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> None:

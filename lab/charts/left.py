@@ -32,11 +32,11 @@ def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 360)
     base = alt.Chart(rows(curves)).encode(
         depth_axis("depth"), y, colour, tooltip=[*about, alt.Tooltip("r2:Q"), "dim:Q"]
     )
-    fixed = table[table["control"].isin(list(LINES))].assign(what=lambda part: part["control"].map(LINES), depth=1.0)
+    fixed = table[table["control"].isin(list(LINES))].assign(what=lambda part: part["control"].map(LINES), depth=0.0)
     line = alt.Chart(rows(fixed)).encode(alt.Y("r2:Q", scale=scale))
     return layered(
         line.mark_rule(color=INK, strokeDash=[6, 4]),
-        line.mark_text(color=INK, align="right", dy=-8, dx=-4, fontSize=SMALL_FONT).encode(
+        line.mark_text(color=INK, align="left", dy=-8, dx=6, fontSize=SMALL_FONT).encode(
             alt.X("depth:Q"), alt.Text("what:N")
         ),
         base.mark_rule(strokeWidth=2, opacity=0.7).encode(alt.Y("ci_low:Q", scale=scale), alt.Y2("ci_high:Q")),
@@ -76,8 +76,8 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> al
             alt.Tooltip("chance:Q", format=".2f"),
         ],
     )
-    scale = alt.Scale(domain=[0, 1], range=["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"])
-    ink = alt.condition("datum.colour > 0.35", alt.value("#ffffff"), alt.value("#23272b"))
+    scale = alt.Scale(domain=[0, 0.5, 1], range=["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"], interpolate="rgb")
+    ink = alt.condition("datum.colour > 0.3", alt.value("#ffffff"), alt.value("#23272b"))
     return layered(
         base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
             alt.Color("colour:Q", scale=scale, legend=alt.Legend(title="R²", orient="right"))

@@ -11,35 +11,37 @@ def told(tuning: pd.DataFrame) -> list[str]:
     """Return what the table `tuning` shows, a sentence each."""
     real = tuning[tuning["control"] == "real"]
     said = [_by_depth(real[real["kind"] == kind], kind) for kind in WHAT]
-    return [*said, *_peaks(real), *_twin(tuning), _shuffled(tuning)]
+    return [*said, *_onsets(real), *_twin(tuning), _shuffled(tuning)]
 
 
 def _by_depth(rows: pd.DataFrame, kind: str) -> str:
     first, last = rows.iloc[0], rows.iloc[-1]
+    top = rows.iloc[int(rows["best"].to_numpy().argmax())]
     if last.best_low > first.best_high:
-        change = "so later layers hold channels tuned more sharply to it"
+        change = "the last of these layers has channels tuned more sharply to it than the first"
     elif last.best_high < first.best_low:
-        change = "so it is early channels that are tuned to it"
+        change = "the first of these layers has channels tuned more sharply to it than the last"
     else:
-        change = "so the ends do not differ clearly"
+        change = "the first and the last layer do not differ clearly"
     return (
         f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {_of(first, 'best')} of the variance of the best channel of "
-        f"{first.layer} and {_of(last, 'best')} at {last.layer} (on average over channels {first['mean']:.2f} and "
-        f"{last['mean']:.2f}): {change}."
+        f"{first.layer}, {_of(last, 'best')} at {last.layer} and {_of(top, 'best')} at {top.layer}, the most; {change}."
     )
 
 
-def _peaks(real: pd.DataFrame) -> list[str]:
-    if real["layer"].nunique() < 3:
-        return []
-    tops = {kind: rows.iloc[int(rows["mean"].to_numpy().argmax())] for kind, rows in real.groupby("kind")}
-    orientation, shape = tops["orientation"], tops["shape"]
-    if min(orientation.mean_low, shape.mean_low) <= 0:
-        return ["On average over channels, orientation or shape explains nothing that the intervals show."]
-    order = "earlier than" if orientation.depth < shape.depth else "no earlier than"
+def _onsets(real: pd.DataFrame) -> list[str]:
+    """Return which of the two appears first: where its best channel surely reaches half of the largest share."""
+    onsets = {}
+    for kind, rows in real.groupby("kind"):
+        there = rows[(rows["best_low"] >= rows["best"].max() / 2) & (rows["best_low"] > 0)]
+        if there.empty:
+            return [f"No channel is tuned to {kind} clearly enough to say where such channels begin."]
+        onsets[str(kind)] = there.iloc[0]
+    orientation, shape = onsets["orientation"], onsets["shape"]
+    order = "before" if orientation.depth < shape.depth else "not before"
     return [
-        f"On average over channels orientation counts most at {orientation.layer} (depth {orientation.depth:.2f}), "
-        f"{order} shape, at {shape.layer} (depth {shape.depth:.2f})."
+        f"Channels tuned to orientation are there from {orientation.layer} on (depth {orientation.depth:.2f}), {order} "
+        f"those tuned to shape, from {shape.layer} on (depth {shape.depth:.2f})."
     ]
 
 
