@@ -16,7 +16,7 @@ CURVES = {
 LINES = {"pixels": "raw pixels", "mean colour": "mean colour only"}
 
 
-def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 360) -> alt.LayerChart:
+def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 420) -> alt.LayerChart:
     """Return R² of the thumbnail by depth, with its controls. Reads the table `rebuilt` of a thumbnail run."""
     table = tables["rebuilt"]
     curves = table[(table["pooling"] == pooling) & table["layer"].ne("")].copy()
@@ -66,7 +66,12 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> al
     axis = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
     base = alt.Chart(rows(here)).encode(
         alt.X("place:N", title=None, scale=in_order(places), axis=axis),
-        alt.Y("factor:N", title=None, scale=in_order(factors), axis=alt.Axis(labelLimit=180, grid=False)),
+        alt.Y(
+            "factor:N",
+            title=None,
+            scale=in_order(factors),
+            axis=alt.Axis(labelLimit=180, grid=False, labelOverlap=False),
+        ),
         tooltip=[
             "factor:N",
             alt.Tooltip("place:N", title="layer"),
@@ -85,7 +90,7 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> al
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
         title=alt.Title("What can be read where", subtitle="R² of a linear readout of new drawings; numbers: above 0"),
         width="container",
-        height=height * len(factors) + 20,
+        height=height * len(factors) + 150,
         description=f"R² of {len(factors)} factors at {len(places)} places.",
     )
 

@@ -14,7 +14,7 @@ STATES = {"real": "trained", "untrained": "untrained", "shuffled": "labels shuff
 DASHES = {"trained": [1, 0], "untrained": [6, 4], "labels shuffled": [2, 3]}
 
 
-def part_responses(tables: Tables, *, height: int = 300) -> alt.LayerChart:
+def part_responses(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     """Return what the rectangle channel answers to a rectangle's parts, of two layers and of one.
 
     Reads the table `responses` of an edges run; points are means over networks, lines 95 % intervals.
@@ -28,7 +28,7 @@ def part_responses(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     )  # fmt: skip
 
 
-def orientation_sums(tables: Tables, *, height: int = 300) -> alt.LayerChart:
+def orientation_sums(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     """Return what horizontal, vertical and diagonal filters add to the channels for rectangles and for diamonds.
 
     Reads the table `combinations` of an edges run.
@@ -42,7 +42,7 @@ def orientation_sums(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     )  # fmt: skip
 
 
-def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 360) -> alt.LayerChart:
+def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 420) -> alt.LayerChart:
     """Return how much of a channel's variance orientation and shape explain by depth, trained, untrained and shuffled.
 
     Reads the table `tuning` of a tuning run; `which` is "best" (each layer's best channel) or "mean" (over channels).
@@ -73,7 +73,7 @@ def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 360) -
     )
 
 
-def tuning_curve(tables: Tables, *, kind: str, model: str, layer: str, height: int = 220) -> alt.LayerChart:
+def tuning_curve(tables: Tables, *, kind: str, model: str, layer: str, height: int = 280) -> alt.LayerChart:
     """Return the answers of one layer's best channel to each orientation or shape. Reads the table `curves`."""
     table = tables["curves"]
     here = table[(table["kind"] == kind) & (table["model"] == model) & (table["layer"] == layer)]

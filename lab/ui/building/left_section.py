@@ -56,12 +56,13 @@ def _thumbnail(choice: Choice) -> None:
         return
     if result is None:
         return
-    explained(result.manifest["findings"])
+    explained(result.manifest["findings"][:1])
     pooling = st.segmented_control(
         "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
     show_chart(result, "rebuilt_by_depth", key="rebuilt_chart", pooling=pooling)
+    explained(result.manifest["findings"][1:])
     st.markdown("##### New images, as they are read off each layer")
     st.html(thumbnails_shown(result, str(pooling)))
     command(request)
@@ -91,7 +92,7 @@ def _factors(choice: Choice) -> None:
     )
     if result is None:
         return
-    explained(result.manifest["findings"])
+    explained(result.manifest["findings"][:2])
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
@@ -100,6 +101,7 @@ def _factors(choice: Choice) -> None:
         "Rows from those read best early to those read best late. Layers are averaged over all places; with "
         "`--pooling 4x4` on the command line they keep where things are."
     )
+    explained(result.manifest["findings"][2:])
     _factor_table(result["factors"])
     command(request)
 
@@ -120,9 +122,10 @@ def _inversion(choice: Choice) -> None:
     )
     if result is None:
         return
-    explained(result.manifest["findings"])
+    explained(result.manifest["findings"][:1])
     st.html(inversions_shown(result))
     show_chart(result, "inverted_by_depth", key="inverted_chart")
+    explained(result.manifest["findings"][1:])
     command(request)
 
 

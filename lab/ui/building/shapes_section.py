@@ -149,12 +149,13 @@ def _tuning(choice: Choice) -> None:
     examples = result["examples"]
     shown = [(str(kind), list(part["thumbnail"])) for kind, part in examples.groupby("kind", sort=False)]
     st.html(strip(shown, width=72, label="a stimulus"))
-    explained(result.manifest["findings"])
+    explained(result.manifest["findings"][2:3])
     which = st.segmented_control(
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
         format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],
     )  # fmt: skip
     show_chart(result, "tuning_by_depth", key="tuning_chart", which=which)
+    explained([*result.manifest["findings"][:2], *result.manifest["findings"][3:]])
     _curves(result)
     command(request)
 
