@@ -80,7 +80,7 @@ def tuning_curve(tables: Tables, *, kind: str, model: str, layer: str, height: i
     colour = PROPERTY_COLOURS[kind]
     axis = alt.Axis(labelAngle=0, labelFontSize=SMALL_FONT, grid=False, labelOverlap=False)
     x = alt.X("level:N", title=None, scale=in_order(list(here["level"])), axis=axis)
-    y = alt.Y("response:Q", title="answer (its own deviations)", scale=alt.Scale(domain=[-2.2, 2.2], clamp=True))
+    y = alt.Y("response:Q", title="answer (deviations)", scale=alt.Scale(domain=[-2.2, 2.2], clamp=True))
     base = alt.Chart(rows(here)).encode(x, y, tooltip=["level:N", alt.Tooltip("response:Q", format="+.2f")])
     zero = (
         alt.Chart(rows(pd.DataFrame([{"zero": 0.0}]))).mark_rule(color=INK, strokeDash=[3, 3]).encode(alt.Y("zero:Q"))

@@ -169,15 +169,20 @@ def _curves(result: Result) -> None:
         "Weights", list(names), default=next(iter(names)), required=True, key="tuning_weights"
     )
     layers = list(dict.fromkeys(curves["layer"]))
-    early = first.selectbox("Layer", layers, index=min(1, len(layers) - 1), key="tuning_early")
-    late = last.selectbox("Layer beside it", layers, index=len(layers) - 1, key="tuning_late")
-    for layer, column in zip((early, late), st.columns(2, gap="large"), strict=True):
+    best = [layers.index(_best_for(result["tuning"], kind)) for kind in ("orientation", "shape")]
+    early = first.selectbox("Layer", layers, index=best[0], key="tuning_early")
+    late = last.selectbox("Layer beside it", layers, index=best[1], key="tuning_late")
+    for side, layer, column in zip(("early", "late"), (early, late), st.columns(2, gap="large"), strict=True):
         with column:
             for kind in ("orientation", "shape"):
-                key = f"tuning_{kind}_{'early' if column is not None and layer == early else 'late'}"
-                show_chart(
-                    result, "tuning_curve", key=f"{key}_{layer}", kind=kind, model=names[str(shown)], layer=layer
-                )
+                choices = {"kind": kind, "model": names[str(shown)], "layer": layer}
+                show_chart(result, "tuning_curve", key=f"curve_{kind}_{side}", **choices)
     st.caption(
         "Answers of the channel that follows the property best, on stimuli it was not chosen on; 95 % intervals."
     )
+
+
+def _best_for(tuning: pd.DataFrame, kind: str) -> str:
+    """Return the layer whose best channel follows a property most."""
+    real = tuning[(tuning["control"] == "real") & (tuning["kind"] == kind)]
+    return str(real["layer"].iloc[int(real["best"].to_numpy().argmax())])
