@@ -68,12 +68,12 @@ def reached_by_target(tables: Tables, *, height: int = 0) -> alt.LayerChart:
         whiskers, boxes, found,
         title=alt.Title("What the image reaches", subtitle="boxes: the middle half of the images, lines: 5 to 95 %"),
         width="container",
-        height=height or max(120, 64 * len(names)),
+        height=height or 150 + 56 * len(names),
         description=f"Objective of {len(names)} visualizations against random and natural images.",
     )  # fmt: skip
 
 
-def class_histogram(tables: Tables, *, height: int = 240) -> alt.Chart:
+def class_histogram(tables: Tables, *, height: int = 380) -> alt.Chart:
     """Return how strongly the images of each class excite a channel: a histogram of its largest value in each."""
     table = tables["activations"]
     classes = sorted(str(name) for name in table["class"].unique())
@@ -88,13 +88,14 @@ def class_histogram(tables: Tables, *, height: int = 240) -> alt.Chart:
     colours = [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(len(classes))]
     chart = (
         alt.Chart(rows(pd.DataFrame(parts)))
-        .mark_bar(opacity=0.6, binSpacing=0)
+        .mark_rect(opacity=0.55)
         .encode(
             alt.X("from:Q", title="largest value in an image", axis=alt.Axis(labelFontSize=SMALL_FONT, grid=False)),
             alt.X2("to:Q"),
             alt.Y(
                 "share:Q", title="share of the class", stack=None, axis=alt.Axis(format="%", labelFontSize=SMALL_FONT)
             ),
+            alt.Y2(datum=0),
             alt.Color(
                 "class:N",
                 scale=alt.Scale(domain=classes, range=colours),
@@ -137,7 +138,7 @@ def contributions_to_channel(tables: Tables, *, height: int = 0) -> alt.LayerCha
         base.mark_tick(thickness=3, color=INK, size=18).encode(alt.X("usual:Q", axis=axis)),
         title=alt.Title("What feeds it", subtitle="bars: at its exemplars, lines: 95 %, ticks: at ordinary places"),
         width="container",
-        height=height or max(90, 28 * len(names)),
+        height=height or 160 + 28 * len(names),
         description=f"Contributions of the {len(names)} channels below that matter most.",
     )
 
@@ -162,12 +163,12 @@ def switched_off(tables: Tables, *, height: int = 0) -> alt.LayerChart:
         base.mark_point(filled=True, size=90, opacity=1).encode(alt.X("change:Q", axis=axis)),
         title=alt.Title("What it does", subtitle="held at its average instead; lines: 95 % over images"),
         width="container",
-        height=height or 30 * len(table),
+        height=height or 170 + 28 * len(table),
         description="Change of a probe's logit when channels are switched off, one by one.",
     )
 
 
-def selectivity_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
+def selectivity_by_depth(tables: Tables, *, height: int = 380) -> alt.LayerChart:
     """Return how well the best single channel of each layer tells each class from the rest, held out, with 95 %."""
     table = tables["strip"].copy()
     table["interval"] = interval_text(table["ci_low"], table["ci_high"])

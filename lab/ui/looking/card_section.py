@@ -44,7 +44,9 @@ def card_section(choice: ChannelChoice) -> None:
     with right:
         st.markdown("**An image made for it**")
         made = result["visualizations"].iloc[0]
-        st.html(image(made["thumbnail"], f"image made for channel {channel} of {layer}"))
+        st.html(
+            f'<div class="lab-one">{image(made["thumbnail"], f"image made for channel {channel} of {layer}")}</div>'
+        )
         show_chart(result, "reached_by_target", key="card_reached")
     explained(result.manifest["findings"])
     _feeding(choice, result)

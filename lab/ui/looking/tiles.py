@@ -25,7 +25,9 @@ CSS = """
 .lab-strip th, .lab-strip td { border: 0; padding: 0.2rem 0.3rem; vertical-align: top; text-align: left; }
 .lab-strip th { font-size: 0.78rem; font-weight: 500; line-height: 1.35; }
 .lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; background: inherit; }
-.lab-strip td, .lab-strip th.layer { width: 138px; min-width: 138px; }
+.lab-strip td, .lab-strip th.layer { width: 112px; min-width: 112px; line-height: 1.3; }
+.lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.72rem; opacity: 0.85; }
+.lab-one { max-width: 300px; }
 .lab-strip tr.class td, .lab-strip tr.class th { border-top: 1px solid rgba(128,128,128,0.4); padding-top: 0.7rem; }
 .lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
 .lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
