@@ -120,11 +120,11 @@ def checked(module: Any, layers: Any, size: tuple[int, int, int]) -> dict[str, A
         elif not bool(vectors.isfinite().all()):
             problems.append(f"{layer.name} is not finite")
         else:
-            largest = max(float(vectors.abs().max()), 1e-3)
+            largest = max(float(whole[layer.name].abs().max()), 1e-3)
             gap = max(gap, float((vectors[:1] - alone[layer.name]).abs().max()) / largest)
     same, known = intermediates(module, layers, whole, images)
     if gap > TOLERANCE:
-        problems.append(f"an image alone differs by {gap:.1g} of the layer's largest value")
+        problems.append(f"an image alone differs by {gap:.1g} of the layer's largest activation")
     return {"same": same, "intermediates": known, "gap": gap, **({"problem": "; ".join(problems)} if problems else {})}
 
 
@@ -165,9 +165,10 @@ def write(rows: list[dict[str, Any]]) -> None:
         "",
         "- *layers*: modules whose output can be read; *kept out*: modules that run twice, never, or give no tensor;",
         f"- *same as timm's*: how many of the maps of timm's `forward_intermediates` are among the layers, to 1e-5 of "
-        f"the largest value (all of them in {every} of {len(known)} families; the others are maps that timm makes "
-        "between modules, by its own reshaping, norm or sum);",
-        "- *alone and in a batch*: the largest difference of an image's pooled vectors, as a share of the largest.",
+        f"the largest value (all of them in {every} of {len(known)} families; in the others timm makes them "
+        "between modules, or a block hands them on in a tuple, and the layers within it are read instead);",
+        "- *alone and in a batch*: the largest difference of an image's pooled vectors, as a share of the",
+        "  layer's largest activation.",
         "",
         HEADER,
         "|---|---|---|---|---|---|---|---|---|",

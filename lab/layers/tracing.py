@@ -89,7 +89,8 @@ def trace(module: nn.Module, input_size: tuple[int, int, int]) -> Trace:
 def in_eval_mode(module: nn.Module) -> Iterator[None]:
     """Put a network in eval mode, and every module back in its own mode at the end."""
     training = [child for child in module.modules() if child.training]
-    module.eval()
+    if training:  # the walk through all modules costs a small network as much as a layer
+        module.eval()
     try:
         yield
     finally:
