@@ -86,7 +86,7 @@ def _neighbouring_blocks(found: Anatomy) -> list[Target]:
 
 def _pair(one: Part, other: Part) -> Target:
     fits = one.entering == other.entering and one.leaving == other.leaving
-    return Target(f"{one.name} and {other.name}", (one, other), refitted=not fits)
+    return Target(f"{one.name} ↔ {other.name}", (one, other), refitted=not fits)
 
 
 def _shortcut_blocks(found: Anatomy) -> list[Target]:

@@ -7,8 +7,9 @@ import streamlit as st
 from lab.experiments.base import Result
 from lab.experiments.breaking.changes import ChangesRequest
 from lab.interventions import INTERVENTIONS
-from lab.ui.breaking.choosing import Broken, opened
-from lab.ui.building.saying import command, explained
+from lab.ui.breaking.choosing import Broken, opened, request_for
+from lab.ui.breaking.finding import findings, with_legend
+from lab.ui.building.saying import command
 from lab.ui.showing import show_chart
 from lab.ui.text import plain
 from lab.ui.working import outcome
@@ -33,14 +34,12 @@ def changes_section(choice: Broken) -> None:
             "Places", list(NAMES), default=usual, required=True, key="break_places", format_func=NAMES.__getitem__,
             label_visibility="collapsed",
         )  # fmt: skip
-        request = ChangesRequest(
-            choice.model, choice.data, only=opened("break", "only", "all"), places=places
-        ).canonical()
+        request = request_for(ChangesRequest, choice, places=places)
         command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    explained(result.manifest["findings"])
+    findings(result.manifest["findings"])
     show_chart(result, "change_forest", key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
@@ -58,7 +57,8 @@ def _curves(result: Result) -> None:
     names = [str(name) for name in broken["change"]]
     first = [str(name) for name in broken.drop_duplicates("intervention", keep="last")["change"]]
     shown = st.multiselect("Changes in the curves", names, default=first[:5], key="changes_shown")
-    show_chart(result, "change_curves", key="changes_curves", changes=tuple(shown) if shown else tuple(names[:1]))
+    changes = tuple(shown) if shown else tuple(names[:1])
+    show_chart(result, "change_curves", key="changes_curves", changes=changes, height=with_legend(1 + len(changes)))
 
 
 def _not_possible(result: Result) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from lab.errors import LabError
+from lab.experiments.asking import AskRequest
 from lab.experiments.separability import DEFAULT_DATA, DEFAULT_MODEL
 from lab.models import ModelRef
 from lab.ui import address
 from lab.ui.choices import NETWORKS, image_sets, with_current
 from lab.ui.text import plain
 
+Asked = TypeVar("Asked", bound=AskRequest)
 BOXES = (("broken_model", "model", DEFAULT_MODEL), ("broken_data", "data", DEFAULT_DATA))
 
 
@@ -81,7 +85,19 @@ def _fill_in() -> None:
             state[key] = st.query_params.get(name, usual)
 
 
+def request_for(kind: type[Asked], choice: Broken, **fields: Any) -> Asked:
+    """Return the request of one kind about what is chosen; what no box decides is as in the run that the URL opened."""
+    fixed = {**_opened(kind.experiment), "model": choice.model, **fields}
+    if any(field.name == "data" for field in dataclasses.fields(kind)):
+        fixed["data"] = choice.data
+    return kind.from_dict(fixed).canonical()
+
+
 def opened(experiment: str, name: str, usual: str) -> str:
     """Return field `name` of the run that the URL opened, if it answers `experiment`; else what is usual."""
+    return str(_opened(experiment).get(name, usual))
+
+
+def _opened(experiment: str) -> dict[str, Any]:
     asked = st.session_state.get("opened_request") or {}
-    return str(asked.get(name, usual)) if asked.get("experiment") == experiment else usual
+    return dict(asked) if asked.get("experiment") == experiment else {}

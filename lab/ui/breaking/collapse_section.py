@@ -8,9 +8,10 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.experiments.breaking.collapse import CollapseRequest
-from lab.ui.breaking.choosing import Broken
+from lab.ui.breaking.choosing import Broken, request_for
+from lab.ui.breaking.finding import findings
 from lab.ui.building.cells import figures, picture
-from lab.ui.building.saying import command, explained
+from lab.ui.building.saying import command
 from lab.ui.working import outcome
 
 OFFER = (
@@ -32,12 +33,12 @@ COLUMNS = {
 
 def collapse_section(choice: Broken) -> None:
     """Show the one convolution that the first layers of the chosen network are without activations."""
-    request = CollapseRequest(choice.model).canonical()
+    request = request_for(CollapseRequest, choice)
     command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    explained(result.manifest["findings"])
+    findings(result.manifest["findings"])
     layer = html.escape(str(result.manifest["layer"]))
     st.markdown("##### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.breaking.linear import LinearRequest
-from lab.ui.breaking.choosing import Broken
-from lab.ui.building.saying import command, explained
+from lab.ui.breaking.choosing import Broken, request_for
+from lab.ui.breaking.finding import findings, with_legend
+from lab.ui.building.saying import command
 from lab.ui.showing import show_chart
 from lab.ui.working import outcome
 
@@ -18,14 +19,14 @@ OFFER = (
 
 def linear_section(choice: Broken) -> None:
     """Show what the chosen network is without its activations."""
-    request = LinearRequest(choice.model, choice.data).canonical()
+    request = request_for(LinearRequest, choice)
     command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    explained(result.manifest["findings"])
+    findings(result.manifest["findings"])
     show_chart(result, "linear_depths", key="linear_chart")
-    show_chart(result, "linear_curves", key="linear_curves")
+    show_chart(result, "linear_curves", key="linear_curves", height=with_legend(len(result["depths"])))
     with st.expander("Every depth", icon=":material/table_rows:"):
         st.caption(
             "bend: how far the last layer is from an affine map of the image, 0 if it is one; directions: how many "

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.breaking.tail import TailRequest
-from lab.ui.breaking.choosing import Broken, opened
-from lab.ui.building.saying import command, explained
+from lab.ui.breaking.choosing import Broken, opened, request_for
+from lab.ui.breaking.finding import findings
+from lab.ui.building.saying import command
 from lab.ui.showing import show_chart
 from lab.ui.working import outcome
 
@@ -30,7 +31,7 @@ def tail_section(choice: Broken) -> None:
             "Stage that gets the image", stages, index=stages.index(usual), key=f"tail_stage_{choice.model}",
             format_func=lambda name: name or LAST, width=260,
         )  # fmt: skip
-        request = TailRequest(choice.model, choice.data, stage=stage or "").canonical()
+        request = request_for(TailRequest, choice, stage=stage or "")
         command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
@@ -42,7 +43,7 @@ def tail_section(choice: Broken) -> None:
     st.code(
         f"{error['kind']}: {error['message']}" if error["kind"] else error["message"], language=None, wrap_lines=True
     )
-    explained(result.manifest["findings"])
+    findings(result.manifest["findings"])
     show_chart(result, "adapter_forest", key="tail_chart")
     with st.expander("How the image is made to fit, and every number", icon=":material/table_rows:"):
         st.markdown(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.breaking.together import TogetherRequest
-from lab.ui.breaking.choosing import Broken, opened
-from lab.ui.building.saying import command, explained
+from lab.ui.breaking.choosing import Broken, opened, request_for
+from lab.ui.breaking.finding import findings, with_legend
+from lab.ui.building.saying import command
 from lab.ui.showing import show_chart
 from lab.ui.working import outcome
 
@@ -21,14 +22,14 @@ def together_section(choice: Broken) -> None:
         dimension = st.selectbox(
             "Dimensions each", sizes, index=sizes.index(usual), key="together_dimension", width=180
         )
-        request = TogetherRequest(choice.model, choice.data, dimension=dimension).canonical()
+        request = request_for(TogetherRequest, choice, dimension=dimension)
         command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    explained(result.manifest["findings"])
+    findings(result.manifest["findings"])
     show_chart(result, "reader_forest", key="together_chart")
-    show_chart(result, "single_layers", key="together_layers")
+    show_chart(result, "single_layers", key="together_layers", height=with_legend(2, 380))
     with st.expander("Every reader", icon=":material/table_rows:"):
         st.caption(
             "The best single layer is chosen on training images only, fold by fold. gap: difference to the last layer, "

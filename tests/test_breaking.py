@@ -1,0 +1,407 @@
+"""Broken networks: readers that cannot cheat, exact sums, errors that are told, and texts that can say the opposite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_pages import healthy, opened, said
+
+from lab import charts
+from lab.charts.answers import answer_charts
+from lab.errors import LabError
+from lab.experiments import EXPERIMENTS, request_from
+from lab.experiments.base import Result
+from lab.experiments.breaking import changes, collapse, linear, tail, together
+from lab.experiments.breaking.adapters import Cells, adapted, explained
+from lab.experiments.breaking.changes_telling import told as told_of_changes
+from lab.experiments.breaking.collapse import collapsed
+from lab.experiments.breaking.collapse import told as told_of_collapse
+from lab.experiments.breaking.linear import bend, directions
+from lab.experiments.breaking.linear_telling import told as told_of_linear
+from lab.experiments.breaking.material import FOLDS, KeptPixels, Material
+from lab.experiments.breaking.tail_telling import told as told_of_tail
+from lab.experiments.breaking.together import components
+from lab.experiments.breaking.together_telling import told as told_of_together
+from lab.layers import Layer
+from lab.splits import make_splits
+from lab.store import open_run
+from lab.ui.breaking.sections import SECTIONS
+
+ASKED = {"model": "test_resnet@untrained:1", "data": "drawn:shapes", "per_class": 6}
+REQUESTS = (
+    changes.ChangesRequest(**ASKED, only="drop,permute,cut"),
+    tail.TailRequest(**ASKED),
+    linear.LinearRequest(**ASKED),
+    together.TogetherRequest(**ASKED, layers="stages", dimension=8),
+    collapse.CollapseRequest("test_efficientnet@untrained:1", "photo:flower", 31),
+)
+
+
+class Runs(dict[str, Result]):
+    """Each request's result, computed when a test first asks for it."""
+
+    def __missing__(self, name: str) -> Result:
+        (asked,) = (asked for asked in REQUESTS if asked.experiment == name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FEATURE_LAB_HOME", str(self.home))
+            self[name] = EXPERIMENTS[name].load_run()(asked, progress=quiet)
+        return self[name]
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self.home = home
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("breaking"))
+
+
+def quiet(stage: str, done: int, total: int, unit: str) -> None:
+    assert 0 <= done <= max(total, 1), stage
+
+
+def material(labels: np.ndarray) -> Material:
+    """Readers for synthetic embeddings; the images themselves are not looked at."""
+
+    class Images:
+        def __init__(self) -> None:
+            self.labels, self.groups = labels, np.arange(len(labels))
+
+    splits = make_splits(labels, np.arange(len(labels)), folds=FOLDS, repeats=1, seed=0)
+    return Material(Images(), splits, 0)  # type: ignore[arg-type]
+
+
+# --- readers ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_old_reader_knows_only_the_intact_network() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 40)
+    intact = rng.normal(size=(80, 12))
+    intact[:, 3] += 4 * labels
+    flipped, moved = intact.copy(), np.roll(intact, 1, axis=1)
+    flipped[:, 3] = 4 - flipped[:, 3]
+    readers = material(labels)
+    same, against, mixed = readers.carried_over(intact, [intact, flipped, moved])
+    assert readers.scores(same).accuracy > 0.95
+    assert readers.scores(against).accuracy < 0.15  # an old reader is misled, not refitted
+    assert readers.scores(mixed).accuracy < 0.8
+    assert readers.scores(readers.refitted(flipped)).accuracy > 0.95
+    for probabilities in (same, against, mixed):
+        assert np.allclose(probabilities.sum(axis=2), 1)
+
+
+def test_no_reader_sees_the_images_it_is_tested_on() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.permutation(np.repeat([0, 1], 40))
+    readers, noise = material(labels), rng.normal(size=(80, 300))
+    (carried,) = readers.carried_over(noise, [noise])
+    assert 0.3 < readers.scores(carried).accuracy < 0.7  # 300 dimensions of noise fit any 80 labels
+
+
+def test_images_are_decoded_once_and_stay_as_they_are() -> None:
+    class Source:
+        asked = 0
+
+        def pixels(self, index: int) -> np.ndarray:
+            self.asked += 1
+            return np.full((2, 2, 3), index, np.uint8)
+
+        def plain_jpeg(self, index: int) -> None:
+            return None
+
+    source = Source()
+    kept = KeptPixels(source)
+    kept.pixels(1)[:] = 99
+    assert (kept.pixels(1) == 1).all()
+    assert source.asked == 1
+
+
+# --- linear maps ------------------------------------------------------------------------------------------------------
+
+
+def test_bend_is_zero_for_affine_maps_only() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 5, 7))
+    weights = rng.normal(size=(7, 3))
+    affine, rectified = (lambda x: x @ weights + 2), (lambda x: np.maximum(x @ weights, 0))
+    assert bend(affine(one), affine(other), affine((one + other) / 2)) < 1e-12
+    assert bend(rectified(one), rectified(other), rectified((one + other) / 2)) > 0.05
+
+
+def test_directions_count_what_varies() -> None:
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(60, 1)) * np.arange(1, 9)
+    assert directions(flat) == 1
+    assert directions(rng.normal(size=(60, 8))) == 8
+    assert directions(np.ones((60, 8))) == 0
+
+
+def stack(*, active: bool) -> tuple[Any, Layer]:
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    parts: list[nn.Module] = [nn.Conv2d(3, 5, 3, stride=2, padding=1), nn.BatchNorm2d(5)]
+    parts += [nn.ReLU()] if active else []
+    parts += [nn.Conv2d(5, 4, 3, padding=2, dilation=2, groups=1), nn.Conv2d(4, 6, 1), nn.AvgPool2d(2)]
+    network = nn.Sequential(*parts).double().eval()
+    return network, Layer(str(len(parts) - 1), "block", 1.0, "NCHW", 6, 24, 24, 4, 13, "exact")
+
+
+def test_a_linear_stack_is_one_convolution_and_a_rectified_one_is_not() -> None:
+    import torch
+
+    image = torch.randn(1, 3, 96, 96, dtype=torch.double)
+    for active in (False, True):
+        network, layer = stack(active=active)
+        single = collapsed(network, layer, (96, 96))
+        with torch.no_grad():
+            wanted = network(image)[..., single.rows, single.columns]
+            off = float((single(image) - wanted).abs().max() / wanted.abs().max())
+        assert wanted.shape[-1] > 15
+        assert (off > 0.01) if active else (off < 1e-12)
+
+
+def test_two_kernels_make_the_kernel_that_arithmetic_says() -> None:
+    import torch
+    from torch import nn
+
+    torch.manual_seed(1)
+    first, second = nn.Conv2d(3, 4, 3, bias=False).double(), nn.Conv2d(4, 2, 5, bias=False).double()
+    single = collapsed(nn.Sequential(first, second), Layer("1", "block", 1, "NCHW", 2, 0, 0, 1, 7, "exact"), (32, 32))
+    wanted = np.zeros((2, 3, 7, 7))
+    one, two = first.weight.detach().numpy(), second.weight.detach().numpy()
+    for y in range(5):
+        for x in range(5):
+            wanted[:, :, y : y + 3, x : x + 3] += np.einsum("om,mcij->ocij", two[:, :, y, x], one)
+    assert np.allclose(single.kernel.numpy(), wanted, atol=1e-12)
+
+
+# --- adapters ---------------------------------------------------------------------------------------------------------
+
+
+def test_least_squares_finds_a_linear_map_and_looks_at_training_images_only() -> None:
+    rng = np.random.default_rng(0)
+    cells = Cells(rng.random((24, 9, 3 * 64)))
+    training = np.arange(24) < 18
+    features = cells.pixels @ rng.normal(size=(192, 5)) + 3
+    mean = features[training].mean(axis=(0, 1))
+    spoilt = np.where(training[:, None, None], features, 1e6)
+    for name in ("tiling", "random", "least squares"):
+        made = adapted(name, cells, features, training, 0)
+        assert made.shape == features.shape
+        assert np.array_equal(made, adapted(name, cells, spoilt, training, 0))
+        assert np.allclose(made[training].mean(axis=(0, 1)), mean, atol=1e-2)
+    wide = Cells(np.repeat(rng.random((24, 9, 6)), 32, axis=2))  # few directions: enough images to find the map
+    features = wide.pixels @ rng.normal(size=(192, 5))
+    made = adapted("least squares", wide, features, training, 0)
+    assert explained(features[~training], made[~training], features[training].mean(axis=(0, 1))) > 0.99
+
+
+def test_components_are_learnt_on_training_images_and_layers_count_alike() -> None:
+    rng = np.random.default_rng(0)
+    narrow, wide = rng.normal(size=(40, 1)), np.repeat(rng.normal(size=(40, 1)), 50, axis=1)
+    train = np.arange(40) < 30
+    seen = components([narrow, wide], train, 2)
+    share = [abs(np.corrcoef(seen[train].T, side[train, 0])[-1, :2]) for side in (narrow, wide)]
+    assert np.abs(np.linalg.norm(share, axis=1) - 1).max() < 0.05  # both layers are in two components
+    moved = narrow.copy()
+    moved[~train] += 100
+    assert np.allclose(components([moved, wide], train, 2)[train], seen[train])
+
+
+# --- whole runs -------------------------------------------------------------------------------------------------------
+
+
+def test_runs_hold_what_their_tables_promise(results: Runs) -> None:
+    broken = results["break"]["changes"]
+    assert broken.iloc[0]["intervention"] == "intact"
+    assert broken.iloc[0]["agree"] == 1
+    assert broken.iloc[0]["carried_gap"] == 0
+    assert list(results["break"]["reasons"]["intervention"]) == ["cut"]
+    for name in ("carried", "refitted"):
+        assert ((broken[f"{name}_low"] <= broken[name]) & (broken[name] <= broken[f"{name}_high"])).all()
+    error = results["tail"]["error"].iloc[0]
+    assert error["kind"] == "RuntimeError"
+    assert "expected input[1, 3," in error["message"]
+    assert results["tail"]["adapters"]["r2"].iloc[0] == 1
+    depths = results["linear"]["depths"]
+    assert list(depths["removed"]) == sorted(depths["removed"])
+    assert depths["removed"].iloc[0] == 0
+    assert set(results["together"]["readers"]["kind"]) == {"all", "matched"}
+    assert results["together"]["chosen"]["times"].sum() == 15
+
+
+def test_a_layer_before_the_change_reads_as_in_the_intact_network(results: Runs) -> None:
+    curve = results["break"]["curve"]
+    intact = curve[curve["intervention"] == "intact"].set_index("layer")["accuracy"]
+    late = curve[curve["change"] == "Permute channels: after layer3"].set_index("layer")["accuracy"]
+    assert (late[["act1", "layer1", "layer2"]] == intact[["act1", "layer1", "layer2"]]).all()
+
+
+def test_activations_out_make_the_front_affine(results: Runs) -> None:
+    curve = results["linear"]["curve"]
+    fully = curve[curve["up_to"] == "none"]
+    assert (fully["bend"] > 1e-3).all()
+    stem = curve[(curve["up_to"] == "act1") & (curve["layer"] == "act1")]
+    assert float(stem["bend"].iloc[0]) < 1e-5
+
+
+def test_the_networks_first_layers_collapse_exactly(results: Runs) -> None:
+    layers = results["collapse"]["layers"]
+    assert (layers["linear"] < 1e-9).all()
+    assert (layers["active"] > 1e-3).any()
+    assert "are, without their activations, one convolution" in results["collapse"].manifest["findings"][0]
+
+
+def test_every_run_is_drawn_told_and_asked_again(results: Runs) -> None:
+    for asked in REQUESTS:
+        result = results[asked.experiment]
+        assert len(result.manifest["findings"]) >= 2
+        for chart in answer_charts(result).values():
+            assert chart.to_dict()["description"]
+        assert request_from(asked.as_dict()) == asked
+        assert f"feature-lab ask {asked.experiment}" in asked.command()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (changes.ChangesRequest(**ASKED, only="skp"), "no intervention 'skp'; nearest: skip"),
+        (tail.TailRequest(**ASKED, stage="layer9"), "no stage 'layer9' to feed"),
+        (together.TogetherRequest(**ASKED, layers="layer4"), "at least two are needed"),
+        (collapse.CollapseRequest("test_vit@untrained"), "choose a convolutional network"),
+    ],
+    ids=["intervention", "stage", "layers", "no convolutions"],
+)
+def test_what_cannot_be_asked_is_told(asked: Any, words: str) -> None:
+    with pytest.raises(LabError, match=words):
+        EXPERIMENTS[asked.experiment].load_run()(asked)
+
+
+def test_charts_name_what_they_do_not_know(results: Runs) -> None:
+    with pytest.raises(LabError, match="no trained classifier"):
+        charts.agreement_bars(results["break"].tables)
+    with pytest.raises(LabError, match="no 'drp'; nearest: drop"):
+        charts.change_forest(results["break"].tables, intervention="drp")
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+CONTROLS = pd.DataFrame({"control": ["chance", "pixels"], "accuracy": [0.5, 0.55], "ci_low": 0.4, "ci_high": 0.6})
+
+
+def change_row(kind: str, carried: float, refitted: float, place: str = "x") -> dict[str, Any]:
+    row: dict[str, Any] = {"intervention": kind, "place": place, "change": f"{kind}: {place}", "problem": ""}
+    for name, value in (("carried", carried), ("refitted", refitted)):
+        row |= {name: value, f"{name}_low": value - 0.05, f"{name}_high": value + 0.05}
+        gap = value - 0.95
+        row |= {f"{name}_gap": gap, f"{name}_gap_low": gap - 0.03, f"{name}_gap_high": gap + 0.03}
+    return row
+
+
+def text_of_changes(*rows: dict[str, Any]) -> str:
+    curve = pd.DataFrame(columns=["intervention", "place", "layer", "accuracy"])
+    table = pd.DataFrame([change_row("intact", rows[0].get("before", 0.95), 0.95), *rows])
+    return " ".join(told_of_changes({"changes": table, "controls": CONTROLS, "curve": curve}, ["cat", "dog"]))
+
+
+def test_the_text_on_changes_can_say_the_opposite() -> None:
+    usual = text_of_changes(change_row("drop", 0.93, 0.95), change_row("cut", 0.5, 0.8))
+    assert "losing it matters less" in usual
+    assert "fewer images right in 1 of 2 changes" in usual
+    assert "it no longer has the form" in usual
+    other = text_of_changes(change_row("drop", 0.5, 0.5), change_row("cut", 0.93, 0.95))
+    assert "A shortcut around a lost part does not help here" in other
+    assert "Nowhere does a reader" in other
+    harmless = text_of_changes(change_row("drop", 0.95, 0.95), change_row("skip", 0.95, 0.95))
+    assert "None of the 2 changes lowers" in harmless
+    assert "nothing to break" in text_of_changes({**change_row("drop", 0.5, 0.5), "before": 0.52})
+
+
+def test_the_text_on_the_tail_can_say_the_opposite(results: Runs) -> None:
+    tables = dict(results["tail"].tables)
+
+    def text(gap: float) -> str:
+        table = tables["adapters"].copy()
+        table.loc[1:, ["refitted_gap", "refitted_gap_low", "refitted_gap_high"]] = [gap, gap - 0.05, gap + 0.05]
+        table.loc[1:, ["added", "added_low", "added_high"]] = [gap, gap - 0.05, gap + 0.05]
+        return " ".join(told_of_tail({**tables, "adapters": table}))
+
+    assert "So y is not j(x)" in text(-0.3)
+    assert "With none of the adapters" in text(-0.3)
+    assert "no difference to the real features is shown" in text(0.0)
+    assert "serves the stage better" in text(0.3)
+    assert "the stage still helps" in text(0.3)
+    silent = tables["error"].assign(kind="", message="no error: it puts out 3 × 4")
+    assert "it does not stop" in told_of_tail({**tables, "error": silent})[0]
+
+
+def test_the_text_on_activations_can_say_the_opposite() -> None:
+    def text(bent: float, left: float, few: int) -> str:
+        rows = []
+        for name, depth, removed, value in (("none", 0.0, 0, 0.95), ("a", 0.2, 3, 0.95), ("b", 1.0, 9, left)):
+            row = change_row("x", value, value)
+            rows.append({**row, "up_to": name, "depth": depth, "removed": removed, "bend": bent, "directions": few})
+        rows[0]["directions"] = 100
+        return " ".join(told_of_linear({"depths": pd.DataFrame(rows), "controls": CONTROLS}))
+
+    gone = text(1e-6, 0.5, 3)
+    assert "one affine map" in gone
+    assert "Nothing is left" in gone
+    assert "Up to a the loss stays within" in gone
+    assert "little more than average colours" in gone
+    kept = text(0.4, 0.95, 90)
+    assert "still not linear" in kept
+    assert "not needed" in kept
+    assert "At no depth" in kept
+    assert "average colours" not in kept
+    assert "Something is left" in text(1e-6, 0.8, 3)
+
+
+def test_the_text_on_layers_together_can_say_the_opposite(results: Runs) -> None:
+    tables = dict(results["together"].tables)
+
+    def text(gap: float) -> str:
+        table = tables["readers"].assign(gap=gap, gap_low=gap - 0.05, gap_high=gap + 0.05)
+        return " ".join(told_of_together({**tables, "readers": table}))
+
+    assert "All layers read better" in text(0.2)
+    assert "All layers read worse" in text(-0.2)
+    assert "All layers read neither better nor worse" in text(0.0)
+
+
+def test_the_text_on_one_convolution_can_say_the_opposite(results: Runs) -> None:
+    layers = results["collapse"]["layers"]
+    assert "is not one convolution" in told_of_collapse(layers.assign(linear=0.2))[0]
+    assert "change nothing on this picture" in told_of_collapse(layers.assign(active=0.0))[-1]
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_page_offers_every_question() -> None:
+    for section in SECTIONS:
+        text = said(healthy(opened("break_the_stack", question=section.name)))
+        assert section.asks.split("?")[0] in text
+
+
+def test_every_finished_run_is_shown_in_its_tab(results: Runs) -> None:
+    from lab.ui.places import page_of_run
+
+    for asked in REQUESTS:
+        asked = asked.canonical()
+        result = results[asked.experiment]
+        run = open_run(asked)
+        run.finish(Result(asked, result.tables, {**result.manifest, "sources": asked.sources()}))
+        _, query = page_of_run(asked.experiment, run.id)
+        app = healthy(opened("break_the_stack", **query))
+        shown = said(app).replace("\\", "")
+        assert result.manifest["findings"][0][:40] in shown
+        assert len(app.get("vega_lite_chart")) >= (asked.experiment != "collapse")
