@@ -36,7 +36,7 @@ SHARES = {
 }
 
 
-def randomisation(tables: Tables, *, method: str, score_at: str = "", height: int = 320) -> alt.LayerChart:
+def randomisation(tables: Tables, *, method: str, score_at: str = "", height: int = 460) -> alt.LayerChart:
     """Return how alike a method's maps stay while weights are made random from the output on, one line per layer.
 
     Reads `randomised`; a score at a layer (`score_at`) has its own lines. Dotted: above it a map counts as the same.
@@ -68,7 +68,7 @@ def randomisation(tables: Tables, *, method: str, score_at: str = "", height: in
 
 
 def insertion_deletion(
-    tables: Tables, *, method: str, layer: str, score_at: str = "", height: int = 320
+    tables: Tables, *, method: str, layer: str, score_at: str = "", height: int = 400
 ) -> alt.LayerChart:
     """Return the class's probability while a map's places come back into a blurred picture, or are blurred away.
 
@@ -110,7 +110,7 @@ def insertion_deletion(
     )  # fmt: skip
 
 
-def shares_by_layer(tables: Tables, *, method: str, height: int = 340) -> alt.LayerChart:
+def shares_by_layer(tables: Tables, *, method: str, height: int = 460) -> alt.LayerChart:
     """Return a method's share on the parts that differ by layer, beside what knows nothing of them; reads `summary`."""
     table = tables["summary"]
     own = table[(table["method"] == method) & (table["role"] == "trained")].copy()
@@ -184,7 +184,7 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
             subtitle="times what an even map has there · "
             + (f"framed: above {compared}" if passing else f"none is above {compared}"),
         ),
-        width="container", height=44 * len(names) + 20,
+        width="container", height=44 * len(names) + 150,
         description=f"Share on the parts that differ, as multiple of their area, of {len(names)} methods at "
         f"{len(layers)} layers.",
     )  # fmt: skip
@@ -200,7 +200,7 @@ def _of_score(table: pd.DataFrame, method: str, score_at: str) -> pd.Series:
 def _by_depth(names: Sequence[str]) -> alt.Color:
     steps = np.linspace(0, len(DEPTH_COLOURS) - 1, max(2, len(names)))
     colours = [DEPTH_COLOURS[round(float(step))] for step in steps][: len(names)]
-    legend = alt.Legend(title=None, orient="top", columns=5, labelLimit=140, symbolOpacity=1)
+    legend = alt.Legend(title=None, orient="top", columns=4, labelLimit=140, symbolOpacity=1)
     return alt.Color("layer:N", scale=in_order(names, range=colours), legend=legend)
 
 

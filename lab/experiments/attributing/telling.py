@@ -120,9 +120,14 @@ def _matter(maps: pd.DataFrame, tables: Tables) -> list[str]:
     edges = float(here[here["order"] == EDGES]["gain"].iloc[0])
     return [
         f"The places of {_share(answers.count('yes'), len(answers))} move the probability more than random squares: "
-        f"{_name(best)} gains most, {best['gain']:.2f} (insertion less deletion) "
-        f"against {mean:.2f} for random squares (95 % of them {low:.2f} to {high:.2f}) and {edges:.2f} for edges first."
+        f"{_name(best)} gains most, {_two(best['gain'])} (insertion less deletion) against {_two(mean)} for random "
+        f"squares (95 % of them {_two(low)} to {_two(high)}) and {_two(edges)} for edges first."
     ]
+
+
+def _two(value: float) -> str:
+    """Return a number with two decimals, never "-0.00"."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _edges(maps: pd.DataFrame) -> list[str]:

@@ -54,10 +54,23 @@ def attribution_section(choice: Choice) -> None:
     st.html(scale(METHODS[method].signed))
     maps = result["maps"]
     shown = maps[maps["method"] == method]
+    _key(result)
     st.html(strip(result, shown, opacity, picture_name(choice.picture)))
     _not_shown(result, method)
     _charts(result, shown, method)
     _tables(result, request)
+
+
+def _key(result: Result) -> None:
+    """Say what the numbers under the maps are."""
+    if "randomised" not in result.tables:
+        return
+    ranges = [random_range(orders_of(result.tables), place) for place in result["targets"]["score_at"]]
+    low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
+    st.caption(
+        "Under each map: its rank correlation with the map of random weights; what its places are worth (insertion "
+        f"less deletion; random squares: {low:+.2f} to {high:+.2f}); its rank correlation with the picture's edges."
+    )
 
 
 def strip(result: Result, shown: pd.DataFrame, opacity: float, name: str) -> str:
@@ -82,20 +95,18 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str
     place = row["layer"] or row["score_at"] or "Pixels"
     grid = f"{row['height']} × {row['width']}"
     said = f" says {html.escape(str(names[row['score_at']]))}" if row["score_at"] else ""
-    lines = [("rank corr. with edges", f"{row['edges']:.2f}")]
+    lines = [("like edges", f"{row['edges']:.2f}")]
     if "random" in row:
         lines.insert(0, (_mark("learned", learned(row)), f"{row['random']:.2f}"))
     if "gain" in row:
-        _, low, high = random_range(orders, row["score_at"])
-        value = f"{row['gain']:+.2f} <small>({low:+.2f} to {high:+.2f})</small>"
-        lines.insert(1, (_mark("matters", matters(row, orders)), value))
+        lines.insert(1, (_mark("matters", matters(row, orders)), f"{row['gain']:+.2f}"))
     if np.isfinite(row["share"]):
-        lines.append(("on parts that differ", f"{row['share']:.0%} of {row['area']:.0%} area"))
+        lines.append(("on what differs (area)", f"{row['share']:.0%} ({row['area']:.0%})"))
     if np.isfinite(row["incompleteness"]):
         lines.append(("missing of its sum", f"{row['incompleteness']:.1%}"))
     problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
-    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
-    return f"<b>{html.escape(place)}</b>{said} · {grid}{problem}<dl>{rows}</dl>"
+    rows = "".join(f'<p class="lab-check"><span>{name}</span><b>{value}</b></p>' for name, value in lines)
+    return f"<b>{html.escape(place)}</b>{said} · {grid}{problem}{rows}"
 
 
 def _mark(check: str, answer: str) -> str:

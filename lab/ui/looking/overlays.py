@@ -21,10 +21,10 @@ CSS = """
 .lab-overlay img { width: 100%; height: auto; display: block; }
 .lab-overlay img + img { position: absolute; inset: 0; }
 .lab-overlays figcaption { font-size: 0.84rem; line-height: 1.45; margin-top: 0.35rem; }
-.lab-overlays dl { display: grid; grid-template-columns: auto 1fr; gap: 0 0.6rem; margin: 0.15rem 0 0;
-  font-size: 0.76rem; line-height: 1.5; }
-.lab-overlays dt { opacity: 0.75; margin: 0; font-weight: 400; }
-.lab-overlays dd { margin: 0; font-variant-numeric: tabular-nums; text-align: right; }
+.lab-overlays p.lab-check { display: flex; justify-content: space-between; gap: 0.5rem; margin: 0; font-size: 0.78rem;
+  line-height: 1.5; max-width: none; }
+.lab-check b { font-weight: 500; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.lab-check span { opacity: 0.95; }
 .lab-yes { color: #10829a; font-weight: 600; }
 .lab-no { color: #c5522f; font-weight: 600; }
 .lab-scale { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; font-size: 0.84rem; }
