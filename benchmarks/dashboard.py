@@ -2,8 +2,8 @@
 
     python benchmarks/dashboard.py [RUN]
 
-Needs playwright and a Chromium on the path, and a finished probe (the newest one unless RUN is named). Each paint is that
-of a new server, which has answered nobody yet; times are wall-clock seconds in a real browser.
+Needs playwright and a Chromium on the path, and a finished probe (the newest one unless RUN is named). Each paint is
+that of a new server, which has answered nobody yet; times are wall-clock seconds in a real browser.
 """
 
 from __future__ import annotations
