@@ -20,11 +20,11 @@ MOST_PICTURES = 30
 # the columns of the table of networks: name, format ("" for text), what it is called
 COLUMNS = (
     ("model", "", "network"),
-    ("accuracy", "%.3f", "accuracy at its best layer"),
+    ("accuracy", "%.3f", "accuracy"),
     ("ci_low", "%.2f", "from"),
     ("ci_high", "%.2f", "to"),
     ("best_layer", "", "best layer"),
-    ("emergence", "%.2f", "classes come apart at depth"),
+    ("emergence", "%.2f", "apart at depth"),
     ("gflops", "%.2f", "GFLOPs"),
     ("parameters", "%d", "parameters"),
     ("images_per_second", "%.0f", "images/s here"),
@@ -84,7 +84,7 @@ def _curves(result: Result) -> None:
         "accuracy_by_depth",
         key="compare_curves",
         labels="legend",
-        height=(500 if on_a_phone() else 440) + 34 * models,
+        height=(560 if on_a_phone() else 520) + 34 * models,
     )
     explained(_findings(result, "The classes come apart"))
 
@@ -92,7 +92,7 @@ def _curves(result: Result) -> None:
 def _gaps(result: Result) -> None:
     names = list(result["models"]["model"])
     against = st.selectbox("Compared with", names, key="against", bind="query-params") if len(names) > 2 else names[0]
-    show_chart(result, "gaps_by_depth", key="compare_gaps", reference=against)
+    show_chart(result, "gaps_by_depth", key="compare_gaps", reference=against, height=400 + 34 * len(names))
     explained(_findings(result, "Read at its best layer"))
     for sentence in _findings(result, "At equal relative depth"):
         st.markdown(plain(sentence))
@@ -101,7 +101,7 @@ def _gaps(result: Result) -> None:
 
 
 def _cost(result: Result) -> None:
-    show_chart(result, "cost_and_quality", key="compare_cost", height=460)
+    show_chart(result, "cost_and_quality", key="compare_cost", height=480 + 34 * len(result["models"]))
     explained(_findings(result, "Of the networks"))
     explained(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
     chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
