@@ -161,8 +161,9 @@ def write(rows: list[dict[str, Any]]) -> None:
     lines = [
         "# Every family of timm",
         "",
-        f"`python benchmarks/sweep.py` reads the smallest model of each timm module, untrained: {len(good)} of "
-        f"{len(rows)} families are read without a fault, {len(bad)} are left out.",
+        f"`python benchmarks/sweep.py` reads the smallest model of each timm module, untrained. Of "
+        f"{len(smallest_per_family())} modules {len(good)} are read without a fault, {len(bad)} are left out, "
+        f"{len(_missing(rows))} were not swept yet.",
         "",
         "- *layers*: modules whose output can be read; *kept out*: modules that run twice, never, or give no tensor;",
         f"- *same as timm's*: how many of the maps of timm's `forward_intermediates` are among the layers, to 1e-5 of "
@@ -184,9 +185,13 @@ def write(rows: list[dict[str, Any]]) -> None:
 
 
 def _not_yet(rows: list[dict[str, Any]]) -> list[str]:
-    done = {row["family"] for row in rows}
-    rest = [f"`{name}` ({family})" for family, name in smallest_per_family().items() if family not in done]
+    rest = [f"`{name}` ({family})" for family, name in _missing(rows).items()]
     return ["", "## Not swept yet", "", f"{len(rest)} families with large models: {', '.join(rest)}."] if rest else []
+
+
+def _missing(rows: list[dict[str, Any]]) -> dict[str, str]:
+    done = {row["family"] for row in rows}
+    return {family: name for family, name in smallest_per_family().items() if family not in done}
 
 
 def _line(row: dict[str, Any]) -> str:
