@@ -61,7 +61,7 @@ def measured(name: str) -> dict[str, Any]:
         size = module.default_cfg.get("input_size") or (3, 224, 224)
         row: dict[str, Any] = {
             "name": name,
-            "family": type(module).__module__.rpartition(".")[2],
+            "family": timm.models._registry._model_to_module[name],
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
             "flops": None,
             "input_size": "x".join(map(str, size)),
