@@ -26,7 +26,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, default=usual.size, metavar="PIXELS", help="side of the images (default 96)")
     add("--epochs", type=int, default=0, metavar="N", help="epochs at most (default: the recipe's)")
     add("--rate", type=float, default=0.0, help="the highest learning rate (default: the recipe's)")
-    add("--enough", type=float, default=usual.enough, help="validation accuracy that is enough to stop (default 0.99)")
+    add("--enough", type=float, default=usual.enough, help="validation accuracy that is enough to stop (default 0.98)")
     add("--seed", type=int, default=0, help="moves first weights, split and order (default 0)")
     add("--name", default="", help="the weights will be lab:NAME (default: named after the images)")
     compute_options(parser)

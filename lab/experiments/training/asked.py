@@ -31,7 +31,7 @@ class TrainRequest(AskRequest):
     size: int = option(96, "side of the images in pixels", least=32, most=512)
     epochs: int = option(0, "epochs at most; 0: the recipe's", least=0, most=10_000)
     rate: float = option(0.0, "the highest learning rate; 0: the recipe's", least=0, most=10)
-    enough: float = option(0.99, "validation accuracy that ends training when reached twice in a row", least=0, most=2)
+    enough: float = option(0.98, "validation accuracy that ends training when reached twice in a row", least=0, most=2)
     seed: int = option(0, "moves the first weights, the split and the order of the images", least=0, most=2**31 - 1)
     name: str = option("", "the weights will be lab:NAME; empty: named after the images")
 

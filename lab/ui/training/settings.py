@@ -18,7 +18,7 @@ ARCHITECTURES = {
     "test_resnet": "test_resnet · a small ResNet",
     "test_efficientnet": "test_efficientnet · a small convolutional network",
     "test_convnext": "test_convnext · a small ConvNeXt",
-    "efficientvit_m0": "efficientvit_m0 · a vision transformer with a convolutional stem",
+    "efficientvit_m0": "efficientvit_m0 · a vision transformer on a convolutional stem",
     "test_vit": "test_vit · a plain vision transformer (wants far more images)",
     "test_nfnet": "test_nfnet · convolutions without normalisation",
     "test_mambaout": "test_mambaout · gated convolutions",
