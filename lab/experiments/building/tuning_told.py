@@ -23,9 +23,10 @@ def _by_depth(rows: pd.DataFrame, kind: str) -> str:
         change = "the first of these layers has channels tuned more sharply to it than the last"
     else:
         change = "the first and the last layer do not differ clearly"
+    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer} with {_of(top, 'best')}"
     return (
         f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {_of(first, 'best')} of the variance of the best channel of "
-        f"{first.layer}, {_of(last, 'best')} at {last.layer} and {_of(top, 'best')} at {top.layer}, the most; {change}."
+        f"{first.layer} and {_of(last, 'best')} at {last.layer}{most}; {change}."
     )
 
 
