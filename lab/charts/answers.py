@@ -19,7 +19,6 @@ from lab.charts.breaking import (
     reader_forest,
     single_layers,
 )
-from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
 from lab.charts.channels import (
     class_histogram,
     contributions_to_channel,
@@ -27,6 +26,7 @@ from lab.charts.channels import (
     selectivity_by_depth,
     switched_off,
 )
+from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
