@@ -52,14 +52,16 @@ def accuracy_by_budget(tables: Tables, *, columns: int = 2, size: int = 400, hei
     )
 
 
-def stack_leads(tables: Tables, *, height: int = 300) -> alt.LayerChart:
+def stack_leads(tables: Tables, *, height: int = 420) -> alt.LayerChart:
     """Return by how much the stack is ahead of each other network at the end, with interval; reads `leads`."""
     table = _named(tables, tables["leads"])
     table["interval"] = interval_text(table["ci_low"], table["ci_high"], 2)
     tasks = list(tables["leads"]["task"].unique())
     others = [title for title in _titles(tables) if title in set(table["title"])]
     x = alt.X(
-        "lead:Q", title="accuracy of the stack minus the other's", axis=alt.Axis(format="+.1f", titleAnchor="end")
+        "lead:Q",
+        title="accuracy of the stack minus the other's",
+        axis=alt.Axis(format="+.1f", tickCount=6, titleAnchor="end"),
     )
     y = alt.Y("task:N", scale=in_order(tasks), title=None, axis=alt.Axis(labelFontSize=SMALL_FONT, grid=True))
     base = alt.Chart(rows(table)).encode(
