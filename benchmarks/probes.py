@@ -23,8 +23,8 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lab.probes import GRID, INNER_FOLDS, fit_probes, make_splits, shuffled_labels
-from lab.splits import grouped_folds
+from lab.probing.probes import GRID, INNER_FOLDS, fit_probes, make_splits, shuffled_labels
+from lab.probing.splits import grouped_folds
 
 WIDTHS = (32, 16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320, 1280)
 Layers = dict[str, np.ndarray]

@@ -27,7 +27,7 @@ from lab.experiments.breaking.tail_telling import told as told_of_tail
 from lab.experiments.breaking.together import components
 from lab.experiments.breaking.together_telling import told as told_of_together
 from lab.layers import Layer
-from lab.splits import make_splits
+from lab.probing.splits import make_splits
 from lab.store import open_run
 from lab.ui.breaking.sections import SECTIONS
 

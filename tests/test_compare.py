@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from lab.cli import main
-from lab.differences import DEPTHS, at_depths, best_layer, consistency, nearest_layers, simultaneous
 from lab.errors import LabError
 from lab.experiments import EXPERIMENTS, request_from
 from lab.experiments.comparing import tables
@@ -20,7 +19,8 @@ from lab.experiments.comparing.evidence import Curve, Field
 from lab.experiments.comparing.told import told
 from lab.experiments.separability import ProbeRequest
 from lab.layers import Layer
-from lab.stats import bootstrap, wilson
+from lab.stats.differences import DEPTHS, at_depths, best_layer, consistency, nearest_layers, simultaneous
+from lab.stats.intervals import bootstrap, wilson
 
 IMAGES = 200
 LABELS = np.repeat([0, 1], IMAGES // 2)
@@ -222,8 +222,8 @@ def test_a_real_comparison(kept: Any) -> None:
 def test_a_run_goes_on_from_its_pieces(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     result, pieces, home = kept
     monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
-    monkeypatch.setattr("lab.probes.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
-    monkeypatch.setattr("lab.similarity.cka_evidence", lambda *a, **k: pytest.fail("compared again"))
+    monkeypatch.setattr("lab.probing.probes.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
+    monkeypatch.setattr("lab.geometry.similarity.cka_evidence", lambda *a, **k: pytest.fail("compared again"))
     monkeypatch.setattr("lab.experiments.comparing.costs._measure", lambda *a: pytest.fail("measured again"))
     again = run(SMALL, pieces=pieces)
     for name, table in result.tables.items():

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from lab import depth as curves
-from lab.stats import Bootstrap, bootstrap
+from lab.stats import depth as curves
+from lab.stats.intervals import Bootstrap, bootstrap
 
 COUNT = 200
 LABELS = np.arange(COUNT) % 2

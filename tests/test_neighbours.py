@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from lab import neighbours
-from lab.neighbours import knn_accuracy, silhouette, standardised
+from lab.geometry import neighbours
+from lab.geometry.neighbours import knn_accuracy, silhouette, standardised
 
 
 def cloud(seed: int, count: int = 60, features: int = 7, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:

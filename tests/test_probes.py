@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lab.errors import LabError
-from lab.probes import GRID, INNER_FOLDS, Probes, fit_probes
-from lab.splits import grouped_folds, make_splits, shuffled_labels
+from lab.probing.probes import GRID, INNER_FOLDS, Probes, fit_probes
+from lab.probing.splits import grouped_folds, make_splits, shuffled_labels
 
 CLOSE = 1e-4
 
@@ -234,8 +234,8 @@ def test_small_batches_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> 
     embedding, labels = blobs(60, 20, 3)
     splits = make_splits(labels, np.arange(60), repeats=1)
     whole = fit_probes(embedding, labels[None], splits, np.arange(60))
-    monkeypatch.setattr("lab.probes.BATCH_BYTES", 1)
-    monkeypatch.setattr("lab.probes.FOLD_BYTES", 1)
+    monkeypatch.setattr("lab.probing.probes.BATCH_BYTES", 1)
+    monkeypatch.setattr("lab.probing.probes.FOLD_BYTES", 1)
     pieces = fit_probes(embedding, labels[None], splits, np.arange(60))
     for key, fit in whole.fits.items():
         assert np.abs(fit.probabilities - pieces[key].probabilities).max() < CLOSE
@@ -266,7 +266,7 @@ def test_bad_input_is_told(change: dict[str, object], message: str) -> None:
 
 
 def test_a_fit_that_does_not_settle_is_told_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.logistic.MAX_ITERATIONS", 3)
+    monkeypatch.setattr("lab.probing.logistic.MAX_ITERATIONS", 3)
     embedding, labels = blobs(60, 20)
     with pytest.raises(LabError, match="did not settle in 3 iterations with C up to 1;"):
         fit_probes(embedding, labels[None], make_splits(labels, np.arange(60), repeats=1), np.arange(60))

@@ -12,8 +12,8 @@ from scipy.spatial import procrustes
 from sklearn.manifold import trustworthiness
 
 from lab.errors import LabError
-from lab.neighbours import knn_accuracy, standardised
-from lab.projection import Projection, align, last_points, project_layers
+from lab.geometry.neighbours import knn_accuracy, standardised
+from lab.geometry.projection import Projection, align, last_points, project_layers
 
 
 def chain_of_layers(count: int = 60, layers: int = 3) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab import similarity
 from lab.errors import LabError
-from lab.similarity import cka_evidence, cka_matrix, debiased_cka
+from lab.geometry import similarity
+from lab.geometry.similarity import cka_evidence, cka_matrix, debiased_cka
 
 
 def hsic_1(k: np.ndarray, m: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import LabError
-from lab.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
+from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
 
 
 def draw_labels(data: st.DataObject, classes: int, groups_a_class: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, rankdata
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
-from lab import stats
+from lab.stats import intervals as stats
 
 
 def predictions(count: int, classes: int, seed: int, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.stats import bootstrap
-from lab.verdict import Check, Evidence, Verdict, check_evidence, verdict
+from lab.stats.intervals import bootstrap
+from lab.stats.verdict import Check, Evidence, Verdict, check_evidence, verdict
 
 COUNT = 240
 LAYERS = 9

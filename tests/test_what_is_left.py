@@ -17,7 +17,7 @@ from lab.experiments.building.seen_images import coarser
 from lab.experiments.building.what_is_left import ThumbnailRequest
 from lab.experiments.building.what_is_left import run as run_thumbnail
 from lab.experiments.building.what_is_left_told import told
-from lab.stats import bootstrap
+from lab.stats.intervals import bootstrap
 
 TINY = "test_resnet@untrained:1"
 

@@ -10,10 +10,10 @@ import numpy as np
 from lab.attributions.targets import LinearProbe
 from lab.embeddings import embed
 from lab.layers import Layer
-from lab.probes import fit_probes, make_splits
+from lab.probing.probes import fit_probes, make_splits
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.stats import correctness, wilson
+from lab.stats.intervals import correctness, wilson
 
 if TYPE_CHECKING:
     from lab.images import ImageSet

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.axes import standardise
 from lab.errors import LabError
-from lab.probes import fit_probes, make_splits
-from lab.stats import Scores, scores
+from lab.probing.axes import standardise
+from lab.probing.probes import fit_probes, make_splits
+from lab.stats.intervals import Scores, scores
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from lab.charts.theme import (
 )  # fmt: skip
 from lab.errors import LabError, nearest
 
-# How a check of `lab.verdict` is named on the axis; one that is not listed goes by its own name.
+# How a check of `lab.stats.verdict` is named on the axis; one that is not listed goes by its own name.
 CHECK_LABELS = {
     "late_minus_early": "late − early layers",
     "late_above_chance": "late layers − chance",

@@ -1,8 +1,8 @@
 """At which layer do the classes come apart? Linear probes on every layer, with the controls that make it evidence.
 
 This file asks (`ProbeRequest`) and conducts (`run`): images, one forward pass a network, probes layer by layer, maps.
-What the numbers become is in `separability_tables`; how they are computed in `lab.probes`, `lab.stats` and
-`lab.projection`.
+What the numbers become is in `separability_tables`; how they are computed in `lab.probing`, `lab.stats` and
+`lab.geometry`.
 """
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ from lab.progress import Progress
 from lab.settings import Compute, cache_dir
 
 if TYPE_CHECKING:
+    from lab.geometry.projection import Projection
     from lab.images import ImageSet
     from lab.layers import Layer
     from lab.models import ModelRef
-    from lab.projection import Projection
 
-MAPS_VERSION = 1  # raise when `lab.projection` draws other maps from the same embeddings
+MAPS_VERSION = 1  # raise when `lab.geometry.projection` draws other maps from the same embeddings
 # Another seed of the request must not mean another twin: its embeddings would have to be computed again.
 TWIN_SEED = 0
 PIXELS = ""
@@ -139,7 +139,7 @@ class Clock:
 
 def _ask(request: ProbeRequest, progress: Progress, images: ImageSet | None) -> Question:
     from lab.images import open_image_set
-    from lab.probes import make_splits, shuffled_labels
+    from lab.probing.probes import make_splits, shuffled_labels
 
     if images is None:
         progress("Reading images", 0, 1, "sets")
@@ -238,7 +238,7 @@ def _controls_of(request: ProbeRequest, subject: Subject) -> tuple[str, ...]:
 
 
 def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arrays:
-    from lab.probes import MATCHED_DIMENSION, fit_probes
+    from lab.probing.probes import MATCHED_DIMENSION, fit_probes
 
     labels = np.repeat(question.labels[None], question.request.repeats, axis=0)
     label_sets = np.stack([labels, question.shuffled] if "shuffled" in fits else [labels])
@@ -272,7 +272,7 @@ def _maps(question: Question, subjects: Sequence[Subject], progress: Progress) -
 
 def _maps_of(network: Subject, question: Question, progress: Progress) -> list[Projection]:
     """Return a network's maps in layer order; a chain that was interrupted goes on after its last kept map."""
-    from lab.projection import Projection, last_points, project_layers
+    from lab.geometry.projection import Projection, last_points, project_layers
 
     kept = PieceFolder(cache_dir("projections"))
     names = [layer.name for layer in network.layers]

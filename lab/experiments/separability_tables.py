@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lab.depth import decisions, emergence
-from lab.neighbours import silhouette
+from lab.geometry.neighbours import silhouette
 from lab.pieces import PieceFolder
 from lab.settings import cache_dir
-from lab.stats import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
-from lab.verdict import Evidence, check_evidence, verdict
+from lab.stats.depth import decisions, emergence
+from lab.stats.intervals import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
+from lab.stats.verdict import Evidence, check_evidence, verdict
 
 if TYPE_CHECKING:
     from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.geometry.projection import Projection
     from lab.images import ImageSet
-    from lab.projection import Projection
 
 Maps = Mapping[tuple[str, str], "Projection"]
 Row = dict[str, Any]

@@ -8,10 +8,10 @@ from typing import Any
 
 def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary."""
-    from lab.neighbours import NEIGHBOURS
-    from lab.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
-    from lab.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
-    from lab.stats import RESAMPLES
+    from lab.geometry.neighbours import NEIGHBOURS
+    from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
+    from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
+    from lab.stats.intervals import RESAMPLES
 
     grid = ", ".join(f"{value:g}" for value in GRID)
     folds, repeats = request.get("folds", "?"), request.get("repeats", "?")

@@ -10,9 +10,9 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.pieces import PieceFolder
+from lab.probing.splits import grouped_folds, usable_folds
 from lab.progress import Progress
 from lab.settings import cache_dir
-from lab.splits import grouped_folds, usable_folds
 
 if TYPE_CHECKING:
     from torch import Tensor

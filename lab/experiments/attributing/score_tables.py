@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.stats import Interval
+from lab.stats.intervals import Interval
 
 TRAINED, UNTRAINED = "trained", "untrained"
 KNOW_NOTHING = ("area", "edges", "middle")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.probes import fit_probes, make_splits
-from lab.stats import Bootstrap, Interval, Scores, bootstrap, chance, correctness, difference, scores, wilson
+from lab.probing.probes import fit_probes, make_splits
+from lab.stats.intervals import Bootstrap, Interval, Scores, bootstrap, chance, correctness, difference, scores, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class KeptPixels:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Images with who is tested when: `splits` `(R, N)` as `lab.splits` makes them."""
+    """Images with who is tested when: `splits` `(R, N)` as `lab.probing.splits` makes them."""
 
     images: ImageSet
     splits: np.ndarray

@@ -111,7 +111,7 @@ def components(parts: Sequence[np.ndarray], train: np.ndarray, count: int) -> np
 
     Every feature is standardised and every layer's features together count alike, whatever its width.
     """
-    from lab.axes import principal_axes, standardise
+    from lab.probing.axes import principal_axes, standardise
 
     sides = [standardise(part[train], part) for part in parts]
     known, every = (
@@ -167,7 +167,7 @@ def _best(
     progress: Progress,
 ) -> tuple[dict[tuple[str, str], np.ndarray], list[dict[str, Any]]]:
     """Return the readings of the layer that is best on the training images of each fold, and which those were."""
-    from lab.splits import grouped_folds
+    from lab.probing.splits import grouped_folds
 
     made = {("all", BEST): found["all", names[-1]].copy(), ("matched", BEST): found["matched", names[-1]].copy()}
     taken: Counter[str] = Counter()
@@ -188,7 +188,7 @@ def _best(
 
 def _inner_loss(material: Material, vectors: np.ndarray, train: np.ndarray, inner: np.ndarray) -> float:
     """Return the log-loss of a reader within the training images, out of its own folds."""
-    from lab.probes import fit_probes
+    from lab.probing.probes import fit_probes
 
     labels = material.labels[train]
     probes = fit_probes(

@@ -30,7 +30,7 @@ from lab.settings import Compute
 if TYPE_CHECKING:
     from lab.drawn.sets import DrawnSet
     from lab.experiments.building.linear_readout import Readout
-    from lab.stats import Bootstrap
+    from lab.stats.intervals import Bootstrap
 
 SHUFFLES = 5
 

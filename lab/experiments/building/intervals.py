@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lab.stats import Interval
+from lab.stats.intervals import Interval
 
 
 def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:

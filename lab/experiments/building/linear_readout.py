@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.axes import principal_axes, standardise
-from lab.stats import Bootstrap, Interval
+from lab.probing.axes import principal_axes, standardise
+from lab.stats.intervals import Bootstrap, Interval
 
 PENALTIES = np.logspace(-4, 4, 17)  # of the mean variance of a principal axis
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lab.images import ImageSet
     from lab.layers import Layer
     from lab.models.preprocess import Preprocessing
-    from lab.stats import Bootstrap
+    from lab.stats.intervals import Bootstrap
 
 PIXEL_SIDE = 32
 FOLDS = 5
@@ -77,8 +77,8 @@ def coarser(pixels: np.ndarray, side: int) -> np.ndarray:
 
 def dealt(images: ImageSet, seed: int) -> tuple[np.ndarray, Bootstrap]:
     """Return the test fold of each image `(N,)` and the resamples that intervals are taken from."""
-    from lab.splits import grouped_folds
-    from lab.stats import bootstrap
+    from lab.probing.splits import grouped_folds
+    from lab.stats.intervals import bootstrap
 
     groups, labels = images.groups, images.labels
     folds = min(FOLDS, len(np.unique(groups)))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lab.experiments.building.linear_readout import Readout
     from lab.experiments.building.seen_images import Network
     from lab.images import ImageSet
-    from lab.stats import Bootstrap
+    from lab.stats.intervals import Bootstrap
 
 SIDE = 16
 SHOWN = 5

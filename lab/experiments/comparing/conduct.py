@@ -75,7 +75,7 @@ def conduct(request: CompareRequest, progress: Progress, compute: Compute, piece
 
 def _similarity(question: Question, networks: list[Subject], pieces: Pieces, progress: Progress) -> Arrays:
     """Return the similarity of all layers of all networks; of images that are copies of each other one counts."""
-    from lab.similarity import cka_evidence
+    from lab.geometry.similarity import cka_evidence
 
     key = "similarity/" + "/".join(network.digest for network in networks)
     if key not in pieces:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.differences import Choice, best_layer, nearest_layers
-from lab.stats import Bootstrap, bootstrap
+from lab.stats.differences import Choice, best_layer, nearest_layers
+from lab.stats.intervals import Bootstrap, bootstrap
 
 if TYPE_CHECKING:
     from lab.experiments.separability_run import Question, Reading, Subject

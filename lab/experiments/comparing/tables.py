@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lab.differences import DEPTHS, at_depths, consistency, simultaneous
 from lab.experiments.comparing.costs import CUT, MEMORY, WHOLE
 from lab.experiments.comparing.evidence import Curve, Field
 from lab.pieces import Arrays
-from lab.stats import chance, difference, scores, wilson
+from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
+from lab.stats.intervals import chance, difference, scores, wilson
 
 if TYPE_CHECKING:
     from lab.experiments.separability_run import Question, Reading, Subject
@@ -92,7 +92,7 @@ def matched(field: Field) -> pd.DataFrame:
 def best(field: Field) -> pd.DataFrame:
     """Return the paired difference of every pair of networks, each read at its best layer.
 
-    The layer is picked on other images than those that are counted (`lab.differences.best_layer`).
+    The layer is picked on other images than those that are counted (`lab.stats.differences.best_layer`).
     """
     rows = []
     for one, other in field.pairs:

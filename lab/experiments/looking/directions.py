@@ -11,8 +11,8 @@ import numpy as np
 
 from lab.errors import LabError, nearest
 from lab.images.types import ImageSet
-from lab.probes import GRID
-from lab.splits import make_splits
+from lab.probing.probes import GRID
+from lab.probing.splits import make_splits
 
 STEPS = 5000
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.splits import grouped_folds
-from lab.stats import auc_interval
+from lab.probing.splits import grouped_folds
+from lab.stats.intervals import auc_interval
 
 
 def selectivity(

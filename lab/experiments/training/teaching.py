@@ -22,7 +22,7 @@ from lab.experiments.training.asked import TrainRequest
 from lab.experiments.training.telling import trained_told
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.stats import chance, wilson
+from lab.stats.intervals import chance, wilson
 from lab.weights import trained as weights
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from lab.experiments.training.filters import filters_at, with_cosines
 from lab.experiments.training.telling import watched_told
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.stats import bootstrap, chance, correctness, difference, wilson
+from lab.stats.intervals import bootstrap, chance, correctness, difference, wilson
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,7 +108,7 @@ def _held(trained: Trained, seed: int, progress: Progress) -> Held:
     import torch
 
     from lab.experiments.training.teaching import held_out_of, input_of
-    from lab.probes import make_splits
+    from lab.probing.probes import make_splits
     from lab.training.pixels import load_pixels
 
     progress("Opening the images", 0, 1, "steps")
@@ -162,7 +162,7 @@ def _read(model: LoadedModel, layers: tuple[Layer, ...], held: Held, tell: Calla
 
 def _fitted(embedding: np.ndarray, held: Held) -> np.ndarray:
     """Return, per image, how often the probe and the one of shuffled labels were right, `(2, n)`."""
-    from lab.probes import fit_probes, shuffled_labels
+    from lab.probing.probes import fit_probes, shuffled_labels
 
     shuffled = shuffled_labels(held.labels, held.groups, seed=held.seed, repeats=REPEATS)
     both = np.stack([np.repeat(held.labels[None], REPEATS, axis=0), shuffled])
@@ -242,7 +242,7 @@ def _maps(
     embeddings: Mapping[str, np.ndarray], held: Held, per_epoch: int, progress: Progress
 ) -> dict[str, pd.DataFrame]:
     """Return the maps of the last layer; each starts from the one before, so that points can be followed."""
-    from lab.projection import project_layers
+    from lab.geometry.projection import project_layers
 
     def shown(stage: str, done: int, total: int, unit: str) -> None:
         progress("Drawing the maps", done, total, "maps")

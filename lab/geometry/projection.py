@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lab.errors import LabError
-from lab.neighbours import NEIGHBOURS, standardised, votes_right
+from lab.geometry.neighbours import NEIGHBOURS, standardised, votes_right
 from lab.progress import Progress, silent
 
 PRINCIPAL_COMPONENTS = 50  # kept before t-SNE (van der Maaten & Hinton 2008, section 4.2)

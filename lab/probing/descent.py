@@ -1,7 +1,7 @@
 """The direction of a batch of descents: limited-memory quasi-Newton (L-BFGS), one history per problem.
 
 Nocedal & Wright, Numerical Optimization 2006, algorithm 7.4. All arrays begin with the axes `g` (designs) and `b`
-(problems on a design), see `lab.logistic`; problems that are done are taken out of the batch.
+(problems on a design), see `lab.probing.logistic`; problems that are done are taken out of the batch.
 """
 
 from __future__ import annotations

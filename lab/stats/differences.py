@@ -1,7 +1,7 @@
 """Paired differences between networks on the same images: several at once, at equal depth, at each one's best layer.
 
 Everything is per image: correctness `(L, N)` in 0..1 by layer and image, so that the same images decide both sides.
-Intervals are 95 % over images (resamples of `lab.stats.bootstrap`).
+Intervals are 95 % over images (resamples of `lab.stats.intervals.bootstrap`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats import Bootstrap, Interval
+from lab.stats.intervals import Bootstrap, Interval
 
 # Relative depths at which networks of different length are compared
 DEPTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
@@ -33,8 +33,8 @@ def simultaneous(boot: Bootstrap, differences: np.ndarray) -> list[Interval]:
     """Return the mean of each row of paired differences `(P, N)` in [-1, 1], with intervals that hold all at once.
 
     The largest deviation over all rows, each in units of its own spread, sets their width (max-t, Westfall and Young
-    1993). A row that holds nan has no interval. Two imaginary groups, as in `lab.stats.difference`, keep a handful of
-    unanimous images from certainty.
+    1993). A row that holds nan has no interval. Two imaginary groups, as in `lab.stats.intervals.difference`,
+    keep a handful of unanimous images from certainty.
     """
     values = np.atleast_2d(differences)
     known = np.isfinite(values).all(axis=1)

@@ -1,7 +1,7 @@
 """What accuracies do along a network's depth: trend, peak, emergence of a class pair, decision on an image.
 
 Everything takes layers in order of depth as the first axis and images as the last. Depth is a layer's position from 0
-to 1 (`lab.layers`). Intervals are 95 %, from the resamples of `lab.stats.bootstrap`.
+to 1 (`lab.layers`). Intervals are 95 %, from the resamples of `lab.stats.intervals.bootstrap`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats import Bootstrap, Interval
+from lab.stats.intervals import Bootstrap, Interval
 
 EARLY, LATE = 1 / 3, 2 / 3  # early layers lie in the first third of depth, late ones in the last
 PERMUTATIONS = 5000

@@ -5,7 +5,7 @@ Every problem of a batch minimises the objective of scikit-learn's `LogisticRegr
 for more). All problems on one design advance together, so an iteration is two matrix products whatever their number
 (preconditioned L-BFGS, Nocedal & Wright, Numerical Optimization 2006, ch. 7). The design is expected in its principal
 axes: there the Hessian is near diagonal and the diagonal preconditioner near exact. Choosing penalties, folds and
-standardisation is `lab.probes`' business.
+standardisation is `lab.probing.probes`' business.
 
 Axes: `g` designs (folds), `b` problems on a design, `k` logits (1 for two classes), `n` samples, `p` features + 1.
 """
@@ -16,8 +16,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lab.descent import History, compaction, dot, rows_of
 from lab.errors import LabError
+from lab.probing.descent import History, compaction, dot, rows_of
 
 ABSENT = -1000.0  # the logit of a class without a sample in the mask: its probability is exactly 0 in float64
 MAX_ITERATIONS = 2000

@@ -1,8 +1,8 @@
 """Scores of out-of-fold predictions and how sure they are, on the scale of images.
 
 The unit of evidence is the split group (an image, or a set of near-copies), never the fold or the repeat: repeats are
-averaged per image first, intervals then come from the groups. Curves over depth are in `lab.depth`, what follows from
-all this in `lab.verdict`. Intervals are 95 %.
+averaged per image first, intervals then come from the groups. Curves over depth are in `lab.stats.depth`, what follows
+from all this in `lab.stats.verdict`. Intervals are 95 %.
 """
 
 from __future__ import annotations

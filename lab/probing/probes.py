@@ -4,7 +4,7 @@ For every split and fold: standardise on the training part, L2 logistic regressi
 by log-loss on three inner grouped folds, refit on the whole training part, predict the test part. Several label sets
 (true and shuffled) and dimensions (all, and the first few principal components of the training part) share one
 eigendecomposition. Equal to scikit-learn's pipeline of StandardScaler, PCA and LogisticRegression at the same C.
-Scores and intervals are `lab.stats`' business, who is tested when `lab.splits`'.
+Scores and intervals are `lab.stats`' business, who is tested when `lab.probing.splits`'.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.axes import principal_axes, standardise
 from lab.errors import LabError
-from lab.logistic import Design, Problems, fit_logistic, probabilities
 from lab.pools import cores, single_threaded_blas
-from lab.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
+from lab.probing.axes import principal_axes, standardise
+from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
+from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
 
 __all__ = [
     "GRID",

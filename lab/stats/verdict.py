@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lab.depth import early_and_late, last_against_best, trend
-from lab.stats import Bootstrap, Interval, chance, difference
+from lab.stats.depth import early_and_late, last_against_best, trend
+from lab.stats.intervals import Bootstrap, Interval, chance, difference
 
 OPTIONAL_CONTROLS = {  # control -> what the sentence calls it when it was not run
     "matched": "dimension",
@@ -29,7 +29,7 @@ class Evidence:
     """Correctness per layer and image of one model, and of its controls, all on the same images.
 
     `correct["probe"]`, and if run "matched", "untrained" and "shuffled", are `(L, N)` in layer order
-    (`lab.stats.correctness`); "pixels" is `(N,)`.
+    (`lab.stats.intervals.correctness`); "pixels" is `(N,)`.
     """
 
     model: str
