@@ -118,10 +118,10 @@ def test_a_defect_is_told_in_a_sentence_and_kept_in_the_log(monkeypatch: pytest.
 
 
 def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.experiments import separability_run
+    from lab.experiments.separability import reading
 
     run, fitted = open_run(SMALL), []
-    real = separability_run._fit
+    real = reading._fit
 
     def dies_after_two(*arguments: object) -> object:
         if len(fitted) == 2:
@@ -129,13 +129,13 @@ def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.
         fitted.append(arguments)
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(separability_run, "_fit", dies_after_two)
+    monkeypatch.setattr(reading, "_fit", dies_after_two)
     with pytest.raises(KeyboardInterrupt):
         jobs.compute(run, Compute(), silent)
     assert len(run.pieces) == 2
     fitted.clear()
     fitted.extend([None] * 3)
-    monkeypatch.setattr(separability_run, "_fit", lambda *a: fitted.append(a) or real(*a))
+    monkeypatch.setattr(reading, "_fit", lambda *a: fitted.append(a) or real(*a))
     result = jobs.compute(run, Compute(), silent)
     assert len(fitted) - 3 == len(result.tables["layers"]) - 2
 

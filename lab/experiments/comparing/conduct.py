@@ -19,15 +19,16 @@ from lab.progress import Progress
 from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from lab.experiments.separability_run import Question, Subject
+    from lab.experiments.separability.reading import Question, Subject
 
 SIMILARITY = ("cka", "low", "high", "null", "p")
 
 
 def conduct(request: CompareRequest, progress: Progress, compute: Compute, pieces: Pieces) -> Result:
     """Return the result of `request` (see `compare.run`)."""
-    from lab.experiments.separability_run import Clock, read_layers
-    from lab.experiments.separability_tables import (
+    from lab.experiments.separability.conduct import Clock
+    from lab.experiments.separability.reading import open_subjects, pose, probe_all
+    from lab.experiments.separability.tables import (
         chance_row,
         emergence_rows,
         image_table,
@@ -37,7 +38,9 @@ def conduct(request: CompareRequest, progress: Progress, compute: Compute, piece
     from lab.experiments.subject import made
 
     clock = Clock()
-    question, subjects, readings, problems = read_layers(request.as_probe(), progress, compute, pieces)
+    question = pose(request.as_probe(), progress)
+    subjects, problems = open_subjects(question, progress, compute)
+    readings = [*probe_all(question, subjects, progress, pieces)]
     networks = [subject for subject in subjects if subject.layers and not subject.twin]
     if len(networks) < 2:
         raise LabError("fewer than two networks could be computed: " + "; ".join(problems))

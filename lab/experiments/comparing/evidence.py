@@ -13,7 +13,7 @@ from lab.stats.differences import Choice, best_layer, nearest_layers
 from lab.stats.intervals import Bootstrap, bootstrap
 
 if TYPE_CHECKING:
-    from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.experiments.separability.reading import Question, Reading, Subject
     from lab.layers import Layer
 
 

@@ -16,7 +16,7 @@ from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
 from lab.stats.intervals import chance, difference, scores, wilson
 
 if TYPE_CHECKING:
-    from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.experiments.separability.reading import Question, Reading, Subject
     from lab.layers import Layer
 
 Row = dict[str, Any]
@@ -25,7 +25,7 @@ GIGA, MEGA = 1e9, 1e6
 
 def summary(question: Question, readings: Sequence[Reading]) -> Iterator[Row]:
     """Yield the rows of the table `summary`: every curve's value at every layer."""
-    from lab.experiments.separability_tables import labels_of
+    from lab.experiments.separability.tables import labels_of
 
     for reading in readings:
         layer = reading.layer

@@ -20,7 +20,7 @@ from lab.stats.intervals import Bootstrap, bootstrap, chance, correctness, fold_
 from lab.stats.verdict import Evidence, check_evidence, verdict
 
 if TYPE_CHECKING:
-    from lab.experiments.separability_run import Question, Reading, Subject
+    from lab.experiments.separability.reading import Question, Reading, Subject
     from lab.geometry.projection import Projection
     from lab.images import ImageSet
 

@@ -1,15 +1,11 @@
-"""Conducts a `ProbeRequest`: images, one forward pass a network, probes and maps layer by layer.
+"""What a probe run reads off its layers: images, one forward pass a network, then probes layer by layer.
 
 Every finished layer is left in `pieces`, keyed by what it was computed from, so a run that was ended goes on from
-there. Maps do not depend on the request's seed; they are kept in the cache and serve every run on the same images.
+there.
 """
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-import itertools
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,19 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.errors import LabError
-from lab.experiments.base import RESULTS_VERSION, Arrays, Pieces, Result
-from lab.experiments.separability import ProbeRequest
-from lab.pieces import PieceFolder
+from lab.experiments.base import Arrays, Pieces
+from lab.experiments.separability.asked import ProbeRequest
 from lab.progress import Progress
-from lab.settings import Compute, cache_dir
+from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from lab.geometry.projection import Projection
     from lab.images import ImageSet
     from lab.layers import Layer
     from lab.models import ModelRef
 
-MAPS_VERSION = 1  # raise when `lab.geometry.projection` draws other maps from the same embeddings
 # Another seed of the request must not mean another twin: its embeddings would have to be computed again.
 TWIN_SEED = 0
 PIXELS = ""
@@ -75,69 +68,8 @@ class Reading:
     regularisation: np.ndarray
 
 
-def conduct(
-    request: ProbeRequest,
-    progress: Progress,
-    compute: Compute,
-    pieces: Pieces,
-    images: ImageSet | None = None,
-) -> Result:
-    """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
-    from lab.experiments.separability_tables import assemble
-    from lab.pools import cores
-
-    clock = Clock()
-    question = _ask(request, progress, images)
-    clock.mark("images")
-    subjects, problems = _subjects(question, progress, compute)
-    clock.mark("embeddings")
-    readings = list(_probe_all(question, subjects, progress, pieces))
-    clock.mark("probes")
-    maps = _maps(question, subjects, progress)
-    clock.mark("maps")
-    tables, verdicts = assemble(question, subjects, readings, maps)
-    clock.mark("tables")
-    manifest = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "request": request.as_dict(),
-        "command": request.command(),
-        "verdicts": verdicts,
-        "problems": problems,
-        "versions": _versions(),
-        "hashes": {
-            "images": question.images.fingerprint,
-            **{s.model: s.digest for s in subjects if s.layers},
-        },
-        "threads": cores(),
-        "timings": clock.seconds,
-        "results_version": RESULTS_VERSION,
-    }
-    return Result(request, tables, manifest)
-
-
-def read_layers(
-    request: ProbeRequest, progress: Progress, compute: Compute, pieces: Pieces, images: ImageSet | None = None
-) -> tuple[Question, list[Subject], list[Reading], list[str]]:
-    """Return what `request` asks, what is probed, what the probes read, and what could not be computed; no maps."""
-    question = _ask(request, progress, images)
-    subjects, problems = _subjects(question, progress, compute)
-    return question, subjects, list(_probe_all(question, subjects, progress, pieces)), problems
-
-
-class Clock:
-    """Seconds spent in each part of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def mark(self, part: str) -> None:
-        """End a part here."""
-        now = time.perf_counter()
-        self.seconds[part], self._last = round(now - self._last, 3), now
-
-
-def _ask(request: ProbeRequest, progress: Progress, images: ImageSet | None) -> Question:
+def pose(request: ProbeRequest, progress: Progress, images: ImageSet | None = None) -> Question:
+    """Return what the request asks of its images, which are opened unless they are given."""
     from lab.images import open_image_set
     from lab.probing.probes import make_splits, shuffled_labels
 
@@ -156,7 +88,7 @@ def _ask(request: ProbeRequest, progress: Progress, images: ImageSet | None) -> 
     return Question(images, splits, shuffled, request)
 
 
-def _subjects(question: Question, progress: Progress, compute: Compute) -> tuple[list[Subject], list[str]]:
+def open_subjects(question: Question, progress: Progress, compute: Compute) -> tuple[list[Subject], list[str]]:
     """Return what is probed and a sentence for each network that could not be computed."""
     from lab.models import ModelRef
 
@@ -203,9 +135,8 @@ def _pixels(question: Question, progress: Progress) -> Subject:
     return Subject(PIXELS, False, "pixels", (), {PIXELS: embedding})
 
 
-def _probe_all(
-    question: Question, subjects: Sequence[Subject], progress: Progress, pieces: Pieces
-) -> Iterator[Reading]:
+def probe_all(question: Question, subjects: Sequence[Subject], progress: Progress, pieces: Pieces) -> Iterator[Reading]:
+    """Yield what the probes read off every layer of every subject."""
     total = sum(max(1, len(subject.layers)) for subject in subjects)
     done = 0
     for subject in subjects:
@@ -258,49 +189,3 @@ def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arra
         piece[f"{control}.probabilities"], piece[f"{control}.C"] = fit.probabilities, fit.regularisation
         piece[f"{control}.dim"] = np.array(min(width, MATCHED_DIMENSION) if matched else width)
     return piece
-
-
-def _maps(question: Question, subjects: Sequence[Subject], progress: Progress) -> dict[tuple[str, str], Projection]:
-    """Return the map of every layer of every network, by (model, layer)."""
-    return {
-        (network.model, projection.layer): projection
-        for network in subjects
-        if network.layers and not network.twin
-        for projection in _maps_of(network, question, progress)
-    }
-
-
-def _maps_of(network: Subject, question: Question, progress: Progress) -> list[Projection]:
-    """Return a network's maps in layer order; a chain that was interrupted goes on after its last kept map."""
-    from lab.geometry.projection import Projection, last_points, project_layers
-
-    kept = PieceFolder(cache_dir("projections"))
-    names = [layer.name for layer in network.layers]
-    chain = (MAPS_VERSION, network.digest, question.request.pooling, question.images.fingerprint)
-    keys = {name: _key(*chain, *names[: position + 1]) for position, name in enumerate(names)}
-    known = itertools.takewhile(lambda name: keys[name] in kept, names)
-    found = [Projection.from_arrays(name, kept[keys[name]]) for name in known]
-    rest = {name: network.embeddings[name] for name in names[len(found) :]}
-
-    first = len(found)
-
-    def shown(stage: str, done: int, total: int, unit: str) -> None:
-        progress(f"{network.model}: mapping its layers", first + done, first + total, unit)
-
-    made = project_layers(rest, question.labels, question.images.groups, previous=last_points(found), progress=shown)
-    for projection in made if rest else ():
-        kept[keys[projection.layer]] = projection.as_arrays()
-        found.append(projection)
-    return found
-
-
-def _key(*parts: object) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    packages = ("feature-hierarchy-lab", "torch", "timm", "scikit-learn", "numpy", "scipy", "pillow")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

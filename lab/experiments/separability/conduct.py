@@ -1,0 +1,153 @@
+"""Conducts a probe run: images, one forward pass a network, probes layer by layer, maps, tables, verdicts.
+
+Here the steps follow each other; what is read is in `reading`, what the numbers become in `tables`, how they are
+computed in `lab.probing`, `lab.stats` and `lab.geometry`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.experiments.base import RESULTS_VERSION, Pieces, Result
+from lab.experiments.separability.asked import DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
+from lab.experiments.separability.maps import draw_maps
+from lab.experiments.separability.reading import open_subjects, pose, probe_all
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.images import ImageSet
+    from lab.models import LoadedModel
+
+
+class Clock:
+    """Seconds spent in each part of a run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def mark(self, part: str) -> None:
+        """End a part here."""
+        now = time.perf_counter()
+        self.seconds[part], self._last = round(now - self._last, 3), now
+
+
+def conduct(
+    request: ProbeRequest,
+    progress: Progress,
+    compute: Compute,
+    pieces: Pieces,
+    images: ImageSet | None = None,
+) -> Result:
+    """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
+    from lab.experiments.separability.tables import assemble
+    from lab.pools import cores
+
+    clock = Clock()
+    question = pose(request, progress, images)
+    clock.mark("images")
+    subjects, problems = open_subjects(question, progress, compute)
+    clock.mark("embeddings")
+    readings = list(probe_all(question, subjects, progress, pieces))
+    clock.mark("probes")
+    maps = draw_maps(question, subjects, progress)
+    clock.mark("maps")
+    tables, verdicts = assemble(question, subjects, readings, maps)
+    clock.mark("tables")
+    manifest = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "request": request.as_dict(),
+        "command": request.command(),
+        "verdicts": verdicts,
+        "problems": problems,
+        "versions": _versions(),
+        "hashes": {
+            "images": question.images.fingerprint,
+            **{s.model: s.digest for s in subjects if s.layers},
+        },
+        "threads": cores(),
+        "timings": clock.seconds,
+        "results_version": RESULTS_VERSION,
+    }
+    return Result(request, tables, manifest)
+
+
+def run(
+    request: ProbeRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    pieces: Pieces | None = None,
+) -> Result:
+    """Return the probes, controls, maps and verdict for `request`.
+
+    A network that cannot be computed is reported in the manifest's `problems` and the others go on. Raises LabError
+    when the images cannot be used or no network could be computed.
+    """
+    return conduct(request, progress, compute, pieces if pieces is not None else {})
+
+
+def probe(
+    models: str | LoadedModel | Iterable[str | LoadedModel] = DEFAULT_MODEL,
+    images: str | ImageSet = DEFAULT_DATA,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    **fields: Any,
+) -> Result:
+    """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
+
+    Models and images may be given by name or as what `load_model` and `open_image_set` return. The result is kept
+    by the caller only; the command line and the dashboard keep theirs as runs.
+    """
+    several = [models] if isinstance(models, str) or hasattr(models, "ref") else list(models)  # type: ignore[arg-type]
+    names = tuple(model if isinstance(model, str) else str(model.ref) for model in several)
+    given = None if isinstance(images, str) else images
+    request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
+    return conduct(request.canonical(), progress, compute, {}, given)
+
+
+def embeddings_of(
+    result: Result,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> dict[str, np.ndarray]:
+    """Return the embeddings that a result was read off, float32 `(N, D)` by "model/layer", rows as its table of images.
+
+    They come from the cache, or are computed again when it was emptied. Raises LabError when the images have changed
+    since, or when the result is of another experiment.
+    """
+    from lab.embeddings import embed
+    from lab.images import open_image_set
+    from lab.layers import select_layers
+    from lab.models import ModelRef, card
+
+    request = result.request
+    if not isinstance(request, ProbeRequest):
+        raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
+    images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    if images.fingerprint != result.manifest["hashes"]["images"]:
+        raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
+    found: dict[str, np.ndarray] = {}
+    for model in result["layers"]["model"].unique():
+        ref = ModelRef.parse(model)
+        layers = select_layers(card(ref).layers, request.layers)
+        vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)
+        found |= {f"{model}/{layer}": vectors[layer] for layer in vectors}
+    return found
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    packages = ("feature-hierarchy-lab", "torch", "timm", "scikit-learn", "numpy", "scipy", "pillow")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
