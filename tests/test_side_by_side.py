@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from lab.errors import LabError
-from lab.experiments.side_by_side import STACK, SideRequest, half_width, run, tables_of
-from lab.experiments.side_by_side_networks import ARRANGEMENTS, STRIDE, build, count, width_for
-from lab.experiments.side_by_side_tasks import TASKS, stripes
-from lab.experiments.side_by_side_telling import told
+from lab.experiments.side_by_side.asked import SideRequest
+from lab.experiments.side_by_side.networks import ARRANGEMENTS, STRIDE, build, count, width_for
+from lab.experiments.side_by_side.side import run
+from lab.experiments.side_by_side.tables import STACK, half_width, tables_of
+from lab.experiments.side_by_side.tasks import TASKS, stripes
+from lab.experiments.side_by_side.telling import told
 
 SMALL = SideRequest(tasks="orientation", parameters=10_000, size=32, per_class=40, test_per_class=30, seen=600, seeds=2)
 
@@ -78,7 +80,7 @@ def test_a_run_has_every_network_and_goes_on_from_its_pieces(measured: Any, monk
     assert set(final.index) == set(ARRANGEMENTS)
     assert (final["ci_low"] <= final["accuracy"]).all()
     assert (final["accuracy"] <= final["ci_high"]).all()
-    monkeypatch.setattr("lab.experiments.side_by_side._trained", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("lab.experiments.side_by_side.learning.trained", lambda *_: pytest.fail("trained again"))
     again = run(SMALL, pieces=pieces)
     pd.testing.assert_frame_equal(again["summary"], result["summary"])
     assert result["networks"]["parameters"].max() <= SMALL.parameters

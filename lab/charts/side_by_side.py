@@ -17,7 +17,7 @@ from lab.charts.theme import (
     layered,
     rows,
 )
-from lab.experiments.side_by_side_tasks import TASKS
+from lab.experiments.side_by_side.tasks import TASKS
 
 
 def accuracy_by_budget(tables: Tables, *, columns: int = 2, size: int = 400, height: int = 230) -> alt.ConcatChart:

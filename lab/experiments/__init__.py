@@ -32,7 +32,7 @@ from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.kernels import KernelsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.experiments.separability import ProbeRequest
-from lab.experiments.side_by_side import SideRequest
+from lab.experiments.side_by_side.asked import SideRequest
 from lab.experiments.training.asked import TrainRequest, WatchRequest
 
 
@@ -71,7 +71,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment("exemplars", "Which patches excite a channel?", ExemplarsRequest, _run_of("looking.exemplars")),
         Experiment("visualize", "What image excites a channel?", VisualizeRequest, _run_of("looking.visualize")),
-        Experiment("side", "Why stack layers and not lay them side by side?", SideRequest, _run_of("side_by_side")),
+        Experiment(
+            "side", "Why stack layers and not lay them side by side?", SideRequest, _run_of("side_by_side.side")
+        ),
         Experiment("channel", "What excites, feeds and follows a channel?", ChannelRequest, _run_of("looking.channel")),
         Experiment("depth_strip", "What does each depth pick out?", DepthStripRequest, _run_of("looking.depth_strip")),
         Experiment("kernels", "What do the first filters look like?", KernelsRequest, _run_of("looking.kernels")),

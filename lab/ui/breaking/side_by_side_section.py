@@ -6,8 +6,8 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.side_by_side import SideRequest
-from lab.experiments.side_by_side_tasks import TASKS
+from lab.experiments.side_by_side.asked import SideRequest
+from lab.experiments.side_by_side.tasks import TASKS
 from lab.ui.building.saying import command, explained
 from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.text import plain

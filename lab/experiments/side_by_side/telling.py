@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lab.experiments.side_by_side_tasks import ORIENTATION, TASKS
+from lab.experiments.side_by_side.tasks import ORIENTATION, TASKS
 
 SINGLE = ("wide", "parallel")
 

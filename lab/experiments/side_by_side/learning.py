@@ -1,0 +1,95 @@
+"""Training one small network of *side by side* on one task: the same images, optimiser and budget for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.experiments.base import Arrays
+from lab.experiments.side_by_side.asked import SideRequest
+from lab.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BATCH = 32
+RATE, DECAY = 5e-3, 0.01  # of Muon, the same for all
+MOMENTS = 6  # evaluations in a training, evenly spread over its budget
+TEST_SEED = 1000  # of the drawings that are only tested on
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A task's images as floats in -1..1, `(N, 3, S, S)`, and labels, to learn from and to be tested on."""
+
+    images: Tensor
+    labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+def steps_of(request: SideRequest) -> int:
+    """Return how many batches a training takes."""
+    return max(MOMENTS, request.seen // BATCH)
+
+
+def lesson_of(request: SideRequest, progress: Progress, task: str) -> Lesson:
+    """Return a task's images, drawn for learning and, with another seed, for testing."""
+    import torch
+
+    from lab.experiments.side_by_side.tasks import pixels
+
+    parts: list[Any] = []
+    for per_class, seed in ((request.per_class, 0), (request.test_per_class, TEST_SEED)):
+        images, labels = pixels(task, per_class, request.size, seed, progress)
+        parts += [images.float() / 127.5 - 1, torch.from_numpy(labels)]
+    return Lesson(*parts)
+
+
+def trained(request: SideRequest, name: str, seed: int, lesson: Lesson, tell: Callable[[int], None]) -> Arrays:
+    """Train one network and return its accuracy on new images as it went, and which of them it gets right."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from lab.experiments.side_by_side.networks import build
+    from lab.training.muon import Muon
+
+    steps = steps_of(request)
+    looks = {round(steps * (k + 1) / MOMENTS) for k in range(MOMENTS)}
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network = build(name, request.parameters, request.size)
+        network = network.to(memory_format=torch.channels_last)
+        optimiser = Muon([{"params": list(network.parameters()), "weight_decay": DECAY}], RATE)
+        correct = _correct(network, lesson)
+        seen, accuracy = [0], [float(correct.mean())]
+        rates = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, RATE, total_steps=steps + 1, pct_start=0.2, cycle_momentum=False
+        )
+        for step in range(1, steps + 1):
+            tell(step)
+            at = torch.randint(0, len(lesson.labels), (BATCH,))
+            images = lesson.images[at]
+            images = images.flip(3) if step % 2 else images  # mirrored every other batch
+            loss = cross_entropy(network.train()(images), lesson.labels[at])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            rates.step()
+            if step in looks:
+                correct = _correct(network, lesson)
+                seen.append(step * BATCH)
+                accuracy.append(float(correct.mean()))
+    return {"seen": np.array(seen), "accuracy": np.array(accuracy), "correct": correct}
+
+
+def _correct(network: nn.Module, lesson: Lesson) -> np.ndarray:
+    import torch
+
+    network.eval()
+    with torch.inference_mode():
+        found = torch.cat([network(part).argmax(1) for part in lesson.test_images.split(200)])
+    return np.asarray((found == lesson.test_labels).numpy())

@@ -1,0 +1,80 @@
+"""From trainings to the tables of *side by side*."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.experiments.base import Arrays
+from lab.experiments.side_by_side.asked import SideRequest
+
+STACK = "stack"
+
+
+def tables_of(
+    found: Mapping[tuple[str, str, int], Arrays], tasks: tuple[str, ...], request: SideRequest
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of trainings: each has `seen` and `accuracy` `(M,)`, and `correct` `(n,)` at the end."""
+    curve = pd.DataFrame(
+        {"task": task, "network": name, "seed": seed, "seen": int(seen), "accuracy": float(accuracy)}
+        for (task, name, seed), arrays in found.items()
+        for seen, accuracy in zip(arrays["seen"], arrays["accuracy"], strict=True)
+    )
+    images = 2 * request.test_per_class
+    rows = []
+    for (task, name, seen), part in curve.groupby(["task", "network", "seen"], sort=False):
+        mean = float(part["accuracy"].mean())
+        share = (mean * images + 1) / (images + 2)  # so that an accuracy of 1 does not claim certainty
+        half = half_width(part["accuracy"].to_numpy(), np.sqrt(share * (1 - share) / images))
+        rows.append(
+            {
+                "task": task,
+                "network": name,
+                "seen": seen,
+                "accuracy": mean,
+                "ci_low": max(0.0, mean - half),
+                "ci_high": min(1.0, mean + half),
+                "chance": 0.5,
+            }
+        )
+    leads = [_lead(found, task, name, request.seeds) for task in tasks for name in _others(found)]
+    networks = pd.DataFrame(_networks(request))
+    return {"curve": curve, "summary": pd.DataFrame(rows), "leads": pd.DataFrame(leads), "networks": networks}
+
+
+def half_width(values: np.ndarray, error: float) -> float:
+    """Return half a 95 % interval of the mean of `values` over seeds, with the standard `error` of the test images."""
+    from scipy.stats import t
+
+    seeds = len(values)
+    over_seeds = float(np.std(values, ddof=1) / np.sqrt(seeds) * t.ppf(0.975, seeds - 1))
+    return float(np.hypot(over_seeds, 1.96 * error))
+
+
+def _others(found: Mapping[tuple[str, str, int], Arrays]) -> list[str]:
+    return [name for name in dict.fromkeys(name for _, name, _ in found) if name != STACK]
+
+
+def _lead(found: Mapping[tuple[str, str, int], Arrays], task: str, name: str, seeds: int) -> dict[str, Any]:
+    """Return by how much the stack is ahead of another network, paired over seeds and test images."""
+    stack, other = (np.stack([found[task, n, seed]["correct"] for seed in range(seeds)]) for n in (STACK, name))
+    each = stack.astype(float) - other
+    per_image = np.append(each.mean(axis=0), [1.0, -1.0])  # one imaginary image each way
+    half = half_width(each.mean(axis=1), float(per_image.std(ddof=1) / np.sqrt(len(per_image))))
+    lead = float(each.mean())
+    return {"task": task, "network": name, "lead": lead, "ci_low": lead - half, "ci_high": lead + half}
+
+
+def _networks(request: SideRequest) -> Iterator[dict[str, Any]]:
+    import torch
+
+    from lab.experiments.side_by_side.networks import ARRANGEMENTS, count, width_for
+
+    for name, row in ARRANGEMENTS.items():
+        width = width_for(name, request.parameters, request.size)
+        with torch.device("meta"):
+            parameters = count(row.make(width, request.size, 2))
+        yield {"network": name, "title": row.title, "about": row.about, "width": width, "parameters": parameters}
