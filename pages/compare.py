@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.experiments.comparing.compare import CompareRequest
+from lab.experiments.comparing.asked import CompareRequest
 from lab.ui import address, working
 from lab.ui.comparing_models import controls, panels
 

@@ -189,7 +189,7 @@ def test_a_comparison_recommends_its_cut(work: Any) -> None:
 
     from lab.backbone.writing import chosen_place
     from lab.experiments.base import Result
-    from lab.experiments.comparing.compare import CompareRequest
+    from lab.experiments.comparing.asked import CompareRequest
 
     layers = pd.DataFrame({"model": ["a@x", "a@x", "b@y"], "layer": ["l0", "l1", "l0"]})
     cuts = layers.assign(chosen=[False, True, False])

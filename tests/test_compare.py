@@ -14,7 +14,8 @@ from lab.cli import main
 from lab.errors import LabError
 from lab.experiments import EXPERIMENTS, request_from
 from lab.experiments.comparing import tables
-from lab.experiments.comparing.compare import CompareRequest, comparison_of, run
+from lab.experiments.comparing.asked import CompareRequest, comparison_of
+from lab.experiments.comparing.compare import run
 from lab.experiments.comparing.evidence import Curve, Field
 from lab.experiments.comparing.told import told
 from lab.experiments.separability import ProbeRequest

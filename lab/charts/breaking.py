@@ -21,8 +21,8 @@ from lab.charts.theme import (
     rows,
 )  # fmt: skip
 from lab.errors import LabError, nearest
+from lab.experiments.breaking.changes_seen import INTACT
 
-INTACT = "intact"
 # How a reader is called on a page, with its colour and mark.
 CARRIED, REFITTED = "the old reader (fitted to the intact network)", "a new reader (fitted to the changed one)"
 BEFORE = "a new reader of what enters the stage"

@@ -9,7 +9,7 @@ from lab.cli.asking import document
 from lab.cli.terminal import show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.comparing.compare import CompareRequest, comparison_of
+from lab.experiments.comparing.asked import CompareRequest, comparison_of
 from lab.experiments.separability import ProbeRequest
 from lab.store import find_run
 

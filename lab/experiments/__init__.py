@@ -25,7 +25,7 @@ from lab.experiments.building.size_arithmetic import SlideRequest
 from lab.experiments.building.sizes import SizesRequest
 from lab.experiments.building.tuning_curves import TuningRequest
 from lab.experiments.building.what_is_left import ThumbnailRequest
-from lab.experiments.comparing.compare import CompareRequest
+from lab.experiments.comparing.asked import CompareRequest
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.depth_strip import DepthStripRequest
 from lab.experiments.looking.exemplars import ExemplarsRequest

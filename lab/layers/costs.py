@@ -15,20 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from lab.layers.types import Cost
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one image, from the pixels to some point of the network."""
-
-    flops: int
-    parameters: int
-    peak_bytes: int = 0
 
 
 def costs(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[dict[str, Cost], Cost]:

@@ -9,7 +9,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from lab.layers.costs import Cost
+from lab.layers.types import Cost
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

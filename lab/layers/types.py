@@ -65,6 +65,15 @@ class Exclusion:
     reason: str
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Of one image, from the pixels to some point of the network."""
+
+    flops: int
+    parameters: int
+    peak_bytes: int = 0
+
+
 def select_layers(layers: Sequence[Layer], spec: str, *, exclusions: Sequence[Exclusion] = ()) -> tuple[Layer, ...]:
     """Return the layers that `spec` picks, in the order in which they run.
 

@@ -14,7 +14,7 @@ from lab.progress import Progress
 from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from lab.experiments.breaking.changes import Change, Seen
+    from lab.experiments.breaking.changes_seen import Change, Seen
     from lab.experiments.breaking.material import Material
     from lab.layers import Layer
     from lab.models import LoadedModel

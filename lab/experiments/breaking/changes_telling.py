@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.experiments.breaking.changes_seen import INTACT
+
 # An accuracy has fallen when the 95 % interval of its paired difference to the intact network lies below 0.
-INTACT = "intact"
 SHORTCUT, PLAIN = ("drop",), ("cut", "skip")
 
 

@@ -16,69 +16,26 @@ is the one thing that another run does not repeat exactly.
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import Pieces, Result
-from lab.experiments.separability import DEFAULT_MODEL, ProbeRequest
+from lab.experiments.comparing import tables
+from lab.experiments.comparing.asked import CompareRequest
+from lab.experiments.comparing.costs import measured
+from lab.experiments.comparing.evidence import field_of
+from lab.experiments.comparing.told import told
+from lab.pieces import Arrays
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
-DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
-# What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
-FREE = ("models", "controls")
+if TYPE_CHECKING:
+    from lab.experiments.separability.reading import Question, Subject
 
-
-@dataclass(frozen=True)
-class CompareRequest(ProbeRequest):
-    """Which networks on which images; the other fields are those of a probe run."""
-
-    experiment: ClassVar[str] = "compare"
-
-    models: tuple[str, ...] = DEFAULT_MODELS
-    controls: tuple[str, ...] = ("untrained", "pixels")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len(self.models) < 2:
-            raise LabError(f"a comparison needs two networks or more, not {len(self.models)}; name another")
-
-    def title(self) -> str:
-        """Return "network against network on images"."""
-        return f"{' against '.join(_short(self.models))} on {self.data}"
-
-    def command(self) -> str:
-        """Return the `feature-lab compare` line that asks the same."""
-        words = shlex.split(super().command())
-        return shlex.join([words[0], "compare", *words[2:]])
-
-    def as_probe(self) -> ProbeRequest:
-        """Return the probe run that this comparison is made of."""
-        return ProbeRequest(**{field.name: getattr(self, field.name) for field in dataclasses.fields(ProbeRequest)})
-
-
-def comparison_of(requests: Iterable[ProbeRequest]) -> CompareRequest:
-    """Return the comparison of all networks of several probe runs.
-
-    Raises LabError when they are not of the same images, layers, pooling, folds and seed.
-    """
-    several = [request.canonical() for request in requests]
-    first = several[0]
-    for other in several[1:]:
-        for field in dataclasses.fields(ProbeRequest):
-            one, two = getattr(first, field.name), getattr(other, field.name)
-            if field.name not in FREE and one != two:
-                raise LabError(
-                    f"runs {first.run_id} and {other.run_id} differ in {field.name.replace('_', ' ')} ({_told(one)}, "
-                    f"{_told(two)}); compare runs that ask the same of the same images"
-                )
-    models = tuple(dict.fromkeys(model for request in several for model in request.models))
-    shared = {f.name: getattr(first, f.name) for f in dataclasses.fields(ProbeRequest) if f.name not in FREE}
-    return CompareRequest(models=models, **shared)
+SIMILARITY = ("cka", "low", "high", "null", "p")
 
 
 def run(
@@ -92,16 +49,74 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when fewer than two are left.
     """
-    from lab.experiments.comparing.conduct import conduct
+    from lab.experiments.separability.conduct import Clock
+    from lab.experiments.separability.reading import open_subjects, pose, probe_all
+    from lab.experiments.separability.tables import (
+        chance_row,
+        emergence_rows,
+        image_table,
+        layer_rows,
+        split_table,
+    )
+    from lab.experiments.subject import made
 
-    return conduct(request, progress, compute, pieces if pieces is not None else {})
+    pieces = pieces if pieces is not None else {}
+    clock = Clock()
+    question = pose(request.as_probe(), progress)
+    subjects, problems = open_subjects(question, progress, compute)
+    readings = [*probe_all(question, subjects, progress, pieces)]
+    networks = [subject for subject in subjects if subject.layers and not subject.twin]
+    if len(networks) < 2:
+        raise LabError("fewer than two networks could be computed: " + "; ".join(problems))
+    clock.mark("probes")
+    field = field_of(question, networks, readings)
+    progress("Comparing in pairs", 0, 1, "steps")
+    cuts = tables.cuts(field)
+    found: dict[str, pd.DataFrame] = {
+        "layers": _with_costs(pd.DataFrame(list(layer_rows(networks))), networks),
+        "summary": pd.DataFrame([*tables.summary(question, readings), chance_row(question)]),
+        "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, field.boot)]),
+        "cuts": cuts,
+        "matched": tables.matched(field),
+        "best": tables.best(field),
+        "agreement": tables.agreement(field),
+        "votes": tables.votes(field, question),
+        "images": image_table(question),
+        "splits": split_table(question),
+        "quarantine": pd.DataFrame(
+            [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
+        ),
+    }
+    clock.mark("pairs")
+    found["similarity"] = tables.similarity(networks, _similarity(question, networks, pieces, progress))
+    clock.mark("similarity")
+    last = {curve.model: curve.layers[-1] for curve in field.curves}
+    chosen = tables.smallest_cuts(field, cuts)
+    speed = {name: measured(name, chosen[name], last[name], pieces, compute, progress) for name in last}
+    found["models"] = tables.models(field, found["emergence"], cuts, chosen, speed)
+    clock.mark("speed")
+    hashes = {"images": question.images.fingerprint, **{network.model: network.digest for network in networks}}
+    sentences = told(found, question.images.classes, data=request.data)
+    return made(request, found, sentences, hashes=hashes, problems=problems, timings=clock.seconds)
 
 
-def _short(models: tuple[str, ...]) -> list[str]:
-    """Return the networks' names without their weights, where they still tell them apart."""
-    names = [model.split("@")[0] for model in models]
-    return [name if names.count(name) == 1 else model for name, model in zip(names, models, strict=True)]
+def _similarity(question: Question, networks: list[Subject], pieces: Pieces, progress: Progress) -> Arrays:
+    """Return the similarity of all layers of all networks; of images that are copies of each other one counts."""
+    from lab.geometry.similarity import cka_evidence
+
+    key = "similarity/" + "/".join(network.digest for network in networks)
+    if key not in pieces:
+        _, first = np.unique(question.images.groups, return_index=True)
+        vectors = [network.embeddings[layer.name][np.sort(first)] for network in networks for layer in network.layers]
+        aligned = cka_evidence(
+            vectors,
+            seed=question.request.seed,
+            tick=lambda done, total: progress("Comparing layers with each other", done, total, "steps"),
+        )
+        pieces[key] = {name: getattr(aligned, name) for name in SIMILARITY} | {"images": np.array(aligned.images)}
+    return pieces[key]
 
 
-def _told(value: object) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+def _with_costs(layers: pd.DataFrame, networks: list[Subject]) -> pd.DataFrame:
+    every = [layer for network in networks for layer in network.layers]
+    return layers.assign(flops=[layer.flops for layer in every], parameters=[layer.parameters for layer in every])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.comparing.compare import CompareRequest, comparison_of
+from lab.experiments.comparing.asked import CompareRequest, comparison_of
 from lab.experiments.separability import ProbeRequest
 from lab.store import list_runs
 from lab.ui import address
