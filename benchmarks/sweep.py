@@ -67,7 +67,7 @@ def swept(name: str) -> dict[str, Any]:
     """Return what a network's row says; "problem" is why it cannot be read, or what is wrong."""
     from lab.layers import receptive
     from lab.layers.table import layer_table
-    from lab.weights.sources import build_network
+    from lab.weights.networks import build_network
 
     # Receptive fields are no part of the sweep, and measuring them takes most of the time.
     receptive.measure = lambda _module, layers, _size: {layer.name: receptive.UNKNOWN for layer in layers}

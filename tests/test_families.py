@@ -16,7 +16,7 @@ from lab.layers import receptive, select_layers
 from lab.layers.table import layer_table
 from lab.models import load_model
 from lab.settings import Compute
-from lab.weights.sources import build_network
+from lab.weights.networks import build_network
 
 # family: how many of timm's own intermediate maps there are, all of which must be among the layers
 DOZEN = {

@@ -27,7 +27,7 @@ from lab.training.muon import Muon, is_matrix, orthogonal
 from lab.training.pixels import Parts, deal
 from lab.training.recipes import RECIPES, Recipe, make_optimiser, recipe_for
 from lab.training.state import Epoch
-from lab.weights.sources import build_network
+from lab.weights.networks import build_network
 from lab.weights.trained import find_trained, forget, keep_about, list_trained, trained_folder
 
 QUICK = TrainRequest("test_resnet", per_class=14, size=32, epochs=2, name="quick")

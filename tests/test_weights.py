@@ -25,7 +25,8 @@ from lab.layers import receptive
 from lab.models import ModelRef, load_model
 from lab.weights import SOURCES, hub, zoo
 from lab.weights.checkpoints import load_by_position, read_tensors
-from lab.weights.sources import PACKAGES, build_network
+from lab.weights.networks import build_network
+from lab.weights.packaged import PACKAGES
 
 TINY = "test_resnet"
 

@@ -83,7 +83,7 @@ def load_backbone(folder: str | Path) -> Backbone:
     import torch
 
     from lab.backbone.cutting import Cut, put_weights
-    from lab.weights.sources import build_network
+    from lab.weights.networks import build_network
     from lab.weights.trained import build_for_input
 
     folder = Path(folder)

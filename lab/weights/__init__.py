@@ -1,5 +1,7 @@
 """Where a network's weights come from: pip packages, timm's hub, files or a seed. Torch-free until one is built."""
 
-from lab.weights.sources import LOCAL_SCHEME, PACKAGES, SOURCES, Built, WeightSource, file_stamp, package_of
+from lab.weights.networks import Built, file_stamp
+from lab.weights.packaged import PACKAGES, package_of
+from lab.weights.sources import LOCAL_SCHEME, SOURCES, WeightSource
 
 __all__ = ["LOCAL_SCHEME", "PACKAGES", "SOURCES", "Built", "WeightSource", "file_stamp", "package_of"]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import HubUnreachable, LabError
 from lab.weights import zoo
+from lab.weights.networks import own_random_state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,8 +113,6 @@ def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
     """
     import timm
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
-
-    from lab.weights.sources import own_random_state
 
     try:
         with from_hub(id), warnings.catch_warnings(), own_random_state(0):

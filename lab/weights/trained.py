@@ -20,12 +20,11 @@ from urllib.parse import quote, unquote
 from lab.errors import LabError, nearest
 from lab.files import read_json, write_bytes, write_json
 from lab.settings import home
+from lab.weights.networks import Built, build_network, file_stamp
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-    from lab.weights.sources import Built
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 ABOUT = "model.json"
@@ -129,7 +128,6 @@ def check(id: str, argument: str) -> None:
 def build(id: str, argument: str) -> Built:
     """Return the network as it was trained: its classes, its input size and its weights."""
     from lab.weights.checkpoints import load_by_name, read_tensors
-    from lab.weights.sources import Built
 
     trained, step = find_trained(id, argument)
     module = build_for_input(id, trained.about["input"], num_classes=len(trained.about["classes"]))
@@ -144,8 +142,6 @@ def build_for_input(id: str, input: Mapping[str, Any], *, num_classes: int, seed
     `input` holds size, mean and std; images are shrunk whole, nothing is cropped off. Networks whose weights depend
     on the image's size (transformers) are built for it.
     """
-    from lab.weights.sources import build_network
-
     size = int(input["size"])
     try:
         module = build_network(id, seed, num_classes=num_classes, img_size=size)
@@ -165,8 +161,6 @@ def build_for_input(id: str, input: Mapping[str, Any], *, num_classes: int, seed
 
 def stamp(id: str, argument: str) -> str:
     """Return a cheap text that changes when the weights do; "" when they are not there."""
-    from lab.weights.sources import file_stamp
-
     try:
         trained, step = find_trained(id, argument)
     except LabError:
