@@ -27,6 +27,7 @@ from lab.experiments import request_from
 from lab.experiments.base import RESULTS_VERSION, Request, Result
 from lab.files import read_json, write_bytes, write_json
 from lab.pieces import PieceFolder
+from lab.processes import process_lives, process_started
 from lab.settings import runs_dir
 
 Status = Literal["new", "running", "finished", "failed", "cancelled", "interrupted"]
@@ -222,24 +223,6 @@ def find_run(text: str) -> RunFolder:
             f"{text!r} fits {len(matches)} runs: {', '.join(run.id for run in matches[:5])}; give more of the id"
         )
     raise LabError(f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them")
-
-
-def process_started(pid: int) -> float:
-    """Return when a process was created, which tells it from a later one with the same number."""
-    import psutil
-
-    return psutil.Process(pid).create_time()
-
-
-def process_lives(pid: int, started: float) -> bool:
-    """Return whether the process that was created at `started` still runs (a zombie does not)."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _changed(folder: Path) -> float:

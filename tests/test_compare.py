@@ -13,7 +13,7 @@ import pytest
 from lab.cli import main
 from lab.errors import LabError
 from lab.experiments import EXPERIMENTS, request_from
-from lab.experiments.comparing import tables
+from lab.experiments.comparing import pair_tables, tables
 from lab.experiments.comparing.asked import CompareRequest, comparison_of
 from lab.experiments.comparing.compare import run
 from lab.experiments.comparing.evidence import Curve, Field
@@ -134,8 +134,8 @@ def sentences(field: Field, **changes: Any) -> str:
         [{"model_a": "one", "model_b": "two", **alike, "cka": 0.1, "ci_low": -0.1, "ci_high": 0.3, "null_95": 0.2}]
     )
     found = {
-        "cuts": cuts, "models": tables.models(field, pairs, cuts, chosen, speed), "matched": tables.matched(field),
-        "best": tables.best(field), "agreement": tables.agreement(field), "similarity": similarity,
+        "cuts": cuts, "models": tables.models(field, pairs, cuts, chosen, speed), "matched": pair_tables.matched(field),
+        "best": pair_tables.best(field), "agreement": pair_tables.agreement(field), "similarity": similarity,
         "images": pd.DataFrame({"image": range(IMAGES)}), **changes,
     }  # fmt: skip
     return " ".join(told(found, field.classes, data="x"))
@@ -315,7 +315,8 @@ def test_it_exports_as_every_format(finished: Any) -> None:
 
 
 def test_charts_follow_the_tables(kept: Any) -> None:
-    from lab.charts.comparing import gap_rows, similarity_rows
+    from lab.charts.comparing import gap_rows
+    from lab.charts.sharing import similarity_rows
 
     pairs = pd.DataFrame(
         [{"model_a": "a", "model_b": "b", "depth": 0.5, "difference": 0.2, "ci_low": 0.1, "ci_high": 0.3}]

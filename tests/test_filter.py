@@ -10,7 +10,8 @@ import pytest
 
 from lab.errors import LabError
 from lab.experiments.building.filter_sum import FilterRequest, _Convolutions, run, sums
-from lab.experiments.building.filter_terms import EXACT, FilterLayer, told, told_of_network
+from lab.experiments.building.filter_terms import FilterLayer
+from lab.experiments.building.filter_told import EXACT, told, told_of_network
 from lab.experiments.picture import open_picture, picture_stamp
 
 

@@ -16,8 +16,9 @@ from lab.errors import LabError
 from lab.experiments.base import RESULTS_VERSION, Result
 from lab.experiments.separability import ProbeRequest
 from lab.files import read_json, write_bytes, write_json
+from lab.processes import process_started
 from lab.settings import runs_dir
-from lab.store import RunFolder, find_run, list_runs, open_run, process_started, table_hash
+from lab.store import RunFolder, find_run, list_runs, open_run, table_hash
 
 REQUEST = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets").canonical()
 

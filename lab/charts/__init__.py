@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         single_layers,
     )
     from lab.charts.checks import checks_forest, fold_strip
-    from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
+    from lab.charts.comparing import cost_and_quality, gaps_by_depth
     from lab.charts.curves import METRICS, curve_rows
     from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
     from lab.charts.fields import field_by_depth
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
     from lab.charts.maps import DEPTH_SLIDER, IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps, projection_map
     from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth, tuning_curve
+    from lab.charts.sharing import error_consistency, shared_errors, similarity_map
     from lab.charts.side_by_side import accuracy_by_budget, stack_leads
     from lab.charts.sizes import map_sizes, weight_counts
     from lab.charts.tables import confusion, gallery, layer_table, whole_controls
@@ -114,13 +115,7 @@ _HOMES = {
     ),
     "attributions": ("insertion_deletion", "randomisation", "share_matrix", "shares_by_layer"),
     "checks": ("checks_forest", "fold_strip"),
-    "comparing": (
-        "cost_and_quality",
-        "error_consistency",
-        "gaps_by_depth",
-        "shared_errors",
-        "similarity_map",
-    ),
+    "comparing": ("cost_and_quality", "gaps_by_depth"),
     "curves": ("METRICS", "curve_rows"),
     "fields": ("field_by_depth",),
     "filter_sum": ("contribution_steps", "response_map"),
@@ -135,6 +130,7 @@ _HOMES = {
     ),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
+    "sharing": ("error_consistency", "shared_errors", "similarity_map"),
     "side_by_side": ("accuracy_by_budget", "stack_leads"),
     "sizes": ("map_sizes", "weight_counts"),
     "tables": ("confusion", "gallery", "layer_table", "whole_controls"),

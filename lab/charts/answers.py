@@ -26,12 +26,13 @@ from lab.charts.channels import (
     selectivity_by_depth,
     switched_off,
 )
-from lab.charts.comparing import cost_and_quality, error_consistency, gaps_by_depth, shared_errors, similarity_map
+from lab.charts.comparing import cost_and_quality, gaps_by_depth
 from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.charts.overlays import overlay_sheet
 from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth
+from lab.charts.sharing import error_consistency, shared_errors, similarity_map
 from lab.charts.side_by_side import accuracy_by_budget, stack_leads
 from lab.charts.sizes import map_sizes, weight_counts
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve

@@ -22,7 +22,8 @@ import pandas as pd
 from lab.errors import LabError, nearest
 from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of, told, told_of_network
+from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of
+from lab.experiments.building.filter_told import told, told_of_network
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.progress import Progress, silent
 from lab.settings import Compute

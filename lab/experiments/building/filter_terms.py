@@ -1,7 +1,7 @@
 """One filter taken apart: the patch of every input channel, times its kernel slice, summed, plus bias. Torch-free.
 
 `FilterLayer` holds a convolution with what went in and what came out; `at` gives the sum for one output channel and
-position, and `told` says in words what was found. Works for full, grouped, depthwise and 1 × 1 convolutions, with any
+position. Works for full, grouped, depthwise and 1 × 1 convolutions, with any
 stride, dilation and padding with zeros.
 """
 
@@ -15,7 +15,6 @@ import pandas as pd
 
 from lab.errors import LabError
 
-EXACT = 1e-5  # a sum that differs by more from the network's own number does not explain it
 KINDS = {
     "full": "spans all input channels",
     "1×1": "spans all input channels, one pixel of each",
@@ -175,83 +174,6 @@ def kind_of(in_channels: int, groups: int, kernel: tuple[int, int]) -> str:
     if groups == 1:
         return "1×1" if kernel == (1, 1) else "full"
     return "depthwise" if groups == in_channels else "grouped"
-
-
-def told(layer: FilterLayer, found: FilterSum) -> list[str]:
-    """Return what one sum shows, a sentence each; they follow the numbers, whatever those say."""
-    return [_spans(layer, found), _adds_up(found), _who_adds(found)]
-
-
-def told_of_network(layers: pd.DataFrame) -> list[str]:
-    """Return what holds for all convolutions of a network, from the table `layers` of a run."""
-    exact = int((layers["difference"] <= EXACT).sum())
-    worst = layers.iloc[int(layers["difference"].argmax())]
-    all_of = int(layers["kind"].isin(("full", "1×1", "single")).sum())
-    others = layers[~layers["kind"].isin(("full", "1×1", "single"))]
-    end = "." if exact == len(layers) else f"; the sum does not explain {worst.layer}."
-    sentences = [
-        f"In {exact} of {len(layers)} convolutions the sum of the products is the network's own number to within "
-        f"{EXACT:g} (largest difference {_small(worst.difference)}){end}"
-    ]
-    if others.empty:
-        every = "Its only convolution spans" if len(layers) == 1 else f"All {len(layers)} of its convolutions span"
-        sentences.append(f"{every} every input channel.")
-    else:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in others["kind"].value_counts().items())
-        sentences.append(
-            f"{all_of} of its {len(layers)} convolutions span every input channel; the others do not ({kinds})."
-        )
-    return sentences
-
-
-def _spans(layer: FilterLayer, found: FilterSum) -> str:
-    spanned, height, width = found.kernel.shape
-    size = f"{height} × {width}"
-    if spanned == found.of_channels:
-        products = spanned * height * width
-        every = "the only input channel" if spanned == 1 else f"all {spanned} input channels"
-        return f"This filter spans {every} in a window of {size}: one number out of {products:,} products."
-    which = (
-        f"only input channel {found.first}"
-        if spanned == 1
-        else f"only the {spanned} input channels {found.first} to {found.first + spanned - 1}"
-    )
-    return (
-        f"This filter does not span all {found.of_channels} input channels: it sees {which} "
-        f"({layer.kind} convolution). What it leaves apart, another layer has to bring together."
-    )
-
-
-def _adds_up(found: FilterSum) -> str:
-    same = (
-        f"exactly what the network computed itself ({found.own:+.6f}; difference {_small(found.difference)})"
-        if found.difference <= EXACT
-        else f"not what the network computed itself, which is {found.own:+.6f} (difference {found.difference:.2g})"
-    )
-    bias = f"plus the bias {found.bias:+.4f}" if found.bias else "(this layer has no bias)"
-    return f"The contributions sum to {found.contributions.sum():+.6f} {bias}: {found.total:+.6f}, {same}."
-
-
-def _who_adds(found: FilterSum) -> str:
-    values = found.contributions
-    up, down = values[values > 0].sum(), values[values < 0].sum()
-    if len(values) == 1:
-        return f"A single channel contributes: {values[0]:+.4f}."
-    size = np.sort(np.abs(values))[::-1]
-    if size.sum() == 0:
-        return "Every contribution is zero here."
-    needed = int(np.searchsorted(np.cumsum(size), 0.5 * size.sum()) + 1)
-    strongest = found.ranked().iloc[0]
-    many = "channel is" if needed == 1 else f"{needed} channels are"
-    return (
-        f"Channels that speak for it add {up:+.4f}, those against {down:+.4f}; the strongest of {len(values)}, channel "
-        f"{int(strongest.input_channel)}, gives {strongest.contribution:+.4f}. "
-        f"The strongest {many} enough for half of all that is added and taken away."
-    )
-
-
-def _small(value: float) -> str:
-    return f"{value:.0e}" if value else "0"
 
 
 def _stacked(table: pd.DataFrame) -> np.ndarray:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import Pieces, Result
-from lab.experiments.comparing import tables
+from lab.experiments.comparing import pair_tables, tables
 from lab.experiments.comparing.asked import CompareRequest
 from lab.experiments.comparing.costs import measured
 from lab.experiments.comparing.evidence import field_of
@@ -77,10 +77,10 @@ def run(
         "summary": pd.DataFrame([*tables.summary(question, readings), chance_row(question)]),
         "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, field.boot)]),
         "cuts": cuts,
-        "matched": tables.matched(field),
-        "best": tables.best(field),
-        "agreement": tables.agreement(field),
-        "votes": tables.votes(field, question),
+        "matched": pair_tables.matched(field),
+        "best": pair_tables.best(field),
+        "agreement": pair_tables.agreement(field),
+        "votes": pair_tables.votes(field, question),
         "images": image_table(question),
         "splits": split_table(question),
         "quarantine": pd.DataFrame(
@@ -88,7 +88,7 @@ def run(
         ),
     }
     clock.mark("pairs")
-    found["similarity"] = tables.similarity(networks, _similarity(question, networks, pieces, progress))
+    found["similarity"] = pair_tables.similarity(networks, _similarity(question, networks, pieces, progress))
     clock.mark("similarity")
     last = {curve.model: curve.layers[-1] for curve in field.curves}
     chosen = tables.smallest_cuts(field, cuts)

@@ -10,7 +10,8 @@ from lab.charts.filter_sum import POSITION_PICK, response_cells
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.building.filter_sum import FilterRequest, sums
-from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum, told, told_of_network
+from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
+from lab.experiments.building.filter_told import told, told_of_network
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.building.saying import explained
 from lab.ui.building.subject import Choice

@@ -1,0 +1,124 @@
+"""What is read off the checkpoints of a training: every layer probed on images that no step was computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.experiments.base import Pieces
+from lab.experiments.training.filters import filters_at
+from lab.progress import Progress
+from lab.stats.intervals import correctness
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lab.layers import Layer
+    from lab.models import LoadedModel
+    from lab.weights.trained import Trained
+
+FOLDS, REPEATS = 5, 2
+PIXELS_SIDE = 16  # raw pixels are shrunk to so many a side for their control
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Held:
+    """The images that no step was computed from: pixels uint8 `(n, 3, H, W)`, labels, groups, ids, and the folds."""
+
+    pixels: Tensor
+    labels: np.ndarray
+    groups: np.ndarray
+    names: list[str]
+    classes: tuple[str, ...]
+    splits: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was read off one checkpoint: arrays by name, and rows about its first filters."""
+
+    step: int
+    layers: tuple[Layer, ...]
+    reading: Mapping[str, np.ndarray]
+    filters: tuple[dict[str, Any], ...]
+
+
+def held_images(trained: Trained, seed: int, progress: Progress) -> Held:
+    """Return the images that `trained` learnt nothing from, and folds to probe them in, which follow from the seed."""
+    import torch
+
+    from lab.experiments.training.teaching import held_out_of, input_of
+    from lab.probing.probes import make_splits
+    from lab.training.pixels import load_pixels
+
+    progress("Opening the images", 0, 1, "steps")
+    images, parts = held_out_of(trained.about, progress)
+    every = load_pixels(images, input_of(int(trained.about["input"]["size"])), progress)
+    chosen = parts.held_out
+    labels, groups = images.labels[chosen], images.groups[chosen]
+    splits = make_splits(labels, groups, folds=FOLDS, repeats=REPEATS, seed=seed, classes=images.classes)
+    names = [images.records[index].id for index in chosen]
+    return Held(every[torch.from_numpy(chosen)], labels, groups, names, images.classes, splits, seed)
+
+
+def checkpoints(
+    trained: Trained, steps: list[int], layers: str, held: Held, pieces: Pieces, progress: Progress
+) -> Iterator[Seen]:
+    """Yield what each checkpoint knows, from the pieces where it was read before."""
+    for number, step in enumerate(steps):
+        tell = partial(progress, "Reading the checkpoints", number, len(steps), "checkpoints")
+        tell()
+        model, chosen = _opened(trained.ref(step), layers)
+        key = f"{step}/{model.weights_digest}"
+        if key not in pieces:
+            pieces[key] = _read(model, chosen, held, tell)
+        yield Seen(step, chosen, pieces[key], tuple(filters_at(model.module, step)))
+
+
+def _opened(ref: str, layers: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
+    from lab.layers import select_layers
+    from lab.models import load_model
+
+    model = load_model(ref)
+    return model, select_layers(model.layers, layers, exclusions=model.card.exclusions)
+
+
+def _read(model: LoadedModel, layers: tuple[Layer, ...], held: Held, tell: Callable[[], None]) -> dict[str, np.ndarray]:
+    """Return, per layer, the correctness `(2, n)` of probe and shuffled labels, and the last layer's embedding."""
+    from lab.activations import Extractor
+
+    extract = Extractor(model, layers)
+    batches = []
+    for start in range(0, len(held.labels), BATCH):
+        tell()
+        batches.append(extract(held.pixels[start : start + BATCH]))
+    vectors = {layer.name: np.concatenate([batch[layer.name] for batch in batches]) for layer in layers}
+    found: dict[str, np.ndarray] = {"embedding": vectors[layers[-1].name]}
+    for layer in layers:
+        tell()
+        found[f"layer/{layer.name}"] = fitted(vectors[layer.name], held)
+    return found
+
+
+def fitted(embedding: np.ndarray, held: Held) -> np.ndarray:
+    """Return, per image, how often the probe and the one of shuffled labels were right, `(2, n)`."""
+    from lab.probing.probes import fit_probes, shuffled_labels
+
+    shuffled = shuffled_labels(held.labels, held.groups, seed=held.seed, repeats=REPEATS)
+    both = np.stack([np.repeat(held.labels[None], REPEATS, axis=0), shuffled])
+    probes = fit_probes(embedding, both, held.splits, held.groups, dimensions=(None,), seed=held.seed)
+    pairs = ((0, held.labels), (1, shuffled))
+    return np.stack([correctness(probes[None, index].probabilities, labels) for index, labels in pairs])
+
+
+def shrunk(held: Held) -> np.ndarray:
+    """Return the images' pixels as an embedding, float32 `(n, 3 * PIXELS_SIDE ** 2)`."""
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    return adaptive_avg_pool2d(held.pixels.float() / 255, PIXELS_SIDE).flatten(1).numpy()
