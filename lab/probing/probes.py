@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.errors import LabError
 from lab.pools import cores, single_threaded_blas
 from lab.probing.axes import principal_axes, standardise
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
+from lab.probing.task import ProbeFit, Task
 
 __all__ = [
     "GRID",
@@ -37,16 +37,7 @@ MATCHED_DIMENSION = 16  # the narrowest layer of the default model
 INNER_FOLDS = 3
 INNER_TOLERANCE = 5e-7  # per image: enough to rank the values of C (logits to about 1e-3)
 FINAL_TOLERANCE = 1e-12  # probabilities within 1e-5 of the exact minimum
-FOLD_BYTES = 12_000_000  # folds are solved together while they are small: a call into numpy costs more than its work
 BATCH_BYTES = 96_000_000  # memory for one batch of problems in one thread
-
-
-@dataclass(frozen=True)
-class ProbeFit:
-    """Out-of-fold class probabilities `(R, N, K)` and the C chosen in each repeat and fold `(R, F)`."""
-
-    probabilities: np.ndarray
-    regularisation: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ def fit_probes(
     components of the standardised training part. The answer does not depend on `threads` (default: all cores).
     Raises `LabError` for shapes that do not fit together and values that are not finite.
     """
-    task = _Task.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
+    task = Task.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
     folds = task.folds()
     size = task.folds_at_once()
     chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
@@ -86,73 +77,6 @@ def fit_probes(
         for _ in pool.map(lambda chunk: _probe_folds(task, chunk, answer), chunks):
             pass
     return Probes(answer)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Checked arguments of `fit_probes`; `labels` is `(S, R, N)`."""
-
-    embedding: np.ndarray
-    labels: np.ndarray
-    splits: np.ndarray
-    groups: np.ndarray
-    dimensions: tuple[int | None, ...]
-    grid: np.ndarray
-    seed: int
-    classes: int
-
-    @classmethod
-    def checked(
-        cls,
-        embedding: np.ndarray,
-        label_sets: np.ndarray,
-        splits: np.ndarray,
-        groups: np.ndarray,
-        dimensions: Sequence[int | None],
-        regularisation: Sequence[float],
-        seed: int,
-    ) -> _Task:
-        labels = np.asarray(label_sets, dtype=np.int64)
-        if labels.ndim == 2:
-            labels = np.repeat(labels[:, None], len(splits), axis=1)
-        count = len(embedding)
-        if (
-            embedding.ndim != 2
-            or labels.ndim != 3
-            or labels.shape[1:] != splits.shape
-            or splits.shape[1] != count
-            or len(groups) != count
-        ):
-            raise LabError(
-                f"Embedding {embedding.shape}, label sets {np.shape(label_sets)}, splits {splits.shape} and groups "
-                f"{np.shape(groups)} do not belong together; expected (N, D), (S, N), (R, N) and (N,)."
-            )
-        if not np.isfinite(embedding).all():
-            raise LabError(
-                "The embedding holds values that are not finite (nan or infinity): this layer overflows on these "
-                "images; leave the layer out or check the weights."
-            )
-        grid = np.sort(np.asarray(regularisation, dtype=np.float64))
-        if not len(grid) or grid[0] <= 0 or any(k is not None and k < 1 for k in dimensions):
-            raise LabError("Values of C must be above 0 and dimensions at least 1 (or None for all).")
-        classes = max(int(labels.max()) + 1, 2)
-        return cls(embedding, labels, splits, np.asarray(groups), tuple(dimensions), grid, seed, classes)
-
-    def folds(self) -> list[tuple[int, int]]:
-        return [(r, f) for r in range(len(self.splits)) for f in range(int(self.splits.max()) + 1)]
-
-    def folds_at_once(self) -> int:
-        count, features = self.embedding.shape
-        return int(np.clip(FOLD_BYTES // (8 * count * min(count, features)), 1, 8))
-
-    def empty_answer(self) -> dict[tuple[int | None, int], ProbeFit]:
-        repeats, count = self.splits.shape
-        folds = int(self.splits.max()) + 1
-        return {
-            (dimension, s): ProbeFit(np.full((repeats, count, self.classes), np.nan), np.full((repeats, folds), np.nan))
-            for dimension in self.dimensions
-            for s in range(len(self.labels))
-        }
 
 
 @dataclass(frozen=True)
@@ -168,7 +92,7 @@ class _Fold:
 
 
 def _probe_folds(
-    task: _Task, chunk: Sequence[tuple[int, int]], answer: Mapping[tuple[int | None, int], ProbeFit]
+    task: Task, chunk: Sequence[tuple[int, int]], answer: Mapping[tuple[int | None, int], ProbeFit]
 ) -> None:
     """Fit everything asked of some folds and write it into `answer` (folds touch disjoint parts of it)."""
     parts = [_prepare(task, repeat, fold) for repeat, fold in chunk]
@@ -189,7 +113,7 @@ def _probe_folds(
                 fit.regularisation[part.repeat, part.fold] = task.grid[chosen[g, s]]
 
 
-def _prepare(task: _Task, repeat: int, fold: int) -> _Fold:
+def _prepare(task: Task, repeat: int, fold: int) -> _Fold:
     tested = task.splits[repeat] == fold
     train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
     known, unseen = standardise(task.embedding[train], task.embedding[test])
@@ -207,7 +131,7 @@ def _design(parts: Sequence[_Fold], size: int) -> Design:
     return Design(features, np.einsum("gnp,gnp->gp", features, features))
 
 
-def _targets(task: _Task, parts: Sequence[_Fold]) -> np.ndarray:
+def _targets(task: Task, parts: Sequence[_Fold]) -> np.ndarray:
     """Return labels `(G, S, n)`, -1 in padding."""
     rows = max(len(part.train) for part in parts)
     targets = np.full((len(parts), len(task.labels), rows), -1, dtype=np.int64)
@@ -216,7 +140,7 @@ def _targets(task: _Task, parts: Sequence[_Fold]) -> np.ndarray:
     return targets
 
 
-def _masks(task: _Task, parts: Sequence[_Fold]) -> np.ndarray:
+def _masks(task: Task, parts: Sequence[_Fold]) -> np.ndarray:
     """Return which images train in each inner fold, and last in the refit, 1.0 or 0.0, `(G, S, inner + 1, n)`."""
     rows = max(len(part.train) for part in parts)
     masks = np.zeros((len(parts), len(task.labels), INNER_FOLDS + 1, rows))
@@ -230,7 +154,7 @@ def _masks(task: _Task, parts: Sequence[_Fold]) -> np.ndarray:
 
 
 def _choose_and_fit(
-    task: _Task, design: Design, targets: np.ndarray, masks: np.ndarray
+    task: Task, design: Design, targets: np.ndarray, masks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of the chosen C `(G, S)` and the refitted coefficients `(G, S, k, p)`."""
     (folds, sets, rows), values = targets.shape, len(task.grid)
@@ -250,7 +174,7 @@ def _choose_and_fit(
 
 
 def _fit_in_batches(
-    task: _Task,
+    task: Task,
     design: Design,
     targets: np.ndarray,
     masks: np.ndarray,
