@@ -166,7 +166,8 @@ def _readme(result: Result, note: str) -> str:
     from lab.columns import as_markdown
 
     columns = {name: [c for c in table.columns if c not in NOT_TEXT] for name, table in result.tables.items()}
-    return f"# {result.request.title()}\n\n    {result.request.command()}\n\n{note}\n\n{as_markdown(columns)}"
+    told = as_markdown(result.request.experiment, columns)
+    return f"# {result.request.title()}\n\n    {result.request.command()}\n\n{note}\n\n{told}"
 
 
 CSV_NOTE = (

@@ -25,6 +25,27 @@ def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _tables_are_described() -> Iterator[None]:
+    """Whatever question a test computes: every column of its tables has a meaning in `lab.columns`."""
+    from lab.columns import meaning
+    from lab.experiments import EXPERIMENTS
+    from lab.experiments.base import Result
+
+    made = Result.__init__
+
+    def checked(self: Result, *arguments: Any, **named: Any) -> None:
+        made(self, *arguments, **named)
+        question = self.request.experiment
+        found = [(name, column) for name, table in self.tables.items() for column in table.columns]
+        unknown = [at for at in found if question in EXPERIMENTS and not meaning(question, *at)]
+        assert not unknown, f"lab.columns does not say what these of {question!r} mean: {unknown}"
+
+    Result.__init__ = checked  # type: ignore[method-assign]
+    yield
+    Result.__init__ = made  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def photos() -> Path:
     """The folder of real photographs named by `FEATURE_LAB_TEST_PHOTOS`: `pets/{cat,dog}` and `imagenet`."""

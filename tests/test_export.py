@@ -19,12 +19,9 @@ from tables import LAYERS, synthetic_result
 from lab import export
 from lab.charts import accuracy_by_depth
 from lab.charts.pictures import picture, standard_charts
-from lab.columns import TABLES, as_markdown, meaning
 from lab.encode import FORMULA_STARTS, as_csv, as_json, as_parquet, neutral, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -140,21 +137,6 @@ def test_unknown_formats_and_bad_folders_are_told(result: Result, tmp_path: Path
     (tmp_path / "file").write_text("here already")
     with pytest.raises(LabError, match="choose another folder"):
         export.export_run(result, "json", tmp_path / "file")
-
-
-# What columns mean
-
-
-def test_every_column_is_explained(result: Result) -> None:
-    for name, table in result.tables.items():
-        assert TABLES[name][0]
-        assert not [column for column in table.columns if not meaning(name, column)], name
-
-
-def test_the_documented_tables_are_the_tables(result: Result) -> None:
-    columns = {name: list(table.columns) for name, table in result.tables.items()}
-    told = (ROOT / "docs" / "tables.md").read_text()
-    assert told.endswith(as_markdown(columns)), "write docs/tables.md again from lab.columns.as_markdown"
 
 
 # Pictures

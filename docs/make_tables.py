@@ -1,0 +1,27 @@
+"""Write docs/tables.md, what every table of every question holds: python docs/make_tables.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.columns import as_markdown
+from lab.experiments import EXPERIMENTS
+
+TABLES = Path(__file__).with_name("tables.md")
+INTRODUCTION = """# The tables of a run
+
+Every run is a folder; its tables are in `tables/*.parquet`, one row per observation, and `feature-lab export RUN
+--format csv` writes the same as CSV. Intervals are 95 %. A question's tables are under the name that `feature-lab ask`,
+`run.json` and the name of the run folder have for it. (This page is written by `docs/make_tables.py`.)
+"""
+
+
+def document() -> str:
+    """Return the whole page."""
+    contents = "\n".join(f"- [{name}](#{name}): {row.question}" for name, row in EXPERIMENTS.items())
+    parts = [f"## {name}\n\n{row.question}\n\n{as_markdown(name, level=3)}" for name, row in EXPERIMENTS.items()]
+    return "\n".join([INTRODUCTION, contents, "", *parts])
+
+
+if __name__ == "__main__":
+    TABLES.write_text(document())

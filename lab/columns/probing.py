@@ -1,0 +1,200 @@
+"""The tables of probe runs and of comparisons."""
+
+from lab.columns.table import EMERGENCE, LAYERS, QUARANTINE, SHOWN_IMAGES, SPLITS, Table, between, ends, same
+
+SUMMARY = Table(
+    "One curve's value at one layer: all folds and repeats together. Chance and raw pixels are one row each.",
+    {
+        **same("model layer depth dim control accuracy"),
+        **ends(),
+        **same("balanced_accuracy auc"),
+        "auc_ci_low": "lower end of the 95 % interval of the AUC",
+        "auc_ci_high": "upper end of the 95 % interval of the AUC",
+        **same("log_loss"),
+    },
+)
+COST = {
+    "gflops": "10^9 floating-point operations of an image up to here, a multiply-add counted as two",
+    "parameters": "parameters used up to here",
+}
+PAIR = {"model_a": "the first network of the pair", "model_b": "the second network of the pair"}
+PAIR_LAYERS = {"layer_a": "layer of the first network", "layer_b": "layer of the second network"}
+ACCURACIES = {"accuracy_a": "accuracy of the first network", "accuracy_b": "accuracy of the second network"}
+DIFFERENCE = {"difference": "accuracy of the first minus that of the second, on the same images"}
+FOR_ALL_DEPTHS = "for all depths of the pair at once"
+RATE = "images that pass through in a second, median of the rounds, measured on the machine that computed the run"
+
+
+def _pace(name: str, about: str) -> dict[str, str]:
+    return {name: about, f"{name}_low": "lower quartile of the rounds", f"{name}_high": "upper quartile of the rounds"}
+
+
+PROBE = {
+    "layers": LAYERS,
+    "folds": Table(
+        "The score of one fold of one repetition.",
+        {
+            **same("model layer control repeat fold"),
+            "n_train": "images the probe was fitted on",
+            "n_test": "images held out",
+            "C": "inverse strength of regularisation, chosen inside the training part",
+            **same("accuracy balanced_accuracy auc log_loss"),
+        },
+    ),
+    "summary": SUMMARY.but(
+        knn_accuracy="accuracy of the nearest neighbours in the embedding, without any fitting",
+        silhouette="mean silhouette of the classes in the embedding, -1 to 1",
+    ),
+    "predictions": Table(
+        "The probe's held-out answer for one image at one layer, averaged over repetitions.",
+        {
+            **same("model layer depth image class predicted p_true"),
+            "correct": "share of repetitions in which the prediction was right",
+        },
+    ),
+    "decisions": Table(
+        "One image's depth of decision.",
+        {
+            **same("model image class"),
+            "depth_of_decision": "relative depth of that layer; empty when the prediction is wrong at the last layer",
+            "layer": "the first layer from which its held-out prediction stays right; empty for never",
+        },
+    ),
+    "emergence": EMERGENCE,
+    "checks": Table(
+        "One number the verdict rests on.",
+        {
+            **same("model"),
+            "check": "its name",
+            "statement": "what it says, as a sentence",
+            "value": "the number: mostly a difference of accuracies, tau for the trend",
+            **ends(),
+            "passed": "whether its interval supports the statement",
+        },
+    ),
+    "projection": Table(
+        "One image's place on one layer's map (t-SNE; positions have no unit).",
+        {**same("model layer depth image class"), "x": "horizontal position", "y": "vertical position"},
+    ),
+    "projection_quality": Table(
+        "How far one layer's map can be trusted.",
+        {
+            **same("model layer depth"),
+            "trustworthiness": "how far neighbours on the map are neighbours in the embedding, 0 to 1 (Venna & Kaski)",
+            "knn_embedding": "accuracy of nearest neighbours in the embedding",
+            "knn_projection": "accuracy of nearest neighbours on the map",
+            "note": "why there is no map, or why it is no t-SNE; empty for the usual map",
+        },
+    ),
+    "images": SHOWN_IMAGES,
+    "splits": SPLITS,
+    "quarantine": QUARANTINE,
+}
+
+COMPARE = {
+    "models": Table(
+        "A network of the comparison.",
+        {
+            **same("model"),
+            "best_layer": "the layer that is best on all images",
+            "accuracy": "at its best layer, which is picked on other images than it is judged by",
+            **ends(),
+            "emergence": "relative depth at which the classes come apart, the mean over pairs of classes that do",
+            "emergence_low": "lower end of its 95 % interval, for two classes",
+            "emergence_high": "upper end of its 95 % interval, for two classes",
+            "pairs_apart": "pairs of classes that come apart",
+            "pairs": "pairs of classes",
+            "parameters": "parameters used up to its last layer",
+            "gflops": "10^9 floating-point operations of an image up to its last layer, a multiply-add counted as two",
+            **_pace("images_per_second", RATE),
+            "weights_mb": "megabytes of its weights",
+            "activations_mb": "the most megabytes that one image holds on its way",
+            "accuracy_per_gflop": "accuracy of its best layer over the operations up to there",
+            "cut_layer": "the layer with the fewest operations that its best layer is not clearly above",
+            "cut_depth": "relative depth of the cut",
+            "cut_accuracy": "accuracy at the cut",
+            "cut_parameters": "parameters used up to the cut",
+            "cut_gflops": "10^9 floating-point operations of an image up to the cut",
+            **_pace("cut_images_per_second", "the same, up to the cut"),
+        },
+    ),
+    "layers": LAYERS.but(
+        flops="floating-point operations of an image up to here, a multiply-add counted as two",
+        parameters="parameters used up to here",
+    ),
+    "summary": SUMMARY,
+    "emergence": EMERGENCE,
+    "cuts": Table(
+        "A layer of a network, as a place to cut it.",
+        {
+            **same("model layer depth"),
+            **COST,
+            **same("accuracy"),
+            **ends(),
+            "accuracy_per_gflop": "accuracy over these operations",
+            **between(
+                "behind", "how far its accuracy is below the best of all; the interval holds for all layers at once"
+            ),
+            **between("above_chance", "accuracy minus that of guessing, likewise"),
+            **between("above_pixels", "accuracy minus that of a probe on raw pixels, likewise"),
+            **between("above_twin", "accuracy minus that of the untrained twin's layer, likewise"),
+            "within": "whether the best of all is not clearly above it",
+            "chosen": "whether it takes the fewest operations of those",
+        },
+    ),
+    "matched": Table(
+        "A pair of networks at one relative depth; between layers each image's correctness is interpolated.",
+        {
+            **PAIR,
+            "depth": "relative depth, 0 (input) to 1 (output)",
+            **ACCURACIES,
+            **DIFFERENCE,
+            **ends(FOR_ALL_DEPTHS),
+        },
+    ),
+    "best": Table(
+        "A pair of networks, each at its best layer (picked on other images than it is judged by).",
+        {**PAIR, **PAIR_LAYERS, **ACCURACIES, **DIFFERENCE, **ends()},
+    ),
+    "similarity": Table(
+        "A pair of layers, of one network or of two.",
+        {
+            "model_a": PAIR["model_a"],
+            "layer_a": PAIR_LAYERS["layer_a"],
+            "depth_a": "relative depth of that layer",
+            "model_b": PAIR["model_b"],
+            "layer_b": PAIR_LAYERS["layer_b"],
+            "depth_b": "relative depth of that layer",
+            "cka": "debiased linear centred kernel alignment of their embeddings",
+            **ends("over images (block jackknife)"),
+            "null_95": "the value below which 95 % of shuffled images stay",
+            "p": "share of shuffles that reach the value",
+            "images": "images it was computed on",
+        },
+    ),
+    "agreement": Table(
+        "A pair of networks at one relative depth, each at its nearest layer.",
+        {
+            **PAIR,
+            "depth": "relative depth, 0 (input) to 1 (output)",
+            **PAIR_LAYERS,
+            "both_right": "images that both read right",
+            "only_a": "images that only the first reads right",
+            "only_b": "images that only the second reads right",
+            "both_wrong": "images that both read wrong",
+            "consistency": "share of images on which both are right or both wrong",
+            "expected": "what it would be if their errors had nothing to do with each other",
+            "kappa": "error consistency beyond that: 1 always the same images, 0 as expected",
+            **ends(),
+        },
+    ),
+    "votes": Table(
+        "What one network answers for one image at one relative depth (its nearest layer).",
+        {**same("depth model layer image class predicted p_true"), "right": "whether that is the true class"},
+    ),
+    "images": SHOWN_IMAGES,
+    "splits": SPLITS,
+    "quarantine": QUARANTINE,
+}
+
+TABLES = {"probe": PROBE, "compare": COMPARE}
