@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from lab.charts.answers import answer_charts
 from lab.errors import LabError
 from lab.experiments.building.field_arithmetic import StackRequest, chain_field
 from lab.experiments.building.field_arithmetic import told as told_of_stack
@@ -118,6 +120,11 @@ def test_the_text_follows_numbers_that_say_otherwise(measured: Any) -> None:
     twin = measured["fields"].assign(model="twin", ci_low=0.0, ci_high=0.5, half_side=0.25)
     said = told(pd.concat([measured["fields"], twin]), size)[-1]
     assert f"wider at {len(twin)} of {len(twin)} layers and narrower at 0" in said
+
+
+def test_the_chart_is_plain_json(measured: Any) -> None:
+    (chart,) = answer_charts(measured).values()
+    assert json.loads(json.dumps(chart.to_dict(), allow_nan=False))["description"]
 
 
 def test_attention_sees_the_whole_picture() -> None:

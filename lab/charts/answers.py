@@ -141,8 +141,8 @@ def _inversion(result: Result) -> Charts:
 
 def _break(result: Result) -> Charts:
     charts: Charts = {"changes": change_forest(result.tables)}
-    if (result["curve"]["intervention"] != "intact").any():
-        charts["curves"] = change_curves(result.tables)
+    for name in result["curve"]["intervention"].unique()[1:]:
+        charts[f"curves-{name}"] = change_curves(result.tables, intervention=str(name))
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
         charts["agreement"] = agreement_bars(result.tables)
     return charts

@@ -17,7 +17,7 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
 
     Reads the table `fields` of a receptive-field run; networks are trained and untrained ones. Log scale.
     """
-    table = tables["fields"].copy()
+    table = tables["fields"].drop(columns=["thumbnail"], errors="ignore")
     names = [str(name) for name in table["model"].unique()]
     table["interval"] = interval_text(table["ci_low"], table["ci_high"], 0)
     table["ci_low"] = np.maximum(table["ci_low"], 1)
@@ -36,7 +36,7 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
         colour,
         tooltip=[*about, alt.Tooltip("side:Q", title="side")],
     )
-    found = alt.Chart(rows(table.drop(columns=["thumbnail"]))).encode(
+    found = alt.Chart(rows(table)).encode(
         depth_axis("depth"),
         alt.Y("half_side:Q", scale=scale, axis=axis),
         colour,
@@ -49,7 +49,11 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
         found.mark_line(strokeWidth=2),
         found.mark_point(filled=True, size=70, opacity=1),
         title=alt.Title(
-            "How wide one position sees", subtitle="dashed: possible · lines: what holds half the gradient"
+            "How wide one position sees",
+            subtitle=[
+                "Dashed: what it can depend on. Lines: the square that",
+                "holds half of its gradient, 95 % intervals.",
+            ],
         ),
         width="container",
         height=height,

@@ -27,7 +27,7 @@ def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 420)
     scale = alt.Scale(domain=[low, 1.0], clamp=True)
     colours = alt.Scale(domain=list(CURVES), range=[colour for colour, _ in CURVES.values()])
     colour = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
-    y = alt.Y("r2:Q", title="R² of the thumbnail, new images", scale=scale)
+    y = alt.Y("r2:Q", title="R² of the thumbnail", scale=scale)
     about = [alt.Tooltip(f"{name}:N") for name in ("layer", "what", "interval")]
     base = alt.Chart(rows(curves)).encode(
         depth_axis("depth"), y, colour, tooltip=[*about, alt.Tooltip("r2:Q"), "dim:Q"]
@@ -42,18 +42,18 @@ def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 420)
         base.mark_rule(strokeWidth=2, opacity=0.7).encode(alt.Y("ci_low:Q", scale=scale), alt.Y2("ci_high:Q")),
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=60, opacity=1),
-        title=alt.Title("How much of the picture a layer still gives away", subtitle=_subtitle(pooling)),
+        title=alt.Title("What of the picture a layer gives away", subtitle=_subtitle(pooling)),
         width="container",
         height=height,
         description=f"R² of a linearly decoded thumbnail at {curves['layer'].nunique()} layers, with controls.",
     )
 
 
-def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> alt.LayerChart:
+def factor_map(tables: Tables, *, control: str = "real", height: int = 26, numbers: bool = True) -> alt.LayerChart:
     """Return a heat map: which factor (rows) can be read at which layer (columns). Reads the table `readings`.
 
     `control` is "real" or "untrained"; raw pixels are the first column. `height` is that of a row in pixels. A cell
-    whose interval does not lie above 0 shows no number.
+    whose interval does not lie above 0 shows no number; without `numbers` (for narrow pages) it is gray.
     """
     table = tables["readings"]
     here = table[table["control"].isin([control, "pixels"])].copy()
@@ -61,8 +61,9 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> al
     places = ["raw pixels", *dict.fromkeys(table.loc[table["control"] == control, "layer"])]
     factors = _by_depth(table)
     here["interval"] = interval_text(here["ci_low"], here["ci_high"], 2)
-    here["shown"] = [f"{r2:.2f}" if low > 0 else "" for r2, low in zip(here["r2"], here["ci_low"], strict=True)]
-    here["colour"] = here["r2"].clip(lower=0)
+    sure = here["ci_low"] > 0
+    here["shown"] = [f"{r2:.2f}" if numbers and there else "" for r2, there in zip(here["r2"], sure, strict=True)]
+    here["colour"] = here["r2"].where(sure, 0.0)
     axis = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
     base = alt.Chart(rows(here)).encode(
         alt.X("place:N", title=None, scale=in_order(places), axis=axis),
@@ -84,11 +85,12 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26) -> al
     scale = alt.Scale(domain=[0, 0.5, 1], range=["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"], interpolate="rgb")
     ink = alt.condition("datum.colour > 0.3", alt.value("#ffffff"), alt.value("#23272b"))
     return layered(
-        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
-            alt.Color("colour:Q", scale=scale, legend=alt.Legend(title="R²", orient="right"))
-        ),
+        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("colour:Q", scale=scale, legend=_gradient())),
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
-        title=alt.Title("What can be read where", subtitle="R² of a linear readout of new drawings; numbers: above 0"),
+        title=alt.Title(
+            "What can be read where",
+            subtitle=["R² of a linear readout of new drawings.", "Gray: not shown to be above 0."],
+        ),
         width="container",
         height=height * len(factors) + 150,
         description=f"R² of {len(factors)} factors at {len(places)} places.",
@@ -115,16 +117,20 @@ def inverted_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
         ),
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=70, opacity=1),
-        title=alt.Title("How like the picture the result is", subtitle="mean and 95 % interval over random starts"),
+        title=alt.Title("How like the picture the result is", subtitle="Mean and 95 % interval over random starts."),
         width="container",
         height=height,
         description=f"Likeness of the picture rebuilt from {table['layer'].nunique()} layers.",
     )
 
 
-def _subtitle(pooling: str) -> str:
-    kept = "averaged over all places" if pooling == "avg" else f"a {pooling.replace('x', ' × ')} grid of averages"
-    return f"linear readout of {kept}; lines: the same from pixels"
+def _gradient() -> alt.Legend:
+    return alt.Legend(title="R²", orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left")
+
+
+def _subtitle(pooling: str) -> list[str]:
+    kept = "the average over all places" if pooling == "avg" else f"a {pooling.replace('x', ' × ')} grid of averages"
+    return [f"Linear readout of {kept}, on new images.", "Dashed: the same from pixels. Bars: 95 % intervals."]
 
 
 def _by_depth(table: pd.DataFrame) -> list[str]:

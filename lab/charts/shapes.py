@@ -23,8 +23,8 @@ def part_responses(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     order = list(dict.fromkeys(tables["responses"]["stimulus"]))
     return _intervals(
         table, alt.Y("stimulus:N", title=None, scale=in_order(order), axis=alt.Axis(labelLimit=240)),
-        "answer, as a share of that to the whole rectangle", "condition", CONDITION_COLOURS,
-        title="What the rectangle channel answers", subtitle="mean over networks and 95 % interval", height=height,
+        "share of the answer to the whole rectangle", "condition", CONDITION_COLOURS,
+        title="What the rectangle channel answers", subtitle="Mean over networks and 95 % interval.", height=height,
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def orientation_sums(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     return _intervals(
         table, alt.Y("group:N", title="first-layer filters", scale=in_order(GROUPS)),
         "what they add at the channel's largest response", "class", colours,
-        title="Who makes a rectangle, who a diamond", subtitle="mean over networks and 95 % interval", height=height,
+        title="Who makes a rectangle, who a diamond", subtitle="Mean over networks and 95 % interval.", height=height,
     )  # fmt: skip
 
 
@@ -54,19 +54,24 @@ def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 420) -
     scale = alt.Scale(domain=list(PROPERTY_COLOURS), range=list(PROPERTY_COLOURS.values()))
     dashes = alt.Scale(domain=list(DASHES), range=list(DASHES.values()))
     colour = alt.Color("kind:N", scale=scale, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
-    dash = alt.StrokeDash("weights:N", scale=dashes, legend=alt.Legend(title=None, orient="top", symbolSize=400))
+    dash = alt.StrokeDash(
+        "weights:N", scale=dashes, legend=alt.Legend(title=None, orient="bottom", symbolSize=400, columns=2)
+    )
     limits = [min(0.0, float(table["low"].min())), 1.0]
     height_scale = alt.Scale(domain=limits)
     y = alt.Y("value:Q", title="share of variance explained", scale=height_scale)
     about = [alt.Tooltip(f"{name}:N") for name in ("layer", "kind", "weights", "interval")]
     base = alt.Chart(rows(table)).encode(depth_axis("depth"), y, colour, tooltip=[*about, alt.Tooltip("value:Q")])
     bars = base.mark_rule(strokeWidth=2, opacity=0.7).encode(alt.Y("low:Q", scale=height_scale), alt.Y2("high:Q"))
-    who = "each layer's best channel" if which == "best" else "all channels of a layer, on average"
+    who = "Each layer's best channel" if which == "best" else "All channels of a layer, on average"
     return layered(
         base.mark_line(strokeWidth=2).encode(dash, detail="control:N"),
         bars,
         base.mark_point(filled=True, size=60, opacity=1),
-        title=alt.Title("What channels are tuned to, by depth", subtitle=f"{who}; 0 is what no property explains"),
+        title=alt.Title(
+            "What channels are tuned to, by depth",
+            subtitle=[f"{who}, 95 % intervals.", "0: the property explains nothing."],
+        ),
         width="container",
         height=height,
         description=f"Share of variance that orientation and shape explain at {table['layer'].nunique()} layers.",
@@ -91,7 +96,7 @@ def tuning_curve(tables: Tables, *, kind: str, model: str, layer: str, height: i
         base.mark_line(color=colour, strokeWidth=2) if kind == "orientation" else base.mark_bar(color=colour, size=3),
         base.mark_rule(color=colour, strokeWidth=2).encode(alt.Y("ci_low:Q"), alt.Y2("ci_high:Q")),
         base.mark_point(color=colour, filled=True, size=70, opacity=1),
-        title=alt.Title(f"{layer}, channel {channel}", subtitle=f"best channel for {kind}"),
+        title=alt.Title(f"{layer}, channel {channel}", subtitle=f"Best channel for {kind}."),
         width="container",
         height=height,
         description=f"Answers of channel {channel} of {layer} to {len(here)} levels of {kind}.",
@@ -124,7 +129,9 @@ def _intervals(
     zero = alt.Chart(rows(pd.DataFrame([{"zero": 0.0}]))).mark_rule(color=INK).encode(alt.X("zero:Q"))
     return layered(
         zero,
-        base.mark_rule(strokeWidth=3).encode(alt.X("low:Q", title=along), alt.X2("high:Q")),
+        base.mark_rule(strokeWidth=3).encode(
+            alt.X("low:Q", title=along, axis=alt.Axis(titleAnchor="end", tickCount=6)), alt.X2("high:Q")
+        ),
         base.mark_point(filled=True, size=110, opacity=1).encode(alt.X("mean:Q")),
         title=alt.Title(title, subtitle=subtitle),
         width="container",

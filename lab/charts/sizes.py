@@ -41,7 +41,7 @@ def map_sizes(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     return layered(
         line,
         points,
-        title=alt.Title("The map after every window", subtitle="line: the formula · points: what the tensors are"),
+        title=alt.Title("The map after every window", subtitle="Line: the formula. Points: what the tensors are."),
         width="container",
         height=height,
         description=f"Rows of the output of {len(table)} windows in order, by the formula and as they are.",
@@ -55,7 +55,7 @@ def weight_counts(tables: Tables, *, height: int = 320) -> alt.Chart:
     long["weights"] = long["weights"].astype(float)
     long["how"] = long["count"].map({name: row[0] for name, row in COUNTS.items()})
     names, colours, shapes = (list(part) for part in zip(*COUNTS.values(), strict=True))
-    legend = alt.Legend(title=None, orient="top", labelLimit=260, symbolOpacity=1)
+    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=260, symbolOpacity=1)
     return (
         alt.Chart(rows(long))
         .mark_point(filled=True, size=60, opacity=0.95)
@@ -67,7 +67,7 @@ def weight_counts(tables: Tables, *, height: int = 320) -> alt.Chart:
             tooltip=["layer:N", "how:N", alt.Tooltip("weights:Q", format=",.0f")],
         )
         .properties(
-            title=alt.Title("Weights of every convolution", subtitle="what looking locally and sharing saves"),
+            title=alt.Title("Weights of every convolution", subtitle="What looking locally and sharing saves."),
             width="container",
             height=height,
             description="Weights per convolution: as they are, without sharing between places, and fully connected.",

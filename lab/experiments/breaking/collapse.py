@@ -22,7 +22,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.breaking.one_kernel import Single, collapsed, put_out
+from lab.experiments.breaking.one_kernel import Single, collapsed
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -60,6 +60,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the single convolutions; raises LabError when no layer of the network has a field that is small enough."""
+    from lab.activations.stopping import forward_to
     from lab.experiments.subject import load_subject
     from lab.interventions import anatomy
 
@@ -79,10 +80,10 @@ def run(
     single = None
     for number, layer in enumerate(layers):
         progress("Collapsing the layers before it", number, len(layers), "layers")
-        active = put_out(module, layer, image)
+        active = forward_to(module, layer.name, image)
         with _bare(module, acting):
             single = collapsed(module, layer, size)
-            linear = put_out(module, layer, image)
+            linear = forward_to(module, layer.name, image)
         rows.append(_row(module, layer, single, image, linear, active))
     assert single is not None
     kernels = _kernel_pictures(single)
@@ -182,12 +183,14 @@ def _row(
 
 def _before(module: nn.Module, layer: Layer, image: Tensor) -> list[nn.Module]:
     """Return the modules that run before `layer` has put out its numbers."""
+    from lab.activations.stopping import forward_to
+
     ran: list[nn.Module] = []
     handles = [
         child.register_forward_hook(lambda child, _inputs, _output: ran.append(child)) for child in module.modules()
     ]
     try:
-        put_out(module, layer, image)
+        forward_to(module, layer.name, image)
     finally:
         for handle in handles:
             handle.remove()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,9 +36,11 @@ def collapsed(module: nn.Module, layer: Layer, size: tuple[int, int]) -> Single:
     """Return the one convolution that `layer` of a linear network is, read off its gradient at the middle position."""
     import torch
 
+    from lab.activations.stopping import forward_to
+
     blank = torch.zeros((1, 3, *size), dtype=torch.float64, requires_grad=True)
     with torch.enable_grad():
-        out = put_out(module, layer, blank)
+        out = forward_to(module, layer.name, blank)
         row, column = out.shape[-2] // 2, out.shape[-1] // 2
         gradients = torch.stack(
             [torch.autograd.grad(value, blank, retain_graph=True)[0][0] for value in out[0, :, row, column]]
@@ -61,25 +63,3 @@ def collapsed(module: nn.Module, layer: Layer, size: tuple[int, int]) -> Single:
         slice(first_row, last_row + 1),
         slice(first_column, last_column + 1),
     )
-
-
-class _Reached(Exception):
-    """Ends a pass when the wanted layer has put out its numbers: what comes after is not needed."""
-
-
-def put_out(module: nn.Module, layer: Layer, image: Tensor) -> Tensor:
-    """Return a layer's output, computing nothing behind it."""
-    found: list[Tensor] = []
-
-    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        found.append(output)
-        raise _Reached
-
-    handle = module.get_submodule(layer.name).register_forward_hook(hook)
-    try:
-        module(image)
-    except _Reached:
-        pass
-    finally:
-        handle.remove()
-    return found[0].clone()
