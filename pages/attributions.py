@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.ui import working
-from lab.ui.building.subject import choose
-from lab.ui.looking.tabs import tabs
+from lab.ui.looking.tabs import SECTIONS
+from lab.ui.subject import choose
+from lab.ui.tabs import questions
 
 st.title("What a layer looks at")
 st.html(
@@ -14,4 +15,4 @@ st.html(
     "beside the checks that tell an explanation from a pretty picture.</p>"
 )
 working.tell_launch_problem()
-tabs(choose())
+questions(SECTIONS, choose("picture"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.ui import working
-from lab.ui.breaking.choosing import choose
-from lab.ui.breaking.sections import sections
+from lab.ui.breaking.sections import SECTIONS
 from lab.ui.building.cells import CSS
+from lab.ui.subject import choose
+from lab.ui.tabs import questions
 
 st.title("Break the stack")
 st.html(
@@ -16,4 +17,4 @@ st.html(
 )
 st.html(CSS)
 working.tell_launch_problem()
-sections(choose())
+questions(SECTIONS, choose("data"))

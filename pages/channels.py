@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.ui import working
-from lab.ui.looking.channel_choice import choose
-from lab.ui.looking.channel_tabs import tabs
+from lab.ui.looking.channel_tabs import SECTIONS
 from lab.ui.looking.tiles import CSS
+from lab.ui.subject import choose
+from lab.ui.tabs import questions
 
 st.title("Channels")
 st.html(
@@ -16,4 +17,4 @@ st.html(
 )
 st.html(CSS)
 working.tell_launch_problem()
-tabs(choose())
+questions(SECTIONS, choose("data"))

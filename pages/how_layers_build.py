@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.ui import working
-from lab.ui.building import sections
 from lab.ui.building.cells import CSS
-from lab.ui.building.subject import choose
+from lab.ui.building.sections import SECTIONS
+from lab.ui.subject import choose
+from lab.ui.tabs import questions
 
 st.title("How layers build")
 st.html(
@@ -16,5 +17,4 @@ st.html(
 )
 st.html(CSS)
 working.tell_launch_problem()
-choice = choose()
-sections.sections(choice)
+questions(SECTIONS, choose("picture"))

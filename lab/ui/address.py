@@ -1,7 +1,8 @@
 """The page's URL and the request it shows: each is made from the other, so a copied link reopens the same view.
 
 A request's fields are query parameters of the same names; what is default is left out. `?run=ID` is a short way to
-say the same for a run that is on this machine; it is spelled out as soon as the page opens.
+say the same for a run that is on this machine; it is spelled out as soon as the page opens. On pages of several
+questions the parameter `experiment` says which of them the others belong to.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request
 from lab.store import RunFolder, list_runs
+from lab.ui.places import shares_its_page
 from lab.ui.text import plain
 
 Params = dict[str, str | list[str]]
 R = TypeVar("R", bound=Request)
+OPENED = "experiment"
 NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
 
 
@@ -69,6 +72,8 @@ def requested(kind: type[R]) -> R:
 def show(request: Request) -> None:
     """Make the page's URL that of `request` and remember it in this session; parameters of the view stay."""
     st.session_state[_remembered(type(request))] = request
+    if shares_its_page(request.experiment):
+        st.query_params[OPENED] = request.experiment
     params = to_params(request)
     for field in dataclasses.fields(request):
         value = params.get(field.name, [])
@@ -79,6 +84,23 @@ def show(request: Request) -> None:
             st.query_params[field.name] = wanted
         else:
             del st.query_params[field.name]
+
+
+def spell_out_opened() -> None:
+    """Where the URL names a run, put in its place what it asked; raises LabError when there is no such run."""
+    run_id = st.query_params.pop("run", None)
+    if run_id is not None:
+        show(known_run(run_id).request)
+
+
+def opened(kind: type[R]) -> R | None:
+    """Return the request of the run that this page was opened on, None if it asked something else than `kind`."""
+    if st.query_params.get(OPENED) != kind.experiment:
+        return None
+    try:
+        return from_params(kind, {name: st.query_params.get_all(name) for name in st.query_params})
+    except LabError:
+        return None
 
 
 def known_run(run_id: str) -> RunFolder:
@@ -106,6 +128,8 @@ def _spell_out_run(kind: type[Request]) -> None:
 def _value(name: str, given: list[str], default: Any, kind: str) -> Any:
     if isinstance(default, tuple):
         return () if default and given == [NONE] else tuple(given)
+    if kind == "bool":
+        return given[-1] == "True"
     if "int" not in kind and "float" not in kind:
         return given[-1]
     if given[-1] == NONE and "None" in kind:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.images import SetInfo, catalogue, class_names
-from lab.models import search_models
+from lab.models import ModelRef, search_models
 from lab.weights.trained import list_trained
 
 # Networks worth a first look; any other timm id can be typed. The packaged ones need no download.
@@ -41,6 +41,16 @@ def image_sets() -> dict[str, SetInfo]:
 def find_networks(text: str) -> list[dict[str, Any]]:
     """Return what timm has with `text` in its name; what is on this computer comes first."""
     return search_models(text)
+
+
+@st.cache_data(show_spinner=False, ttl=20, max_entries=32)
+def layer_names(model: str) -> list[str]:
+    """Return a network's layers from its card, if it has been opened on this computer; [] if it has not."""
+    from lab.layers import select_layers
+    from lab.models.cards import kept_card
+
+    known = kept_card(ModelRef.parse(model))
+    return [layer.name for layer in select_layers(known.layers, "blocks")] if known else []
 
 
 def with_current(options: Iterable[str], current: Iterable[str]) -> list[str]:

@@ -5,7 +5,6 @@ The draft starts as what the URL shows and lives in this browser session only; p
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -14,29 +13,28 @@ from lab.errors import LabError
 from lab.experiments.separability import CONTROLS, ProbeRequest
 from lab.images import class_names
 from lab.models import ModelRef
+from lab.ui.boxes import images_box, network_finder, networks_box, upload_images
 from lab.ui.choices import image_sets, known_classes, with_current
-from lab.ui.network_box import network_box
+from lab.ui.draft import fill_in, run_row
 from lab.ui.text import plain
-from lab.ui.uploads import keep_upload, uploads_dir
-from lab.ui.working import launch, tell_launch_problem
+from lab.ui.working import launch, note_problem, tell_launch_problem
 
 POOLINGS = ("avg", "max", "avg+max", "2x2")
 LAYER_CHOICES = ("stages", "blocks", "by name")
-_SEEDED_FOR = "draft_made_from"
 
 
 def experiment_controls(shown: ProbeRequest) -> None:
     """Show the settings, filled in from `shown`, with the button that runs them."""
-    _fill_in(shown)
+    fill_in(shown, _widget_values(shown))
     with st.container(border=True, key="controls"):
         networks, images = st.columns(2, gap="medium")
         with networks:
-            network_box()
+            _networks()
         with images:
             _images()
         with st.expander("Classes, layers, controls and more", icon=":material/tune:"):
             _details()
-        _run_row(shown)
+        run_row(shown, draft, label="Run", key="run", start=_run)
     tell_launch_problem()
 
 
@@ -60,15 +58,6 @@ def draft() -> ProbeRequest:
     )
 
 
-def _fill_in(shown: ProbeRequest) -> None:
-    """Set the widgets to `shown` when the page shows another experiment than they were made from."""
-    state = st.session_state
-    if state.get(_SEEDED_FOR) == shown.digest and "draft_models" in state:
-        return
-    state.update(_widget_values(shown))
-    state[_SEEDED_FOR] = shown.digest
-
-
 def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
     by_name = shown.layers not in LAYER_CHOICES
     return {
@@ -86,34 +75,21 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
     }
 
 
+def _networks() -> None:
+    networks_box(key="draft_models", placeholder="choose one, or type any timm id")
+    told, find = st.columns([2, 1], vertical_alignment="top")
+    told.caption("Choose one or more, or type any timm id and press Enter.")
+    with find.popover("Find", icon=":material/search:", width="stretch"):
+        network_finder("draft_models")
+
+
 def _images() -> None:
-    sets = image_sets()
-    st.selectbox(
-        "Images",
-        with_current(sets, [st.session_state["draft_data"]]),
-        key="draft_data",
-        accept_new_options=True,
-        format_func=lambda name: sets[name].title if name in sets else _file_name(name),
-        placeholder="choose a set, or type the path of a folder",
-        on_change=_forget_classes,
-        persist_state="page",
-    )
-    known = sets.get(st.session_state["draft_data"] or "")
+    images_box(key="draft_data", on_change=_forget_classes, persist_state="page")
+    known = image_sets().get(st.session_state["draft_data"] or "")
     told, upload = st.columns([2, 1], vertical_alignment="top")
     told.caption(plain(_about(known)) if known else "A folder or zip with one subfolder per class, on this computer.")
-    with upload.popover("Upload", icon=":material/upload:", width="stretch"):
-        st.file_uploader(
-            "A zip of a folder with one subfolder per class", type="zip", key="upload", on_change=_take_upload
-        )
-        st.caption(
-            "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
-        )
-
-
-def _file_name(data: str) -> str:
-    """Return what to call images that have no title: an upload by its file's name, anything else by its path."""
-    path = Path(data)
-    return f"{path.name}, uploaded" if uploads_dir() in path.parents else data
+    with upload:
+        upload_images(_take_upload, key="upload")
 
 
 def _about(known: Any) -> str:
@@ -124,15 +100,9 @@ def _forget_classes() -> None:
     st.session_state["draft_classes"] = []
 
 
-def _take_upload() -> None:
-    file = st.session_state.get("upload")
-    if file is None:
-        return
-    try:
-        st.session_state["draft_data"] = str(keep_upload(file.name, file))
-        _forget_classes()
-    except LabError as error:
-        st.session_state["launch_problem"] = str(error)
+def _take_upload(path: str) -> None:
+    st.session_state["draft_data"] = path
+    _forget_classes()
 
 
 def _details() -> None:
@@ -180,7 +150,7 @@ def _details() -> None:
             2**31 - 1,
             key="draft_seed",
             persist_state="page",
-            help="Moves the folds, the shuffled labels and the untrained twins.",
+            help="Moves the folds and the shuffled labels.",
         )
 
 
@@ -191,7 +161,7 @@ def _run(wanted: ProbeRequest) -> None:
         if len(wanted.models) == 1:  # with several, a run goes on without those that cannot be had
             ModelRef.parse(wanted.models[0]).check()
     except (LabError, OSError) as error:
-        st.session_state["launch_problem"] = str(error)
+        note_problem(error)
         return
     launch(wanted)
 
@@ -205,21 +175,3 @@ def _control_boxes() -> None:
         help="; ".join(f"**{name}**: {why}" for name, why in CONTROLS.items()),
     )
     st.caption("Without controls a high accuracy can mean less than it seems.")
-
-
-def _run_row(shown: ProbeRequest) -> None:
-    run, command, note = st.columns([1, 1, 3], vertical_alignment="center")
-    try:
-        wanted = draft()
-    except LabError as error:
-        run.button("Run", key="run", type="primary", disabled=True, width="stretch")
-        note.markdown(f":red[{plain(error)}]")
-        return
-    run.button(
-        "Run", key="run", type="primary", icon=":material/play_arrow:", on_click=_run, args=(wanted,), width="stretch"
-    )
-    with command.popover("Command", icon=":material/terminal:", width="stretch"):
-        st.caption("The same from a terminal:")
-        st.code(wanted.command(), language="bash", wrap_lines=True)
-    if wanted != shown:
-        note.caption("The settings have changed; below is the experiment before. Press Run for these settings.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
@@ -16,6 +15,7 @@ from lab.experiments.base import Result
 from lab.ui.downloads import download_buttons
 from lab.ui.gallery import Picture, gallery
 from lab.ui.showing import show_chart
+from lab.ui.tabs import Tab, tabs
 from lab.ui.text import count, plain
 
 # (from this depth on, up to this depth, heading); depth of decision is where the prediction becomes right for good
@@ -41,24 +41,10 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class View:
-    """One tab: its name (also in the URL), what it says first, and what shows it."""
-
-    name: str
-    about: str
-    show: Callable[[Result, str], None]
-
-
 def details(result: Result) -> None:
     """Show the tabs; only the open one is computed. Which one is open is in the URL."""
     model = model_picker(result)
-    tabs = st.tabs([view.name for view in VIEWS], key="view", on_change="rerun", bind="query-params")
-    for tab, view in zip(tabs, VIEWS, strict=True):
-        if tab.open:
-            with tab:
-                st.markdown(view.about)
-                view.show(result, model)
+    tabs(VIEWS, result, model, key="view")
 
 
 def model_picker(result: Result) -> str:
@@ -169,19 +155,19 @@ def _export(result: Result, model: str) -> None:
 
 
 VIEWS = (
-    View("Checks", "The verdict rests on these comparisons; a check passes when its interval lies beyond 0.", _checks),
-    View(
+    Tab("Checks", "The verdict rests on these comparisons; a check passes when its interval lies beyond 0.", _checks),
+    Tab(
         "Layers",
         "Every layer with its accuracy and its 95 % interval (from, to), its controls, and other ways to measure it.",
         _layers,
     ),
-    View(
+    Tab(
         "Images",
         "When is an image decided? From its *depth of decision* on, the probe of every later layer has it right.",
         _images,
     ),
-    View("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
-    View("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
-    View("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),
-    View("Export", "Everything behind this page, to take along.", _export),
+    Tab("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
+    Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
+    Tab("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),
+    Tab("Export", "Everything behind this page, to take along.", _export),
 )

@@ -55,6 +55,11 @@ SHOWN_ON = {
 }
 
 
+def shares_its_page(experiment: str) -> bool:
+    """Return whether the page that shows an experiment's runs answers other questions too, each in a tab."""
+    return bool(SHOWN_ON.get(experiment, ("", ""))[1])
+
+
 def page_of_run(experiment: str, run_id: str) -> tuple[Path, dict[str, str]]:
     """Return the page that shows a run, and the query that opens it there."""
     page, tab = SHOWN_ON.get(experiment, ("runs", ""))

@@ -17,6 +17,7 @@ from lab.charts.theme import INK, config
 from lab.experiments.base import Result
 from lab.ui.reading import Tables
 
+LEGEND_LINE = 26  # pixels
 Spec = dict[str, Any]
 
 
@@ -44,6 +45,11 @@ def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: str, *, key: st
 def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
     """Show a specification; its description is its alternative text."""
     return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
+
+
+def with_legend(lines: int, height: int = 430) -> int:
+    """Return the height of a chart with `lines` lines of legend below it: a page fits all of it into that height."""
+    return height + LEGEND_LINE * lines
 
 
 def on_a_phone() -> bool:

@@ -1,4 +1,4 @@
-"""Keep an uploaded zip of images under the lab's home folder, named by its content; it is never unpacked."""
+"""Keep uploads under the lab's home folder, named by their content: zips of images, never unpacked, and pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lab.files import write_bytes
 from lab.settings import home
 
 MAX_NAME = 60
+PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
 
 
 def uploads_dir() -> Path:
@@ -35,6 +36,22 @@ def keep_upload(name: str, file: BinaryIO) -> Path:
         raise LabError(f"{name} is not a zip file; pack a folder that holds one subfolder per class")
     path = folder / f"{_safe_stem(name)}.zip"
     folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+    return path
+
+
+def keep_picture(name: str, file: BinaryIO) -> Path:
+    """Return the path at which the picture in `file` is kept; raises LabError when it is no picture."""
+    from lab.images.decode import DecodeError, decode
+
+    data = file.read()
+    try:
+        decode(data)
+    except DecodeError as error:
+        raise LabError(f"{name} cannot be read as an image: {error}") from error
+    suffix = Path(name).suffix.lower()
+    kept = hashlib.sha256(data).hexdigest()[:16] + (suffix if suffix[1:] in PICTURES else "")
+    path = uploads_dir() / kept
     write_bytes(path, data)
     return path
 

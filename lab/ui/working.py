@@ -57,7 +57,12 @@ def launch(request: Request) -> None:
         jobs.start(canonical)
         address.show(canonical)
     except LabError as error:
-        st.session_state["launch_problem"] = str(error)
+        note_problem(error)
+
+
+def note_problem(error: Exception) -> None:
+    """Remember, in a callback, what the page is to tell when it is drawn."""
+    st.session_state["launch_problem"] = str(error)
 
 
 def tell_launch_problem() -> None:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.charts.breaking import MOST_CURVES
 from lab.experiments.base import Result
 from lab.experiments.breaking.changes import ChangesRequest
 from lab.interventions import INTERVENTIONS
-from lab.ui.breaking.choosing import Broken, opened, request_for
-from lab.ui.breaking.finding import findings, with_legend
-from lab.ui.building.saying import command
-from lab.ui.showing import show_chart
+from lab.ui.kept import kept_field
+from lab.ui.saying import command, listed
+from lab.ui.showing import show_chart, with_legend
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import outcome
 
 NAMES = {"spread": "Early, middle, late", "all": "Every place"}
-MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
 OFFER = (
     "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
     "measures what is left. About a minute; the network itself is never written to."
 )
 
 
-def changes_section(choice: Broken) -> None:
+def changes_section(subject: Subject) -> None:
     """Show what every intervention leaves of the chosen network."""
     st.markdown(
         "Two readers tell what is left. **The old reader** was fitted to the intact network: it shows whether the "
@@ -31,17 +29,16 @@ def changes_section(choice: Broken) -> None:
         "information is *still there*, in whatever form."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        usual = opened("break", "places", "spread")
         places = st.segmented_control(
-            "Places", list(NAMES), default=usual, required=True, key="break_places", format_func=NAMES.__getitem__,
-            label_visibility="collapsed",
+            "Places", list(NAMES), required=True, format_func=NAMES.__getitem__, label_visibility="collapsed",
+            **kept_field(ChangesRequest(), "places", key="break_places"),
         )  # fmt: skip
-        request = request_for(ChangesRequest, choice, places=places)
+        request = request_for(ChangesRequest, subject, places=places)
         command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    findings(result.manifest["findings"])
+    listed(result.manifest["findings"])
     show_chart(result, "change_forest", key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
@@ -57,12 +54,10 @@ def _curves(result: Result) -> None:
     names = {name: INTERVENTIONS[name].title for name in broken["intervention"].unique()}
     if not names:
         return
-    usual = next((name for name in MOST_TELLING if name in names), next(iter(names)))
     shown = st.pills(
         "Layer by layer, after", list(names), default=usual, key="changes_shown", format_func=names.__getitem__,
     ) or usual  # fmt: skip
     places = broken.loc[broken["intervention"] == shown, "place"].nunique()
-    height = with_legend(1 + min(places, MOST_CURVES))
     show_chart(result, "change_curves", key="changes_curves", intervention=str(shown), height=height)
 
 

@@ -8,10 +8,9 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.experiments.breaking.collapse import CollapseRequest
-from lab.ui.breaking.choosing import Broken, request_for
-from lab.ui.breaking.finding import findings
 from lab.ui.building.cells import figures, picture
-from lab.ui.building.saying import command
+from lab.ui.saying import command, listed
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 OFFER = (
@@ -31,14 +30,14 @@ COLUMNS = {
 }
 
 
-def collapse_section(choice: Broken) -> None:
+def collapse_section(subject: Subject) -> None:
     """Show the one convolution that the first layers of the chosen network are without activations."""
-    request = request_for(CollapseRequest, choice)
+    request = request_for(CollapseRequest, subject)
     command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    findings(result.manifest["findings"])
+    listed(result.manifest["findings"])
     layer = html.escape(str(result.manifest["layer"]))
     st.markdown("##### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))

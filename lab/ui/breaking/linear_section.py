@@ -5,10 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.breaking.linear import LinearRequest
-from lab.ui.breaking.choosing import Broken, request_for
-from lab.ui.breaking.finding import findings, with_legend
-from lab.ui.building.saying import command
-from lab.ui.showing import show_chart
+from lab.ui.saying import command, listed
+from lab.ui.showing import show_chart, with_legend
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 OFFER = (
@@ -17,14 +16,14 @@ OFFER = (
 )
 
 
-def linear_section(choice: Broken) -> None:
+def linear_section(subject: Subject) -> None:
     """Show what the chosen network is without its activations."""
-    request = request_for(LinearRequest, choice)
+    request = request_for(LinearRequest, subject)
     command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    findings(result.manifest["findings"])
+    listed(result.manifest["findings"])
     show_chart(result, "linear_depths", key="linear_chart")
     show_chart(result, "linear_curves", key="linear_curves", height=with_legend(len(result["depths"])))
     with st.expander("Every depth", icon=":material/table_rows:"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.side_by_side.asked import SideRequest
 from lab.experiments.side_by_side.tasks import TASKS
-from lab.ui.building.saying import command, explained
+from lab.ui.address import opened
+from lab.ui.kept import kept_field
+from lab.ui.saying import command, explained
 from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.text import plain
 from lab.ui.working import outcome
@@ -46,37 +50,23 @@ def side_by_side_section(choice: object = None) -> None:
 
 def _asked() -> SideRequest | None:
     """Show the settings and return what they ask; None when they make no sense."""
-    opened = _opened()
+    shown = opened(SideRequest) or SideRequest()
     tasks, parameters, seen = st.columns([5, 2, 2], gap="medium", vertical_alignment="bottom")
     chosen = tasks.multiselect(
-        "Tasks", list(TASKS), default=opened.tasks.split(","), key="side_tasks", format_func=lambda name: TASKS[name]
+        "Tasks", list(TASKS), default=shown.tasks.split(","), key="side_tasks", format_func=lambda name: TASKS[name]
     )
-    sizes = sorted({*SIZES, opened.parameters})
-    size = parameters.selectbox(
-        "Parameters each", sizes, index=sizes.index(opened.parameters), key="side_size", format_func="{:,}".format
+    kept = kept_field(SideRequest(), "parameters", key="side_size")
+    sizes = sorted({*SIZES, st.session_state["side_size"]})
+    size = parameters.selectbox("Parameters each", sizes, format_func="{:,}".format, **kept)
+    images = seen.number_input(
+        "Images seen in training", 100, 2_000_000, step=1_000, **kept_field(SideRequest(), "seen", key="side_seen")
     )
-    images = seen.number_input("Images seen in training", 100, 2_000_000, opened.seen, 1_000, key="side_seen")
     try:
-        return SideRequest(
-            tasks=",".join(name for name in TASKS if name in chosen),
-            parameters=size,
-            size=opened.size,
-            per_class=opened.per_class,
-            test_per_class=opened.test_per_class,
-            seen=int(images),
-            seeds=opened.seeds,
-        )
+        named = ",".join(name for name in TASKS if name in chosen)
+        return replace(shown, tasks=named, parameters=size, seen=int(images))
     except LabError as error:
         st.warning(plain(error))
         return None
-
-
-def _opened() -> SideRequest:
-    """Return what the boxes start from: the run that the page was opened on, or the usual question."""
-    asked = st.session_state.get("opened_request") or {}
-    if asked.get("experiment") == SideRequest.experiment:
-        return SideRequest.from_dict(asked)
-    return SideRequest()
 
 
 def _tables(result: Result) -> None:

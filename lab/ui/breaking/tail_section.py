@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.breaking.tail import TailRequest
-from lab.ui.breaking.choosing import Broken, opened, request_for
-from lab.ui.breaking.finding import findings
-from lab.ui.building.saying import command
+from lab.ui.choices import with_current
+from lab.ui.kept import kept_field
+from lab.ui.saying import command, listed
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 LAST = "the last one"
@@ -18,32 +19,31 @@ OFFER = (
 )
 
 
-def tail_section(choice: Broken) -> None:
+def tail_section(subject: Subject) -> None:
     """Show what a late stage makes of the image itself."""
     st.markdown(
         "A network computes y = j(i(h(x))). If the last stage j is so clever, why not give it the image x itself?"
     )
     known = st.session_state.setdefault("tail_stages", {})
-    usual = opened("tail", "stage", "")
-    stages = list(dict.fromkeys(["", *known.get(choice.model, ()), usual]))
+    kept = kept_field(TailRequest(), "stage", key="tail_stage")
+    stages = with_current(["", *known.get(subject.model, ())], [st.session_state["tail_stage"]])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         stage = st.selectbox(
-            "Stage that gets the image", stages, index=stages.index(usual), key=f"tail_stage_{choice.model}",
-            format_func=lambda name: name or LAST, width=260,
+            "Stage that gets the image", stages, format_func=lambda name: name or LAST, width=260, **kept
         )  # fmt: skip
-        request = request_for(TailRequest, choice, stage=stage or "")
+        request = request_for(TailRequest, subject, stage=stage or "")
         command(request)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    if known.get(choice.model) != tuple(result.manifest["stages"]):
-        known[choice.model] = tuple(result.manifest["stages"])
+    if known.get(subject.model) != tuple(result.manifest["stages"]):
+        known[subject.model] = tuple(result.manifest["stages"])
         st.rerun()
     error = result["error"].iloc[0]
     st.code(
         f"{error['kind']}: {error['message']}" if error["kind"] else error["message"], language=None, wrap_lines=True
     )
-    findings(result.manifest["findings"])
+    listed(result.manifest["findings"])
     show_chart(result, "adapter_forest", key="tail_chart")
     with st.expander("How the image is made to fit, and every number", icon=":material/table_rows:"):
         st.markdown(

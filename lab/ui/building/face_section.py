@@ -9,7 +9,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.building.face_toy import PRESETS, Face, FaceRequest, face, kernel, kernel_text, told
 from lab.ui.building.cells import cells, figures
-from lab.ui.building.saying import command, explained
+from lab.ui.saying import command, explained
 from lab.ui.text import plain
 
 CELL = 15

@@ -12,9 +12,11 @@ from lab.experiments.building.receptive_field import FieldRequest
 from lab.experiments.picture import picture_name
 from lab.models import ModelRef
 from lab.ui.building.cells import Box, picture
-from lab.ui.building.saying import command, explained
-from lab.ui.building.subject import Choice
+from lab.ui.choices import with_current
+from lab.ui.kept import kept_field
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 STATUS = {
@@ -25,14 +27,15 @@ STATUS = {
 }
 
 
-def field_section(choice: Choice) -> None:
+def field_section(subject: Subject) -> None:
     """Show the fields of the chosen network on the chosen picture, trained and untrained."""
     with st.container(horizontal=True, vertical_alignment="center"):
+        kept = kept_field(FieldRequest(), "layers", key="field_layers")
         layers = st.segmented_control(
-            "Layers", ["stages", "blocks"], default="stages", required=True, key="field_layers",
-            label_visibility="collapsed",
+            "Layers", with_current(("stages", "blocks"), [st.session_state["field_layers"]]), required=True,
+            label_visibility="collapsed", **kept,
         )  # fmt: skip
-        request = FieldRequest(choice.model, choice.picture, layers).canonical()
+        request = request_for(FieldRequest, subject, layers=layers)
         command(request)
     result = outcome(
         request,
@@ -50,7 +53,7 @@ def field_section(choice: Choice) -> None:
     models = list(result["fields"]["model"].unique())
     names = {"untrained" if ModelRef.parse(model).untrained else "trained": model for model in models}
     shown = st.segmented_control("Weights", list(names), default=next(iter(names)), required=True, key="field_weights")
-    st.html(field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(choice.picture)))
+    st.html(field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(subject.picture)))
     _table(result)
 
 

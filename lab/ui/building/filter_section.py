@@ -7,32 +7,32 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.filter_sum import POSITION_PICK, response_cells
-from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.building.filter_sum import FilterRequest, sums
 from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
 from lab.experiments.building.filter_told import told, told_of_network
+from lab.ui import address
 from lab.ui.building.cells import cells, figures, gray_png, picture
-from lab.ui.building.saying import explained
-from lab.ui.building.subject import Choice
 from lab.ui.reading import Tables, find
+from lab.ui.saying import explained
 from lab.ui.showing import chart_spec, on_a_phone, show_spec
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import launch, outcome
 
 SHOWN_CHANNELS = 6
 
 
-def filter_section(choice: Choice) -> None:
+def filter_section(subject: Subject) -> None:
     """Show a convolution of the chosen network on the chosen picture, taken apart."""
     result = outcome(
-        _request(choice),
+        request_for(FilterRequest, subject, layer=st.query_params.get("layer", "")),
         offer="Takes every convolution of this network apart on this picture. About ten seconds.",
     )
     if result is None:
         return
     layer = _layer(result)
-    found = _chosen_sum(result, layer)
+    found = _chosen_sum(subject, result, layer)
     explained(told(layer, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")
@@ -95,17 +95,6 @@ def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, flo
     return top / height, left / width, high / height, wide / width
 
 
-def _request(choice: Choice) -> FilterRequest:
-    """Return the run to show: the one that was opened from the list of runs, or the plain one of the chosen layer."""
-    plain_one = FilterRequest(choice.model, choice.picture, st.query_params.get("layer", "")).canonical()
-    opened = st.session_state.get("opened_request", {})
-    if opened.get("experiment") == FilterRequest.experiment:
-        asked = FilterRequest.from_dict(opened).canonical()
-        if (asked.model, asked.picture, asked.layer) == (plain_one.model, plain_one.picture, plain_one.layer):
-            return asked
-    return plain_one
-
-
 def _layer(result: Result) -> FilterLayer:
     tables = result.tables
     return _kept_layer(tables.folder, tables.stamp) if isinstance(tables, Tables) else FilterLayer.from_tables(tables)
@@ -118,14 +107,14 @@ def _kept_layer(folder: str, stamp: str) -> FilterLayer:
     return FilterLayer.from_tables(Tables(folder, stamp, names))
 
 
-def _chosen_sum(result: Result, layer: FilterLayer) -> FilterSum:
+def _chosen_sum(subject: Subject, result: Result, layer: FilterLayer) -> FilterSum:
     """Show the boxes for layer, filter and place, and return the sum they name."""
     state = st.session_state
     if state.get("sum_of") != (result.request.run_id, layer.name):
         state["sum_of"] = (result.request.run_id, layer.name)
         state["sum_channel"], state["sum_row"], state["sum_column"] = result.manifest["at"]
     names, channel, row, column, jump = st.columns([4, 2, 2, 2, 3], vertical_alignment="bottom")
-    _layer_box(names, result, layer)
+    _layer_box(names, subject, result, layer)
     limits = layer.outputs.shape
     channel.number_input("Filter", 0, limits[0] - 1, key="sum_channel")
     row.number_input("Row", 0, limits[1] - 1, key="sum_row")
@@ -137,7 +126,7 @@ def _chosen_sum(result: Result, layer: FilterLayer) -> FilterSum:
     return layer.at(int(state["sum_channel"]), int(state["sum_row"]), int(state["sum_column"]))
 
 
-def _layer_box(place: st.delta_generator.DeltaGenerator, result: Result, layer: FilterLayer) -> None:
+def _layer_box(place: st.delta_generator.DeltaGenerator, subject: Subject, result: Result, layer: FilterLayer) -> None:
     table = result["layers"].set_index("layer")
     st.session_state["sum_layer"] = layer.name
 
@@ -147,13 +136,10 @@ def _layer_box(place: st.delta_generator.DeltaGenerator, result: Result, layer: 
 
     def chosen() -> None:
         name = st.session_state["sum_layer"]
-        st.query_params["layer"] = name
-        wanted = FilterRequest(result.request.model, result.request.picture, name)  # type: ignore[attr-defined]
-        try:
-            if find(wanted.canonical()) is None:
-                launch(wanted)
-        except LabError as error:
-            st.session_state["launch_problem"] = str(error)
+        wanted = FilterRequest(subject.model, subject.picture, name).canonical()
+        address.show(wanted)
+        if find(wanted) is None:
+            launch(wanted)
 
     place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=told_as, on_change=chosen)
 

@@ -12,12 +12,14 @@ from lab.experiments.base import Result
 from lab.experiments.building.factors import FactorsRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.what_is_left import POOLINGS, ThumbnailRequest
+from lab.experiments.separability import DEFAULT_DATA
+from lab.ui.boxes import images_box
 from lab.ui.building.cells import strip
-from lab.ui.building.saying import command, explained
-from lab.ui.building.subject import Choice
-from lab.ui.building.views import chosen_view, opened
-from lab.ui.choices import with_current
-from lab.ui.showing import on_a_phone, show_chart
+from lab.ui.building.views import chosen_view
+from lab.ui.kept import kept, kept_field
+from lab.ui.saying import command, explained
+from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import outcome
 
@@ -26,28 +28,28 @@ VIEWS = {
     "Which facts can be read": ("factors",),
     "The picture rebuilt": ("inversion",),
 }
-DRAWN = ("drawn:pets", "drawn:shapes", "drawn:faces")
+DRAWN = {"drawn:pets": "Drawn cats and dogs", "drawn:shapes": "Drawn shapes", "drawn:faces": "Drawn faces"}
 POOLING_NAMES = {"4x4": "A 4 × 4 grid of averages", "avg": "One average"}
 
 
-def left_section(choice: Choice) -> None:
+def left_section(subject: Subject) -> None:
     """Show one of the three ways to ask."""
     view = chosen_view("left_view", VIEWS)
     if view == "Which facts can be read":
-        _factors(choice)
+        _factors(subject)
     elif view == "The picture rebuilt":
-        _inversion(choice)
+        _inversion(subject)
     else:
-        _thumbnail(choice)
+        _thumbnail(subject)
 
 
-def _thumbnail(choice: Choice) -> None:
-    usual = opened(ThumbnailRequest(choice.model))
-    data = _images("thumbnail_data", usual.data, others=True)
+def _thumbnail(subject: Subject) -> None:
+    images_box(**kept_field(ThumbnailRequest(), "data", key="thumbnail_data"))
+    data = st.session_state["thumbnail_data"] or DEFAULT_DATA
     try:
-        request = usual if data == usual.data else ThumbnailRequest(choice.model, data)
+        request = request_for(ThumbnailRequest, subject, data=data)
         result = outcome(
-            request.canonical(),
+            request,
             offer="Fits a linear readout that rebuilds a thumbnail of each image from every layer, of this network and "
             "of an untrained one. About half a minute.",
         )
@@ -81,12 +83,14 @@ def thumbnails_shown(result: Result, pooling: str) -> str:
     return strip(rows, width=96, label="a thumbnail")
 
 
-def _factors(choice: Choice) -> None:
-    usual = opened(FactorsRequest(choice.model))
-    data = _images("factors_data", usual.data, others=False)
-    request = usual if data == usual.data else FactorsRequest(choice.model, data)
+def _factors(subject: Subject) -> None:
+    data = st.selectbox(
+        "Images", list(DRAWN), format_func=DRAWN.__getitem__, help="Factors are known for drawings only.",
+        **kept("data", DEFAULT_DATA, key="factors_data", options=DRAWN),
+    )  # fmt: skip
+    request = request_for(FactorsRequest, subject, data=data)
     result = outcome(
-        request.canonical(),
+        request,
         offer="Reads every factor that these drawings were made from off every layer, of this network and of an "
         "untrained one. About twenty seconds.",
     )
@@ -96,7 +100,7 @@ def _factors(choice: Choice) -> None:
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
-    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
+    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)])
     st.caption(
         "Rows from those read best early to those read best late. Layers are averaged over all places; with "
         "`--pooling 4x4` on the command line they keep where things are."
@@ -111,12 +115,10 @@ def _factor_table(factors: pd.DataFrame) -> None:
         st.dataframe(factors, hide_index=True, key="factors_table")
 
 
-def _inversion(choice: Choice) -> None:
-    request = opened(InversionRequest(choice.model, choice.picture))
-    if request.picture != choice.picture:
-        request = InversionRequest(choice.model, choice.picture)
+def _inversion(subject: Subject) -> None:
+    request = request_for(InversionRequest, subject)
     result = outcome(
-        request.canonical(),
+        request,
         offer="Changes noise until a layer's activations are those of the picture, for four layers of this network and "
         "of an untrained one. About a minute.",
     )
@@ -140,14 +142,3 @@ def inversions_shown(result: Result) -> str:
             name = f"{'random weights' if twin else 'trained'}<br><small>start {number}</small>"
             rows.append((name, [line.set_index("layer")["thumbnail"][layer] for layer in layers]))
     return strip(rows, width=150, heads=map(html.escape, layers), label="a rebuilt picture")
-
-
-def _images(key: str, current: str, *, others: bool) -> str:
-    """Show the box for the image set and return what it names."""
-    help_text = "A folder or a zip can be typed too." if others else "Factors are known for drawings only."
-    return str(
-        st.selectbox(
-            "Images", with_current(DRAWN, [current]), index=None if current not in DRAWN else DRAWN.index(current),
-            key=key, accept_new_options=others, help=help_text,
-        ) or current
-    )  # fmt: skip

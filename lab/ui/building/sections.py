@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import streamlit as st
 
 from lab.ui.building.face_section import face_section
@@ -15,53 +12,35 @@ from lab.ui.building.shapes_section import shapes_section
 from lab.ui.building.sizes_section import sizes_section
 from lab.ui.building.slide_section import slide_section
 from lab.ui.building.stack_section import stack_section
-from lab.ui.building.subject import Choice
+from lab.ui.subject import Subject
+from lab.ui.tabs import Tab
 
 
-@dataclass(frozen=True)
-class Section:
-    """One tab: its name (also in the URL), the question it asks, and what shows it."""
-
-    name: str
-    asks: str
-    show: Callable[[Choice], None]
-
-
-def sections(choice: Choice) -> None:
-    """Show the tabs."""
-    tabs = st.tabs([section.name for section in SECTIONS], key="question", on_change="rerun", bind="query-params")
-    for tab, section in zip(tabs, SECTIONS, strict=True):
-        if tab.open:
-            with tab:
-                st.markdown(f"#### {section.asks}")
-                section.show(choice)
-
-
-def _filter(choice: Choice) -> None:
+def _filter(subject: Subject) -> None:
     with st.expander("A toy first: eyes plus a mouth", icon=":material/sentiment_satisfied:", expanded=True):
         face_section()
     st.markdown("##### The same in a real network")
-    filter_section(choice)
+    filter_section(subject)
 
 
-def _sizes(choice: Choice) -> None:
+def _sizes(subject: Subject) -> None:
     with st.expander("Try it: a window slides over a row of pixels", icon=":material/linear_scale:", expanded=True):
         slide_section()
     st.markdown("##### Layer by layer in a real network")
-    sizes_section(choice)
+    sizes_section(subject)
 
 
-def _fields(choice: Choice) -> None:
+def _fields(subject: Subject) -> None:
     with st.expander("Try it: layers on top of each other", icon=":material/stacks:", expanded=True):
         stack_section()
     st.markdown("##### What one position of a real network sees")
-    field_section(choice)
+    field_section(subject)
 
 
 SECTIONS = (
-    Section("One filter", "Does a filter look at all input channels at once?", _filter),
-    Section("Edges become shapes", "How does a layer make shapes out of edges?", shapes_section),
-    Section("Sizes and weights", "How large is what comes out, and why does it take so few weights?", _sizes),
-    Section("Receptive field", "How much of the picture does one position see?", _fields),
-    Section("What is left", "Is the rest of the image lost?", left_section),
+    Tab("One filter", "Does a filter look at all input channels at once?", _filter),
+    Tab("Edges become shapes", "How does a layer make shapes out of edges?", shapes_section),
+    Tab("Sizes and weights", "How large is what comes out, and why does it take so few weights?", _sizes),
+    Tab("Receptive field", "How much of the picture does one position see?", _fields),
+    Tab("What is left", "Is the rest of the image lost?", left_section),
 )

@@ -12,28 +12,29 @@ from lab.experiments.base import Result
 from lab.experiments.building.edge_sentences import GROUPS
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.building.tuning_curves import TuningRequest
+from lab.ui.address import opened
 from lab.ui.building.cells import cells, figures, strip
-from lab.ui.building.saying import command, explained
-from lab.ui.building.subject import Choice
-from lab.ui.building.views import chosen_view, opened
+from lab.ui.building.views import chosen_view
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 VIEWS = {"A network trained here": ("edges",), "The chosen network": ("tuning",)}
 SMALL, SLICE = 9, 7  # pixels of a cell
 
 
-def shapes_section(choice: Choice) -> None:
+def shapes_section(subject: Subject) -> None:
     """Show one of the two networks."""
     view = chosen_view("shapes_view", VIEWS)
     if view == "The chosen network":
-        _tuning(choice)
+        _tuning(subject)
     else:
         _edges()
 
 
 def _edges() -> None:
-    request = opened(EdgesRequest()).canonical()
+    request = (opened(EdgesRequest) or EdgesRequest()).canonical()
     st.markdown(
         "Every drawing holds the same eight strokes: two horizontal, two vertical, four diagonal. Only how they stand "
         "to each other makes a rectangle, a diamond or neither, so edges alone tell nothing."
@@ -137,8 +138,8 @@ def _twice(one: float, other: float) -> str:
     return f'<td class="number">{one:+.2f}</td><td class="number">{other:+.2f}</td>'
 
 
-def _tuning(choice: Choice) -> None:
-    request = opened(TuningRequest(choice.model)).canonical()
+def _tuning(subject: Subject) -> None:
+    request = request_for(TuningRequest, subject)
     result = outcome(
         request,
         offer="Shows gratings of every orientation and outlines of five shapes to this network and to an untrained "

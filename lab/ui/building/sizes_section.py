@@ -6,9 +6,9 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.experiments.building.sizes import SizesRequest
-from lab.ui.building.saying import command, explained
-from lab.ui.building.subject import Choice
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 COLUMNS = {
@@ -25,9 +25,9 @@ COLUMNS = {
 }
 
 
-def sizes_section(choice: Choice) -> None:
+def sizes_section(subject: Subject) -> None:
     """Show what the formula says of every window of the chosen network, and what came out."""
-    request = SizesRequest(choice.model).canonical()
+    request = request_for(SizesRequest, subject)
     result = outcome(request, offer="Runs this network once and compares every window with the formula. A few seconds.")
     if result is None:
         return

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.building.size_arithmetic import SlideRequest, taps, told
-from lab.ui.building.saying import command, explained
+from lab.ui.saying import command, explained
 from lab.ui.text import plain
 
 CELL = 28

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import pandas as pd
 import streamlit as st
 
 from lab.charts.map_rows import data_url
 from lab.experiments.base import Result
-from lab.ui.building.saying import explained
 from lab.ui.downloads import download_buttons
 from lab.ui.gallery import Picture, gallery
+from lab.ui.saying import explained
 from lab.ui.showing import on_a_phone, show_chart
+from lab.ui.tabs import Tab, questions
 from lab.ui.text import count, plain
 
 MOST_PICTURES = 30
@@ -38,15 +36,6 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class View:
-    """One tab: its name (also in the URL), the question it answers, and what shows it."""
-
-    name: str
-    asks: str
-    show: Callable[[Result], None]
-
-
 def comparison(result: Result) -> None:
     """Show a finished comparison."""
     for problem in result.manifest.get("problems", ()):
@@ -55,12 +44,7 @@ def comparison(result: Result) -> None:
     with st.container(border=True, key="verdict_compare"):
         st.markdown(plain(findings[0]))
     _networks(result["models"])
-    tabs = st.tabs([view.name for view in VIEWS], key="compare_view", on_change="rerun", bind="query-params")
-    for tab, view in zip(tabs, VIEWS, strict=True):
-        if tab.open:
-            with tab:
-                st.markdown(f"#### {view.asks}")
-                view.show(result)
+    questions(VIEWS, result, key="compare_view")
 
 
 def _networks(models: pd.DataFrame) -> None:
@@ -182,10 +166,10 @@ def _findings(result: Result, start: str) -> list[str]:
 
 
 VIEWS = (
-    View("Curves", "What does each layer know?", _curves),
-    View("Differences", "Who is ahead, on the same images?", _gaps),
-    View("Cost", "What does it cost, and where would I cut?", _cost),
-    View("Similarity", "Do their layers see alike?", _alike),
-    View("Errors", "Which images do they disagree on, and at which depth?", _errors),
-    View("Export", "Everything behind this page, to take along", _export),
+    Tab("Curves", "What does each layer know?", _curves),
+    Tab("Differences", "Who is ahead, on the same images?", _gaps),
+    Tab("Cost", "What does it cost, and where would I cut?", _cost),
+    Tab("Similarity", "Do their layers see alike?", _alike),
+    Tab("Errors", "Which images do they disagree on, and at which depth?", _errors),
+    Tab("Export", "Everything behind this page, to take along", _export),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -11,110 +10,76 @@ from lab.attributions.methods import FAST, METHODS
 from lab.errors import LabError
 from lab.experiments.attributing.asked import BASELINES, AttributeRequest
 from lab.experiments.base import Result
-from lab.ui.building.subject import Choice
-from lab.ui.choices import image_sets, with_current
+from lab.ui.boxes import images_box
+from lab.ui.choices import with_current
+from lab.ui.kept import kept, kept_field
 from lab.ui.reading import find, finished
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 
 TARGETS = {"auto": "The network's own answer", "probe": "A probe's decision, at each layer its own"}
-DEFAULTS = AttributeRequest()
-# field of the request -> key of its control, which is its name in the URL
+USUAL = AttributeRequest()
+USUAL_METHOD = "gradcam"
+# field of the request -> key of its control
 KEYS = {
     "target": "target", "layers": "layers", "probe_data": "probe_data", "per_class": "probe_images", "steps": "steps",
     "baseline": "baseline", "seed": "seed",
 }  # fmt: skip
 
 
-def choose_question(choice: Choice) -> AttributeRequest:
+def choose_question(subject: Subject) -> AttributeRequest:
     """Show the controls and return the request for the methods that one pass gives."""
-    _fill_in()
-    asked = {field: st.session_state[key] for field, key in KEYS.items()}
     target, layers, more = st.columns([5, 3, 2], gap="medium", vertical_alignment="bottom")
+    kept_target = kept("target", USUAL.target)
     target.selectbox(
-        "What is explained", with_current(TARGETS, [asked["target"]]), key="target", accept_new_options=True,
+        "What is explained", with_current(TARGETS, [st.session_state["target"]]), accept_new_options=True,
         format_func=lambda name: TARGETS.get(name, name),
         help="A class can be typed by number or label (283, tabby); so can probe@LAYER:CLASS, such as "
-        "probe@blocks.4:dog.",
+        "probe@blocks.4:dog.", **kept_target,
     )  # fmt: skip
+    kept_layers = kept_field(USUAL, "layers")
     layers.segmented_control(
-        "Layers", with_current(("stages", "blocks"), [asked["layers"]]), key="layers", required=True
+        "Layers", with_current(("stages", "blocks"), [st.session_state["layers"]]), required=True, **kept_layers
     )
     with more.popover("Settings", icon=":material/tune:", width="stretch"):
-        _settings(asked)
-    values = {field: st.session_state[key] for field, key in KEYS.items()}
-    _keep_in_url(values)
+        _settings(probed=str(st.session_state["target"]).startswith("probe"))
+    chosen = {field: st.session_state[key] for field, key in KEYS.items()}
+    asked = {field: getattr(USUAL, field) if value is None else value for field, value in chosen.items()}
     try:
-        return AttributeRequest(choice.model, choice.picture, **_whole(values)).canonical()
+        return request_for(AttributeRequest, subject, **asked, method=USUAL.method)
     except LabError as error:
         st.error(plain(error))
-        return AttributeRequest(choice.model, choice.picture).canonical()
+        return request_for(AttributeRequest, subject, method=USUAL.method, target=USUAL.target)
 
 
 def choose_method(base: AttributeRequest) -> tuple[str, AttributeRequest]:
     """Show the methods that are valid for this network and target; return the chosen one and the request it needs."""
     known = _finished(base)
     offered = _valid(known) if known is not None else list(FAST)
-    if st.session_state.get("method") not in offered:
-        asked = st.query_params.get("method", "gradcam")
-        st.session_state["method"] = asked if asked in offered else offered[0]
+    asked = st.query_params.get("method", USUAL_METHOD)
+    usual = next(name for name in (asked, USUAL_METHOD, *offered) if name in offered)
     method = st.selectbox(
-        "Method", offered, key="method",
+        "Method", offered,
         format_func=lambda name: METHODS[name].title + ("" if METHODS[name].fast else " (more passes)"),
         help="Only methods that are valid for this network and target; the table at the end says why others are not.",
+        **kept("shown", usual, key="method", options=offered),
     )  # fmt: skip
-    st.query_params["method"] = method
     return method, base if METHODS[method].fast else replace(base, method=method)
 
 
-def _settings(asked: dict[str, Any]) -> None:
-    probed = str(asked["target"]).startswith("probe")
+def _settings(*, probed: bool) -> None:
+    images_box("Images a probe is fitted on", disabled=not probed, **kept_field(USUAL, "probe_data"))
+    st.number_input(
+        "Images a class", 4, 100_000, disabled=not probed, **kept_field(USUAL, "per_class", key=KEYS["per_class"])
+    )
+    st.number_input(
+        "Points on a path", 2, 1000, help="Of methods that add up gradients on a path.", **kept_field(USUAL, "steps")
+    )
     st.selectbox(
-        "Images a probe is fitted on", with_current(image_sets(), [asked["probe_data"]]), key="probe_data",
-        accept_new_options=True, disabled=not probed,
+        "A blank picture is", BASELINES, help="Where paths begin, and what covers a square.",
+        **kept_field(USUAL, "baseline"),
     )  # fmt: skip
-    st.number_input("Images a class", 4, 100_000, key="probe_images", disabled=not probed)
-    st.number_input("Points on a path", 2, 1000, key="steps", help="Of methods that add up gradients on a path.")
-    st.selectbox("A blank picture is", BASELINES, key="baseline", help="Where paths begin, and what covers a square.")
-    st.number_input("Seed", 0, 2**31 - 1, key="seed")
-
-
-def _fill_in() -> None:
-    """Take first values from a run that was opened, else from the URL."""
-    state = st.session_state
-    opened = state.get("opened_request", {})
-    if opened.get("experiment") == AttributeRequest.experiment and state.get("attribution_opened") != opened:
-        state["attribution_opened"] = opened
-        state.update({key: opened.get(field, getattr(DEFAULTS, field)) for field, key in KEYS.items()})
-        if opened.get("method") in METHODS:
-            st.query_params["method"] = opened["method"]
-            state.pop("method", None)
-    for field, key in KEYS.items():
-        if state.get(key) in (None, ""):
-            state[key] = _typed(field, st.query_params.get(key))
-
-
-def _typed(field: str, text: str | None) -> Any:
-    default = getattr(DEFAULTS, field)
-    if text is None:
-        return default
-    if isinstance(default, int):
-        return int(text) if text.isdecimal() else default
-    return text if field != "baseline" or text in BASELINES else default
-
-
-def _keep_in_url(values: dict[str, Any]) -> None:
-    for field, key in KEYS.items():
-        if values[field] != getattr(DEFAULTS, field):
-            st.query_params[key] = str(values[field])
-        else:
-            st.query_params.pop(key, None)
-
-
-def _whole(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values as a request holds them."""
-    return {
-        field: int(value) if isinstance(getattr(DEFAULTS, field), int) else value for field, value in values.items()
-    }
+    st.number_input("Seed", 0, 2**31 - 1, **kept_field(USUAL, "seed"))
 
 
 def _finished(request: AttributeRequest) -> Result | None:

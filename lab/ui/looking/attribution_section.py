@@ -15,11 +15,11 @@ from lab.experiments.attributing.asked import AttributeRequest
 from lab.experiments.attributing.telling import learned, matters, orders_of, random_range, told
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
-from lab.ui.building.saying import command, explained
-from lab.ui.building.subject import Choice
 from lab.ui.looking.attribution_controls import choose_method, choose_question
 from lab.ui.looking.overlays import CSS, heat_png, overlay, scale
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject
 from lab.ui.text import plain
 from lab.ui.working import outcome
 
@@ -34,10 +34,10 @@ OFFER = (
 )
 
 
-def attribution_section(choice: Choice) -> None:
+def attribution_section(subject: Subject) -> None:
     """Show the maps of the chosen network on the chosen picture."""
     st.html(CSS)
-    base = choose_question(choice)
+    base = choose_question(subject)
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     with left:
         method, request = choose_method(base)
@@ -55,7 +55,7 @@ def attribution_section(choice: Choice) -> None:
     maps = result["maps"]
     shown = maps[maps["method"] == method]
     _key(result)
-    st.html(strip(result, shown, opacity, picture_name(choice.picture)))
+    st.html(strip(result, shown, opacity, picture_name(subject.picture)))
     _not_shown(result, method)
     _charts(result, shown, method)
     _tables(result, request)

@@ -8,11 +8,12 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.looking.channel import ChannelRequest
-from lab.ui.building.saying import command, explained
-from lab.ui.choices import with_current
-from lab.ui.looking.channel_choice import ChannelChoice, keep_in_url, layer_names, leave_opened, opened_or
+from lab.ui.choices import layer_names, with_current
+from lab.ui.kept import kept_field
 from lab.ui.looking.tiles import image, patches
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import launch, outcome
 
@@ -24,10 +25,10 @@ BELOW = 6  # channels below that can be clicked
 MOST_SELECTIVE = "the most selective one"
 
 
-def card_section(choice: ChannelChoice) -> None:
+def card_section(subject: Subject) -> None:
     """Show the card of the chosen channel."""
     try:
-        request = opened_or(_request(choice))
+        request = _request(subject)
     except LabError as error:
         st.error(plain(error))
         return
@@ -49,41 +50,29 @@ def card_section(choice: ChannelChoice) -> None:
         )
         show_chart(result, "reached_by_target", key="card_reached")
     explained(result.manifest["findings"])
-    _feeding(choice, result)
+    _feeding(subject, result)
     _doing(result)
     with st.expander("The patches that excite it least", icon=":material/arrow_downward:"):
         st.html(patches(exemplars[exemplars["end"] == "least"]))
     command(request)
 
 
-def _request(choice: ChannelChoice) -> ChannelRequest:
-    """Show the boxes for layer and channel and return what they name; both are in the URL."""
-    state = st.session_state
-    names = layer_names(choice.model)
-    asked = st.query_params.get("channel", "")
-    state.setdefault("card_layer", st.query_params.get("layer", ""))
-    state.setdefault("card_channel", int(asked) if asked.isdecimal() else None)
+def _request(subject: Subject) -> ChannelRequest:
+    """Show the boxes for layer and channel and return what they name."""
     layer, channel = st.columns([2, 1], gap="medium")
-    layer.selectbox(
-        "Layer", with_current(["", *names], [state["card_layer"] or ""]), key="card_layer", accept_new_options=True,
-        format_func=lambda name: name or "a stage in the middle", on_change=leave_opened,
+    kept = kept_field(ChannelRequest(), "layer", key="card_layer")
+    name = layer.selectbox(
+        "Layer", with_current(["", *layer_names(subject.model)], [st.session_state["card_layer"]]),
+        accept_new_options=True, format_func=lambda name: name or "a stage in the middle", **kept,
     )  # fmt: skip
-    channel.number_input(
-        "Channel",
-        min_value=0,
-        value=None,
-        step=1,
-        key="card_channel",
-        placeholder=MOST_SELECTIVE,
-        on_change=leave_opened,
-    )
-    name, index = state["card_layer"] or "", state["card_channel"]
-    keep_in_url("layer", name, "")
-    keep_in_url("channel", "" if index is None else str(int(index)), "")
-    return ChannelRequest(choice.model, choice.data, layer=name, channel=None if index is None else int(index))
+    index = channel.number_input(
+        "Channel", min_value=0, value=None, step=1, placeholder=MOST_SELECTIVE,
+        **kept_field(ChannelRequest(), "channel", key="card_channel"),
+    )  # fmt: skip
+    return request_for(ChannelRequest, subject, layer=name or "", channel=index)
 
 
-def _feeding(choice: ChannelChoice, result: Result) -> None:
+def _feeding(subject: Subject, result: Result) -> None:
     classes, below = st.columns(2, gap="large")
     with classes:
         show_chart(result, "class_histogram", key="card_classes")
@@ -93,10 +82,10 @@ def _feeding(choice: ChannelChoice, result: Result) -> None:
             st.caption("Its value is not a plain sum over channels before it.")
             return
         show_chart(result, "contributions_to_channel", key="card_sources")
-        _links(choice, table)
+        _links(subject, table)
 
 
-def _links(choice: ChannelChoice, table: pd.DataFrame) -> None:
+def _links(subject: Subject, table: pd.DataFrame) -> None:
     """Offer the cards of the channels below, down to the picture's colours."""
     known = table[~table["source"].str.startswith(("the picture", "what enters"))].head(BELOW)
     if known.empty:
@@ -107,14 +96,12 @@ def _links(choice: ChannelChoice, table: pd.DataFrame) -> None:
         for source, channel in zip(known["source"], known["channel"], strict=True):
             st.button(
                 f"{plain(source)} · {channel}", key=f"below_{source}_{channel}", icon=":material/arrow_downward:",
-                on_click=_go, args=(choice, source, int(channel)),
+                on_click=_go, args=(subject, source, int(channel)),
             )  # fmt: skip
 
 
-def _go(choice: ChannelChoice, layer: str, channel: int) -> None:
-    leave_opened()
-    st.session_state["card_layer"], st.session_state["card_channel"] = layer, channel
-    launch(ChannelRequest(choice.model, choice.data, layer=layer, channel=channel))
+def _go(subject: Subject, layer: str, channel: int) -> None:
+    launch(ChannelRequest(subject.model, subject.data, layer=layer, channel=channel))
 
 
 def _doing(result: Result) -> None:

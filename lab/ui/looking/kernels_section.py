@@ -5,16 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.looking.kernels import KernelsRequest
-from lab.ui.building.saying import command, explained
-from lab.ui.looking.channel_choice import ChannelChoice, opened_or
 from lab.ui.looking.tiles import kernels
+from lab.ui.saying import command, explained
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import outcome
 
 
-def kernels_section(choice: ChannelChoice) -> None:
+def kernels_section(subject: Subject) -> None:
     """Show the kernels of the first convolution."""
-    request = opened_or(KernelsRequest(choice.model))
+    request = request_for(KernelsRequest, subject)
     result = outcome(request, offer="Draws the kernels of the first convolution, trained and untrained. A few seconds.")
     if result is None:
         return

@@ -7,10 +7,10 @@ import streamlit as st
 from lab.attributions.methods import METHODS
 from lab.errors import LabError
 from lab.experiments.attributing.asked import ScoreRequest
-from lab.ui.building.saying import command, explained
-from lab.ui.building.subject import Choice
-from lab.ui.choices import with_current
+from lab.ui.kept import kept, kept_field
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import outcome
 
@@ -21,19 +21,21 @@ OFFER = (
 )
 
 
-def score_section(choice: Choice) -> None:
+def score_section(subject: Subject) -> None:
     """Show method by layer for the chosen network."""
     st.markdown(
         "A drawn cat becomes a drawn dog when its ears, pupils and muzzle change and nothing else does. So what "
         "explains **cat or dog** must lie there, and a map can be marked right or wrong."
     )
-    _fill_in()
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
-    sets = with_current(SETS, [st.session_state["score_data"]])
-    data = left.selectbox("Drawings", sets, key="score_data", format_func=lambda name: SETS.get(name, name))
-    images = middle.number_input("Pictures a class", 2, 1000, key="score_images")
+    usual = ScoreRequest()
+    data = left.selectbox(
+        "Drawings", list(SETS), format_func=SETS.__getitem__,
+        **kept("data", usual.data, key="score_data", options=SETS),
+    )  # fmt: skip
+    images = middle.number_input("Pictures a class", 2, 1000, **kept_field(usual, "images", key="score_images"))
     try:
-        request = _opened(ScoreRequest(choice.model, data, images=int(images)).canonical())
+        request = request_for(ScoreRequest, subject, data=data, images=int(images))
     except LabError as error:
         st.error(plain(error))
         return
@@ -59,24 +61,3 @@ def score_section(choice: Choice) -> None:
         invalid = invalid[~invalid["valid"]]
         if len(invalid):
             st.dataframe(invalid, hide_index=True, key="invalid_table")
-
-
-def _fill_in() -> None:
-    """Take the boxes' first values from the run that was opened, if one was."""
-    state, default = st.session_state, ScoreRequest()
-    opened = state.get("opened_request", {})
-    if opened.get("experiment") == ScoreRequest.experiment and state.get("score_opened") != opened:
-        state["score_opened"] = opened
-        state.update({"score_data": opened["data"], "score_images": opened["images"]})
-    state.setdefault("score_data", default.data)
-    state.setdefault("score_images", default.images)
-
-
-def _opened(request: ScoreRequest) -> ScoreRequest:
-    """Return the run that was opened from the list, while network, drawings and number are still its own."""
-    opened = st.session_state.get("opened_request", {})
-    if opened.get("experiment") != ScoreRequest.experiment:
-        return request
-    asked = ScoreRequest.from_dict(opened).canonical()
-    same = (asked.model, asked.data, asked.images) == (request.model, request.data, request.images)
-    return asked if same else request

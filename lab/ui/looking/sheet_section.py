@@ -8,50 +8,27 @@ from lab.errors import LabError
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
-from lab.ui.building.saying import command, explained
-from lab.ui.choices import with_current
-from lab.ui.looking.channel_choice import ChannelChoice, layer_names, leave_opened, opened_or
+from lab.ui.address import opened
+from lab.ui.choices import layer_names, with_current
+from lab.ui.kept import kept
 from lab.ui.looking.tiles import patches, sheet
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, leave_opened, request_for
 from lab.ui.text import plain
 from lab.ui.working import launch, outcome
 
-WHICH = {
-    "The 12 most selective": "top:12",
-    "The first 16": "0-15",
-    "The first 64": "0-63",
-    "Those for each class": "class",
-}
+WHICH = {"top:12": "The 12 most selective", "0-15": "The first 16", "0-63": "The first 64"}
 USUAL_LAYER = "blocks.3.2"
 
 
-def sheet_section(choice: ChannelChoice) -> None:
+def sheet_section(subject: Subject) -> None:
     """Show the sheet of one layer, or the run of exemplar patches that was opened."""
-    opened = st.session_state.get("opened_request", {})
-    if opened.get("experiment") == ExemplarsRequest.experiment and not st.session_state.get("opened_left"):
-        _exemplars(ExemplarsRequest.from_dict(opened).canonical())
+    if opened(ExemplarsRequest):
+        _exemplars(request_for(ExemplarsRequest, subject))
         return
-    layer, which = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
-    names = layer_names(choice.model)
-    middle = USUAL_LAYER if USUAL_LAYER in names else names[len(names) // 2] if names else "stages"
-    with layer:
-        name = st.selectbox(
-            "Layer", with_current(names, [middle]), index=with_current(names, [middle]).index(middle),
-            key="sheet_layer", accept_new_options=True, on_change=leave_opened,
-            help="Any name of `feature-lab layers MODEL`; stages or blocks for several layers.",
-        )  # fmt: skip
-    with which:
-        spec = st.selectbox(
-            "Channels", list(WHICH.values())[:3], key="sheet_channels", accept_new_options=True, on_change=leave_opened,
-            format_func=lambda text: next((told for told, one in WHICH.items() if one == text), text),
-            help="3,17 · 0-8 · top:4 · top:4:CLASS · 3@5x6 (one position) · class:NAME (what a probe looks for) · all",
-        )  # fmt: skip
-    try:
-        request = opened_or(
-            VisualizeRequest(choice.model, choice.data, layers=name or middle, channels=spec or "top:12")
-        )
-    except LabError as error:
-        st.error(plain(error))
+    request = _request(subject)
+    if request is None:
         return
     result = outcome(
         request,
@@ -67,13 +44,38 @@ def sheet_section(choice: ChannelChoice) -> None:
         "Below: an image optimised for it. People tell from natural patches better what a channel looks for."
     )
     explained(result.manifest["findings"])
-    _open_card(choice, images)
+    _open_card(subject, images)
     with st.expander("What the images reach", icon=":material/stacked_line_chart:"):
         show_chart(result, "reached_by_target", key="sheet_reached")
     with st.expander("The patches that excite each channel least", icon=":material/arrow_downward:"):
         least = exemplars[(exemplars["end"] == "least") & (exemplars["rank"] <= 2)]
         st.html(patches(least))
     command(request)
+
+
+def _request(subject: Subject) -> VisualizeRequest | None:
+    """Show the boxes for layer and channels and return what they name; None when they make no sense."""
+    names = layer_names(subject.model)
+    middle = USUAL_LAYER if USUAL_LAYER in names else names[len(names) // 2] if names else "stages"
+    asked = opened(VisualizeRequest) or VisualizeRequest(layers=middle, channels="top:12")
+    layer, which = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
+    kept_layer = kept("layers", asked.layers, key="sheet_layer")
+    name = layer.selectbox(
+        "Layer", with_current(names, [st.session_state["sheet_layer"]]), accept_new_options=True,
+        help="Any name of `feature-lab layers MODEL`; stages or blocks for several layers.", **kept_layer,
+    )  # fmt: skip
+    kept_channels = kept("channels", asked.channels, key="sheet_channels")
+    spec = which.selectbox(
+        "Channels", with_current(WHICH, [st.session_state["sheet_channels"]]), accept_new_options=True,
+        format_func=lambda text: WHICH.get(text, text),
+        help="3,17 · 0-8 · top:4 · top:4:CLASS · 3@5x6 (one position) · class:NAME (what a probe looks for) · all",
+        **kept_channels,
+    )  # fmt: skip
+    try:
+        return request_for(VisualizeRequest, subject, layers=name or asked.layers, channels=spec or asked.channels)
+    except LabError as error:
+        st.error(plain(error))
+        return None
 
 
 def _exemplars(request: ExemplarsRequest) -> None:
@@ -88,7 +90,7 @@ def _exemplars(request: ExemplarsRequest) -> None:
     command(request)
 
 
-def _open_card(choice: ChannelChoice, images) -> None:  # type: ignore[no-untyped-def]
+def _open_card(subject: Subject, images) -> None:  # type: ignore[no-untyped-def]
     channels = images[images["channel"] >= 0]
     if channels.empty:
         return
@@ -96,12 +98,10 @@ def _open_card(choice: ChannelChoice, images) -> None:  # type: ignore[no-untype
     pick, go = st.columns([3, 2], vertical_alignment="bottom")
     chosen = pick.selectbox("Look closer at", list(dict.fromkeys(options)), key="sheet_pick")
     layer, _, channel = (chosen or options[0]).rpartition(" · ")
-    go.button("Open its card", key="sheet_open", on_click=open_card, args=(choice, layer, int(channel)))
+    go.button("Open its card", key="sheet_open", on_click=open_card, args=(subject, layer, int(channel)))
 
 
-def open_card(choice: ChannelChoice, layer: str, channel: int) -> None:
+def open_card(subject: Subject, layer: str, channel: int) -> None:
     """Show the card of a channel, computing it if need be."""
-    leave_opened()
     st.session_state["question"] = "Channel card"
-    st.session_state["card_layer"], st.session_state["card_channel"] = layer, channel
-    launch(ChannelRequest(choice.model, choice.data, layer=layer, channel=channel))
+    launch(ChannelRequest(subject.model, subject.data, layer=layer, channel=channel))

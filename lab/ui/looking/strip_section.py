@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.looking.depth_strip import DepthStripRequest
-from lab.ui.building.saying import command, explained
-from lab.ui.looking.channel_choice import ChannelChoice, opened_or
 from lab.ui.looking.tiles import strip
+from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
+from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 OFFER = (
@@ -17,9 +17,9 @@ OFFER = (
 )
 
 
-def strip_section(choice: ChannelChoice) -> None:
+def strip_section(subject: Subject) -> None:
     """Show the strip of the chosen network and images."""
-    request = opened_or(DepthStripRequest(choice.model, choice.data))
+    request = request_for(DepthStripRequest, subject)
     result = outcome(request, offer=OFFER)
     if result is None:
         return

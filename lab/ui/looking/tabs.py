@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import streamlit as st
-
-from lab.ui.building.subject import Choice
 from lab.ui.looking.attribution_section import attribution_section
 from lab.ui.looking.score_section import score_section
+from lab.ui.tabs import Tab
 
-TABS: dict[str, Callable[[Choice], None]] = {
-    "Maps of a picture": attribution_section,
-    "Which maps are right": score_section,
-}
-
-
-def tabs(choice: Choice) -> None:
-    """Show the tabs."""
-    places = st.tabs(list(TABS), key="question", on_change="rerun", bind="query-params")
-    for place, show in zip(places, TABS.values(), strict=True):
-        if place.open:
-            with place:
-                show(choice)
+SECTIONS = (
+    Tab("Maps of a picture", "Which places of this picture does an answer come from?", attribution_section),
+    Tab("Which maps are right", "Do maps find what really differs between two classes?", score_section),
+)

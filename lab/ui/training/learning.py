@@ -10,8 +10,8 @@ import streamlit as st
 from lab.experiments.base import Result
 from lab.experiments.training.asked import TrainRequest
 from lab.training.state import history_of
-from lab.ui.building.saying import explained
 from lab.ui.reading import find
+from lab.ui.saying import explained
 from lab.ui.showing import show_chart, show_tables_chart
 from lab.ui.text import plain
 from lab.ui.working import outcome

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.training.asked import TrainRequest
 from lab.ui import address
-from lab.ui.building.saying import command
-from lab.ui.choices import image_sets, with_current
+from lab.ui.boxes import images_box
+from lab.ui.choices import with_current
+from lab.ui.draft import fill_in, run_row
 from lab.ui.text import plain
-from lab.ui.working import launch, tell_launch_problem
+from lab.ui.working import tell_launch_problem
 
 ARCHITECTURES = {
     "test_resnet": "test_resnet · a small ResNet",
@@ -23,7 +25,6 @@ ARCHITECTURES = {
     "test_nfnet": "test_nfnet · convolutions without normalisation",
     "test_mambaout": "test_mambaout · gated convolutions",
 }
-_SEEDED_FOR = "training_made_from"
 FIELDS = ("model", "data", "per_class", "size", "epochs", "rate", "enough", "seed", "name")
 
 
@@ -35,7 +36,7 @@ def asked() -> TrainRequest:
 
 def settings(shown: TrainRequest) -> None:
     """Show the settings, filled in from `shown`, with the button that trains."""
-    _fill_in(shown)
+    fill_in(shown, _widget_values(shown))
     with st.container(border=True, key="training_settings"):
         network, images = st.columns(2, gap="medium")
         network.selectbox(
@@ -46,18 +47,11 @@ def settings(shown: TrainRequest) -> None:
             accept_new_options=True,
             help="Any timm id can be typed; small ones learn in a minute or two. Training starts from random weights.",
         )
-        sets = image_sets()
-        images.selectbox(
-            "Images to learn from",
-            with_current(sets, [st.session_state["train_data"]]),
-            key="train_data",
-            format_func=lambda name: sets[name].title if name in sets else name,
-            accept_new_options=True,
-            help="A set by name, or the path of a folder or zip with one subfolder per class.",
-        )
+        with images:
+            images_box("Images to learn from", key="train_data")
         with st.expander("Images, epochs, seed and name", icon=":material/tune:"):
             _details()
-        _train_row(shown)
+        run_row(shown, draft, label="Train", key="train", icon="fitness_center")
     tell_launch_problem()
 
 
@@ -82,35 +76,12 @@ def _details() -> None:
     st.text_input("Name of the weights", key="train_name", placeholder="chosen by itself", max_chars=60)
 
 
-def _train_row(shown: TrainRequest) -> None:
-    train, how, note = st.columns([1, 1, 3], vertical_alignment="center")
-    try:
-        wanted = draft()
-    except LabError as error:
-        train.button("Train", key="train", type="primary", disabled=True, width="stretch")
-        note.markdown(f":red[{plain(error)}]")
-        return
-    train.button(
-        "Train", key="train", type="primary", icon=":material/fitness_center:", on_click=launch, args=(wanted,),
-        width="stretch",
-    )  # fmt: skip
-    with how:
-        command(wanted)
-    if wanted.canonical() != shown:
-        note.caption("The settings have changed; below is the training before. Press Train for these settings.")
-
-
-def _fill_in(shown: TrainRequest) -> None:
-    """Set the widgets to `shown` when the page shows another training than they were made from."""
-    state = st.session_state
-    if state.get(_SEEDED_FOR) == shown.digest and "train_model" in state:
-        return
-    for name in FIELDS:
-        state[f"train_{name}"] = getattr(shown, name)
+def _widget_values(shown: TrainRequest) -> dict[str, Any]:
+    values = {f"train_{name}": getattr(shown, name) for name in FIELDS}
     # A name that the settings give by themselves must change when they do.
     if replace(shown, name="").canonical().name == shown.name:
-        state["train_name"] = ""
-    state[_SEEDED_FOR] = shown.digest
+        values["train_name"] = ""
+    return values
 
 
 def _spell_out_watched() -> None:

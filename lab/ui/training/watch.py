@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,8 +12,9 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.experiments.training.asked import WatchRequest
-from lab.ui.building.saying import command, explained
+from lab.ui.saying import command, explained
 from lab.ui.showing import on_a_phone, show_chart
+from lab.ui.tabs import Tab, tabs
 from lab.ui.working import outcome
 
 MOST_FILTERS = 32
@@ -29,15 +29,6 @@ CSS = """
 """
 
 
-@dataclass(frozen=True)
-class View:
-    """One tab: its name (also in the URL), what it says first, and what shows it."""
-
-    name: str
-    about: str
-    show: Callable[[Result], None]
-
-
 def watch(model: str) -> None:
     """Show what every checkpoint of a trained network knows, or offer to find out."""
     request = WatchRequest(model).canonical()
@@ -50,12 +41,7 @@ def watch(model: str) -> None:
         return
     explained(result.manifest["findings"])
     command(request)
-    tabs = st.tabs([view.name for view in VIEWS], key="watched", on_change="rerun", bind="query-params")
-    for tab, view in zip(tabs, VIEWS, strict=True):
-        if tab.open:
-            with tab:
-                st.markdown(view.about)
-                view.show(result)
+    tabs(VIEWS, result, key="watched")
 
 
 def filter_rows(filters: pd.DataFrame) -> str:
@@ -109,17 +95,17 @@ def _maps(result: Result) -> None:
 
 
 VIEWS = (
-    View(
+    Tab(
         "Layers",
         "Each line is one moment of the training: how well a linear probe reads the classes off each layer, on images "
         "that no step was computed from.",
         _layers,
     ),
-    View(
+    Tab(
         "First filters",
         "The filters of the first layer, from random numbers to what they became. Gray is zero; colours are what the "
         "filter weighs, each scaled to its own largest weight.",
         _filters,
     ),
-    View("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
+    Tab("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
 )

@@ -15,6 +15,11 @@ def explained(sentences: Iterable[str]) -> None:
     st.markdown(" ".join(plain(sentence) for sentence in sentences))
 
 
+def listed(sentences: Iterable[str]) -> None:
+    """Show the sentences one under the other."""
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
+
+
 def command(request: Request) -> None:
     """Show the command line that asks the same."""
     with st.popover("Command", icon=":material/terminal:"):

@@ -1,0 +1,107 @@
+"""What a page of questions looks at: boxes for a network and for a picture or images, in the URL of the page.
+
+The choice goes along from page to page in a browser session.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.asking import AskRequest
+from lab.experiments.picture import DEFAULT_PICTURE
+from lab.experiments.separability import DEFAULT_DATA, DEFAULT_MODEL
+from lab.models import ModelRef
+from lab.ui import address, boxes
+from lab.ui.kept import keep, kept_field
+from lab.ui.text import plain
+
+Asked = TypeVar("Asked", bound=AskRequest)
+# fields of requests that name places in one network: with another network they mean nothing
+OF_A_NETWORK = ("layer", "layers", "channel", "channels", "row", "column", "stage", "early")
+_LAST = "last_subject"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the page looks at, as its requests name it; `chosen` are the fields that the page has a box for."""
+
+    model: str = DEFAULT_MODEL
+    picture: str = DEFAULT_PICTURE
+    data: str = DEFAULT_DATA
+    chosen: tuple[str, ...] = ()
+
+
+USUAL = Subject()
+# field -> its box and its upload
+SECOND: dict[str, tuple[Callable[..., object], Callable[..., object]]] = {
+    "picture": (boxes.picture_box, boxes.upload_picture),
+    "data": (boxes.images_box, boxes.upload_images),
+}
+
+
+def choose(second: str) -> Subject:
+    """Show the boxes for the network and for `second` ("picture" or "data"), and return what they name."""
+    chosen = ("model", second)
+    try:
+        address.spell_out_opened()
+    except LabError as error:
+        st.error(plain(error))
+    _go_on_from_last(chosen)
+    box, upload = SECOND[second]
+    with st.container(border=True, key="subject"):
+        network, other, aside = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
+        with network:
+            boxes.network_box(**_tied("model"))
+        with other:
+            box(**_tied(second))
+        with aside:
+            upload(lambda path: _take(second, path), key="subject_upload")
+    state = st.session_state
+    found = {name: (state[f"subject_{name}"] or "").strip() or getattr(USUAL, name) for name in chosen}
+    state[_LAST] = {**state.get(_LAST, {}), **found}
+    return replace(USUAL, **{**found, "model": str(ModelRef.parse(found["model"]))}, chosen=chosen)
+
+
+def request_for(kind: type[Asked], subject: Subject, **fields: Any) -> Asked:
+    """Return the request of one kind about the subject; what no box decides is as in the run that was opened.
+
+    Raises LabError when `fields` make no sense.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}
+    mine = {name: getattr(subject, name) for name in subject.chosen if name in names}
+    return replace(address.opened(kind) or kind(), **{**mine, **fields}).canonical()
+
+
+def leave_opened() -> None:
+    """Forget which run the page was opened on."""
+    st.query_params.pop(address.OPENED, None)
+
+
+def _tied(name: str) -> dict[str, Any]:
+    return {**kept_field(USUAL, name, key=f"subject_{name}"), "on_change": _changed, "args": (name,)}
+
+
+def _changed(name: str) -> None:
+    _take(name, st.session_state[f"subject_{name}"])
+
+
+def _take(name: str, value: str | None) -> None:
+    usual = getattr(USUAL, name)
+    keep(name, value, usual)
+    st.session_state[_LAST] = {**st.session_state.get(_LAST, {}), name: value or usual}
+    if name == "model":
+        for field in OF_A_NETWORK:
+            st.query_params.pop(field, None)
+
+
+def _go_on_from_last(chosen: tuple[str, ...]) -> None:
+    """Where the URL says nothing of the subject, go on with what this session looked at last."""
+    if address.OPENED not in st.query_params and not any(name in st.query_params for name in chosen):
+        for name in chosen:
+            keep(name, st.session_state.get(_LAST, {}).get(name), getattr(USUAL, name))

@@ -1,0 +1,113 @@
+"""The boxes of the pages and their URL say the same: a copied link asks the same question in another browser."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from test_pages import healthy, opened, said
+
+from lab.experiments import EXPERIMENTS
+from lab.experiments.asking import AskRequest
+from lab.experiments.attributing.asked import AttributeRequest
+from lab.experiments.breaking.tail import TailRequest
+from lab.experiments.building.filter_sum import FilterRequest
+from lab.experiments.looking.channel import ChannelRequest
+from lab.experiments.looking.visualize import VisualizeRequest
+from lab.store import open_run
+from lab.ui import choices
+from lab.ui.places import SHOWN_ON, dashboard_file, page_of_run
+
+TINY, OTHER = "test_resnet@untrained:1", "tf_efficientnet_lite0@untrained:0"
+ASKED: tuple[AskRequest, ...] = (
+    TailRequest(TINY, per_class=12, seed=3, stage="layer2"),
+    FilterRequest(TINY, "drawn:pets#0", "layer1.0.conv1", channel=2),
+    VisualizeRequest(TINY, "drawn:faces", per_class=9, layers="stages", steps=32, channels="top:2"),
+    ChannelRequest(TINY, layer="layer1.0", channel=4, size=64),
+    AttributeRequest(TINY, target="probe", per_class=20, checks=False),
+)
+# page -> key of its box of networks
+NETWORK_BOXES = {
+    "separability": "draft_models",
+    "compare": "compare_models",
+    "how_layers_build": "subject_model",
+    "break_the_stack": "subject_model",
+    "attributions": "subject_model",
+    "channels": "subject_model",
+}
+
+
+def commands(app: AppTest) -> list[str]:
+    return [str(code.value) for code in app.code]
+
+
+def options(app: AppTest, key: str) -> list[str]:
+    widget = app.multiselect(key=key) if key.endswith("models") else app.selectbox(key=key)
+    return list(widget.options)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.experiment)
+def test_an_opened_run_is_asked_again_by_its_copied_link(asked: AskRequest) -> None:
+    request = asked.canonical()
+    run = open_run(request)
+    run.fail("stop", "cancelled")
+    path, query = page_of_run(request.experiment, run.id)
+    app = opened(path.stem, **query)
+    assert "was cancelled" in said(app)
+    again = opened(path.stem, **dict(app.query_params))
+    assert "run" not in again.query_params
+    assert "was cancelled" in said(again)
+    assert commands(again) == commands(app)
+
+
+@pytest.mark.parametrize(("page", "key"), NETWORK_BOXES.items())
+def test_every_page_offers_the_same_networks(page: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "list_trained", list)
+    assert set(choices.networks()) == set(options(healthy(opened(page)), key))
+
+
+def test_what_a_box_says_is_in_the_url_and_the_usual_is_not() -> None:
+    app = healthy(opened("break_the_stack", question="All layers"))
+    assert "model" not in app.query_params
+    app.selectbox(key="subject_model").set_value(OTHER).run()
+    app.selectbox(key="together_dimension").set_value(8).run()
+    assert app.query_params["model"] == OTHER
+    assert app.query_params["dimension"] == "8"
+    app.selectbox(key="together_dimension").set_value(16).run()
+    assert "dimension" not in healthy(app).query_params
+
+
+def test_another_network_forgets_the_names_of_layers_but_not_the_other_settings() -> None:
+    app = healthy(opened("channels", question="Channel card", model=TINY, layer="layer1.0", channel="4"))
+    assert app.selectbox(key="card_layer").value == "layer1.0"
+    app.selectbox(key="subject_model").set_value(OTHER).run()
+    assert not {"layer", "channel"} & set(healthy(app).query_params)
+    app = healthy(opened("attributions", model=TINY, target="tabby"))
+    app.selectbox(key="subject_model").set_value(OTHER).run()
+    assert app.query_params["target"] == "tabby"
+
+
+def test_the_choice_goes_along_to_the_next_page_unless_a_link_says_otherwise() -> None:
+    app = healthy(opened("how_layers_build"))
+    app.selectbox(key="subject_model").set_value(OTHER).run()
+
+    def go(page: str, **params: str) -> AppTest:
+        app.query_params.clear()
+        for name, value in params.items():
+            app.query_params[name] = value
+        app.switch_page(os.path.relpath(dashboard_file(f"pages/{page}.py"), dashboard_file("app.py").parent))
+        return healthy(app.run())
+
+    assert go("channels").selectbox(key="subject_model").value == OTHER
+    assert go("attributions", model="test_vit@untrained:0").selectbox(key="subject_model").value.startswith("test_vit")
+
+
+@pytest.mark.parametrize("params", [{"dimension": "x"}, {"dimension": "-4"}, {"part": "none"}, {"places": "magic"}])
+def test_values_that_mean_nothing_count_as_the_usual_ones(params: dict[str, str]) -> None:
+    app = healthy(opened("break_the_stack", **params))
+    assert commands(app) == commands(healthy(opened("break_the_stack")))
+
+
+def test_every_experiment_has_a_page_that_shows_it() -> None:
+    assert set(SHOWN_ON) == set(EXPERIMENTS)
