@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.breaking import MOST_CURVES
 from lab.experiments.base import Result
 from lab.experiments.breaking.changes import ChangesRequest
 from lab.interventions import INTERVENTIONS
@@ -15,6 +16,7 @@ from lab.ui.text import plain
 from lab.ui.working import outcome
 
 NAMES = {"spread": "Early, middle, late", "all": "Every place"}
+MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
 OFFER = (
     "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
     "measures what is left. About a minute; the network itself is never written to."
@@ -54,10 +56,12 @@ def _curves(result: Result) -> None:
     names = {name: INTERVENTIONS[name].title for name in broken["intervention"].unique()}
     if not names:
         return
+    usual = next((name for name in MOST_TELLING if name in names), next(iter(names)))
     shown = st.pills(
         "Layer by layer, after", list(names), default=usual, key="changes_shown", format_func=names.__getitem__,
     ) or usual  # fmt: skip
     places = broken.loc[broken["intervention"] == shown, "place"].nunique()
+    height = with_legend(1 + min(places, MOST_CURVES))
     show_chart(result, "change_curves", key="changes_curves", intervention=str(shown), height=height)
 
 

@@ -18,7 +18,7 @@ from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
 from lab.ui.kept import kept, kept_field
 from lab.ui.saying import command, explained
-from lab.ui.showing import show_chart
+from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import outcome
@@ -100,7 +100,7 @@ def _factors(subject: Subject) -> None:
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
-    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)])
+    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
     st.caption(
         "Rows from those read best early to those read best late. Layers are averaged over all places; with "
         "`--pooling 4x4` on the command line they keep where things are."
