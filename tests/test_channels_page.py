@@ -126,7 +126,8 @@ def test_a_run_of_patches_is_opened_by_itself() -> None:
 
 
 def test_a_sheet_opens_a_channels_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), tables())
+    found = {name: table for name, table in tables().items() if name != "strip"}
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
     started: list[Any] = []
     monkeypatch.setattr(jobs, "start", started.append)

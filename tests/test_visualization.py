@@ -35,7 +35,7 @@ from lab.visualization import (
     neuron,
     render,
 )
-from lab.visualization.network import normal
+from lab.visualization.network import normal, pooled
 from lab.visualization.objectives import likeness, values
 from lab.visualization.parametrisation import COLOURS
 from lab.visualization.render import generator_of, seed_of
@@ -138,8 +138,8 @@ def test_images_end_above_noise_and_leave_the_network_as_it_was(model: LoadedMod
     rng = np.random.default_rng(0)
     spectrum = natural_spectrum([rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)], 48)
     found = render(cut, objectives, Settings(48, 40, parametrisation=made_of), seeds=[0, 1, 2], spectrum=spectrum)
-    reached = cut.measured(found.images, objectives).numpy()
-    noise = cut.vectors(torch.rand(32, 3, 48, 48)).numpy()
+    reached = cut.measured(found.images, objectives)[0].numpy()
+    noise = pooled(model, [layer], torch.rand(32, 3, 48, 48), 48)[layer.name]["means"]
     assert all(value > np.percentile(noise[:, index], 95) for value, index in zip(reached, (0, 3, 5), strict=True))
     after = model.module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -173,7 +173,11 @@ def test_the_cut_is_the_networks_own_layer(name: str) -> None:
     own = taken[layer.name]
     assert torch.allclose(cut(images), own, atol=1e-4 * float(own.abs().max()))
     objective = channel(layer, 1)
-    assert torch.allclose(cut.measured(images, [objective] * 2), own[:, 1].mean(dim=(1, 2)), rtol=1e-4, atol=1e-5)
+    reached, means = cut.measured(images, [objective] * 2)
+    assert torch.allclose(reached, own[:, 1].mean(dim=(1, 2)), rtol=1e-4, atol=1e-5)
+    assert torch.allclose(means, own.mean(dim=(2, 3)), rtol=1e-4, atol=1e-5)
+    found = pooled(model, [layer], images, cut.side)[layer.name]
+    assert np.allclose(found["peaks"], own.amax(dim=(2, 3)).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_that_takes_one_size_only_gets_it() -> None:

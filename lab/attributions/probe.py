@@ -36,18 +36,22 @@ def fit_linear_probes(
     Its C is the middle one of those that five-fold cross-validation chose; its accuracy is from those folds.
     """
     embeddings = embed(model, images, layers, compute=compute, progress=progress)
-    splits = make_splits(images.labels, images.groups, repeats=1, seed=seed, classes=images.classes)
     found = {}
     for number, layer in enumerate(layers):
         progress("Fitting probes", number, len(layers), "layers")
-        found[layer.name] = _fitted(embeddings[layer.name], images, layer, splits, seed)
+        found[layer.name] = fitted_probe(embeddings[layer.name], images, layer, seed=seed)
     return found
 
 
-def _fitted(vectors: np.ndarray, images: ImageSet, layer: Layer, splits: np.ndarray, seed: int) -> LinearProbe:
+def fitted_probe(vectors: np.ndarray, images: ImageSet, layer: Layer, *, seed: int = 0) -> LinearProbe:
+    """Return the probe of one layer, for the average-pooled activations `(N, C)` of an image set.
+
+    Raises LabError when a class has too few images to be learned and tested.
+    """
     from sklearn.linear_model import LogisticRegression
 
     labels, groups = images.labels, images.groups
+    splits = make_splits(labels, groups, repeats=1, seed=seed, classes=images.classes)
     fit = fit_probes(vectors, labels[None], splits, groups, dimensions=(None,), seed=seed)[None, 0]
     accuracy = float(correctness(fit.probabilities, labels).mean())
     low, high = wilson(accuracy, len(np.unique(groups)))

@@ -7,11 +7,11 @@ that was loaded is never touched. What is reported is measured on the network it
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import Tensor, nn
-from torch.autograd import Function
 
 from lab.activations.faster import faster_copy
 from lab.activations.pooling import maps
@@ -19,33 +19,41 @@ from lab.activations.recording import record
 from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
-from lab.models import LoadedModel
+from lab.models import LoadedModel, Preprocessing
 from lab.visualization.objectives import Objective, values
+from lab.visualization.rectifiers import Rectifier, rectifiers, replaced
 from lab.visualization.transforms import still
 
 if TYPE_CHECKING:
-    from lab.models import Preprocessing
+    pass
 
 # How a network says that it does not take an image of some size
 REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
 BATCH = 16
-SHARE_AT_LIMIT = 0.1  # of the gradient that a rectifier at its limit passes in the search
+Pooled = Mapping[str, np.ndarray]
+
+
+def quick(model: LoadedModel, layers: Sequence[Layer]) -> nn.Module:
+    """Return a copy of the network that computes `layers` in less time; the cuts of all of them can share it."""
+    if model.device != "cpu":
+        return model.module
+    return faster_copy(model.module, layers, (3, model.preprocessing.height, model.preprocessing.width))
 
 
 class Cut:
     """A layer of a model, ready to be optimised; `side` is the size of image the network gets, in pixels.
 
-    That is `size` where the network takes it, else the network's own. Raises LabError for images that are not square.
+    That is `size` where the network takes it, else the network's own. `module` is a copy of the network (`quick`), made
+    here without one. Raises LabError for images that are not square.
     """
 
-    def __init__(self, model: LoadedModel, layer: Layer, size: int) -> None:
+    def __init__(self, model: LoadedModel, layer: Layer, size: int, module: nn.Module | None = None) -> None:
         how = model.preprocessing
         if how.height != how.width:
             raise LabError(f"{model.ref} takes {how.height} × {how.width} images; only square ones are optimised")
         self.model, self.layer = model, layer
-        own = _sharing_copy(model.module)
-        self.module = faster_copy(own, [layer], (3, how.height, how.width)) if model.device == "cpu" else own
-        self._last: list[_Rectifier] = []
+        self.module = _sharing_copy(quick(model, [layer]) if module is None else module)
+        self._last: list[Rectifier] = []
         self.side = size if self._takes(size) else how.height
         self._last = self._make_lenient()
 
@@ -62,42 +70,20 @@ class Cut:
             rectifier.lenient = lenient
         return _maps(_reached(self.module, self.layer, batch), self.layer)
 
-    def measured(self, images: Tensor, objectives: Sequence[Objective]) -> Tensor:
-        """Return the objective of each image `(N, 3, S, S)`, `(N,)`, on the network itself, as it was loaded."""
+    def measured(self, images: Tensor, objectives: Sequence[Objective]) -> tuple[Tensor, Tensor]:
+        """Return each image's objective `(N,)` and the averages of all channels `(N, C)`, on the network as loaded."""
         import torch
 
-        found = []
+        reached, means = [], []
         for start in range(0, len(images), BATCH):
-            part = still(images[start : start + BATCH], self.side)
-            wanted = objectives[start : start + BATCH]
-            found.append(values(self._own(part), wanted))
-        return torch.cat(found)
+            part = normal(still(images[start : start + BATCH], self.side), self.model.preprocessing)
+            with torch.inference_mode():
+                found = _maps(_reached(self.model.module, self.layer, part.to(self.model.device)), self.layer)
+                reached.append(values(found, objectives[start : start + BATCH]))
+                means.append(found.mean(dim=(2, 3)))
+        return torch.cat(reached), torch.cat(means)
 
-    def vectors(self, images: Tensor, *, peaks: bool = False) -> Tensor:
-        """Return the averages (or largest values) over positions, `(N, C)`, of images `(N, 3, S, S)`, as `measured`."""
-        import torch
-
-        parts = [self._own(still(part, self.side)) for part in images.split(BATCH)]
-        return torch.cat([part.amax(dim=(2, 3)) if peaks else part.mean(dim=(2, 3)) for part in parts])
-
-    def _own(self, images: Tensor) -> Tensor:
-        """Return the maps of the network as it was loaded, without a gradient."""
-        import torch
-
-        module = self.model.module
-        with (
-            torch.inference_mode(),
-            record(module, [self.layer], lambda one, layer: _maps(one, layer).clone()) as taken,
-        ):
-            try:
-                module(normal(images.to(self.model.device), self.model.preprocessing))
-            except REFUSALS:
-                if self.layer.name not in taken:
-                    raise
-            found: Tensor = taken[self.layer.name]
-        return found
-
-    def _make_lenient(self) -> list[_Rectifier]:
+    def _make_lenient(self) -> list[Rectifier]:
         """Replace the rectifier whose output is the layer's own, if there is one, by one that can be lenient."""
         import torch
 
@@ -111,7 +97,7 @@ class Cut:
             return hook
 
         try:
-            for name, child in _rectifiers(self.module, self.layer.name):
+            for name, child in rectifiers(self.module, self.layer.name):
                 handles.append(child.register_forward_hook(see(name)))
             with torch.no_grad():
                 gray = torch.full((1, 3, self.side, self.side), 0.5, device=self.model.device)
@@ -119,7 +105,7 @@ class Cut:
         finally:
             for handle in handles:
                 handle.remove()
-        return [_replaced(self.module, name) for name, output in outputs.items() if output is reached]
+        return [replaced(self.module, name) for name, output in outputs.items() if output is reached]
 
     def _takes(self, size: int) -> bool:
         import torch
@@ -130,6 +116,37 @@ class Cut:
         except REFUSALS:
             return False
         return found.shape[1] == self.layer.channels
+
+
+def pooled(model: LoadedModel, layers: Sequence[Layer], images: Tensor, side: int) -> dict[str, Pooled]:
+    """Return what `images` in 0..1, shown at `side` pixels, reach in each layer of the network as it was loaded.
+
+    One pass for all layers: averages and largest values over positions, `means` and `peaks` `(N, C)`, by layer name.
+    Layers behind the point where the network refuses the size are left out.
+    """
+    import torch
+
+    taken: dict[str, list[tuple[Tensor, Tensor]]] = {layer.name: [] for layer in layers}
+
+    def take_in(activation: Tensor, layer: Layer) -> None:
+        found = _maps(activation, layer)
+        taken[layer.name].append((found.mean(dim=(2, 3)), found.amax(dim=(2, 3))))
+
+    with torch.inference_mode(), record(model.module, layers, take_in):
+        for part in images.split(BATCH):
+            try:
+                model.module(normal(still(part, side).to(model.device), model.preprocessing))
+            except REFUSALS:
+                if not any(taken.values()):
+                    raise
+    return {name: _joined(found) for name, found in taken.items() if found}
+
+
+def _joined(found: list[tuple[Tensor, Tensor]]) -> Pooled:
+    import torch
+
+    means, peaks = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+    return {"means": means, "peaks": peaks}
 
 
 def normal(images: Tensor, how: Preprocessing) -> Tensor:
@@ -173,66 +190,6 @@ def _maps(activation: Tensor, layer: Layer) -> Tensor:
     return tokens.unflatten(2, (side, side)) if side * side == tokens.shape[2] else tokens[..., None]
 
 
-def _kept_maps(activation: Tensor, layer: Layer) -> Tensor:
-    return _maps(activation, layer).clone()
-
-
 def _sharing_copy(module: nn.Module) -> nn.Module:
     """Return a copy with the same tensors but its own modules."""
     return copy.deepcopy(module, memo={id(t): t for t in [*module.parameters(), *module.buffers()]})
-
-
-class _Rectifier(nn.Module):
-    """A ReLU, or one with a limit above, of the same values; its gradient serves the search (`_Passing`)."""
-
-    def __init__(self, limit: float) -> None:
-        super().__init__()
-        self.limit, self.lenient = limit, False
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.requires_grad:
-            passed: Tensor = _Passing.apply(x, self.limit, self.lenient)
-            return passed
-        return x.clamp(0, self.limit)
-
-
-class _Passing(Function):
-    """A rectifier's gradient, for a loss that is lowered.
-
-    Shut, it passes nothing, or if lenient all but what leads further away (Lucid's `redirected_relu_grad`). At its
-    limit it passes a share, so that an image does not stay faint once every position has reached it.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, limit: float, lenient: bool) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.limit, ctx.lenient = limit, lenient
-        return x.clamp(0, limit)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        gradient = gradients[0]
-        shut = x < 0
-        if ctx.lenient:
-            shut = shut & (gradient > 0)
-        return gradient.masked_fill(shut, 0).where(x <= ctx.limit, SHARE_AT_LIMIT * gradient), None, None
-
-
-def _rectifiers(module: nn.Module, within: str) -> list[tuple[str, nn.Module]]:
-    """Return the rectifiers of a module that is named `within`, itself included, by name."""
-    return [
-        (name, child)
-        for name, child in module.named_modules()
-        if type(child) in (nn.ReLU, nn.ReLU6) and f"{name}.".startswith(f"{within}.")
-    ]
-
-
-def _replaced(module: nn.Module, name: str) -> _Rectifier:
-    """Put a rectifier of the same values in the place of one, and return it."""
-    old = module.get_submodule(name)
-    new = _Rectifier(6.0 if type(old) is nn.ReLU6 else float("inf"))
-    new.training = old.training
-    parent, _, short = name.rpartition(".")
-    setattr(module.get_submodule(parent), short, new)
-    return new

@@ -44,11 +44,15 @@ class LookRequest(AskRequest):
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A network and images, with what each chosen layer's channels do on them, by layer name."""
+    """A network and images, with what the channels of each chosen layer and of the last one do on them, by layer name.
+
+    `end` is the last layer before the classifier, whose probe tells the classes.
+    """
 
     model: LoadedModel
     images: ImageSet
     layers: tuple[Layer, ...]
+    end: Layer
     scans: Mapping[str, Scan]
     reaches: Mapping[str, Reach]
 
@@ -74,8 +78,9 @@ def open_look(request: LookRequest, layers: str, progress: Progress, compute: Co
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     model = load_model(request.model, device=compute.device)
     chosen = select_layers(model.layers, layers, exclusions=model.card.exclusions)
-    scans = scan(model, images, chosen, compute=compute, progress=progress)
-    return Look(model, images, chosen, scans, reach(model, chosen, progress=progress))
+    end = select_layers(model.layers, "blocks")[-1]
+    scans = scan(model, images, list(dict.fromkeys([*chosen, end])), compute=compute, progress=progress)
+    return Look(model, images, chosen, end, scans, reach(model, chosen, progress=progress))
 
 
 def _layer_row(layer: Layer) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def run(
         "activations": _activations(look, target),
         "layers": look.layers_table(),
         **_fed_by(look, target, [place for place in places if place.end == "most"], progress),
-        **_off(look, target, [place for place in places if place.end == "most"], progress, compute),
+        **_off(look, target, [place for place in places if place.end == "most"], progress),
     }
     return made(request, tables, told(tables), hashes=look.hashes, at=[layer.name, target.channel])
 
@@ -174,9 +174,7 @@ def _contributions(source: str, part: np.ndarray, count: int, through: dict[str,
     return rows
 
 
-def _off(
-    look: Look, target: Target, places: list[Place], progress: Progress, compute: Compute
-) -> dict[str, pd.DataFrame]:
+def _off(look: Look, target: Target, places: list[Place], progress: Progress) -> dict[str, pd.DataFrame]:
     from lab.experiments.looking.switching import switched_off
 
     classes = look.images.classes
@@ -185,7 +183,7 @@ def _off(
         return {"effects": pd.DataFrame(), "classes": pd.DataFrame()}
     name = target.facts.get("class") or classes[0]
     images = np.array([place.image for place in places])
-    found = switched_off(look, target.layer, target.channel, name, images, progress, compute)
+    found = switched_off(look, target.layer, target.channel, name, images, progress)
     return {"effects": found.effects, "classes": found.classes}
 
 

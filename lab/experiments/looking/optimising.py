@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,12 @@ from lab.experiments.subject import png
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.visualization import Cut, Settings, natural_spectrum, render
+from lab.visualization.network import Pooled, pooled, quick
 from lab.visualization.render import seed_of
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lab.exemplars import Scan
     from lab.experiments.looking.asking import Look
     from lab.experiments.looking.targets import Target
@@ -50,6 +53,7 @@ class Studio:
     spectrum: np.ndarray
     progress: Progress
     crops: dict[str, Scan]
+    _reached_by_noise: dict[int, dict[str, Pooled]] = field(default_factory=dict)  # by side of the images, then layer
 
     @classmethod
     def open(
@@ -67,6 +71,11 @@ class Studio:
     @cached_property
     def _noise(self) -> tuple[np.ndarray, list[str]]:
         return noise(self.settings.size, self.spectrum, self.seed)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """A copy of the network for the search, shared by all layers."""
+        return quick(self.look.model, self.look.layers)
 
     @property
     def noise_counts(self) -> dict[str, int]:
@@ -104,8 +113,7 @@ class Studio:
             done += len(batch)
         key = f"noise/{layer.name}/{self.settings.size}/{self.seed}"
         if key not in pieces:
-            self.progress(f"Holding noise against {stage}", 0, 1, "steps")
-            pieces[key] = self._noise_vectors(cut)
+            pieces[key] = self._of_noise(cut)
         return self._tables(layer, arrays, pieces[key])
 
     def _key(self, layer: Layer, batch: Sequence[Target]) -> str:
@@ -127,23 +135,26 @@ class Studio:
             progress=self.progress,
             stage=stage,
         )
+        reached, means = cut.network.measured(made.images, objectives)
         return {
             "pixels": made.pixels(),
-            "values": cut.network.measured(made.images, objectives).cpu().numpy(),
-            "means": cut.network.vectors(made.images).cpu().numpy(),
+            "values": reached.cpu().numpy(),
+            "means": means.cpu().numpy(),
             "course": made.course,
             "at": made.at,
             "side": np.array(cut.network.side),
         }
 
-    def _noise_vectors(self, cut: _Lazy) -> Arrays:
+    def _of_noise(self, cut: _Lazy) -> Arrays:
+        """Return what noise reaches in a layer; one pass tells it of all layers that take images of this size."""
         import torch
 
-        images = torch.from_numpy(self._noise[0])
-        return {
-            "means": cut.network.vectors(images).cpu().numpy(),
-            "peaks": cut.network.vectors(images, peaks=True).cpu().numpy(),
-        }
+        side = cut.network.side
+        if side not in self._reached_by_noise:
+            self.progress("Holding noise against every layer", 0, 1, "steps")
+            noises = torch.from_numpy(self._noise[0])
+            self._reached_by_noise[side] = pooled(self.look.model, self.look.layers, noises, side)
+        return dict(self._reached_by_noise[side][cut.layer.name])
 
     def _spread(self, target: Target) -> float:
         return float(max(self._reference(target, "photographs", {}).std(), 1e-6))
@@ -210,7 +221,7 @@ class _Lazy:
 
     @cached_property
     def network(self) -> Cut:
-        return Cut(self.studio.look.model, self.layer, self.studio.settings.size)
+        return Cut(self.studio.look.model, self.layer, self.studio.settings.size, self.studio.module)
 
 
 def _own_rank(means: np.ndarray, usual: np.ndarray, channel: int | None) -> int:

@@ -16,18 +16,22 @@ from lab.activations.pooling import pool
 from lab.activations.recording import record
 from lab.experiments.looking.sources import held
 from lab.progress import Progress
-from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from collections.abc import Iterator
+
+    from torch import Tensor
 
     from lab.experiments.looking.asking import Look
     from lab.experiments.looking.directions import ProbeDirection
     from lab.layers import Layer
 
 OTHERS = 5  # channels of the same layer it is held against
-IMAGES = 24  # of each class
+IMAGES = 24  # of the class, and of all others together
 LOWERED = 5  # classes of the network that are named
+BATCH = 16
+
+Answers = tuple[np.ndarray, np.ndarray]  # pooled vectors of the last layer (N, D), the network's own logits (N, K)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,81 +43,76 @@ class Switched:
 
 
 def switched_off(
-    look: Look, layer: Layer, channel: int, name: str, exemplars: np.ndarray, progress: Progress, compute: Compute
+    look: Look, layer: Layer, channel: int, name: str, exemplars: np.ndarray, progress: Progress
 ) -> Switched:
     """Return what switching `channel` off does to the logit of class `name`; `exemplars` are image numbers."""
-    probe, last = _probe(look, name, progress, compute)
-    chosen = _chosen(look)
-    levels = look.scans[layer.name].means.mean(axis=0)
-    rest = np.setdiff1d(np.arange(layer.channels), [channel])
-    others = np.random.default_rng(channel).permutation(rest)[:OTHERS].tolist()
-    rows = []
-    intact = _answers(look, layer, None, 0.0, last, chosen, progress, "the intact network")
-    for number, one in enumerate([channel, *others]):
-        label = f"channel {one} off ({number + 1} of {1 + len(others)})"
-        found = _answers(look, layer, one, float(levels[one]), last, chosen, progress, label)
-        rows.append(_row(one, one == channel, probe, intact, found, look.images.labels[chosen], look.images.classes))
-    classes = _classes(look, layer, channel, float(levels[channel]), last, exemplars, progress)
-    return Switched(pd.DataFrame(rows), classes)
-
-
-def _probe(look: Look, name: str, progress: Progress, compute: Compute) -> tuple[ProbeDirection, Layer]:
-    from lab.embeddings import embed
     from lab.experiments.looking.directions import probe_direction
-    from lab.layers import select_layers
 
-    last = select_layers(look.model.layers, "blocks")[-1]
-    vectors = embed(look.model, look.images, [last], compute=compute, progress=progress)[last.name]
-    return probe_direction(vectors, look.images, name), last
+    probe = probe_direction(look.scans[look.end.name].means, look.images, look.end, name)
+    mine = look.images.labels == look.images.classes.index(name)
+    chosen = np.concatenate([_spread(np.flatnonzero(mine)), _spread(np.flatnonzero(~mine))])
+    rest = np.setdiff1d(np.arange(layer.channels), [channel])
+    channels = [channel, *np.random.default_rng(channel).permutation(rest)[:OTHERS].tolist()]
+    intact, *off = _answers(look, layer, [None, *channels], chosen, progress)
+    rows = [
+        _row(one, one == channel, probe, intact, found, mine[chosen]) for one, found in zip(channels, off, strict=True)
+    ]
+    return Switched(pd.DataFrame(rows), _classes(look, layer, channel, exemplars, progress))
 
 
-def _chosen(look: Look) -> list[int]:
-    labels = look.images.labels
-    return [int(i) for label in range(len(look.images.classes)) for i in np.flatnonzero(labels == label)[:IMAGES]]
+def _spread(indices: np.ndarray) -> np.ndarray:
+    """Return at most `IMAGES` of the indices, evenly spread over all."""
+    if len(indices) <= IMAGES:
+        return indices
+    return np.asarray(indices[np.linspace(0, len(indices) - 1, IMAGES).round().astype(int)])
 
 
 def _answers(
-    look: Look, layer: Layer, channel: int | None, level: float, last: Layer, indices: list[int], progress: Progress,
-    label: str,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return pooled vectors of the last layer `(N, D)` and the network's own logits `(N, K)`."""
-    import torch
+    look: Look, layer: Layer, channels: list[int | None], images: np.ndarray, progress: Progress
+) -> list[Answers]:
+    """Return what the network answers to images with each channel off (None: as it is); images are read once."""
+    levels = look.scans[layer.name].means.mean(axis=0)
+    found: list[list[Answers]] = [[] for _ in channels]
+    for count, batch in _batches(look, images):
+        for number, channel in enumerate(channels):
+            done = len(found[0]) * BATCH
+            progress("Switching channels off, one after the other", min(done, len(images)), len(images), "images")
+            level = 0.0 if channel is None else float(levels[channel])
+            vectors, logits = _answer(look, layer, channel, level, batch)
+            found[number].append((vectors[:count].cpu().numpy(), logits[:count].cpu().numpy()))
+    return [(np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])) for parts in found]
 
+
+def _batches(look: Look, images: np.ndarray) -> Iterator[tuple[int, Tensor]]:
+    """Yield normalised batches, and how many images of each count."""
     from lab.embeddings.streaming import pixel_batches
     from lab.models.preprocess import normalised
 
-    module, how = look.model.module, look.model.preprocessing
-    vectors, logits = [], []
-    done = 0
-    for positions, pixels in pixel_batches(look.images, indices, how, 16):
-        progress(f"Switching off: {label}", done, len(indices), "images")
-        batch = normalised(pixels.to(look.model.device), how)
-        with torch.inference_mode(), record(module, [last], _average) as taken, held(module, layer, channel, level):
-            answer = _logits(module, batch)
-        if last.name == layer.name and channel is not None:
-            # The layer's own hook reads it before it is held: hold its average instead.
-            taken[last.name][:, channel] = level
-        vectors.append(taken[last.name][: len(positions)].cpu().numpy())
-        logits.append(answer[: len(positions)].cpu().numpy())
-        done += len(positions)
-    return np.concatenate(vectors), np.concatenate(logits)
+    how = look.model.preprocessing
+    for positions, pixels in pixel_batches(look.images, images.tolist(), how, BATCH):
+        yield len(positions), normalised(pixels.to(look.model.device), how)
+
+
+def _answer(look: Look, layer: Layer, channel: int | None, level: float, batch: Tensor) -> tuple[Tensor, Tensor]:
+    import torch
+
+    module, end = look.model.module, look.end
+    with torch.inference_mode(), record(module, [end], _average) as taken, held(module, layer, channel, level):
+        logits = module(batch).flatten(1)
+    if end.name == layer.name and channel is not None:
+        # The layer's own hook reads it before it is held: hold its average instead.
+        taken[end.name][:, channel] = level
+    return taken[end.name], logits
 
 
 def _average(activation: Tensor, layer: Layer) -> Tensor:
     return pool(activation, layer, "avg")
 
 
-def _logits(module: nn.Module, batch: Tensor) -> Tensor:
-    answer: Tensor = module(batch)
-    return answer.flatten(1)
-
-
 def _row(
-    channel: int, asked: bool, probe: ProbeDirection, intact: tuple[np.ndarray, np.ndarray],
-    off: tuple[np.ndarray, np.ndarray], labels: np.ndarray, classes: tuple[str, ...],
-) -> dict[str, object]:  # fmt: skip
+    channel: int, asked: bool, probe: ProbeDirection, intact: Answers, off: Answers, mine: np.ndarray
+) -> dict[str, object]:
     before, after = (vectors @ probe.weights + probe.bias for vectors, _ in (intact, off))
-    mine = labels == classes.index(probe.name)
     low, mean, high = _interval((after - before)[mine])
     same = float((intact[1].argmax(1) == off[1].argmax(1)).mean()) if intact[1].shape[1] > 1 else float("nan")
     return {
@@ -130,17 +129,12 @@ def _row(
     }
 
 
-def _classes(
-    look: Look, layer: Layer, channel: int, level: float, last: Layer, exemplars: np.ndarray, progress: Progress
-) -> pd.DataFrame:
+def _classes(look: Look, layer: Layer, channel: int, exemplars: np.ndarray, progress: Progress) -> pd.DataFrame:
     """Return the network's own classes whose logit falls most on the exemplars, with the interval over them."""
     names = _class_names(look.model.card.classifier_classes)
-    indices = [int(index) for index in exemplars]
-    if not names or len(indices) < 2:
+    if not names or len(exemplars) < 2:
         return pd.DataFrame(columns=["name", "change", "ci_low", "ci_high"])
-    before, after = (
-        _answers(look, layer, one, level, last, indices, progress, "its exemplars")[1] for one in (None, channel)
-    )
+    (_, before), (_, after) = _answers(look, layer, [None, channel], exemplars, progress)
     change = after - before
     order = np.argsort(change.mean(axis=0), kind="stable")[:LOWERED]
     rows = []
@@ -151,13 +145,10 @@ def _classes(
 
 
 def _class_names(count: int) -> list[str]:
-    """Return the names of ImageNet's classes for a network with as many outputs, [] for any other."""
-    if count != 1000:
-        return []
-    from timm.data import ImageNetInfo
+    """Return the short names of a network's classes, [] where they are not known."""
+    from lab.attributions.targets import labels
 
-    info = ImageNetInfo()
-    return [info.index_to_description(index).split(",")[0] for index in range(count)]
+    return [name.split(",")[0] for name in labels(count)]
 
 
 def _interval(values: np.ndarray) -> tuple[float, float, float]:

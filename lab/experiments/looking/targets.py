@@ -110,7 +110,7 @@ def _channel(layer: Layer, index: int, table: pd.DataFrame | None) -> Target:
 def _probe(look: Look, layer: Layer, name: str) -> Target:
     from lab.experiments.looking.directions import probe_direction
 
-    found = probe_direction(look.scans[layer.name].means, look.images, name)
+    found = probe_direction(look.scans[layer.name].means, look.images, layer, name)
     objective = direction(layer, f"class:{name}", found.weights, found.bias)
     return Target(layer, objective, "direction", None, {"class": name, "accuracy": found.accuracy})
 
