@@ -6,7 +6,7 @@ import streamlit as st
 
 from lab.experiments.comparing.asked import CompareRequest
 from lab.ui import address, working
-from lab.ui.comparing_models import controls, panels
+from lab.ui.comparing import controls, panels
 
 st.title("Compare")
 st.html(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import address, details, map_quality, maps, run_picker, working
+from lab.ui import address, working
+from lab.ui.mapping import linked, quality, run_picker
 from lab.ui.places import dashboard_file
+from lab.ui.separability.details import model_picker
 
 st.title("Embedding maps")
 st.html(
@@ -22,12 +24,12 @@ if result is None:
 elif result["projection"].empty:
     st.info("This run has no maps.")
 else:
-    model = details.model_picker(result)
-    maps.linked_maps(result, model)
+    model = model_picker(result)
+    linked.linked_maps(result, model)
     st.subheader("Walk through depth")
     left, right = st.columns(2, gap="large")
     with left:
-        maps.walk(result, model)
+        linked.walk(result, model)
     with right:
-        st.markdown(maps.CAVEAT)
-        map_quality.quality(result, model)
+        st.markdown(linked.CAVEAT)
+        quality.quality(result, model)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import examples, panels, welcome, working
+from lab.ui import working
+from lab.ui.overview import examples, welcome
+from lab.ui.separability import panels
 
 st.title("Feature Hierarchy Lab")
 st.html(

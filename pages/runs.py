@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.store import list_runs
-from lab.ui import comparing, run_list, working
+from lab.ui import working
 from lab.ui.places import dashboard_file
+from lab.ui.runs import cards, overlaid
 
 st.title("Runs")
 st.html('<p class="lab-lead">Every experiment that was computed on this computer, from here or from a terminal.</p>')
@@ -20,6 +21,6 @@ if not runs:
 else:
     done = [run for run in runs if run.status == "finished" and run.request.experiment == "probe"]
     if len(done) > 1:
-        comparing.compare_runs(done)
+        overlaid.compare_runs(done)
         st.space("small")
-    run_list.run_cards(runs)
+    cards.run_cards(runs)

@@ -260,7 +260,7 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
 def test_every_question_on_the_overview_has_its_page_and_tab() -> None:
     from lab.ui.breaking import sections as breaking
     from lab.ui.building import sections as building
-    from lab.ui.welcome import ASKED
+    from lab.ui.overview.welcome import ASKED
 
     tabs = {
         "how_layers_build": {section.name for section in building.SECTIONS},

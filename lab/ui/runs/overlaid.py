@@ -9,8 +9,8 @@ import streamlit as st
 
 from lab.store import RunFolder
 from lab.ui.naming import labels
-from lab.ui.panels import metric_picker
 from lab.ui.reading import finished
+from lab.ui.separability.panels import metric_picker
 from lab.ui.showing import show_tables_chart
 from lab.ui.text import percent
 
