@@ -149,3 +149,13 @@ def test_correctness_and_chance() -> None:
     assert stats.correctness(probabilities, np.array([0, 1])).tolist() == [0.5, 1.0]
     assert stats.correctness(probabilities, np.array([[0, 1], [1, 0]])).tolist() == [1.0, 0.5]
     assert stats.chance(np.array([0, 0, 0, 1])) == 0.75
+
+
+def test_a_mean_of_few_values_is_as_scipy_has_it_and_of_one_is_not_bounded() -> None:
+    from scipy.stats import t
+
+    values = np.array([0.8, 0.9, 0.85, 0.7])
+    found = stats.mean_interval(values)
+    low, high = t.interval(0.95, 3, loc=values.mean(), scale=values.std(ddof=1) / 2)
+    assert (found.value, found.low, found.high) == pytest.approx((values.mean(), low, high))
+    assert stats.mean_interval([0.5]) == stats.Interval(0.5, -np.inf, np.inf)

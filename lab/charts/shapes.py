@@ -104,7 +104,7 @@ def tuning_curve(tables: Tables, *, kind: str, model: str, layer: str, height: i
 
 
 def _means(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
-    from lab.experiments.building.intervals import mean_interval
+    from lab.stats.intervals import mean_interval
 
     found = []
     for where, part in table.groupby(by, sort=False):

@@ -7,7 +7,7 @@ from all this in `lab.stats.verdict`. Intervals are 95 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,6 +24,18 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
+    """Return the mean of independent values (seeds, draws, images) with Student's t; unbounded for fewer than two."""
+    from scipy.stats import t
+
+    found = np.asarray(values, dtype=float)
+    centre = float(found.mean()) if len(found) else float("nan")
+    if len(found) < 2:
+        return Interval(centre, float("-inf"), float("inf"))
+    error = float(found.std(ddof=1) / np.sqrt(len(found)) * t.ppf(0.975, len(found) - 1))
+    return Interval(centre, centre - error, centre + error)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from lab.attributions.trust import centre_map, edge_map, resized, similarity
 from lab.experiments.attributing.asked import AttributeRequest
 from lab.experiments.attributing.mapping import Explained, Key, maps_of, plain
 from lab.progress import Progress, silent
+from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from lab.attributions.task import Task
@@ -103,9 +104,10 @@ def _randomised(
             last[key].append(values)
     for key, maps in last.items():
         pairs = [similarity(one, other) for k, one in enumerate(maps) for other in maps[:k]]
-        found_here = [similarity(found.maps[key], values) for values in maps]
-        mean, low, high = mean_interval(found_here)
-        columns[key] |= {"random": mean, "random_low": low, "random_high": high, "random_pair": float(np.mean(pairs))}
+        own = mean_interval([similarity(found.maps[key], values) for values in maps])
+        low, high = max(-1.0, own.low), min(1.0, own.high)  # no correlation lies further out
+        columns[key] |= {"random": own.value, "random_low": low, "random_high": high}
+        columns[key]["random_pair"] = float(np.mean(pairs))
     return rows
 
 
@@ -194,17 +196,6 @@ def _curves(
         tables["orders"] += [
             {"order": name, "score_at": task.place, "draw": k, "gain": gain} for k, gain in enumerate(several_gains)
         ]
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return a mean of correlations with its 95 % interval (Student's t); no interval below two values."""
-    from scipy.stats import t
-
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values)) * t.ppf(0.975, len(values) - 1))
-    return mean, max(-1.0, mean - error), min(1.0, mean + error)
 
 
 def _points(curve: Any, key: Key, draw: int) -> Rows:

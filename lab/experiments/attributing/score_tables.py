@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lab.stats.intervals import Interval
+from lab.stats.intervals import Interval, mean_interval
 
 TRAINED, UNTRAINED = "trained", "untrained"
 KNOW_NOTHING = ("area", "edges", "middle")
@@ -30,20 +29,10 @@ def summary(shares: pd.DataFrame) -> pd.DataFrame:
             **{name: float(own[name].mean()) for name in KNOW_NOTHING},
         }  # fmt: skip
         for name in KNOW_NOTHING[:2]:
-            row |= _columns(f"over_{name}", paired((own["share"] - own[name]).to_numpy()))
+            row |= _columns(f"over_{name}", mean_interval((own["share"] - own[name]).to_numpy()))
         row |= _over_untrained(shares, images, own, str(role), str(method), str(layer))
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def paired(differences: np.ndarray) -> Interval:
-    """Return the mean of one difference per picture with its 95 % interval (Student's t)."""
-    from scipy.stats import t
-
-    count = len(differences)
-    mean = float(differences.mean())
-    half = float(t.ppf(0.975, count - 1) * differences.std(ddof=1) / np.sqrt(count))
-    return Interval(mean, mean - half, mean + half)
 
 
 def _over_untrained(
@@ -53,7 +42,7 @@ def _over_untrained(
     if role != TRAINED or not len(twin):
         return _columns("over_untrained", Interval(*[float("nan")] * 3))
     other = twin.set_index("image").loc[images]["share"]
-    return _columns("over_untrained", paired((own["share"] - other).to_numpy()))
+    return _columns("over_untrained", mean_interval((own["share"] - other).to_numpy()))
 
 
 def _columns(name: str, found: Interval) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lab.experiments.building.intervals import mean_interval, said
+from lab.stats.intervals import Interval, mean_interval
 
 CHANCE = 1 / 3
 GROUPS = ("horizontal", "vertical", "diagonal")
@@ -34,6 +34,11 @@ def group_sums(combinations: pd.DataFrame) -> pd.DataFrame:
     every = pd.MultiIndex.from_product([seeds, classes, GROUPS], names=["seed", "class", "group"])
     there = combinations[["seed", "class"]].drop_duplicates()
     return sums.reindex(every, fill_value=0.0).reset_index().merge(there, on=["seed", "class"])
+
+
+def said(interval: Interval, digits: int = 2) -> str:
+    """Return "0.81 (0.77 to 0.85)"."""
+    return f"{interval.value:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
 
 
 def _accuracy(accuracy: pd.DataFrame) -> str:

@@ -141,7 +141,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 
 def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network and layer, with intervals over starts."""
-    from lab.experiments.building.intervals import mean_interval
+    from lab.stats.intervals import mean_interval
 
     rows = []
     for where, part in inversions.groupby(["model", "twin", "layer", "depth"], sort=False):

@@ -22,6 +22,7 @@ from lab.experiments.base import Pieces, Result
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from torch import nn
@@ -201,20 +202,17 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
 
 
 def _effect(mean: np.ndarray, sides: list[int]) -> dict[str, Any]:
-    from scipy.stats import t
-
     from lab.experiments.building.reach_of_gradients import square_of
 
     top, left, side = square_of(mean, HALF)
-    error = float(np.std(sides, ddof=1) / np.sqrt(len(sides)) * t.ppf(0.975, len(sides) - 1))
-    centre = float(np.mean(sides))
+    half = mean_interval(sides)
     return {
         "half_top": top,
         "half_left": left,
         "half_square": side,
-        "half_side": centre,
-        "ci_low": centre - error,
-        "ci_high": centre + error,
+        "half_side": half.value,
+        "ci_low": half.low,
+        "ci_high": half.high,
         "most_side": square_of(mean, MOST)[2],
     }
 

@@ -127,7 +127,7 @@ def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> li
 
     The channel is chosen on the first half of the draws and measured on the others.
     """
-    from lab.experiments.building.intervals import mean_interval
+    from lab.stats.intervals import mean_interval
 
     half = len(answers) // 2
     shares = np.mean([explained(one, at) for one, at in zip(answers[:half], asked[:half], strict=True)], axis=0)
@@ -145,7 +145,7 @@ def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> li
 
 def summarised(found: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network, layer, property and control, with intervals over draws."""
-    from lab.experiments.building.intervals import mean_interval
+    from lab.stats.intervals import mean_interval
 
     rows = []
     for where, part in found.groupby(["model", "layer", "depth", "kind", "control"], sort=False):

@@ -25,6 +25,7 @@ from lab.experiments.base import Pieces, Result
 from lab.experiments.looking.asking import LookRequest, open_look
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from lab.experiments.looking.asking import Look
@@ -155,19 +156,17 @@ def _fed_by(look: Look, target: Target, places: list[Place], progress: Progress)
 
 
 def _contributions(source: str, part: np.ndarray, count: int, through: dict[str, str]) -> list[dict[str, object]]:
-    from lab.experiments.looking.switching import _interval
-
     rows = []
     for channel in np.flatnonzero(np.abs(part).max(axis=0) > 0).tolist():
-        low, mean, high = _interval(part[:count, channel])
+        found = mean_interval(part[:count, channel])
         rows.append(
             {
                 "source": source,
                 "through": through[source],
                 "channel": channel,
-                "contribution": mean,
-                "ci_low": low,
-                "ci_high": high,
+                "contribution": found.value,
+                "ci_low": found.low,
+                "ci_high": found.high,
                 "usual": float(part[count:, channel].mean()),
             }
         )

@@ -16,6 +16,7 @@ from lab.activations.pooling import pool
 from lab.activations.recording import record
 from lab.experiments.looking.sources import held
 from lab.progress import Progress
+from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,15 +114,15 @@ def _row(
     channel: int, asked: bool, probe: ProbeDirection, intact: Answers, off: Answers, mine: np.ndarray
 ) -> dict[str, object]:
     before, after = (vectors @ probe.weights + probe.bias for vectors, _ in (intact, off))
-    low, mean, high = _interval((after - before)[mine])
+    change = mean_interval((after - before)[mine])
     same = float((intact[1].argmax(1) == off[1].argmax(1)).mean()) if intact[1].shape[1] > 1 else float("nan")
     return {
         "channel": channel,
         "asked": asked,
         "class": probe.name,
-        "change": mean,
-        "ci_low": low,
-        "ci_high": high,
+        "change": change.value,
+        "ci_low": change.low,
+        "ci_high": change.high,
         "rest_change": float((after - before)[~mine].mean()) if (~mine).any() else float("nan"),
         "agreement": float(((before > 0) == (after > 0)).mean()),
         "own_agreement": same,
@@ -139,8 +140,8 @@ def _classes(look: Look, layer: Layer, channel: int, exemplars: np.ndarray, prog
     order = np.argsort(change.mean(axis=0), kind="stable")[:LOWERED]
     rows = []
     for index in order.tolist():
-        low, mean, high = _interval(change[:, index])
-        rows.append({"name": names[index], "change": mean, "ci_low": low, "ci_high": high})
+        found = mean_interval(change[:, index])
+        rows.append({"name": names[index], "change": found.value, "ci_low": found.low, "ci_high": found.high})
     return pd.DataFrame(rows)
 
 
@@ -149,14 +150,3 @@ def _class_names(count: int) -> list[str]:
     from lab.attributions.targets import labels
 
     return [name.split(",")[0] for name in labels(count)]
-
-
-def _interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Return low end, mean and high end of the 95 % interval of a mean (Student's t)."""
-    from scipy.stats import t
-
-    mean = float(values.mean()) if len(values) else float("nan")
-    if len(values) < 2:
-        return float("nan"), mean, float("nan")
-    margin = float(values.std(ddof=1) / np.sqrt(len(values)) * t.ppf(0.975, len(values) - 1))
-    return mean - margin, mean, mean + margin

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lab.experiments.base import Arrays
 from lab.experiments.side_by_side.asked import SideRequest
+from lab.stats.intervals import Z95, mean_interval
 
 STACK = "stack"
 
@@ -47,11 +48,8 @@ def tables_of(
 
 def half_width(values: np.ndarray, error: float) -> float:
     """Return half a 95 % interval of the mean of `values` over seeds, with the standard `error` of the test images."""
-    from scipy.stats import t
-
-    seeds = len(values)
-    over_seeds = float(np.std(values, ddof=1) / np.sqrt(seeds) * t.ppf(0.975, seeds - 1))
-    return float(np.hypot(over_seeds, 1.96 * error))
+    over_seeds = mean_interval(values)
+    return float(np.hypot(over_seeds.high - over_seeds.value, Z95 * error))
 
 
 def _others(found: Mapping[tuple[str, str, int], Arrays]) -> list[str]:
