@@ -64,8 +64,9 @@ class AskRequest(Request):
         return replace(self, **spelled_out)
 
     def sources(self) -> dict[str, str]:
-        """Return a stamp of the model's weights and of the picture's file, where the question has them."""
+        """Return stamps of the model's weights and of the files of picture and images, where the question has them."""
         from lab.experiments.picture import picture_stamp
+        from lab.images import stamp
         from lab.models import ModelRef
 
         found = {}
@@ -73,6 +74,8 @@ class AskRequest(Request):
             found[model] = ModelRef.parse(model).stamp()
         if picture := getattr(self, "picture", None):
             found["picture"] = picture_stamp(picture)
+        if data := getattr(self, "data", None):
+            found["data"] = stamp(data)
         return found
 
 

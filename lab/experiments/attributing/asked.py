@@ -89,9 +89,3 @@ class ScoreRequest(AskRequest):
     def title(self) -> str:
         """Return what is looked at."""
         return f"Do attributions of {self.model.split('@')[0]} find what differs in {self.data}?"
-
-    def sources(self) -> dict[str, str]:
-        """Return stamps of weights and images."""
-        from lab.images import stamp
-
-        return {**super().sources(), "data": stamp(self.data)}

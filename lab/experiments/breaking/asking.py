@@ -20,12 +20,6 @@ class ImagesRequest(AskRequest):
     per_class: int = option(PER_CLASS, "images of each class, at most", least=4, most=2000)
     seed: int = option(0, "moves the folds and the random draws", least=0, most=2**31 - 1)
 
-    def sources(self) -> dict[str, str]:
-        """Return a stamp of the network's weights and of the images' files."""
-        from lab.images import stamp
-
-        return {**super().sources(), "data": stamp(self.data)}
-
     @property
     def network(self) -> str:
         """The network's id, for titles."""

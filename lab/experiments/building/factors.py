@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import model_option, option
+from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.building.factors_told import told
-from lab.experiments.building.seen_images import PIXEL_SIDE, ImagesRequest
+from lab.experiments.building.seen_images import PIXEL_SIDE
 from lab.experiments.separability import DEFAULT_DATA
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -36,7 +36,7 @@ SHUFFLES = 5
 
 
 @dataclass(frozen=True)
-class FactorsRequest(ImagesRequest):
+class FactorsRequest(AskRequest):
     """Which network, drawn images, layers and pooling."""
 
     experiment: ClassVar[str] = "factors"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.experiments.asking import AskRequest
 from lab.progress import Progress
 from lab.settings import Compute
 
@@ -20,17 +19,6 @@ if TYPE_CHECKING:
 
 PIXEL_SIDE = 32
 FOLDS = 5
-
-
-@dataclass(frozen=True)
-class ImagesRequest(AskRequest):
-    """A question about an image set; `data` is a field of the subclass."""
-
-    def sources(self) -> dict[str, str]:
-        """Return stamps of the images' files and of the model's weights."""
-        from lab.images import stamp
-
-        return {"data": stamp(str(getattr(self, "data", ""))), **super().sources()}
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import model_option, option
+from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.building.seen_images import PIXEL_SIDE, ImagesRequest
+from lab.experiments.building.seen_images import PIXEL_SIDE
 from lab.experiments.building.what_is_left_told import told
 from lab.experiments.separability import DEFAULT_DATA
 from lab.progress import Progress, silent
@@ -41,7 +41,7 @@ POOLINGS = (GRID, "avg")
 
 
 @dataclass(frozen=True)
-class ThumbnailRequest(ImagesRequest):
+class ThumbnailRequest(AskRequest):
     """Which network, images and layers."""
 
     experiment: ClassVar[str] = "thumbnail"

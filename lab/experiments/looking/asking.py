@@ -35,12 +35,6 @@ class LookRequest(AskRequest):
     data: str = option(DEFAULT_DATA, DATA_HELP)
     per_class: int | None = option(None, "at most N images a class", least=1)
 
-    def sources(self) -> dict[str, str]:
-        """Return a stamp of the weights, of the picture if there is one, and of the images' files."""
-        from lab.images import stamp
-
-        return {**super().sources(), "data": stamp(self.data)}
-
 
 @dataclass(frozen=True, eq=False)
 class Look:
