@@ -15,8 +15,8 @@ from torch import nn
 
 from lab.errors import LabError
 from lab.experiments import EXPERIMENTS
+from lab.experiments.first_filters import filter_picture, first_filters
 from lab.experiments.training.asked import TrainRequest, WatchRequest
-from lab.experiments.training.filters import filter_picture, first_filters
 from lab.experiments.training.teaching import run as teach
 from lab.experiments.training.telling import trained_told, watched_told
 from lab.experiments.training.watching import run as watch

@@ -15,6 +15,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.asking import AskRequest, model_option
 from lab.experiments.base import Pieces, Result
+from lab.experiments.first_filters import filter_picture, first_filters
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -85,7 +86,7 @@ def told(kernels: pd.DataFrame) -> list[str]:
 
 
 def _rows(name: str, module: nn.Module) -> list[dict[str, Any]]:
-    found = first_kernels(module)
+    found = first_filters(module)
     if found is None:
         return []
     layer, kernels = found
@@ -98,30 +99,10 @@ def _rows(name: str, module: nn.Module) -> list[dict[str, Any]]:
             "width": kernel.shape[2],
             "colour": _colour(kernel),
             "roughness": _roughness(kernel),
-            "thumbnail": drawn(kernel),
+            "thumbnail": filter_picture(kernel, SIDE),
         }
         for number, kernel in enumerate(kernels)
     ]
-
-
-def first_kernels(module: nn.Module) -> tuple[str, np.ndarray] | None:
-    """Return name and weights `(O, 3, h, w)` of the first convolution of three channels, None when there is none."""
-    from torch import nn
-
-    for name, child in module.named_modules():
-        if isinstance(child, nn.Conv2d) and child.weight.shape[1] == 3 and child.weight[0, 0].numel() > 1:
-            return name, child.weight.detach().cpu().double().numpy()
-    return None
-
-
-def drawn(kernel: np.ndarray) -> bytes:
-    """Return a kernel `(3, h, w)` as a PNG: gray is zero, the largest weight of the filter reaches black or white."""
-    from lab.experiments.subject import png
-
-    most = float(np.abs(kernel).max()) or 1.0
-    pixels = ((kernel / most * 0.5 + 0.5) * 255).round().astype(np.uint8).transpose(1, 2, 0)
-    times = max(1, -(-SIDE // max(pixels.shape[:2])))
-    return png(np.ascontiguousarray(pixels.repeat(times, axis=0).repeat(times, axis=1)))
 
 
 def _colour(kernel: np.ndarray) -> float:

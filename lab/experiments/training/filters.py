@@ -1,4 +1,4 @@
-"""The filters of a network's first convolution, as pictures and as what has become of them since step 0."""
+"""What becomes of the filters of a network's first convolution since step 0."""
 
 from __future__ import annotations
 
@@ -8,26 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lab.experiments.first_filters import filter_picture, first_filters
+
 if TYPE_CHECKING:
     from torch import nn
-
-
-def first_filters(module: nn.Module) -> tuple[str, np.ndarray] | None:
-    """Return the name and the weights `(filters, 3, k, k)` of the first convolution that sees colours, if any."""
-    from torch import nn
-
-    for name, child in module.named_modules():
-        if isinstance(child, nn.Conv2d) and child.in_channels == 3 and child.groups == 1:
-            return name, child.weight.detach().cpu().numpy()
-    return None
-
-
-def filter_picture(weights: np.ndarray) -> bytes:
-    """Return one filter `(3, k, k)` as a PNG of k × k pixels: gray is zero, the largest weight is full colour."""
-    from lab.experiments.subject import png
-
-    scaled = 0.5 + 0.5 * weights / max(float(np.abs(weights).max()), 1e-12)
-    return png((scaled * 255).round().astype(np.uint8).transpose(1, 2, 0))
 
 
 def filters_at(module: nn.Module, step: int) -> Iterator[dict[str, Any]]:
