@@ -389,7 +389,7 @@ def test_the_text_on_one_convolution_can_say_the_opposite(results: Runs) -> None
 def test_an_empty_page_offers_every_question() -> None:
     for section in SECTIONS:
         text = said(healthy(opened("break_the_stack", question=section.name)))
-        assert section.asks.split("?")[0] in text
+        assert section.about.split("?")[0] in text
 
 
 def test_every_finished_run_is_shown_in_its_tab(results: Runs) -> None:

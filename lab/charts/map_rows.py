@@ -41,11 +41,15 @@ def centred(points: np.ndarray) -> np.ndarray:
     return (points - (low + high) / 2) / (half if half > 0 else 1.0)
 
 
-def data_url(jpeg: object) -> str | None:
-    """Return JPEG bytes as a data URL, None for no bytes."""
-    if not isinstance(jpeg, bytes) or not jpeg:
-        return None
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+def data_url(picture: object) -> str | None:
+    """Return JPEG or PNG bytes as a data URL, None for no bytes."""
+    return image_url(picture) if isinstance(picture, bytes) and picture else None
+
+
+def image_url(picture: bytes) -> str:
+    """Return JPEG or PNG bytes as a data URL."""
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def thumbnail_rows(tables: Tables, images: Iterable[str]) -> pd.DataFrame:

@@ -19,6 +19,13 @@ EMBEDDINGS = ("npz", "safetensors")
 OFFERED = ("html", "csv", "parquet", "json", "png", "svg")
 
 
+def export(result: Result, *, key: str) -> None:
+    """Show all that can be taken along of a run: its files and the command that computes it."""
+    download_buttons(result, key=key)
+    st.markdown("The same experiment from a terminal:")
+    st.code(result.request.command(), language="bash", wrap_lines=True)
+
+
 def download_buttons(result: Result, *, key: str) -> None:
     """Show a button per format."""
     with st.container(horizontal=True, key=f"downloads_{key}"):

@@ -5,10 +5,11 @@ Colours are laid over the page's own background, so light and dark both fit; not
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 
 import numpy as np
+
+from lab.charts.map_rows import image_url
 
 POSITIVE, NEGATIVE = (217, 98, 31), (36, 116, 207)
 MOST_NUMBERS = 5  # a larger kernel's cells are too small for numbers
@@ -86,13 +87,12 @@ Box = tuple[float, float, float, float]
 
 def picture(png: bytes, *, width: int, box: Box | None = None, inner: Box | None = None, label: str = "") -> str:
     """Return a picture of `width` pixels; `box` (top, left, height, width, in shares) is framed, `inner` dashed."""
-    url = "data:image/png;base64," + base64.b64encode(png).decode()
     frames = "".join(
         f'<i class="{kind}" style="{_place(frame)}"></i>'
         for kind, frame in (("", box), ("inner", inner))
         if frame is not None
     )
-    image = f'<img src="{url}" width="{width}" alt="{label}">'
+    image = f'<img src="{image_url(png)}" width="{width}" alt="{label}">'
     return f'<span class="lab-map" style="width:{width}px">{image}{frames}</span>'
 
 
@@ -122,10 +122,7 @@ def strip(rows: Iterable[tuple[str, list[bytes]]], *, width: int, heads: Iterabl
     if names := list(heads):
         lines.append("<tr><th></th>" + "".join(f"<td><small>{name}</small></td>" for name in names) + "</tr>")
     for name, pictures in rows:
-        shown = "".join(
-            f'<td><img src="data:image/png;base64,{base64.b64encode(png).decode()}" width="{width}" alt="{label}"></td>'
-            for png in pictures
-        )
+        shown = "".join(f'<td><img src="{image_url(png)}" width="{width}" alt="{label}"></td>' for png in pictures)
         lines.append(f"<tr><th>{name}</th>{shown}</tr>")
     return f'<div class="lab-strip"><table>{"".join(lines)}</table></div>'
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lab.charts.map_rows import data_url
 from lab.experiments.base import Result
-from lab.ui.downloads import download_buttons
+from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
 from lab.ui.saying import explained
 from lab.ui.showing import on_a_phone, show_chart
@@ -156,9 +156,7 @@ def _disagreements(result: Result, first: str, second: str, depth: float) -> Non
 
 
 def _export(result: Result) -> None:
-    download_buttons(result, key="compare_export")
-    st.markdown("The same comparison from a terminal:")
-    st.code(result.request.command(), language="bash", wrap_lines=True)
+    export(result, key="compare_export")
 
 
 def _findings(result: Result, start: str) -> list[str]:

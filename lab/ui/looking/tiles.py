@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import html
 
 import pandas as pd
+
+from lab.charts.map_rows import image_url
 
 CSS = """
 <style>
@@ -51,11 +52,9 @@ WHAT = {
 
 def image(data: bytes, label: str, *, pixelated: bool = False) -> str:
     """Return a picture as HTML; `label` is its alternative text."""
-    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
-    url = f"data:image/{kind};base64," + base64.b64encode(data).decode()
     few = " few" if pixelated else ""
     alt = html.escape(label, quote=True)
-    return f'<img class="lab-image{few}" src="{url}" alt="{alt}" title="{alt}" loading="lazy">'
+    return f'<img class="lab-image{few}" src="{image_url(data)}" alt="{alt}" title="{alt}" loading="lazy">'
 
 
 def patch(row: pd.Series) -> str:

@@ -12,7 +12,7 @@ from lab.charts.tables import gallery as gallery_rows
 from lab.charts.tables import layer_table
 from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
-from lab.ui.downloads import download_buttons
+from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
 from lab.ui.showing import show_chart
 from lab.ui.tabs import Tab, tabs
@@ -148,10 +148,7 @@ def _set_aside(result: Result, model: str) -> None:
 
 
 def _export(result: Result, model: str) -> None:
-    download_buttons(result, key="export")
-    st.markdown("The same experiment from a terminal:")
-    with st.container(key="command"):
-        st.code(result.request.command(), language="bash", wrap_lines=True)
+    export(result, key="export")
 
 
 VIEWS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lab.charts.map_rows import image_url
 from lab.experiments.base import Result
 from lab.experiments.training.asked import WatchRequest
 from lab.ui.saying import command, explained
@@ -56,8 +56,7 @@ def filter_rows(filters: pd.DataFrame) -> str:
 
 def _filter(row: Mapping[Hashable, Any]) -> str:
     about = f"filter {row['filter']} at step {row['step']}, cosine with its start {row['cosine']:.2f}"
-    url = "data:image/png;base64," + base64.b64encode(row["thumbnail"]).decode()
-    return f'<img src="{url}" alt="{html.escape(about, quote=True)}" title="{html.escape(about, quote=True)}">'
+    return f'<img src="{image_url(row["thumbnail"])}" alt="{html.escape(about)}" title="{html.escape(about)}">'
 
 
 def _layers(result: Result) -> None:
