@@ -21,7 +21,7 @@ from lab.experiments.base import Result
 from lab.progress import silent
 from lab.settings import Compute, runs_dir
 from lab.store import RunFolder, open_run
-from lab.ui.looking.overlays import overlay, scale
+from lab.ui.looking.overlays import opacity_style, overlay, scale
 from lab.ui.places import dashboard_file
 
 MODEL = "test_resnet@untrained:1"
@@ -165,9 +165,8 @@ def test_an_overlay_has_the_colour_and_strength_of_the_value() -> None:
 
 
 def test_an_overlay_has_alternative_text_and_opacity() -> None:
-    shown = overlay(b"a", b"b", 0.5, '"<x>"')
-    assert 'alt="&quot;&lt;x&gt;&quot;"' in shown
-    assert "opacity:0.50" in shown
+    assert 'alt="&quot;&lt;x&gt;&quot;"' in overlay(b"b", '"<x>"')
+    assert "opacity: 0.50" in opacity_style(0.5)
     assert f"{MOST:g} times an even map" in scale(True)
 
 

@@ -16,7 +16,7 @@ from lab.experiments.attributing.telling import learned, matters, orders_of, ran
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
 from lab.ui.looking.attribution_controls import choose_method, choose_question
-from lab.ui.looking.overlays import CSS, heat_png, overlay, scale
+from lab.ui.looking.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
 from lab.ui.subject import Subject
@@ -55,7 +55,8 @@ def attribution_section(subject: Subject) -> None:
     maps = result["maps"]
     shown = maps[maps["method"] == method]
     _key(result)
-    st.html(strip(result, shown, opacity, picture_name(subject.picture)))
+    st.html(opacity_style(opacity))
+    st.html(strip(result, shown, picture_name(subject.picture)) + under(result["picture"].iloc[0]["thumbnail"]))
     _not_shown(result, method)
     _charts(result, shown, method)
     _tables(result, request)
@@ -73,7 +74,7 @@ def _key(result: Result) -> None:
     )
 
 
-def strip(result: Result, shown: pd.DataFrame, opacity: float, name: str) -> str:
+def strip(result: Result, shown: pd.DataFrame, name: str) -> str:
     """Return the maps over the picture, from the first layer to the last, as HTML."""
     seen = result["picture"].iloc[0]
     orders = orders_of(result.tables)
@@ -84,10 +85,8 @@ def strip(result: Result, shown: pd.DataFrame, opacity: float, name: str) -> str
         place = row["layer"] or "the pixels"
         title = METHODS[row["method"]].title
         label = f"{name}: {title} at {place} for {names[row['score_at']]}"
-        shown_map = overlay(
-            seen["thumbnail"], heat_png(values, int(seen["height"]), int(seen["width"])), opacity, label
-        )
-        items.append(f"<figure>{shown_map}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
+        over = overlay(heat_png(values, int(seen["height"]), int(seen["width"])), label)
+        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
     return f'<div class="lab-overlays">{"".join(items)}</div>'
 
 

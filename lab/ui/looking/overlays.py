@@ -1,6 +1,7 @@
 """Maps laid over the picture, as HTML: one colour scale for all of them, stated beside them. Pure functions to text.
 
-The scale is that of `lab.charts.overlays`. Colours are laid over the picture in the browser; opacity changes no image.
+The scale is that of `lab.charts.overlays`. Colours are laid over the picture in the browser: the picture is sent once,
+and opacity is a style sheet of its own, so moving it changes no image.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import html
 import numpy as np
 
 from lab.charts.overlays import AGAINST, FOR, MOST, heat
-from lab.experiments.subject import png
+from lab.encode import png
 
 CSS = """
 <style>
 .lab-overlays { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 1.1rem 1rem; }
 .lab-overlays figure { margin: 0; }
 .lab-overlay { position: relative; display: block; line-height: 0; border-radius: 5px; overflow: hidden; }
-.lab-overlay img { width: 100%; height: auto; display: block; }
-.lab-overlay img + img { position: absolute; inset: 0; }
+.lab-overlay i { position: absolute; inset: 0; background-size: 100% 100%; }
+.lab-overlay img { position: relative; width: 100%; height: auto; display: block; }
 .lab-overlays figcaption { font-size: 0.84rem; line-height: 1.45; margin-top: 0.35rem; }
 .lab-overlays p.lab-check { display: flex; justify-content: space-between; gap: 0.5rem; margin: 0; font-size: 0.78rem;
   line-height: 1.5; max-width: none; }
@@ -39,13 +40,22 @@ def heat_png(values: np.ndarray, height: int, width: int) -> bytes:
     return png(heat(values, height, width))
 
 
-def overlay(picture: bytes, over: bytes, opacity: float, label: str) -> str:
-    """Return the picture under a map; the more the map shows, the grayer and darker the picture is."""
+def overlay(over: bytes, label: str) -> str:
+    """Return a map to lie on the picture of `under`; `label` is its alternative text."""
     text = html.escape(label, quote=True)
-    look = f"filter:grayscale({opacity:.2f}) brightness({1 - 0.45 * opacity:.2f})"
+    return f'<span class="lab-overlay"><i></i><img src="{_url(over)}" alt="{text}" title="{text}"></span>'
+
+
+def under(picture: bytes) -> str:
+    """Return the style sheet that puts a PNG under every map of the page."""
+    return f'<style>.lab-overlay i {{ background-image: url("{_url(picture)}"); }}</style>'
+
+
+def opacity_style(opacity: float) -> str:
+    """Return the style sheet of an opacity: the more the maps show, the grayer and darker the picture is."""
     return (
-        f'<span class="lab-overlay"><img src="{_url(picture)}" style="{look}" alt="">'
-        f'<img src="{_url(over)}" style="opacity:{opacity:.2f}" alt="{text}"></span>'
+        f"<style>.lab-overlay img {{ opacity: {opacity:.2f}; }} "
+        f".lab-overlay i {{ filter: grayscale({opacity:.2f}) brightness({1 - 0.45 * opacity:.2f}); }}</style>"
     )
 
 
