@@ -1,4 +1,4 @@
-"""Tables and results as bytes and text that other programs read: CSV, Parquet, strict JSON.
+"""Tables, results and pixels as bytes and text that other programs read: CSV, Parquet, strict JSON, PNG.
 
 Text in CSV that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV injection"); Parquet
 and JSON keep it as it is. JSON is strict: what is not a number is null. Columns of bytes are in Parquet only.
@@ -38,6 +38,15 @@ def as_parquet(table: pd.DataFrame) -> bytes:
     """Return `table` as Parquet."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Return uint8 pixels, `(H, W, 3)`, `(H, W, 4)` or `(H, W)`, as PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 

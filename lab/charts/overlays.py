@@ -17,6 +17,7 @@ import pandas as pd
 
 from lab.attributions.methods import METHODS
 from lab.charts.theme import Tables, layered, rows
+from lab.encode import png
 
 FOR, AGAINST = (255, 122, 26), (64, 150, 255)
 MOST = 3.0
@@ -77,20 +78,16 @@ def _name(row: Mapping[Any, Any]) -> str:
     return str(row["layer"] or row["score_at"] or "pixels")
 
 
-def _pixels(png: bytes) -> np.ndarray:
+def _pixels(encoded: bytes) -> np.ndarray:
     from PIL import Image
 
-    with Image.open(io.BytesIO(png)) as image:
+    with Image.open(io.BytesIO(encoded)) as image:
         return np.asarray(image.convert("RGB"), dtype=np.float64)
 
 
 def _over(picture: np.ndarray, values: np.ndarray) -> str:
     """Return picture and map as one image, as a data URL."""
-    from PIL import Image
-
     layer = heat(values, *picture.shape[:2]).astype(np.float64)
     alpha = layer[..., 3:] / 255 * STRENGTH
     mixed = picture.mean(axis=2, keepdims=True) * DIMMED * (1 - alpha) + layer[..., :3] * alpha
-    buffer = io.BytesIO()
-    Image.fromarray(mixed.round().astype(np.uint8)).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(png(mixed.round().astype(np.uint8))).decode()

@@ -28,7 +28,7 @@ def filter_picture(weights: np.ndarray, side: int = 0) -> bytes:
 
     Every weight is a square of pixels, as large as the longer side needs to be at least `side`.
     """
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     scaled = 0.5 + 0.5 * weights / max(float(np.abs(weights).max()), 1e-12)
     pixels = (scaled * 255).round().astype(np.uint8).transpose(1, 2, 0)

@@ -4,7 +4,7 @@
     drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number or its id (at most 3 drawn a class)
     /path/to/photo.jpg                             a file
 
-Torch-free; `network_input` in `building` makes it what a network takes.
+Torch-free; `lab.experiments.subject` makes it what a network takes.
 """
 
 from __future__ import annotations

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-import datetime
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from lab.experiments.base import RESULTS_VERSION, Request, Result
+from lab.encode import png
+from lab.experiments.base import Request, Result
+from lab.experiments.manifest import made
 from lab.progress import Progress
 
 if TYPE_CHECKING:
@@ -64,35 +63,3 @@ def load_subject(model: str, picture: str, progress: Progress) -> Subject:
     loaded = load_model(model)
     pixels = pixels_for(images, 0, loaded.preprocessing)
     return Subject(loaded, pixels, normalised(pixels[None], loaded.preprocessing), images.digests[0])
-
-
-def made(request: Request, tables: dict[str, pd.DataFrame], sentences: list[str], **more: Any) -> Result:
-    """Return a result whose manifest says what was asked, how, and what was found in words."""
-    manifest = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "request": request.as_dict(),
-        "command": request.command(),
-        "findings": sentences,
-        "problems": [],
-        "results_version": RESULTS_VERSION,
-        "versions": _versions(),
-        **more,
-    }
-    return Result(request, tables, manifest)
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """Return uint8 pixels, `(H, W, 3)` or `(H, W)`, as PNG."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    packages = ("feature-hierarchy-lab", "torch", "timm", "numpy", "pillow")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

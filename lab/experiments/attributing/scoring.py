@@ -53,7 +53,7 @@ def run(
     from lab.drawn import DrawnSet
     from lab.experiments.attributing.score_tables import summary
     from lab.experiments.attributing.telling_scores import told
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.images import open_image_set
     from lab.layers import select_layers
     from lab.models import load_model

@@ -51,7 +51,7 @@ def run(
     from lab.experiments.breaking.changes_tables import change_tables, control_table
     from lab.experiments.breaking.changes_telling import told
     from lab.experiments.breaking.material import curve_layers, open_material
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.models import load_model
 
     material = open_material(request, progress)

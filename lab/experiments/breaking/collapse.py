@@ -198,7 +198,7 @@ def _before(module: nn.Module, layer: Layer, image: Tensor) -> list[nn.Module]:
 
 
 def _kernel_pictures(single: Single) -> pd.DataFrame:
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     rows = []
     for channel, kernel in enumerate(single.kernel[:MOST_SHOWN]):

@@ -67,7 +67,7 @@ def run(
     """Return what is left at every depth; raises LabError for a network whose activations are not modules."""
     from lab.experiments.breaking.changes_tables import control_table
     from lab.experiments.breaking.material import curve_layers, open_material
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.interventions import anatomy
     from lab.models import load_model
 

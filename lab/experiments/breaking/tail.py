@@ -57,7 +57,7 @@ def run(
     """Return what a stage makes of images that were made to fit; raises LabError when there is no such stage."""
     from lab.experiments.breaking.feeding import watched
     from lab.experiments.breaking.material import open_material
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.interventions import anatomy
     from lab.models import load_model
 

@@ -70,7 +70,7 @@ def run(
     from lab.embeddings import embed
     from lab.experiments.breaking.changes_tables import control_table
     from lab.experiments.breaking.material import open_material
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.layers import select_layers
     from lab.models import load_model
 

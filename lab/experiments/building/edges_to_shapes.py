@@ -75,7 +75,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return how well the networks do and what their layers hold."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     kept = pieces if pieces is not None else {}
     rows: dict[str, list[dict[str, Any]]] = {
@@ -228,7 +228,7 @@ def _responses(
 
 
 def _examples(held_out: tuple[np.ndarray, np.ndarray]) -> pd.DataFrame:
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     images, labels = held_out
     return pd.DataFrame(

@@ -158,7 +158,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the toy's maps, one row per place, and what they show."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     found = face(request)
     return made(request, {"places": places(found)}, told(found))

@@ -74,7 +74,7 @@ def run(
     """Return what every layer can tell of every factor; raises LabError for images that are not drawn here."""
     from lab.embeddings import embed
     from lab.experiments.building.seen_images import networks, shrunk
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.models import card
 
     kept = pieces if pieces is not None else {}

@@ -57,7 +57,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the field after every layer."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     rows = [{"layer": layer, "field": request.field(layer)} for layer in range(request.layers + 1)]
     return made(request, {"stack": pd.DataFrame(rows)}, told(request))

@@ -185,7 +185,7 @@ def _variation(images: Tensor) -> Tensor:
 def _rows(
     name: str, twin: bool, layer: Layer, subject: Subject, found: dict[str, np.ndarray] | Any
 ) -> list[dict[str, Any]]:
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     original = _thumbnail(subject.pixels.numpy() / 255)
     rows = []

@@ -225,7 +225,7 @@ def _containment(drawn: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> di
 
 def _heat(pixels: np.ndarray, gradient: np.ndarray) -> bytes:
     """Return the picture, dimmed and gray, with the gradient over it in orange (square root: faint parts show)."""
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     gray = 0.45 * pixels.mean(axis=2, keepdims=True) * np.ones(3)
     alpha = np.sqrt(gradient / (np.quantile(gradient[gradient > 0], 0.995) if gradient.any() else 1.0))

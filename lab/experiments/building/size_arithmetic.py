@@ -96,7 +96,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return every window's taps, one row each, and the arithmetic in words."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     return made(request, {"taps": taps(request)}, told(request))
 

@@ -57,7 +57,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return sizes and weight counts of every sliding window; raises LabError when the network has none."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.models import load_model
 
     progress("Opening the network", 0, 2, "steps")

@@ -55,7 +55,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return how far every layer's channels follow orientation and shape."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.layers import select_layers
     from lab.models import ModelRef, load_model
 
@@ -194,7 +194,7 @@ def _extracted(extract: Any, images: np.ndarray, step: Any) -> dict[str, np.ndar
 
 
 def _examples() -> pd.DataFrame:
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     rows = []
     for kind, (levels, _) in STIMULI.items():

@@ -79,7 +79,7 @@ def run(
 ) -> Result:
     """Return how much of a thumbnail every layer still holds; raises LabError for fewer than 20 images."""
     from lab.experiments.building.seen_images import networks
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     question = _ask(request, progress, compute)
     rows, pictures = _controls(question)
@@ -178,7 +178,7 @@ def _scores(found: Readout, boot: Bootstrap) -> dict[str, float]:
 def _pictures(
     question: _Question, model: str, layer: str, depth: float, pooling: str, pixels: np.ndarray
 ) -> list[dict[str, Any]]:
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     rows = []
     for index in question.shown:

@@ -49,7 +49,7 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when fewer than two are left.
     """
-    from lab.experiments.separability.conduct import Clock
+    from lab.experiments.manifest import Clock, made
     from lab.experiments.separability.reading import open_subjects, pose, probe_all
     from lab.experiments.separability.tables import (
         chance_row,
@@ -58,7 +58,6 @@ def run(
         layer_rows,
         split_table,
     )
-    from lab.experiments.subject import made
 
     pieces = pieces if pieces is not None else {}
     clock = Clock()

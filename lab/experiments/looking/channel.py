@@ -66,7 +66,7 @@ def run(
     """Return the card; raises LabError for a layer or channel there is not."""
     from lab.experiments.looking.optimising import Studio
     from lab.experiments.looking.patches import patches, places_of
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     look = open_look(request, request.layer or middle_stage(request.model), progress, compute)
     layer = look.layers[0]

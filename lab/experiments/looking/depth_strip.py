@@ -60,9 +60,10 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the strip; raises LabError when the set has not both classes or no layer has channels on positions."""
+    from lab.encode import png
     from lab.experiments.looking.optimising import Studio
     from lab.experiments.looking.patches import patches
-    from lab.experiments.subject import made, png
+    from lab.experiments.manifest import made
 
     look = open_look(request, request.layers, progress, compute)
     classes = _two_classes(request.classes, look.images.classes, request.data)

@@ -46,7 +46,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the kernels; raises LabError for a network without a convolution of red, green and blue."""
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
     from lab.models import load_model
 
     progress("Opening the network", 0, 1, "steps")

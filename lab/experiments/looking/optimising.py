@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lab.encode import png
 from lab.experiments.base import Arrays, Pieces
 from lab.experiments.looking.photographs import noise, photographs
-from lab.experiments.subject import png
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.visualization import Cut, Settings, natural_spectrum, render

@@ -81,7 +81,7 @@ def encoded(pixels: np.ndarray, longest: int = SHOWN) -> bytes:
 
     from PIL import Image
 
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     side = max(pixels.shape[:2])
     if side <= longest:

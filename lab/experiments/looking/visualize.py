@@ -63,7 +63,7 @@ def run(
     from lab.experiments.looking.optimising import Studio
     from lab.experiments.looking.patches import patches
     from lab.experiments.looking.targets import targets_of
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     look = open_look(request, request.layers, progress, compute)
     targets = [target for layer in look.layers for target in targets_of(look, layer, request.channels)]

@@ -6,15 +6,14 @@ computed in `lab.probing`, `lab.stats` and `lab.geometry`.
 
 from __future__ import annotations
 
-import datetime
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lab.errors import LabError
-from lab.experiments.base import RESULTS_VERSION, Pieces, Result
+from lab.experiments.base import Pieces, Result
+from lab.experiments.manifest import Clock, with_manifest
 from lab.experiments.separability.asked import DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.reading import open_subjects, pose, probe_all
@@ -24,19 +23,6 @@ from lab.settings import Compute
 if TYPE_CHECKING:
     from lab.images import ImageSet
     from lab.models import LoadedModel
-
-
-class Clock:
-    """Seconds spent in each part of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def mark(self, part: str) -> None:
-        """End a part here."""
-        now = time.perf_counter()
-        self.seconds[part], self._last = round(now - self._last, 3), now
 
 
 def conduct(
@@ -61,22 +47,10 @@ def conduct(
     clock.mark("maps")
     tables, verdicts = assemble(question, subjects, readings, maps)
     clock.mark("tables")
-    manifest = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "request": request.as_dict(),
-        "command": request.command(),
-        "verdicts": verdicts,
-        "problems": problems,
-        "versions": _versions(),
-        "hashes": {
-            "images": question.images.fingerprint,
-            **{s.model: s.digest for s in subjects if s.layers},
-        },
-        "threads": cores(),
-        "timings": clock.seconds,
-        "results_version": RESULTS_VERSION,
-    }
-    return Result(request, tables, manifest)
+    hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
+    return with_manifest(
+        request, tables, verdicts=verdicts, problems=problems, hashes=hashes, threads=cores(), timings=clock.seconds
+    )
 
 
 def run(
@@ -143,11 +117,3 @@ def embeddings_of(
         vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)
         found |= {f"{model}/{layer}": vectors[layer] for layer in vectors}
     return found
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    packages = ("feature-hierarchy-lab", "torch", "timm", "scikit-learn", "numpy", "scipy", "pillow")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

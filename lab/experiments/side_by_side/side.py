@@ -27,11 +27,11 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return how well each arrangement learns each task; raises LabError when a network cannot be made that small."""
+    from lab.experiments.manifest import made
     from lab.experiments.side_by_side.learning import lesson_of, steps_of, trained
     from lab.experiments.side_by_side.networks import ARRANGEMENTS, width_for
     from lab.experiments.side_by_side.tables import tables_of
     from lab.experiments.side_by_side.telling import told
-    from lab.experiments.subject import made
     from lab.tuning import tune_allocator
 
     tune_allocator()

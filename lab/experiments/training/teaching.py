@@ -225,7 +225,7 @@ def _keep(request: TrainRequest, about: dict[str, Any]) -> None:
 
 
 def _result(request: TrainRequest, tables: dict[str, pd.DataFrame], about: dict[str, Any], outcome: Outcome) -> Result:
-    from lab.experiments.subject import made
+    from lab.experiments.manifest import made
 
     sentences = trained_told(request.model, about, tables)
     return made(

@@ -15,7 +15,7 @@ Everything is measured on the images that no step of the training was computed f
 from __future__ import annotations
 
 from lab.experiments.base import Pieces, Result
-from lab.experiments.subject import made
+from lab.experiments.manifest import made
 from lab.experiments.training.asked import WatchRequest
 from lab.experiments.training.checkpoints import checkpoints, fitted, held_images, shrunk
 from lab.experiments.training.filters import with_cosines

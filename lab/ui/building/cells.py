@@ -103,7 +103,7 @@ def _place(box: Box) -> str:
 
 def gray_png(values: np.ndarray) -> bytes:
     """Return a map `(H, W)` as a gray PNG, its lowest value black and its highest white."""
-    from lab.experiments.subject import png
+    from lab.encode import png
 
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
