@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.backbone import export_backbone, load_backbone
-    from lab.charts import accuracy_by_depth
+    from lab.charts.accuracy import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments import ProbeRequest, Result
     from lab.experiments.separability import probe
@@ -32,7 +32,7 @@ _HOMES = {
     "ModelRef": "lab.models",
     "ProbeRequest": "lab.experiments",
     "Result": "lab.experiments",
-    "accuracy_by_depth": "lab.charts",
+    "accuracy_by_depth": "lab.charts.accuracy",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export",
     "load_backbone": "lab.backbone",

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts import IMAGE_BRUSH, IMAGE_PICK
 from lab.charts.map_rows import thumbnail_rows, wide_rows
+from lab.charts.maps import IMAGE_BRUSH, IMAGE_PICK
 from lab.charts.theme import INK, layers_of
 from lab.experiments.base import Result
 from lab.ui.gallery import Picture, gallery

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab.charts import LAYER_PICK
+from lab.charts.accuracy import LAYER_PICK
 from lab.charts.curves import CONTROLS, METRICS
 from lab.experiments.base import Result
 from lab.ui.showing import on_a_phone, show_chart
