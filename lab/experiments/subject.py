@@ -15,7 +15,7 @@ from lab.experiments.manifest import made
 from lab.progress import Progress
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from lab.experiments.windows import Call
     from lab.models import LoadedModel
@@ -50,6 +50,16 @@ class Subject:
         """Return the tables as a result with the manifest that every run has."""
         hashes = {str(self.model.ref): self.model.weights_digest, "picture": self.digest}
         return made(request, tables, sentences, hashes=hashes, **more)
+
+
+def with_twin(model: LoadedModel) -> list[tuple[str, nn.Module]]:
+    """Return the network and, unless it is untrained itself, the same one with random weights, each with its name."""
+    ref = model.ref
+    if ref.untrained:
+        return [(str(ref), model.module)]
+    twin = ref.twin()
+    built = twin.source.build(twin.id, twin.argument).module
+    return [(str(ref), model.module), (str(twin), built.eval().requires_grad_(False))]
 
 
 def load_subject(model: str, picture: str, progress: Progress) -> Subject:

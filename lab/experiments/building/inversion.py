@@ -65,7 +65,7 @@ def run(
     pieces: Pieces | None = None,
 ) -> Result:
     """Return the picture rebuilt from every chosen layer of the network and of its untrained twin."""
-    from lab.experiments.subject import load_subject
+    from lab.experiments.subject import load_subject, with_twin
     from lab.layers import select_layers
 
     kept = pieces if pieces is not None else {}
@@ -75,15 +75,15 @@ def run(
     layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
     layers = spread(layers, request.most_layers)
     rows: list[dict[str, Any]] = []
-    networks = _networks(subject)
-    for number, (name, twin, module) in enumerate(networks):
+    networks = with_twin(subject.model)
+    for number, (name, module) in enumerate(networks):
         for index, layer in enumerate(layers):
             key = f"{name}/{layer.name}"
             if key not in kept:
                 stage = f"Rebuilding from {layer.name} of {name} ({number * len(layers) + index + 1} of "
                 stage += f"{len(networks) * len(layers)})"
                 kept[key] = rebuilt(module, subject, layer, request.starts, request.steps, progress, stage)
-            rows += _rows(name, twin, layer, subject, kept[key])
+            rows += _rows(name, number > 0, layer, subject, kept[key])
     inversions = pd.DataFrame(rows)
     summary = summarised(inversions)
     tables = {"inversions": inversions, "summary": summary, "picture": subject.picture_table()}
@@ -151,16 +151,6 @@ def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
             row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _networks(subject: Subject) -> list[tuple[str, bool, nn.Module]]:
-    ref = subject.model.ref
-    networks = [(str(ref), False, subject.model.module)]
-    if not ref.untrained:
-        twin = ref.twin()
-        built = twin.source.build(twin.id, twin.argument)
-        networks.append((str(twin), True, built.module.eval().requires_grad_(False)))
-    return networks
 
 
 def _normalisation(subject: Subject) -> Any:

@@ -59,7 +59,7 @@ def run(
 ) -> Result:
     """Return the fields of every chosen layer that has positions; raises LabError when none has."""
     from lab.experiments.building.reach_of_gradients import possible
-    from lab.experiments.subject import load_subject
+    from lab.experiments.subject import load_subject, with_twin
     from lab.layers import select_layers
 
     subject = load_subject(request.model, request.picture, progress)
@@ -70,7 +70,7 @@ def run(
     size = (int(subject.image.shape[-2]), int(subject.image.shape[-1]))
     boxes = possible(subject.model.module, layers, size, progress)
     rows, draws = [], []
-    for name, module in _networks(subject):
+    for name, module in with_twin(subject.model):
         for row, sides in _measured(name, module, subject, layers, boxes, request.draws, progress):
             rows.append(row)
             draws += [{"model": name, "layer": row["layer"], "draw": k, "half_side": s} for k, s in enumerate(sides)]
@@ -142,17 +142,6 @@ def _side(side: int, status: str) -> str:
         return "the whole picture"
     most = "at most " if status == "upper bound" else ""
     return f"{most}{side} × {side} pixels" if side else "an unknown part of the picture's pixels"
-
-
-def _networks(subject: Subject) -> list[tuple[str, nn.Module]]:
-    """Return the network and, unless it is untrained itself, the same one with random weights."""
-    ref = subject.model.ref
-    networks = [(str(ref), subject.model.module)]
-    if not ref.untrained:
-        twin = ref.twin()
-        built = twin.source.build(twin.id, twin.argument)
-        networks.append((str(twin), built.module.eval().requires_grad_(False)))
-    return networks
 
 
 def _measured(

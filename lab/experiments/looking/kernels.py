@@ -47,20 +47,16 @@ def run(
 ) -> Result:
     """Return the kernels; raises LabError for a network without a convolution of red, green and blue."""
     from lab.experiments.manifest import made
+    from lab.experiments.subject import with_twin
     from lab.models import load_model
 
     progress("Opening the network", 0, 1, "steps")
     model = load_model(request.model)
-    ref = model.ref
-    networks: list[tuple[str, nn.Module]] = [(str(ref), model.module)]
-    if ref.source.name != "untrained":
-        twin = ref.twin()
-        networks.append((str(twin), twin.source.build(twin.id, twin.argument).module))
-    rows = [row for name, module in networks for row in _rows(name, module)]
+    rows = [row for name, module in with_twin(model) for row in _rows(name, module)]
     if not rows:
         raise LabError(f"{request.model} has no convolution that sees red, green and blue; choose another network")
     table = pd.DataFrame(rows)
-    return made(request, {"kernels": table}, told(table), hashes={str(ref): model.weights_digest})
+    return made(request, {"kernels": table}, told(table), hashes={str(model.ref): model.weights_digest})
 
 
 def told(kernels: pd.DataFrame) -> list[str]:
