@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,35 @@ from lab.experiments.attributing.score_tables import summary
 from lab.experiments.attributing.telling import learned, matters, random_range, told
 from lab.experiments.attributing.telling_scores import finds
 from lab.experiments.attributing.telling_scores import told as told_scores
+from lab.experiments.subject import random_weights
+from lab.models import load_model
 from lab.models.preprocess import Preprocessing
+from lab.weights.trained import build_for_input, keep_about, keep_checkpoint
 
 AS_IT_IS = Preprocessing(224, 224, "bicubic", 1.0, "center", (0.5,) * 3, (0.5,) * 3)
+
+
+def test_random_networks_are_of_the_networks_make_and_differ_from_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of weights trained here, and of a checkpoint with a classifier of its own."""
+    three = build_for_input("test_vit", {"size": 96, "mean": [0.5] * 3, "std": [0.5] * 3}, num_classes=3)
+    keep_checkpoint("test_vit", "three", 0, three.state_dict())
+    about = {
+        "input": {"size": 96, "mean": [0.5] * 3, "std": [0.5] * 3},
+        "classes": list("abc"),
+        "steps": [0],
+        "final": 0,
+    }
+    keep_about("test_vit", "three", about)
+    path = tmp_path / "three.pth"
+    torch.save(timm.create_model("test_vit", num_classes=3).state_dict(), path)
+    for weights in ("lab:three", f"checkpoint:{path}", "untrained:4"):
+        model = load_model(f"test_vit@{weights}")
+        one, again, other = (random_weights(model, seed).state_dict() for seed in (1, 1, 2))
+        assert {k: v.shape for k, v in one.items()} == {k: v.shape for k, v in model.module.state_dict().items()}
+        assert all(torch.equal(one[key], again[key]) for key in one)
+        assert not torch.equal(one["blocks.0.attn.qkv.weight"], other["blocks.0.attn.qkv.weight"])
 
 
 # One map

@@ -62,6 +62,24 @@ def with_twin(model: LoadedModel) -> list[tuple[str, nn.Module]]:
     return [(str(ref), model.module), (str(twin), built.eval().requires_grad_(False))]
 
 
+def random_weights(model: LoadedModel, seed: int) -> nn.Module:
+    """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode."""
+    from lab.weights.networks import build_network
+    from lab.weights.trained import build_for_input, find_trained
+
+    ref = model.ref
+    if ref.source.name == "lab":
+        about = find_trained(ref.id, ref.argument)[0].about
+        built = build_for_input(ref.id, about["input"], num_classes=len(about["classes"]), seed=seed)
+    else:
+        twin = ref.twin(seed)
+        built = twin.source.build(twin.id, twin.argument).module
+        classes = getattr(model.module, "num_classes", None)
+        if classes != getattr(built, "num_classes", None):  # a checkpoint's own
+            built = build_network(ref.id, seed, num_classes=classes)
+    return built.eval().requires_grad_(False)
+
+
 def load_subject(model: str, picture: str, progress: Progress) -> Subject:
     """Return a network on the CPU and the picture as it sees it."""
     from lab.experiments.picture import open_picture

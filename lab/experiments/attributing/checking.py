@@ -116,6 +116,7 @@ def _random_maps(
 ) -> Iterator[tuple[Key, int, Step, int, np.ndarray]]:
     """Yield the maps of networks that are random from some layer on; slow methods only where all weights are."""
     from lab.attributions.trust_random import cascade, groups
+    from lab.experiments.subject import random_weights
 
     module = subject.model.module
     steps = len(groups(module))
@@ -123,9 +124,7 @@ def _random_maps(
     only = (steps - 1,) if slow_only else (0, steps // 2, steps - 1) if len(tasks) > 1 else ()
     for number in range(RANDOM_NETWORKS):
         seed = FIRST_SEED + request.seed * RANDOM_NETWORKS + number
-        twin = subject.model.ref.twin(seed)
-        built = twin.source.build(twin.id, twin.argument).module.eval().requires_grad_(False)
-        for step in cascade(module, built, only):
+        for step in cascade(module, random_weights(subject.model, seed), only):
             done = number * steps + step.number
             progress("Comparing with random weights", done, RANDOM_NETWORKS * steps, "networks")
             for task in tasks:

@@ -194,7 +194,7 @@ def _networks(model: LoadedModel, seed: int) -> list[tuple[str, LoadedModel]]:
     """Return the network and, unless it is untrained itself, the same one with random weights."""
     from lab.models import load_model
 
-    if model.ref.source.name == "untrained":
+    if model.ref.untrained:
         return [(TRAINED, model)]
     return [(TRAINED, model), (UNTRAINED, load_model(model.ref.twin(seed)))]
 

@@ -52,7 +52,7 @@ def control_table(model: LoadedModel, material: Material, compute: Compute, prog
     from lab.models import load_model
 
     found = {"pixels": pixels_embedding(material.images, progress=progress)}
-    if model.ref.source.name != "untrained":
+    if not model.ref.untrained:
         twin = load_model(model.ref.twin(), device=compute.device)
         last = curve_layers(twin)[-1]
         found["untrained"] = embed(twin, material.images, [last], compute=compute, progress=progress)[last.name]

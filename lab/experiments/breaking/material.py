@@ -168,7 +168,7 @@ def curve_layers(model: LoadedModel) -> tuple[Layer, ...]:
 def classifier_layer(model: LoadedModel) -> Layer | None:
     """Return the layer that names classes the network was trained for, None for an untrained or headless one."""
     classes = model.card.classifier_classes
-    if model.ref.source.name == "untrained" or classes < 2:
+    if model.ref.untrained or classes < 2:
         return None
     ends = [layer for layer in model.layers if layer.layout == "NC" and layer.channels == classes]
     return ends[-1] if ends else None
