@@ -23,6 +23,7 @@ ARCHITECTURES = ROOT / "lab" / "models" / "architectures.csv"
 DOCUMENT = ROOT / "docs" / "sweep.md"
 BATCH = 3
 PATIENCE = 75  # seconds a network
+LARGE = 512  # pixels; beyond this a smaller input is used if the network says which it takes
 # Of a layer's largest activation: float32 rounding through a deep network, as in lab.activations.faster. (Embeddings
 # do not depend on how many images there are: the lab fills every batch up.)
 TOLERANCE = 1e-4
@@ -76,7 +77,7 @@ def swept(name: str) -> dict[str, Any]:
     signal.alarm(PATIENCE)
     try:
         module = build_network(name).eval().requires_grad_(False)
-        size = module.default_cfg["input_size"]
+        size = input_size(module.default_cfg)
         layers, exclusions = layer_table(module, size)
         row = {
             "input": size[1],
@@ -91,6 +92,15 @@ def swept(name: str) -> dict[str, Any]:
     finally:
         signal.alarm(0)
     return {**row, "seconds": round(time.monotonic() - began, 1)}
+
+
+def input_size(config: dict[str, Any]) -> tuple[int, int, int]:
+    """Return the size a network is made for, or twice the smallest it says it takes if that is far less work."""
+    channels, height, width = config["input_size"]
+    smallest = config.get("min_input_size")
+    if smallest and width > LARGE and not config.get("fixed_input_size"):
+        return channels, 2 * smallest[1], 2 * smallest[2]
+    return channels, height, width
 
 
 def _too_slow(*_: Any) -> None:
