@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lab.asking import ask
     from lab.backbone import export_backbone, load_backbone
     from lab.charts.accuracy import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
@@ -33,6 +34,7 @@ _HOMES = {
     "ProbeRequest": "lab.experiments",
     "Result": "lab.experiments",
     "accuracy_by_depth": "lab.charts.accuracy",
+    "ask": "lab.asking",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export",
     "load_backbone": "lab.backbone",
@@ -50,6 +52,7 @@ __all__ = [
     "ProbeRequest",
     "Result",
     "accuracy_by_depth",
+    "ask",
     "export_backbone",
     "export_run",
     "load_backbone",

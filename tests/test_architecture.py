@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("pages",),
     ("lab.ui", "lab.cli"),
-    ("lab.worker", "lab.jobs", "lab.report", "lab.export", "lab.backbone", "lab.charts"),
+    ("lab.asking", "lab.worker", "lab.jobs", "lab.report", "lab.export", "lab.backbone", "lab.charts"),
     ("lab.store",),
     ("lab.experiments",),
     ("lab.exemplars", "lab.visualization"),

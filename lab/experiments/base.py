@@ -66,6 +66,12 @@ class Request:
         """Return the command line that asks the same."""
         raise NotImplementedError
 
+    def python(self) -> str:
+        """Return the call that asks the same from Python."""
+        given = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
+        words = [f"{field.name}={value!r}" for field, value in given if value != field.default]
+        return f"lab.ask({', '.join([repr(self.experiment), *words])})"
+
     def title(self) -> str:
         """Return a short text for people, used as the run's first name."""
         raise NotImplementedError

@@ -21,7 +21,9 @@ def listed(sentences: Iterable[str]) -> None:
 
 
 def command(request: Request) -> None:
-    """Show the command line that asks the same."""
+    """Show the command line, and the line of Python, that ask the same."""
     with st.popover("Command", icon=":material/terminal:"):
         st.caption("The same from a terminal:")
         st.code(request.command(), language="bash", wrap_lines=True)
+        st.caption("In Python, where the answer is `result.tables`:")
+        st.code(f"import lab\n\nresult = {request.python()}", language="python", wrap_lines=True)

@@ -14,7 +14,7 @@ from lab.experiments.building.filter_told import told, told_of_network
 from lab.ui import address
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.reading import Tables, find
-from lab.ui.saying import explained
+from lab.ui.saying import command, explained
 from lab.ui.showing import chart_spec, on_a_phone, show_spec
 from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
@@ -34,6 +34,7 @@ def filter_section(subject: Subject) -> None:
     layer = _layer(result)
     found = _chosen_sum(subject, result, layer)
     explained(told(layer, found))
+    command(_asked(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
@@ -43,6 +44,12 @@ def filter_section(subject: Subject) -> None:
     with response:
         _response(result, layer, found)
     _network(result)
+
+
+def _asked(result: Result, found: FilterSum) -> FilterRequest:
+    """Return the request of the very sum that is shown, which the run's other places need no computing for."""
+    asked, layer = result.request.as_dict(), str(result["chosen"]["layer"].iloc[0])
+    return FilterRequest(asked["model"], asked["picture"], layer, found.channel, found.row, found.column)
 
 
 def sum_table(layer: FilterLayer, found: FilterSum, seen: pd.Series) -> str:
