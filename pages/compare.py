@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.comparing.asked import CompareRequest
-from lab.ui import address, working
+from lab.ui import address, examples, working
 from lab.ui.comparing import controls, panels
 
 st.title("Compare")
@@ -22,5 +22,7 @@ result = working.outcome(
     "The default, a trained network against the same one with random weights, takes about a minute.",
     button=False,
 )
-if result is not None:
+if result is None:
+    examples.drawn_examples(request.data, per_class=9)
+else:
     panels.comparison(result)

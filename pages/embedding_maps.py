@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import address, working
+from lab.ui import address, examples, working
 from lab.ui.mapping import linked, quality, run_picker
 from lab.ui.places import dashboard_file
 from lab.ui.separability.details import model_picker
@@ -20,6 +20,7 @@ request = address.requested(ProbeRequest)
 run_picker.run_picker(request)
 result = working.outcome(request, offer="Maps are made together with the probes. Run this experiment to see them.")
 if result is None:
+    examples.drawn_examples(request.data, per_class=9)
     st.page_link(dashboard_file("pages/separability.py"), label="Choose other settings", icon=":material/tune:")
 elif result["projection"].empty:
     st.info("This run has no maps.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import working
-from lab.ui.overview import examples, welcome
+from lab.ui import examples, working
+from lab.ui.overview import welcome
 from lab.ui.separability import panels
 
 st.title("Feature Hierarchy Lab")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments import ProbeRequest
-from lab.ui import address, working
-from lab.ui.overview import examples
+from lab.ui import address, examples, working
 from lab.ui.separability import controls, details, panels
 
 st.title("Separability")

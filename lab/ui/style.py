@@ -19,6 +19,11 @@ CSS = """
 .st-key-examples .lab-gallery { grid-template-columns: repeat(auto-fit, minmax(84px, 1fr)); }
 .lab-gallery figure { margin: 0; }
 .lab-gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 0.4rem; display: block; }
+.lab-small { display: grid; width: 72px; height: 72px; gap: 2px; border-radius: 0.5rem; overflow: hidden; }
+.lab-small.lab-several { grid-template-columns: 1fr 1fr; }
+.lab-small img { width: 100%; height: 100%; min-height: 0; object-fit: cover; display: block; }
+.st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
+.st-key-offer [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }
 .lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; }
 [class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }

@@ -18,6 +18,7 @@ from lab.experiments.picture import DEFAULT_PICTURE
 from lab.experiments.separability import DEFAULT_DATA, DEFAULT_MODEL
 from lab.models import ModelRef
 from lab.ui import address, boxes
+from lab.ui.examples import few_examples, small_html
 from lab.ui.kept import keep, kept_field
 from lab.ui.text import plain
 
@@ -55,11 +56,17 @@ def choose(second: str) -> Subject:
     _go_on_from_last(chosen)
     box, upload = SECOND[second]
     with st.container(border=True, key="subject"):
-        network, other, aside = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
+        widths, tied = [5, 4, 2], _tied(second)
+        seen = few_examples(second, st.session_state[tied["key"]])
+        *picture, network, other, aside = st.columns(
+            [1, *widths] if seen else widths, gap="medium", vertical_alignment="bottom"
+        )
+        if seen:
+            picture[0].html(small_html(seen))
         with network:
             boxes.network_box(**_tied("model"))
         with other:
-            box(**_tied(second))
+            box(**tied)
         with aside:
             upload(lambda path: _take(second, path), key="subject_upload")
     state = st.session_state

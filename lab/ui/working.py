@@ -36,9 +36,7 @@ def outcome(request: Request, *, offer: str, button: bool = True) -> Result | No
     run = find(request)
     status = run.status if run else "new"
     if run is None or status == "new":
-        st.info(offer, icon=":material/play_circle:")
-        if button:
-            st.button("Run this experiment", key="run_offered", type="primary", on_click=launch, args=(request,))
+        _offer(offer, request if button else None)
         return None
     if status == "running":
         _progress(str(run.path))
@@ -85,6 +83,16 @@ def progress_line(progress: dict[str, Any]) -> str:
     if progress.get("elapsed"):
         parts.append(f"{duration(progress['elapsed'])} so far")
     return " · ".join(parts)
+
+
+def _offer(text: str, request: Request | None) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium", key="offer"):
+        st.markdown(text)
+        if request is not None:
+            st.button(
+                "Run this experiment", key="run_offered", type="primary", icon=":material/play_arrow:",
+                on_click=launch, args=(request,),
+            )  # fmt: skip
 
 
 @st.fragment(run_every=POLL_SECONDS)

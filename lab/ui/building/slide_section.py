@@ -6,6 +6,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.building.size_arithmetic import SlideRequest, taps, told
+from lab.ui.address import opened
 from lab.ui.saying import command, explained
 from lab.ui.text import plain
 
@@ -16,13 +17,14 @@ MOST_DRAWN = 40  # padded pixels: a longer row would not fit
 def slide_section() -> None:
     """Show the settings, the arithmetic in words, and the windows."""
     st.latex(r"W_2 = \frac{W_1 - F + 2P}{S} + 1, \qquad F = D\,(K-1) + 1")
+    shown = opened(SlideRequest) or SlideRequest()
     boxes = st.columns(6, vertical_alignment="bottom")
-    size = boxes[0].number_input("Input W₁", 1, 512, 7, key="slide_size")
-    kernel = boxes[1].number_input("Kernel K", 1, 64, 3, key="slide_kernel")
-    stride = boxes[2].number_input("Stride S", 1, 64, 2, key="slide_stride")
-    padding = boxes[3].number_input("Padding P", 0, 64, 1, key="slide_padding")
-    dilation = boxes[4].number_input("Dilation D", 1, 16, 1, key="slide_dilation")
-    ceil = boxes[5].toggle("Round up", key="slide_ceil")
+    size = boxes[0].number_input("Input W₁", 1, 4096, shown.size, key="slide_size")
+    kernel = boxes[1].number_input("Kernel K", 1, 512, shown.kernel, key="slide_kernel")
+    stride = boxes[2].number_input("Stride S", 1, 512, shown.stride, key="slide_stride")
+    padding = boxes[3].number_input("Padding P", 0, 512, shown.padding, key="slide_padding")
+    dilation = boxes[4].number_input("Dilation D", 1, 64, shown.dilation, key="slide_dilation")
+    ceil = boxes[5].toggle("Round up", shown.ceil, key="slide_ceil")
     try:
         request = SlideRequest(int(size), int(kernel), int(stride), int(padding), int(dilation), ceil)
         sentences = told(request)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.building.field_arithmetic import StackRequest, told
+from lab.ui.address import opened
 from lab.ui.saying import command, explained
 from lab.ui.text import plain
 
@@ -16,11 +17,12 @@ MOST_LAYERS = 12
 
 def stack_section() -> None:
     """Show the settings, the arithmetic in words, and the cone."""
+    shown = opened(StackRequest) or StackRequest()
     boxes = st.columns(4)
-    layers = boxes[0].number_input("Layers n", 1, 60, 3, key="stack_layers")
-    kernel = boxes[1].number_input("Kernel", 1, 15, 3, key="stack_kernel")
-    stride = boxes[2].number_input("Stride", 1, 4, 1, key="stack_stride")
-    dilation = boxes[3].number_input("Dilation", 1, 8, 1, key="stack_dilation")
+    layers = boxes[0].number_input("Layers n", 1, 200, shown.layers, key="stack_layers")
+    kernel = boxes[1].number_input("Kernel", 1, 64, shown.kernel, key="stack_kernel")
+    stride = boxes[2].number_input("Stride", 1, 8, shown.stride, key="stack_stride")
+    dilation = boxes[3].number_input("Dilation", 1, 16, shown.dilation, key="stack_dilation")
     try:
         request = StackRequest(int(layers), int(kernel), int(stride), int(dilation))
     except LabError as error:

@@ -16,11 +16,8 @@ def run_picker(shown: Request) -> None:
     """Show a box with the finished runs of this experiment; choosing one makes it the page's."""
     runs = [run for run in list_runs() if run.status == "finished" and run.request.experiment == shown.experiment]
     names = labels(runs[:NEWEST])
-    if len(names) < 2 and shown.run_id in names:
+    if list(names) in ([], [shown.run_id]):
         return
-    if not names:
-        return
-    ids = list(names)
     # The box follows the page's request, also when a link or another page has changed it.
     st.session_state["picked_run"] = shown.run_id if shown.run_id in names else None
 
@@ -32,7 +29,7 @@ def run_picker(shown: Request) -> None:
 
     st.selectbox(
         "Run",
-        ids,
+        list(names),
         key="picked_run",
         format_func=lambda i: names.get(i, i),
         on_change=choose,

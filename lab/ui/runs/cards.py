@@ -14,6 +14,7 @@ from lab.ui.naming import distinction, when
 from lab.ui.places import dashboard_file, page_of_run
 from lab.ui.reading import finished
 from lab.ui.text import plain
+from lab.ui.working import note_problem
 
 PER_PAGE = 10
 STATUS_COLOURS = {"finished": "green", "running": "blue", "failed": "red", "cancelled": "gray", "interrupted": "orange"}
@@ -77,4 +78,4 @@ def _delete(folder: str) -> None:
     try:
         RunFolder(Path(folder)).delete()
     except (LabError, OSError) as error:
-        st.session_state["launch_problem"] = str(error)
+        note_problem(error)

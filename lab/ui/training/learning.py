@@ -10,6 +10,7 @@ import streamlit as st
 from lab.experiments.base import Result
 from lab.experiments.training.asked import TrainRequest
 from lab.training.state import history_of
+from lab.ui.examples import drawn_examples
 from lab.ui.reading import find
 from lab.ui.saying import explained
 from lab.ui.showing import show_chart, show_tables_chart
@@ -30,6 +31,8 @@ def learning(request: TrainRequest) -> Result | None:
         run = find(request)
         if run is not None and run.status == "running":
             _live(request)
+        else:
+            drawn_examples(request.data, per_class=9)
         return None
     explained(result.manifest["findings"])
     left, right = st.columns([3, 2], gap="large")
