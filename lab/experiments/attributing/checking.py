@@ -164,13 +164,8 @@ def _curves(
     import torch
 
     from lab.attributions.passes import scored
-    from lab.attributions.trust_curves import Curve, blurred, curve_of, random_order
+    from lab.attributions.trust_curves import Curve, blurred, curve_of
 
-    orders: dict[str, list[np.ndarray]] = {
-        RANDOM: [random_order(request.seed + k) for k in range(RANDOM_ORDERS)],
-        EDGES: [edges],
-        CENTRE: [centre_map(*edges.shape)],
-    }
     keys = [key for key in found.maps if key[2] == task.place]
     blank = blurred(task.images)
     with torch.no_grad(), scored(task.module, task.target, probability=True) as predict:
@@ -179,22 +174,25 @@ def _curves(
         def curve(values: np.ndarray) -> Curve:
             return curve_of(predict, task.images, blank, values, (first, last))
 
-        gains: dict[str, list[float]] = {}
-        for name, several in orders.items():
-            progress("Taking places away and putting them back", 0, len(keys), "maps")
-            for number, values in enumerate(several):
-                drawn = curve(values)
-                gains.setdefault(name, []).append(drawn.gain)
-                tables["curves"] += _points(drawn, (name, "", task.place), number)
-        for number, key in enumerate(keys):
-            progress("Taking places away and putting them back", number, len(keys), "maps")
-            drawn = curve(found.maps[key])
-            columns[key]["gain"] = drawn.gain
-            tables["curves"] += _points(drawn, key, 0)
-    for name, several_gains in gains.items():
-        tables["orders"] += [
-            {"order": name, "score_at": task.place, "draw": k, "gain": gain} for k, gain in enumerate(several_gains)
-        ]
+        ranked = [*_orders(request, task, edges), *((key, 0, found.maps[key]) for key in keys)]
+        for number, (key, draw, values) in enumerate(ranked):
+            progress("Taking places away and putting them back", number, len(ranked), "maps")
+            drawn = curve(values)
+            tables["curves"] += _points(drawn, key, draw)
+            if key in columns:
+                columns[key]["gain"] = drawn.gain
+            else:
+                tables["orders"].append({"order": key[0], "score_at": key[2], "draw": draw, "gain": drawn.gain})
+
+
+def _orders(request: AttributeRequest, task: Task, edges: np.ndarray) -> Iterator[tuple[Key, int, np.ndarray]]:
+    """Yield orders that know no network, named as maps are; there are several random ones, by number."""
+    from lab.attributions.trust_curves import random_order
+
+    for number in range(RANDOM_ORDERS):
+        yield (RANDOM, "", task.place), number, random_order(request.seed + number)
+    yield (EDGES, "", task.place), 0, edges
+    yield (CENTRE, "", task.place), 0, centre_map(*edges.shape)
 
 
 def _points(curve: Any, key: Key, draw: int) -> Rows:

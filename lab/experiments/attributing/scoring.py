@@ -12,8 +12,8 @@ tables   shares      one row per network (trained, untrained), method, layer who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +28,10 @@ from lab.settings import Compute
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from lab.attributions.capability import Capability
     from lab.attributions.methods import Method
     from lab.attributions.targets import LinearProbe
+    from lab.attributions.task import Task
     from lab.drawn import DrawnSet
     from lab.models import LoadedModel
 
@@ -50,6 +52,7 @@ def run(
     Raises LabError when a method is valid at no layer, or the set's drawings are not known.
     """
     from lab.attributions.methods import named
+    from lab.attributions.probe import fit_linear_probes
     from lab.drawn import DrawnSet
     from lab.experiments.attributing.score_tables import summary
     from lab.experiments.attributing.telling_scores import told
@@ -64,103 +67,94 @@ def run(
     known = open_image_set(_seeded(request.data, request.seed), per_class=request.per_class)
     asked = open_image_set(_seeded(request.data, request.seed + OTHER_SEED), per_class=request.images)
     assert isinstance(asked, DrawnSet)
-    how = replace(compute, device="cpu")
-    rows: list[dict[str, Any]] = []
-    probes: list[dict[str, Any]] = []
-    valid: list[dict[str, Any]] = []
+    exam = _Exam(asked, named(request.method), request, progress, pieces if pieces is not None else {})
+    how, probes = replace(compute, device="cpu"), []
     for role, network in _networks(model, request.seed):
-        from lab.attributions.probe import fit_linear_probes
-
         fitted = fit_linear_probes(network, known, layers, seed=request.seed, compute=how, progress=progress)
         probes += [_about(role, probe) for probe in fitted.values()]
-        kept = pieces if pieces is not None else {}
-        found = shares(role, network, asked, fitted, named(request.method), request, progress, kept)
-        rows += found[0]
-        valid += found[1] if role == TRAINED else []
-    if not rows:
+        exam.take(role, network, fitted)
+    if not exam.shares:
         raise LabError(f"{request.method} is valid at none of these layers; choose another method or layer")
-    tables = {
-        "shares": pd.DataFrame(rows),
-        "probes": pd.DataFrame(probes),
-        "capability": pd.DataFrame(valid),
-    }
-    tables["summary"] = summary(tables["shares"])
+    found = pd.DataFrame(exam.shares)
+    tables = {"shares": found, "summary": summary(found)}
+    tables |= {"probes": pd.DataFrame(probes), "capability": pd.DataFrame(exam.capable)}
     hashes = {str(model.ref): model.weights_digest, "images": asked.fingerprint, "probe_images": known.fingerprint}
     return made(request, tables, told(tables), hashes=hashes)
 
 
-def shares(
-    role: str,
-    model: LoadedModel,
-    images: DrawnSet,
-    probes: dict[str, LinearProbe],
-    methods: Sequence[Method],
-    request: ScoreRequest,
-    progress: Progress,
-    pieces: Pieces,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return rows of the table `shares` and of `capability`; a finished batch of pictures is kept in `pieces`."""
-    from lab.attributions.trust import edge_map
-    from lab.attributions.trust_parts import differing
-    from lab.models.preprocess import pixels_for
+@dataclass(eq=False)
+class _Exam:
+    """The pictures, the methods, and what has been found: rows of the tables `shares` and `capability`.
 
-    how = model.preprocessing
-    rows: list[dict[str, Any]] = []
-    capable: list[dict[str, Any]] = []
-    for begin in range(0, len(images), BATCH):
-        numbers = range(begin, min(begin + BATCH, len(images)))
-        progress(f"Explaining pictures, {role}", begin, len(images), "images")
-        pixels = [pixels_for(images, k, how) for k in numbers]
-        masks = [differing(images, k, how) for k in numbers]
-        edges = [edge_map(one.numpy()) for one in pixels]
-        for place, probe in probes.items():
-            progress(f"Explaining pictures, {role}", begin, len(images), "images")
-            key = f"{role}/{place}/{begin}"
-            found, valid = _maps(model, pixels, probe, methods, request, pieces, key)
-            capable += valid if begin == 0 else []
-            for method, (values, said) in found.items():
-                for k, number in enumerate(numbers):
-                    row = _measured(values[k], masks[k], edges[k])
+    A finished batch of pictures is kept in `pieces`.
+    """
+
+    images: DrawnSet
+    methods: Sequence[Method]
+    request: ScoreRequest
+    progress: Progress
+    pieces: Pieces
+    shares: list[dict[str, Any]] = field(default_factory=list)
+    capable: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, role: str, model: LoadedModel, probes: Mapping[str, LinearProbe]) -> None:
+        """Explain every picture to every probe of one network."""
+        from lab.attributions.capability import capability
+        from lab.attributions.trust import edge_map
+        from lab.attributions.trust_parts import differing
+        from lab.models.preprocess import pixels_for
+
+        images, how = self.images, model.preprocessing
+        for begin in range(0, len(images), BATCH):
+            numbers = range(begin, min(begin + BATCH, len(images)))
+            pixels = [pixels_for(images, k, how) for k in numbers]
+            masks = [differing(images, k, how) for k in numbers]
+            edges = [edge_map(one.numpy()) for one in pixels]
+            for place, probe in probes.items():
+                self.progress(f"Explaining pictures, {role}", begin, len(images), "images")
+                task = self._task(model, pixels, probe)
+                known = {row.method: row for row in capability(task, task.layers, self.methods)}
+                valid = [method for method in self.methods if known[method.name].valid]
+                if begin == 0 and role == TRAINED:
+                    self.capable += [_said_of(known[method.name], place) for method in self.methods]
+                said = task.target.index.tolist()
+                for method, values in self._maps(task, valid, f"{role}/{place}/{begin}").items():
                     about = {"role": role, "method": method, "layer": place, "depth": probe.layer.depth}
-                    rows.append({**about, **_picture(images, number, probe, int(said[k])), **row})
-    return rows, capable
+                    for k, number in enumerate(numbers):
+                        row = _measured(values[k], masks[k], edges[k])
+                        self.shares.append({**about, **_picture(images, number, probe, said[k]), **row})
 
+    def _task(self, model: LoadedModel, pixels: list[Tensor], probe: LinearProbe) -> Task:
+        """Return what is to be explained: the probe's own decisions on some pictures."""
+        import torch
 
-def _maps(
-    model: LoadedModel,
-    pixels: list[Tensor],
-    probe: LinearProbe,
-    methods: Sequence[Method],
-    request: ScoreRequest,
-    pieces: Pieces,
-    key: str,
-) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], list[dict[str, Any]]]:
-    """Return maps `(N, h, w)` and the classes the probe says, by method; and what is valid."""
-    import torch
+        from lab.attributions.passes import taken
+        from lab.attributions.targets import Target
+        from lab.attributions.task import Task
+        from lab.models.preprocess import normalised
 
-    from lab.attributions.capability import capability
-    from lab.attributions.passes import taken
-    from lab.attributions.targets import Target
-    from lab.attributions.task import Task
-    from lab.models.preprocess import normalised
+        batch = normalised(torch.stack(pixels), model.preprocessing)
+        said = probe.logits(taken(model.module, batch, [probe.layer])[probe.layer.name]).argmax(dim=1)
+        blank, request = torch.zeros(1, 3, 1, 1), self.request
+        target = Target(said, probe)
+        return Task(model.module, batch, (probe.layer,), target, blank, steps=request.steps, seed=request.seed)
 
-    batch = normalised(torch.stack(pixels), model.preprocessing)
-    said = probe.logits(taken(model.module, batch, [probe.layer])[probe.layer.name]).argmax(dim=1)
-    blank = torch.zeros(1, 3, 1, 1)
-    task = Task(model.module, batch, (probe.layer,), Target(said, probe), blank, steps=request.steps, seed=request.seed)
-    valid = [row for row in capability(task, task.layers) if row.method in {method.name for method in methods}]
-    found = {}
-    for method in methods:
-        if not any(row.valid for row in valid if row.method == method.name):
-            continue
-        kept = f"{key}/{method.name}"
-        if method.fast or kept not in pieces:
-            maps = next(iter(method.explain(task).maps.values())).detach().double().numpy()
+    def _maps(self, task: Task, methods: Sequence[Method], key: str) -> dict[str, np.ndarray]:
+        """Return the maps `(N, h, w)` of the pictures by method."""
+        found = {}
+        for method in methods:
+            kept = f"{key}/{method.name}"
+            if not method.fast and kept in self.pieces:
+                found[method.name] = np.asarray(self.pieces[kept]["maps"])
+                continue
+            found[method.name] = next(iter(method.explain(task).maps.values())).detach().double().numpy()
             if not method.fast:
-                pieces[kept] = {"maps": maps}
-        found[method.name] = (maps if method.fast else np.asarray(pieces[kept]["maps"]), said.numpy())
-    rows = [{"method": v.method, "layer": probe.layer.name, "valid": v.valid, "reason": v.reason} for v in valid]
-    return found, rows
+                self.pieces[kept] = {"maps": found[method.name]}
+        return found
+
+
+def _said_of(row: Capability, layer: str) -> dict[str, Any]:
+    return {"method": row.method, "layer": layer, "valid": row.valid, "reason": row.reason}
 
 
 def _measured(values: np.ndarray, mask: np.ndarray, edges: np.ndarray) -> dict[str, float]:

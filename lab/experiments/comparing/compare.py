@@ -26,14 +26,14 @@ from lab.experiments.base import Pieces, Result
 from lab.experiments.comparing import pair_tables, tables
 from lab.experiments.comparing.asked import CompareRequest
 from lab.experiments.comparing.costs import measured
-from lab.experiments.comparing.evidence import field_of
+from lab.experiments.comparing.evidence import Field, field_of
 from lab.experiments.comparing.told import told
 from lab.pieces import Arrays
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from lab.experiments.separability.reading import Question, Subject
+    from lab.experiments.separability.reading import Question, Reading, Subject
 
 SIMILARITY = ("cka", "low", "high", "null", "p")
 
@@ -51,13 +51,6 @@ def run(
     """
     from lab.experiments.manifest import Clock, made
     from lab.experiments.separability.reading import open_subjects, pose, probe_all
-    from lab.experiments.separability.tables import (
-        chance_row,
-        emergence_rows,
-        image_table,
-        layer_rows,
-        split_table,
-    )
 
     pieces = pieces if pieces is not None else {}
     clock = Clock()
@@ -70,33 +63,38 @@ def run(
     clock.mark("probes")
     field = field_of(question, networks, readings)
     progress("Comparing in pairs", 0, 1, "steps")
-    cuts = tables.cuts(field)
-    found: dict[str, pd.DataFrame] = {
-        "layers": _with_costs(pd.DataFrame(list(layer_rows(networks))), networks),
-        "summary": pd.DataFrame([*tables.summary(question, readings), chance_row(question)]),
-        "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, field.boot)]),
-        "cuts": cuts,
-        "matched": pair_tables.matched(field),
-        "best": pair_tables.best(field),
-        "agreement": pair_tables.agreement(field),
-        "votes": pair_tables.votes(field, question),
-        "images": image_table(question),
-        "splits": split_table(question),
-        "quarantine": pd.DataFrame(
-            [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
-        ),
-    }
+    found = _tables(question, networks, readings, field)
     clock.mark("pairs")
     found["similarity"] = pair_tables.similarity(networks, _similarity(question, networks, pieces, progress))
     clock.mark("similarity")
     last = {curve.model: curve.layers[-1] for curve in field.curves}
-    chosen = tables.smallest_cuts(field, cuts)
+    chosen = tables.smallest_cuts(field, found["cuts"])
     speed = {name: measured(name, chosen[name], last[name], pieces, compute, progress) for name in last}
-    found["models"] = tables.models(field, found["emergence"], cuts, chosen, speed)
+    found["models"] = tables.models(field, found["emergence"], found["cuts"], chosen, speed)
     clock.mark("speed")
     hashes = {"images": question.images.fingerprint, **{network.model: network.digest for network in networks}}
     sentences = told(found, question.images.classes, data=request.data)
     return made(request, found, sentences, hashes=hashes, problems=problems, timings=clock.seconds)
+
+
+def _tables(
+    question: Question, networks: list[Subject], readings: list[Reading], field: Field
+) -> dict[str, pd.DataFrame]:
+    """Return the tables that need no more than the readings."""
+    from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
+
+    emergence = [row for network in networks for row in emergence_rows(question, network, readings, field.boot)]
+    return {
+        "layers": _with_costs(pd.DataFrame(list(layer_rows(networks))), networks),
+        "summary": pd.DataFrame([*(summary_row(question, each) for each in readings), chance_row(question)]),
+        "emergence": pd.DataFrame(emergence),
+        "cuts": tables.cuts(field),
+        "matched": pair_tables.matched(field),
+        "best": pair_tables.best(field),
+        "agreement": pair_tables.agreement(field),
+        "votes": pair_tables.votes(field, question),
+        **image_tables(question),
+    }
 
 
 def _similarity(question: Question, networks: list[Subject], pieces: Pieces, progress: Progress) -> Arrays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,30 +12,13 @@ from lab.experiments.comparing.costs import CUT, MEMORY, WHOLE
 from lab.experiments.comparing.evidence import Curve, Field
 from lab.pieces import Arrays
 from lab.stats.differences import simultaneous
-from lab.stats.intervals import chance, scores, wilson
+from lab.stats.intervals import chance, wilson
 
 if TYPE_CHECKING:
-    from lab.experiments.separability.reading import Question, Reading
     from lab.layers import Layer
 
 Row = dict[str, Any]
 GIGA, MEGA = 1e9, 1e6
-
-
-def summary(question: Question, readings: Sequence[Reading]) -> Iterator[Row]:
-    """Yield the rows of the table `summary`: every curve's value at every layer."""
-    from lab.experiments.separability.tables import labels_of
-
-    for reading in readings:
-        layer = reading.layer
-        yield {
-            "model": reading.model,
-            "layer": layer.name if layer else "",
-            "depth": layer.depth if layer else 0.0,
-            "dim": reading.dim,
-            "control": reading.control,
-            **scores(reading.probabilities, labels_of(question, reading), question.images.groups).row(),
-        }
 
 
 def cuts(field: Field) -> pd.DataFrame:

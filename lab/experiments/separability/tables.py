@@ -39,11 +39,7 @@ def assemble(
     verdicts = {model: verdict(found, checks[model]) for model, found in evidence.items()}
     tables = {
         "layers": pd.DataFrame(list(layer_rows(networks))),
-        "splits": split_table(question),
-        "images": image_table(question),
-        "quarantine": pd.DataFrame(
-            [(q.id, q.reason) for q in question.images.quarantined], columns=["image", "reason"], dtype=str
-        ),
+        **image_tables(question),
         "folds": pd.DataFrame(list(_folds(question, readings))),
         "summary": pd.DataFrame([*_summary(question, networks, readings, maps), chance_row(question)]),
         "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
@@ -61,7 +57,7 @@ def _of(readings: Iterable[Reading], model: str, control: str) -> list[Reading]:
     return [r for r in readings if r.model == model and r.control == control]
 
 
-def labels_of(question: Question, reading: Reading) -> np.ndarray:
+def _labels_of(question: Question, reading: Reading) -> np.ndarray:
     """Return the labels a reading was fitted to: `(N,)`, or `(R, N)` for shuffled ones."""
     return question.shuffled if reading.control == "shuffled" else question.labels
 
@@ -71,7 +67,7 @@ def _evidence(question: Question, network: Subject, readings: Sequence[Reading])
     for control in ("probe", "matched", "untrained", "shuffled"):
         found = _of(readings, network.model, control)
         if found:
-            correct[control] = np.stack([correctness(r.probabilities, labels_of(question, r)) for r in found])
+            correct[control] = np.stack([correctness(r.probabilities, _labels_of(question, r)) for r in found])
     for reading in _of(readings, "", "pixels"):
         correct["pixels"] = correctness(reading.probabilities, question.labels)
     return Evidence(
@@ -94,8 +90,18 @@ def layer_rows(networks: Sequence[Subject]) -> Iterator[Row]:
             yield {"model": network.model, "layer": layer.name, "dim": dim, **described}
 
 
-def split_table(question: Question) -> pd.DataFrame:
-    """Return the table `splits`."""
+def image_tables(question: Question) -> dict[str, pd.DataFrame]:
+    """Return the tables `images`, `splits` and `quarantine`."""
+    images = question.images
+    set_aside = [(found.id, found.reason) for found in images.quarantined]
+    return {
+        "images": images.table().assign(thumbnail=_thumbnails(images)),
+        "splits": _split_table(question),
+        "quarantine": pd.DataFrame(set_aside, columns=["image", "reason"], dtype=str),
+    }
+
+
+def _split_table(question: Question) -> pd.DataFrame:
     repeats, count = question.splits.shape
     return pd.DataFrame(
         {
@@ -105,13 +111,6 @@ def split_table(question: Question) -> pd.DataFrame:
             "fold": question.splits.reshape(-1).astype(np.int64),
         }
     )
-
-
-def image_table(question: Question) -> pd.DataFrame:
-    """Return the table `images`."""
-    table = question.images.table()
-    table["thumbnail"] = _thumbnails(question.images)
-    return table
 
 
 def _thumbnails(images: ImageSet) -> list[bytes]:
@@ -129,7 +128,7 @@ def _thumbnails(images: ImageSet) -> list[bytes]:
 def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
     for reading in readings:
         named = {"model": reading.model, "layer": _name(reading), "control": reading.control}
-        labels = labels_of(question, reading)
+        labels = _labels_of(question, reading)
         for row in fold_scores(reading.probabilities, labels, question.splits, reading.regularisation):
             yield {**named, **row}
 
@@ -137,18 +136,23 @@ def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
 def _summary(question: Question, networks: Sequence[Subject], readings: Iterable[Reading], maps: Maps) -> Iterator[Row]:
     embeddings = {network.model: network.embeddings for network in networks}
     for reading in readings:
-        row = {
-            "model": reading.model,
-            "layer": _name(reading),
-            "depth": reading.layer.depth if reading.layer else 0.0,
-            "dim": reading.dim,
-            "control": reading.control,
-            **scores(reading.probabilities, labels_of(question, reading), question.images.groups).row(),
-        }
+        row = summary_row(question, reading)
         if reading.control == "probe":
             row["knn_accuracy"] = maps[reading.model, _name(reading)].knn_embedding
             row["silhouette"] = silhouette(embeddings[reading.model][_name(reading)], question.labels)
         yield row
+
+
+def summary_row(question: Question, reading: Reading) -> Row:
+    """Return a reading's row of the table `summary`."""
+    return {
+        "model": reading.model,
+        "layer": _name(reading),
+        "depth": reading.layer.depth if reading.layer else 0.0,
+        "dim": reading.dim,
+        "control": reading.control,
+        **scores(reading.probabilities, _labels_of(question, reading), question.images.groups).row(),
+    }
 
 
 def chance_row(question: Question) -> Row:
