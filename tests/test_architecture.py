@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,8 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> set[str]:
-    """Absolute names imported anywhere in the file, inside functions too, but not for type checking only."""
+def imported(path: Path, *, typing_too: bool = False) -> set[str]:
+    """Absolute names imported anywhere in the file, inside functions too; those for type checking when asked for."""
     names = set()
     tree = ast.parse(path.read_text())
     typing_only = {
@@ -42,13 +44,18 @@ def imported(path: Path) -> set[str]:
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in typing_only and not typing_too:
             continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def homes(names: set[str], modules: Mapping[str, Path]) -> set[str]:
+    """The files that names are imported from."""
+    return {next((m for m in (name, name.rpartition(".")[0]) if m in modules), "") for name in names} - {""}
 
 
 def floor(name: str) -> int:
@@ -63,6 +70,13 @@ def test_imports_point_down(path: Path) -> None:
     here = module_name(path)
     up = [name for name in imported(path) if name.split(".")[0] in ("lab", "pages") and floor(name) < floor(here)]
     assert not up, f"{here} imports from a floor above: {up}"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Not even for type checking: what two files share is in a third one below both."""
+    modules = {module_name(path): path for path in FILES}
+    graph = {name: homes(imported(path, typing_too=True), modules) - {name} for name, path in modules.items()}
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
