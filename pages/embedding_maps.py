@@ -6,9 +6,10 @@ import streamlit as st
 
 from lab.experiments import ProbeRequest
 from lab.ui import address, examples, working
-from lab.ui.mapping import linked, quality, run_picker
+from lab.ui.mapping import linked, run_picker
 from lab.ui.places import dashboard_file
 from lab.ui.separability.details import model_picker
+from lab.ui.showing import show_chart
 
 st.title("Embedding maps")
 st.html(
@@ -33,4 +34,4 @@ else:
         linked.walk(result, model)
     with right:
         st.markdown(linked.CAVEAT)
-        quality.quality(result, model)
+        show_chart(result, "map_quality", key="quality_chart", model=model)

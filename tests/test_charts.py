@@ -38,6 +38,7 @@ DRAWN: dict[str, Callable[[Any], Any]] = {
     "maps": lambda t: charts.embedding_maps(t, layers=LAYERS[:3]),
     "map": lambda t: charts.projection_map(t, None, LAYERS[2]),
     "walk": charts.depth_walk,
+    "quality": charts.map_quality,
 }
 
 

@@ -38,6 +38,7 @@ HOMES = {
         "switched_off",
     ),
     "decisions": ("confusion_matrix", "depth_of_decision", "emergence_by_pair"),
+    "trust": ("map_quality",),
     "maps": ("DEPTH_SLIDER", "IMAGE_BRUSH", "IMAGE_PICK", "depth_walk", "embedding_maps", "projection_map"),
     "sharing": ("error_consistency", "shared_errors", "similarity_map"),
     "side_by_side": ("accuracy_by_budget", "stack_leads"),

@@ -1,13 +1,10 @@
-"""How far each layer's map can be trusted, as a chart beside the maps."""
+"""How far each layer's map can be trusted: trustworthiness, and nearest neighbours before and after flattening."""
 
 from __future__ import annotations
 
 import altair as alt
-import pandas as pd
 
-from lab.charts.theme import INK, MODEL_COLOURS, depth_axis, rows
-from lab.experiments.base import Result
-from lab.ui.showing import show_spec
+from lab.charts.theme import INK, MODEL_COLOURS, Tables, depth_axis, of_model, only_model, rows
 
 # column -> (what it is, its colour, its dash)
 MEASURES = {
@@ -17,19 +14,13 @@ MEASURES = {
 }
 
 
-def quality(result: Result, model: str) -> None:
-    """Show, per layer, how far its map can be trusted."""
-    table = result["projection_quality"]
-    spec = quality_chart(table[table["model"] == model]).properties(
-        description=f"Trustworthiness and nearest-neighbour accuracy of the maps of {model}, by depth."
-    )
-    show_spec(spec.to_dict(validate=False), key="quality_chart")
-
-
-def quality_chart(table: pd.DataFrame) -> alt.Chart:
-    """Return lines over depth of the measures in a table of one model's maps."""
-    long = table.melt(["layer", "depth"], [name for name in MEASURES if name in table], var_name="measure")
-    long["measure"] = long["measure"].map({name: told for name, (told, _, _) in MEASURES.items()})
+def map_quality(tables: Tables, model: str | None = None) -> alt.Chart:
+    """Return lines over depth of what says how far the maps of one network can be trusted."""
+    table = tables["projection_quality"]
+    name = only_model(table, model)
+    here = of_model(table, name)
+    long = here.melt(["layer", "depth"], [column for column in MEASURES if column in here], var_name="measure")
+    long["measure"] = long["measure"].map({column: told for column, (told, _, _) in MEASURES.items()})
     names, colours, dashes = zip(*MEASURES.values(), strict=True)
     legend = alt.Legend(orient="top", title=None, labelLimit=0, columns=1, labelFontSize=13)
     line = alt.Chart(rows(long.dropna())).mark_line(point=alt.OverlayMarkDef(size=60, filled=True), strokeWidth=2.5)
@@ -39,4 +30,8 @@ def quality_chart(table: pd.DataFrame) -> alt.Chart:
         alt.Color("measure:N", scale=alt.Scale(domain=list(names), range=list(colours)), legend=legend),
         alt.StrokeDash("measure:N", scale=alt.Scale(domain=list(names), range=list(map(list, dashes))), legend=legend),
         tooltip=["layer:N", "measure:N", alt.Tooltip("value:Q", format=".3f")],
-    ).properties(height=330)
+    ).properties(
+        height=330,
+        title=alt.Title("How far each map can be trusted", subtitle=name),
+        description=f"Trustworthiness and nearest-neighbour accuracy of the maps of {name}, by depth.",
+    )
