@@ -22,7 +22,9 @@ def map_quality(tables: Tables, model: str | None = None) -> alt.Chart:
     long = here.melt(["layer", "depth"], [column for column in MEASURES if column in here], var_name="measure")
     long["measure"] = long["measure"].map({column: told for column, (told, _, _) in MEASURES.items()})
     names, colours, dashes = zip(*MEASURES.values(), strict=True)
-    legend = alt.Legend(orient="top", title=None, labelLimit=0, columns=1, labelFontSize=13)
+    legend = alt.Legend(
+        orient="top", title=None, labelLimit=0, columns=1, labelFontSize=13, symbolType="stroke", symbolSize=400
+    )
     line = alt.Chart(rows(long.dropna())).mark_line(point=alt.OverlayMarkDef(size=60, filled=True), strokeWidth=2.5)
     return line.encode(
         depth_axis("depth"),

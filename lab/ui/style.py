@@ -23,10 +23,12 @@ CSS = """
 .lab-small.lab-several { grid-template-columns: 1fr 1fr; }
 .lab-small img { width: 100%; height: 100%; min-height: 0; object-fit: cover; display: block; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
-.st-key-offer [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
+:is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }
 .lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; }
 [class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }
+.st-key-checks p { max-width: none; line-height: 1.75; }
+[data-testid="stPageLink-NavLink"] :is(span, p) { white-space: normal; overflow: visible; line-height: 1.35; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .lab-gallery { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)); }

@@ -132,8 +132,12 @@ def _trouble(run: RunFolder, request: Request) -> None:
 def _note_changed_images(run: RunFolder, request: Request) -> None:
     if _is_fresh(str(run.path)):
         return
-    st.warning("The image or weight files have changed since this was computed, or are no longer where they were.")
-    st.button("Compute it anew", key="recompute", on_click=launch, args=(request,))
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium", key="stale"):
+        st.markdown(
+            ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
+            "longer where they were."
+        )
+        st.button("Compute it anew", key="recompute", icon=":material/replay:", on_click=launch, args=(request,))
 
 
 @st.cache_data(show_spinner=False, ttl=20, max_entries=64)

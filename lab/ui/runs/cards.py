@@ -37,36 +37,38 @@ def run_cards(runs: list[RunFolder]) -> None:
 def _card(run: RunFolder) -> None:
     status = run.status
     with st.container(border=True, key=f"run_{run.id}"):
+        told, actions = st.columns([3, 2], vertical_alignment="center")
         badge = f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
         about = " · ".join(filter(None, (when(run), distinction(run.request), run.id)))
-        st.markdown(f"**{plain(run.name)}** &nbsp;{badge}  \n:small[:gray[{plain(about)}]]")
+        told.markdown(f"**{plain(run.name)}** &nbsp;{badge}  \n:small[:gray[{plain(about)}]]")
         if run.problem:
-            st.caption(plain(run.problem))
-        with st.container(horizontal=True, vertical_alignment="center"):
+            told.caption(plain(run.problem))
+        with actions.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", gap="small"):
             _actions(run, status)
 
 
 def _actions(run: RunFolder, status: str) -> None:
     experiment = run.request.experiment
     page, query = page_of_run(experiment, run.id)
-    st.page_link(page, label="Open", icon=":material/stacked_line_chart:", query_params=query)
+    st.page_link(page, label="Open", icon=":material/arrow_forward:", query_params=query)
     if status == "finished":
         if experiment == "probe":
             maps = dashboard_file("pages/embedding_maps.py")
             st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
         with st.popover("Export", icon=":material/download:", key=f"export_{run.id}"):
             downloads.download_buttons(finished(run), key=run.id)
-    with st.popover("Rename", icon=":material/edit:", key=f"rename_{run.id}"):
+    if status == "running":
+        st.button("Cancel", key=f"cancel_{run.id}", on_click=jobs.cancel, args=(run,))
+    with st.popover("More", icon=":material/more_horiz:", key=f"more_{run.id}"):
         st.text_input(
             "Its name", value=run.name, max_chars=120, key=f"name_{run.id}", on_change=_rename, args=(str(run.path),)
         )
         st.caption("Press Enter to keep it; an empty name brings the first one back.")
-    if status == "running":
-        st.button("Cancel", key=f"cancel_{run.id}", on_click=jobs.cancel, args=(run,))
-    else:
-        with st.popover("Delete", icon=":material/delete:", key=f"delete_{run.id}"):
+        if status != "running":
             st.markdown("Delete this run with its tables? This cannot be undone.")
-            st.button("Delete it", key=f"confirm_{run.id}", type="primary", on_click=_delete, args=(str(run.path),))
+            st.button(
+                "Delete it", key=f"confirm_{run.id}", icon=":material/delete:", on_click=_delete, args=(str(run.path),)
+            )
 
 
 def _rename(folder: str) -> None:

@@ -65,12 +65,14 @@ def layer_picker(result: Result, model: str) -> str:
 
 def _checks(result: Result, model: str) -> None:
     show_chart(result, "checks_forest", key="checks_chart", models=(model,))
-    for row in result["checks"].query("model == @model").itertuples():
-        mark = ":green[:material/check:]" if row.passed else ":orange[:material/close:]"
-        st.markdown(
-            f"{mark} {plain(row.statement)} "
-            f":gray[({row.value:+.2f}, 95 % interval {row.ci_low:+.2f} to {row.ci_high:+.2f})]"
-        )
+    marks = {True: ":green[:material/check:]", False: ":orange[:material/close:]"}
+    lines = [
+        f"{marks[bool(row.passed)]} {plain(row.statement)} "
+        f":gray[({row.value:+.2f}, 95 % interval {row.ci_low:+.2f} to {row.ci_high:+.2f})]"
+        for row in result["checks"].query("model == @model").itertuples()
+    ]
+    with st.container(key="checks"):
+        st.markdown("  \n".join(lines))
 
 
 def _layers(result: Result, model: str) -> None:

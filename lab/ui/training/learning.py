@@ -63,7 +63,7 @@ def _facts(result: Result) -> None:
     st.metric("Test images right", f"{100 * result['test'].iloc[0].accuracy:.1f} %", border=True)
     st.markdown(
         f"**{trained['parameters']:,}** weights, recipe for {plain(recipe['fits'])}: {plain(recipe['optimiser'])}, "
-        f"learning rate {recipe['learning_rate']:g} after {recipe['warm_up']:g} epochs of rising, then falling along a "
+        f"learning rate rising to {recipe['learning_rate']:g} until epoch {recipe['warm_up']:g}, then falling along a "
         f"cosine; batches of {recipe['batch']}."
     )
     st.markdown("Its weights can be used wherever a network is asked for:")
