@@ -19,6 +19,7 @@ from lab.charts.theme import (
     in_order,
     layer_axis,
     layered,
+    legend_above,
     rows,
 )
 from lab.experiments.attributing.telling import ALIKE, RANDOM
@@ -26,6 +27,8 @@ from lab.experiments.attributing.telling_scores import finds
 
 PIXELS = "the pixels"
 INTACT = "none"
+OWN = "the map"
+WAYS = {"insertion": "put back", "deletion": "taken away"}
 # From the first layer to the last; both ends stand out from a light and a dark page.
 DEPTH_COLOURS = ("#8d9299", "#7b86b8", "#5f7fd0", "#2474cf", "#8250df", "#b23680", "#d9621f")
 SHARES = {
@@ -74,35 +77,29 @@ def insertion_deletion(
 
     Reads `curves`; random squares are beside it, each draw a thin line.
     """
-    table = tables["curves"]
-    here = table[table["score_at"] == score_at]
-    own = here[(here["method"] == method) & (here["layer"] == layer)].assign(order="the map")
-    other = here[here["method"] == RANDOM].assign(order=RANDOM)
-    ways = {"insertion": "put back", "deletion": "taken away"}
-    long = pd.concat([own, other]).melt(["order", "draw", "share"], list(ways), "way", "probability")
-    long["way"] = long["way"].map(ways)
+    here = tables["curves"][tables["curves"]["score_at"] == score_at]
+    own = here[(here["method"] == method) & (here["layer"] == layer)].assign(order=OWN)
+    long = pd.concat([own, here[here["method"] == RANDOM].assign(order=RANDOM)]).melt(
+        ["order", "draw", "share"], list(WAYS), "way", "probability"
+    )
+    long["way"] = long["way"].map(WAYS)
     long["line"] = long["order"] + long["draw"].astype(str) + long["way"]
     x = alt.X(
         "share:Q", title="share of the picture, the map's strongest places first",
         axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelFontSize=SMALL_FONT),
     )  # fmt: skip
     y = alt.Y("probability:Q", title="probability of the class", axis=alt.Axis(tickCount=5, labelFontSize=SMALL_FONT))
-    colours = alt.Scale(domain=["the map", RANDOM], range=[MODEL_COLOURS[0], INK])
+    colours = alt.Scale(domain=[OWN, RANDOM], range=[MODEL_COLOURS[0], INK])
+    dashes = alt.Scale(domain=list(WAYS.values()), range=[[1, 0], [6, 4]])
     base = alt.Chart(rows(long)).encode(
-        x, y, alt.Color("order:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1)),
-        alt.StrokeDash(
-            "way:N", scale=alt.Scale(domain=list(ways.values()), range=[[1, 0], [6, 4]]),
-            legend=alt.Legend(title=None, orient="top"),
-        ),
+        x, y, alt.Color("order:N", scale=colours, legend=legend_above()),
+        alt.StrokeDash("way:N", scale=dashes, legend=legend_above()),
         alt.Detail("line:N"), tooltip=["order:N", "way:N", _number("share"), _number("probability")],
     )  # fmt: skip
-    thick = base.transform_filter(alt.FieldEqualPredicate(field="order", equal="the map")).mark_line(strokeWidth=3)
-    thin = base.transform_filter(alt.FieldEqualPredicate(field="order", equal=RANDOM)).mark_line(
-        strokeWidth=1, opacity=0.6
-    )
+    thick, thin = (base.transform_filter(alt.FieldEqualPredicate(field="order", equal=one)) for one in (OWN, RANDOM))
     where = layer or PIXELS
     return layered(
-        thin, thick,
+        thin.mark_line(strokeWidth=1, opacity=0.6), thick.mark_line(strokeWidth=3),
         title=alt.Title("Do its places matter?", subtitle=f"{METHODS[method].title}, {where}, against random squares"),
         width="container", height=height,
         description=f"Probability of the class by share of the picture, in the order of {METHODS[method].title} at "
@@ -130,7 +127,7 @@ def shares_by_layer(tables: Tables, *, method: str, height: int = 460) -> alt.La
         x, y,
         alt.Color(
             "what:N", scale=alt.Scale(domain=list(SHARES.values()), range=colours),
-            legend=alt.Legend(title=None, orient="top", columns=2, labelLimit=260, symbolOpacity=1),
+            legend=legend_above(columns=2, labelLimit=260),
         ),
         tooltip=["layer:N", "what:N", alt.Tooltip("value:Q", format=".1%")],
     )  # fmt: skip
@@ -152,14 +149,12 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
 
     Reads `summary`. Framed: above area, edges and the untrained network, each with its 95 % interval.
     """
-    table = tables["summary"]
-    own = table[table["role"] == "trained"].copy()
+    own = tables["summary"][tables["summary"]["role"] == "trained"].copy()
     own["name"] = own["method"].map(lambda name: METHODS[name].title)
     own["times"] = own["share"] / own["area"]
     own["text"] = own["times"].map("{:.1f}×".format)
     own["passes"] = ["yes" if finds(row) else "no" for row in own.to_dict("records")]
-    passing = int((own["passes"] == "yes").sum())
-    compared = "area, edges and untrained network, with 95 % interval"
+    framed = "framed: above" if (own["passes"] == "yes").any() else "none is above"
     layers, names = list(dict.fromkeys(own["layer"])), list(dict.fromkeys(own["name"]))
     most = max(2.0, float(own["times"].max()))
     axis = alt.Axis(labelLimit=240, labelFontSize=SMALL_FONT, grid=False)
@@ -181,8 +176,9 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
         cells, frames, text,
         title=alt.Title(
             "Do maps find what really differs?",
-            subtitle="times what an even map has there · "
-            + (f"framed: above {compared}" if passing else f"none is above {compared}"),
+            subtitle=[
+                "Times what an even map has there;", f"{framed} area, edges and untrained network, with 95 % interval.",
+            ],
         ),
         width="container", height=44 * len(names) + 150,
         description=f"Share on the parts that differ, as multiple of their area, of {len(names)} methods at "
@@ -200,7 +196,7 @@ def _of_score(table: pd.DataFrame, method: str, score_at: str) -> pd.Series:
 def _by_depth(names: Sequence[str]) -> alt.Color:
     steps = np.linspace(0, len(DEPTH_COLOURS) - 1, max(2, len(names)))
     colours = [DEPTH_COLOURS[round(float(step))] for step in steps][: len(names)]
-    legend = alt.Legend(title=None, orient="top", columns=4, labelLimit=140, symbolOpacity=1)
+    legend = legend_above(columns=4, labelLimit=140)
     return alt.Color("layer:N", scale=in_order(names, range=colours), legend=legend)
 
 

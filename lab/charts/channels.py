@@ -16,6 +16,7 @@ from lab.charts.theme import (
     in_order,
     interval_text,
     layered,
+    legend_above,
     names_axis,
     rows,
 )  # fmt: skip
@@ -31,33 +32,22 @@ def reached_by_target(tables: Tables, *, height: int = 0) -> alt.LayerChart:
 
     Reads `visualizations` and `references`. Boxes are the middle half of the images, whiskers 5 to 95 %.
     """
-    made, held = tables["visualizations"], tables["references"]
-    parts, points = [], []
-    for row in made[made["copy"] == 0].drop(columns="thumbnail").to_dict("records"):
-        mine = held[(held["layer"] == row["layer"]) & (held["target"] == row["target"])]
-        natural = mine.loc[mine["kind"] != "random", "value"]
-        mean, spread = float(natural.mean()), float(natural.std()) or 1.0
-        name = f"{row['layer']} · {row['target']}"
-        points.append({"name": name, "what": MADE, "x": (row["value"] - mean) / spread, "value": row["value"]})
-        for kind, values in mine.groupby("kind")["value"]:
-            shares = np.percentile(values, [5, 25, 75, 95])
-            marks = dict(zip(("low", "first", "third", "high"), (shares - mean) / spread, strict=True))
-            parts.append({"name": name, "what": KINDS[str(kind)], "p95": float(shares[3]), **marks})
-    names = [point["name"] for point in points]
+    points, parts = reach_rows(tables)
+    names = list(points["name"])
     what = [*KINDS.values(), MADE]
     colour = alt.Color(
         "what:N",
         scale=alt.Scale(domain=what, range=[INK, MODEL_COLOURS[3], MODEL_COLOURS[0], MODEL_COLOURS[1]]),
-        legend=alt.Legend(title=None, orient="top", symbolOpacity=1, columns=2),
+        legend=legend_above(columns=2),
     )
     inside = alt.YOffset("what:N", scale=in_order(what))
-    base = alt.Chart(rows(pd.DataFrame(parts))).encode(names_axis("name", names), inside, colour)
+    base = alt.Chart(rows(parts)).encode(names_axis("name", names), inside, colour)
     axis = alt.Axis(title="standard deviations of natural images", titleAnchor="end", labelFontSize=SMALL_FONT)
     about = [alt.Tooltip("name:N"), alt.Tooltip("what:N"), alt.Tooltip("p95:Q", format=".2f", title="95th percentile")]
     whiskers = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", axis=axis), alt.X2("high:Q"), tooltip=about)
     boxes = base.mark_bar(size=7).encode(alt.X("first:Q", axis=axis), alt.X2("third:Q"), tooltip=about)
     found = (
-        alt.Chart(rows(pd.DataFrame(points)))
+        alt.Chart(rows(points))
         .mark_point(shape="diamond", filled=True, size=130, opacity=1)
         .encode(
             alt.X("x:Q", axis=axis), names_axis("name", names), inside, colour,
@@ -71,6 +61,23 @@ def reached_by_target(tables: Tables, *, height: int = 0) -> alt.LayerChart:
         height=height or 150 + 56 * len(names),
         description=f"Objective of {len(names)} visualizations against random and natural images.",
     )  # fmt: skip
+
+
+def reach_rows(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a row per visualization, and one per kind of image it is held against, in spreads of natural images."""
+    made, held = tables["visualizations"], tables["references"]
+    points, parts = [], []
+    for row in made[made["copy"] == 0].drop(columns="thumbnail").to_dict("records"):
+        mine = held[(held["layer"] == row["layer"]) & (held["target"] == row["target"])]
+        natural = mine.loc[mine["kind"] != "random", "value"]
+        mean, spread = float(natural.mean()), float(natural.std()) or 1.0
+        name = f"{row['layer']} · {row['target']}"
+        points.append({"name": name, "what": MADE, "x": (row["value"] - mean) / spread, "value": row["value"]})
+        for kind, values in mine.groupby("kind")["value"]:
+            shares = np.percentile(values, [5, 25, 75, 95])
+            marks = dict(zip(("low", "first", "third", "high"), (shares - mean) / spread, strict=True))
+            parts.append({"name": name, "what": KINDS[str(kind)], "p95": float(shares[3]), **marks})
+    return pd.DataFrame(points), pd.DataFrame(parts)
 
 
 def class_histogram(tables: Tables, *, height: int = 380) -> alt.Chart:
@@ -99,7 +106,7 @@ def class_histogram(tables: Tables, *, height: int = 380) -> alt.Chart:
             alt.Color(
                 "class:N",
                 scale=alt.Scale(domain=classes, range=colours),
-                legend=alt.Legend(title=None, orient="top") if len(classes) <= 12 else None,
+                legend=legend_above() if len(classes) <= 12 else None,
             ),
             tooltip=[alt.Tooltip("class:N"), alt.Tooltip("images:Q"), alt.Tooltip("from:Q", format=".2f")],
         )
@@ -122,7 +129,7 @@ def contributions_to_channel(tables: Tables, *, height: int = 0) -> alt.LayerCha
     colour = alt.Color(
         "sign:N",
         scale=alt.Scale(domain=["raises it", "lowers it"], range=[MODEL_COLOURS[1], MODEL_COLOURS[0]]),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=legend_above(),
     )
     axis = alt.Axis(title="added to its value", titleAnchor="end", labelFontSize=SMALL_FONT)
     about = [
@@ -152,7 +159,7 @@ def switched_off(tables: Tables, *, height: int = 0) -> alt.LayerChart:
     colour = alt.Color(
         "what:N",
         scale=alt.Scale(domain=["this channel", "others of the layer"], range=[MODEL_COLOURS[1], INK]),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=legend_above(),
     )
     title = f"change of the logit for {table['class'].iloc[0]}"
     axis = alt.Axis(title=title, titleAnchor="end", labelFontSize=SMALL_FONT)
@@ -176,7 +183,7 @@ def selectivity_by_depth(tables: Tables, *, height: int = 380) -> alt.LayerChart
     colour = alt.Color(
         "class:N",
         scale=alt.Scale(domain=classes, range=list(CLASS_COLOURS[: len(classes)])),
-        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+        legend=legend_above(),
     )
     scale = alt.Scale(domain=[min(0.3, float(table["ci_low"].min())), 1], nice=False)
     axis = alt.Axis(labelFontSize=SMALL_FONT)

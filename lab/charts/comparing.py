@@ -68,12 +68,10 @@ def cost_and_quality(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart:
     The ring marks the cut that is recommended, the dashed line the best accuracy of all.
     """
     names = models_of(tables["models"])
-    table = tables["cuts"].copy()
-    table = table[table["gflops"] > 0]
+    table = tables["cuts"][tables["cuts"]["gflops"] > 0].copy()
     table["interval"] = interval_text(table["ci_low"], table["ci_high"])
     table["size"] = [f"{number / 1e6:.2f} million" for number in table["parameters"]]
-    ticks = _powers(table["gflops"])
-    axis = alt.Axis(labelFontSize=SMALL_FONT, grid=False, values=ticks, format="~g")
+    axis = alt.Axis(labelFontSize=SMALL_FONT, grid=False, values=_powers(table["gflops"]), format="~g")
     x = alt.X("gflops:Q", title="GFLOPs of an image up to the cut (log scale)", axis=axis,
               scale=alt.Scale(type="log", nice=False, padding=14))  # fmt: skip
     low, high = float(table["ci_low"].min()), float(table["ci_high"].max())

@@ -6,10 +6,21 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lab.charts.theme import INK, MODEL_COLOURS, SMALL_FONT, Tables, depth_axis, interval_text, layered, rows
+from lab.charts.theme import (
+    INK,
+    MODEL_COLOURS,
+    SMALL_FONT,
+    Tables,
+    depth_axis,
+    interval_text,
+    layered,
+    legend_above,
+    rows,
+)
 from lab.models import ModelRef
 
 IN_THEORY = "in theory"
+EXPLAINED = ["Dashed: what it can depend on. Lines: the square that", "holds half of its gradient, 95 % intervals."]
 
 
 def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
@@ -25,8 +36,7 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
     table["what"] = table["model"].map(labels)
     theory = table[(table["model"] == names[0]) & (table["side"] > 0)].assign(what=IN_THEORY)
     colours = alt.Scale(domain=[IN_THEORY, *labels.values()], range=[INK, *MODEL_COLOURS[: len(names)]])
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
-    colour = alt.Color("what:N", scale=colours, legend=legend)
+    colour = alt.Color("what:N", scale=colours, legend=legend_above())
     scale = alt.Scale(type="log", base=2, nice=False, padding=8)
     axis = alt.Axis(values=_sides(table), labelFontSize=SMALL_FONT)
     about = [alt.Tooltip("layer:N"), alt.Tooltip("status:N", title="theoretical field")]
@@ -42,19 +52,12 @@ def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
         colour,
         tooltip=[*about, "model:N", alt.Tooltip("half_side:Q", format=".0f"), alt.Tooltip("interval:N")],
     )
-    bars = found.mark_rule(strokeWidth=2).encode(alt.Y("ci_low:Q", scale=scale, axis=axis), alt.Y2("ci_high:Q"))
     return layered(
         line.mark_line(strokeDash=[6, 4], point={"size": 40}),
-        bars,
+        found.mark_rule(strokeWidth=2).encode(alt.Y("ci_low:Q", scale=scale, axis=axis), alt.Y2("ci_high:Q")),
         found.mark_line(strokeWidth=2),
         found.mark_point(filled=True, size=70, opacity=1),
-        title=alt.Title(
-            "How wide one position sees",
-            subtitle=[
-                "Dashed: what it can depend on. Lines: the square that",
-                "holds half of its gradient, 95 % intervals.",
-            ],
-        ),
+        title=alt.Title("How wide one position sees", subtitle=EXPLAINED),
         width="container",
         height=height,
         description=f"Side of the receptive field at {table['layer'].nunique()} layers, theoretical and effective.",

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lab.charts.theme import INK, SMALL_FONT, Tables, layered, rows
+from lab.charts.theme import INK, SMALL_FONT, Tables, layered, legend_above, rows
 
 POSITION_PICK = "position_pick"  # the selection a page reads: fields row and column
 MOST_CELLS = 56  # cells along a side: 3,136 rectangles draw at once, more do not
@@ -75,7 +75,7 @@ def contribution_steps(tables: Tables, *, bias: float, total: float) -> alt.Laye
     bars = base.mark_bar(size=22).encode(
         alt.Y("start:Q", title="sum so far"),
         alt.Y2("end:Q"),
-        alt.Color("kind:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
+        alt.Color("kind:N", scale=colours, legend=legend_above()),
         tooltip=[
             alt.Tooltip("name:N", title="channel"),
             alt.Tooltip("value:Q", title="contribution", format="+.4f"),

@@ -6,14 +6,26 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lab.charts.theme import INK, MODEL_COLOURS, SMALL_FONT, Tables, depth_axis, in_order, interval_text, layered, rows
+from lab.charts.theme import (
+    INK,
+    MODEL_COLOURS,
+    SMALL_FONT,
+    Tables,
+    depth_axis,
+    in_order,
+    interval_text,
+    layered,
+    legend_above,
+    rows,
+)
 
 CURVES = {
     "trained": (MODEL_COLOURS[0], "real"),
     "untrained": (MODEL_COLOURS[1], "untrained"),
     "images shuffled": (INK, "shuffled"),
 }
-LINES = {"pixels": "raw pixels", "mean colour": "mean colour only"}
+PIXELS = "raw pixels"
+LINES = {"pixels": PIXELS, "mean colour": "mean colour only"}
 
 
 def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 420) -> alt.LayerChart:
@@ -26,7 +38,7 @@ def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 420)
     low = float(min(0.0, max(-0.3, curves["ci_low"].min())))
     scale = alt.Scale(domain=[low, 1.0], clamp=True)
     colours = alt.Scale(domain=list(CURVES), range=[colour for colour, _ in CURVES.values()])
-    colour = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
+    colour = alt.Color("what:N", scale=colours, legend=legend_above())
     y = alt.Y("r2:Q", title="R² of the thumbnail", scale=scale)
     about = [alt.Tooltip(f"{name}:N") for name in ("layer", "what", "interval")]
     base = alt.Chart(rows(curves)).encode(
@@ -56,32 +68,16 @@ def factor_map(tables: Tables, *, control: str = "real", height: int = 26, numbe
     whose interval does not lie above 0 shows no number; without `numbers` (for narrow pages) it is gray.
     """
     table = tables["readings"]
-    here = table[table["control"].isin([control, "pixels"])].copy()
-    here["place"] = np.where(here["control"] == "pixels", "raw pixels", here["layer"])
-    places = ["raw pixels", *dict.fromkeys(table.loc[table["control"] == control, "layer"])]
+    places = [PIXELS, *dict.fromkeys(table.loc[table["control"] == control, "layer"])]
     factors = _by_depth(table)
-    here["interval"] = interval_text(here["ci_low"], here["ci_high"], 2)
-    sure = here["ci_low"] > 0
-    here["shown"] = [f"{r2:.2f}" if numbers and there else "" for r2, there in zip(here["r2"], sure, strict=True)]
-    here["colour"] = here["r2"].where(sure, 0.0)
-    axis = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
-    base = alt.Chart(rows(here)).encode(
-        alt.X("place:N", title=None, scale=in_order(places), axis=axis),
-        alt.Y(
-            "factor:N",
-            title=None,
-            scale=in_order(factors),
-            axis=alt.Axis(labelLimit=180, grid=False, labelOverlap=False),
-        ),
-        tooltip=[
-            "factor:N",
-            alt.Tooltip("place:N", title="layer"),
-            alt.Tooltip("r2:Q", title="R²", format=".2f"),
-            alt.Tooltip("interval:N"),
-            alt.Tooltip("accuracy:Q", format=".2f"),
-            alt.Tooltip("chance:Q", format=".2f"),
-        ],
-    )
+    above = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
+    beside = alt.Axis(labelLimit=180, grid=False, labelOverlap=False)
+    base = alt.Chart(rows(_cells(table, control, numbers))).encode(
+        alt.X("place:N", title=None, scale=in_order(places), axis=above),
+        alt.Y("factor:N", title=None, scale=in_order(factors), axis=beside),
+        tooltip=["factor:N", alt.Tooltip("place:N", title="layer"), alt.Tooltip("r2:Q", title="R²", format=".2f"),
+                 "interval:N", alt.Tooltip("accuracy:Q", format=".2f"), alt.Tooltip("chance:Q", format=".2f")],
+    )  # fmt: skip
     scale = alt.Scale(domain=[0, 0.5, 1], range=["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"], interpolate="rgb")
     ink = alt.condition("datum.colour > 0.3", alt.value("#ffffff"), alt.value("#23272b"))
     return layered(
@@ -105,7 +101,7 @@ def inverted_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
     low = float(min(0.0, max(-0.5, table["likeness_low"].min())))
     scale = alt.Scale(domain=[low, 1.0], clamp=True)
     colours = alt.Scale(domain=["trained", "untrained"], range=list(MODEL_COLOURS[:2]))
-    colour = alt.Color("what:N", scale=colours, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
+    colour = alt.Color("what:N", scale=colours, legend=legend_above())
     about = [alt.Tooltip(f"{name}:N") for name in ("layer", "what", "interval")]
     base = alt.Chart(rows(table)).encode(
         depth_axis("depth"), alt.Y("likeness:Q", title="correlation of thumbnails", scale=scale), colour,
@@ -122,6 +118,16 @@ def inverted_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
         height=height,
         description=f"Likeness of the picture rebuilt from {table['layer'].nunique()} layers.",
     )
+
+
+def _cells(table: pd.DataFrame, control: str, numbers: bool) -> pd.DataFrame:
+    """Return a row per factor and place, with its colour and the number that is written on it."""
+    here = table[table["control"].isin([control, "pixels"])].copy()
+    sure = here["ci_low"] > 0
+    here["place"] = np.where(here["control"] == "pixels", PIXELS, here["layer"])
+    here["interval"] = interval_text(here["ci_low"], here["ci_high"], 2)
+    here["shown"] = [f"{r2:.2f}" if numbers and there else "" for r2, there in zip(here["r2"], sure, strict=True)]
+    return here.assign(colour=here["r2"].where(sure, 0.0))
 
 
 def _gradient() -> alt.Legend:

@@ -21,6 +21,7 @@ from lab.charts.theme import (
     interval_text,
     interval_tooltip,
     layered,
+    legend_above,
     rows,
 )  # fmt: skip
 
@@ -62,7 +63,7 @@ def forest(
     """Return a row per group and label with a mark and an interval per reader (`names`, in order)."""
     found = found.assign(row=found["group"] + "\t" + found["label"])
     order, headings = _places(found)
-    legend = alt.Legend(title=None, orient="top", direction="vertical", labelLimit=420, symbolOpacity=1)
+    legend = legend_above(direction="vertical", labelLimit=420)
     legend_or_none = legend if len(names) > 1 else None
     labels = alt.Axis(labelExpr="split(datum.label, '\\t')[1]", labelLimit=190, labelFontSize=SMALL_FONT, ticks=False)
     y = alt.Y("row:N", scale=in_order(order), title=None, axis=labels)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from lab.charts.theme import INK, MODEL_COLOURS, SMALL_FONT, Tables, depth_axis, in_order, interval_text, layered, rows
+from lab.charts.theme import (
+    INK,
+    MODEL_COLOURS,
+    SMALL_FONT,
+    Tables,
+    depth_axis,
+    in_order,
+    interval_text,
+    layered,
+    legend_above,
+    rows,
+)
 from lab.experiments.building.edge_sentences import GROUPS, group_sums
 
 CONDITION_COLOURS = {"two layers": MODEL_COLOURS[0], "one layer": MODEL_COLOURS[1], "shuffled labels": INK}
@@ -53,7 +64,7 @@ def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 420) -
     table["interval"] = interval_text(table["low"], table["high"], 2)
     scale = alt.Scale(domain=list(PROPERTY_COLOURS), range=list(PROPERTY_COLOURS.values()))
     dashes = alt.Scale(domain=list(DASHES), range=list(DASHES.values()))
-    colour = alt.Color("kind:N", scale=scale, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
+    colour = alt.Color("kind:N", scale=scale, legend=legend_above())
     dash = alt.StrokeDash(
         "weights:N", scale=dashes, legend=alt.Legend(title=None, orient="bottom", symbolSize=400, columns=2)
     )
@@ -122,7 +133,7 @@ def _intervals(
 ) -> alt.LayerChart:  # fmt: skip
     present = [name for name in colours if name in set(table[series])]
     scale = alt.Scale(domain=present, range=[colours[name] for name in present])
-    colour = alt.Color(f"{series}:N", scale=scale, legend=alt.Legend(title=None, orient="top", symbolOpacity=1))
+    colour = alt.Color(f"{series}:N", scale=scale, legend=legend_above())
     about = [alt.Tooltip(f"{series}:N"), alt.Tooltip("mean:Q", format=".2f"), alt.Tooltip("interval:N")]
     offset = alt.YOffset(f"{series}:N", scale=in_order(present))
     base = alt.Chart(rows(table)).encode(y, colour, offset, tooltip=about)

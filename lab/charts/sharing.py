@@ -19,6 +19,7 @@ from lab.charts.theme import (
     interval_text,
     interval_tooltip,
     layered,
+    legend_above,
     models_of,
     of_model,
     rows,
@@ -85,7 +86,7 @@ def shared_errors(tables: Tables, *, first: str | None = None, second: str | Non
     names = models_of(tables["models"])
     own = {"only_a": _colour(names, one), "only_b": _colour(names, other)}
     scale = alt.Scale(domain=order, range=[own.get(name, colour) for name, (_, colour) in VOTES.items()])
-    legend = alt.Legend(title=None, orient="top", direction="vertical", labelLimit=420, symbolOpacity=1)
+    legend = legend_above(direction="vertical", labelLimit=420)
     return (
         alt.Chart(rows(table))
         .mark_bar()

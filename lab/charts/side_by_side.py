@@ -15,6 +15,7 @@ from lab.charts.theme import (
     in_order,
     interval_text,
     layered,
+    legend_above,
     rows,
 )
 from lab.experiments.side_by_side.tasks import TASKS
@@ -90,10 +91,10 @@ def _titles(tables: Tables) -> list[str]:
 def _colour(tables: Tables) -> alt.Color:
     titles = _titles(tables)
     scale = alt.Scale(domain=titles, range=list(MODEL_COLOURS[: len(titles)]))
-    return alt.Color("title:N", scale=scale, legend=alt.Legend(title=None, orient="top", columns=3, symbolOpacity=1))
+    return alt.Color("title:N", scale=scale, legend=legend_above(columns=3))
 
 
 def _shape(tables: Tables) -> alt.Shape:
     titles = _titles(tables)
     scale = alt.Scale(domain=titles, range=list(MODEL_SHAPES[: len(titles)]))
-    return alt.Shape("title:N", scale=scale, legend=alt.Legend(title=None, orient="top", columns=3, symbolOpacity=1))
+    return alt.Shape("title:N", scale=scale, legend=legend_above(columns=3))

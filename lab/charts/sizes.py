@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lab.charts.theme import INK, NOT_PASSED, PASSED, SMALL_FONT, Tables, layered, rows
+from lab.charts.theme import INK, NOT_PASSED, PASSED, SMALL_FONT, Tables, layered, legend_above, rows
 
 MOST_TICKS = 9
 COUNTS = {
@@ -34,7 +34,7 @@ def map_sizes(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         alt.Y("real_height:Q", scale=y, axis=axis),
-        alt.Color("verdict:N", scale=colour, legend=alt.Legend(title=None, orient="top")),
+        alt.Color("verdict:N", scale=colour, legend=legend_above()),
         alt.Shape("verdict:N", scale=alt.Scale(domain=colour.domain, range=["circle", "cross"])),
         tooltip=["layer:N", "window:N", alt.Tooltip("size:N", title="real size"), alt.Tooltip("formula_height:Q")],
     )
@@ -55,7 +55,7 @@ def weight_counts(tables: Tables, *, height: int = 320) -> alt.Chart:
     long["weights"] = long["weights"].astype(float)
     long["how"] = long["count"].map({name: row[0] for name, row in COUNTS.items()})
     names, colours, shapes = (list(part) for part in zip(*COUNTS.values(), strict=True))
-    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=260, symbolOpacity=1)
+    legend = legend_above(columns=2, labelLimit=260)
     return (
         alt.Chart(rows(long))
         .mark_point(filled=True, size=60, opacity=0.95)

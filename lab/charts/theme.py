@@ -184,6 +184,11 @@ def names_axis(field: str, order: Sequence[str]) -> alt.Y:
     return alt.Y(f"{field}:N", scale=in_order(order), title=None, axis=axis)
 
 
+def legend_above(**options: Any) -> alt.Legend:
+    """Return a legend over the chart, without a title, whose symbols are not as faint as the marks may be."""
+    return alt.Legend(title=None, orient="top", symbolOpacity=1, **options)
+
+
 def in_order(names: Sequence[str], **options: Any) -> alt.Scale:
     """Return a scale of `names` in their order.
 
@@ -214,10 +219,10 @@ def interval_text(low: pd.Series, high: pd.Series, digits: int = 3) -> list[str]
 def _model_legend(models: Sequence[str]) -> alt.Legend | None:
     if len(models) < 2:
         return None
-    return alt.Legend(title=None, orient="top", direction="vertical", labelLimit=420, symbolSize=110, symbolOpacity=1)
+    return legend_above(direction="vertical", labelLimit=420, symbolSize=110)
 
 
 def _class_legend(classes: Sequence[str]) -> alt.Legend | None:
     if len(classes) > 24:  # a longer legend hides the chart; the tooltip names the class
         return None
-    return alt.Legend(title=None, orient="top", labelLimit=220, symbolSize=110, columns=6 if len(classes) > 6 else 0)
+    return legend_above(labelLimit=220, symbolSize=110, columns=6 if len(classes) > 6 else 0)

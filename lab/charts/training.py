@@ -19,6 +19,7 @@ from lab.charts.theme import (
     in_order,
     interval_text,
     layered,
+    legend_above,
     rows,
 )  # fmt: skip
 
@@ -43,7 +44,7 @@ def learning_curve(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     colour = alt.Color(
         "images:N",
         scale=alt.Scale(domain=list(CURVES.values()), range=[INK, MODEL_COLOURS[0]]),
-        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
+        legend=legend_above(),
     )
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, tickMinStep=1, format="d", labelFontSize=SMALL_FONT))
     top = alt.Y("accuracy:Q", title="accuracy (share of images)", scale=y, axis=axis)
