@@ -1,8 +1,7 @@
 """One filter taken apart: the patch of every input channel, times its kernel slice, summed, plus bias. Torch-free.
 
 `FilterLayer` holds a convolution with what went in and what came out; `at` gives the sum for one output channel and
-position. Works for full, grouped, depthwise and 1 × 1 convolutions, with any
-stride, dilation and padding with zeros.
+position. Works for full, grouped, depthwise and 1 × 1 convolutions, with any stride, dilation and padding with zeros.
 """
 
 from __future__ import annotations

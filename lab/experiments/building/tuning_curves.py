@@ -74,21 +74,13 @@ def run(
             for layer in layers:
                 where = {"model": str(each), "layer": layer.name, "depth": layer.depth, "kind": kind}
                 taken = answers[layer.name]
-                rows += [{**where, **row} for row in draws(taken, asked, "untrained" if each != ref else "real")]
-                if each == ref:
-                    shuffled = np.stack([np.random.default_rng(d).permutation(one) for d, one in enumerate(asked)])
-                    rows += [{**where, **row} for row in draws(taken, shuffled, "shuffled")]
+                rows += [{**where, **row} for row in _with_control(taken, asked, twin=each != ref)]
                 curves += [{**where, **row} for row in curve(taken, asked, STIMULI[kind][0])]
     found = pd.DataFrame(rows)
     tuning = summarised(found)
     tables = {"tuning": tuning, "draws": found, "curves": pd.DataFrame(curves), "examples": _examples()}
-    return made(
-        request,
-        tables,
-        told(tuning),
-        hashes=hashes,
-        stimuli={kind: EACH * len(row[0]) for kind, row in STIMULI.items()},
-    )
+    stimuli = {kind: EACH * len(levels) for kind, (levels, _) in STIMULI.items()}
+    return made(request, tables, told(tuning), hashes=hashes, stimuli=stimuli)
 
 
 def explained(answers: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -155,6 +147,14 @@ def summarised(found: pd.DataFrame) -> pd.DataFrame:
             row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _with_control(answers: np.ndarray, asked: np.ndarray, *, twin: bool) -> list[dict[str, Any]]:
+    """Return the draws of a network, and with shuffled levels; its untrained twin is a control itself."""
+    if twin:
+        return draws(answers, asked, "untrained")
+    shuffled = np.stack([np.random.default_rng(draw).permutation(levels) for draw, levels in enumerate(asked)])
+    return [*draws(answers, asked, "real"), *draws(answers, shuffled, "shuffled")]
 
 
 def _answers(
