@@ -10,13 +10,15 @@ from pathlib import Path
 
 import streamlit as st
 
+from lab.charts.answers import DRAWN
 from lab.errors import LabError
 from lab.experiments.base import Result
+from lab.experiments.separability import ProbeRequest
 from lab.export import FORMATS, download
 
 SINGLE_FILES = {"html": ".html", "json": ".json"}  # the other formats are several files in a zip
 EMBEDDINGS = ("npz", "safetensors")
-OFFERED = ("html", "csv", "parquet", "json", "png", "svg")
+TABLES, PICTURES = ("html", "csv", "parquet", "json"), ("png", "svg")
 
 
 def export(result: Result, *, key: str) -> None:
@@ -27,9 +29,11 @@ def export(result: Result, *, key: str) -> None:
 
 
 def download_buttons(result: Result, *, key: str) -> None:
-    """Show a button per format."""
+    """Show a button per format that the run has something for."""
+    of_a_probe = isinstance(result.request, ProbeRequest)
+    drawn = of_a_probe or result.request.experiment in DRAWN
     with st.container(horizontal=True, key=f"downloads_{key}"):
-        for name in OFFERED:
+        for name in (*TABLES, *PICTURES) if drawn else TABLES:
             st.download_button(
                 FORMATS[name].title,
                 data=_maker(result, name),
@@ -39,7 +43,7 @@ def download_buttons(result: Result, *, key: str) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-        for suffix in EMBEDDINGS:
+        for suffix in EMBEDDINGS if of_a_probe else ():
             st.download_button(
                 f"Embeddings as .{suffix}",
                 data=_embeddings_maker(result, suffix),
