@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.experiments import EXPERIMENTS
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.files import write_json
 from lab.progress import Progress
 from lab.settings import Compute, home, workers
@@ -76,7 +76,7 @@ def cancel(run: RunFolder) -> None:
         psutil.wait_procs(family, timeout=2)
 
 
-def compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
+def compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     """Compute a run in this process and keep its result in its folder.
 
     Raises LabError for input the user can mend; any other error is written to the folder and raised.
@@ -84,7 +84,7 @@ def compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
     with _sole_worker(run):
         run.claim()
         try:
-            return _compute(run, settings, progress)
+            _compute(run, settings, progress)
         except LabError as error:
             run.fail(str(error), "input")
             raise
@@ -96,6 +96,16 @@ def compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
             with (run.path / "worker.log").open("a") as log:
                 traceback.print_exc(file=log)
             raise
+
+
+def in_own_process(*arguments: str) -> str:
+    """Run `feature-lab` with `arguments` in a process of its own and wait; return what it had to say, "" if nothing."""
+    words = [sys.executable, "-m", "lab.cli", *arguments]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=_environment())
+    if done.returncode == 0:
+        return ""
+    lines = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
+    return lines[-1].removeprefix("feature-lab: ")
 
 
 class ProgressFile:
@@ -151,7 +161,7 @@ def waiting_turn(progress: Progress) -> Iterator[None]:
         time.sleep(0.2)
 
 
-def _compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
+def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     request = run.request
     sources = request.sources()
     began = time.perf_counter()
@@ -160,7 +170,6 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> Result:
     result.manifest["sources"] = sources
     result.manifest.setdefault("timings", {})["total"] = time.perf_counter() - began
     run.finish(result)
-    return run.result()
 
 
 @contextlib.contextmanager

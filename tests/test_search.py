@@ -13,6 +13,7 @@ from lab.layers import Layer
 from lab.layers.tree import layer_tree
 from lab.models.search import Wanted, architectures, families, quantity, search_models
 from lab.weights import zoo
+from lab.weights.trained import forget, keep_about
 
 
 def test_the_table_knows_the_architectures_and_published_sizes() -> None:
@@ -38,6 +39,20 @@ def test_limits_hold_and_are_reached() -> None:
         assert "apache" in row["licence"]
     assert {row["family"] for row in search_models("", Wanted(family="vgg"))} == {"vgg"}
     assert all(row["offline"] for row in search_models("", Wanted(offline=True)))
+
+
+def test_what_was_trained_here_is_found(capsys: Any) -> None:
+    keep_about("test_resnet", "mine", {"input": {"size": 96}, "parameters": 372_882})
+    (row,) = search_models("lab:mine")
+    assert f"{row['name']}@{row['weights']}" == "test_resnet@lab:mine"
+    assert (row["family"], row["parameters"], row["input_size"]) == ("resnet", 372_882, "3×96×96")
+    assert row in search_models("test_resnet", Wanted(offline=True, input_size=96, max_parameters=400_000))
+    assert row not in search_models("test_resnet", Wanted(max_parameters=300_000))
+    assert row not in search_models("test_vit")
+    assert main(["models", "--search", "test_resnet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0] == row
+    forget("test_resnet", "mine")
+    assert search_models("lab:mine") == []
 
 
 @pytest.mark.parametrize(("text", "number"), [("5M", 5_000_000), ("1.8g", 1_800_000_000), ("300000", 300_000)])
@@ -92,3 +107,37 @@ def test_the_page_finds_models_and_shows_layers() -> None:
     card("test_resnet@untrained")
     lines = layer_tree(card("test_resnet@untrained").layers)
     assert any(line.strip().startswith("layer1") for line in lines)
+
+
+def test_a_chosen_network_offers_its_layers_and_where_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    from lab.models import card
+    from lab.ui import model_search
+
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(model_search, "in_own_process", lambda *words: (asked.append(words), "it is too wide")[1])
+    monkeypatch.setattr(model_search, "_link", lambda *_: None)  # pages have no links outside the app
+
+    def page() -> None:
+        from lab.models import search_models
+        from lab.ui.model_search import _chosen
+
+        _chosen(next(row for row in search_models("test_resnet") if row["name"].startswith("test_resnet")))
+
+    app = AppTest.from_function(page).run(timeout=30)
+    app.button(key="model_layers").click().run()
+    assert app.warning[0].value == "it is too wide"
+    (words,) = asked
+    assert (words[0], words[2]) == ("layers", "--json")
+    card(words[1])
+    app.run()
+    assert any("layer1" in code.value for code in app.code)
+    assert not app.button
+
+
+def test_a_command_in_its_own_process_tells_its_problem() -> None:
+    from lab.jobs import in_own_process
+
+    assert "timm has no family" in in_own_process("models", "--family", "resnett")
+    assert in_own_process("models", "--search", "resnet18", "--offline") == ""

@@ -2,6 +2,7 @@
 
 Parameters and operations of every architecture come from `architectures.csv` beside this file, which
 `benchmarks/architectures.py` writes; a model that is newer than the table is known by its card, once there is one.
+Networks that were trained here are found too, by the text that names them (`ID@lab:NAME`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError, nearest
-from lab.models.cards import known_parameters
+from lab.models.cards import kept_card, known_parameters
+from lab.models.reference import ModelRef
 from lab.weights import package_of, zoo
 from lab.weights.hub import cached_repositories
+from lab.weights.trained import Trained, list_trained
 
 TABLE = Path(__file__).with_name("architectures.csv")
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
@@ -65,21 +68,25 @@ class Wanted:
 
 
 def search_models(query: str = "", wanted: Wanted | None = None) -> list[dict[str, Any]]:
-    """Return the models whose id holds `query` (with `*` or `?` in it: fits it), packaged ones first. JSON-able.
+    """Return the models whose id holds `query` (with `*` or `?` in it: fits it): packaged ones first, then those that
+    were trained here. JSON-able.
 
-    Each row: name (a timm id), weights (the source that would be taken), offline (whether the weights are on this
-    machine), input_size ("3×224×224", "" when not known), family, parameters, flops (None when not known), licence.
+    Each row: name (a timm id), weights (those that would be taken: name@weights is the model), offline (whether the
+    weights are on this machine), input_size ("3×224×224", "" when not known), family, parameters, flops (None when
+    not known), licence.
     """
     pattern = query.lower() if any(sign in query for sign in "*?") else f"*{query.lower()}*"
     cached, known = cached_repositories(), {**_weights_of_cards(), **architectures()}
-    rows = (
+    rows = [
         _row(architecture, tag, cached, known.get(architecture.name))
         for architecture in zoo.architectures().values()
         for tag in architecture.tags or (None,)
         if fnmatch.fnmatchcase(_id(architecture, tag).lower(), pattern)
-    )
+    ]
+    rows += [_trained(t, known.get(t.id)) for t in list_trained() if fnmatch.fnmatchcase(t.ref().lower(), pattern)]
     found = [row for row in rows if wanted is None or wanted.fits(row)]
-    return sorted(found, key=lambda row: (not row["offline"], row["weights"] != "packaged", row["name"]))
+    order = {"packaged": 0, "lab": 1}
+    return sorted(found, key=lambda r: (not r["offline"], order.get(r["weights"].partition(":")[0], 2), r["name"]))
 
 
 @functools.cache
@@ -124,6 +131,20 @@ def _row(
         "parameters": known.parameters if known else None,
         "flops": known.flops if known else None,
         "licence": tag.licence if tag else "",
+    }
+
+
+def _trained(trained: Trained, known: Architecture | None) -> dict[str, Any]:
+    side, card = trained.about["input"]["size"], kept_card(ModelRef.parse(trained.ref()))
+    return {
+        "name": trained.id,
+        "weights": f"lab:{trained.name}",
+        "offline": True,
+        "input_size": f"3×{side}×{side}",
+        "family": known.family if known else "",
+        "parameters": trained.about["parameters"],
+        "flops": card.flops if card else None,
+        "licence": "",
     }
 
 

@@ -1,4 +1,4 @@
-"""Find a network in all of timm: by name, family, size, cost, input and licence; then its layers as a tree."""
+"""Find a network in all of timm and among those trained here; then its layers as a tree, and where to go with it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from lab.errors import LabError
+from lab.jobs import in_own_process
 from lab.layers.tree import layer_tree
 from lab.models import ModelRef
 from lab.models.cards import kept_card
 from lab.models.search import Wanted, families, quantity, search_models
+from lab.ui.places import dashboard_file
 from lab.ui.text import count, plain
 
 MOST_ROWS = 200
+MOST_PARAMETERS = 100_000_000  # of a network that a click runs on this computer
+BESIDE = "tf_efficientnet_lite0@packaged"  # what a comparison begins with
 ANY = "any"
 COLUMNS = {
     "name": st.column_config.TextColumn("timm id"),
@@ -31,7 +35,7 @@ COLUMNS = {
 def model_search() -> None:
     """Show the filters, what fits, and the layers of the row that is chosen."""
     try:
-        found = _found(*_filters())
+        found = search_models(*_filters())
     except LabError as error:
         st.warning(plain(error))
         return
@@ -48,7 +52,7 @@ def model_search() -> None:
     )  # fmt: skip
     rows = event["selection"]["rows"]
     if rows and rows[0] < len(shown):
-        _layers(shown[rows[0]])
+        _chosen(shown[rows[0]])
 
 
 def _filters() -> tuple[str, Wanted]:
@@ -73,22 +77,48 @@ def _filters() -> tuple[str, Wanted]:
     return text.strip(), wanted
 
 
-@st.cache_data(show_spinner=False, ttl=60, max_entries=32)
-def _found(text: str, wanted: Wanted) -> list[dict[str, Any]]:
-    return search_models(text, wanted)
-
-
-def _layers(row: dict[str, Any]) -> None:
-    """Show the layer tree if the network was looked at before: finding it needs the network itself."""
+def _chosen(row: dict[str, Any]) -> None:
+    """Show one network: where to take it from here, and its layers."""
     named = f"{row['name']}@{row['weights']}"
-    st.markdown(f"#### {plain(row['name'])}")
-    st.code(named, language=None)
-    ref = ModelRef.parse(named)
+    with st.container(border=True, key="model_chosen"):
+        st.markdown(f"#### {plain(row['name'])}")
+        st.code(named, language=None)
+        with st.container(horizontal=True):
+            _link("separability", "Probe its layers", "stacked_line_chart", [named])
+            _link("compare", f"Compare it with {BESIDE.partition('@')[0]}", "compare_arrows", [named, BESIDE])
+        _layers(ModelRef.parse(named), row["parameters"])
+
+
+def _link(page: str, label: str, icon: str, models: list[str]) -> None:
+    query = {"models": list(dict.fromkeys(models))}
+    st.page_link(dashboard_file(f"pages/{page}.py"), label=label, icon=f":material/{icon}:", query_params=query)
+
+
+def _layers(ref: ModelRef, parameters: int | None) -> None:
+    """Show the layer tree; of a network nobody has opened yet, offer to find it, which takes the network itself."""
     card = kept_card(ref) or kept_card(ref.twin())
     if card is None:
-        st.caption("Its layers have not been looked at on this computer. This does it, without its weights:")
-        st.code(f"feature-lab layers {row['name']}@untrained --tree --layers all", language="bash")
+        _offer(ref.twin() if ref.source.name != "lab" else ref, parameters)
         return
     every = st.toggle("Every module", key="model_every")
     layers = [layer for layer in card.layers if every or layer.kind != "module" or layer.stage_end]
-    st.code("\n".join(layer_tree(layers)), language=None)
+    st.caption(
+        f"{count(len(layers), 'layer')} of {len(card.layers)}: what each is, channels × height × width, depth, and the "
+        "operations up to there."
+    )
+    st.code("\n".join(layer_tree(layers)), language=None, height=520 if len(layers) > 22 else "content")
+
+
+def _offer(ref: ModelRef, parameters: int | None) -> None:
+    if parameters is None or parameters > MOST_PARAMETERS:
+        st.caption("Its layers have not been looked at on this computer, and it is large. In a terminal:")
+        st.code(f"feature-lab layers {ref} --tree", language="bash")
+        return
+    st.caption("Its layers have not been looked at on this computer. That needs no weights and takes some seconds.")
+    if st.button("Show its layers", key="model_layers", icon=":material/account_tree:"):
+        with st.spinner("Running it once …"):
+            problem = in_own_process("layers", str(ref), "--json")
+        if problem:
+            st.warning(plain(problem))
+        else:
+            st.rerun()
