@@ -24,10 +24,10 @@ from lab.errors import LabError
 from lab.experiments import request_from
 from lab.experiments.attributing import explaining, scoring
 from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
+from lab.experiments.attributing.maps_told import learned, matters, random_range, told
 from lab.experiments.attributing.score_tables import summary
-from lab.experiments.attributing.telling import learned, matters, random_range, told
-from lab.experiments.attributing.telling_scores import finds
-from lab.experiments.attributing.telling_scores import told as told_scores
+from lab.experiments.attributing.scores_told import finds
+from lab.experiments.attributing.scores_told import told as told_scores
 from lab.experiments.subject import random_weights
 from lab.models import load_model
 from lab.models.preprocess import Preprocessing

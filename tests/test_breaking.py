@@ -17,15 +17,15 @@ from lab.experiments import EXPERIMENTS, request_from
 from lab.experiments.base import Result
 from lab.experiments.breaking import changes, collapse, linear, tail, together
 from lab.experiments.breaking.adapters import Cells, adapted, explained
-from lab.experiments.breaking.changes_telling import told as told_of_changes
+from lab.experiments.breaking.changes_told import told as told_of_changes
 from lab.experiments.breaking.collapse import collapsed
 from lab.experiments.breaking.collapse import told as told_of_collapse
 from lab.experiments.breaking.linear import bend, directions
-from lab.experiments.breaking.linear_telling import told as told_of_linear
+from lab.experiments.breaking.linear_told import told as told_of_linear
 from lab.experiments.breaking.material import FOLDS, KeptPixels, Material
-from lab.experiments.breaking.tail_telling import told as told_of_tail
+from lab.experiments.breaking.tail_told import told as told_of_tail
 from lab.experiments.breaking.together import components
-from lab.experiments.breaking.together_telling import told as told_of_together
+from lab.experiments.breaking.together_told import told as told_of_together
 from lab.layers import Layer
 from lab.probing.splits import make_splits
 from lab.store import open_run

@@ -118,7 +118,7 @@ def test_other_views_of_a_finished_run(results: dict[str, Result]) -> None:
 
 
 def test_runs_without_a_speaking_channel_are_shown(results: dict[str, Result]) -> None:
-    from lab.experiments.building.edge_sentences import told
+    from lab.experiments.building.edges_told import told
 
     result = results["edges"]
     none = {"combinations": result["combinations"].iloc[:0], "channels": result["channels"].iloc[:0]}

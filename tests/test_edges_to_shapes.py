@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from lab.experiments.building import edges_to_shapes
-from lab.experiments.building.edge_sentences import GROUPS, group_sums, told
 from lab.experiments.building.edges_to_shapes import EdgesRequest, run
+from lab.experiments.building.edges_told import GROUPS, group_sums, told
 from lab.experiments.building.stroke_drawings import CLASSES, STIMULI, drawings, stimuli
 
 

@@ -15,7 +15,7 @@ from lab.experiments.side_by_side.networks import ARRANGEMENTS, STRIDE, build, c
 from lab.experiments.side_by_side.side import run
 from lab.experiments.side_by_side.tables import STACK, half_width, tables_of
 from lab.experiments.side_by_side.tasks import TASKS, stripes
-from lab.experiments.side_by_side.telling import told
+from lab.experiments.side_by_side.told import told
 
 SMALL = SideRequest(tasks="orientation", parameters=10_000, size=32, per_class=40, test_per_class=30, seen=600, seeds=2)
 

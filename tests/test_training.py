@@ -18,7 +18,7 @@ from lab.experiments import EXPERIMENTS
 from lab.experiments.first_filters import filter_picture, first_filters
 from lab.experiments.training.asked import TrainRequest, WatchRequest
 from lab.experiments.training.teaching import run as teach
-from lab.experiments.training.telling import trained_told, watched_told
+from lab.experiments.training.told import trained_told, watched_told
 from lab.experiments.training.watching import run as watch
 from lab.models import ModelRef, load_model
 from lab.training.augment import augmented

@@ -22,8 +22,8 @@ from lab.charts.theme import (
     legend_above,
     rows,
 )
-from lab.experiments.attributing.telling import ALIKE, RANDOM
-from lab.experiments.attributing.telling_scores import finds
+from lab.experiments.attributing.maps_told import ALIKE, RANDOM
+from lab.experiments.attributing.scores_told import finds
 
 PIXELS = "the pixels"
 INTACT = "none"

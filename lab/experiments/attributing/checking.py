@@ -1,7 +1,7 @@
 """Checks of maps: edges of the picture, randomised weights, insertion and deletion, parts that differ.
 
 Every check has its comparison beside it: maps of two random networks, random orders of squares, edges first, middle
-first, the area of the parts. Verdicts are in `telling`.
+first, the area of the parts. Verdicts are in `maps_told`.
 """
 
 from __future__ import annotations

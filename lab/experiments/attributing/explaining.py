@@ -49,7 +49,7 @@ def run(
     from lab.attributions.methods import named
     from lab.experiments.attributing.checking import check
     from lab.experiments.attributing.mapping import explained
-    from lab.experiments.attributing.telling import told
+    from lab.experiments.attributing.maps_told import told
     from lab.experiments.subject import load_subject
     from lab.layers import select_layers
 

@@ -55,7 +55,7 @@ def run(
     from lab.attributions.probe import fit_linear_probes
     from lab.drawn import DrawnSet
     from lab.experiments.attributing.score_tables import summary
-    from lab.experiments.attributing.telling_scores import told
+    from lab.experiments.attributing.scores_told import told
     from lab.experiments.manifest import made
     from lab.images import open_image_set
     from lab.layers import select_layers

@@ -49,7 +49,7 @@ def run(
     """Return what every change leaves; raises LabError when the images or the network cannot be used."""
     from lab.experiments.breaking.changes_seen import plan, watch_all
     from lab.experiments.breaking.changes_tables import change_tables, control_table
-    from lab.experiments.breaking.changes_telling import told
+    from lab.experiments.breaking.changes_told import told
     from lab.experiments.breaking.material import curve_layers, open_material
     from lab.experiments.manifest import made
     from lab.models import load_model

@@ -20,7 +20,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import Pieces, Result
 from lab.experiments.breaking.asking import ImagesRequest
-from lab.experiments.breaking.linear_telling import told
+from lab.experiments.breaking.linear_told import told
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

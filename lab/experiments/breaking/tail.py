@@ -22,7 +22,7 @@ from lab.errors import LabError, nearest
 from lab.experiments.asking import option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.breaking.asking import ImagesRequest
-from lab.experiments.breaking.tail_telling import REAL, told
+from lab.experiments.breaking.tail_told import REAL, told
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

@@ -25,7 +25,7 @@ from lab.errors import LabError
 from lab.experiments.asking import option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.breaking.asking import ImagesRequest
-from lab.experiments.breaking.together_telling import ALL, BEST, BOTH, LAST, told
+from lab.experiments.breaking.together_told import ALL, BEST, BOTH, LAST, told
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

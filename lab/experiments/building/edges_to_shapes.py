@@ -22,7 +22,7 @@ import pandas as pd
 
 from lab.experiments.asking import AskRequest, option
 from lab.experiments.base import Pieces, Result
-from lab.experiments.building.edge_sentences import told
+from lab.experiments.building.edges_told import told
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
 from lab.progress import Progress, silent
 from lab.settings import Compute

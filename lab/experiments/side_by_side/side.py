@@ -31,7 +31,7 @@ def run(
     from lab.experiments.side_by_side.learning import lesson_of, steps_of, trained
     from lab.experiments.side_by_side.networks import ARRANGEMENTS, width_for
     from lab.experiments.side_by_side.tables import tables_of
-    from lab.experiments.side_by_side.telling import told
+    from lab.experiments.side_by_side.told import told
     from lab.tuning import tune_allocator
 
     tune_allocator()

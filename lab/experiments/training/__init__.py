@@ -3,5 +3,5 @@
 asked      the two requests: train, watch
 teaching   runs a `TrainRequest`; its weights become `ID@lab:NAME`
 watching   runs a `WatchRequest`: the checkpoints of such a network on images that no step was computed from
-telling    what both found, in sentences that follow the numbers
+told       what both found, in sentences that follow the numbers
 """

@@ -19,7 +19,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import Pieces, Result
 from lab.experiments.training.asked import TrainRequest
-from lab.experiments.training.telling import trained_told
+from lab.experiments.training.told import trained_told
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import chance, wilson

@@ -19,7 +19,7 @@ from lab.experiments.manifest import made
 from lab.experiments.training.asked import WatchRequest
 from lab.experiments.training.checkpoints import checkpoints, fitted, held_images, shrunk
 from lab.experiments.training.filters import with_cosines
-from lab.experiments.training.telling import watched_told
+from lab.experiments.training.told import watched_told
 from lab.experiments.training.watched_tables import gain_table, map_tables, probe_table
 from lab.progress import Progress, silent
 from lab.settings import Compute

@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from lab.experiments.base import Result
-from lab.experiments.building.edge_sentences import GROUPS
 from lab.experiments.building.edges_to_shapes import EdgesRequest
+from lab.experiments.building.edges_told import GROUPS
 from lab.experiments.building.tuning_curves import TuningRequest
 from lab.ui.address import opened
 from lab.ui.building.cells import cells, figures, strip

@@ -12,7 +12,7 @@ import streamlit as st
 from lab.attributions.methods import METHODS
 from lab.charts.overlays import values_of
 from lab.experiments.attributing.asked import AttributeRequest
-from lab.experiments.attributing.telling import learned, matters, orders_of, random_range, told
+from lab.experiments.attributing.maps_told import learned, matters, orders_of, random_range, told
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
 from lab.ui.looking.attribution_controls import choose_method, choose_question
