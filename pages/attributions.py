@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from lab.ui import working
-from lab.ui.looking.tabs import SECTIONS
+from lab.ui.heading import heading
+from lab.ui.looking.sections import OF_A_PICTURE
 from lab.ui.subject import choose
 from lab.ui.tabs import questions
 
-st.title("What a layer looks at")
-st.html(
-    '<p class="lab-lead">Which places of a picture does an answer come from, seen at each depth? Every map here stands '
-    "beside the checks that tell an explanation from a pretty picture.</p>"
+heading(
+    "What a layer looks at",
+    "Which places of a picture does an answer come from, seen at each depth? Every map here stands beside the "
+    "checks that tell an explanation from a pretty picture.",
 )
-working.tell_launch_problem()
-questions(SECTIONS, choose("picture"))
+questions(OF_A_PICTURE, choose("picture"))

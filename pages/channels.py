@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from lab.ui import working
-from lab.ui.looking.channel_tabs import SECTIONS
+from lab.ui.heading import heading
+from lab.ui.looking.sections import OF_CHANNELS
 from lab.ui.looking.tiles import CSS
 from lab.ui.subject import choose
 from lab.ui.tabs import questions
 
-st.title("Channels")
-st.html(
-    '<p class="lab-lead">What does a single channel look for? First the natural patches that excite it, then an image '
-    "made for it, from the first layer to the last.</p>"
+heading(
+    "Channels",
+    "What does a single channel look for? First the natural patches that excite it, then an image made for it, from"
+    " the first layer to the last.",
+    css=CSS,
 )
-st.html(CSS)
-working.tell_launch_problem()
-questions(SECTIONS, choose("data"))
+questions(OF_CHANNELS, choose("data"))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from lab.experiments.comparing.asked import CompareRequest
 from lab.ui import address, examples, working
 from lab.ui.comparing import controls, panels
+from lab.ui.heading import heading
 
-st.title("Compare")
-st.html(
-    '<p class="lab-lead">Which layer of which network would I use for my classes? Networks side by side on the same '
-    "images: what their layers know, how alike they are, what they cost, and where they disagree.</p>"
+heading(
+    "Compare",
+    "Which layer of which network would I use for my classes? Networks side by side on the same images: what their "
+    "layers know, how alike they are, what they cost, and where they disagree.",
 )
 
 request = address.requested(CompareRequest)

@@ -6,15 +6,16 @@ import streamlit as st
 
 from lab.experiments import ProbeRequest
 from lab.ui import address, examples, working
+from lab.ui.heading import heading
 from lab.ui.mapping import linked, run_picker
 from lab.ui.places import dashboard_file
 from lab.ui.separability.details import model_picker
 from lab.ui.showing import show_chart
 
-st.title("Embedding maps")
-st.html(
-    '<p class="lab-lead">Every layer places every image somewhere in its own space. Here each of those spaces is '
-    "flattened to a map; from first layer to last you can watch the classes move apart, or stay mixed.</p>"
+heading(
+    "Embedding maps",
+    "Every layer places every image somewhere in its own space. Here each of those spaces is flattened to a map; "
+    "from first layer to last you can watch the classes move apart, or stay mixed.",
 )
 
 request = address.requested(ProbeRequest)

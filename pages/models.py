@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from lab.ui import model_search
+from lab.ui.heading import heading
 
-st.title("Models")
-st.html(
-    '<p class="lab-lead">Every network that timm knows, by name, family, size and cost. Copy an id into the box of '
-    "networks on any page; what is on this computer needs no download.</p>"
+heading(
+    "Models",
+    "Every network that timm knows, by name, family, size and cost. Copy an id into the box of networks on any "
+    "page; what is on this computer needs no download.",
 )
 model_search.model_search()

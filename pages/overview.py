@@ -6,14 +6,15 @@ import streamlit as st
 
 from lab.experiments import ProbeRequest
 from lab.ui import examples, working
+from lab.ui.heading import heading
 from lab.ui.overview import welcome
 from lab.ui.separability import panels
 
-st.title("Feature Hierarchy Lab")
-st.html(
-    '<p class="lab-lead">A vision network sees an image in steps, from edges to whole things. This lab measures, '
-    "layer by layer and on your own images, at which step the classes come apart, and checks with controls that the "
-    "answer means what it seems to mean.</p>"
+heading(
+    "Feature Hierarchy Lab",
+    "A vision network sees an image in steps, from edges to whole things. This lab measures, layer by layer and on "
+    "your own images, at which step the classes come apart, and checks with controls that the answer means what it "
+    "seems to mean.",
 )
 welcome.runs_under_way()
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.store import list_runs
-from lab.ui import working
+from lab.ui.heading import heading
 from lab.ui.places import dashboard_file
 from lab.ui.runs import cards, overlaid
 
-st.title("Runs")
-st.html('<p class="lab-lead">Every experiment that was computed on this computer, from here or from a terminal.</p>')
+heading("Runs", "Every experiment that was computed on this computer, from here or from a terminal.")
 
 runs = list_runs()
-working.tell_launch_problem()
 if not runs:
     with st.container(border=True, key="no_runs"):
         st.markdown("**Nothing has been computed yet.** The first run takes about a minute.")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from lab.experiments import ProbeRequest
 from lab.ui import address, examples, working
+from lab.ui.heading import heading
 from lab.ui.separability import controls, details, panels
 
-st.title("Separability")
-st.html(
-    '<p class="lab-lead">At which layer do the classes come apart? A simple classifier, a probe, is asked at each.</p>'
+heading(
+    "Separability",
+    "At which layer do the classes come apart? A simple classifier, a probe, is asked at each.",
 )
 
 request = address.requested(ProbeRequest)

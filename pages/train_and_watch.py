@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.ui.heading import heading
 from lab.ui.training.learning import learning
 from lab.ui.training.settings import asked, settings
 from lab.ui.training.shelf import shelf
 from lab.ui.training.watch import watch
 
-st.title("Train and watch")
-st.html(
-    '<p class="lab-lead">Where do edges, parts and whole things come from? Train a small network here, from random '
-    "numbers, and watch what each layer knows while it learns.</p>"
+heading(
+    "Train and watch",
+    "Where do edges, parts and whole things come from? Train a small network here, from random numbers, and watch "
+    "what each layer knows while it learns.",
 )
 request = asked()
 settings(request)

@@ -8,9 +8,10 @@ from lab.ui.breaking.linear_section import linear_section
 from lab.ui.breaking.side_by_side_section import side_by_side_section
 from lab.ui.breaking.tail_section import tail_section
 from lab.ui.breaking.together_section import together_section
+from lab.ui.subject import Subject
 from lab.ui.tabs import Tab
 
-SECTIONS = (
+SECTIONS: tuple[Tab[Subject], ...] = (
     Tab("Break a part", "Skip, swap, permute, re-initialise: what is left of the network?", changes_section),
     Tab("y = j(x)?", "Why not feed the image straight to the last layers?", tail_section),
     Tab("No activations", "What is left when every layer is linear?", linear_section),

@@ -15,7 +15,7 @@ from lab.ui.boxes import images_box, networks_box
 from lab.ui.choices import with_current
 from lab.ui.draft import fill_in, run_row
 from lab.ui.naming import labels
-from lab.ui.working import note_problem, tell_launch_problem
+from lab.ui.working import note_problem
 
 LAYERS = ("stages", "blocks")
 NEWEST = 50
@@ -39,7 +39,6 @@ def comparison_controls(shown: CompareRequest) -> None:
         with images:
             _images()
         run_row(shown, lambda: _draft(shown), label="Compare", key="compare_run")
-    tell_launch_problem()
 
 
 def _networks() -> None:

@@ -17,7 +17,7 @@ from lab.ui.boxes import images_box, network_finder, networks_box, upload_images
 from lab.ui.choices import image_sets, known_classes, with_current
 from lab.ui.draft import fill_in, run_row
 from lab.ui.text import plain
-from lab.ui.working import launch, note_problem, tell_launch_problem
+from lab.ui.working import launch, note_problem
 
 POOLINGS = ("avg", "max", "avg+max", "2x2")
 LAYER_CHOICES = ("stages", "blocks", "by name")
@@ -35,7 +35,6 @@ def experiment_controls(shown: ProbeRequest) -> None:
         with st.expander("Classes, layers, controls and more", icon=":material/tune:"):
             _details()
         run_row(shown, draft, label="Run", key="run", start=_run)
-    tell_launch_problem()
 
 
 def draft() -> ProbeRequest:

@@ -14,7 +14,6 @@ from lab.ui.boxes import images_box
 from lab.ui.choices import with_current
 from lab.ui.draft import fill_in, run_row
 from lab.ui.text import plain
-from lab.ui.working import tell_launch_problem
 
 ARCHITECTURES = {
     "test_resnet": "test_resnet · a small ResNet",
@@ -52,7 +51,6 @@ def settings(shown: TrainRequest) -> None:
         with st.expander("Images, epochs, seed and name", icon=":material/tune:"):
             _details()
         run_row(shown, draft, label="Train", key="train", icon="fitness_center")
-    tell_launch_problem()
 
 
 def draft() -> TrainRequest:
