@@ -62,7 +62,7 @@ def learning_curve(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     return layered(
         area, by_chance.encode(top), rule, lines.mark_line(strokeWidth=2.5), lines.mark_point(filled=True, size=40),
         title=alt.Title(
-            "Accuracy while it learns", subtitle="band: 95 % interval · dotted: chance, and the epoch that is kept"
+            "Accuracy while it learns", subtitle=["Band: 95 % interval.", "Dotted: chance, and the epoch that is kept."]
         ),
         width="container", height=height,
         description=f"Accuracy on training and validation images over {len(table)} epochs.",
@@ -102,8 +102,8 @@ def checkpoint_probes(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart
     return layered(
         band, rule, base.mark_line(strokeWidth=2.5), base.mark_point(filled=True, size=60, opacity=1),
         title=alt.Title(
-            "What each layer knows, from before the first step to the end",
-            subtitle="lines: checkpoints · bands: 95 % intervals of the first and the last · dashed: raw pixels",
+            "What each layer knows while it learns",
+            subtitle=["Lines: checkpoints. Dashed: raw pixels.", "Bands: 95 % intervals of the first and the last."],
         ),
         width="container", height=height,
         description=f"Probe accuracy by depth at {len(names)} moments of training.",
@@ -128,7 +128,7 @@ def checkpoint_layers(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     )
     return layered(
         cells, base.mark_text(fontSize=12).encode(text="text:N", color=dark),
-        title=alt.Title("Layer by layer", subtitle="top: the last layer · left: before training"),
+        title=alt.Title("Layer by layer", subtitle="Top: the last layer. Left: before training."),
         width="container", height=max(height, 24 * len(layers)),
         description=f"Probe accuracy of {len(layers)} layers at {len(names)} moments of training.",
     )  # fmt: skip
@@ -153,7 +153,7 @@ def checkpoint_maps(tables: Tables, *, columns: int = 4, size: int = 200) -> alt
             ).properties(title=alt.Title([_moment(float(part["epoch"].iloc[0])), told], fontSize=13, anchor="middle"))
         )  # fmt: skip
     return alt.concat(*drawn, columns=columns).properties(
-        title=alt.Title("The last layer's map at every checkpoint", subtitle="the same images; t-SNE, so look at k-NN"),
+        title=alt.Title("The last layer's map while it learns", subtitle="The same images; t-SNE, so look at k-NN."),
         description=f"Maps of {table['image'].nunique()} images at {len(drawn)} moments of training.",
     )
 
