@@ -21,7 +21,7 @@ from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 VIEWS = {"A network trained here": ("edges",), "The chosen network": ("tuning",)}
-SMALL, SLICE = 9, 7  # pixels of a cell
+SMALL, SLICE, PATTERN = 9, 7, 6  # pixels of a cell
 
 
 def shapes_section(subject: Subject) -> None:
@@ -48,6 +48,14 @@ def _edges() -> None:
         return
     st.html(drawings_shown(result["examples"]))
     explained(result.manifest["findings"][:2])
+    if len(result["channels"]):
+        st.markdown("##### What the second layer looks for, in each network")
+        st.html(patterns_shown(result["channels"]))
+        st.caption(
+            "The channel that speaks most for the shape: its filters below, each drawn where it is wanted (orange "
+            "lightens, blue darkens). No network was told what a side is."
+        )
+    explained(result.manifest["findings"][-1:])
     left, right = st.columns(2, gap="large")
     with left:
         if len(result["responses"]):
@@ -55,7 +63,7 @@ def _edges() -> None:
     with right:
         if len(result["combinations"]):
             show_chart(result, "orientation_sums", key="sums_chart")
-    explained(result.manifest["findings"][2:])
+    explained(result.manifest["findings"][2:-1])
     _one_network(result)
     command(request)
 
@@ -86,6 +94,20 @@ def drawings_shown(examples: pd.DataFrame) -> str:
         [(html.escape(str(name)), list(part["thumbnail"])) for name, part in examples.groupby("class", sort=False)],
         width=72, label="a drawing",
     )  # fmt: skip
+
+
+def patterns_shown(channels: pd.DataFrame) -> str:
+    """Return what the channels for each shape look for, a row per shape and a pattern per network, as HTML."""
+    lines = []
+    for shape, part in channels.groupby("class", sort=False):
+        name = html.escape(str(shape))
+        patterns = [
+            cells(grid(row), side=PATTERN, label=f"{name}, network {row['seed'] + 1}", bare=True)
+            for row in part.to_dict("records")
+        ]
+        shown = "".join(f"<td>{pattern}</td>" for pattern in patterns)
+        lines.append(f"<tr><th>{name}</th>{shown}</tr>")
+    return f'<div class="lab-strip"><table>{"".join(lines)}</table></div>'
 
 
 def filters_shown(filters: pd.DataFrame, seed: int) -> str:
