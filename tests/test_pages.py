@@ -14,6 +14,7 @@ from fake_runs import failed_run, finished_run, interrupted_run, running_run
 from streamlit.testing.v1 import AppTest
 
 from lab import jobs
+from lab.errors import LabError
 from lab.experiments.separability import ProbeRequest
 from lab.store import RunFolder, list_runs
 from lab.ui.places import dashboard_file
@@ -179,6 +180,19 @@ def test_a_folder_that_is_not_there_is_told_before_anything_starts(monkeypatch: 
     assert not app.exception
     assert r"\*folder\*" in app.error[0].value
     assert list_runs() == []
+
+
+@pytest.mark.parametrize("page", ["overview", "embedding_maps", "channels"])
+def test_a_start_that_fails_is_told_once(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise LabError("the *disk* is full; free some space")
+
+    monkeypatch.setattr(jobs, "start", refuse)
+    app = opened(page)
+    app.button(key="run_offered").click().run()
+    assert not app.exception
+    assert r"the \*disk\* is full" in app.error[0].value
+    assert not app.run().error
 
 
 def test_text_of_the_users_is_never_markdown() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from lab.errors import LabError
-from lab.ui.uploads import _safe_stem, keep_upload, uploads_dir
+from lab.ui.uploads import _safe_stem, keep_picture, keep_upload, uploads_dir
 
 
 def zipped(**files: bytes) -> io.BytesIO:
@@ -68,4 +69,21 @@ def test_any_name_gives_a_harmless_stem(name: str) -> None:
 def test_what_is_no_zip_is_refused_and_not_kept() -> None:
     with pytest.raises(LabError, match="not a zip"):
         keep_upload("pets.zip", io.BytesIO(b"hello"))
+    assert not uploads_dir().exists()
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("cat.PNG", ".png"), ("../../evil.sh", ""), ("x", "")])
+def test_a_picture_is_kept_by_its_content_whatever_it_is_called(name: str, suffix: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(buffer, "PNG")
+    buffer.seek(0)
+    path = keep_picture(name, buffer)
+    assert path.parent == uploads_dir()
+    assert path.suffix == suffix
+    assert path.read_bytes() == buffer.getvalue()
+
+
+def test_what_is_no_picture_is_refused_and_not_kept() -> None:
+    with pytest.raises(LabError, match="cannot be read as an image"):
+        keep_picture("cat.png", io.BytesIO(b"hello"))
     assert not uploads_dir().exists()
