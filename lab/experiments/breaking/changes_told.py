@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from lab.experiments.breaking.changes_seen import INTACT
+from lab.experiments.words import SURE, ranged
 
 # An accuracy has fallen when the 95 % interval of its paired difference to the intact network lies below 0.
 SHORTCUT, PLAIN = ("drop",), ("cut", "skip")
+_with_interval = partial(ranged, called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list[str]:
@@ -133,11 +135,6 @@ _CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrai
 
 def _named(row: pd.Series) -> str:
     return f"“{row.change}”"
-
-
-def _with_interval(row: Any, name: str) -> str:
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{row[name]:.2f} (95 % interval {low:.2f} to {high:.2f})"
 
 
 def _change(value: float) -> str:

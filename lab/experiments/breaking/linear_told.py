@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 
+from lab.experiments.words import SURE, ranged
+
 AFFINE = 1e-3  # a bend below this is float32 rounding through a deep network, not a non-linearity
+
+_share = partial(ranged, called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -66,7 +71,3 @@ def _few_directions(intact: pd.Series, bare: pd.Series) -> str:
     if now * 2 <= before:
         return f"{numbers}: averaged over positions, a linear stack keeps little more than average colours."
     return f"{numbers}."
-
-
-def _share(row: pd.Series, name: str) -> str:
-    return f"{row[name]:.2f} (95 % interval {row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"

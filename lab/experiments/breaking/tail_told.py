@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 
+from lab.experiments.words import SURE, ranged
+
 REAL = "real features"
+
+_share = partial(ranged, called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -57,10 +62,6 @@ def _closest(fits: pd.DataFrame) -> list[str]:
         f"The closest that a linear map of each position's pixels comes to the real features is R² = {row.r2:.2f} "
         f"({row.adapter}, images it was not fitted on)."
     ]
-
-
-def _share(row: pd.Series, name: str) -> str:
-    return f"{row[name]:.2f} (95 % interval {row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"
 
 
 def _control(controls: pd.DataFrame, name: str) -> float:

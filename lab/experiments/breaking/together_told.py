@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from lab.experiments.words import SURE, ranged
+
 LAST, BEST, BOTH, ALL = "the last layer", "the best single layer", "early and late", "all layers"
+
+_share = partial(ranged, name="accuracy", ends="ci", called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -53,7 +58,3 @@ def _chosen(chosen: pd.DataFrame) -> str:
         f"Asked on training images only, {first.layer} was the best single layer in {int(first.times)} of {total} "
         f"folds{'' if len(ordered) == 1 else f'; {len(ordered)} layers were at least once'}."
     )
-
-
-def _share(row: Any) -> str:
-    return f"{row.accuracy:.2f} (95 % interval {row.ci_low:.2f} to {row.ci_high:.2f})"

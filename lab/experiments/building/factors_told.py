@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lab.experiments.words import NO_TWIN
+
 LEAST_CHANGE = 0.05  # smaller differences of R² are not worth naming
 
 
@@ -74,7 +76,7 @@ def _twin(readings: pd.DataFrame, layer: str) -> list[str]:
         index="factor", columns="control", values=["r2", "ci_low", "ci_high"]
     )
     if "untrained" not in here["r2"]:
-        return ["This network is untrained itself, so there is no trained one to compare it with."]
+        return [NO_TWIN]
     more = here.index[here["ci_low"]["real"] > here["ci_high"]["untrained"]]
     less = here.index[here["ci_high"]["real"] < here["ci_low"]["untrained"]]
     gain = (here["r2"]["real"] - here["r2"]["untrained"]).sort_values()

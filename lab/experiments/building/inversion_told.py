@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
+
+from lab.experiments.words import NO_TWIN, ranged
+
+_of = partial(ranged, name="likeness")
 
 
 def told(summary: pd.DataFrame, starts: int) -> list[str]:
@@ -41,7 +47,7 @@ def _activations(real: pd.DataFrame) -> str:
 def _twin(summary: pd.DataFrame) -> str:
     twin = summary[summary["twin"].astype(bool)]
     if twin.empty:
-        return "This network is untrained itself, so there is no trained one to compare it with."
+        return NO_TWIN
     both = summary[~summary["twin"].astype(bool)].merge(twin, on="layer", suffixes=("", "_twin"))
     more = int((both["likeness_low"] > both["likeness_high_twin"]).sum())
     less = int((both["likeness_high"] < both["likeness_low_twin"]).sum())
@@ -51,7 +57,3 @@ def _twin(summary: pd.DataFrame) -> str:
         f"{less}; from {last.layer} with {last.likeness_twin:.2f} against {last.likeness:.2f}: that a picture can be "
         "rebuilt does not show that a layer has learnt anything."
     )
-
-
-def _of(row: pd.Series) -> str:
-    return f"{row.likeness:.2f} ({row.likeness_low:.2f} to {row.likeness_high:.2f})"

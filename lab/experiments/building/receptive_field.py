@@ -20,6 +20,7 @@ from lab.errors import LabError
 from lab.experiments.asking import AskRequest, model_option, option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.words import NO_TWIN
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import mean_interval
@@ -125,7 +126,7 @@ def _whole_picture(fields: pd.DataFrame, size: tuple[int, int]) -> list[str]:
 def _training(fields: pd.DataFrame) -> list[str]:
     names = list(fields["model"].unique())
     if len(names) < 2:
-        return ["This network is untrained itself, so there is no trained one to compare it with."]
+        return [NO_TWIN]
     trained, twin = (fields[fields["model"] == name].reset_index(drop=True) for name in names)
     wider = int((trained["ci_low"] > twin["ci_high"]).sum())
     narrower = int((trained["ci_high"] < twin["ci_low"]).sum())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lab.experiments.words import NO_TWIN, ranged
+
 WHAT = {"orientation": "the orientation of a grating", "shape": "the shape of an outline, whatever its turn and place"}
 
 
@@ -23,10 +25,10 @@ def _by_depth(rows: pd.DataFrame, kind: str) -> str:
         change = "the first of these layers has channels tuned more sharply to it than the last"
     else:
         change = "the first and the last layer do not differ clearly"
-    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer} with {_of(top, 'best')}"
+    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer} with {ranged(top, 'best')}"
     return (
-        f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {_of(first, 'best')} of the variance of the best channel of "
-        f"{first.layer} and {_of(last, 'best')} at {last.layer}{most}; {change}."
+        f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {ranged(first, 'best')} of the variance of the best channel "
+        f"of {first.layer} and {ranged(last, 'best')} at {last.layer}{most}; {change}."
     )
 
 
@@ -48,7 +50,7 @@ def _onsets(real: pd.DataFrame) -> list[str]:
 
 def _twin(tuning: pd.DataFrame) -> list[str]:
     if "untrained" not in set(tuning["control"]):
-        return ["This network is untrained itself, so there is no trained one to compare it with."]
+        return [NO_TWIN]
     said = []
     for kind in WHAT:
         rows = tuning[tuning["kind"] == kind]
@@ -74,7 +76,3 @@ def _shuffled(tuning: pd.DataFrame) -> str:
         f"With the stimuli's labels shuffled the best channel still explains {most.best:.2f} ({most.layer}): more "
         "draws are needed before smaller numbers mean anything."
     )
-
-
-def _of(row: pd.Series, name: str) -> str:
-    return f"{row[name]:.2f} ({row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"

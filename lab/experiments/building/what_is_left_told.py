@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
+
+from lab.experiments.words import NO_TWIN, ranged
+
+_of = partial(ranged, name="r2", ends="ci")
 
 
 def told(rebuilt: pd.DataFrame, images: int) -> list[str]:
@@ -67,7 +73,7 @@ def _without_places(real: pd.DataFrame, rebuilt: pd.DataFrame) -> list[str]:
 def _against_twin(grid: pd.DataFrame, rebuilt: pd.DataFrame) -> list[str]:
     twin = rebuilt[(rebuilt["control"] == "untrained") & (rebuilt["pooling"] == grid["pooling"].iloc[0])]
     if twin.empty:
-        return ["This network is untrained itself, so there is no trained one to compare it with."]
+        return [NO_TWIN]
     both = grid.merge(twin, on="layer", suffixes=("", "_twin"))
     more = int((both["ci_low"] > both["ci_high_twin"]).sum())
     less = int((both["ci_high"] < both["ci_low_twin"]).sum())
@@ -87,7 +93,3 @@ def _shuffled(rebuilt: pd.DataFrame) -> str:
     return (
         f"With the images shuffled {len(above)} readouts still seem to find something, R² {_of(most)}: distrust them."
     )
-
-
-def _of(row: pd.Series) -> str:
-    return f"{row.r2:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"

@@ -13,6 +13,7 @@ The map is bright where the channel is as strong as in the strongest hundredth o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from lab.errors import LabError, nearest
 from lab.experiments.asking import option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.looking.asking import LAYERS_HELP, LookRequest, open_look
+from lab.experiments.words import ranged
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 HEAT = np.array([255, 138, 40], dtype=float)
 STRONG = 99.0  # percentile of the images' peaks at which a map is brightest
+
+_area = partial(ranged, name="auc", ends="ci")
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,6 @@ def told(strip: pd.DataFrame, images: pd.DataFrame) -> list[str]:
             f"{first.layer} and {_area(last)} at {last.layer}."
         )
     return [*sentences, *told_of_images(images)]
-
-
-def _area(row: pd.Series) -> str:
-    return f"{row.auc:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
 
 
 def _two_classes(asked: str, known: tuple[str, ...], data: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ import pandas as pd
 from lab.experiments.asking import option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.looking.asking import CHANNELS_HELP, LAYERS_HELP, LookRequest, open_look
+from lab.experiments.words import SURE, ranged
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -119,7 +120,7 @@ def _selective(channels: pd.DataFrame) -> list[str]:
         return []
     best = known[known["rank"] == 1].sort_values("depth")
     first, last = best.iloc[0], best.iloc[-1]
-    early, late = (f"{row.auc:.2f} (95 % interval {row.ci_low:.2f} to {row.ci_high:.2f})" for row in (first, last))
+    early, late = (ranged(row, "auc", "ci", called=SURE) for row in (first, last))
     if len(best) == 1:
         sure = "" if first.ci_low > 0.5 else ", which may be chance"
         whom = f"telling {first['class']} from the rest at {first.layer}"
