@@ -165,6 +165,7 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     request = run.request
     sources = request.sources()
     began = time.perf_counter()
+    run.begin(sources)
     answer = EXPERIMENTS[request.experiment].load_run()
     result = answer(request, progress=progress, compute=settings, pieces=run.pieces)
     result.manifest["sources"] = sources

@@ -1,7 +1,8 @@
 """Runs on disk: one folder per request, named by it; safe against being killed at any instant, and resumable.
 
     request.json   what is asked              written first
-    pieces/*.npz   finished parts             while it runs; a restarted run goes on from them
+    pieces/*.npz   finished parts             while it runs; a restarted run goes on from them, if what they were
+    sources.json   computed from              is still the same
     tables/*.parquet, run.json                written last: a folder with run.json is a finished run
     error.json     why it ended without a result
     worker.json    which process works on it;  progress.json  how far it is;  name.txt  the user's name for it
@@ -16,6 +17,7 @@ import io
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -138,6 +140,13 @@ class RunFolder:
     def fail(self, sentence: str, kind: str) -> None:
         """Write down why the run ended without a result; kind is "input", "crash" or "cancelled"."""
         write_json(self.path / "error.json", {"sentence": sentence, "kind": kind, "at": time.time()})
+
+    def begin(self, sources: Mapping[str, str]) -> None:
+        """Write down what the run is computed from, and drop parts that were finished from other files or weights."""
+        path = self.path / "sources.json"
+        if read_json(path) != dict(sources):
+            shutil.rmtree(self.path / "pieces", ignore_errors=True)
+            write_json(path, dict(sources))
 
     def finish(self, result: Result) -> None:
         """Keep the result: the tables first, `run.json` last, then drop the pieces."""

@@ -215,3 +215,13 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
             for table in run.result().tables.values():
                 assert len(table) == 2000
     assert runs_dir().exists()
+
+
+def test_finished_parts_of_other_files_are_not_gone_on_from() -> None:
+    run = open_run(ProbeRequest())
+    run.begin({"data": "as it was"})
+    run.pieces["part"] = {"values": np.arange(3)}
+    run.begin({"data": "as it was"})
+    assert "part" in run.pieces
+    run.begin({"data": "changed"})
+    assert "part" not in run.pieces
