@@ -9,6 +9,7 @@ that cannot be layers are returned with the reason.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def _layer(visit: Visit, grid: Grid, roles: Roles, depth: float, input_size: tup
     )
 
 
-def _depths(seen: Trace, classifiers: frozenset[str]):  # type: ignore[no-untyped-def]
+def _depths(seen: Trace, classifiers: frozenset[str]) -> Callable[[Visit], float]:
     """Return the function from a visit to the share of weighted calls before the classifier that ended by its end."""
     instants = sorted(
         end for visit in seen.visits.values() if visit.weighted and visit.name not in classifiers for end in visit.ends

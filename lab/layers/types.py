@@ -1,6 +1,6 @@
 """A network's layers as data: what each one is, and how a request picks some of them. Torch-free.
 
-How the table is made from a network is the business of `layertable`.
+How the table is made from a network is the business of `lab.layers.table`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from lab.attributions.task import Task
+    from lab.attributions.trust_curves import Curve
     from lab.attributions.trust_random import Step
     from lab.experiments.subject import Subject
 
@@ -164,7 +165,7 @@ def _curves(
     import torch
 
     from lab.attributions.passes import scored
-    from lab.attributions.trust_curves import Curve, blurred, curve_of
+    from lab.attributions.trust_curves import blurred, curve_of
 
     keys = [key for key in found.maps if key[2] == task.place]
     blank = blurred(task.images)
@@ -195,7 +196,7 @@ def _orders(request: AttributeRequest, task: Task, edges: np.ndarray) -> Iterato
     yield (CENTRE, "", task.place), 0, centre_map(*edges.shape)
 
 
-def _points(curve: Any, key: Key, draw: int) -> Rows:
+def _points(curve: Curve, key: Key, draw: int) -> Rows:
     shares = np.linspace(0, 1, len(curve.deletion))
     return [
         {

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lab.errors import LabError
+from lab.errors import LabError, nearest
 from lab.experiments.attributing.asked import AttributeRequest
 from lab.experiments.base import Pieces, Result
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from lab.attributions.targets import LinearProbe
     from lab.attributions.task import Task
     from lab.experiments.subject import Subject
     from lab.layers import Layer
@@ -106,14 +107,14 @@ def blank(subject: Subject, kind: str) -> Tensor:
     return torch.tensor([(value - mean) / std for mean, std in zip(how.mean, how.std, strict=True)]).view(1, 3, 1, 1)
 
 
-def _probes(  # type: ignore[no-untyped-def]
+def _probes(
     request: AttributeRequest,
     subject: Subject,
     layers: Sequence[Layer],
     only: str,
     progress: Progress,
     compute: Compute,
-):
+) -> dict[str, LinearProbe]:
     from lab.attributions.probe import fit_linear_probes
     from lab.images import open_image_set
     from lab.layers import select_layers
@@ -125,12 +126,11 @@ def _probes(  # type: ignore[no-untyped-def]
     return fit_linear_probes(subject.model, images, asked, seed=request.seed, compute=how, progress=progress)
 
 
-def _said(module: Any, image: Tensor, probe: Any, name: str) -> Tensor:
+def _said(module: nn.Module, image: Tensor, probe: LinearProbe, name: str) -> Tensor:
     """Return the class to explain: the one that is named, else the probe's own decision."""
     import torch
 
     from lab.attributions.passes import taken
-    from lab.errors import nearest
 
     if name:
         if name not in probe.classes:

@@ -13,6 +13,7 @@ tried at every position whose field lies inside a picture it was not read off. I
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -144,7 +145,7 @@ def _small_layers(subject: Subject, most: int) -> list[Layer]:
     ]
 
 
-def _bare(module: nn.Module, names: list[str]) -> Any:
+def _bare(module: nn.Module, names: list[str]) -> AbstractContextManager[None]:
     from torch import nn
 
     from lab.interventions.swapping import replaced

@@ -14,6 +14,7 @@ colour's mean taken off. The control is the same network with random weights.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -153,7 +154,7 @@ def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _normalisation(subject: Subject) -> Any:
+def _normalisation(subject: Subject) -> Callable[[Tensor], Tensor]:
     import torch
 
     how = subject.model.preprocessing

@@ -12,6 +12,7 @@ draw is chosen on the other draws, that of the curves on half of them. Controls:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +27,7 @@ from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
+    from lab.activations.extractor import Extractor
     from lab.layers import Layer
     from lab.models import LoadedModel
 
@@ -182,7 +184,7 @@ def _answers(
     return {layer.name: np.stack([one[layer.name] for one in found]).astype(float) for layer in layers}, np.stack(asked)
 
 
-def _extracted(extract: Any, images: np.ndarray, step: Any) -> dict[str, np.ndarray]:
+def _extracted(extract: Extractor, images: np.ndarray, step: Callable[[int, int], None]) -> dict[str, np.ndarray]:
     import torch
 
     parts = []

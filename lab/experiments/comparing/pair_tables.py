@@ -12,7 +12,7 @@ import pandas as pd
 from lab.experiments.comparing.evidence import Curve, Field
 from lab.pieces import Arrays
 from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
-from lab.stats.intervals import difference
+from lab.stats.intervals import Interval, difference
 
 if TYPE_CHECKING:
     from lab.experiments.separability.reading import Question, Subject
@@ -113,7 +113,7 @@ def similarity(networks: Sequence[Subject], found: Arrays) -> pd.DataFrame:
     return table.assign(images=int(found["images"]))
 
 
-def _interval(name: str, gap: Any) -> Row:
+def _interval(name: str, gap: Interval) -> Row:
     return {name: gap.value, "ci_low": gap.low, "ci_high": gap.high}
 
 

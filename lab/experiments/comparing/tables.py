@@ -12,7 +12,7 @@ from lab.experiments.comparing.costs import CUT, MEMORY, WHOLE
 from lab.experiments.comparing.evidence import Curve, Field
 from lab.pieces import Arrays
 from lab.stats.differences import simultaneous
-from lab.stats.intervals import chance, wilson
+from lab.stats.intervals import Interval, chance, wilson
 
 if TYPE_CHECKING:
     from lab.layers import Layer
@@ -133,6 +133,6 @@ def _references(field: Field) -> dict[str, np.ndarray]:
     return found
 
 
-def _add(table: pd.DataFrame, name: str, found: Sequence[Any]) -> None:
+def _add(table: pd.DataFrame, name: str, found: Sequence[Interval]) -> None:
     table[name] = [gap.value for gap in found]
     table[f"{name}_low"], table[f"{name}_high"] = [gap.low for gap in found], [gap.high for gap in found]

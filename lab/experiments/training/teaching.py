@@ -26,7 +26,7 @@ from lab.stats.intervals import chance, wilson
 from lab.weights import trained as weights
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from lab.images import ImageSet
     from lab.models import Preprocessing
@@ -145,7 +145,7 @@ def _row(table: pd.DataFrame) -> dict[str, Any]:
     return {str(name): value for name, value in table.iloc[0].items()}
 
 
-def _labels(images: ImageSet) -> Any:
+def _labels(images: ImageSet) -> Tensor:
     import torch
 
     return torch.from_numpy(images.labels)
