@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -27,6 +28,7 @@ ASKED: tuple[AskRequest, ...] = (
     ChannelRequest(TINY, layer="layer1.0", channel=4, size=64),
     AttributeRequest(TINY, target="probe", per_class=20, checks=False),
 )
+TRAINED = "test_resnet@lab:mine"
 # page -> key of its box of networks
 NETWORK_BOXES = {
     "separability": "draft_models",
@@ -63,8 +65,10 @@ def test_an_opened_run_is_asked_again_by_its_copied_link(asked: AskRequest) -> N
 
 @pytest.mark.parametrize(("page", "key"), NETWORK_BOXES.items())
 def test_every_page_offers_the_same_networks(page: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choices, "list_trained", list)
-    assert set(choices.networks()) == set(options(healthy(opened(page)), key))
+    monkeypatch.setattr(choices, "list_trained", lambda: [SimpleNamespace(ref=lambda: TRAINED)])
+    offered = options(healthy(opened(page)), key)
+    assert set(offered) == set(choices.networks())
+    assert TRAINED in offered
 
 
 def test_what_a_box_says_is_in_the_url_and_the_usual_is_not() -> None:
