@@ -154,9 +154,9 @@ def _report(result: Result) -> dict[str, bytes]:
 
 def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
     from lab.charts.answers import answer_charts
-    from lab.charts.pictures import picture, standard_charts
+    from lab.charts.pictures import picture
 
-    charts = answer_charts(result) if "findings" in result.manifest else standard_charts(result)
+    charts = answer_charts(result)
     if not charts:
         raise LabError(f"run {result.request.run_id} has no charts; export it as html, csv, parquet or json")
     return {f"{name}.{kind}": picture(chart, kind) for name, chart in charts.items()}

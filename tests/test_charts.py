@@ -452,3 +452,20 @@ def test_themes_only_add_looks(tables: Any) -> None:
         assert spec["background"] == paper
         assert spec["layer"] == chart.to_dict()["layer"]
     assert theme.standalone(chart)["width"] == theme.SLIDE_WIDTH
+
+
+def test_charts_are_found_by_the_names_they_are_listed_under() -> None:
+    for names in charts.HOMES.values():
+        for name in names:
+            assert getattr(charts, name) is not None
+
+
+def test_exported_charts_are_drawn_from_tables_that_their_question_has() -> None:
+    from lab.charts.answers import DRAWN, ROWS
+    from lab.columns import TABLES
+    from lab.experiments import EXPERIMENTS
+
+    assert set(EXPERIMENTS) >= DRAWN
+    for question, wanted in ROWS.items():
+        assert {needed for _, needed, _ in wanted} <= set(TABLES[question])
+        assert len({file for file, _, _ in wanted}) == len(wanted)

@@ -1,9 +1,10 @@
-"""The charts of a run of any question that is asked by fields, for exports and reports: one row per experiment."""
+"""The charts of a run of any question by file name, for exports and reports: one row per chart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
@@ -31,6 +32,7 @@ from lab.charts.fields import field_by_depth
 from lab.charts.filter_sum import contribution_steps, response_cells, response_map
 from lab.charts.left import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.charts.overlays import overlay_sheet
+from lab.charts.pictures import standard_charts
 from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth
 from lab.charts.sharing import error_consistency, shared_errors, similarity_map
 from lab.charts.side_by_side import accuracy_by_budget, stack_leads
@@ -42,12 +44,16 @@ if TYPE_CHECKING:
     from lab.experiments.base import Result
 
 Charts = dict[str, alt.TopLevelMixin]
+Draw = Callable[..., Any]
 
 
 def answer_charts(result: Result) -> Charts:
     """Return the charts of a run by file name; a question without charts has none."""
-    draw = DRAWN.get(result.request.experiment)
-    return draw(result) if draw else {}
+    question, tables = result.request.experiment, result.tables
+    charts: Charts = {
+        file: draw(tables) for file, needed, draw in ROWS.get(question, ()) if len(tables.get(needed, ()))
+    }
+    return charts | (BY_RESULT[question](result) if question in BY_RESULT else {})
 
 
 def _filter(result: Result) -> Charts:
@@ -58,27 +64,6 @@ def _filter(result: Result) -> Charts:
     return {
         "contributions": contribution_steps(result.tables, bias=found.bias, total=found.total),
         "response": response_map(response, layer=layer.name, channel=channel, row=row, column=column),
-    }
-
-
-def _sizes(result: Result) -> Charts:
-    charts: Charts = {"sizes": map_sizes(result.tables)}
-    return charts | ({"weights": weight_counts(result.tables)} if len(result["weights"]) else {})
-
-
-def _field(result: Result) -> Charts:
-    return {"fields": field_by_depth(result.tables)}
-
-
-def _compare(result: Result) -> Charts:
-    tables = result.tables
-    return {
-        "accuracy": accuracy_by_depth(tables, labels="legend"),
-        "differences": gaps_by_depth(tables),
-        "cost": cost_and_quality(tables),
-        "similarity": similarity_map(tables),
-        "errors": shared_errors(tables),
-        "error-consistency": error_consistency(tables),
     }
 
 
@@ -101,44 +86,6 @@ def _attribution_score(result: Result) -> Charts:
     return {"matrix": share_matrix(result.tables), **by_layer}
 
 
-def _side(result: Result) -> Charts:
-    return {"budget": accuracy_by_budget(result.tables), "leads": stack_leads(result.tables)}
-
-
-def _train(result: Result) -> Charts:
-    return {"learning": learning_curve(result.tables)}
-
-
-def _watch(result: Result) -> Charts:
-    tables = result.tables
-    return {
-        "probes": checkpoint_probes(tables),
-        "layers": checkpoint_layers(tables),
-        "maps": checkpoint_maps(tables),
-    }
-
-
-def _edges(result: Result) -> Charts:
-    charts: Charts = {"parts": part_responses(result.tables)} if len(result["responses"]) else {}
-    return charts | ({"sums": orientation_sums(result.tables)} if len(result["combinations"]) else {})
-
-
-def _tuning(result: Result) -> Charts:
-    return {f"tuning-{which}": tuning_by_depth(result.tables, which=which) for which in ("best", "mean")}
-
-
-def _thumbnail(result: Result) -> Charts:
-    return {f"rebuilt-{pooling}": rebuilt_by_depth(result.tables, pooling=pooling) for pooling in ("4x4", "avg")}
-
-
-def _factors(result: Result) -> Charts:
-    return {"factors": factor_map(result.tables)}
-
-
-def _inversion(result: Result) -> Charts:
-    return {"inverted": inverted_by_depth(result.tables)}
-
-
 def _break(result: Result) -> Charts:
     charts: Charts = {"changes": change_forest(result.tables)}
     for name in result["curve"]["intervention"].unique()[1:]:
@@ -148,47 +95,52 @@ def _break(result: Result) -> Charts:
     return charts
 
 
-def _tail(result: Result) -> Charts:
-    return {"adapters": adapter_forest(result.tables)}
-
-
-def _linear(result: Result) -> Charts:
-    return {"depths": linear_depths(result.tables), "curves": linear_curves(result.tables)}
-
-
-def _together(result: Result) -> Charts:
-    return {"readers": reader_forest(result.tables), "layers": single_layers(result.tables)}
-
-
-def _channels(result: Result) -> Charts:
-    tables = result.tables
-    return {
-        "reached": reached_by_target(tables),
-        **({"selectivity": selectivity_by_depth(tables)} if "strip" in tables else {}),
-        **({"classes": class_histogram(tables)} if "activations" in tables else {}),
-        **({"sources": contributions_to_channel(tables)} if len(tables.get("contributions", ())) else {}),
-        **({"switched_off": switched_off(tables)} if len(tables.get("effects", ())) else {}),
-    }
-
-
-DRAWN: dict[str, Callable[[Result], Charts]] = {
-    **dict.fromkeys(("visualize", "depth_strip", "channel"), _channels),
-    "break": _break,
-    "tail": _tail,
-    "linear": _linear,
-    "together": _together,
-    "compare": _compare,
+_CHANNELS: tuple[tuple[str, str, Draw], ...] = (
+    ("reached", "visualizations", reached_by_target),
+    ("selectivity", "strip", selectivity_by_depth),
+    ("classes", "activations", class_histogram),
+    ("sources", "contributions", contributions_to_channel),
+    ("switched_off", "effects", switched_off),
+)
+# question -> file, the table that must hold something, what draws it from the tables
+ROWS: dict[str, tuple[tuple[str, str, Draw], ...]] = {
+    "visualize": _CHANNELS,
+    "depth_strip": _CHANNELS,
+    "channel": _CHANNELS,
+    "tail": (("adapters", "adapters", adapter_forest),),
+    "linear": (("depths", "depths", linear_depths), ("curves", "curve", linear_curves)),
+    "together": (("readers", "readers", reader_forest), ("layers", "layers", single_layers)),
+    "compare": (
+        ("accuracy", "summary", partial(accuracy_by_depth, labels="legend")),
+        ("differences", "matched", gaps_by_depth),
+        ("cost", "cuts", cost_and_quality),
+        ("similarity", "similarity", similarity_map),
+        ("errors", "agreement", shared_errors),
+        ("error-consistency", "agreement", error_consistency),
+    ),
+    "sizes": (("sizes", "windows", map_sizes), ("weights", "weights", weight_counts)),
+    "field": (("fields", "fields", field_by_depth),),
+    "edges": (("parts", "responses", part_responses), ("sums", "combinations", orientation_sums)),
+    "tuning": tuple((f"tuning-{which}", "tuning", partial(tuning_by_depth, which=which)) for which in ("best", "mean")),
+    "thumbnail": tuple(
+        (f"rebuilt-{pooling}", "rebuilt", partial(rebuilt_by_depth, pooling=pooling)) for pooling in ("4x4", "avg")
+    ),
+    "factors": (("factors", "readings", factor_map),),
+    "inversion": (("inverted", "summary", inverted_by_depth),),
+    "side": (("budget", "summary", accuracy_by_budget), ("leads", "leads", stack_leads)),
+    "train": (("learning", "history", learning_curve),),
+    "watch": (
+        ("probes", "probes", checkpoint_probes),
+        ("layers", "probes", checkpoint_layers),
+        ("maps", "maps", checkpoint_maps),
+    ),
+}
+# Questions whose charts depend on more than that.
+BY_RESULT: dict[str, Callable[[Result], Charts]] = {
+    "probe": standard_charts,
     "filter": _filter,
-    "sizes": _sizes,
-    "field": _field,
-    "edges": _edges,
-    "tuning": _tuning,
-    "thumbnail": _thumbnail,
-    "factors": _factors,
-    "inversion": _inversion,
-    "side": _side,
-    "train": _train,
-    "watch": _watch,
     "attribute": _attribute,
     "attribution_score": _attribution_score,
+    "break": _break,
 }
+DRAWN = frozenset({*ROWS, *BY_RESULT})

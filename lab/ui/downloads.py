@@ -31,7 +31,7 @@ def export(result: Result, *, key: str) -> None:
 def download_buttons(result: Result, *, key: str) -> None:
     """Show a button per format that the run has something for."""
     of_a_probe = isinstance(result.request, ProbeRequest)
-    drawn = of_a_probe or result.request.experiment in DRAWN
+    drawn = result.request.experiment in DRAWN
     with st.container(horizontal=True, key=f"downloads_{key}"):
         for name in (*TABLES, *PICTURES) if drawn else TABLES:
             st.download_button(
