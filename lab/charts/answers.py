@@ -95,18 +95,17 @@ def _break(result: Result) -> Charts:
     return charts
 
 
-_CHANNELS: tuple[tuple[str, str, Draw], ...] = (
-    ("reached", "visualizations", reached_by_target),
-    ("selectivity", "strip", selectivity_by_depth),
-    ("classes", "activations", class_histogram),
-    ("sources", "contributions", contributions_to_channel),
-    ("switched_off", "effects", switched_off),
-)
+_REACHED = ("reached", "visualizations", reached_by_target)
 # question -> file, the table that must hold something, what draws it from the tables
 ROWS: dict[str, tuple[tuple[str, str, Draw], ...]] = {
-    "visualize": _CHANNELS,
-    "depth_strip": _CHANNELS,
-    "channel": _CHANNELS,
+    "visualize": (_REACHED,),
+    "depth_strip": (_REACHED, ("selectivity", "strip", selectivity_by_depth)),
+    "channel": (
+        _REACHED,
+        ("classes", "activations", class_histogram),
+        ("sources", "contributions", contributions_to_channel),
+        ("switched_off", "effects", switched_off),
+    ),
     "tail": (("adapters", "adapters", adapter_forest),),
     "linear": (("depths", "depths", linear_depths), ("curves", "curve", linear_curves)),
     "together": (("readers", "readers", reader_forest), ("layers", "layers", single_layers)),
