@@ -154,7 +154,12 @@ def _export(result: Result, model: str) -> None:
 
 
 VIEWS = (
-    Tab("Checks", "The verdict rests on these comparisons; a check passes when its interval lies beyond 0.", _checks),
+    Tab(
+        "Checks",
+        "The verdict rests on these comparisons. A check passes when its interval lies beyond 0; the last one, which asks "
+        "for no loss, unless it lies wholly below.",
+        _checks,
+    ),
     Tab(
         "Layers",
         "Every layer with its accuracy and its 95 % interval (from, to), its controls, and other ways to measure it.",
