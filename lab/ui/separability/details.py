@@ -156,8 +156,8 @@ def _export(result: Result, model: str) -> None:
 VIEWS = (
     Tab(
         "Checks",
-        "The verdict rests on these comparisons. A check passes when its interval lies beyond 0; the last one, which asks "
-        "for no loss, unless it lies wholly below.",
+        "The verdict rests on these comparisons. A check passes when its interval lies beyond 0; the last one, which "
+        "asks for no loss, unless it lies wholly below.",
         _checks,
     ),
     Tab(
