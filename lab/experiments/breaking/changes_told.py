@@ -126,8 +126,9 @@ def _still_there(broken: pd.DataFrame) -> list[str]:
 
 
 def _lost(changes: pd.DataFrame) -> list[str]:
-    lost = changes[changes["problem"] != ""]
-    return [f"{len(lost)} changes gave no usable numbers: {'; '.join(lost['change'])}."] if len(lost) else []
+    lost = list(changes.loc[changes["problem"] != "", "change"])
+    many = "1 change" if len(lost) == 1 else f"{len(lost)} changes"
+    return [f"{many} gave no usable numbers: {'; '.join(lost)}."] if lost else []
 
 
 _CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrained network"}
