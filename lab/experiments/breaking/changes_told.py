@@ -29,7 +29,8 @@ def told(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list[str
             "classes that it tells apart.",
         ]
     if broken.empty:
-        return [_intact(intact, controls, classes), "No intervention is possible in this network."]
+        nothing = _lost(changes) or ["No intervention is possible in this network."]
+        return [_intact(intact, controls, classes), *nothing]
     return [
         _intact(intact, controls, classes),
         _most_harm(broken, chance),
@@ -103,12 +104,15 @@ def _permuted(broken: pd.DataFrame, curve: pd.DataFrame) -> list[str]:
     before = curve[curve["intervention"] == INTACT].merge(at[["layer"]], on="layer")
     if at.empty or before.empty:
         return [f"{said}."]
-    same = "as before" if abs(float(at["accuracy"].iloc[0] - before["accuracy"].iloc[0])) < 0.01 else "not as before"
+    there, then = float(at["accuracy"].iloc[0]), float(before["accuracy"].iloc[0])
+    found = f"{said}. Right there a new reader finds {there:.2f}"
+    if abs(there - then) >= 0.01:
+        return [f"{found}, not as before."]
+    if worst.carried_gap_high >= 0:
+        return [f"{found}, as before."]
     return [
-        f"{said}. Right there a new reader finds {at['accuracy'].iloc[0]:.2f} ({before['accuracy'].iloc[0]:.2f} "
-        f"in the intact network, so {same}): what a layer makes is of use only to a next layer that knows its order."
-        if same == "as before" and worst.carried_gap_high < 0
-        else f"{said}. Right there a new reader finds {at['accuracy'].iloc[0]:.2f}, {same}."
+        f"{found} ({then:.2f} in the intact network, so as before): what a layer makes is of use only to a next layer "
+        "that knows its order."
     ]
 
 
