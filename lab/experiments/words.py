@@ -17,4 +17,9 @@ def ranged(row: pd.Series | Mapping[str, Any], name: str, ends: str = "", *, cal
     `ends` names the interval's columns where they are called otherwise ("ci"); `called` is said before the interval.
     """
     low, high = row[f"{ends or name}_low"], row[f"{ends or name}_high"]
-    return f"{row[name]:.2f} ({called}{low:.2f} to {high:.2f})"
+    return f"{two(row[name])} ({called}{two(low)} to {two(high)})"
+
+
+def two(value: float) -> str:
+    """Return a number with two decimals, never "-0.00"."""
+    return f"{round(value, 2) + 0.0:.2f}"

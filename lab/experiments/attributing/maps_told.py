@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lab.attributions.methods import METHODS
+from lab.experiments.words import two
 
 Tables = Mapping[str, pd.DataFrame]
 Answer = Literal["yes", "no", "open"]
@@ -120,14 +121,9 @@ def _matter(maps: pd.DataFrame, tables: Tables) -> list[str]:
     edges = float(here[here["order"] == EDGES]["gain"].iloc[0])
     return [
         f"The places of {_share(answers.count('yes'), len(answers))} move the probability more than random squares: "
-        f"{_name(best)} gains most, {_two(best['gain'])} (insertion less deletion) against {_two(mean)} for random "
-        f"squares (95 % of them {_two(low)} to {_two(high)}) and {_two(edges)} for edges first."
+        f"{_name(best)} gains most, {two(best['gain'])} (insertion less deletion) against {two(mean)} for random "
+        f"squares (95 % of them {two(low)} to {two(high)}) and {two(edges)} for edges first."
     ]
-
-
-def _two(value: float) -> str:
-    """Return a number with two decimals, never "-0.00"."""
-    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _edges(maps: pd.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lab.experiments.words import NO_TWIN
+from lab.experiments.words import NO_TWIN, two
 
 LEAST_CHANGE = 0.05  # smaller differences of R² are not worth naming
 
@@ -46,7 +46,7 @@ def _movement(first: pd.DataFrame, last: pd.DataFrame, order: list[str]) -> str:
     for names, verb in ((grown, "become"), (faded, "become less")):
         if names:
             most = sorted(names, key=lambda name: -abs(change[name]))[:3]
-            listed = ", ".join(f"{name} ({first.r2[name]:.2f} to {last.r2[name]:.2f})" for name in most)
+            listed = ", ".join(f"{name} ({two(first.r2[name])} to {two(last.r2[name])})" for name in most)
             parts.append(f"{len(names)} {verb} readable, most of all {listed}")
     between = f"Between {order[0]} and {order[-1]}"
     if not parts:

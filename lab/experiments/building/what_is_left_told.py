@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from lab.experiments.words import NO_TWIN, ranged
+from lab.experiments.words import NO_TWIN, ranged, two
 
 _of = partial(ranged, name="r2", ends="ci")
 
@@ -89,7 +89,7 @@ def _shuffled(rebuilt: pd.DataFrame) -> str:
     above = shuffled[shuffled["ci_low"] > 0]
     most = shuffled.iloc[int(shuffled["r2"].to_numpy().argmax())]
     if above.empty:
-        return f"With the images shuffled nothing can be read anywhere (at most R² {most.r2:.2f})."
+        return f"With the images shuffled nothing can be read anywhere (at most R² {two(most.r2)})."
     return (
         f"With the images shuffled {len(above)} readouts still seem to find something, R² {_of(most)}: distrust them."
     )
