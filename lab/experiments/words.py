@@ -22,4 +22,5 @@ def ranged(row: pd.Series | Mapping[str, Any], name: str, ends: str = "", *, cal
 
 def two(value: float) -> str:
     """Return a number with two decimals, never "-0.00"."""
-    return f"{round(value, 2) + 0.0:.2f}"
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text
