@@ -12,7 +12,10 @@ from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
 SIZES = (4, 8, 16, 32, 64)
-OFFER = "Reads every layer alone, an early one with the last, and all of them side by side. About half a minute."
+OFFER = (
+    "Reads every layer alone, an early one with the last, and all of them side by side. About a quarter of a minute "
+    "with the usual network."
+)
 
 
 def together_section(subject: Subject) -> None:

@@ -40,7 +40,7 @@ def field_section(subject: Subject) -> None:
     result = outcome(
         request,
         offer="Follows the gradient of the middle position of every layer back to the picture, in this network and in "
-        "an untrained one. About half a minute.",
+        "an untrained one. About a quarter of a minute with the usual network.",
     )
     if result is None:
         return

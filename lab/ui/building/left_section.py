@@ -51,7 +51,7 @@ def _thumbnail(subject: Subject) -> None:
         result = outcome(
             request,
             offer="Fits a linear readout that rebuilds a thumbnail of each image from every layer, of this network and "
-            "of an untrained one. About half a minute.",
+            "of an untrained one. Under a minute with the usual network.",
         )
     except LabError as error:
         st.warning(plain(error))
@@ -92,7 +92,7 @@ def _factors(subject: Subject) -> None:
     result = outcome(
         request,
         offer="Reads every factor that these drawings were made from off every layer, of this network and of an "
-        "untrained one. About twenty seconds.",
+        "untrained one. About half a minute with the usual network.",
     )
     if result is None:
         return
@@ -120,7 +120,7 @@ def _inversion(subject: Subject) -> None:
     result = outcome(
         request,
         offer="Changes noise until a layer's activations are those of the picture, for four layers of this network and "
-        "of an untrained one. About a minute.",
+        "of an untrained one. Under a minute with the usual network.",
     )
     if result is None:
         return

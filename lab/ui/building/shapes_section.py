@@ -42,7 +42,7 @@ def _edges() -> None:
     result = outcome(
         request,
         offer="Trains small networks of two layers here, of one layer, and on shuffled labels, on drawn rectangles and "
-        "diamonds. About half a minute.",
+        "diamonds. Under a minute on two cores.",
     )
     if result is None:
         return
@@ -165,7 +165,7 @@ def _tuning(subject: Subject) -> None:
     result = outcome(
         request,
         offer="Shows gratings of every orientation and outlines of five shapes to this network and to an untrained "
-        "one. About half a minute.",
+        "one. About twenty seconds with the usual network.",
     )
     if result is None:
         return

@@ -28,7 +28,7 @@ COLUMNS = {
 def sizes_section(subject: Subject) -> None:
     """Show what the formula says of every window of the chosen network, and what came out."""
     request = request_for(SizesRequest, subject)
-    result = outcome(request, offer="Runs this network once and compares every window with the formula. A few seconds.")
+    result = outcome(request, offer="Runs this network once and compares every window with the formula. Seconds.")
     if result is None:
         return
     explained(result.manifest["findings"])
