@@ -11,11 +11,12 @@ import torch
 
 from lab.errors import LabError
 from lab.experiments.side_by_side.asked import SideRequest
-from lab.experiments.side_by_side.networks import ARRANGEMENTS, STRIDE, build, count, width_for
+from lab.experiments.side_by_side.networks import ARRANGEMENTS, STRIDE, build, width_for
 from lab.experiments.side_by_side.side import run
 from lab.experiments.side_by_side.tables import STACK, half_width, tables_of
 from lab.experiments.side_by_side.tasks import TASKS, stripes
 from lab.experiments.side_by_side.told import told
+from lab.layers.modules import parameters_in
 
 SMALL = SideRequest(tasks="orientation", parameters=10_000, size=32, per_class=40, test_per_class=30, seen=600, seeds=2)
 
@@ -24,9 +25,9 @@ SMALL = SideRequest(tasks="orientation", parameters=10_000, size=32, per_class=4
 @pytest.mark.parametrize("parameters", [24_000, 72_000])
 def test_networks_are_as_large_as_they_may_be_and_no_larger(name: str, parameters: int) -> None:
     network = build(name, parameters, 48)
-    assert 0.8 * parameters < count(network) <= parameters
+    assert 0.8 * parameters < parameters_in(network) <= parameters
     wider = ARRANGEMENTS[name].make(width_for(name, parameters, 48) + 1, 48, 2)
-    assert count(wider) > parameters
+    assert parameters_in(wider) > parameters
     assert network.eval()(torch.zeros(2, 3, 48, 48)).shape == (2, 2)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.activations.recording import record
 from lab.layers import Layer
+from lab.layers.modules import parameters_in
 from lab.layers.tracing import in_eval_mode
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ MOST_PARAMETERS = 300_000_000
 
 def faster_copy(module: nn.Module, layers: Sequence[Layer], input_size: tuple[int, int, int]) -> nn.Module:
     """Return the fastest copy whose `layers` come out as the network's own do, or the network itself. For CPUs."""
-    if sum(parameter.numel() for parameter in module.parameters()) > MOST_PARAMETERS:
+    if parameters_in(module) > MOST_PARAMETERS:
         return module
     images = _random_images(input_size)
     wanted = _activations(module, layers, images)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lab.layers.modules import is_activation
 from lab.layers.tracing import in_eval_mode
 
 if TYPE_CHECKING:
@@ -77,12 +78,6 @@ def anatomy(model: LoadedModel) -> Anatomy:
         tuple(replace(block, shortcut=_has_shortcut(model.module, block)) for block in blocks),
         tuple(_activations(model.module, layers, seen)),
     )
-
-
-def is_activation(module: nn.Module) -> bool:
-    """Whether a module is an element-wise activation; gates and softmax are not."""
-    kind = type(module)
-    return "activation" in kind.__module__ and kind.__name__ not in GATES and not any(module.children())
 
 
 @dataclass
@@ -164,7 +159,7 @@ def _activations(module: nn.Module, layers: dict[str, Layer], seen: _Seen) -> It
     for name in dict.fromkeys(seen.ended):
         if name in layers:
             depth = max(depth, layers[name].depth)
-        if is_activation(modules[name]):
+        if is_activation(modules[name]) and type(modules[name]).__name__ not in GATES:
             yield name, depth
 
 

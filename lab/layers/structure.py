@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.layers.modules import is_activation, is_container, is_plain_sequence, parameters_in
 from lab.layers.tracing import Trace, Visit
 from lab.layers.types import Kind
 
@@ -116,17 +117,17 @@ class _Finder:
         """Return the blocks in a module that has been opened."""
         children = [(f"{name}.{short}" if name else short, child) for short, child in module.named_children()]
         # among modules of their own, side by side, one with a single weighted layer is a block too
-        pure = bool(name) and _is_container(module) and all(self._is_unit(full, child) for full, child in children)
+        pure = bool(name) and is_container(module) and all(self._is_unit(full, child) for full, child in children)
         closed = {type(child) for full, child in children if not self._opens(child, full)} if pure else set()
         found: list[str] = []
         for full, child in children:
             if self._holds_classifier(full):
                 continue
             # modules of a kind, side by side, are opened together or not at all
-            opened = self._opens(child, full) and (type(child) not in closed or _is_container(child))
-            if opened or (pure and _is_container(child)):
+            opened = self._opens(child, full) and (type(child) not in closed or is_container(child))
+            if opened or (pure and is_container(child)):
                 found += self._inside(child, full) or self._resolved(full)
-            elif pure or (self.weights[full] >= 2 and not _is_plain_sequence(child)):
+            elif pure or (self.weights[full] >= 2 and not is_plain_sequence(child)):
                 found += self._resolved(full)
         return found
 
@@ -136,11 +137,11 @@ class _Finder:
     def _opens(self, module: nn.Module, name: str) -> bool:
         """Whether a module with several weighted layers is a group of blocks rather than a block."""
         composites = self._composites(module, name)
-        if self.weights[name] < 2 or _is_container(module):
+        if self.weights[name] < 2 or is_container(module):
             return bool(composites)
         children = list(module.named_children())
-        held = sum(_size(child) for short, child in children if self._is_group(child, f"{name}.{short}"))
-        if held and held >= 0.5 * _size(module):
+        held = sum(parameters_in(child) for short, child in children if self._is_group(child, f"{name}.{short}"))
+        if held and held >= 0.5 * parameters_in(module):
             return True
         one_kind = len({type(child) for _, child in children}) == 1 and len(composites) == len(children)
         return one_kind and self.seen.visits[name].passes_on == children[-1][0]
@@ -148,7 +149,7 @@ class _Finder:
     def _is_group(self, module: nn.Module, name: str) -> bool:
         """Whether a container within a module holds blocks: mostly modules with several weighted layers each."""
         children = [child for child in module.children() if type(child).__name__ != "Identity"]
-        return _is_container(module) and 2 * len(self._composites(module, name)) > len(children)
+        return is_container(module) and 2 * len(self._composites(module, name)) > len(children)
 
     def _composites(self, module: nn.Module, name: str) -> list[str]:
         return [full for short, _ in module.named_children() if self.weights[full := f"{name}.{short}"] >= 2]
@@ -167,7 +168,7 @@ class _Finder:
         for name, visit in self.seen.visits.items():
             children = [f"{name}.{short}" for short, _ in visit.module.named_children()]
             plain = not any(self.weights[child] > 1 for child in children)
-            if _is_container(visit.module) and plain and 3 * self.weights[name] > self.total:
+            if is_container(visit.module) and plain and 3 * self.weights[name] > self.total:
                 found += _units(
                     [self.seen.visits[child] for child in children if child in self.seen.visits], self.readable
                 )
@@ -186,7 +187,7 @@ class _Finder:
         found = ""
         shape: tuple[int, ...] | None = None
         for visit in outermost:
-            if _size(visit.module) or (found and visit.output == shape and _is_activation(visit.module)):
+            if parameters_in(visit.module) or (found and visit.output == shape and is_activation(visit.module)):
                 found, shape = visit.name, visit.output
         return found
 
@@ -201,7 +202,7 @@ def _units(children: list[Visit], readable: frozenset[str]) -> list[str]:
             continue
         if visit.weighted:
             found.append(visit.name)
-        elif found and (_is_activation(visit.module) or _size(visit.module)):
+        elif found and (is_activation(visit.module) or parameters_in(visit.module)):
             found[-1] = visit.name
     return found
 
@@ -228,24 +229,3 @@ def _weights_within(seen: Trace) -> dict[str, int]:
                 count[name] = count.get(name, 0) + 1
                 name = name.rpartition(".")[0]
     return count
-
-
-def _is_container(module: nn.Module) -> bool:
-    from torch import nn
-
-    return isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
-
-
-def _is_plain_sequence(module: nn.Module) -> bool:
-    from torch import nn
-
-    return type(module) is nn.Sequential
-
-
-def _is_activation(module: nn.Module) -> bool:
-    kind = type(module)
-    return "activation" in kind.__module__ and not any(module.children())
-
-
-def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import LabError
 from lab.files import read_json, write_json
 from lab.layers import Exclusion, Layer
+from lab.layers.modules import parameters_in
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
 from lab.settings import cache_dir
@@ -137,7 +138,7 @@ def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
         preprocessing=how,
         layers=layers,
         exclusions=exclusions,
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        parameters=parameters_in(module),
         classifier_classes=int(getattr(module, "num_classes", 0)),
         architecture=architecture_of(module),
     )

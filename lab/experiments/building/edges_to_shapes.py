@@ -24,6 +24,7 @@ from lab.experiments.asking import AskRequest, option
 from lab.experiments.base import Pieces, Result
 from lab.experiments.building.edges_told import told
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
+from lab.layers.modules import parameters_in
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -134,8 +135,7 @@ def _training(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _score(network: TwoLayers, held_out: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
     from lab.experiments.building.two_layers import accuracy
 
-    parameters = sum(weight.numel() for weight in network.parameters())
-    return {"parameters": parameters, "accuracy": accuracy(network, *held_out)}
+    return {"parameters": parameters_in(network), "accuracy": accuracy(network, *held_out)}
 
 
 def _filters(network: TwoLayers, seed: int) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, nearest
+from lab.layers.modules import parameters_in
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,7 +53,7 @@ def width_for(name: str, parameters: int, size: int, classes: int = 2) -> int:
 
     def needed(width: int) -> int:
         with torch.device("meta"):
-            return count(ARRANGEMENTS[name].make(width, size, classes))
+            return parameters_in(ARRANGEMENTS[name].make(width, size, classes))
 
     if needed(1) > parameters:
         raise LabError(
@@ -64,11 +65,6 @@ def width_for(name: str, parameters: int, size: int, classes: int = 2) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if needed(middle) <= parameters else (low, middle - 1)
     return low
-
-
-def count(module: nn.Module) -> int:
-    """Return how many parameters a network has."""
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _wide(width: int, size: int, classes: int) -> nn.Module:

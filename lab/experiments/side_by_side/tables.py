@@ -69,10 +69,11 @@ def _lead(found: Mapping[tuple[str, str, int], Arrays], task: str, name: str, se
 def _networks(request: SideRequest) -> Iterator[dict[str, Any]]:
     import torch
 
-    from lab.experiments.side_by_side.networks import ARRANGEMENTS, count, width_for
+    from lab.experiments.side_by_side.networks import ARRANGEMENTS, width_for
+    from lab.layers.modules import parameters_in
 
     for name, row in ARRANGEMENTS.items():
         width = width_for(name, request.parameters, request.size)
         with torch.device("meta"):
-            parameters = count(row.make(width, request.size, 2))
+            parameters = parameters_in(row.make(width, request.size, 2))
         yield {"network": name, "title": row.title, "about": row.about, "width": width, "parameters": parameters}

@@ -20,6 +20,7 @@ from lab.errors import LabError
 from lab.experiments.base import Pieces, Result
 from lab.experiments.training.asked import TrainRequest
 from lab.experiments.training.told import trained_told
+from lab.layers.modules import parameters_in
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import chance, wilson
@@ -209,7 +210,7 @@ def _about(
         "validation_accuracy": outcome.best.validation_accuracy,
         "test": {name: float(value) for name, value in test.items()},
         "seconds": outcome.history[-1].seconds,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "parameters": parameters_in(network),
         "recipe": dataclasses.asdict(recipe),
         "timm": timm_version(),
     }
