@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -306,10 +307,10 @@ def change_row(kind: str, carried: float, refitted: float, place: str = "x") -> 
     return row
 
 
-def text_of_changes(*rows: dict[str, Any]) -> str:
-    curve = pd.DataFrame(columns=["intervention", "place", "layer", "accuracy"])
+def text_of_changes(*rows: dict[str, Any], curve: Sequence[tuple[str, str, str, float]] = ()) -> str:
+    curves = pd.DataFrame(list(curve), columns=["intervention", "place", "layer", "accuracy"])
     table = pd.DataFrame([change_row("intact", rows[0].get("before", 0.95), 0.95), *rows])
-    return " ".join(told_of_changes({"changes": table, "controls": CONTROLS, "curve": curve}, ["cat", "dog"]))
+    return " ".join(told_of_changes({"changes": table, "controls": CONTROLS, "curve": curves}, ["cat", "dog"]))
 
 
 def test_the_text_on_changes_can_say_the_opposite() -> None:
@@ -323,6 +324,22 @@ def test_the_text_on_changes_can_say_the_opposite() -> None:
     harmless = text_of_changes(change_row("drop", 0.95, 0.95), change_row("skip", 0.95, 0.95))
     assert "None of the 2 changes lowers" in harmless
     assert "nothing to break" in text_of_changes({**change_row("drop", 0.5, 0.5), "before": 0.52})
+
+
+def test_the_text_on_permuted_channels_can_say_the_opposite() -> None:
+    def text(at_the_end: float, there: float) -> str:
+        row = change_row("permute", at_the_end, 0.9, "after a")
+        return text_of_changes(row, curve=[("intact", "", "a", 0.7), ("permute", "after a", "a", there)])
+
+    assert "of use only to a next layer that knows its order" in text(0.5, 0.7)
+    assert "finds 0.70, as before" in text(0.95, 0.7)  # the network does not mind, so nothing is said of an order
+    assert "finds 0.55, not as before" in text(0.5, 0.55)
+
+
+def test_changes_without_numbers_are_told() -> None:
+    lost = {**change_row("skip", np.nan, np.nan), "problem": "layer a puts out infinities"}
+    assert "1 change gave no usable numbers: skip: x." in text_of_changes(change_row("drop", 0.5, 0.9), lost)
+    assert "2 changes gave no usable numbers" in text_of_changes(lost, lost)
 
 
 def test_the_text_on_the_tail_can_say_the_opposite(results: Runs) -> None:
