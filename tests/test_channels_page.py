@@ -117,6 +117,19 @@ def test_a_strip_is_shown_and_text_is_never_markup() -> None:
     assert page.count("<img") == page.count('alt="')
 
 
+def test_the_picture_and_the_two_classes_of_a_strip_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app = healthy(opened("channels", question="Depth strip", data="digits"))
+    app.selectbox(key="strip_classes").set_value("3,8").run()
+    app.selectbox(key="strip_picture").set_value("photo:flower").run()
+    assert "3,8" in app.query_params["classes"]
+    app.button(key="run_offered").click().run()
+    assert [(request.classes, request.picture) for request in started] == [("3,8", "photo:flower")]
+    pets = healthy(opened("channels", question="Depth strip"))
+    assert not [box for box in pets.selectbox if box.key == "strip_classes"]  # two classes leave no choice
+
+
 def test_a_run_of_patches_is_opened_by_itself() -> None:
     run = finished(ExemplarsRequest(), {"exemplars": tables()["exemplars"]})
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))

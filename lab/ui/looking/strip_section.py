@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import streamlit as st
 
 from lab.experiments.looking.depth_strip import DepthStripRequest
+from lab.experiments.picture import offered_pictures, picture_name
+from lab.ui.choices import known_classes, with_current
+from lab.ui.kept import kept_field
 from lab.ui.looking.tiles import strip
 from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
@@ -17,9 +22,13 @@ OFFER = (
 )
 
 
+MOST_PAIRS = 60  # of classes that are offered; any other can be typed
+OWN = "The first image of the set"
+
+
 def strip_section(subject: Subject) -> None:
     """Show the strip of the chosen network and images."""
-    request = request_for(DepthStripRequest, subject)
+    request = _request(subject)
     result = outcome(request, offer=OFFER)
     if result is None:
         return
@@ -34,3 +43,24 @@ def strip_section(subject: Subject) -> None:
     with st.expander("What the images reach", icon=":material/stacked_line_chart:"):
         show_chart(result, "reached_by_target", key="strip_reached")
     command(request)
+
+
+def _request(subject: Subject) -> DepthStripRequest:
+    """Show the boxes for the picture and, of more than two, the classes, and return what they name."""
+    usual, state = DepthStripRequest(), st.session_state
+    known = known_classes(subject.data)
+    picture, classes = st.columns(2, gap="medium")
+    tied = kept_field(usual, "picture", key="strip_picture")
+    seen = picture.selectbox(
+        "Picture that the maps lie on", with_current(["", *offered_pictures()], [state["strip_picture"]]),
+        format_func=lambda spec: picture_name(spec) if spec else OWN, accept_new_options=True, **tied,
+    )  # fmt: skip
+    tied = kept_field(usual, "classes", key="strip_classes")
+    if len(known) <= 2:
+        return request_for(DepthStripRequest, subject, picture=seen or "", classes=state["strip_classes"] or "")
+    pairs = [",".join(pair) for pair in combinations(known, 2)][:MOST_PAIRS]
+    two = classes.selectbox(
+        "Two classes", with_current(["", *pairs[1:]], [state["strip_classes"]]), accept_new_options=True,
+        format_func=lambda pair: (pair or pairs[0]).replace(",", " and "), help="Any two, with a comma.", **tied,
+    )  # fmt: skip
+    return request_for(DepthStripRequest, subject, picture=seen or "", classes=two or "")
