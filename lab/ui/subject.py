@@ -23,8 +23,11 @@ from lab.ui.kept import keep, kept_field
 from lab.ui.text import plain
 
 Asked = TypeVar("Asked", bound=AskRequest)
-# fields of requests that name places in one network: with another network they mean nothing
-OF_A_NETWORK = ("layer", "layers", "channel", "channels", "row", "column", "stage", "early")
+# box -> fields of requests that name parts of what is in it: with another choice they mean nothing
+PARTS = {
+    "model": ("layer", "layers", "channel", "channels", "row", "column", "stage", "early"),
+    "data": ("classes",),
+}
 _LAST = "last_subject"
 
 
@@ -102,9 +105,8 @@ def _take(name: str, value: str | None) -> None:
     usual = getattr(USUAL, name)
     keep(name, value, usual)
     st.session_state[_LAST] = {**st.session_state.get(_LAST, {}), name: value or usual}
-    if name == "model":
-        for field in OF_A_NETWORK:
-            st.query_params.pop(field, None)
+    for field in PARTS.get(name, ()):
+        st.query_params.pop(field, None)
 
 
 def _go_on_from_last(chosen: tuple[str, ...]) -> None:
