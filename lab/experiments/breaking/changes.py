@@ -50,13 +50,10 @@ def run(
     from lab.experiments.breaking.changes_seen import plan, watch_all
     from lab.experiments.breaking.changes_tables import change_tables, control_table
     from lab.experiments.breaking.changes_told import told
-    from lab.experiments.breaking.material import curve_layers, open_material
+    from lab.experiments.breaking.material import curve_layers, opened
     from lab.experiments.manifest import made
-    from lab.models import load_model
 
-    material = open_material(request, progress)
-    progress("Opening the network", 0, 1, "models")
-    model = load_model(request.model, device=compute.device)
+    material, model = opened(request, progress, compute)
     changes, reasons = plan(model, request.only, spread=request.places == "spread")
     seen = [*watch_all(model, material, changes, request.seed, compute, progress)]
     tables = {
@@ -64,7 +61,7 @@ def run(
         "reasons": pd.DataFrame(reasons, columns=["intervention", "title", "reason"]),
         "controls": control_table(model, material, compute, progress),
     }
-    hashes = {str(model.ref): model.weights_digest, "images": material.images.fingerprint}
     problems = [f"{one.change.title}: {one.problem}" for one in seen if one.problem]
     classes = list(material.images.classes)
+    hashes = material.hashes(model)
     return made(request, tables, told(tables, classes), hashes=hashes, problems=problems, classes=classes)

@@ -66,14 +66,11 @@ def run(
 ) -> Result:
     """Return what is left at every depth; raises LabError for a network whose activations are not modules."""
     from lab.experiments.breaking.changes_tables import control_table
-    from lab.experiments.breaking.material import curve_layers, open_material
+    from lab.experiments.breaking.material import curve_layers, opened
     from lab.experiments.manifest import made
     from lab.interventions import anatomy
-    from lab.models import load_model
 
-    material = open_material(request, progress)
-    progress("Opening the network", 0, 1, "models")
-    model = load_model(request.model, device=compute.device)
+    material, model = opened(request, progress, compute)
     acting = anatomy(model).activations
     if not acting:
         raise LabError(f"{request.model} has no activation that is a module of its own, so none can be taken out")
@@ -83,8 +80,8 @@ def run(
         **_tables(layers, material, cuts, pieces if pieces is not None else {}, progress),
         "controls": control_table(model, material, compute, progress),
     }
-    hashes = {str(model.ref): model.weights_digest, "images": material.images.fingerprint}
     problems = [f"up to {cut.layer}: {cut.problem}" for cut in cuts if cut.problem]
+    hashes = material.hashes(model)
     return made(request, tables, told(tables), hashes=hashes, problems=problems, activations=len(acting))
 
 

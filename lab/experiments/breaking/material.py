@@ -86,6 +86,10 @@ class Material:
     def chance(self) -> float:
         return chance(self.labels)
 
+    def hashes(self, model: LoadedModel) -> dict[str, str]:
+        """What an answer about `model` was computed from, for the manifest."""
+        return {str(model.ref): model.weights_digest, "images": self.images.fingerprint}
+
     def refitted(self, embedding: np.ndarray) -> np.ndarray:
         """Return the class probabilities `(R, N, K)` of a reader fitted to this very embedding, out of fold."""
         found = fit_probes(embedding, self.labels[None], self.splits, self.groups, dimensions=(None,), seed=self.seed)
@@ -146,16 +150,19 @@ class Material:
         return max(int(self.labels.max()) + 1, 2)
 
 
-def open_material(request: ImagesRequest, progress: Progress) -> Material:
-    """Return the images of a request and their splits; raises LabError when they cannot be used."""
+def opened(request: ImagesRequest, progress: Progress, compute: Compute) -> tuple[Material, LoadedModel]:
+    """Return the images of a request with their splits, and its network; raises LabError when one cannot be used."""
     from lab.images import open_image_set
+    from lab.models import load_model
 
     progress("Reading images", 0, 1, "sets")
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     splits = make_splits(
         images.labels, images.groups, folds=FOLDS, repeats=REPEATS, seed=request.seed, classes=images.classes
     )
-    return Material(replace(images, source=KeptPixels(images.source)), splits, request.seed)
+    material = Material(replace(images, source=KeptPixels(images.source)), splits, request.seed)
+    progress("Opening the network", 0, 1, "models")
+    return material, load_model(request.model, device=compute.device)
 
 
 def curve_layers(model: LoadedModel) -> tuple[Layer, ...]:

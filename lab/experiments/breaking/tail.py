@@ -56,14 +56,11 @@ def run(
 ) -> Result:
     """Return what a stage makes of images that were made to fit; raises LabError when there is no such stage."""
     from lab.experiments.breaking.feeding import watched
-    from lab.experiments.breaking.material import open_material
+    from lab.experiments.breaking.material import opened
     from lab.experiments.manifest import made
     from lab.interventions import anatomy
-    from lab.models import load_model
 
-    material = open_material(request, progress)
-    progress("Opening the network", 0, 1, "models")
-    model = load_model(request.model)
+    material, model = opened(request, progress, replace(compute, device="cpu"))
     trunk = anatomy(model).trunk
     part = _stage(trunk, request.stage)
     error = real_error(model, part)
@@ -76,9 +73,8 @@ def run(
         "adapters": pd.DataFrame(rows),
         "controls": _controls(material, progress),
     }
-    hashes = {str(model.ref): model.weights_digest, "images": material.images.fingerprint}
     stages = [one.name for one in trunk[1:]]
-    return made(request, tables, told(tables), hashes=hashes, stages=stages)
+    return made(request, tables, told(tables), hashes=material.hashes(model), stages=stages)
 
 
 def real_error(model: LoadedModel, part: Part) -> dict[str, Any]:

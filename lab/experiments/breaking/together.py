@@ -69,13 +69,11 @@ def run(
     """Return what each reader finds; raises LabError when there are fewer than two layers or no such early one."""
     from lab.embeddings import embed
     from lab.experiments.breaking.changes_tables import control_table
-    from lab.experiments.breaking.material import open_material
+    from lab.experiments.breaking.material import opened
     from lab.experiments.manifest import made
     from lab.layers import select_layers
-    from lab.models import load_model
 
-    material = open_material(request, progress)
-    model = load_model(request.model, device=compute.device)
+    material, model = opened(request, progress, compute)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
     if len(layers) < 2:
         raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
@@ -94,8 +92,7 @@ def run(
         "chosen": pd.DataFrame(chosen, columns=["kind", "layer", "times"]),
         "controls": control_table(model, material, compute, progress),
     }
-    hashes = {str(model.ref): model.weights_digest, "images": material.images.fingerprint}
-    return made(request, tables, told(tables), hashes=hashes, early=early.name)
+    return made(request, tables, told(tables), hashes=material.hashes(model), early=early.name)
 
 
 def early_layer(layers: Sequence[Layer], name: str) -> Layer:
