@@ -1,11 +1,38 @@
-"""Threads: how many the machine lends, and keeping the numerical libraries from starting their own."""
+"""Threads: how many the machine lends, and work in them without the numerical libraries starting their own."""
 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def in_threads(work: Callable[[Item], Made], items: Iterable[Item], threads: int | None = None) -> Iterator[Made]:
+    """Yield `work(item)` in the order of `items`, several at a time (default: on all cores).
+
+    Matrix products stay in the thread that asks for them, so results cannot depend on how many there are. What has
+    not begun when the caller stops, or an item fails, is left undone.
+    """
+    with _blas().limit(limits=1, user_api="blas"):
+        if (threads or cores()) == 1:
+            yield from map(work, items)
+            return
+        pool = ThreadPoolExecutor(threads or cores())
+        try:
+            yield from pool.map(work, items)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @cache
@@ -13,14 +40,3 @@ def _blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
-
-
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """Keep matrix products to the calling thread: the threads work on folds, and results cannot depend on them."""
-    limiter: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return limiter
-
-
-def cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

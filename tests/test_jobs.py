@@ -136,8 +136,8 @@ def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.
     fitted.clear()
     fitted.extend([None] * 3)
     monkeypatch.setattr(reading, "_fit", lambda *a: fitted.append(a) or real(*a))
-    result = jobs.compute(run, Compute(), silent)
-    assert len(fitted) - 3 == len(result.tables["layers"]) - 2
+    jobs.compute(run, Compute(), silent)
+    assert len(fitted) - 3 == len(run.result().tables["layers"]) - 2
 
 
 def test_two_processes_do_not_compute_one_run() -> None:

@@ -235,7 +235,7 @@ def test_small_batches_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> 
     splits = make_splits(labels, np.arange(60), repeats=1)
     whole = fit_probes(embedding, labels[None], splits, np.arange(60))
     monkeypatch.setattr("lab.probing.probes.BATCH_BYTES", 1)
-    monkeypatch.setattr("lab.probing.probes.FOLD_BYTES", 1)
+    monkeypatch.setattr("lab.probing.task.FOLD_BYTES", 1)
     pieces = fit_probes(embedding, labels[None], splits, np.arange(60))
     for key, fit in whole.fits.items():
         assert np.abs(fit.probabilities - pieces[key].probabilities).max() < CLOSE

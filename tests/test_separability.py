@@ -193,4 +193,6 @@ def open_run_result(request: ProbeRequest) -> Result:
     from lab.progress import silent
     from lab.settings import Compute
 
-    return compute(open_run(request), Compute(), silent)
+    run = open_run(request)
+    compute(run, Compute(), silent)
+    return run.result()

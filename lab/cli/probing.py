@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lab.cli.terminal import Bars, say, show_json, show_table
+from lab.encode import records
 from lab.experiments.base import Result
 from lab.experiments.separability import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
 from lab.settings import Compute
@@ -61,7 +62,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=int,
         default=default.seed,
-        help="moves folds, shuffled labels and untrained twins (default 0)",
+        help="moves folds and shuffled labels (default 0)",
     )
     compute_options(parser)
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: among all runs)")
@@ -141,7 +142,7 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
         "request": result.request.as_dict(),
         "images": len(result.tables["images"]),
         "set_aside": len(result.tables["quarantine"]),
-        "baselines": {row["control"]: _scores(row) for row in _records(summary[summary.layer == ""])},
+        "baselines": {row["control"]: _scores(row) for row in records(summary[summary.layer == ""])},
         "models": [
             {"model": model, "verdict": result.manifest["verdicts"][model], "layers": _layers(layers)}
             for model, layers in _by_model(summary)
@@ -153,9 +154,9 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
 def _layers(layers: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for _, group in layers.groupby("layer", sort=False):
-        records = {row["control"]: row for row in _records(group)}
-        probe = records.pop("probe")
-        controls = {control: _scores(row) for control, row in records.items()}
+        by_control = {row["control"]: row for row in records(group)}
+        probe = by_control.pop("probe")
+        controls = {control: _scores(row) for control, row in by_control.items()}
         rows.append(
             {
                 "name": probe["layer"],
@@ -170,12 +171,6 @@ def _layers(layers: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _scores(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("accuracy", "ci_low", "ci_high")}
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows of plain Python values, with None where there is no number."""
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def _by_model(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -74,4 +74,4 @@ def rows_of(keep: np.ndarray) -> np.ndarray:
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the inner product per problem, `(g, b)`."""
     shape = (*a.shape[:2], -1)
-    return np.asarray(np.einsum("gbx,gbx->gb", a.reshape(shape), b.reshape(shape)))
+    return np.asarray(np.vecdot(a.reshape(shape), b.reshape(shape)))

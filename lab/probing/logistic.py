@@ -93,10 +93,9 @@ class _Batch:
 
     coefficients: np.ndarray  # (g, b, k, p)
     logits: np.ndarray  # (g, b, k, n)
-    residual: np.ndarray  # (g, b, k, n): probability minus target, 0 where masked
     gradient: np.ndarray  # (g, b, k, p)
     weight: np.ndarray  # (g, b, k): mean p (1 - p) over counted samples
-    truth: np.ndarray  # (g, b, k, n) bool
+    truth: np.ndarray  # (g, b, k, n): 1 for the class of a counted sample, else 0
     mask: np.ndarray  # (g, b, 1, n)
     ridge: np.ndarray  # (g, b, 1, p), 0 for the intercept
     scale: np.ndarray  # (g, b, 1, p): the spectrum, scaled to the counted samples
@@ -119,10 +118,9 @@ class _Batch:
         return cls(
             coefficients=coefficients,
             logits=logits,
-            residual=np.empty((*shape, samples)),
             gradient=np.empty((*shape, size)),
             weight=np.empty(shape),
-            truth=truth,
+            truth=truth * mask,
             mask=mask,
             ridge=problems.ridge[:, :, None, None] * penalised,
             scale=design.spectrum[:, None, None, :] * (counted / samples),
@@ -131,17 +129,18 @@ class _Batch:
 
     def refresh(self, design: Design) -> None:
         """Recompute what follows from the logits and coefficients."""
-        probability = _activate(self.logits)
-        self.settle(design, self.residual_of(probability), probability)
+        self.settle(design, self.probability(self.logits))
 
-    def residual_of(self, probability: np.ndarray) -> np.ndarray:
-        return (probability - self.truth) * self.mask
+    def probability(self, logits: np.ndarray) -> np.ndarray:
+        """Return the classes' probabilities, 0 where masked."""
+        probability = _activate(logits)
+        probability *= self.mask
+        return probability
 
-    def settle(self, design: Design, residual: np.ndarray, probability: np.ndarray) -> None:
-        self.residual = residual
-        self.gradient = _product(residual, design.features) + self.ridge * self.coefficients
-        spread = probability * (1.0 - probability) * self.mask
-        self.weight = spread.sum(axis=3) / self.mask.sum(axis=3)
+    def settle(self, design: Design, probability: np.ndarray) -> None:
+        self.gradient = _product(probability - self.truth, design.features) + self.ridge * self.coefficients
+        spread = probability.sum(axis=3) - np.vecdot(probability, probability)
+        self.weight = spread / self.mask.sum(axis=3)
 
     def inverse_hessian(self) -> np.ndarray:
         """Return the diagonal of the inverse Hessian, as if all counted samples had the mean weight."""
@@ -161,17 +160,15 @@ class _Batch:
 def _advance(batch: _Batch, design: Design, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Move every problem along its direction to where the slope is small; return the step and gradient change."""
     moved = _product(direction, design.features.transpose(0, 2, 1))
-    length, logits, probability, residual = _line_search(batch, direction, moved)
+    length, logits, probability = _line_search(batch, direction, moved)
     step = length[..., None, None] * direction
     before = batch.gradient
     batch.coefficients, batch.logits = batch.coefficients + step, logits
-    batch.settle(design, residual, probability)
+    batch.settle(design, probability)
     return step, batch.gradient - before
 
 
-def _line_search(
-    batch: _Batch, direction: np.ndarray, moved: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _line_search(batch: _Batch, direction: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find a step length per problem. The objective is convex along a line, so its slope alone brackets the minimum,
     and logits are linear in the step, so trying a length costs no matrix product."""
     start = dot(batch.gradient, direction)
@@ -180,10 +177,10 @@ def _line_search(
     low, low_slope = np.zeros_like(start), start
     length = np.ones_like(start)
     for _ in range(30):
-        logits = batch.logits + length[..., None, None] * moved
-        probability = _activate(logits)
-        residual = batch.residual_of(probability)
-        slope = dot(residual, moved) + linear + length * quadratic
+        logits = length[..., None, None] * moved
+        logits += batch.logits
+        probability = batch.probability(logits)
+        slope = dot(probability - batch.truth, moved) + linear + length * quadratic
         fine = np.abs(slope) <= CURVATURE * np.abs(start)
         if fine.all():
             break
@@ -195,13 +192,15 @@ def _line_search(
         proposal = np.where(short, longer, shorter)
         low, low_slope = np.where(short, length, low), np.where(short, slope, low_slope)
         length = np.where(fine, length, proposal)
-    return length, logits, probability, residual
+    return length, logits, probability
 
 
 def _activate(logits: np.ndarray) -> np.ndarray:
     """Return sigmoid (one logit) or softmax (more) along the logit axis."""
     if logits.shape[-2] == 1:
-        return 1.0 / (1.0 + np.exp(-logits))
+        odds = np.exp(-logits)
+        odds += 1.0
+        return np.reciprocal(odds, out=odds)
     powers = np.exp(logits - logits.max(axis=-2, keepdims=True))
     powers /= powers.sum(axis=-2, keepdims=True)
     return powers

@@ -10,12 +10,11 @@ Scores and intervals are `lab.stats`' business, who is tested when `lab.probing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from lab.pools import cores, single_threaded_blas
+from lab.pools import in_threads
 from lab.probing.axes import principal_axes, standardise
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
@@ -73,9 +72,8 @@ def fit_probes(
     size = task.folds_at_once()
     chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
     answer = task.empty_answer()
-    with single_threaded_blas(), ThreadPoolExecutor(threads or cores()) as pool:
-        for _ in pool.map(lambda chunk: _probe_folds(task, chunk, answer), chunks):
-            pass
+    for _ in in_threads(lambda chunk: _probe_folds(task, chunk, answer), chunks, threads):
+        pass
     return Probes(answer)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from lab.errors import LabError
 from lab.experiments.base import Arrays, Pieces
 from lab.experiments.separability.asked import ProbeRequest
+from lab.pools import cores, in_threads
 from lab.progress import Progress
 from lab.settings import Compute
 
@@ -137,23 +138,28 @@ def _pixels(question: Question, progress: Progress) -> Subject:
 
 def probe_all(question: Question, subjects: Sequence[Subject], progress: Progress, pieces: Pieces) -> Iterator[Reading]:
     """Yield what the probes read off every layer of every subject."""
-    total = sum(max(1, len(subject.layers)) for subject in subjects)
-    done = 0
-    for subject in subjects:
-        for layer in subject.layers or (None,):
-            progress("Probing every layer", done, total, "layers")
-            yield from _probe(question, subject, layer, pieces)
-            done += 1
-    progress("Probing every layer", total, total, "layers")
+    asked = [(subject, layer) for subject in subjects for layer in subject.layers or (None,)]
+    threads = max(1, cores() // len(asked))
+    progress("Probing every layer", 0, len(asked), "layers")
+    # Layers side by side: threads that were started anew for each layer would wait for each other each time.
+    found = in_threads(lambda one: _probe(question, *one, pieces, threads), asked)
+    for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
+        progress("Probing every layer", done, len(asked), "layers")
+        yield from _readings(subject, layer, _controls_of(question.request, subject), piece)
 
 
-def _probe(question: Question, subject: Subject, layer: Layer | None, pieces: Pieces) -> Iterator[Reading]:
-    embedding = subject.embeddings[layer.name if layer else PIXELS]
+def _probe(question: Question, subject: Subject, layer: Layer | None, pieces: Pieces, threads: int) -> Arrays:
+    """Return what the probes read off one layer, from the pieces when it is there."""
+    name = layer.name if layer else PIXELS
     fits = _controls_of(question.request, subject)
-    name = f"{subject.digest}/{layer.name if layer else PIXELS}/{','.join(fits)}/{question.images.fingerprint}"
-    if name not in pieces:
-        pieces[name] = _fit(question, embedding, fits)
-    piece = pieces[name]
+    key = f"{subject.digest}/{name}/{','.join(fits)}/{question.images.fingerprint}"
+    piece = pieces.get(key)
+    if piece is None:
+        piece = pieces[key] = _fit(question, subject.embeddings[name], fits, threads)
+    return piece
+
+
+def _readings(subject: Subject, layer: Layer | None, fits: Sequence[str], piece: Arrays) -> Iterator[Reading]:
     for control in fits:
         dim = int(piece[f"{control}.dim"])
         yield Reading(subject.model, control, layer, dim, piece[f"{control}.probabilities"], piece[f"{control}.C"])
@@ -168,7 +174,7 @@ def _controls_of(request: ProbeRequest, subject: Subject) -> tuple[str, ...]:
     return ("probe", *(control for control in ("shuffled", "matched") if control in request.controls))
 
 
-def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arrays:
+def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str], threads: int) -> Arrays:
     from lab.probing.probes import MATCHED_DIMENSION, fit_probes
 
     labels = np.repeat(question.labels[None], question.request.repeats, axis=0)
@@ -180,6 +186,7 @@ def _fit(question: Question, embedding: np.ndarray, fits: Sequence[str]) -> Arra
         question.images.groups,
         dimensions=(None, MATCHED_DIMENSION) if "matched" in fits else (None,),
         seed=question.request.seed,
+        threads=threads,
     )
     width = embedding.shape[1]
     piece: dict[str, np.ndarray] = {}
