@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 from image_sets import scenes
+from torch import nn
 
 from lab.activations.pooling import maps
 from lab.activations.recording import record
+from lab.activations.stopping import forward_through
 from lab.errors import LabError
 from lab.exemplars import reach, scan
+from lab.exemplars.crops import measured
 from lab.exemplars.topk import Watcher
 from lab.experiments.looking.selectivity import areas, most_selective, selectivity
 from lab.layers import Layer, select_layers
@@ -124,6 +127,28 @@ def test_a_patch_is_exactly_what_the_value_depends_on(model: LoadedModel, layers
                 moved = activations(model, layer, smaller)[0, :, row, column]
                 strict += int(np.abs(moved - kept).max() > 1e-6)
     assert strict >= len(layers)
+
+
+def test_the_reach_of_one_convolution_is_its_window_on_images_that_are_not_square() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 3, stride=2, padding=1)).eval()
+    size = (20, 34)
+    layer = Layer("0", "module", 1.0, "NCHW", 2, 10, 17, 2, 3, "exact")
+    ((_, rows, columns),) = measured(module, [layer], size)
+    for found, side in ((rows, size[0]), (columns, size[1])):
+        places = np.arange(len(found))
+        assert (found == np.stack([np.maximum(2 * places - 1, 0), np.minimum(2 * places + 2, side)], axis=1)).all()
+
+
+def test_a_pass_ends_with_the_last_layer_that_is_wanted(model: LoadedModel, layers: tuple[Layer, ...]) -> None:
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    wanted = [layer.name for layer in layers[1::-1]]
+    after = model.module.get_submodule(layers[2].name)
+    handle = after.register_forward_hook(lambda *_: pytest.fail("the pass went on"))
+    with torch.no_grad():
+        found = forward_through(model.module, wanted, image)
+    handle.remove()
+    assert set(found) == set(wanted)
+    assert not any(child._forward_hooks for child in model.module.modules())
 
 
 def test_status_tells_fields_that_are_cut(model: LoadedModel, layers: tuple[Layer, ...]) -> None:

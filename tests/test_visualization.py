@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ from torch import nn
 
 from lab.activations.pooling import maps
 from lab.activations.recording import record
+from lab.attributions.probe import fitted_probe
+from lab.attributions.targets import Target
 from lab.cli import main
 from lab.errors import LabError
 from lab.experiments.looking import channel as card
 from lab.experiments.looking import depth_strip, kernels, visualize
+from lab.experiments.looking.directions import probe_direction
 from lab.experiments.looking.sources import held, sums
+from lab.experiments.looking.switching import IMAGES, spread_over
 from lab.layers import Layer, receptive, select_layers
 from lab.models import LoadedModel, load_model
 from lab.visualization import (
@@ -224,6 +229,26 @@ def test_objectives_are_linear_in_the_layer() -> None:
             wrong()
 
 
+def test_a_probes_direction_scores_as_attributions_do() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 20)
+    vectors = (rng.normal(size=(60, 5)) * [1, 5, 1, 9, 1] + labels[:, None]).astype(np.float32)
+    images: Any = SimpleNamespace(classes=("cat", "dog", "owl"), labels=labels, groups=np.arange(60), spec="three")
+    layer = Layer("pooled", "module", 0.9, "NC", 5, 0, 0, 0, 0, "unknown")
+    found = probe_direction(vectors, images, layer, "dog")
+    score = Target(torch.tensor([1]), fitted_probe(vectors, images, layer)).score(torch.from_numpy(vectors).double())
+    assert np.allclose(vectors @ found.weights + found.bias, score.numpy(), rtol=1e-6, atol=1e-6)
+    assert 0.5 < found.accuracy <= 1
+
+
+def test_images_that_stand_for_many_are_spread_over_them() -> None:
+    few, many = np.array([3, 5, 8]), np.arange(7, 1000)
+    assert (spread_over(few) == few).all()
+    chosen = spread_over(many)
+    assert len(set(chosen.tolist())) == IMAGES
+    assert (chosen[0], chosen[-1]) == (7, 999)
+
+
 def test_diversity_makes_copies_unlike(model: LoadedModel) -> None:
     layer = layer_of(model, "layer2.0")
     cut, objectives = Cut(model, layer, 32), [channel(layer_of(model, "layer2.0"), 0)] * 3
@@ -356,6 +381,13 @@ def test_a_card_holds_together() -> None:
     assert "no clear change" in card._about_effect(calm)[0]
     strong = calm.assign(ci_low=1.0, change=np.where(calm["asked"], 2.0, 0.1))
     assert "more than any of the others" in card._about_effect(strong)[0]
+
+
+def test_a_card_of_a_set_without_enough_classes_says_so() -> None:
+    few: dict[str, Any] = {**SMALL, "per_class": 1}
+    found = card.run(card.ChannelRequest(**few, layer="layer1.0", channel=0, size=32, steps=8, count=2))
+    assert found["effects"].empty
+    assert "What it does is not measured" in found.manifest["findings"][-1]
 
 
 def test_a_strip_goes_from_first_to_last() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,20 +14,32 @@ def forward_to(module: nn.Module, layer: str, images: Tensor) -> Tensor:
 
     Works on any network, since it needs to know nothing of its code.
     """
-    taken: list[Tensor] = []
+    return forward_through(module, [layer], images)[layer]
 
-    def stop(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        taken.append(output)
-        raise _Reached
 
-    handle = module.get_submodule(layer).register_forward_hook(stop)
+def forward_through(module: nn.Module, layers: Iterable[str], images: Tensor) -> dict[str, Tensor]:
+    """Return what the modules named `layers` put out, by name, ending the pass with the last of them."""
+    taken: dict[str, Tensor] = {}
+    waiting = set(layers)
+
+    def see(name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            taken[name] = output
+            waiting.discard(name)
+            if not waiting:
+                raise _Reached
+
+        return hook
+
+    handles = [module.get_submodule(name).register_forward_hook(see(name)) for name in tuple(waiting)]
     try:
         module(images)
     except _Reached:
         pass
     finally:
-        handle.remove()
-    return taken[0]
+        for handle in handles:
+            handle.remove()
+    return taken
 
 
 class _Reached(BaseException):

@@ -1,8 +1,8 @@
 """The exact patch of a position: the rows and columns of the image that its value can depend on, to the pixel.
 
-A row (column) of NaN reaches a position through any operation or it does not, whatever the weights are; so one pass
-per row and column of the image tells for every position of every layer what it can depend on, at the borders too.
-Nothing outside a patch has any influence; every row and column at its edge can have some.
+A NaN reaches a position through any operation or it does not, whatever the weights are. One pass with a NaN at pixel
+(k, k) tells which rows of positions row k of the image reaches and which columns column k, for all layers and at the
+borders too. Nothing outside a patch has any influence; every row and column at its edge can have some.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.activations.faster import faster_copy
 from lab.activations.recording import record
+from lab.activations.stopping import forward_through
 from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.pieces import PieceFolder
@@ -68,7 +69,7 @@ class Reach:
 
 
 def reach(model: LoadedModel, layers: Sequence[Layer], *, progress: Progress = silent) -> dict[str, Reach]:
-    """Return what the positions of each layer can depend on, from the cache or by one pass per row and column."""
+    """Return what the positions of each layer can depend on, from the cache or by one pass per pixel of a diagonal."""
     cache = PieceFolder(cache_dir("exemplars"))
     keys = {layer.name: _key(model, layer) for layer in layers}
     found = {layer.name: cache[keys[layer.name]] for layer in layers if keys[layer.name] in cache}
@@ -90,39 +91,39 @@ def measured(
     from lab.activations.pooling import maps
 
     height, width = size
-    hit: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {layer.name: ([], []) for layer in layers}
+    hit: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {layer.name: [] for layer in layers}
 
-    def spread(activation: Tensor, layer: Layer) -> Any:
+    def spread(activation: Tensor, layer: Layer) -> None:
         nan = maps(activation, layer).isnan().any(dim=1)
-        return nan.any(dim=2).cpu().numpy(), nan.any(dim=1).cpu().numpy()
+        hit[layer.name].append((nan.any(dim=2).cpu().numpy(), nan.any(dim=1).cpu().numpy()))
 
     device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-    with torch.inference_mode(), record(module, layers, spread) as taken:
-        for axis, length in ((0, height), (1, width)):
-            for start in range(0, length, BATCH):
-                progress("Measuring what each position sees", axis * height + start, height + width, "rows")
-                places = range(start, min(start + BATCH, length))
-                images = _with_nan(places, axis, size).contiguous(memory_format=torch.channels_last)
-                module(images.to(device))
-                for layer in layers:
-                    hit[layer.name][axis].append(taken[layer.name][axis])
-    return [(name, _extent(np.concatenate(rows)), _extent(np.concatenate(cols))) for name, (rows, cols) in hit.items()]
+    places = np.arange(max(height, width))
+    with torch.inference_mode(), record(module, layers, spread):
+        for start in range(0, len(places), BATCH):
+            progress("Measuring what each position sees", start, len(places), "pixels")
+            images = _with_nan(places[start : start + BATCH], size).contiguous(memory_format=torch.channels_last)
+            forward_through(module, hit, images.to(device))
+    return [
+        (name, _extent(np.concatenate(rows), places % height), _extent(np.concatenate(columns), places % width))
+        for name, (rows, columns) in ((name, zip(*parts, strict=True)) for name, parts in hit.items())
+    ]
 
 
-def _with_nan(places: Sequence[int] | range, axis: int, size: tuple[int, int]) -> Tensor:
+def _with_nan(places: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Return gray images, each with one pixel of a diagonal that is NaN; the shorter side is passed again."""
     import torch
 
     images = torch.full((len(places), 3, *size), 0.5)
-    for number, place in enumerate(places):
-        images[(number, slice(None), place) if axis == 0 else (number, slice(None), slice(None), place)] = torch.nan
+    for image, place in zip(images, places.tolist(), strict=True):
+        image[:, place % size[0], place % size[1]] = torch.nan
     return images
 
 
-def _extent(hit: np.ndarray) -> np.ndarray:
-    """Return first and end `(positions, 2)` of the pixels that reach each position, for hits `(pixels, positions)`."""
-    pixels = np.arange(len(hit))[:, None]
-    first = np.where(hit, pixels, len(hit)).min(axis=0)
-    end = np.where(hit, pixels + 1, 0).max(axis=0)
+def _extent(hit: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Return first and end `(positions, 2)` of the `pixels` that reach each position, by hits `(pixels, positions)`."""
+    first = np.where(hit, pixels[:, None], pixels.max() + 1).min(axis=0)
+    end = np.where(hit, pixels[:, None] + 1, 0).max(axis=0)
     return np.stack([np.minimum(first, end), end], axis=1)
 
 

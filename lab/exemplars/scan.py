@@ -17,6 +17,7 @@ import numpy as np
 from lab.activations.faster import faster_copy
 from lab.activations.pooling import maps
 from lab.activations.recording import record
+from lab.activations.stopping import forward_through
 from lab.embeddings.streaming import pixel_batches
 from lab.errors import LabError
 from lab.exemplars.topk import Extremes, Watcher
@@ -29,7 +30,7 @@ from lab.progress import Progress, silent
 from lab.settings import Compute, cache_dir
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 SCAN_VERSION = 1  # raise when the same images and weights give other extremes
 KEPT = 12  # strongest and weakest images of each channel
@@ -108,21 +109,21 @@ def one_pass(
 
 
 class Watching:
-    """Passes batches through a network and takes in its layers as they come out."""
+    """Passes batches through a network, as far as the last of its layers, and takes them in as they come out."""
 
     def __init__(self, layers: Sequence[Layer], kept: int = KEPT) -> None:
         self.layers = tuple(layers)
         self.watchers = {layer.name: Watcher(layer.channels, kept) for layer in layers}
 
-    def __call__(self, module: object, batch: Tensor, images: np.ndarray) -> None:
+    def __call__(self, module: nn.Module, batch: Tensor, images: np.ndarray) -> None:
         """Pass a batch `(N, 3, H, W)`, of which the first `len(images)` count, numbered by `images`."""
         import torch
 
         def take_in(activation: Tensor, layer: Layer) -> None:
             self.watchers[layer.name].take_in(maps(activation, layer), images)
 
-        with torch.inference_mode(), record(module, self.layers, take_in):  # type: ignore[arg-type]
-            module(batch.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        with torch.inference_mode(), record(module, self.layers, take_in):
+            forward_through(module, self.watchers, batch.contiguous(memory_format=torch.channels_last))
 
     def arrays(self) -> dict[str, Arrays]:
         """Return what was seen so far; raises LabError for a layer with NaN."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lab.activations.faster import faster_copy
 from lab.activations.pooling import maps
 from lab.activations.recording import record
+from lab.activations.stopping import forward_to
 from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
@@ -158,27 +159,10 @@ def normal(images: Tensor, how: Preprocessing) -> Tensor:
     return (images - mean) / std
 
 
-class _Reached(Exception):
-    """The layer has been computed; the rest of the network is of no interest."""
-
-
 def _reached(module: nn.Module, layer: Layer, batch: Tensor) -> Tensor:
     """Return a layer's output; nothing behind it is computed."""
-    taken: list[Tensor] = []
-
-    def stop(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        taken.append(output)
-        raise _Reached
-
-    handle = module.get_submodule(layer.name).register_forward_hook(stop)
-    try:
-        with in_eval_mode(module):
-            module(batch)
-    except _Reached:
-        return taken[0]
-    finally:
-        handle.remove()
-    raise LabError(f"layer {layer.name} was not computed in a forward pass; choose another one")
+    with in_eval_mode(module):
+        return forward_to(module, layer.name, batch)
 
 
 def _maps(activation: Tensor, layer: Layer) -> Tensor:

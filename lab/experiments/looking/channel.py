@@ -164,9 +164,7 @@ def _contributions(source: str, part: np.ndarray, count: int, through: dict[str,
                 "source": source,
                 "through": through[source],
                 "channel": channel,
-                "contribution": found.value,
-                "ci_low": found.low,
-                "ci_high": found.high,
+                **found.columns("contribution", "ci"),
                 "usual": float(part[count:, channel].mean()),
             }
         )
@@ -176,11 +174,10 @@ def _contributions(source: str, part: np.ndarray, count: int, through: dict[str,
 def _off(look: Look, target: Target, places: list[Place], progress: Progress) -> dict[str, pd.DataFrame]:
     from lab.experiments.looking.switching import switched_off
 
-    classes = look.images.classes
     assert target.channel is not None
-    if len(classes) < 2:
+    name = target.facts["class"]
+    if not name:
         return {"effects": pd.DataFrame(), "classes": pd.DataFrame()}
-    name = target.facts.get("class") or classes[0]
     images = np.array([place.image for place in places])
     found = switched_off(look, target.layer, target.channel, name, images, progress)
     return {"effects": found.effects, "classes": found.classes}
@@ -225,7 +222,7 @@ def _needed(sizes: np.ndarray) -> int:
 
 def _about_effect(effects: pd.DataFrame) -> list[str]:
     if effects.empty:
-        return []
+        return ["What it does is not measured: that needs two classes or more, with a few images each."]
     own, others = effects[effects["asked"]].iloc[0], effects[~effects["asked"]]
     largest = float(others["change"].abs().max()) if len(others) else float("nan")
     clear = own.ci_low > 0 or own.ci_high < 0

@@ -51,7 +51,7 @@ def switched_off(
 
     probe = probe_direction(look.scans[look.end.name].means, look.images, look.end, name)
     mine = look.images.labels == look.images.classes.index(name)
-    chosen = np.concatenate([_spread(np.flatnonzero(mine)), _spread(np.flatnonzero(~mine))])
+    chosen = np.concatenate([spread_over(np.flatnonzero(mine)), spread_over(np.flatnonzero(~mine))])
     rest = np.setdiff1d(np.arange(layer.channels), [channel])
     channels = [channel, *np.random.default_rng(channel).permutation(rest)[:OTHERS].tolist()]
     intact, *off = _answers(look, layer, [None, *channels], chosen, progress)
@@ -61,7 +61,7 @@ def switched_off(
     return Switched(pd.DataFrame(rows), _classes(look, layer, channel, exemplars, progress))
 
 
-def _spread(indices: np.ndarray) -> np.ndarray:
+def spread_over(indices: np.ndarray) -> np.ndarray:
     """Return at most `IMAGES` of the indices, evenly spread over all."""
     if len(indices) <= IMAGES:
         return indices
@@ -120,9 +120,7 @@ def _row(
         "channel": channel,
         "asked": asked,
         "class": probe.name,
-        "change": change.value,
-        "ci_low": change.low,
-        "ci_high": change.high,
+        **change.columns("change", "ci"),
         "rest_change": float((after - before)[~mine].mean()) if (~mine).any() else float("nan"),
         "agreement": float(((before > 0) == (after > 0)).mean()),
         "own_agreement": same,
@@ -141,7 +139,7 @@ def _classes(look: Look, layer: Layer, channel: int, exemplars: np.ndarray, prog
     rows = []
     for index in order.tolist():
         found = mean_interval(change[:, index])
-        rows.append({"name": names[index], "change": found.value, "ci_low": found.low, "ci_high": found.high})
+        rows.append({"name": names[index], **found.columns("change", "ci")})
     return pd.DataFrame(rows)
 
 
