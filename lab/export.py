@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ import pandas as pd
 
 from lab.encode import NOT_TEXT, as_csv, as_json, as_parquet, strict
 from lab.errors import LabError, nearest
-from lab.files import write_bytes
+from lab.files import replacing, write_bytes
 
 if TYPE_CHECKING:
     from lab.charts.pictures import PictureKind
@@ -100,29 +99,16 @@ def write_embeddings(path: Path | str, embeddings: Mapping[str, np.ndarray], ima
     names = {column: images[column].astype(str).tolist() for column in ("image", "class")}
     if path.suffix not in (".npz", ".safetensors"):
         raise LabError(f"embeddings are written as .npz or .safetensors, not {path.suffix or path.name!r}")
-    with _replacing(path) as temporary:
+    with replacing(path) as file:
         if path.suffix == ".npz":
-            with temporary.open("wb") as file:
-                texts = {column: np.array(values, dtype=np.str_) for column, values in names.items()}
-                np.savez(file, allow_pickle=False, **texts, **dict(embeddings))
+            texts = {column: np.array(values, dtype=np.str_) for column, values in names.items()}
+            np.savez(file, allow_pickle=False, **texts, **dict(embeddings))
         else:
-            from safetensors.numpy import save_file
+            from safetensors.numpy import save
 
             arrays = {name: np.ascontiguousarray(array) for name, array in embeddings.items()}
-            save_file(arrays, temporary, metadata={k: json.dumps(v) for k, v in names.items()})
+            file.write(save(arrays, metadata={column: json.dumps(values) for column, values in names.items()}))
     return path
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _format(name: str) -> Format:
