@@ -93,20 +93,16 @@ def _deal(labels: bytes, groups: bytes, folds: int, seed: tuple[int, ...]) -> by
     order = rng.permutation(len(members)).tolist()
     order.sort(key=lambda g: (-len(members[g]), -sum(members[g].values()), min(members[g])))  # ties stay random
     tie = rng.permutation(folds).tolist()
-    held: list[dict[int, int]] = [{} for _ in range(folds)]
-    total = [0] * folds
-    assigned = np.empty(len(members), dtype=np.int8)
+    held = [[0] * folds for _ in share]  # images by class and fold
+    total, assigned = [0] * folds, [0] * len(members)
     for g in order:
-        counts = members[g]
-        cost = [
-            (sum(n * held[f].get(c, 0) * share[c] for c, n in counts.items()), total[f], tie[f]) for f in range(folds)
-        ]
-        best = min(range(folds), key=cost.__getitem__)
-        assigned[g] = best
-        total[best] += sum(counts.values())
-        for c, n in counts.items():
-            held[best][c] = held[best].get(c, 0) + n
-    return assigned[group].tobytes()
+        counts = list(members[g].items())
+        cost = [sum([n * held[c][f] * share[c] for c, n in counts]) for f in range(folds)]
+        best = assigned[g] = min(zip(cost, total, tie, range(folds), strict=True))[-1]
+        for c, n in counts:
+            held[c][best] += n
+            total[best] += n
+    return np.array(assigned, dtype=np.int8)[group].tobytes()
 
 
 def _checked(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from lab.experiments.separability.asked import ProbeRequest
 from lab.pools import cores, in_threads
 from lab.progress import Progress
 from lab.settings import Compute
+from lab.tuning import tune_allocator
 
 if TYPE_CHECKING:
     from lab.images import ImageSet
@@ -141,6 +142,7 @@ def probe_all(question: Question, subjects: Sequence[Subject], progress: Progres
     asked = [(subject, layer) for subject in subjects for layer in subject.layers or (None,)]
     threads = max(1, cores() // len(asked))
     progress("Probing every layer", 0, len(asked), "layers")
+    tune_allocator()
     # Layers side by side: threads that were started anew for each layer would wait for each other each time.
     found = in_threads(lambda one: _probe(question, *one, pieces, threads), asked)
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
