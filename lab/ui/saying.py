@@ -9,10 +9,16 @@ import streamlit as st
 from lab.experiments.base import Request
 from lab.ui.text import plain
 
+FEW = 3  # sentences that read well as one paragraph
+
 
 def explained(sentences: Iterable[str]) -> None:
-    """Show the sentences as one paragraph; they quote what was just measured."""
-    st.markdown(" ".join(plain(sentence) for sentence in sentences))
+    """Show the sentences, a few as one paragraph, more as a list; they quote what was just measured."""
+    said = list(sentences)
+    if len(said) > FEW:
+        listed(said)
+    else:
+        st.markdown(" ".join(map(plain, said)))
 
 
 def listed(sentences: Iterable[str]) -> None:

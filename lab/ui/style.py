@@ -12,7 +12,7 @@ CSS = """
 .stMainBlockContainer { max-width: 1320px; padding-left: 3.5rem; padding-right: 3.5rem; }
 .stVegaLiteChart { overflow-x: auto; }
 .stMainBlockContainer h1 { letter-spacing: -0.01em; padding-bottom: 0.2rem; }
-.stMainBlockContainer p { max-width: 78ch; }
+.stMainBlockContainer :is(p, li) { max-width: 78ch; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] p { max-width: 100ch; }
 .lab-lead { font-size: 1.18rem; line-height: 1.55; max-width: 68ch; margin: 0 0 0.4rem; }
 .lab-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 0.7rem 0.6rem; }
@@ -28,7 +28,7 @@ CSS = """
 .lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; }
 [class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }
 .st-key-checks p { max-width: none; line-height: 1.75; }
-[data-testid="stPageLink-NavLink"] :is(span, p) { white-space: normal; overflow: visible; line-height: 1.35; }
+[data-testid="stPageLink-NavLink"] > span:last-child { white-space: normal; overflow: visible; line-height: 1.35; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .lab-gallery { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)); }

@@ -86,7 +86,9 @@ def progress_line(progress: dict[str, Any]) -> str:
 
 
 def _offer(text: str, request: Request | None) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium", key="offer"):
+    with st.container(
+        border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="offer"
+    ):
         st.markdown(text)
         if request is not None:
             st.button(
@@ -132,7 +134,9 @@ def _trouble(run: RunFolder, request: Request) -> None:
 def _note_changed_images(run: RunFolder, request: Request) -> None:
     if _is_fresh(str(run.path)):
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium", key="stale"):
+    with st.container(
+        border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="stale"
+    ):
         st.markdown(
             ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
             "longer where they were."
