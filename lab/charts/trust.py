@@ -33,7 +33,7 @@ def map_quality(tables: Tables, model: str | None = None) -> alt.Chart:
         alt.StrokeDash("measure:N", scale=alt.Scale(domain=list(names), range=list(map(list, dashes))), legend=legend),
         tooltip=["layer:N", "measure:N", alt.Tooltip("value:Q", format=".3f")],
     ).properties(
-        height=330,
+        height=420,
         title=alt.Title("How far each map can be trusted", subtitle=name),
         description=f"Trustworthiness and nearest-neighbour accuracy of the maps of {name}, by depth.",
     )

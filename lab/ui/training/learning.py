@@ -37,7 +37,7 @@ def learning(request: TrainRequest) -> Result | None:
     explained(result.manifest["findings"])
     left, right = st.columns([3, 2], gap="large")
     with left:
-        show_chart(result, "learning_curve", key="learning_chart")
+        show_chart(result, "learning_curve", key="learning_chart", height=420)
     with right:
         _facts(result)
     return result
