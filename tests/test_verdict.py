@@ -82,10 +82,16 @@ def test_a_falling_curve_is_against() -> None:
 
 
 def test_a_flat_curve_is_undecided() -> None:
-    found, _ = judge(np.full(LAYERS, 0.8))
+    found, _ = judge(np.linspace(0.79, 0.81, LAYERS))
     assert found.outcome == "undecided"
     assert found.sentence.startswith("Not shown on this data: ")
     assert "this difference may be chance" in found.sentence
+
+
+def test_equal_accuracies_are_not_called_a_difference() -> None:
+    found, _ = judge(np.ones(LAYERS))
+    assert "that is no difference" in found.sentence
+    assert "may be chance" not in found.sentence
 
 
 @pytest.mark.parametrize(

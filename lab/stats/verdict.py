@@ -197,15 +197,17 @@ def _undecided(evidence: Evidence, leading: Check, failed: Sequence[Check]) -> s
 def _reason(check: Check) -> str:
     """Say why a check failed: undecided, or clearly the other way round."""
     better, worse = check.compared or (np.nan, np.nan)
-    reverse = check.ci_high < 0
+    reverse, same = check.ci_high < 0, f"{better:.2f}" == f"{worse:.2f}"
+    leading = "that is no difference" if same else "this difference may be chance"
+    leading = "it is the early layers that are better" if reverse else leading
+    perhaps = "" if reverse or same else ", which may be chance"
     well = "better" if reverse else "about as well"
     reasons = {
-        "late_minus_early": "it is the early layers that are better" if reverse else "this difference may be chance",
+        "late_minus_early": leading,
         "late_above_chance": f"late layers are not clearly above chance ({worse:.2f})",
-        "matched_late_minus_early": f"at matched dimension it is {better:.2f} against {worse:.2f}"
-        + ("" if reverse else ", which may be chance"),
+        "matched_late_minus_early": f"at matched dimension it is {better:.2f} against {worse:.2f}{perhaps}",
         "late_minus_untrained": f"the untrained twin does {well} ({worse:.2f})",
-        "rise_minus_untrained": f"the untrained twin rises {'more' if reverse else 'about as much'} ({worse:+.2f})",
+        "rise_minus_untrained": f"the untrained twin rises {'more' if reverse else 'about as much'} ({worse:+z.2f})",
         "late_minus_pixels": f"raw pixels do {well} ({worse:.2f})",
         "late_selectivity": f"the probe reads shuffled labels {well} ({worse:.2f})",
     }
@@ -232,7 +234,7 @@ def _apart(classes: Sequence[str]) -> str:
 
 
 def _interval(check: Check) -> str:
-    return f"difference {check.value:.2f}, 95 % interval {check.ci_low:.2f} to {check.ci_high:.2f}"
+    return f"difference {check.value:z.2f}, 95 % interval {check.ci_low:z.2f} to {check.ci_high:z.2f}"
 
 
 def _listed(parts: Sequence[str]) -> str:
