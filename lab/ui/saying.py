@@ -12,6 +12,11 @@ from lab.ui.text import plain
 FEW = 3  # sentences that read well as one paragraph
 
 
+def answered(sentence: str) -> None:
+    """Show the sentence that answers the question, so that it is read first."""
+    st.markdown(f"**{plain(sentence)}**")
+
+
 def explained(sentences: Iterable[str]) -> None:
     """Show the sentences, a few as one paragraph, more as a list; they quote what was just measured."""
     said = list(sentences)

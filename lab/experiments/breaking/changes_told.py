@@ -17,7 +17,7 @@ _with_interval = partial(ranged, called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list[str]:
-    """Return what the changes did, for people."""
+    """Return what the changes did, for people, the answer first."""
     changes, controls = tables["changes"], tables["controls"]
     intact = changes[changes["intervention"] == INTACT].iloc[0]
     broken = changes[(changes["intervention"] != INTACT) & (changes["problem"] == "")]
@@ -32,8 +32,8 @@ def told(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list[str
         nothing = _lost(changes) or ["No intervention is possible in this network."]
         return [_intact(intact, controls, classes), *nothing]
     return [
-        _intact(intact, controls, classes),
         _most_harm(broken, chance),
+        _intact(intact, controls, classes),
         *_shortcuts(broken),
         *_permuted(broken, tables["curve"]),
         *_still_there(broken),
@@ -46,7 +46,7 @@ def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -
     pairs = zip(controls["control"], controls["accuracy"], strict=True)
     floor = ", ".join(f"{_CONTROL[str(name)]} {value:.2f}" for name, value in pairs)
     return (
-        f"A reader of the intact network's last layer tells {what} with accuracy "
+        f"In the intact network a reader of the last layer tells {what} with accuracy "
         f"{_with_interval(intact, 'carried')}; the floor: {floor}."
     )
 
@@ -55,14 +55,14 @@ def _most_harm(broken: pd.DataFrame, chance: float) -> str:
     fallen = broken[broken["carried_gap_high"] < 0]
     if fallen.empty:
         return (
-            f"None of the {len(broken)} changes lowers what the same reader still gets right by more than its "
+            f"None of the {len(broken)} changes lowers what a reader of the intact network gets right by more than its "
             "95 % interval allows."
         )
     worst = fallen.sort_values("carried").iloc[0]
     best = broken.sort_values("carried").iloc[-1]
     at_chance = int((broken["carried_low"] <= chance).sum())
     return (
-        f"Shown the changed network, the same reader gets fewer images right in {len(fallen)} of {len(broken)} changes "
+        f"A reader of the intact network gets fewer images right in {len(fallen)} of {len(broken)} changed networks "
         f"(in {at_chance} no more than chance would): from {_with_interval(best, 'carried')} after {_named(best)} down "
         f"to {_with_interval(worst, 'carried')} after {_named(worst)}."
     )

@@ -16,14 +16,30 @@ _share = partial(ranged, name="accuracy", ends="ci", called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return whether the last layer is enough, for people."""
+    """Return whether the last layer is enough, for people, the answer first."""
     readers = tables["readers"]
     rows = {kind: readers[readers["kind"] == kind].set_index("reader") for kind in ("all", "matched")}
     chance = float(tables["controls"].loc[tables["controls"]["control"] == "chance", "accuracy"].iloc[0])
     last: Any = rows["all"].loc[LAST]
     said = [f"The last layer ({last.layers}) alone: {_share(last)}; chance is {chance:.2f}."]
     compared = [_compared(rows["matched"], name) for name in (BEST, BOTH, ALL)]
-    return [*said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
+    return [_enough(rows["matched"]), *said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
+
+
+def _enough(rows: pd.DataFrame) -> str:
+    others = rows.loc[[BEST, BOTH, ALL]]
+    better = others[others["gap_low"] > 0].sort_values("gap")
+    last: Any = rows.loc[LAST]
+    if better.empty:
+        return (
+            f"At {int(last.dim)} dimensions the last layer is enough: no other choice of layers is shown to read more "
+            f"than its {_share(last)}."
+        )
+    most: Any = better.iloc[-1]
+    return (
+        f"At {int(last.dim)} dimensions the last layer is not the best there is: {better.index[-1]} gives "
+        f"{_share(most)} instead of {last.accuracy:.2f}."
+    )
 
 
 def _compared(rows: pd.DataFrame, name: str) -> str:

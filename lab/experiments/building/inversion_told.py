@@ -35,12 +35,12 @@ def _activations(real: pd.DataFrame) -> str:
     worst = real.iloc[int(real["error"].to_numpy().argmax())]
     if worst.error < 0.1:
         return (
-            f"The activations themselves were matched to within {worst.error:.1%} everywhere, so what is missing "
+            f"The activations themselves were matched everywhere, to within {worst.error:.1%}, so what is missing "
             "from a picture is what its layer does not notice."
         )
     return (
-        f"At {worst.layer} the activations were matched to {worst.error:.0%} only: there a part of what is "
-        "missing may be the search's fault, and more steps would tell."
+        f"At {worst.layer} the search left {worst.error:.0%} of the activations unmatched: a part of what is missing "
+        "there may be the search's fault, and more steps would tell."
     )
 
 

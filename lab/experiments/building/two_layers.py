@@ -6,8 +6,7 @@ read by a linear classifier. The same with one convolution is the control that h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, cross_entropy, max_pool2d, relu
 
 from lab.experiments.building.stroke_drawings import CLASSES
+from lab.tuning import one_thread
 
 FIRST_KERNEL, SECOND_KERNEL, POOL = 5, 7, 2
 RATE, BATCH = 0.01, 32
@@ -101,17 +101,6 @@ def group_of(angle: float) -> str:
     """Return "horizontal", "vertical" or "diagonal", whichever is nearest."""
     nearest = round(angle / 45) % 4
     return ("horizontal", "diagonal", "vertical", "diagonal")[nearest]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread within the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lab.experiments.side_by_side.asked import SideRequest
 from lab.progress import Progress
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
 BATCH = 32
 RATE, DECAY = 5e-3, 0.01  # of Muon, the same for all
@@ -49,40 +49,60 @@ def lesson_of(request: SideRequest, progress: Progress, task: str) -> Lesson:
     return Lesson(*parts)
 
 
-def trained(request: SideRequest, name: str, seed: int, lesson: Lesson, tell: Callable[[int], None]) -> Arrays:
-    """Train one network and return its accuracy on new images as it went, and which of them it gets right."""
+@dataclass(frozen=True)
+class Beginner:
+    """A network with its first weights, and what draws its batches; both follow from the seed alone."""
+
+    network: nn.Module
+    order: Generator
+
+
+def beginner(request: SideRequest, name: str, seed: int) -> Beginner:
+    """Return a network that is about to be trained; leaves torch's own random numbers as they were."""
+    import torch
+
+    from lab.experiments.side_by_side.networks import build
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network = build(name, request.parameters, request.size).to(memory_format=torch.channels_last)
+        order = torch.Generator()
+        order.set_state(torch.get_rng_state())
+    return Beginner(network, order)
+
+
+def trained(request: SideRequest, start: Beginner, lesson: Lesson, tell: Callable[[], None]) -> Arrays:
+    """Train one network and return its accuracy on new images as it went, and which of them it gets right.
+
+    `tell` is called before each of `steps_of(request)` batches. Several networks may be trained at once, in threads.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
-    from lab.experiments.side_by_side.networks import build
     from lab.training.muon import Muon
 
-    steps = steps_of(request)
+    steps, network = steps_of(request), start.network
     looks = {round(steps * (k + 1) / MOMENTS) for k in range(MOMENTS)}
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        network = build(name, request.parameters, request.size)
-        network = network.to(memory_format=torch.channels_last)
-        optimiser = Muon([{"params": list(network.parameters()), "weight_decay": DECAY}], RATE)
-        correct = _correct(network, lesson)
-        seen, accuracy = [0], [float(correct.mean())]
-        rates = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, RATE, total_steps=steps + 1, pct_start=0.2, cycle_momentum=False
-        )
-        for step in range(1, steps + 1):
-            tell(step)
-            at = torch.randint(0, len(lesson.labels), (BATCH,))
-            images = lesson.images[at]
-            images = images.flip(3) if step % 2 else images  # mirrored every other batch
-            loss = cross_entropy(network.train()(images), lesson.labels[at])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            rates.step()
-            if step in looks:
-                correct = _correct(network, lesson)
-                seen.append(step * BATCH)
-                accuracy.append(float(correct.mean()))
+    optimiser = Muon([{"params": list(network.parameters()), "weight_decay": DECAY}], RATE)
+    correct = _correct(network, lesson)
+    seen, accuracy = [0], [float(correct.mean())]
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, RATE, total_steps=steps + 1, pct_start=0.2, cycle_momentum=False
+    )
+    for step in range(1, steps + 1):
+        tell()
+        at = torch.randint(0, len(lesson.labels), (BATCH,), generator=start.order)
+        images = lesson.images[at]
+        images = images.flip(3) if step % 2 else images  # mirrored every other batch
+        loss = cross_entropy(network.train()(images), lesson.labels[at])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        rates.step()
+        if step in looks:
+            correct = _correct(network, lesson)
+            seen.append(step * BATCH)
+            accuracy.append(float(correct.mean()))
     return {"seen": np.array(seen), "accuracy": np.array(accuracy), "correct": correct}
 
 

@@ -10,7 +10,8 @@ An interval is over both what varies: the seeds (first weights and order; Studen
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from collections.abc import Callable
+from threading import Lock
 
 from lab.experiments.base import Arrays, Pieces, Result
 from lab.experiments.side_by_side.asked import SideRequest
@@ -28,7 +29,6 @@ def run(
 ) -> Result:
     """Return how well each arrangement learns each task; raises LabError when a network cannot be made that small."""
     from lab.experiments.manifest import made
-    from lab.experiments.side_by_side.learning import lesson_of, steps_of, trained
     from lab.experiments.side_by_side.networks import ARRANGEMENTS, width_for
     from lab.experiments.side_by_side.tables import tables_of
     from lab.experiments.side_by_side.told import told
@@ -39,18 +39,53 @@ def run(
     for name in ARRANGEMENTS:
         width_for(name, request.parameters, request.size)
     pieces = pieces if pieces is not None else {}
-    found: dict[tuple[str, str, int], Arrays] = {}
-    every = [(task, name, seed) for task in tasks for name in ARRANGEMENTS for seed in range(request.seeds)]
-    lesson = lru_cache(maxsize=1)(partial(lesson_of, request, progress))  # one task's images at a time
-    steps = steps_of(request)
-
-    def tell(step: int) -> None:
-        progress("Training small networks", len(found) * steps + step, len(every) * steps, "batches")
-
-    for task, name, seed in every:
-        key = f"{task}/{name}/{seed}"
-        if key not in pieces:
-            pieces[key] = trained(request, name, seed, lesson(task), tell)
-        found[task, name, seed] = pieces[key]
+    every = [(name, seed) for name in ARRANGEMENTS for seed in range(request.seeds)]
+    keys = {(task, name, seed): f"{task}/{name}/{seed}" for task in tasks for name, seed in every}
+    tell = _teller(request, progress, [key in pieces for key in keys.values()])
+    for task in tasks:
+        missing = [(name, seed) for name, seed in every if keys[task, name, seed] not in pieces]
+        if missing:
+            _train(request, task, missing, pieces, tell, progress)
+    found = {at: pieces[key] for at, key in keys.items()}
     tables = tables_of(found, tasks, request)
     return made(request, tables, told(tables, request.parameters), chance=0.5)
+
+
+def _train(
+    request: SideRequest,
+    task: str,
+    missing: list[tuple[str, int]],
+    pieces: Pieces,
+    tell: Callable[[], None],
+    progress: Progress,
+) -> None:
+    """Train networks on one task and leave what they became in `pieces`: one on each core, since they are small."""
+    from lab.experiments.side_by_side.learning import Beginner, beginner, lesson_of, trained
+    from lab.pools import in_threads
+    from lab.tuning import one_thread
+
+    lesson = lesson_of(request, progress, task)
+
+    def work(start: Beginner) -> Arrays:
+        return trained(request, start, lesson, tell)
+
+    with one_thread():
+        starts = [beginner(request, name, seed) for name, seed in missing]
+        for (name, seed), arrays in zip(missing, in_threads(work, starts), strict=True):
+            pieces[f"{task}/{name}/{seed}"] = arrays
+
+
+def _teller(request: SideRequest, progress: Progress, there: list[bool]) -> Callable[[], None]:
+    """Return what a training calls at each batch, from whichever thread; `there` says which trainings are done."""
+    from lab.experiments.side_by_side.learning import steps_of
+
+    steps, lock = steps_of(request), Lock()
+    done = sum(there) * steps
+
+    def tell() -> None:
+        nonlocal done
+        with lock:
+            done += 1
+            progress("Training small networks", done, len(there) * steps, "batches")
+
+    return tell

@@ -13,19 +13,20 @@ SINGLE = ("wide", "parallel")
 
 
 def told(tables: Mapping[str, pd.DataFrame], parameters: int) -> list[str]:
-    """Return what the tables show, a sentence each."""
+    """Return what the tables show, a sentence each, the answer first."""
     names = {str(row.network): str(row.title) for row in tables["networks"].itertuples()}
     tasks = list(tables["leads"]["task"].unique())
     seen = int(tables["summary"]["seen"].max())
     seeds = tables["curve"]["seed"].nunique()
     said = [
+        _altogether(tables["leads"], tasks),
         f"Five networks of at most {parameters:,} parameters each saw {seen:,} images, {seeds} times with other first "
-        "weights; accuracy is on images that none was trained with, chance is 0.50."
+        "weights; accuracy is on images that none was trained with, chance is 0.50.",
     ]
     said += [_task(task, tables, names) for task in tasks if task != ORIENTATION]
     if ORIENTATION in tasks:
         said.append(_orientation(tables, names))
-    return [*said, _linear(tables), _altogether(tables["leads"], tasks)]
+    return [*said, _linear(tables)]
 
 
 def _final(tables: Mapping[str, pd.DataFrame], task: str) -> dict[str, Any]:
@@ -82,11 +83,11 @@ def _altogether(leads: pd.DataFrame, tasks: list[str]) -> str:
     if not hard:
         return "Only the task that one layer can solve was asked, so nothing can be said of stacking in general."
     if len(wins) == len(hard):
-        return "So at equal size and training, stacking beats laying side by side in every task of joined parts."
+        return "At equal size and training, stacking beats laying side by side in every task of joined parts."
     if not wins:
-        return "So at this size and training no advantage of stacking over laying side by side has been shown."
+        return "At this size and training no advantage of stacking over laying side by side has been shown."
     return (
-        f"So stacking beats laying side by side in {len(wins)} of {len(hard)} of these tasks ({', '.join(wins)}) at "
+        f"Stacking beats laying side by side in {len(wins)} of {len(hard)} of these tasks ({', '.join(wins)}) at "
         "this size and training; in the others no advantage has been shown."
     )
 

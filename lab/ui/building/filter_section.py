@@ -14,7 +14,7 @@ from lab.experiments.building.filter_told import told, told_of_network
 from lab.ui import address
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.reading import Tables, find
-from lab.ui.saying import command, explained
+from lab.ui.saying import answered, command, explained
 from lab.ui.showing import chart_spec, on_a_phone, show_spec
 from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
@@ -33,7 +33,9 @@ def filter_section(subject: Subject) -> None:
         return
     layer = _layer(result)
     found = _chosen_sum(subject, result, layer)
-    explained(told(layer, found))
+    sentences = told(layer, found)
+    answered(sentences[0])
+    explained(sentences[1:])
     command(_asked(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")

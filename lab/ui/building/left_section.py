@@ -17,7 +17,7 @@ from lab.ui.boxes import images_box
 from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
 from lab.ui.kept import kept, kept_field
-from lab.ui.saying import command, explained
+from lab.ui.saying import answered, command, explained
 from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
@@ -58,7 +58,7 @@ def _thumbnail(subject: Subject) -> None:
         return
     if result is None:
         return
-    explained(result.manifest["findings"][:1])
+    answered(result.manifest["findings"][0])
     pooling = st.segmented_control(
         "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
@@ -96,7 +96,7 @@ def _factors(subject: Subject) -> None:
     )
     if result is None:
         return
-    explained(result.manifest["findings"][:2])
+    answered(result.manifest["findings"][0])
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
@@ -105,7 +105,7 @@ def _factors(subject: Subject) -> None:
         "Rows from those read best early to those read best late. Layers are averaged over all places; with "
         "`--pooling 4x4` on the command line they keep where things are."
     )
-    explained(result.manifest["findings"][2:])
+    explained(result.manifest["findings"][1:])
     _factor_table(result["factors"])
     command(request)
 
@@ -124,7 +124,7 @@ def _inversion(subject: Subject) -> None:
     )
     if result is None:
         return
-    explained(result.manifest["findings"][:1])
+    answered(result.manifest["findings"][0])
     st.html(inversions_shown(result))
     show_chart(result, "inverted_by_depth", key="inverted_chart")
     explained(result.manifest["findings"][1:])

@@ -15,7 +15,7 @@ from lab.experiments.building.tuning_curves import TuningRequest
 from lab.ui.address import opened
 from lab.ui.building.cells import cells, figures, strip
 from lab.ui.building.views import chosen_view
-from lab.ui.saying import command, explained
+from lab.ui.saying import answered, command, explained
 from lab.ui.showing import show_chart
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
@@ -47,7 +47,7 @@ def _edges() -> None:
     if result is None:
         return
     st.html(drawings_shown(result["examples"]))
-    explained(result.manifest["findings"][:2])
+    answered(result.manifest["findings"][0])
     if len(result["channels"]):
         st.markdown("##### What the second layer looks for, in each network")
         st.html(patterns_shown(result["channels"]))
@@ -63,7 +63,7 @@ def _edges() -> None:
     with right:
         if len(result["combinations"]):
             show_chart(result, "orientation_sums", key="sums_chart")
-    explained(result.manifest["findings"][2:-1])
+    explained(result.manifest["findings"][1:-1])
     _one_network(result)
     command(request)
 
@@ -172,7 +172,7 @@ def _tuning(subject: Subject) -> None:
     examples = result["examples"]
     shown = [(str(kind), list(part["thumbnail"])) for kind, part in examples.groupby("kind", sort=False)]
     st.html(strip(shown, width=72, label="a stimulus"))
-    explained(result.manifest["findings"][2:3])
+    answered(result.manifest["findings"][2])
     which = st.segmented_control(
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
         format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],
