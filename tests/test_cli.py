@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from lab.cli import main
+from lab.experiments import EXPERIMENTS, Request
+from lab.experiments.attributing.asked import ScoreRequest
 from lab.experiments.separability import CONTROLS, ProbeRequest
+from lab.experiments.separability.asked import parted
 from lab.store import find_run, list_runs
 
 SMALL = ["probe", "--model", "test_resnet@untrained", "--data", "drawn:pets", "--per-class", "12", "--repeats", "1"]
@@ -105,6 +109,7 @@ def test_the_printed_command_asks_the_same_again(run_id: str, capsys: pytest.Cap
     [
         ProbeRequest(),
         ProbeRequest(models=("a@b", "c"), classes=("a b", "c'd"), per_class=7, seed=3, controls=()),
+        ProbeRequest(classes=("-a", "b, c; d", '"quoted", "twice"', "e\nf", '5" disk', "=1+1")),
         ProbeRequest(layers="blocks.0,blocks.1", pooling="avg+max", folds=3, repeats=2, controls=tuple(CONTROLS)[:1]),
     ],
 )
@@ -125,6 +130,27 @@ def test_every_field_travels_through_the_command_line(request_: ProbeRequest, mo
     with pytest.raises(SystemExit):
         given.act(given)
     assert asked == [request_]
+
+
+@pytest.mark.parametrize("text", ["cat,dog", " cat , dog ", '"cat",dog', "cat,,dog,", 'cat,"dog'])
+def test_classes_are_typed_with_commas_between_them(text: str) -> None:
+    assert parted(text) == ("cat", "dog")
+
+
+@pytest.mark.parametrize("kind", [row.request_type for row in EXPERIMENTS.values()], ids=list(EXPERIMENTS))
+def test_a_question_about_files_has_one_name_wherever_it_is_asked(
+    kind: type[Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "cat.png").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    paths = {} if kind is ScoreRequest else {"data": "pets", "probe_data": "pets", "picture": "pets/cat.png"}
+    fields = {name: path for name, path in paths.items() if name in {f.name for f in dataclasses.fields(kind)}}
+    here = kind(**fields).canonical()
+    there = kind(**{name: str(tmp_path / path) for name, path in fields.items()}).canonical()
+    assert here == there
+    monkeypatch.chdir("/")
+    assert here.canonical() == here
 
 
 def test_runs_are_listed_renamed_exported_and_deleted(

@@ -15,7 +15,7 @@ from PIL import Image
 
 import lab.images
 from lab.errors import HubUnreachable, LabError
-from lab.images import ImageSet, catalogue, class_names, open_image_set, stamp
+from lab.images import ImageSet, catalogue, class_names, open_image_set, settled, stamp
 from lab.images import hub as hub_sets
 
 OFFLINE_SETS = [info.name for info in catalogue() if not info.needs_download]
@@ -181,6 +181,16 @@ def test_a_file_that_is_no_zip_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(LabError, match="not a readable zip"):
         open_image_set(tmp_path / "notes.txt")
+
+
+def test_a_path_is_settled_and_a_name_is_not(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pets.parent)
+    (pets.parent / "digits").mkdir()
+    for written in (pets.name, f"./{pets.name}/", str(pets)):
+        assert settled(written) == str(pets)
+    assert settled("./digits") == str(pets.parent / "digits")
+    for name in ("digits", "drawn:pets?seed=3", "hf:some/set", "no such folder", ""):
+        assert settled(name) == name
 
 
 def test_stamps_change_with_what_they_stand_for(pets: Path, zipped: Path) -> None:

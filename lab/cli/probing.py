@@ -12,6 +12,7 @@ from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import records
 from lab.experiments.base import Result
 from lab.experiments.separability import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
+from lab.experiments.separability.asked import parted
 from lab.settings import Compute
 from lab.store import RunFolder, open_run
 
@@ -32,7 +33,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FOLDER|ZIP",
         help="images: a set's name, or a folder or zip with one folder a class",
     )
-    add("--classes", default="", metavar="A,B", help="only these classes")
+    add("--classes", default="", metavar="A,B", help="only these classes; quote a name that holds a comma")
     add("--per-class", type=int, metavar="N", help="at most N images a class")
     add(
         "--layers",
@@ -88,11 +89,11 @@ def fields(given: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a `ProbeRequest` beside the models, from the options."""
     return {
         "data": given.data,
-        "classes": _names(given.classes),
+        "classes": parted(given.classes),
         "per_class": given.per_class,
         "layers": given.layers,
         "pooling": given.pooling,
-        "controls": {"all": tuple(CONTROLS), "none": ()}.get(given.controls, _names(given.controls)),
+        "controls": {"all": tuple(CONTROLS), "none": ()}.get(given.controls, parted(given.controls)),
         "folds": given.folds,
         "repeats": given.repeats,
         "seed": given.seed,
@@ -195,7 +196,3 @@ def _readable(layers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     for baseline in summary[summary.layer == ""].itertuples():
         shown[baseline.control] = f"{baseline.accuracy:.3f}"
     return shown
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for part in text.split(",") if (name := part.strip()))

@@ -54,14 +54,16 @@ class AskRequest(Request):
         return shlex.join(words)
 
     def canonical(self) -> Self:
-        """Return the request with its model's weights spelled out."""
-        model = getattr(self, "model", None)
-        if model is None:
-            return self
+        """Return the request with its model's weights and the paths of its images spelled out."""
+        from lab.experiments.picture import settled_picture
+        from lab.images import settled
         from lab.models import ModelRef
 
-        spelled_out = {"model": str(ModelRef.parse(model))}
-        return replace(self, **spelled_out)
+        def spelled_out(model: str) -> str:
+            return str(ModelRef.parse(model))
+
+        ways = {"model": spelled_out, "picture": settled_picture, "data": settled, "probe_data": settled}
+        return replace(self, **{name: way(value) for name, way in ways.items() if (value := getattr(self, name, None))})
 
     def sources(self) -> dict[str, str]:
         """Return stamps of the model's weights and of the files of picture and images, where the question has them."""

@@ -58,6 +58,16 @@ def open_picture(spec: str) -> ImageSet:
     return _of_file(_file(spec), spec)
 
 
+def settled_picture(spec: str) -> str:
+    """Return a spec that means the same from every folder (`lab.images.settled`)."""
+    from lab.images import settled
+
+    name, mark, which = spec.rpartition("#")
+    if mark and not os.path.isfile(spec):
+        return f"{settled(name)}#{which}"
+    return spec if spec.startswith("photo:") else settled(spec)
+
+
 def picture_stamp(spec: str) -> str:
     """Return a text that changes when the file behind `spec` does."""
     from lab.images import stamp

@@ -1,6 +1,6 @@
 """Image sets: where images come from, how they are decoded safely, which belong together in a split."""
 
-from lab.images.catalogue import SetInfo, catalogue, class_names, open_image_set, stamp
+from lab.images.catalogue import SetInfo, catalogue, class_names, open_image_set, settled, stamp
 from lab.images.decode import thumbnail
 from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined
 
@@ -13,6 +13,7 @@ __all__ = [
     "catalogue",
     "class_names",
     "open_image_set",
+    "settled",
     "stamp",
     "thumbnail",
 ]

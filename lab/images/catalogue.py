@@ -100,6 +100,17 @@ def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     return row.info.classes if row else arrange(_tree(text)).classes
 
 
+def settled(spec: str | os.PathLike[str]) -> str:
+    """Return a spec that means the same from every folder: a path in full, `~` resolved.
+
+    What is not there stays as it was written, so that the error can name it.
+    """
+    text = os.fspath(spec)
+    path = os.path.expanduser(text)
+    named = text.startswith(HUB_PREFIX) or _parsed(text)[0] in _rows()
+    return text if named or not text or not os.path.exists(path) else os.path.abspath(path)
+
+
 def stamp(spec: str | os.PathLike[str]) -> str:
     """Return a text that changes when the files behind `spec` do, without reading them."""
     text = os.fspath(spec)

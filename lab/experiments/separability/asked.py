@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -59,7 +63,8 @@ class ProbeRequest(Request):
 
     def title(self) -> str:
         """Return "network, network on images"."""
-        return f"{', '.join(model.split('@')[0] for model in self.models)} on {self.data}"
+        images = os.path.basename(self.data) if os.path.isabs(self.data) else self.data
+        return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
 
     def command(self) -> str:
         """Return the `feature-lab probe` line that asks the same; what is default is left out."""
@@ -69,7 +74,7 @@ class ProbeRequest(Request):
             words += ["--model", model]
         words += ["--data", self.data]
         if self.classes:
-            words += ["--classes", ",".join(self.classes)]
+            words.append(f"--classes={joined(self.classes)}")  # one word: a name may begin with a minus
         if self.controls != default.controls:
             words += ["--controls", ",".join(self.controls) or "none"]
         for option in ("per_class", "layers", "pooling", "folds", "repeats", "seed"):
@@ -86,7 +91,21 @@ class ProbeRequest(Request):
         return {"data": stamp(self.data), **models}
 
     def canonical(self) -> Self:
-        """Return the request with each model's weights spelled out, so that equal questions have equal names."""
+        """Return the request with weights and paths spelled out, so that equal questions have equal names."""
+        from lab.images import settled
         from lab.models import ModelRef
 
-        return replace(self, models=tuple(str(ModelRef.parse(model)) for model in self.models))
+        return replace(self, models=tuple(str(ModelRef.parse(m)) for m in self.models), data=settled(self.data))
+
+
+def joined(names: Iterable[str]) -> str:
+    """Return names with commas between them; one that holds a comma or a quote is quoted, as in CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(names)
+    return line.getvalue().removesuffix("\n")
+
+
+def parted(text: str) -> tuple[str, ...]:
+    """Return the names that `joined` put into a line, or that somebody typed with commas between them."""
+    parts = next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])
+    return tuple(name for part in parts if (name := part.strip()))

@@ -46,8 +46,11 @@ class TrainRequest(AskRequest):
             trained_folder(self.model, self.name)  # raises for a name that cannot be one
 
     def canonical(self) -> TrainRequest:
-        """Return the request with its name spelled out; other settings get another name."""
-        return self if self.name else replace(self, name=self._own_name())
+        """Return the request with its name and the path of its images spelled out; other settings get another name."""
+        from lab.images import settled
+
+        full = replace(self, data=settled(self.data))
+        return full if full.name else replace(full, name=full._own_name())
 
     def sources(self) -> dict[str, str]:
         """Return a stamp of the images, and a mark when a finished run has lost its weights."""
