@@ -9,26 +9,21 @@ import streamlit as st
 from lab.experiments.base import Request
 from lab.ui.text import plain
 
-FEW = 3  # sentences that read well as one paragraph
+FEW = 2  # sentences that read well as one paragraph
 
 
-def answered(sentence: str) -> None:
-    """Show the sentence that answers the question, so that it is read first."""
-    st.markdown(f"**{plain(sentence)}**")
+def answered(sentences: Iterable[str]) -> None:
+    """Show the sentence that answers the question in bold, so that it is read first, and what else was found below."""
+    answer, *more = sentences
+    st.markdown(f"**{plain(answer)}**")
+    if more:
+        explained(more)
 
 
 def explained(sentences: Iterable[str]) -> None:
-    """Show the sentences, a few as one paragraph, more as a list; they quote what was just measured."""
-    said = list(sentences)
-    if len(said) > FEW:
-        listed(said)
-    else:
-        st.markdown(" ".join(map(plain, said)))
-
-
-def listed(sentences: Iterable[str]) -> None:
-    """Show the sentences one under the other."""
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
+    """Show the sentences, one or two as a paragraph, more as a list; they quote what was just measured."""
+    said = [plain(sentence) for sentence in sentences]
+    st.markdown(" ".join(said) if len(said) <= FEW else "\n".join(f"- {sentence}" for sentence in said))
 
 
 def command(request: Request) -> None:

@@ -9,7 +9,7 @@ from lab.experiments.base import Result
 from lab.experiments.breaking.changes import ChangesRequest
 from lab.interventions import INTERVENTIONS
 from lab.ui.kept import kept_field
-from lab.ui.saying import answered, command, listed
+from lab.ui.saying import answered, command
 from lab.ui.showing import show_chart, with_legend
 from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
@@ -40,8 +40,7 @@ def changes_section(subject: Subject) -> None:
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    listed(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     show_chart(result, "change_forest", key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():

@@ -9,7 +9,7 @@ import streamlit as st
 from lab.experiments.base import Result
 from lab.experiments.breaking.collapse import CollapseRequest
 from lab.ui.building.cells import figures, picture
-from lab.ui.saying import answered, command, listed
+from lab.ui.saying import answered, command
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
 
@@ -37,8 +37,7 @@ def collapse_section(subject: Subject) -> None:
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    listed(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     layer = html.escape(str(result.manifest["layer"]))
     st.markdown("##### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))

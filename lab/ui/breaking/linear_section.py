@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.breaking.linear import LinearRequest
-from lab.ui.saying import answered, command, listed
+from lab.ui.saying import answered, command
 from lab.ui.showing import show_chart, with_legend
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
@@ -23,8 +23,7 @@ def linear_section(subject: Subject) -> None:
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    listed(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     show_chart(result, "linear_depths", key="linear_chart")
     show_chart(result, "linear_curves", key="linear_curves", height=with_legend(len(result["depths"])))
     with st.expander("Every depth", icon=":material/table_rows:"):

@@ -12,7 +12,7 @@ from lab.experiments.side_by_side.asked import SideRequest
 from lab.experiments.side_by_side.tasks import TASKS
 from lab.ui.address import opened
 from lab.ui.kept import kept_field
-from lab.ui.saying import answered, command, explained
+from lab.ui.saying import answered, command
 from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.text import plain
 from lab.ui.working import outcome
@@ -38,8 +38,7 @@ def side_by_side_section(choice: object = None) -> None:
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    explained(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     phone = on_a_phone()
     show_chart(
         result, "accuracy_by_budget", key="budget_chart", view={"width": "content"}, columns=1 if phone else 2,

@@ -7,7 +7,7 @@ import streamlit as st
 from lab.experiments.breaking.tail import TailRequest
 from lab.ui.choices import with_current
 from lab.ui.kept import kept_field
-from lab.ui.saying import answered, command, listed
+from lab.ui.saying import answered, command
 from lab.ui.showing import show_chart
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
@@ -43,8 +43,7 @@ def tail_section(subject: Subject) -> None:
     st.code(
         f"{error['kind']}: {error['message']}" if error["kind"] else error["message"], language=None, wrap_lines=True
     )
-    answered(result.manifest["findings"][0])
-    listed(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     show_chart(result, "adapter_forest", key="tail_chart")
     with st.expander("How the image is made to fit, and every number", icon=":material/table_rows:"):
         st.markdown(

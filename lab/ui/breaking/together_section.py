@@ -6,7 +6,7 @@ import streamlit as st
 
 from lab.experiments.breaking.together import TogetherRequest
 from lab.ui.kept import kept_field
-from lab.ui.saying import answered, command, listed
+from lab.ui.saying import answered, command
 from lab.ui.showing import show_chart, with_legend
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
@@ -29,8 +29,7 @@ def together_section(subject: Subject) -> None:
     result = outcome(request, offer=OFFER)
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    listed(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     show_chart(result, "reader_forest", key="together_chart")
     show_chart(result, "single_layers", key="together_layers", height=with_legend(2, 380))
     with st.expander("Every reader", icon=":material/table_rows:"):

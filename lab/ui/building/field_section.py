@@ -14,7 +14,7 @@ from lab.models import ModelRef
 from lab.ui.building.cells import Box, picture
 from lab.ui.choices import with_current
 from lab.ui.kept import kept_field
-from lab.ui.saying import answered, command, explained
+from lab.ui.saying import answered, command
 from lab.ui.showing import show_chart
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
@@ -44,8 +44,7 @@ def field_section(subject: Subject) -> None:
     )
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    explained(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     show_chart(result, "field_by_depth", key="field_chart")
     st.markdown(
         "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "

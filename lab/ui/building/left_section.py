@@ -58,7 +58,7 @@ def _thumbnail(subject: Subject) -> None:
         return
     if result is None:
         return
-    answered(result.manifest["findings"][0])
+    answered(result.manifest["findings"][:1])
     pooling = st.segmented_control(
         "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
@@ -96,7 +96,7 @@ def _factors(subject: Subject) -> None:
     )
     if result is None:
         return
-    answered(result.manifest["findings"][0])
+    answered(result.manifest["findings"][:1])
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
@@ -124,7 +124,7 @@ def _inversion(subject: Subject) -> None:
     )
     if result is None:
         return
-    answered(result.manifest["findings"][0])
+    answered(result.manifest["findings"][:1])
     st.html(inversions_shown(result))
     show_chart(result, "inverted_by_depth", key="inverted_chart")
     explained(result.manifest["findings"][1:])

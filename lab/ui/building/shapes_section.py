@@ -47,7 +47,7 @@ def _edges() -> None:
     if result is None:
         return
     st.html(drawings_shown(result["examples"]))
-    answered(result.manifest["findings"][0])
+    answered(result.manifest["findings"][:1])
     if len(result["channels"]):
         st.markdown("##### What the second layer looks for, in each network")
         st.html(patterns_shown(result["channels"]))
@@ -172,7 +172,7 @@ def _tuning(subject: Subject) -> None:
     examples = result["examples"]
     shown = [(str(kind), list(part["thumbnail"])) for kind, part in examples.groupby("kind", sort=False)]
     st.html(strip(shown, width=72, label="a stimulus"))
-    answered(result.manifest["findings"][2])
+    answered(result.manifest["findings"][2:3])
     which = st.segmented_control(
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
         format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],

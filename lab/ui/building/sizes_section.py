@@ -6,7 +6,7 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.experiments.building.sizes import SizesRequest
-from lab.ui.saying import answered, command, explained
+from lab.ui.saying import answered, command
 from lab.ui.showing import show_chart
 from lab.ui.subject import Subject, request_for
 from lab.ui.working import outcome
@@ -31,8 +31,7 @@ def sizes_section(subject: Subject) -> None:
     result = outcome(request, offer="Runs this network once and compares every window with the formula. Seconds.")
     if result is None:
         return
-    answered(result.manifest["findings"][0])
-    explained(result.manifest["findings"][1:])
+    answered(result.manifest["findings"])
     command(request)
     left, right = st.columns(2, gap="large")
     with left:

@@ -12,7 +12,7 @@ from lab.experiments.training.asked import TrainRequest
 from lab.training.state import history_of
 from lab.ui.examples import drawn_examples
 from lab.ui.reading import find
-from lab.ui.saying import explained
+from lab.ui.saying import answered
 from lab.ui.showing import show_chart, show_tables_chart
 from lab.ui.text import plain
 from lab.ui.working import outcome
@@ -34,7 +34,7 @@ def learning(request: TrainRequest) -> Result | None:
         else:
             drawn_examples(request.data, per_class=9)
         return None
-    explained(result.manifest["findings"])
+    answered(result.manifest["findings"])
     left, right = st.columns([3, 2], gap="large")
     with left:
         show_chart(result, "learning_curve", key="learning_chart", height=420)

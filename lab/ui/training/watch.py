@@ -12,7 +12,7 @@ import streamlit as st
 from lab.charts.map_rows import image_url
 from lab.experiments.base import Result
 from lab.experiments.training.asked import WatchRequest
-from lab.ui.saying import command, listed
+from lab.ui.saying import answered, command
 from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.tabs import Tab, tabs
 from lab.ui.working import outcome
@@ -39,7 +39,7 @@ def watch(model: str) -> None:
     )
     if result is None:
         return
-    listed(result.manifest["findings"])
+    answered(result.manifest["findings"])
     command(request)
     tabs(VIEWS, result, key="watched")
 
