@@ -20,17 +20,10 @@ MMAP_THRESHOLD = 2**30
 TRIM_THRESHOLD = 2**31 - 1
 
 
-def worker_environment() -> dict[str, str]:
-    """Return the environment variables that set the thresholds in a process yet to be started."""
-    if not _wanted():
-        return {}
-    return {"MALLOC_MMAP_THRESHOLD_": str(MMAP_THRESHOLD), "MALLOC_TRIM_THRESHOLD_": str(TRIM_THRESHOLD)}
-
-
 @functools.cache
 def tune_allocator() -> bool:
     """Set the thresholds in this process; return whether they are set."""
-    if not _wanted():
+    if os.environ.get("FEATURE_LAB_ALLOCATOR") == "system" or platform.libc_ver()[0] != "glibc":
         return False
     if "MALLOC_MMAP_THRESHOLD_" in os.environ:
         return True
@@ -52,7 +45,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _wanted() -> bool:
-    return os.environ.get("FEATURE_LAB_ALLOCATOR") != "system" and platform.libc_ver()[0] == "glibc"
