@@ -19,7 +19,7 @@ from lab.ui.working import launch, outcome
 
 OFFER = (
     "The patches that excite this channel most and least, an image made for it, which channels below feed it, and what "
-    "changes when it is switched off. About half a minute."
+    "changes when it is switched off. About half a minute with the usual network."
 )
 BELOW = 6  # channels below that can be clicked
 MOST_SELECTIVE = "the most selective one"

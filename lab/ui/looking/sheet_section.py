@@ -32,8 +32,8 @@ def sheet_section(subject: Subject) -> None:
         return
     result = outcome(
         request,
-        offer="Finds the patches that excite each channel most, then optimises an image for it. About a minute for a "
-        "dozen channels.",
+        offer="Finds the patches that excite each channel most, then optimises an image for it. Under a minute for "
+        "a dozen channels of the usual network.",
     )
     if result is None:
         return
