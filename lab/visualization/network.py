@@ -53,7 +53,7 @@ class Cut:
         if how.height != how.width:
             raise LabError(f"{model.ref} takes {how.height} × {how.width} images; only square ones are optimised")
         self.model, self.layer = model, layer
-        self.module = _sharing_copy(quick(model, [layer]) if module is None else module)
+        self.module = _sharing_copy(quick(model, [layer]) if module is None else module).eval()
         self._last: list[Rectifier] = []
         self.side = size if self._takes(size) else how.height
         self._last = self._make_lenient()
@@ -69,7 +69,7 @@ class Cut:
         batch = normal(images, self.model.preprocessing).contiguous(memory_format=torch.channels_last)
         for rectifier in self._last:
             rectifier.lenient = lenient
-        return _maps(_reached(self.module, self.layer, batch), self.layer)
+        return _maps(forward_to(self.module, self.layer.name, batch), self.layer)
 
     def measured(self, images: Tensor, objectives: Sequence[Objective]) -> tuple[Tensor, Tensor]:
         """Return each image's objective `(N,)` and the averages of all channels `(N, C)`, on the network as loaded."""
@@ -78,8 +78,8 @@ class Cut:
         reached, means = [], []
         for start in range(0, len(images), BATCH):
             part = normal(still(images[start : start + BATCH], self.side), self.model.preprocessing)
-            with torch.inference_mode():
-                found = _maps(_reached(self.model.module, self.layer, part.to(self.model.device)), self.layer)
+            with torch.inference_mode(), in_eval_mode(self.model.module):
+                found = _maps(forward_to(self.model.module, self.layer.name, part.to(self.model.device)), self.layer)
                 reached.append(values(found, objectives[start : start + BATCH]))
                 means.append(found.mean(dim=(2, 3)))
         return torch.cat(reached), torch.cat(means)
@@ -102,7 +102,7 @@ class Cut:
                 handles.append(child.register_forward_hook(see(name)))
             with torch.no_grad():
                 gray = torch.full((1, 3, self.side, self.side), 0.5, device=self.model.device)
-                reached = _reached(self.module, self.layer, normal(gray, self.model.preprocessing))
+                reached = forward_to(self.module, self.layer.name, normal(gray, self.model.preprocessing))
         finally:
             for handle in handles:
                 handle.remove()
@@ -157,12 +157,6 @@ def normal(images: Tensor, how: Preprocessing) -> Tensor:
     mean = torch.tensor(how.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
     std = torch.tensor(how.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
     return (images - mean) / std
-
-
-def _reached(module: nn.Module, layer: Layer, batch: Tensor) -> Tensor:
-    """Return a layer's output; nothing behind it is computed."""
-    with in_eval_mode(module):
-        return forward_to(module, layer.name, batch)
 
 
 def _maps(activation: Tensor, layer: Layer) -> Tensor:
