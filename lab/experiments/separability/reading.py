@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Another seed of the request must not mean another twin: its embeddings would have to be computed again.
 TWIN_SEED = 0
 PIXELS = ""
+SIDE_BY_SIDE = 500  # images up to which several layers are probed at once
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,12 @@ def _pixels(question: Question, progress: Progress) -> Subject:
 def probe_all(question: Question, subjects: Sequence[Subject], progress: Progress, pieces: Pieces) -> Iterator[Reading]:
     """Yield what the probes read off every layer of every subject."""
     asked = [(subject, layer) for subject in subjects for layer in subject.layers or (None,)]
-    threads = max(1, cores() // len(asked))
+    # Few images: layers side by side, as threads started anew for each would wait for each other. Many: the folds of
+    # one layer, as an interrupt waits for what has begun.
+    threads = cores() // len(asked) or 1 if len(question.images) <= SIDE_BY_SIDE else cores()
     progress("Probing every layer", 0, len(asked), "layers")
     tune_allocator()
-    # Layers side by side: threads that were started anew for each layer would wait for each other each time.
-    found = in_threads(lambda one: _probe(question, *one, pieces, threads), asked)
+    found = in_threads(lambda one: _probe(question, *one, pieces, threads), asked, max(1, cores() // threads))
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
         progress("Probing every layer", done, len(asked), "layers")
         yield from _readings(subject, layer, _controls_of(question.request, subject), piece)
