@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from lab.errors import LabError
 from lab.layers import Layer, receptive, select_layers
 from lab.layers.receptive import measure
+from lab.layers.spreading import OnlySpreading
 from lab.layers.table import layer_table
 from lab.layers.tracing import trace
 
@@ -160,6 +162,40 @@ def test_a_gate_makes_a_field_global() -> None:
     found = {layer.name: layer.receptive_field_status for layer in layer_table(module, SIZE)[0]}
     assert found["0.conv"] == "exact"
     assert found["0"] == found["1"] == "global"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": 1, "stride": 2},
+        {"kernel_size": 5, "groups": 4, "dilation": 2},
+        {"kernel_size": (1, 7), "groups": 8, "padding": "same", "padding_mode": "reflect"},
+    ],
+)
+def test_spreading_reaches_what_the_real_arithmetic_reaches(options: dict[str, Any]) -> None:
+    convolution, linear = nn.Conv2d(8, 16, **options), nn.Linear(20, 5)
+    images = torch.randn((3, 8, 20, 20), generator=torch.Generator().manual_seed(0))
+    images[0, 0, 3, 17] = images[1, 5, 0, 0] = torch.nan
+    with torch.inference_mode():
+        real = convolution(images), linear(images)
+        with OnlySpreading():
+            spread = convolution(images), linear(images)
+    for one, other in zip(real, spread, strict=True):
+        assert torch.equal(one.isnan(), other.isnan())
+        assert one.isnan().any()
+        assert other[2].abs().max() <= 1
+
+
+def test_fields_are_right_where_made_up_numbers_would_make_nan() -> None:
+    class Logarithm(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.log()
+
+    first = nn.Conv2d(3, 4, 3, padding=1)
+    nn.init.constant_(first.weight, 0.1)
+    nn.init.constant_(first.bias, 1.0)
+    layers, _ = layer_table(nn.Sequential(first, Logarithm(), nn.Conv2d(4, 4, 5, padding=2)), SIZE)
+    assert [(x.receptive_field, x.receptive_field_status) for x in layers] == [(3, "exact"), (3, "exact"), (7, "exact")]
 
 
 def test_windows_give_an_upper_bound() -> None:

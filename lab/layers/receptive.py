@@ -2,9 +2,9 @@
 
 A column of NaN in the image spreads through a network exactly as far as its arithmetic lets a pixel have an
 influence, through any operation: an attention or a global mean makes everything NaN, a kernel only what it touches,
-whatever its weights. So a NaN column at every place within one period of the strides, and the width of what it
-turns into NaN, give a layer's field to the pixel: it holds as many pixels as there are pairs of a pixel and a
-position it reaches, per position.
+whatever its weights (`lab.layers.spreading` saves their arithmetic). So a NaN column at every place within one period
+of the strides, and the width of what it turns into NaN, give a layer's field to the pixel: it holds as many pixels as
+there are pairs of a pixel and a position it reaches, per position.
 
     exact        the same for every position, measured clear of the borders, on a wide image if the network takes one
     upper bound  depends on the position (windows): the largest, at the network's own input size
@@ -21,7 +21,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,24 +154,38 @@ def _by_position(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> di
 
 
 class _Probe:
-    """Runs a network on images that are NaN in one column each, up to the last layer that is wanted."""
+    """Runs a network on images that are NaN in one column each, up to the last layer that is wanted.
+
+    Convolutions and linear maps only spread NaN, unless that makes some in an image that has none.
+    """
 
     def __init__(self, module: nn.Module, channels: int) -> None:
         self.module, self.channels = module, channels
         self.modules = dict(module.named_modules())
+        self.quick = True
 
     def __call__(self, layers: Sequence[Layer], size: tuple[int, int], columns: Iterable[int]) -> Spread:
         """Return which output columns of each layer are NaN, for a NaN at each of `columns` of an image of `size`."""
+        places = list(columns)
+        spread = self._spread(layers, size, [*places, size[1]])  # the last image has no such column, so no NaN
+        if self.quick and any(rows[-1].any() for rows in spread.values()):
+            self.quick = False
+            return self(layers, size, places)
+        return {name: rows[:-1] for name, rows in spread.items()}
+
+    def _spread(self, layers: Sequence[Layer], size: tuple[int, int], places: Sequence[int]) -> Spread:
         import torch
 
-        places = list(columns)
+        from lab.layers.spreading import OnlySpreading
+
         parts: dict[str, list[np.ndarray]] = {}
         for start in range(0, len(places), BATCH):
             batch = places[start : start + BATCH]
             images = torch.full((len(batch), self.channels, *size), 0.5)
             for row, column in enumerate(batch):
-                images[row, :, :, column] = torch.nan
-            with torch.inference_mode(), in_eval_mode(self.module), self._watching(layers, size, parts):
+                images[row, :, :, column : column + 1] = torch.nan
+            arithmetic = OnlySpreading() if self.quick else nullcontext()
+            with torch.inference_mode(), in_eval_mode(self.module), self._watching(layers, size, parts), arithmetic:
                 self.module(images)
         return {name: np.concatenate(rows) for name, rows in parts.items() if sum(map(len, rows)) == len(places)}
 
@@ -184,9 +198,7 @@ class _Probe:
 
         def watch(layer: Layer) -> Any:
             def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-                columns = _nan_columns(output, layer, size)
-                if columns is not None:
-                    parts.setdefault(layer.name, []).append(columns)
+                parts.setdefault(layer.name, []).append(_nan_columns(output, layer, size))
                 waiting.discard(layer.name)
                 if not waiting:
                     raise _Done
@@ -208,16 +220,16 @@ class _Done(Exception):
     """Every wanted layer has been seen."""
 
 
-def _nan_columns(output: torch.Tensor, layer: Layer, size: tuple[int, int]) -> np.ndarray | None:
-    """Return whether there is NaN in each column of an output, bool (N, columns); None when it cannot be told."""
+def _nan_columns(output: torch.Tensor, layer: Layer, size: tuple[int, int]) -> np.ndarray:
+    """Return whether there is NaN in each column of an output, bool (N, columns)."""
     if layer.layout == "NLC":
-        tokens = output[:, layer.prefix_tokens :].amax(2)
+        tokens = output[:, layer.prefix_tokens :].sum(2)
         sides = token_sides(tokens.shape[1], size[0] / size[1])
-        spread = tokens.unflatten(1, sides).amax(1) if sides else tokens.amax(1, keepdim=True)
+        spread = tokens.unflatten(1, sides).sum(1) if sides else tokens.sum(1, keepdim=True)
     elif layer.layout == "NC":
-        spread = output.amax(1, keepdim=True)
+        spread = output.sum(1, keepdim=True)
     else:
-        spread = output.amax((1, 2) if layer.layout == "NCHW" else (1, 3))
+        spread = output.sum((1, 2) if layer.layout == "NCHW" else (1, 3))
     return spread.isnan().numpy()
 
 
