@@ -26,7 +26,7 @@ st.markdown(
 )
 examples.drawn_examples(default.data, per_class=4)
 result = working.outcome(
-    default, offer="It has not been computed on this computer yet. It takes about half a minute on two cores and downloads nothing."
+    default, offer="It has not been computed here yet. It takes about half a minute on two cores, and no download."
 )
 if result is not None:
     panels.problems(result)

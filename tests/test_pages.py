@@ -59,7 +59,7 @@ def healthy(app: AppTest) -> AppTest:
 def test_an_empty_lab_says_what_to_do(page: str) -> None:
     app = healthy(opened(page))
     starts = {button.label for button in app.button} & {"Run", "Run this experiment", "Train", "Compare"}
-    assert starts or "about a minute" in said(app)
+    assert starts or "about half a minute" in said(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
