@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -46,7 +48,7 @@ def accuracy_by_budget(tables: Tables, *, columns: int = 2, size: int = 400, hei
         panels.append(
             layered(band, chance.encode(value), base.mark_line(strokeWidth=2.5), points, title=f"To tell {TASKS[task]}")
         )
-    subtitle = "band: 95 % interval over seeds and test images · dotted: chance"
+    subtitle = "Bands: 95 % intervals over seeds and images. Dotted: chance."
     return alt.concat(*panels, columns=columns).properties(
         title=alt.Title("Accuracy by budget of training", subtitle=subtitle),
         description=f"Accuracy of {tables['networks'].shape[0]} networks of equal size in {len(panels)} tasks.",
@@ -66,14 +68,14 @@ def stack_leads(tables: Tables, *, height: int = 420) -> alt.LayerChart:
     )
     y = alt.Y("task:N", scale=in_order(tasks), title=None, axis=alt.Axis(labelFontSize=SMALL_FONT, grid=True))
     base = alt.Chart(rows(table)).encode(
-        y, _colour(tables), alt.YOffset("title:N", scale=in_order(others)),
+        y, _colour(tables, others), alt.YOffset("title:N", scale=in_order(others)),
         tooltip=["task:N", "title:N", alt.Tooltip("lead:Q", format="+.3f"), alt.Tooltip("interval:N")],
     )  # fmt: skip
     zero = alt.Chart(rows(pd.DataFrame({"lead": [0.0]}))).mark_rule(color=INK, strokeDash=[4, 3]).encode(x)
     return layered(
         zero, base.mark_rule(strokeWidth=2).encode(alt.X("ci_low:Q"), alt.X2("ci_high:Q")),
-        base.mark_point(filled=True, size=75, opacity=1).encode(x, _shape(tables)),
-        title=alt.Title("How far the stack is ahead", subtitle="right of zero: stacking helps · bars: 95 % intervals"),
+        base.mark_point(filled=True, size=75, opacity=1).encode(x, _shape(tables, others)),
+        title=alt.Title("How far the stack is ahead", subtitle="Right of zero: stacking helps. Bars: 95 % intervals."),
         width="container", height=height,
         description=f"Lead of the stack over {len(others)} other networks in {len(tasks)} tasks.",
     )  # fmt: skip
@@ -88,13 +90,17 @@ def _titles(tables: Tables) -> list[str]:
     return [str(title) for title in tables["networks"]["title"]]
 
 
-def _colour(tables: Tables) -> alt.Color:
+def _colour(tables: Tables, shown: Sequence[str] = ()) -> alt.Color:
     titles = _titles(tables)
     scale = alt.Scale(domain=titles, range=list(MODEL_COLOURS[: len(titles)]))
-    return alt.Color("title:N", scale=scale, legend=legend_above(columns=3))
+    return alt.Color("title:N", scale=scale, legend=_legend(shown or titles))
 
 
-def _shape(tables: Tables) -> alt.Shape:
+def _shape(tables: Tables, shown: Sequence[str] = ()) -> alt.Shape:
     titles = _titles(tables)
     scale = alt.Scale(domain=titles, range=list(MODEL_SHAPES[: len(titles)]))
-    return alt.Shape("title:N", scale=scale, legend=legend_above(columns=3))
+    return alt.Shape("title:N", scale=scale, legend=_legend(shown or titles))
+
+
+def _legend(shown: Sequence[str]) -> alt.Legend:
+    return legend_above(columns=3 if len(shown) > 4 else 2, values=list(shown))
