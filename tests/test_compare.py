@@ -145,8 +145,8 @@ def test_the_text_follows_the_numbers() -> None:
     better = curve_of("one", [0.6, 0.93, 0.95], [0.1, 0.4, 0.9])
     worse = curve_of("two", [0.55, 0.6, 0.7], [0.2, 0.3, 0.5], 1)
     said = sentences(field_with(better, worse))
-    assert "I would cut one at l1 (depth 0.67): accuracy 0.930" in said
-    assert "44% of the operations" in said
+    assert "I would use one up to l1: accuracy 0.930" in said
+    assert "44% of that network's operations" in said
     assert "one leads with" in said
     assert "clearly above two" in said
     assert "one is clearly ahead of two at" in said

@@ -17,7 +17,7 @@ Tables = Mapping[str, pd.DataFrame]
 def told(tables: Tables, classes: Sequence[str], *, data: str) -> list[str]:
     """Return the findings, the recommendation first."""
     return [
-        recommendation(tables, classes),
+        *recommendation(tables, classes),
         at_best(tables["best"], tables["models"]),
         *at_equal_depth(_of_leader(tables["matched"], tables["models"])),
         apart(tables["models"]),
@@ -27,31 +27,33 @@ def told(tables: Tables, classes: Sequence[str], *, data: str) -> list[str]:
     ]
 
 
-def recommendation(tables: Tables, classes: Sequence[str]) -> str:
-    """Say which layer of which network to use: the cheapest cut that the best layer of all is not clearly above."""
+def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
+    """Say which layer of which network to use: the cheapest cut that the best layer of all is not clearly above; then
+    what speaks for it."""
     cuts = tables["cuts"]
     use, best = _top(cuts, "chosen"), _top(cuts, "accuracy")
     obstacle = _not_above(best)
-    images = f"{_apart(classes)} on these {len(tables['images'])} images"
+    images = f"these {len(tables['images'])} images"
     if obstacle:
-        return (
-            f"For {images} I would use none of these networks as they are: the best of {len(cuts)} layers, "
-            f"{best.layer} of {best.model}, reads {_accuracy(best)}, which is not clearly above {obstacle}."
-        )
+        return [
+            f"To tell {_apart(classes)} I would use none of these networks as they are: the best of {len(cuts)} layers, "
+            f"{best.layer} of {best.model}, reads {_accuracy(best)} on {images}, which is not clearly above {obstacle}."
+        ]
     whole = tables["models"].set_index("model").loc[use.model]
     share = use.gflops / whole.gflops if whole.gflops else 1.0
     what = (
-        f"For {images} I would cut {use.model} at {use.layer} (depth {use.depth:.2f}): accuracy {_accuracy(use)} for "
-        f"{_gflops(use.gflops)} an image and {_count(use.parameters)} parameters, {share:.0%} of the operations of "
-        "that network."
+        f"To tell {_apart(classes)} I would use {use.model} up to {use.layer}: accuracy {_accuracy(use)} on {images}, "
+        f"for {share:.0%} of that network's operations ({_gflops(use.gflops)} an image, {_count(use.parameters)} "
+        "parameters)."
     )
     if use.name == best.name:
-        return f"{what} It is the best of all {len(cuts)} layers, and none that is cheaper is as good."
-    return (
-        f"{what} The best of all {len(cuts)} layers, {best.layer} of {best.model}, reads {best.accuracy:.3f} for "
+        return [what, f"The best of all {len(cuts)} layers is this one, and none that is cheaper is as good."]
+    return [
+        what,
+        f"The best of all {len(cuts)} layers, {best.layer} of {best.model}, reads {best.accuracy:.3f} for "
         f"{_gflops(best.gflops)}; it is not clearly better (difference {use.behind:.3f}, 95 % interval "
-        f"{use.behind_low:.3f} to {use.behind_high:.3f}, allowing for the choice among all layers)."
-    )
+        f"{use.behind_low:.3f} to {use.behind_high:.3f}, allowing for the choice among all layers).",
+    ]
 
 
 def at_best(best: pd.DataFrame, models: pd.DataFrame) -> str:
@@ -214,8 +216,8 @@ def _count(number: float) -> str:
 
 def _apart(classes: Sequence[str]) -> str:
     if len(classes) == 2:
-        return f"{classes[0]} against {classes[1]}"
-    return _listed(list(classes)) if len(classes) <= LISTED else f"the {len(classes)} classes"
+        return f"{classes[0]} from {classes[1]}"
+    return f"{_listed(list(classes)) if len(classes) <= LISTED else f'the {len(classes)} classes'} apart"
 
 
 def _listed(parts: Sequence[str]) -> str:

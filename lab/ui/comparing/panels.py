@@ -40,9 +40,10 @@ def comparison(result: Result) -> None:
     """Show a finished comparison."""
     for problem in result.manifest.get("problems", ()):
         st.warning(plain(problem))
-    findings = result.manifest["findings"]
     with st.container(border=True, key="verdict_compare"):
-        st.markdown(plain(findings[0]))
+        st.markdown(plain(result.manifest["findings"][0]))
+        for sentence in _findings(result, "The best of all"):
+            st.caption(plain(sentence))
     _networks(result["models"])
     questions(VIEWS, result, key="compare_view")
 
@@ -55,9 +56,8 @@ def _networks(models: pd.DataFrame) -> None:
     with st.container(key="compared_networks"):
         st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
     st.caption(
-        "Accuracy is that of a linear probe, held out; the best layer is picked on other images than it is judged by. "
-        "GFLOPs count a multiply-add as two. The smallest cut is the cheapest layer that the network's best is not "
-        "clearly above."
+        "Accuracy: a linear probe, held out, at the best layer, which other images have picked. GFLOPs count a "
+        "multiply-add as two. The smallest cut: the cheapest layer that the network's best is not clearly above."
     )
 
 
