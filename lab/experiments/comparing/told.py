@@ -36,8 +36,9 @@ def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
     images = f"these {len(tables['images'])} images"
     if obstacle:
         return [
-            f"To tell {_apart(classes)} I would use none of these networks as they are: the best of {len(cuts)} layers, "
-            f"{best.layer} of {best.model}, reads {_accuracy(best)} on {images}, which is not clearly above {obstacle}."
+            f"To tell {_apart(classes)} I would use none of these networks as they are: the best of {len(cuts)} "
+            f"layers, {best.layer} of {best.model}, reads {_accuracy(best)} on {images}, which is not "
+            f"clearly above {obstacle}."
         ]
     whole = tables["models"].set_index("model").loc[use.model]
     share = use.gflops / whole.gflops if whole.gflops else 1.0
