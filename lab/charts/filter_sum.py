@@ -14,7 +14,9 @@ MOST_CHANNELS = 16
 FOR, AGAINST, SUM = "#d9621f", "#2474cf", "#10829a"
 
 
-def response_map(tables: Tables, *, layer: str, channel: int, row: int, column: int, size: int = 300) -> alt.LayerChart:
+def response_map(
+    tables: Tables, *, layer: str, channel: int, row: int, column: int, size: int = 300, height: int = 300
+) -> alt.LayerChart:
     """Return one output channel as a heat map, with the chosen position framed.
 
     Reads the table `response` (row, column, value, rows, columns: how many places a cell stands for; its value is the
@@ -40,9 +42,9 @@ def response_map(tables: Tables, *, layer: str, channel: int, row: int, column: 
         cells.add_params(pick),
         chosen.mark_point(size=220, stroke="#ffffff", strokeWidth=5, filled=False),
         chosen.mark_point(size=220, stroke="#16191c", strokeWidth=2.5, filled=False),
-        title=alt.Title("Where this filter responds", subtitle="click a place to take it apart"),
+        title=alt.Title("Where this filter responds", subtitle="Click a place to take it apart."),
         width=size,
-        height=size,
+        height=height,
         description=f"Response of output channel {channel} of {layer} at every position; chosen: row {row}, {column}.",
     )
 
@@ -61,7 +63,7 @@ def response_cells(response: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def contribution_steps(tables: Tables, *, bias: float, total: float) -> alt.LayerChart:
+def contribution_steps(tables: Tables, *, bias: float, total: float, height: int = 300) -> alt.LayerChart:
     """Return what each input channel adds, the largest first, as steps from nothing to the sum.
 
     Reads the table `contributions` of a filter run; beyond `MOST_CHANNELS` the rest is one step.
@@ -88,9 +90,9 @@ def contribution_steps(tables: Tables, *, bias: float, total: float) -> alt.Laye
         zero,
         bars,
         labels,
-        title=alt.Title("From products to one number", subtitle="each step is one input channel's sum of products"),
+        title=alt.Title("From products to one number", subtitle="Each step is one input channel's sum of products."),
         width="container",
-        height=300,
+        height=height,
         description=f"Contributions of {len(tables['contributions'])} input channels that sum to {total:+.4f}.",
     )
 

@@ -44,7 +44,7 @@ def side_by_side_section(choice: object = None) -> None:
         result, "accuracy_by_budget", key="budget_chart", view={"width": "content"}, columns=1 if phone else 2,
         size=280 if phone else 430,
     )  # fmt: skip
-    show_chart(result, "stack_leads", key="leads_chart")
+    show_chart(result, "stack_leads", key="leads_chart", height=480)
     _tables(result)
 
 

@@ -44,8 +44,9 @@ def field_section(subject: Subject) -> None:
     )
     if result is None:
         return
-    answered(result.manifest["findings"])
-    show_chart(result, "field_by_depth", key="field_chart")
+    contained, sees, *rest = result.manifest["findings"]
+    answered([sees, contained, *rest])
+    show_chart(result, "field_by_depth", key="field_chart", height=470)
     st.markdown(
         "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "
         "half of it lies in the dashed square."

@@ -21,6 +21,7 @@ from lab.ui.text import plain
 from lab.ui.working import launch, outcome
 
 SHOWN_CHANNELS = 6
+FRAME = 63  # pixels that title and axis take more from a map's height than its axis from its width
 
 
 def filter_section(subject: Subject) -> None:
@@ -40,7 +41,7 @@ def filter_section(subject: Subject) -> None:
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
     with steps:
-        spec = chart_spec(_shown(result, tables), "contribution_steps", bias=found.bias, total=found.total)
+        spec = chart_spec(_shown(result, tables), "contribution_steps", bias=found.bias, total=found.total, height=400)
         show_spec(spec, key="contribution_chart")
     with response:
         _response(result, layer, found)
@@ -163,9 +164,10 @@ def _response(result: Result, layer: FilterLayer, found: FilterSum) -> None:
             _go(found.channel, int(picked[0]["row"]), int(picked[0]["column"]))
 
     tables = {"response": response_cells(layer.outputs[found.channel])}
+    size = 250 if on_a_phone() else 320
     spec = chart_spec(
         _shown(result, tables), "response_map", layer=layer.name, channel=found.channel, row=found.row,
-        column=found.column, size=250 if on_a_phone() else 300,
+        column=found.column, size=size, height=size + FRAME,
     )  # fmt: skip
     show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")
 

@@ -63,7 +63,7 @@ def _thumbnail(subject: Subject) -> None:
         "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
-    show_chart(result, "rebuilt_by_depth", key="rebuilt_chart", pooling=pooling)
+    show_chart(result, "rebuilt_by_depth", key="rebuilt_chart", pooling=pooling, height=480)
     explained(result.manifest["findings"][1:])
     st.markdown("##### New images, as they are read off each layer")
     st.html(thumbnails_shown(result, str(pooling)))
@@ -126,7 +126,7 @@ def _inversion(subject: Subject) -> None:
         return
     answered(result.manifest["findings"][:1])
     st.html(inversions_shown(result))
-    show_chart(result, "inverted_by_depth", key="inverted_chart")
+    show_chart(result, "inverted_by_depth", key="inverted_chart", height=400)
     explained(result.manifest["findings"][1:])
     command(request)
 

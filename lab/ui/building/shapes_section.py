@@ -59,10 +59,10 @@ def _edges() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         if len(result["responses"]):
-            show_chart(result, "part_responses", key="parts_chart")
+            show_chart(result, "part_responses", key="parts_chart", height=440)
     with right:
         if len(result["combinations"]):
-            show_chart(result, "orientation_sums", key="sums_chart")
+            show_chart(result, "orientation_sums", key="sums_chart", height=440)
     explained(result.manifest["findings"][1:-1])
     _one_network(result)
     command(request)
@@ -177,7 +177,7 @@ def _tuning(subject: Subject) -> None:
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
         format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],
     )  # fmt: skip
-    show_chart(result, "tuning_by_depth", key="tuning_chart", which=which)
+    show_chart(result, "tuning_by_depth", key="tuning_chart", which=which, height=560)
     explained([*result.manifest["findings"][:2], *result.manifest["findings"][3:]])
     _curves(result)
     command(request)
@@ -198,7 +198,7 @@ def _curves(result: Result) -> None:
     for side, layer, column in zip(("early", "late"), (early, late), st.columns(2, gap="large"), strict=True):
         with column:
             for kind in ("orientation", "shape"):
-                choices = {"kind": kind, "model": names[str(shown)], "layer": layer}
+                choices = {"kind": kind, "model": names[str(shown)], "layer": layer, "height": 330}
                 show_chart(result, "tuning_curve", key=f"curve_{kind}_{side}", **choices)
     st.caption(
         "Answers of the channel that follows the property best, on stimuli it was not chosen on; 95 % intervals."

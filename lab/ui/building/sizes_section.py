@@ -35,10 +35,10 @@ def sizes_section(subject: Subject) -> None:
     command(request)
     left, right = st.columns(2, gap="large")
     with left:
-        show_chart(result, "map_sizes", key="sizes_chart")
+        show_chart(result, "map_sizes", key="sizes_chart", height=430)
     if not result["weights"].empty:
         with right:
-            show_chart(result, "weight_counts", key="weights_chart", height=300)
+            show_chart(result, "weight_counts", key="weights_chart", height=430)
     _table(result)
 
 
