@@ -25,6 +25,10 @@ class Interval:
     low: float
     high: float
 
+    def columns(self, name: str, ends: str = "") -> dict[str, float]:
+        """Return the interval as columns of a table: NAME, ENDS_low, ENDS_high; without `ends`, NAME's own."""
+        return {name: self.value, f"{ends or name}_low": self.low, f"{ends or name}_high": self.high}
+
 
 def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
     """Return the mean of independent values (seeds, draws, images) with Student's t; unbounded for fewer than two."""
@@ -53,6 +57,11 @@ class Scores:
 
     def row(self) -> dict[str, float]:
         return asdict(self)
+
+    @property
+    def interval(self) -> Interval:
+        """The accuracy with its interval."""
+        return Interval(self.accuracy, self.ci_low, self.ci_high)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def summary(shares: pd.DataFrame) -> pd.DataFrame:
             **{name: float(own[name].mean()) for name in KNOW_NOTHING},
         }  # fmt: skip
         for name in KNOW_NOTHING[:2]:
-            row |= _columns(f"over_{name}", mean_interval((own["share"] - own[name]).to_numpy()))
+            row |= mean_interval((own["share"] - own[name]).to_numpy()).columns(f"over_{name}")
         row |= _over_untrained(shares, images, own, str(role), str(method), str(layer))
         rows.append(row)
     return pd.DataFrame(rows)
@@ -40,10 +40,6 @@ def _over_untrained(
 ) -> dict[str, float]:
     twin = shares[(shares["role"] == UNTRAINED) & (shares["method"] == method) & (shares["layer"] == layer)]
     if role != TRAINED or not len(twin):
-        return _columns("over_untrained", Interval(*[float("nan")] * 3))
+        return Interval(*[float("nan")] * 3).columns("over_untrained")
     other = twin.set_index("image").loc[images]["share"]
-    return _columns("over_untrained", mean_interval((own["share"] - other).to_numpy()))
-
-
-def _columns(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return mean_interval((own["share"] - other).to_numpy()).columns("over_untrained")

@@ -59,7 +59,7 @@ def control_table(model: LoadedModel, material: Material, compute: Compute, prog
     rows: list[dict[str, Any]] = [{"control": "chance", "accuracy": material.chance}]
     for name, vectors in found.items():
         score = material.scores(material.refitted(vectors))
-        rows.append({"control": name, "accuracy": score.accuracy, "ci_low": score.ci_low, "ci_high": score.ci_high})
+        rows.append({"control": name, **score.interval.columns("accuracy", "ci")})
     return pd.DataFrame(rows, columns=["control", "accuracy", "ci_low", "ci_high"])
 
 
@@ -85,7 +85,6 @@ def _refitted(
 
 
 def _curve_row(material: Material, change: Change, layer: Layer, dim: int, readings: np.ndarray) -> dict[str, Any]:
-    found = material.scores(readings)
     return {
         "intervention": change.name,
         "place": change.place,
@@ -93,9 +92,7 @@ def _curve_row(material: Material, change: Change, layer: Layer, dim: int, readi
         "layer": layer.name,
         "depth": layer.depth,
         "dim": dim,
-        "accuracy": found.accuracy,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
+        **material.scores(readings).interval.columns("accuracy", "ci"),
     }
 
 
@@ -110,14 +107,10 @@ def _change_row(
 ) -> dict[str, Any]:
     row = _named(one.change)
     for name, found, before in (("carried", carried, carried_intact), ("refitted", refitted, refitted_intact)):
-        score, gap = material.scores(found), material.against(found, before)
-        row |= {name: score.accuracy, f"{name}_low": score.ci_low, f"{name}_high": score.ci_high}
-        row |= {f"{name}_gap": gap.value, f"{name}_gap_low": gap.low, f"{name}_gap_high": gap.high}
-    same = material.agreement(carried.argmax(axis=2), carried_intact.argmax(axis=2))
-    row |= {"agree": same.value, "agree_low": same.low, "agree_high": same.high}
+        row |= material.columns(name, found, before)
+    row |= material.agreement(carried.argmax(axis=2), carried_intact.argmax(axis=2)).columns("agree")
     if one.logits is not None and intact.logits is not None:
-        own = material.agreement(one.logits.argmax(axis=1), intact.logits.argmax(axis=1))
-        row |= {"top1": own.value, "top1_low": own.low, "top1_high": own.high}
+        row |= material.agreement(one.logits.argmax(axis=1), intact.logits.argmax(axis=1)).columns("top1")
     return row
 
 

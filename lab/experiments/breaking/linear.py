@@ -199,15 +199,12 @@ def _tables(
 
 
 def _curve_row(material: Material, cut: Cut, layer: Layer, readings: np.ndarray) -> dict[str, Any]:
-    score = material.scores(readings)
     return {
         "up_to": cut.layer,
         "up_to_depth": cut.depth,
         "layer": layer.name,
         "depth": layer.depth,
-        "accuracy": score.accuracy,
-        "ci_low": score.ci_low,
-        "ci_high": score.ci_high,
+        **material.scores(readings).interval.columns("accuracy", "ci"),
         "bend": cut.bends[layer.name],
     }
 
@@ -223,7 +220,5 @@ def _row(
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"up_to": cut.layer, "depth": cut.depth, "removed": cut.removed}
     for name, found, before in (("carried", carried, carried_intact), ("refitted", refitted, refitted_intact)):
-        score, gap = material.scores(found), material.against(found, before)
-        row |= {name: score.accuracy, f"{name}_low": score.ci_low, f"{name}_high": score.ci_high}
-        row |= {f"{name}_gap": gap.value, f"{name}_gap_low": gap.low, f"{name}_gap_high": gap.high}
+        row |= material.columns(name, found, before)
     return {**row, "bend": cut.bends[last], "directions": directions(cut.vectors[last])}

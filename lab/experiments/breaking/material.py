@@ -139,6 +139,11 @@ class Material:
         gap = correctness(probabilities, self.labels) - correctness(other, self.labels)
         return difference(self.resamples, gap)
 
+    def columns(self, name: str, probabilities: np.ndarray, intact: np.ndarray) -> dict[str, float]:
+        """Return an accuracy with its interval, and `NAME_gap`, the paired difference to that of `intact`."""
+        gap = self.against(probabilities, intact)
+        return {**self.scores(probabilities).interval.columns(name), **gap.columns(f"{name}_gap")}
+
     def agreement(self, chosen: np.ndarray, other: np.ndarray) -> Interval:
         """Return the share of images (and repeats) in which two rows of class numbers `(R, N)` or `(N,)` agree."""
         share = float((chosen == other).mean())

@@ -169,15 +169,13 @@ def _read(
 ) -> dict[str, float]:
     row: dict[str, float] = {}
     for name, found in (("carried", carried), ("refitted", refitted), ("before", before)):
-        score = material.scores(found)
-        row |= {name: score.accuracy, f"{name}_low": score.ci_low, f"{name}_high": score.ci_high}
+        row |= material.scores(found).interval.columns(name)
     for name, one, other in (
         ("carried_gap", carried, real_carried),
         ("refitted_gap", refitted, real_refitted),
         ("added", refitted, before),
     ):
-        gap = material.against(one, other)
-        row |= {name: gap.value, f"{name}_low": gap.low, f"{name}_high": gap.high}
+        row |= material.against(one, other).columns(name)
     return row
 
 
@@ -189,6 +187,6 @@ def _controls(material: Material, progress: Progress) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"control": "chance", "accuracy": material.chance},
-            {"control": "pixels", "accuracy": score.accuracy, "ci_low": score.ci_low, "ci_high": score.ci_high},
+            {"control": "pixels", **score.interval.columns("accuracy", "ci")},
         ]
     )

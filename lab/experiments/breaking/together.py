@@ -224,12 +224,5 @@ def _tables(
 
 
 def _scores(material: Material, readings: np.ndarray, last: np.ndarray) -> dict[str, float]:
-    score, gap = material.scores(readings), material.against(readings, last)
-    return {
-        "accuracy": score.accuracy,
-        "ci_low": score.ci_low,
-        "ci_high": score.ci_high,
-        "gap": gap.value,
-        "gap_low": gap.low,
-        "gap_high": gap.high,
-    }
+    accuracy = material.scores(readings).interval.columns("accuracy", "ci")
+    return {**accuracy, **material.against(readings, last).columns("gap")}

@@ -132,9 +132,8 @@ class _Reading:
         for factor in self.factors:
             columns = slice(start, start := start + factor.columns.shape[1])
             interval = readout.interval(self.boot, columns)
-            row = {"factor": factor.name, "control": control, "r2": interval.value}
-            row |= {"ci_low": interval.low, "ci_high": interval.high, **_accuracy(factor, readout, columns)}
-            rows.append({**where, **row})
+            named = {**where, "factor": factor.name, "control": control}
+            rows.append({**named, **interval.columns("r2", "ci"), **_accuracy(factor, readout, columns)})
         return rows
 
     def _shuffled(self, readout: Readout, where: dict[str, Any]) -> list[dict[str, Any]]:

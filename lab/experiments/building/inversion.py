@@ -148,8 +148,7 @@ def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     for where, part in inversions.groupby(["model", "twin", "layer", "depth"], sort=False):
         row = dict(zip(("model", "twin", "layer", "depth"), where, strict=True))
         for name in ("error", "likeness"):
-            found = mean_interval(part[name].to_numpy())
-            row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+            row |= mean_interval(part[name].to_numpy()).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 

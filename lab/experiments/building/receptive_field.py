@@ -200,9 +200,7 @@ def _effect(mean: np.ndarray, sides: list[int]) -> dict[str, Any]:
         "half_top": top,
         "half_left": left,
         "half_square": side,
-        "half_side": half.value,
-        "ci_low": half.low,
-        "ci_high": half.high,
+        **half.columns("half_side", "ci"),
         "most_side": square_of(mean, MOST)[2],
     }
 

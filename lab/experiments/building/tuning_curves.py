@@ -131,9 +131,7 @@ def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> li
     rows = []
     for index, level in enumerate(levels):
         found = mean_interval(values[at == index])
-        rows.append(
-            {"channel": best, "level": level, "response": found.value, "ci_low": found.low, "ci_high": found.high}
-        )
+        rows.append({"channel": best, "level": level, **found.columns("response", "ci")})
     return rows
 
 
@@ -145,8 +143,7 @@ def summarised(found: pd.DataFrame) -> pd.DataFrame:
     for where, part in found.groupby(["model", "layer", "depth", "kind", "control"], sort=False):
         row = dict(zip(("model", "layer", "depth", "kind", "control"), where, strict=True))
         for name in ("mean", "best"):
-            interval = mean_interval(part[name].to_numpy())
-            row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+            row |= mean_interval(part[name].to_numpy()).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 

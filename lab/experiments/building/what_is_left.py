@@ -118,7 +118,9 @@ def _controls(question: _Question) -> tuple[list[dict[str, Any]], list[dict[str,
     rows = []
     for control, given in (("pixels", question.pixels), ("mean colour", coarser(question.pixels, 1))):
         found = read_out(given, question.targets, question.folds)
-        rows.append({**_place("", "", np.nan, "", control, given.shape[1]), **_scores(found, question.boot)})
+        rows.append(
+            {**_place("", "", np.nan, "", control, given.shape[1]), **found.interval(question.boot).columns("r2", "ci")}
+        )
     return rows, _pictures(question, "", "", 0.0, "", question.targets)
 
 
@@ -146,7 +148,7 @@ def _read(
             place = _place(network.name, layer.name, layer.depth, pooling, name, dim)
             if network.twin and control == "shuffled":
                 continue
-            rows.append({**place, **_scores(found, question.boot)})
+            rows.append({**place, **found.interval(question.boot).columns("r2", "ci")})
             if control == "real":
                 pictures += _pictures(question, network.name, layer.name, layer.depth, pooling, found.predictions)
     return rows, pictures
@@ -168,11 +170,6 @@ def _kept(key: str, vectors: np.ndarray | None, question: _Question, control: st
 
 def _place(model: str, layer: str, depth: float, pooling: str, control: str, dim: int) -> dict[str, Any]:
     return {"model": model, "layer": layer, "depth": depth, "pooling": pooling, "control": control, "dim": dim}
-
-
-def _scores(found: Readout, boot: Bootstrap) -> dict[str, float]:
-    interval = found.interval(boot)
-    return {"r2": interval.value, "ci_low": interval.low, "ci_high": interval.high}
 
 
 def _pictures(

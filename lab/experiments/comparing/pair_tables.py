@@ -12,7 +12,7 @@ import pandas as pd
 from lab.experiments.comparing.evidence import Curve, Field
 from lab.pieces import Arrays
 from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
-from lab.stats.intervals import Interval, difference
+from lab.stats.intervals import difference
 
 if TYPE_CHECKING:
     from lab.experiments.separability.reading import Question, Subject
@@ -32,7 +32,7 @@ def matched(field: Field) -> pd.DataFrame:
         gaps = simultaneous(field.boot, (a - b)[there])
         for position, gap in zip(there, gaps, strict=True):
             values = {"accuracy_a": a[position].mean(), "accuracy_b": b[position].mean()}
-            rows.append({**_named(one, other), "depth": DEPTHS[position], **values, **_interval("difference", gap)})
+            rows.append({**_named(one, other), "depth": DEPTHS[position], **values, **gap.columns("difference", "ci")})
     columns = ["model_a", "model_b", "depth", "accuracy_a", "accuracy_b", "difference", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -47,7 +47,7 @@ def best(field: Field) -> pd.DataFrame:
         gap = difference(field.boot, one.choice.correct - other.choice.correct)
         layers = {"layer_a": one.layers[one.choice.layer].name, "layer_b": other.layers[other.choice.layer].name}
         values = {"accuracy_a": one.choice.correct.mean(), "accuracy_b": other.choice.correct.mean()}
-        rows.append({**_named(one, other), **layers, **values, **_interval("difference", gap)})
+        rows.append({**_named(one, other), **layers, **values, **gap.columns("difference", "ci")})
     return pd.DataFrame(rows)
 
 
@@ -73,7 +73,7 @@ def agreement(field: Field) -> pd.DataFrame:
                 "both_wrong": int((~a & ~b).sum()),
                 "consistency": found.observed,
                 "expected": found.expected,
-                **_interval("kappa", found.kappa),
+                **found.kappa.columns("kappa", "ci"),
             }
         )
     return pd.DataFrame(rows)
@@ -111,10 +111,6 @@ def similarity(networks: Sequence[Subject], found: Arrays) -> pd.DataFrame:
     values = {"cka": "cka", "ci_low": "low", "ci_high": "high", "null_95": "null", "p": "p"}
     table = pd.DataFrame({**sides, **{column: found[name][upper] for column, name in values.items()}})
     return table.assign(images=int(found["images"]))
-
-
-def _interval(name: str, gap: Interval) -> Row:
-    return {name: gap.value, "ci_low": gap.low, "ci_high": gap.high}
 
 
 def _named(one: Curve, other: Curve) -> Row:

@@ -65,12 +65,8 @@ def gain_table(readings: Mapping[int, Mapping[str, np.ndarray]], layers: tuple[L
             {
                 "layer": layer.name,
                 "depth": layer.depth,
-                "gain": own.value,
-                "gain_low": own.low,
-                "gain_high": own.high,
-                "lead": 2 * lead.value,
-                "lead_low": 2 * lead.low,
-                "lead_high": 2 * lead.high,
+                **own.columns("gain"),
+                **{name: 2 * value for name, value in lead.columns("lead").items()},
                 "onset": better[0] if better else -1,
             }
         )
