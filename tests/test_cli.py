@@ -6,9 +6,11 @@ import dataclasses
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lab.cli import main
+from lab.cli.terminal import show_table
 from lab.experiments import EXPERIMENTS, Request
 from lab.experiments.attributing.asked import ScoreRequest
 from lab.experiments.separability import CONTROLS, ProbeRequest
@@ -171,6 +173,16 @@ def test_runs_are_listed_renamed_exported_and_deleted(
         assert Path(capsys.readouterr().out.strip()).stat().st_size > 1000
     assert main(["runs", "delete", "first try"]) == 0
     assert list_runs() == []
+
+
+def test_tables_keep_text_to_the_left_and_numbers_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {"name": ["a", "long"], "count": [1, 10_000], "share": [0.25, float("nan")], "right": [True, False]}
+    show_table(pd.DataFrame({**table, "note": [None, "<b>\x1b[2J"]}))
+    assert capsys.readouterr().out.splitlines() == [
+        "name  count  share  right  note",
+        "a         1   0.25  True",
+        r"long  10000         False  <b>\x1b[2J",
+    ]
 
 
 def test_models_and_layers_are_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 import pandas as pd
 from tqdm import tqdm
 
+from lab.encode import plain
+
 
 def say(text: str) -> None:
     """Print a line for people on stderr."""
@@ -21,8 +23,9 @@ def show_json(document: Any) -> None:
 
 
 def show_table(table: pd.DataFrame) -> None:
-    """Print a table for people on stdout."""
-    print(table.to_string(index=False, na_rep="", justify="left"))
+    """Print a table for people on stdout: text to the left, numbers to the right."""
+    columns = [_aligned(str(name), table[name]) for name in table]
+    print("\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True)))
 
 
 class Bars:
@@ -49,3 +52,18 @@ class Bars:
         if self.bar is not None:
             self.bar.close()
         self.stage, self.bar = "", None
+
+
+def _aligned(name: str, column: pd.Series) -> list[str]:
+    """Return a column's name and its cells as text of one width; what is missing is blank."""
+    number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    texts = [name, *(_text(plain(cell)) for cell in column)]
+    width = max(map(len, texts))
+    return [text.rjust(width) if number else text.ljust(width) for text in texts]
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    text = f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    return text if text.isprintable() else ascii(text)[1:-1]  # a name must not end the line or steer the terminal
