@@ -39,7 +39,7 @@ CSS = """
 .lab-slide b.off { border-style: none; background: rgba(128,128,128,0.08); }
 .lab-slide em { font-style: normal; opacity: 0.8; padding-left: 0.6rem; align-self: center; white-space: nowrap; }
 .lab-map i.inner { border: 2px dashed #ffffff; }
-.lab-fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 1rem 1.1rem; }
+.lab-fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(200px, 45%), 1fr)); gap: 1rem; }
 .lab-fields figure { margin: 0; }
 .lab-fields .lab-map, .lab-fields img { width: 100% !important; height: auto; image-rendering: auto; }
 .lab-fields figcaption { font-size: 0.82rem; line-height: 1.4; margin-top: 0.3rem; }

@@ -16,7 +16,7 @@ MOST_DRAWN = 40  # padded pixels: a longer row would not fit
 
 def slide_section() -> None:
     """Show the settings, the arithmetic in words, and the windows."""
-    st.latex(r"W_2 = \frac{W_1 - F + 2P}{S} + 1, \qquad F = D\,(K-1) + 1")
+    st.latex(r"\begin{gathered}W_2 = \frac{W_1 - F + 2P}{S} + 1\\ F = D\,(K-1) + 1\end{gathered}")
     shown = opened(SlideRequest) or SlideRequest()
     boxes = st.columns(6, vertical_alignment="bottom")
     size = boxes[0].number_input("Input W₁", 1, 4096, shown.size, key="slide_size")
