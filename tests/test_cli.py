@@ -134,6 +134,13 @@ def test_every_field_travels_through_the_command_line(request_: ProbeRequest, mo
     assert asked == [request_]
 
 
+def test_bad_input_leaves_no_run_and_takes_none_away(run_id: str, tmp_path: Path) -> None:
+    (tmp_path / "only").mkdir()
+    assert main(["probe", "--model", "test_resnet@untrained", "--data", str(tmp_path)]) == 2
+    assert main(["probe", "--model", "test_resnet@untrained", "--data", "drawn:pets", "--layers", "nope"]) == 2
+    assert [run.id for run in list_runs()] == [run_id]
+
+
 @pytest.mark.parametrize("text", ["cat,dog", " cat , dog ", '"cat",dog', "cat,,dog,", 'cat,"dog'])
 def test_classes_are_typed_with_commas_between_them(text: str) -> None:
     assert parted(text) == ("cat", "dog")

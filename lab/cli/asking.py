@@ -39,7 +39,7 @@ def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab ask`."""
     kind = EXPERIMENTS[given.question].request_type
     request = kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)})
-    run = computed(request, settings(given), given.out)  # type: ignore[arg-type]
+    run = computed(request, settings(given), given.out)
     result = run.result()
     if given.json:
         show_json(document(run, result))

@@ -32,7 +32,7 @@ def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab visualize`."""
     names = [field.name for field in dataclasses.fields(VisualizeRequest)]
     request = VisualizeRequest(**{name: getattr(given, name) for name in names})
-    run = computed(request, settings(given))  # type: ignore[arg-type]
+    run = computed(request, settings(given))
     result = run.result()
     if given.out:
         written = write_images(result, given.out)

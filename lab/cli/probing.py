@@ -10,7 +10,8 @@ import pandas as pd
 
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import records
-from lab.experiments.base import Result
+from lab.errors import LabError
+from lab.experiments.base import Request, Result
 from lab.experiments.separability import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
 from lab.experiments.separability.asked import parted
 from lab.settings import Compute
@@ -105,17 +106,25 @@ def settings(given: argparse.Namespace) -> Compute:
     return Compute(given.device, given.batch_size)
 
 
-def computed(request: ProbeRequest, how: Compute, folder: Path | None = None) -> RunFolder:
-    """Return the finished run of `request`, computed here and now unless its result is there already."""
+def computed(request: Request, how: Compute, folder: Path | None = None) -> RunFolder:
+    """Return the finished run of `request`, computed here and now unless its result is there already.
+
+    A new run whose input cannot be used leaves nothing among the runs: the error says all there is.
+    """
     from lab import jobs
 
     run = open_run(request.canonical(), folder)
+    new = run.status == "new" and folder is None
     if run.status == "finished":
         say(f"Already computed: {run.path}")
         return run
     bars = Bars()
     try:
         jobs.compute(run, how, bars)
+    except LabError:
+        if new:
+            run.delete()
+        raise
     finally:
         bars.close()
     say(f"Kept in {run.path}")

@@ -49,7 +49,7 @@ def act(given: argparse.Namespace) -> None:
 def _train(given: argparse.Namespace) -> None:
     names = ("model", "data", "per_class", "size", "epochs", "rate", "enough", "seed", "name")
     request = TrainRequest(**{name: getattr(given, name) for name in names})
-    run = computed(request, settings(given), given.out)  # type: ignore[arg-type]
+    run = computed(request, settings(given), given.out)
     result = run.result()
     if given.json:
         show_json(document(run, result))
