@@ -293,6 +293,33 @@ def test_charts_name_what_they_do_not_know(results: Runs) -> None:
         charts.change_forest(results["break"].tables, intervention="drp")
 
 
+def scale_of(chart: Any, channel: str) -> list[str]:
+    layers = chart.to_dict()["layer"]
+    return next(layer["encoding"][channel]["scale"]["domain"] for layer in layers if channel in layer["encoding"])
+
+
+def test_places_stand_under_their_intervention(results: Runs) -> None:
+    changes = results["break"]["changes"]
+    order = scale_of(charts.change_forest(results["break"].tables), "y")
+    assert order[0] == "\tintact network"
+    titles = list(dict.fromkeys(changes["change"].iloc[1:].str.split(": ").str[0]))
+    assert [row for row in order if row.endswith("\t")] == [f"{title}\t" for title in titles]
+    assert len(order) == len(set(order)) == len(changes) + len(titles)
+
+
+def test_of_many_places_some_are_drawn_and_it_is_said(results: Runs) -> None:
+    curve = results["break"]["curve"]
+    one = curve[curve["change"] == "Permute channels: after layer1"]
+    many = [one.assign(place=f"after {k}", change=f"Permute channels: after {k}") for k in range(9)]
+    tables = {**results["break"].tables, "curve": pd.concat([curve[curve["intervention"] == "intact"], *many])}
+    chart = charts.change_curves(tables, intervention="permute")
+    wanted = ["the intact network", *(f"after {k}" for k in (0, 2, 4, 6, 8))]
+    colour = next(layer["encoding"]["color"] for layer in chart.to_dict()["layer"] if "color" in layer["encoding"])
+    assert colour["scale"]["domain"] == wanted
+    assert len(set(colour["scale"]["range"])) == len(wanted)
+    assert "5 of 9 places" in chart.to_dict()["title"]["subtitle"][0]
+
+
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 CONTROLS = pd.DataFrame({"control": ["chance", "pixels"], "accuracy": [0.5, 0.55], "ci_low": 0.4, "ci_high": 0.6})
