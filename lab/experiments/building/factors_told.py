@@ -43,15 +43,16 @@ def _movement(first: pd.DataFrame, last: pd.DataFrame, order: list[str]) -> str:
     faded = [name for name in last.index if last.ci_high[name] < first.ci_low[name] and _far(first, last, name)]
     change = last["r2"] - first["r2"]
     parts = []
-    for names, verb in ((grown, "become"), (faded, "become less")):
+    for names, how in ((grown, "more readable"), (faded, "less readable")):
         if names:
+            many = "1 factor becomes" if len(names) == 1 else f"{len(names)} factors become"
             most = sorted(names, key=lambda name: -abs(change[name]))[:3]
             listed = ", ".join(f"{name} ({two(first.r2[name])} to {two(last.r2[name])})" for name in most)
-            parts.append(f"{len(names)} {verb} readable, most of all {listed}")
+            parts.append(f"{many} {how}, most of all {listed}")
     between = f"Between {order[0]} and {order[-1]}"
     if not parts:
         return f"{between} no factor becomes more or less readable by more than its interval."
-    return f"{between} {'; '.join(parts)}."
+    return f"{between}, {'; '.join(parts)}."
 
 
 def _far(first: pd.DataFrame, last: pd.DataFrame, name: str) -> bool:
