@@ -6,7 +6,7 @@ import pandas as pd
 
 from lab.experiments.words import NO_TWIN, ranged
 
-WHAT = {"orientation": "the orientation of a grating", "shape": "the shape of an outline, whatever its turn and place"}
+WHAT = {"orientation": "the orientation of a grating", "shape": "the shape of an outline, whatever its turn and place,"}
 
 
 def told(tuning: pd.DataFrame) -> list[str]:
