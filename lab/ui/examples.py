@@ -9,7 +9,7 @@ import streamlit as st
 from lab.charts.map_rows import data_url
 from lab.drawn import FAMILIES, draw_set
 from lab.errors import LabError
-from lab.experiments.picture import open_picture, picture_name, picture_stamp
+from lab.experiments.picture import open_picture, picture_name
 from lab.images import thumbnail
 from lab.ui.gallery import Picture, gallery
 
@@ -28,7 +28,7 @@ def few_examples(kind: str, spec: str) -> list[Picture]:
     if kind == "data":
         return _of_set(spec, FEW // 2)
     try:
-        return [_picture(spec, picture_stamp(spec))]
+        return [_picture(spec)]
     except (LabError, OSError, ValueError):
         return []  # running it tells what is wrong
 
@@ -39,9 +39,8 @@ def small_html(pictures: list[Picture]) -> str:
     return f'<div class="lab-small{" lab-several" if len(pictures) > 1 else ""}">{shown}</div>'
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def _picture(spec: str, stamp: str) -> Picture:
-    """Read a picture once; `stamp` is there to be part of the key."""
+@st.cache_data(show_spinner=False, ttl=60, max_entries=32)
+def _picture(spec: str) -> Picture:
     return Picture(data_url(thumbnail(open_picture(spec).pixels(0), 160)), picture_name(spec))
 
 
