@@ -80,17 +80,20 @@ def _filters() -> tuple[str, Wanted]:
 def _chosen(row: dict[str, Any]) -> None:
     """Show one network: where to take it from here, and its layers."""
     named = f"{row['name']}@{row['weights']}"
+    ref = ModelRef.parse(named)
     with st.container(border=True, key="model_chosen"):
         st.markdown(f"#### {plain(row['name'])}")
         st.code(named, language=None)
         with st.container(horizontal=True):
-            _link("separability", "Probe its layers", "stacked_line_chart", [named])
-            _link("compare", f"Compare it with {BESIDE.partition('@')[0]}", "compare_arrows", [named, BESIDE])
-        _layers(ModelRef.parse(named), row["parameters"])
+            other = str(ref.twin()) if named == BESIDE else BESIDE
+            beside = "its untrained twin" if named == BESIDE else BESIDE.partition("@")[0]
+            _link("separability", "Probe its layers", "stacked_line_chart", {"models": [named]})
+            _link("compare", f"Compare it with {beside}", "compare_arrows", {"models": [named, other]})
+            _link("how_layers_build", "See how its layers build", "layers", {"model": named})
+        _layers(ref, row["parameters"])
 
 
-def _link(page: str, label: str, icon: str, models: list[str]) -> None:
-    query = {"models": list(dict.fromkeys(models))}
+def _link(page: str, label: str, icon: str, query: dict[str, str | list[str]]) -> None:
     st.page_link(dashboard_file(f"pages/{page}.py"), label=label, icon=f":material/{icon}:", query_params=query)
 
 
