@@ -148,7 +148,7 @@ def _descriptive(evidence: Evidence, boot: Bootstrap) -> list[Check]:
     if np.isfinite(gap.value):
         accuracy = correct.mean(axis=1)
         text = (
-            f"The last layer is no worse than the best before it, {evidence.layers[best]} "
+            f"The last layer is not clearly worse than the best before it, {evidence.layers[best]} "
             f"({accuracy[-1]:.2f} against {accuracy[best]:.2f})."
         )
         found.append(_row("last_minus_best", text, gap, gap.high >= 0, (float(accuracy[-1]), float(accuracy[best]))))
