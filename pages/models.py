@@ -7,7 +7,7 @@ from lab.ui.heading import heading
 
 heading(
     "Models",
-    "Every network that timm knows, by name, family, size and cost. Copy an id into the box of networks on any "
-    "page; what is on this computer needs no download.",
+    "Every network that timm knows, and those trained here, by name, family, size and cost. Choose one to see its "
+    "layers; what is on this computer needs no download.",
 )
 model_search.model_search()

@@ -68,8 +68,8 @@ class Wanted:
 
 
 def search_models(query: str = "", wanted: Wanted | None = None) -> list[dict[str, Any]]:
-    """Return the models whose id holds `query` (with `*` or `?` in it: fits it): packaged ones first, then those that
-    were trained here. JSON-able.
+    """Return the models whose id holds `query` (with `*` or `?` in it: fits it). JSON-able. First comes what is on this
+    machine, packaged or trained here, last what has no weights.
 
     Each row: name (a timm id), weights (those that would be taken: name@weights is the model), offline (whether the
     weights are on this machine), input_size ("3×224×224", "" when not known), family, parameters, flops (None when
@@ -85,8 +85,8 @@ def search_models(query: str = "", wanted: Wanted | None = None) -> list[dict[st
     ]
     rows += [_trained(t, known.get(t.id)) for t in list_trained() if fnmatch.fnmatchcase(t.ref().lower(), pattern)]
     found = [row for row in rows if wanted is None or wanted.fits(row)]
-    order = {"packaged": 0, "lab": 1}
-    return sorted(found, key=lambda r: (not r["offline"], order.get(r["weights"].partition(":")[0], 2), r["name"]))
+    order = {"packaged": 0, "lab": 1, "pretrained": 2, "untrained": 3}
+    return sorted(found, key=lambda r: (not r["offline"], order[r["weights"].partition(":")[0]], r["name"]))
 
 
 @functools.cache

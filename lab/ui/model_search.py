@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from lab.models import ModelRef
 from lab.models.cards import kept_card
 from lab.models.search import Wanted, families, quantity, search_models
 from lab.ui.places import dashboard_file
+from lab.ui.showing import on_a_phone
 from lab.ui.text import count, plain
 
 MOST_ROWS = 200
@@ -57,21 +59,23 @@ def model_search() -> None:
 
 def _filters() -> tuple[str, Wanted]:
     with st.container(border=True, key="model_filters"):
-        name, family, licence = st.columns([3, 2, 2])
+        name, family = st.columns([3, 2])
         text = name.text_input("Part of the name", key="model_name", bind="query-params", placeholder="resnet*")
         chosen = family.selectbox("Family", [ANY, *families()], key="model_family", bind="query-params")
-        licence_text = licence.text_input("Licence", key="model_licence", bind="query-params", placeholder="apache")
-        parameters, flops, size, offline = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
-        most = parameters.text_input("Parameters, at most", key="model_parameters", placeholder="10M")
-        work = flops.text_input("FLOPs, at most", key="model_flops", placeholder="2G")
-        side = size.number_input("Input side", 16, 2048, value=None, step=16, key="model_side", placeholder="any")
-        only = offline.toggle("Weights on this computer only", key="model_offline")
+        with st.expander("More", icon=":material/tune:") if on_a_phone() else nullcontext():
+            parameters, flops, size, licence = st.columns(4)
+            most = parameters.text_input("Parameters, at most", key="model_parameters", placeholder="10M")
+            work = flops.text_input("FLOPs, at most", key="model_flops", placeholder="2G")
+            side = size.number_input("Input side", 16, 2048, value=None, step=16, key="model_side", placeholder="any")
+            with licence:
+                terms = st.text_input("Licence", key="model_licence", bind="query-params", placeholder="apache")
+            only = st.toggle("Weights on this computer only", key="model_offline")
     wanted = Wanted(
         family="" if chosen == ANY else chosen,
         max_parameters=quantity(most) if most else None,
         max_flops=quantity(work) if work else None,
         input_size=int(side) if side else None,
-        licence=licence_text,
+        licence=terms,
         offline=only,
     )
     return text.strip(), wanted
@@ -82,7 +86,6 @@ def _chosen(row: dict[str, Any]) -> None:
     named = f"{row['name']}@{row['weights']}"
     ref = ModelRef.parse(named)
     with st.container(border=True, key="model_chosen"):
-        st.markdown(f"#### {plain(row['name'])}")
         st.code(named, language=None)
         with st.container(horizontal=True):
             other = str(ref.twin()) if named == BESIDE else BESIDE
