@@ -72,6 +72,7 @@ def similarity_map(tables: Tables, *, first: str | None = None, second: str | No
         ),
         width=side * len(columns),
         height=side * len(lines),
+        autosize=alt.AutoSizeParams(type="pad"),  # labels go around the cells, not in their place
         description=_told_similarity(table, across, up),
     )
 

@@ -77,9 +77,8 @@ def _gaps(result: Result) -> None:
     names = list(result["models"]["model"])
     against = st.selectbox("Compared with", names, key="against", bind="query-params") if len(names) > 2 else names[0]
     show_chart(result, "gaps_by_depth", key="compare_gaps", reference=against, height=400 + 34 * len(names))
-    explained(_findings(result, "Read at its best layer"))
-    for sentence in _findings(result, "At equal relative depth"):
-        st.markdown(plain(sentence))
+    depths = _about(_findings(result, "At equal relative depth"), against)
+    explained([*_findings(result, "Read at its best layer"), *depths])
     with st.expander("Every pair at its best layers", icon=":material/table_rows:"):
         st.dataframe(result["best"], hide_index=True, key="best_table")
 
@@ -125,7 +124,7 @@ def _errors(result: Result) -> None:
     depths = sorted(result["votes"]["depth"].unique())
     depth = st.select_slider("Relative depth", depths, value=depths[-1], key="errors_depth")
     _disagreements(result, first, second, float(depth))
-    explained(_findings(result, "At their ends"))
+    explained(_about(_findings(result, "At their ends"), first, second))
 
 
 def _pair(result: Result) -> tuple[str, str]:
@@ -157,6 +156,11 @@ def _disagreements(result: Result, first: str, second: str, depth: float) -> Non
 
 def _export(result: Result) -> None:
     export(result, key="compare_export")
+
+
+def _about(sentences: list[str], *models: str) -> list[str]:
+    """Return the sentences that name all of `models`."""
+    return [sentence for sentence in sentences if all(model in sentence for model in models)]
 
 
 def _findings(result: Result, start: str) -> list[str]:
