@@ -6,6 +6,8 @@ decides how often to show it. Work is cancelled by ending its process, so there 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Protocol
 
 
@@ -17,3 +19,16 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int, unit: str) -> None:
     """Ignore progress."""
+
+
+def counted(progress: Progress, stage: str, total: int, unit: str, done: int = 0) -> Callable[[], None]:
+    """Return what is called once per step, from whichever thread, and tells how many there have been."""
+    lock = Lock()
+
+    def step() -> None:
+        nonlocal done
+        with lock:
+            done += 1
+            progress(stage, done, total, unit)
+
+    return step

@@ -94,21 +94,26 @@ def test_the_template_is_the_linear_networks_gradient() -> None:
 def test_training_learns_and_leaves_threads_and_randomness_alone() -> None:
     import torch
 
-    from lab.experiments.building.two_layers import accuracy, trained
+    from lab.experiments.building.two_layers import accuracy, beginning, train
+    from lab.pools import in_threads
+    from lab.tuning import one_thread
 
     torch.manual_seed(7)
     threads, state = torch.get_num_threads(), torch.random.get_rng_state()
     images, labels = drawings(600, 0)
     steps: list[int] = []
-    networks = [
-        trained(images, labels, filters=4, second=4, seed=1, epochs=4, step=lambda done, _: steps.append(done))
-        for _ in range(2)
-    ]
+    networks = [beginning(4, 4, seed=1) for _ in range(2)]
+
+    def work(network: Any) -> None:
+        train(network, images, labels, seed=1, epochs=4, step=lambda: steps.append(1))
+
+    with one_thread():
+        list(in_threads(work, networks, threads=2))
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.random.get_rng_state(), state)
     assert accuracy(networks[0], *drawings(300, 9)) > 0.45
     assert all(torch.equal(a, b) for a, b in zip(networks[0].parameters(), networks[1].parameters(), strict=True))
-    assert len(steps) >= 8
+    assert len(steps) == 2 * 4 * (600 // 32)
 
 
 def test_a_run_has_its_tables_and_goes_on_from_its_pieces(
@@ -124,7 +129,7 @@ def test_a_run_has_its_tables_and_goes_on_from_its_pieces(
     assert (result["channels"]["difference"] <= 1e-12).all()
     assert (result["examples"]["class"].value_counts() == edges_to_shapes.EXAMPLES).all()
     monkeypatch.setattr(edges_to_shapes, "HELD_OUT", 60)
-    monkeypatch.setattr(two_layers, "trained", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(two_layers, "train", lambda *_, **__: pytest.fail("trained again"))
     again = run(EdgesRequest(seeds=2, epochs=1), pieces=pieces)
     assert again["accuracy"].equals(result["accuracy"])
     assert again["combinations"].equals(result["combinations"])

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 
 from lab.experiments.asking import AskRequest, option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import Arrays, Pieces, Result
 from lab.experiments.building.edges_told import told
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
 from lab.layers.modules import parameters_in
-from lab.progress import Progress, silent
+from lab.progress import Progress, counted, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
@@ -84,49 +84,58 @@ def run(
     }
     held_out = drawings(HELD_OUT, DRAWN_FOR_TESTS)
     shown = stimuli(STIMULI_EACH, DRAWN_FOR_TESTS)
-    for seed in range(request.seeds):
-        for name, condition in CONDITIONS.items():
-            stage = f"Training {name}, network {seed + 1} of {request.seeds}"
-            network = _trained(condition, seed, request.epochs, kept, f"{name}-{seed}", stage, progress)
-            where = {"condition": name, "seed": seed}
-            rows["accuracy"].append({**where, **_score(network, held_out)})
-            if not condition.shuffled:
-                rows["responses"] += [{**where, **row} for row in _responses(network, shown, held_out)]
-            if name == "two layers":
-                rows["filters"] += _filters(network, seed)
-                channels, combined = _taken_apart(network, seed, held_out)
-                rows["channels"] += channels
-                rows["combinations"] += combined
+    for (seed, name), network in _networks(request, kept, progress).items():
+        where = {"condition": name, "seed": seed}
+        rows["accuracy"].append({**where, **_score(network, held_out)})
+        if not CONDITIONS[name].shuffled:
+            rows["responses"] += [{**where, **row} for row in _responses(network, shown, held_out)]
+        if name == "two layers":
+            rows["filters"] += _filters(network, seed)
+            channels, combined = _taken_apart(network, seed, held_out)
+            rows["channels"] += channels
+            rows["combinations"] += combined
     tables = {name: pd.DataFrame(found) for name, found in rows.items()} | {"examples": _examples(held_out)}
     return made(request, tables, told(tables), drawings=[TRAINING, HELD_OUT])
 
 
-def _trained(
-    condition: Condition, seed: int, epochs: int, pieces: Pieces, key: str, stage: str, progress: Progress
-) -> TwoLayers:
-    """Return a trained network, from the pieces if it is there."""
+def _networks(request: EdgesRequest, pieces: Pieces, progress: Progress) -> dict[tuple[int, str], TwoLayers]:
+    """Return every network by seed and condition; those that are not in the pieces are trained, one on each core."""
+    from lab.experiments.building.two_layers import batches, beginning, train
+    from lab.pools import in_threads
+    from lab.tuning import one_thread
+
+    every = {(seed, name): f"{name}-{seed}" for seed in range(request.seeds) for name in CONDITIONS}
+    missing = {at: key for at, key in every.items() if key not in pieces}
+    steps = request.epochs * batches(TRAINING)
+    tell = counted(progress, "Training small networks", steps * len(missing), "batches")
+
+    def work(start: tuple[tuple[int, str], TwoLayers]) -> Arrays:
+        (seed, name), network = start
+        images, labels = _training(seed)
+        if CONDITIONS[name].shuffled:
+            labels = np.random.default_rng(seed).permutation(labels)
+        train(network, images, labels, seed=seed, epochs=request.epochs, step=tell)
+        return {name: values.numpy() for name, values in network.state_dict().items()}
+
+    # Such small products gain nothing from several threads each.
+    with one_thread():
+        starts = [(at, beginning(CONDITIONS[at[1]].filters, CONDITIONS[at[1]].second, at[0])) for at in missing]
+        for key, arrays in zip(missing.values(), in_threads(work, starts), strict=True):
+            pieces[key] = arrays
+    return {at: _network(CONDITIONS[at[1]], pieces[key]) for at, key in every.items()}
+
+
+def _network(condition: Condition, weights: Arrays) -> TwoLayers:
     import torch
 
-    from lab.experiments.building.two_layers import TwoLayers, trained
+    from lab.experiments.building.two_layers import beginning
 
-    found = pieces.get(key)
-    if found is not None:
-        network = TwoLayers(condition.filters, condition.second)
-        network.load_state_dict({name: torch.from_numpy(values) for name, values in found.items()})
-        return network.eval().requires_grad_(False)
-    progress(stage, 0, 1, "steps")
-    images, labels = _training(seed)
-    if condition.shuffled:
-        labels = np.random.default_rng(seed).permutation(labels)
-    network = trained(
-        images, labels, filters=condition.filters, second=condition.second, seed=seed, epochs=epochs,
-        step=lambda done, total: progress(stage, done, total, "steps"),
-    )  # fmt: skip
-    pieces[key] = {name: values.numpy() for name, values in network.state_dict().items()}
-    return network
+    network = beginning(condition.filters, condition.second, 0)
+    network.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+    return network.eval().requires_grad_(False)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _training(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Keep the drawings that the networks of one seed share."""
     return drawings(TRAINING, seed)

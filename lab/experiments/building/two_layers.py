@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, cross_entropy, max_pool2d, relu
 
 from lab.experiments.building.stroke_drawings import CLASSES
-from lab.tuning import one_thread
 
 FIRST_KERNEL, SECOND_KERNEL, POOL = 5, 7, 2
 RATE, BATCH = 0.01, 32
@@ -54,23 +53,39 @@ class TwoLayers(nn.Module):
         return answer
 
 
-def trained(
-    images: np.ndarray, labels: np.ndarray, *, filters: int, second: int, seed: int, epochs: int,
-    step: Callable[[int, int], None],
-) -> TwoLayers:  # fmt: skip
-    """Return a network trained on images `(N, H, W)`; the same arguments give the same network.
-
-    `step(done, total)` is called several times a second.
-    """
-    order = torch.Generator().manual_seed(seed)
+def beginning(filters: int, second: int, seed: int) -> TwoLayers:
+    """Return a network with its first weights; leaves torch's own random numbers as they were."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = TwoLayers(filters, second)
+        return TwoLayers(filters, second)
+
+
+def batches(images: int) -> int:
+    """Return how many batches of so many images an epoch has."""
+    return images // BATCH
+
+
+def train(
+    network: TwoLayers, images: np.ndarray, labels: np.ndarray, *, seed: int, epochs: int, step: Callable[[], None]
+) -> None:
+    """Train a network on images `(N, H, W)`; the same arguments give the same network, also in several threads.
+
+    `step` is called before each batch.
+    """
+    order = torch.Generator().manual_seed(seed)
     shown, wanted = torch.from_numpy(images)[:, None], torch.from_numpy(labels)
-    # Such small products gain nothing from threads, and suffer when another process wants a core.
-    with one_thread():
-        _fit(network, shown, wanted, order, epochs, step)
-    return network.eval().requires_grad_(False)
+    each = batches(len(images))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=epochs * each)
+    for _ in range(epochs):
+        for taken in torch.randperm(len(images), generator=order)[: each * BATCH].split(BATCH):
+            step()
+            optimizer.zero_grad()
+            responses = relu(network.first(shown[taken]))
+            loss = cross_entropy(network.classify(network.read(responses)), wanted[taken])
+            (loss + SPARSENESS * responses.mean()).backward()
+            optimizer.step()
+            schedule.step()
 
 
 def accuracy(network: TwoLayers, images: np.ndarray, labels: np.ndarray) -> float:
@@ -143,22 +158,3 @@ def template(network: TwoLayers, channel: int) -> np.ndarray:
     flipped = network.first.weight[:, 0].double().flip(1, 2)
     drawn = conv2d(spread[None], flipped[None], padding=FIRST_KERNEL - 1)
     return np.asarray(drawn[0, 0].detach().numpy())
-
-
-def _fit(
-    network: TwoLayers, images: Tensor, labels: Tensor, order: torch.Generator, epochs: int,
-    step: Callable[[int, int], None],
-) -> None:  # fmt: skip
-    batches = len(images) // BATCH
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=epochs * batches)
-    for epoch in range(epochs):
-        for number, taken in enumerate(torch.randperm(len(images), generator=order)[: batches * BATCH].split(BATCH)):
-            optimizer.zero_grad()
-            responses = relu(network.first(images[taken]))
-            loss = cross_entropy(network.classify(network.read(responses)), labels[taken])
-            (loss + SPARSENESS * responses.mean()).backward()
-            optimizer.step()
-            schedule.step()
-            if number % 10 == 0:
-                step(epoch * batches + number, epochs * batches)

@@ -11,12 +11,11 @@ An interval is over both what varies: the seeds (first weights and order; Studen
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 
 from lab.experiments.base import Arrays, Pieces, Result
 from lab.experiments.side_by_side.asked import SideRequest
 from lab.experiments.side_by_side.tasks import tasks_named
-from lab.progress import Progress, silent
+from lab.progress import Progress, counted, silent
 from lab.settings import Compute
 
 
@@ -29,6 +28,7 @@ def run(
 ) -> Result:
     """Return how well each arrangement learns each task; raises LabError when a network cannot be made that small."""
     from lab.experiments.manifest import made
+    from lab.experiments.side_by_side.learning import steps_of
     from lab.experiments.side_by_side.networks import ARRANGEMENTS, width_for
     from lab.experiments.side_by_side.tables import tables_of
     from lab.experiments.side_by_side.told import told
@@ -41,7 +41,8 @@ def run(
     pieces = pieces if pieces is not None else {}
     every = [(name, seed) for name in ARRANGEMENTS for seed in range(request.seeds)]
     keys = {(task, name, seed): f"{task}/{name}/{seed}" for task in tasks for name, seed in every}
-    tell = _teller(request, progress, [key in pieces for key in keys.values()])
+    there, steps = sum(key in pieces for key in keys.values()), steps_of(request)
+    tell = counted(progress, "Training small networks", len(keys) * steps, "batches", there * steps)
     for task in tasks:
         missing = [(name, seed) for name, seed in every if keys[task, name, seed] not in pieces]
         if missing:
@@ -73,19 +74,3 @@ def _train(
         starts = [beginner(request, name, seed) for name, seed in missing]
         for (name, seed), arrays in zip(missing, in_threads(work, starts), strict=True):
             pieces[f"{task}/{name}/{seed}"] = arrays
-
-
-def _teller(request: SideRequest, progress: Progress, there: list[bool]) -> Callable[[], None]:
-    """Return what a training calls at each batch, from whichever thread; `there` says which trainings are done."""
-    from lab.experiments.side_by_side.learning import steps_of
-
-    steps, lock = steps_of(request), Lock()
-    done = sum(there) * steps
-
-    def tell() -> None:
-        nonlocal done
-        with lock:
-            done += 1
-            progress("Training small networks", done, len(there) * steps, "batches")
-
-    return tell
