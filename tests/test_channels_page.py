@@ -21,7 +21,7 @@ from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.kernels import KernelsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.store import RunFolder, open_run
-from lab.ui.looking.tiles import patches, sheet, strip
+from lab.ui.looking.tiles import light, patches, sheet, strip
 
 LAYERS = ("bn1", "blocks.3.2", "bn2")
 EVIL = "<b>:red[dog]</b>"
@@ -147,6 +147,18 @@ def test_a_sheet_opens_a_channels_card(monkeypatch: pytest.MonkeyPatch) -> None:
     app.button(key="sheet_open").click().run()
     assert not app.exception
     assert [(request.layer, request.channel) for request in started] == [("bn1", 3)]
+
+
+def test_what_is_folded_away_on_a_sheet_is_not_sent() -> None:
+    found = {name: table for name, table in tables().items() if name != "strip"}
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
+    app = healthy(opened("channels", run=run.id, question="Layer sheet"))
+    assert not app.get("vega_lite_chart")
+    assert [fold.label for fold in app.expander] == [
+        "What the images reach",
+        "The patches that excite each channel least",
+    ]
+    assert len(light(picture())) < 2000
 
 
 def test_a_card_leads_to_the_channels_below(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,14 +93,20 @@ def insertion_deletion(
     dashes = alt.Scale(domain=list(WAYS.values()), range=[[1, 0], [6, 4]])
     base = alt.Chart(rows(long)).encode(
         x, y, alt.Color("order:N", scale=colours, legend=legend_above()),
-        alt.StrokeDash("way:N", scale=dashes, legend=legend_above()),
+        alt.StrokeDash("way:N", scale=dashes, legend=None),
         alt.Detail("line:N"), tooltip=["order:N", "way:N", _number("share"), _number("probability")],
     )  # fmt: skip
     thick, thin = (base.transform_filter(alt.FieldEqualPredicate(field="order", equal=one)) for one in (OWN, RANDOM))
     where = layer or PIXELS
     return layered(
         thin.mark_line(strokeWidth=1, opacity=0.6), thick.mark_line(strokeWidth=3),
-        title=alt.Title("Do its places matter?", subtitle=f"{METHODS[method].title}, {where}, against random squares"),
+        title=alt.Title(
+            "Do its places matter?",
+            subtitle=[
+                f"{METHODS[method].title}, {where}, against random squares.",
+                "Solid: places come back into a blurred picture. Dashed: they are blurred away.",
+            ],
+        ),
         width="container", height=height,
         description=f"Probability of the class by share of the picture, in the order of {METHODS[method].title} at "
         f"{where} and in random orders.",
@@ -196,7 +202,7 @@ def _of_score(table: pd.DataFrame, method: str, score_at: str) -> pd.Series:
 def _by_depth(names: Sequence[str]) -> alt.Color:
     steps = np.linspace(0, len(DEPTH_COLOURS) - 1, max(2, len(names)))
     colours = [DEPTH_COLOURS[round(float(step))] for step in steps][: len(names)]
-    legend = legend_above(columns=4, labelLimit=140)
+    legend = legend_above(columns=3, labelLimit=140)
     return alt.Color("layer:N", scale=in_order(names, range=colours), legend=legend)
 
 

@@ -190,9 +190,9 @@ def selectivity_by_depth(tables: Tables, *, height: int = 380) -> alt.LayerChart
     base = alt.Chart(rows(table.drop(columns="thumbnail"))).encode(depth_axis("depth"), colour)
     about = [alt.Tooltip("layer:N"), alt.Tooltip("channel:Q"), alt.Tooltip("auc:Q", format=".3f"), "interval:N"]
     low = alt.Y("ci_low:Q", title="area under ROC", scale=scale, axis=axis)
-    chance = alt.Chart(rows(pd.DataFrame([{"y": 0.5}]))).mark_rule(strokeDash=[5, 4], color=INK).encode(alt.Y("y:Q"))
+    chance = alt.Chart(rows(pd.DataFrame([{"y": 0.5}]))).mark_rule(strokeDash=[5, 4], color=INK)
     return layered(
-        chance,
+        chance.encode(alt.Y("y:Q", scale=scale, axis=axis)),
         base.mark_rule(strokeWidth=2).encode(low, alt.Y2("ci_high:Q")),
         base.mark_line(strokeWidth=2).encode(alt.Y("auc:Q", scale=scale, axis=axis)),
         base.mark_point(filled=True, size=80, opacity=1).encode(alt.Y("auc:Q", scale=scale, axis=axis), tooltip=about),

@@ -23,6 +23,7 @@ OFFER = (
 )
 BELOW = 6  # channels below that can be clicked
 MOST_SELECTIVE = "the most selective one"
+OWN_COLUMNS = {"name": "class", "change": "change of the logit", "ci_low": "95 % from", "ci_high": "to"}
 
 
 def card_section(subject: Subject) -> None:
@@ -114,5 +115,4 @@ def _doing(result: Result) -> None:
         classes = result["classes"]
         if len(classes):
             st.markdown("**What falls most in the network's own answer** on these patches' images")
-            shown = classes.rename(columns={"name": "class", "change": "change of the logit"})
-            st.dataframe(shown, hide_index=True, key="card_own")
+            st.dataframe(classes.rename(columns=OWN_COLUMNS).round(3), hide_index=True, key="card_own")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from lab.errors import LabError
@@ -20,6 +22,7 @@ from lab.ui.working import launch, outcome
 
 WHICH = {"top:12": "The 12 most selective", "0-15": "The first 16", "0-63": "The first 64"}
 USUAL_LAYER = "blocks.3.2"
+LAZY: dict[str, Any] = {"on_change": "rerun"}  # what is folded away is not sent: on a sheet of 64 channels it is a lot
 
 
 def sheet_section(subject: Subject) -> None:
@@ -45,11 +48,16 @@ def sheet_section(subject: Subject) -> None:
     )
     explained(result.manifest["findings"])
     _open_card(subject, images)
-    with st.expander("What the images reach", icon=":material/stacked_line_chart:"):
-        show_chart(result, "reached_by_target", key="sheet_reached")
-    with st.expander("The patches that excite each channel least", icon=":material/arrow_downward:"):
+    reached = st.expander("What the images reach", icon=":material/stacked_line_chart:", **LAZY, key="sheet_more")
+    if reached.open:
+        with reached:
+            show_chart(result, "reached_by_target", key="sheet_reached")
+    weakest = st.expander(
+        "The patches that excite each channel least", icon=":material/arrow_downward:", **LAZY, key="sheet_least"
+    )
+    if weakest.open:
         least = exemplars[(exemplars["end"] == "least") & (exemplars["rank"] <= 2)]
-        st.html(patches(least))
+        weakest.html(patches(least))
     command(request)
 
 
