@@ -222,7 +222,7 @@ def _score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float,
     counts = np.bincount(labels)
     recalls = np.bincount(labels, weights=right)[counts > 0] / counts[counts > 0]
     given = probabilities[np.arange(len(labels)), labels]
-    loss = -np.log(np.clip(given, SMALLEST_PROBABILITY, 1.0)).mean()
+    loss = -np.log(np.maximum(given, SMALLEST_PROBABILITY)).mean()
     return float(right.mean()), float(recalls.mean()), macro_auc(probabilities, labels), float(loss)
 
 
@@ -231,17 +231,9 @@ def _class_aucs(probabilities: np.ndarray, labels: np.ndarray) -> dict[int, floa
     classes = range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
     areas = {}
     for name in classes:
-        positive = labels == name
-        count = int(positive.sum())
-        if 0 < count < len(labels):
-            ranks = _ranks(probabilities[:, name])
-            above = ranks[positive].sum() - count * (count + 1) / 2
-            areas[name] = float(above / (count * (len(labels) - count)))
+        of_class, value = labels == name, probabilities[:, name]
+        positive, negative = value[of_class], np.sort(value[~of_class])
+        if len(positive) and len(negative):  # the share of pairs in the right order, ties half
+            below, upto = np.searchsorted(negative, positive), np.searchsorted(negative, positive, side="right")
+            areas[name] = float((below + upto).sum() / (2 * len(positive) * len(negative)))
     return areas
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks from 1, ties sharing their mean rank."""
-    ordered = np.sort(values)
-    below, upto = np.searchsorted(ordered, values), np.searchsorted(ordered, values, side="right")
-    return np.asarray((below + upto + 1) / 2)
