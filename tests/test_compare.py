@@ -316,7 +316,7 @@ def test_it_exports_as_every_format(finished: Any) -> None:
 
 def test_charts_follow_the_tables(kept: Any) -> None:
     from lab.charts.comparing import gap_rows
-    from lab.charts.sharing import similarity_rows
+    from lab.charts.sharing import similarity_map, similarity_rows
 
     pairs = pd.DataFrame(
         [{"model_a": "a", "model_b": "b", "depth": 0.5, "difference": 0.2, "ci_low": 0.1, "ci_high": 0.3}]
@@ -327,6 +327,9 @@ def test_charts_follow_the_tables(kept: Any) -> None:
     counts = result["layers"].groupby("model").size()
     one, other = SMALL.models[:2]
     assert len(similarity_rows(result["similarity"], one, other)) == counts[one] * counts[other]
+    spec = similarity_map(result.tables, first=one, second=other).to_dict()
+    assert spec["width"] * counts[other] == spec["height"] * counts[one]  # cells are squares,
+    assert spec["autosize"]["type"] == "pad"  # and stay so: names of layers take no room from them
     within = similarity_rows(result["similarity"], one, one)
     assert len(within) == counts[one] ** 2
     assert np.allclose(within.query("layer_x == layer_y")["cka"], 1)
