@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,6 +91,9 @@ def test_a_tree_has_every_layer_below_what_holds_it() -> None:
     assert lines[2].startswith("   0  Conv2d, block, 8 × 4 × 4")
     assert "2.5 MFLOPs" in lines[2]
     assert lines[3].startswith("      conv")
+    (line,) = layer_tree([replace(layer("stem"), receptive_field=7, receptive_field_status="exact")])
+    assert "sees 7 px" in line
+    assert "sees" not in lines[0]
 
 
 def test_the_page_finds_models_and_shows_layers() -> None:

@@ -34,7 +34,15 @@ def _line(name: str, layer: Layer | None) -> str:
         return f"{indent}{short}"
     size = f"{layer.channels} × {layer.height} × {layer.width}" if layer.height else f"{layer.channels}"
     kind = "" if layer.kind == "module" else f", {layer.kind}"
-    return f"{indent}{short}  {layer.type}{kind}, {size}, depth {layer.depth:.2f}, {_short(layer.flops)}FLOPs"
+    facts = [f"{layer.type}{kind}", size, f"depth {layer.depth:.2f}", *_field(layer), f"{_short(layer.flops)}FLOPs"]
+    return f"{indent}{short}  {', '.join(facts)}"
+
+
+def _field(layer: Layer) -> list[str]:
+    """Return what a position sees of the image, nothing when it is not known."""
+    side = layer.receptive_field
+    told = {"exact": f"sees {side} px", "upper bound": f"sees at most {side} px", "global": "sees all"}
+    return [told[layer.receptive_field_status]] if layer.receptive_field_status in told else []
 
 
 def _short(number: int) -> str:

@@ -109,8 +109,8 @@ def _layers(ref: ModelRef, parameters: int | None) -> None:
     every = st.toggle("Every module", key="model_every")
     layers = [layer for layer in card.layers if every or layer.kind != "module" or layer.stage_end]
     st.caption(
-        f"{count(len(layers), 'layer')} of {len(card.layers)}: what each is, channels × height × width, depth, and the "
-        "operations up to there."
+        f"{count(len(layers), 'layer')} of {len(card.layers)}: what each is, channels × height × width, depth, how "
+        "much of the image one position sees, and the operations up to there."
     )
     st.code("\n".join(layer_tree(layers)), language=None, height=520 if len(layers) > 22 else "content")
 
