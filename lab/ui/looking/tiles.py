@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import html
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +16,7 @@ CSS = """
 <style>
 .lab-sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(212px, 1fr)); gap: 1.2rem 1.1rem; }
 .lab-sheet figure, .lab-patches figure { margin: 0; }
+.lab-sheet figure { content-visibility: auto; contain-intrinsic-size: auto 330px; }
 .lab-sheet figcaption { font-size: 0.8rem; line-height: 1.4; margin-top: 0.3rem; }
 .lab-sheet small, .lab-patches small { opacity: 0.8; }
 .lab-image { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.4rem;
@@ -42,6 +45,8 @@ CSS = """
 """
 ROWS = ("<small>where in the picture it responds</small>", "<small>the image made for it</small>")
 QUALITY = 88  # of a JPEG
+SMALL = 4  # patches over an image
+Row = Mapping[Any, Any]
 FEW = 40  # pixels: smaller patches are shown pixel by pixel
 WHAT = {
     "exact": "exact",
@@ -71,7 +76,7 @@ def light(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def patch(row: pd.Series) -> str:
+def patch(row: Row) -> str:
     """Return one exemplar patch."""
     side = max(row["bottom"] - row["top"], row["right"] - row["left"])
     where = f" at row {row['row']}, column {row['column']}" if row["row"] >= 0 else ""
@@ -82,7 +87,7 @@ def patch(row: pd.Series) -> str:
 def patches(rows: pd.DataFrame) -> str:
     """Return patches in a grid, each with its class, its value and how exact it is."""
     figures = []
-    for _, row in rows.iterrows():
+    for row in rows.to_dict("records"):
         size = f"{row['bottom'] - row['top']}×{row['right'] - row['left']} px, {WHAT[row['status']]}"
         caption = f"{html.escape(str(row['class']))} · {row['value']:.2f}<br><small>{size}</small>"
         figures.append(f"<figure>{patch(row)}<figcaption>{caption}</figcaption></figure>")
@@ -94,11 +99,11 @@ def sheet(images: pd.DataFrame, exemplars: pd.DataFrame) -> str:
 
     `images` is the table of visualizations; rows of exemplars in its place give the strongest patch large.
     """
-    most = exemplars[exemplars["end"] == "most"]
+    most = exemplars[exemplars["end"] == "most"].groupby(["layer", "target"], sort=False)
+    best = {key: rows.head(SMALL).to_dict("records") for key, rows in most}
     figures = []
-    for _, row in images.iterrows():
-        mine = most[(most["layer"] == row["layer"]) & (most["target"] == row["target"])].head(4)
-        small = "".join(patch(one) for _, one in mine.iterrows())
+    for row in images.to_dict("records"):
+        small = "".join(map(patch, best.get((row["layer"], row["target"]), ())))
         made = (
             image(light(row["thumbnail"]), f"image made for {row['target']} of {row['layer']}")
             if "kind" in row
@@ -118,7 +123,7 @@ def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame) ->
     )
     body = []
     for name, rows in table.groupby("class", sort=False):
-        cells = [_cells(row, exemplars, images) for _, row in rows.iterrows()]
+        cells = [_cells(row, exemplars, images) for row in rows.to_dict("records")]
         labels = (f"<b>{html.escape(str(name))}</b><br><small>the channel's strongest patches</small>", *ROWS)
         for number, label in enumerate(labels):
             line = "".join(f"<td>{cell[number]}</td>" for cell in cells)
@@ -130,17 +135,17 @@ def kernels(rows: pd.DataFrame) -> str:
     """Return the kernels of one network in a grid."""
     shown = (
         image(row["thumbnail"], f"filter {row['channel']}: {row['colour']:.0%} colour", pixelated=True)
-        for _, row in rows.iterrows()
+        for row in rows.to_dict("records")
     )
     return f'<div class="lab-kernels">{"".join(shown)}</div>'
 
 
-def _cells(row: pd.Series, exemplars: pd.DataFrame, images: pd.DataFrame) -> tuple[str, str, str]:
+def _cells(row: Row, exemplars: pd.DataFrame, images: pd.DataFrame) -> tuple[str, str, str]:
     def mine(table: pd.DataFrame) -> pd.DataFrame:
         return table[(table["layer"] == row["layer"]) & (table["target"] == row["target"])]
 
-    best = mine(exemplars[exemplars["end"] == "most"]).head(4)
-    small = "".join(patch(one) for _, one in best.iterrows())
+    best = mine(exemplars[exemplars["end"] == "most"]).head(SMALL)
+    small = "".join(map(patch, best.to_dict("records")))
     area = f"{row['auc']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
     caption = f"<small>channel {row['channel']}<br>area {area}</small>"
     seen = image(row["thumbnail"], f"response of channel {row['channel']} of {row['layer']}")
@@ -152,7 +157,7 @@ def _cells(row: pd.Series, exemplars: pd.DataFrame, images: pd.DataFrame) -> tup
     )
 
 
-def _caption(row: pd.Series) -> str:
+def _caption(row: Row) -> str:
     if "kind" not in row:
         return f"<b>{html.escape(str(row['target']))}</b> of {html.escape(row['layer'])}"
     beyond = row["above_random"] and row["above_natural"]
