@@ -212,7 +212,8 @@ def _about_sources(tables: dict[str, pd.DataFrame]) -> list[str]:
         f"Before its activation it is {mean:+.2f} at its exemplars, exactly the sum of {len(table)} contributions and "
         f"a bias (largest error {worst:.0e}). Against ordinary places {up} channels below raise it and {down} lower "
         f"it; most is due to channel {first.channel} of {first.source}, {first.contribution:+.2f} here against "
-        f"{first.usual:+.2f} there. {needed} of them make half of the difference."
+        f"{first.usual:+.2f} there. {needed} of them {'makes' if needed == 1 else 'make'} "
+        "half of the difference."
     ]
 
 
@@ -234,8 +235,13 @@ def _about_effect(effects: pd.DataFrame) -> list[str]:
         else "no more than other channels of the layer do"
     )
     return [
-        f"Switched off (held at its average), the probe's logit for {own['class']} changes by {own.change:+.3f} on "
-        f"images of that class (95 % interval {own.ci_low:+.3f} to {own.ci_high:+.3f}): {verdict}; of {len(others)} "
-        f"other channels switched off alike, the largest change is {largest:.3f}. {own.agreement:.0%} of the decisions "
-        "stay."
+        f"Switched off (held at its average), the probe's logit for {own['class']} changes by {_signed(own.change)} on "
+        f"images of that class (95 % interval {_signed(own.ci_low)} to {_signed(own.ci_high)}): {verdict}; of "
+        f"{len(others)} other channels switched off alike, the largest change is {largest:.3f}. {own.agreement:.0%} of "
+        "the decisions stay."
     ]
+
+
+def _signed(value: float) -> str:
+    """Return "+0.012"; nothing is +0.000 whichever side of it a value lies."""
+    return f"{round(value, 3) + 0.0:+.3f}"

@@ -88,7 +88,7 @@ def told(images: pd.DataFrame) -> list[str]:
         "and of the image set"
     )
     if len(short):
-        named = ", ".join(f"{row.target} of {row.layer}" for row in short.head(5).itertuples())
+        named = ", ".join(f"{row.layer} · {row.target}" for row in short.head(5).itertuples())
         said += f"; not so {named}" + (f" and {len(short) - 5} more" if len(short) > 5 else "")
     best = int((images["value"] > images["natural_best"]).sum())
     own = images[images["own_rank"] > 0]
