@@ -43,10 +43,11 @@ def test_limits_hold_and_are_reached() -> None:
 
 
 def test_what_was_trained_here_is_found(capsys: Any) -> None:
-    keep_about("test_resnet", "mine", {"input": {"size": 96}, "parameters": 372_882})
+    keep_about("test_resnet", "mine", {"input": {"size": 96}, "parameters": 372_882, "flops": 44_000_000})
     (row,) = search_models("lab:mine")
     assert f"{row['name']}@{row['weights']}" == "test_resnet@lab:mine"
     assert (row["family"], row["parameters"], row["input_size"]) == ("resnet", 372_882, "3×96×96")
+    assert row["flops"] == 44_000_000
     assert row in search_models("test_resnet", Wanted(offline=True, input_size=96, max_parameters=400_000))
     assert row not in search_models("test_resnet", Wanted(max_parameters=300_000))
     assert row not in search_models("test_vit")

@@ -264,6 +264,7 @@ def test_what_was_trained_is_a_model_like_any_other(at_home: Any) -> None:
     (trained,) = list_trained()
     assert trained.ref() == "test_resnet@lab:quick"
     model = load_model(trained.ref())
+    assert trained.about["flops"] == pytest.approx(model.card.flops, rel=0.01)  # the classifier's are among them
     assert (model.preprocessing.height, model.preprocessing.width) == (32, 32)
     assert model.card.classifier_classes == 2
     start = load_model(model.ref.twin())

@@ -194,6 +194,7 @@ def _about(
     test: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the provenance of the weights, JSON-able."""
+    from lab.layers.costs import costs
     from lab.weights.zoo import timm_version
 
     return {
@@ -211,6 +212,7 @@ def _about(
         "test": {name: float(value) for name, value in test.items()},
         "seconds": outcome.history[-1].seconds,
         "parameters": parameters_in(network),
+        "flops": costs(network, (3, request.size, request.size))[1].flops,
         "recipe": dataclasses.asdict(recipe),
         "timm": timm_version(),
     }
