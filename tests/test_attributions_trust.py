@@ -24,7 +24,7 @@ from lab.errors import LabError
 from lab.experiments import request_from
 from lab.experiments.attributing import explaining, scoring
 from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
-from lab.experiments.attributing.maps_told import learned, matters, random_range, told
+from lab.experiments.attributing.maps_told import learned, matters, missing_text, random_range, told
 from lab.experiments.attributing.score_tables import summary
 from lab.experiments.attributing.scores_told import finds
 from lab.experiments.attributing.scores_told import told as told_scores
@@ -235,7 +235,9 @@ def test_slow_maps_are_kept_and_complete(home: Any, monkeypatch: pytest.MonkeyPa
     due = result["maps"].set_index("method")["incompleteness"]
     assert np.isfinite(due).all()
     assert "randomised" not in result.tables
-    assert any("miss it by at most" in text for text in result.manifest["findings"])
+    assert any("miss it by" in text and "at worst" in text for text in result.manifest["findings"])
+    assert missing_text(0.034) == "3.4%"
+    assert missing_text(2.4e7) == "over 1000%"
     monkeypatch.setattr("lab.attributions.methods.Method.explain", lambda *_: pytest.fail("computed again"))
     again = explaining.run(request, pieces=pieces)
     pd.testing.assert_frame_equal(again["maps"], result["maps"])

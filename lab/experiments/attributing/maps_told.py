@@ -16,6 +16,7 @@ Answer = Literal["yes", "no", "open"]
 
 # A rank correlation above which a map of random weights counts as much the same map
 ALIKE = 0.5
+MOST_MISSING = 10.0  # where scores hardly differ any miss is many times the difference
 INCOMPLETE = 0.1  # attributions that miss more than this share of what they should add up to are not to be read
 RANDOM, EDGES = "random squares", "edges first"
 
@@ -144,6 +145,11 @@ def _parts(maps: pd.DataFrame) -> list[str]:
     ]
 
 
+def missing_text(share: float) -> str:
+    """Return by how much attributions miss what they should add up to, in words where that is next to nothing."""
+    return f"{share:.1%}" if share <= MOST_MISSING else f"over {MOST_MISSING:.0%}"
+
+
 def _complete(maps: pd.DataFrame) -> list[str]:
     due = maps[np.isfinite(maps["incompleteness"])]
     if not len(due):
@@ -152,8 +158,8 @@ def _complete(maps: pd.DataFrame) -> list[str]:
     missing = int((due["incompleteness"] > INCOMPLETE).sum())
     advice = f"; {missing} miss more than {INCOMPLETE:.0%}: ask for more steps" if missing else ""
     return [
-        f"Attributions that should add up to a difference of scores miss it by at most {worst['incompleteness']:.1%} "
-        f"({_name(worst)}){advice}."
+        "Attributions that should add up to a difference of scores miss it by "
+        f"{missing_text(worst['incompleteness'])} at worst ({_name(worst)}){advice}."
     ]
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from lab.attributions.methods import METHODS
 from lab.charts.overlays import values_of
 from lab.experiments.attributing.asked import AttributeRequest
-from lab.experiments.attributing.maps_told import learned, matters, orders_of, random_range, told
+from lab.experiments.attributing.maps_told import learned, matters, missing_text, orders_of, random_range, told
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
 from lab.ui.looking.attribution_controls import choose_method, choose_question
@@ -102,7 +102,7 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str
     if np.isfinite(row["share"]):
         lines.append(("on what differs (area)", f"{row['share']:.0%} ({row['area']:.0%})"))
     if np.isfinite(row["incompleteness"]):
-        lines.append(("missing of its sum", f"{row['incompleteness']:.1%}"))
+        lines.append(("missing of its sum", missing_text(row["incompleteness"])))
     problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
     rows = "".join(f'<p class="lab-check"><span>{name}</span><b>{value}</b></p>' for name, value in lines)
     return f"<b>{html.escape(place)}</b>{said} · {grid}{problem}{rows}"
