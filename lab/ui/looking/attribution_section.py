@@ -30,7 +30,7 @@ ANSWERS = {
 MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
 OFFER = (
     "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
-    "places away. About half a minute; a probe's decisions take a minute."
+    "places away. About a quarter of a minute with the usual network, longer for a probe's decisions."
 )
 
 

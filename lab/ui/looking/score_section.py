@@ -17,7 +17,7 @@ from lab.ui.working import outcome
 SETS = {"drawn:pets": "Cats and dogs: ears, pupils, muzzle", "drawn:faces": "Faces", "drawn:shapes": "Shapes"}
 OFFER = (
     "Fits a probe on every layer, explains its decisions on drawings it has never seen, and measures how much of each "
-    "map lies on what really differs: trained and untrained. About a minute."
+    "map lies on what really differs: trained and untrained. About half a minute with the usual network."
 )
 
 
