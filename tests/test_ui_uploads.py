@@ -78,7 +78,7 @@ def test_a_picture_is_kept_by_its_content_whatever_it_is_called(name: str, suffi
     Image.new("RGB", (8, 8), (9, 9, 9)).save(buffer, "PNG")
     buffer.seek(0)
     path = keep_picture(name, buffer)
-    assert path.parent == uploads_dir()
+    assert path.parent.parent == uploads_dir()
     assert path.suffix == suffix
     assert path.read_bytes() == buffer.getvalue()
 

@@ -22,22 +22,11 @@ def uploads_dir() -> Path:
 
 
 def keep_upload(name: str, file: BinaryIO) -> Path:
-    """Return the path at which the zip in `file` is kept; the same content is kept once, under its first name.
-
-    Raises LabError when it is not a zip.
-    """
-    data = file.read()
-    folder = uploads_dir() / hashlib.sha256(data).hexdigest()[:16]
-    kept = sorted(folder.glob("*.zip"))
-    if kept:
-        return kept[0]
-    file.seek(0)
+    """Return the path at which the zip in `file` is kept; raises LabError when it is not a zip."""
     if not zipfile.is_zipfile(file):
         raise LabError(f"{name} is not a zip file; pack a folder that holds one subfolder per class")
-    path = folder / f"{_safe_stem(name)}.zip"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, data)
-    return path
+    file.seek(0)
+    return _keep(name, file.read(), ".zip")
 
 
 def keep_picture(name: str, file: BinaryIO) -> Path:
@@ -50,8 +39,16 @@ def keep_picture(name: str, file: BinaryIO) -> Path:
     except DecodeError as error:
         raise LabError(f"{name} cannot be read as an image: {error}") from error
     suffix = Path(name).suffix.lower()
-    kept = hashlib.sha256(data).hexdigest()[:16] + (suffix if suffix[1:] in PICTURES else "")
-    path = uploads_dir() / kept
+    return _keep(name, data, suffix if suffix[1:] in PICTURES else "")
+
+
+def _keep(name: str, data: bytes, suffix: str) -> Path:
+    """Keep `data` in a folder named by its content; the same content is kept once, under its first name."""
+    folder = uploads_dir() / hashlib.sha256(data).hexdigest()[:16]
+    kept = [path for path in sorted(folder.glob("*")) if not path.name.startswith(".")]
+    if kept:
+        return kept[0]
+    path = folder / f"{_safe_stem(name)}{suffix}"
     write_bytes(path, data)
     return path
 
