@@ -186,7 +186,7 @@ def selectivity_by_depth(tables: Tables, *, height: int = 380) -> alt.LayerChart
         legend=legend_above(),
     )
     scale = alt.Scale(domain=[min(0.3, float(table["ci_low"].min())), 1], nice=False)
-    axis = alt.Axis(labelFontSize=SMALL_FONT)
+    axis = alt.Axis(labelFontSize=SMALL_FONT, tickCount=6)
     base = alt.Chart(rows(table.drop(columns="thumbnail"))).encode(depth_axis("depth"), colour)
     about = [alt.Tooltip("layer:N"), alt.Tooltip("channel:Q"), alt.Tooltip("auc:Q", format=".3f"), "interval:N"]
     low = alt.Y("ci_low:Q", title="area under ROC", scale=scale, axis=axis)
