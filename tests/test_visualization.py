@@ -354,6 +354,9 @@ def test_the_text_follows_numbers_that_say_otherwise(made: Any) -> None:
     every = visualize.told(images.assign(above_random=True, above_natural=True, natural_best=-np.inf))
     assert every[0].startswith(f"{len(images)} of {len(images)} images")
     assert "not so" not in every[0]
+    dead = visualize.told(none.assign(value=0.0, natural_best=0.0, random_p95=0.0))
+    assert "not so" not in dead[0]
+    assert dead[1] == f"{len(images)} of {len(images)} are of channels that no image raises above 0."
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,8 @@ def run(
 def told(images: pd.DataFrame) -> list[str]:
     """Return what the visualizations reach, a sentence each; they follow the numbers."""
     beyond = images["above_random"] & images["above_natural"]
-    short = images[~beyond]
+    silent = (images[["value", "natural_best", "random_p95"]] == 0).all(axis=1)
+    short = images[~beyond & ~silent]
     said = (
         f"{int(beyond.sum())} of {len(images)} images end above the 95th percentile of random images, of photographs "
         "and of the image set"
@@ -93,9 +94,9 @@ def told(images: pd.DataFrame) -> list[str]:
     best = int((images["value"] > images["natural_best"]).sum())
     own = images[images["own_rank"] > 0]
     first = int((own["own_rank"] == 1).sum())
-    sentences = [
-        f"{said}. {best} of {len(images)} exceed the best natural image.",
-    ]
+    sentences = [f"{said}. {best} of {len(images)} exceed the best natural image."]
+    if silent.any():
+        sentences.append(f"{int(silent.sum())} of {len(images)} are of channels that no image raises above 0.")
     if len(own):
         sentences.append(
             f"In {first} of {len(own)} the channel it was made for is the one it raises most, against what is usual "

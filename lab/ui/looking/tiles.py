@@ -163,6 +163,8 @@ def _caption(row: Row) -> str:
     beyond = row["above_random"] and row["above_natural"]
     limit = max(row["random_p95"], row["photographs_p95"], row["images_p95"])
     held = f"{'beyond' if beyond else 'not beyond'} 95 % of images ({limit:.2f})"
+    if row["value"] == row["natural_best"] == limit == 0:
+        held = "no image raises it"
     auc = f" · area {row['auc']:.2f} for {html.escape(str(row['class']))}" if row["auc"] == row["auc"] else ""
     name = f"<b>{html.escape(str(row['target']))}</b> of {html.escape(row['layer'])}"
     return f"{name}{auc}<br><small>{row['value']:.2f}, {held}</small>"
