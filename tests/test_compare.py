@@ -247,7 +247,7 @@ def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, ca
     assert main(["compare", *runs, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {row["model"] for row in document["tables"]["models"]} == set(SMALL.models[:2])
-    assert document["findings"][0].startswith("For cat against dog on these 24 images")
+    assert document["findings"][0].startswith("To tell cat from dog I would use")
     assert main(["compare", *runs]) == 0
     assert "smallest good cut" in capsys.readouterr().out
     for arguments, said in (
@@ -280,7 +280,7 @@ def test_the_page_shows_every_view(finished: Any, view: str) -> None:
 
     app = healthy(opened("compare", run=finished.id, compare_view=view))
     text = said(app).replace("\\", "")
-    assert "For cat against dog on these 24 images" in text
+    assert "To tell cat from dog I would use" in text
     assert app.get("vega_lite_chart") or view == "Export"
     assert "no_such_network" in text
 
