@@ -43,6 +43,8 @@ def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str
         f"{_share(intact, 'refitted')} in the intact network, {floor['pixels']:.2f} from raw pixels and "
         f"{floor['chance']:.2f} by chance"
     )
+    if intact.refitted_low <= floor["chance"]:
+        return f"The intact network is not shown to beat chance here, so nothing can be lost: {numbers}."
     if bare.refitted_gap_high >= 0:
         return f"For these classes the activations are not needed: {numbers}."
     if bare.refitted_low <= max(floor["chance"], floor["pixels"]):

@@ -23,13 +23,18 @@ def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     last: Any = rows["all"].loc[LAST]
     said = [f"The last layer ({last.layers}) alone: {_share(last)}; chance is {chance:.2f}."]
     compared = [_compared(rows["matched"], name) for name in (BEST, BOTH, ALL)]
-    return [_enough(rows["matched"]), *said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
+    return [_enough(rows["matched"], chance), *said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
 
 
-def _enough(rows: pd.DataFrame) -> str:
+def _enough(rows: pd.DataFrame, chance: float) -> str:
     others = rows.loc[[BEST, BOTH, ALL]]
     better = others[others["gap_low"] > 0].sort_values("gap")
     last: Any = rows.loc[LAST]
+    if better.empty and last.ci_low <= chance:
+        return (
+            f"The last layer is not shown to beat chance ({_share(last)}), and no other choice of layers is shown to "
+            "read more than it."
+        )
     if better.empty:
         return (
             f"At {int(last.dim)} dimensions the last layer is enough: no other choice of layers is shown to read more "
