@@ -24,7 +24,10 @@ def correct(accuracies: np.ndarray, seed: int) -> np.ndarray:
 
 
 def judge(
-    probe: np.ndarray, controls: dict[str, np.ndarray] | None = None, classes: tuple[str, ...] = ("cat", "dog")
+    probe: np.ndarray,
+    controls: dict[str, np.ndarray] | None = None,
+    classes: tuple[str, ...] = ("cat", "dog"),
+    trained: bool = True,
 ) -> tuple[Verdict, dict[str, Check]]:
     labels = np.arange(COUNT) % len(classes)
     readings = {"probe": probe, **(FULL if controls is None else controls)}
@@ -38,6 +41,7 @@ def judge(
             name: correct(values, seed)[0] if name == "pixels" else correct(values, seed)
             for seed, (name, values) in enumerate(readings.items())
         },
+        trained=trained,
     )
     checks = check_evidence(evidence, bootstrap(np.arange(COUNT), labels))
     return verdict(evidence, checks), {check.check: check for check in checks}
@@ -137,6 +141,9 @@ def test_controls_that_were_not_run_are_named() -> None:
     bare, _ = judge(RISING, {})
     assert bare.outcome == "for"
     assert "; this" not in bare.sentence
+    own_twin, _ = judge(RISING, {}, trained=False)
+    assert "untrained twin" in bare.sentence
+    assert "untrained twin" not in own_twin.sentence
 
 
 def test_a_peak_before_the_last_layer_is_told() -> None:

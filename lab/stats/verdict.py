@@ -29,7 +29,8 @@ class Evidence:
     """Correctness per layer and image of one model, and of its controls, all on the same images.
 
     `correct["probe"]`, and if run "matched", "untrained" and "shuffled", are `(L, N)` in layer order
-    (`lab.stats.intervals.correctness`); "pixels" is `(N,)`.
+    (`lab.stats.intervals.correctness`); "pixels" is `(N,)`. A network that was never trained has no untrained twin to
+    be compared with: it is its own.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Evidence:
     depths: tuple[float, ...]
     labels: np.ndarray
     correct: Mapping[str, np.ndarray]
+    trained: bool = True
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,8 @@ def _reason(check: Check) -> str:
 
 
 def _not_controlled(evidence: Evidence) -> str:
-    missing = [text for control, text in OPTIONAL_CONTROLS.items() if control not in evidence.correct]
+    possible = [control for control in OPTIONAL_CONTROLS if evidence.trained or control != "untrained"]
+    missing = [OPTIONAL_CONTROLS[control] for control in possible if control not in evidence.correct]
     return f" Not controlled for: {', '.join(missing)}." if missing else ""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lab.geometry.neighbours import silhouette
+from lab.models import ModelRef
 from lab.pieces import PieceFolder
 from lab.settings import cache_dir
 from lab.stats.depth import decisions, emergence
@@ -77,6 +78,7 @@ def _evidence(question: Question, network: Subject, readings: Sequence[Reading])
         tuple(layer.depth for layer in network.layers),
         question.labels,
         correct,
+        trained=not ModelRef.parse(network.model).untrained,
     )
 
 
