@@ -65,5 +65,7 @@ def _aligned(name: str, column: pd.Series) -> list[str]:
 def _text(cell: Any) -> str:
     if cell is None:
         return ""
-    text = f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    text = str(cell)
+    if isinstance(cell, float):
+        text = f"{cell:.0f}" if cell.is_integer() else f"{cell:.6g}"  # a count, where others of its column are missing
     return text if text.isprintable() else ascii(text)[1:-1]  # a name must not end the line or steer the terminal
