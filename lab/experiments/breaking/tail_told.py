@@ -15,19 +15,19 @@ _share = partial(ranged, called=SURE)
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return what was found, a sentence each."""
+    """Return what was found, a sentence each, the answer first."""
     error, rows = tables["error"].iloc[0], tables["adapters"]
     real, fits = rows[rows["adapter"] == REAL].iloc[0], rows[rows["adapter"] != REAL]
     chance, pixels = (_control(tables["controls"], name) for name in ("chance", "pixels"))
     what = f"it stops: “{error.message}”" if error.kind else f"it does not stop, by chance of shapes ({error.message})"
     best = fits.sort_values("refitted").iloc[-1]
     said = [
+        _verdict(best),
         f"{error.stage} expects {error.expects} and the image is {error.given}: {what}.",
         f"With the features of the stages before it, a reader behind {error.stage} is right in "
         f"{_share(real, 'carried')} of the images. Made to fit, the image leaves at best {_share(best, 'refitted')} "
         f"({best.adapter}; reader fitted anew) and {_share(fits.sort_values('carried').iloc[-1], 'carried')} for the "
         f"reader of the intact network; raw pixels read directly give {pixels:.2f}, chance is {chance:.2f}.",
-        _verdict(best),
     ]
     return [*said, *_stage_adds(fits), *_closest(fits)]
 
@@ -35,7 +35,7 @@ def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 def _verdict(best: pd.Series) -> str:
     lost = f"{-best.refitted_gap:.2f} ({-best.refitted_gap_high:.2f} to {-best.refitted_gap_low:.2f})"
     if best.refitted_gap_high < 0:
-        return f"So y is not j(x): the best adapter stays {lost} behind what the stages before it provide."
+        return f"y is not j(x): made to fit, the image stays {lost} behind what the stages before it provide."
     if best.refitted_gap_low > 0:
         return "On these images the image itself serves the stage better than the stages before it do."
     return (
