@@ -93,7 +93,7 @@ def contribution_steps(tables: Tables, *, bias: float, total: float, height: int
         title=alt.Title("From products to one number", subtitle="Each step is one input channel's sum of products."),
         width="container",
         height=height,
-        description=f"Contributions of {len(tables['contributions'])} input channels that sum to {total:+.4f}.",
+        description=f"Contributions of {len(tables['contributions'])} input channels that sum to {total:+z.4f}.",
     )
 
 

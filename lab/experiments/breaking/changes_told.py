@@ -143,4 +143,4 @@ def _named(row: pd.Series) -> str:
 
 
 def _change(value: float) -> str:
-    return "no change" if np.isclose(value, 0, atol=5e-3) else f"{value:+.2f}".replace("-", "−")
+    return "no change" if np.isclose(value, 0, atol=5e-3) else f"{value:+z.2f}".replace("-", "−")

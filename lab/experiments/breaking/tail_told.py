@@ -40,8 +40,8 @@ def _verdict(best: pd.Series) -> str:
         return "On these images the image itself serves the stage better than the stages before it do."
     return (
         "On these images no difference to the real features is shown: for this task the stages before are not "
-        f"needed, or the images are too few (difference {best.refitted_gap:+.2f}, 95 % interval "
-        f"{best.refitted_gap_low:+.2f} to {best.refitted_gap_high:+.2f})."
+        f"needed, or the images are too few (difference {best.refitted_gap:+z.2f}, 95 % interval "
+        f"{best.refitted_gap_low:+z.2f} to {best.refitted_gap_high:+z.2f})."
     )
 
 

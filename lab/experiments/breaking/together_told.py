@@ -51,7 +51,7 @@ def _compared(rows: pd.DataFrame, name: str) -> str:
     row: Any = rows.loc[name]
     last: Any = rows.loc[LAST]
     where = f" ({row.layers})" if name == BOTH else ""
-    gap = f"difference {row.gap:+.2f}, 95 % interval {row.gap_low:+.2f} to {row.gap_high:+.2f}".replace("-", "−")
+    gap = f"difference {row.gap:+z.2f}, 95 % interval {row.gap_low:+z.2f} to {row.gap_high:+z.2f}".replace("-", "−")
     numbers = f"{row.accuracy:.2f} against {last.accuracy:.2f} at {int(last.dim)} dimensions ({gap})"
     verb = "read" if name in (BOTH, ALL) else "reads"
     start = name[0].upper() + name[1:]

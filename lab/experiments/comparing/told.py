@@ -68,7 +68,7 @@ def at_best(best: pd.DataFrame, models: pd.DataFrame) -> str:
         sign = 1 if row.model_a == leader.model else -1
         other = row.model_b if sign == 1 else row.model_a
         low, high = sorted((sign * row.ci_low, sign * row.ci_high))
-        text = f"{other} (difference {sign * row.difference:+.3f}, {low:+.3f} to {high:+.3f})"
+        text = f"{other} (difference {sign * row.difference:+z.3f}, {low:+z.3f} to {high:+z.3f})"
         (clear if low > 0 else level).append(text)
     start = (
         f"Read at its best layer, chosen on other images than it is judged by, {leader.model} leads with "
@@ -93,8 +93,8 @@ def at_equal_depth(matched: pd.DataFrame) -> list[str]:
         else:
             said = f"neither {one} nor {other} is clearly ahead at any of {len(rows)} depths"
         found.append(
-            f"At equal relative depth {said}; the widest gap is {widest.difference:+.3f} at depth {widest.depth:.1f} "
-            f"({widest.ci_low:+.3f} to {widest.ci_high:+.3f})."
+            f"At equal relative depth {said}; the widest gap is {widest.difference:+z.3f} at depth {widest.depth:.1f} "
+            f"({widest.ci_low:+z.3f} to {widest.ci_high:+z.3f})."
         )
     return found
 

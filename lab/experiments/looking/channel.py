@@ -209,10 +209,10 @@ def _about_sources(tables: dict[str, pd.DataFrame]) -> list[str]:
     first = table.iloc[0]
     needed = _needed(np.sort(np.abs(rise.to_numpy()))[::-1])
     return [
-        f"Before its activation it is {mean:+.2f} at its exemplars, exactly the sum of {len(table)} contributions and "
+        f"Before its activation it is {mean:+z.2f} at its exemplars, exactly the sum of {len(table)} contributions and "
         f"a bias (largest error {worst:.0e}). Against ordinary places {up} channels below raise it and {down} lower "
-        f"it; most is due to channel {first.channel} of {first.source}, {first.contribution:+.2f} here against "
-        f"{first.usual:+.2f} there. {needed} of them {'makes' if needed == 1 else 'make'} "
+        f"it; most is due to channel {first.channel} of {first.source}, {first.contribution:+z.2f} here against "
+        f"{first.usual:+z.2f} there. {needed} of them {'makes' if needed == 1 else 'make'} "
         "half of the difference."
     ]
 
@@ -244,4 +244,4 @@ def _about_effect(effects: pd.DataFrame) -> list[str]:
 
 def _signed(value: float) -> str:
     """Return "+0.012"; nothing is +0.000 whichever side of it a value lies."""
-    return f"{round(value, 3) + 0.0:+.3f}"
+    return f"{round(value, 3) + 0.0:+z.3f}"

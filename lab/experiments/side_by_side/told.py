@@ -93,7 +93,7 @@ def _altogether(leads: pd.DataFrame, tasks: list[str]) -> str:
 
 
 def _compared(lead: pd.Series) -> str:
-    interval = f"difference {lead.lead:+.2f}, 95 % interval {lead.ci_low:+.2f} to {lead.ci_high:+.2f}"
+    interval = f"difference {lead.lead:+z.2f}, 95 % interval {lead.ci_low:+z.2f} to {lead.ci_high:+z.2f}"
     if lead.ci_low > 0:
         return f"the stack is ahead ({interval})"
     if lead.ci_high < 0:

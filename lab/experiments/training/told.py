@@ -91,8 +91,8 @@ def _early_and_late(gains: pd.DataFrame) -> str:
     else:
         claim = "no difference between them can be claimed"
     return (
-        f"Training adds {first.gain:+.2f} at {first.layer} and {last.gain:+.2f} at {last.layer} (difference "
-        f"{last.lead:+.2f}, 95 % interval {last.lead_low:+.2f} to {last.lead_high:+.2f}): {claim}."
+        f"Training adds {first.gain:+z.2f} at {first.layer} and {last.gain:+z.2f} at {last.layer} (difference "
+        f"{last.lead:+z.2f}, 95 % interval {last.lead_low:+z.2f} to {last.lead_high:+z.2f}): {claim}."
     )
 
 

@@ -87,12 +87,12 @@ def _channel_row(layer: FilterLayer, found: FilterSum, channel: int, most: list[
     value = found.contributions[at]
     return (
         f'<tr><td class="name">{name}</td><td>{shown}</td>{middle}<td>{grids[2]}</td>'
-        f'<td class="number">{value:+.4f}</td></tr>'
+        f'<td class="number">{value:+z.4f}</td></tr>'
     )
 
 
 def _line(name: str, value: float, kind: str = "") -> str:
-    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+.4f}</td></tr>'
+    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+z.4f}</td></tr>'
 
 
 def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, float]:

@@ -136,7 +136,7 @@ def combination_shown(result: Result, seed: int, shape: str) -> str:
             f'<tr><td class="name">{row["filter"]} ({row["group"]})</td>'
             f"<td>{cells(grid(kernel), side=SMALL, label='filter', bare=True)}</td><td class='sign'>at</td>"
             f"<td>{cells(grid(row), most=most, side=SLICE, label='kernel slice', bare=True)}</td>"
-            f'<td class="number">{row["on_own"]:+.2f}</td><td class="number">{row["on_others"]:+.2f}</td></tr>'
+            f'<td class="number">{row["on_own"]:+z.2f}</td><td class="number">{row["on_others"]:+z.2f}</td></tr>'
         )
     channels = result["channels"]
     channel = channels[(channels["seed"] == seed) & (channels["class"] == shape)].iloc[0].to_dict()
@@ -157,7 +157,7 @@ def grid(row: dict) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def _twice(one: float, other: float) -> str:
-    return f'<td class="number">{one:+.2f}</td><td class="number">{other:+.2f}</td>'
+    return f'<td class="number">{one:+z.2f}</td><td class="number">{other:+z.2f}</td>'
 
 
 def _tuning(subject: Subject) -> None:

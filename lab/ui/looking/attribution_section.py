@@ -70,7 +70,7 @@ def _key(result: Result) -> None:
     low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
     st.caption(
         "Under each map: its rank correlation with the map of random weights; what its places are worth (insertion "
-        f"less deletion; random squares: {low:+.2f} to {high:+.2f}); its rank correlation with the picture's edges."
+        f"less deletion; random squares: {low:+z.2f} to {high:+z.2f}); its rank correlation with the picture's edges."
     )
 
 
@@ -98,7 +98,7 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str
     if "random" in row:
         lines.insert(0, (_mark("learned", learned(row)), f"{row['random']:.2f}"))
     if "gain" in row:
-        lines.insert(1, (_mark("matters", matters(row, orders)), f"{row['gain']:+.2f}"))
+        lines.insert(1, (_mark("matters", matters(row, orders)), f"{row['gain']:+z.2f}"))
     if np.isfinite(row["share"]):
         lines.append(("on what differs (area)", f"{row['share']:.0%} ({row['area']:.0%})"))
     if np.isfinite(row["incompleteness"]):

@@ -68,7 +68,7 @@ def _checks(result: Result, model: str) -> None:
     marks = {True: ":green[:material/check:]", False: ":orange[:material/close:]"}
     lines = [
         f"{marks[bool(row.passed)]} {plain(row.statement)} "
-        f":gray[({row.value:+.2f}, 95 % interval {row.ci_low:+.2f} to {row.ci_high:+.2f})]"
+        f":gray[({row.value:+z.2f}, 95 % interval {row.ci_low:+z.2f} to {row.ci_high:+z.2f})]"
         for row in result["checks"].query("model == @model").itertuples()
     ]
     with st.container(key="checks"):
