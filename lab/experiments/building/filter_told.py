@@ -77,8 +77,8 @@ def _who_adds(found: FilterSum) -> str:
     strongest = found.ranked().iloc[0]
     many = "channel is" if needed == 1 else f"{needed} channels are"
     return (
-        f"Channels that speak for it add {up:+z.4f}, those against {down:+z.4f}; the strongest of {len(values)}, channel "
-        f"{int(strongest.input_channel)}, gives {strongest.contribution:+z.4f}. "
+        f"Channels that speak for it add {up:+z.4f}, those against {down:+z.4f}; the strongest of {len(values)}, "
+        f"channel {int(strongest.input_channel)}, gives {strongest.contribution:+z.4f}. "
         f"The strongest {many} enough for half of all that is added and taken away."
     )
 

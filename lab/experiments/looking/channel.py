@@ -244,4 +244,4 @@ def _about_effect(effects: pd.DataFrame) -> list[str]:
 
 def _signed(value: float) -> str:
     """Return "+0.012"; nothing is +0.000 whichever side of it a value lies."""
-    return f"{round(value, 3) + 0.0:+z.3f}"
+    return f"{value:+z.3f}"
