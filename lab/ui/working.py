@@ -6,6 +6,7 @@ opened again at any time, in any browser.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +28,6 @@ HEADLINES = {
 }
 
 
-def outcome(request: Request, *, offer: str, button: bool = True) -> Result | None:
-    """Return the result of `request` if it is finished; else show where it stands and return None.
-
-    `offer` says, for a request nobody has run yet, what running it would bring; `button` is off on pages that have
-    their own.
-    """
-    run = find(request)
-    status = run.status if run else "new"
-    if run is None or status == "new":
-        _offer(offer, request if button else None)
-        return None
-    if status == "running":
-        _progress(str(run.path))
-        return None
-    if status != "finished":
-        _trouble(run, request)
-        return None
-    _note_changed_images(run, request)
-    return finished(run)
-
-
 def launch(request: Request) -> None:
     """Start computing `request` and make it the one the page shows; an error is told on the page."""
     try:
@@ -56,6 +36,37 @@ def launch(request: Request) -> None:
         address.show(canonical)
     except LabError as error:
         note_problem(error)
+
+
+def start_aside(request: Request) -> None:
+    """Start computing `request` where the page's URL is that of another one, and stays so."""
+    try:
+        jobs.start(request.canonical())
+    except LabError as error:
+        note_problem(error)
+
+
+def outcome(
+    request: Request, *, offer: str, button: bool = True, start: Callable[[Request], None] = launch
+) -> Result | None:
+    """Return the result of `request` if it is finished; else show where it stands and return None.
+
+    `offer` says, for a request nobody has run yet, what running it would bring; `button` is off on pages that have
+    their own; `start` is what the buttons do.
+    """
+    run = find(request)
+    status = run.status if run else "new"
+    if run is None or status == "new":
+        _offer(offer, request if button else None, start)
+        return None
+    if status == "running":
+        _progress(str(run.path))
+        return None
+    if status != "finished":
+        _trouble(run, request, start)
+        return None
+    _note_changed_images(run, request, start)
+    return finished(run)
 
 
 def note_problem(error: Exception) -> None:
@@ -85,7 +96,7 @@ def progress_line(progress: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _offer(text: str, request: Request | None) -> None:
+def _offer(text: str, request: Request | None, start: Callable[[Request], None]) -> None:
     with st.container(
         border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="offer"
     ):
@@ -93,7 +104,7 @@ def _offer(text: str, request: Request | None) -> None:
         if request is not None:
             st.button(
                 "Run this experiment", key="run_offered", type="primary", icon=":material/play_arrow:",
-                on_click=launch, args=(request,),
+                on_click=start, args=(request,),
             )  # fmt: skip
 
 
@@ -116,7 +127,7 @@ def _progress(folder: str) -> None:
         st.caption("It goes on if you close this page; open it again and you will find it here.")
 
 
-def _trouble(run: RunFolder, request: Request) -> None:
+def _trouble(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
     with st.container(key="trouble"):
         message = f"**{HEADLINES.get(run.status, 'This run has no result')}**: {plain(run.problem)}."
         (st.warning if run.status == "cancelled" else st.error)(message)
@@ -126,12 +137,12 @@ def _trouble(run: RunFolder, request: Request) -> None:
             type="primary",
             icon=":material/replay:",
             help="It goes on from what was finished.",
-            on_click=launch,
+            on_click=start,
             args=(request,),
         )
 
 
-def _note_changed_images(run: RunFolder, request: Request) -> None:
+def _note_changed_images(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
     if _is_fresh(str(run.path)):
         return
     with st.container(
@@ -141,7 +152,7 @@ def _note_changed_images(run: RunFolder, request: Request) -> None:
             ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
             "longer where they were."
         )
-        st.button("Compute it anew", key="recompute", icon=":material/replay:", on_click=launch, args=(request,))
+        st.button("Compute it anew", key="recompute", icon=":material/replay:", on_click=start, args=(request,))
 
 
 @st.cache_data(show_spinner=False, ttl=20, max_entries=64)

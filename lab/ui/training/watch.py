@@ -15,7 +15,7 @@ from lab.experiments.training.asked import WatchRequest
 from lab.ui.saying import answered, command
 from lab.ui.showing import on_a_phone, show_chart
 from lab.ui.tabs import Tab, tabs
-from lab.ui.working import outcome
+from lab.ui.working import outcome, start_aside
 
 MOST_FILTERS = 32
 CSS = """
@@ -36,6 +36,7 @@ def watch(model: str) -> None:
         request,
         offer="Reads every checkpoint of this training, from before the first step to the end: what a probe gets from "
         "each layer, what the first filters look like, how the last layer places the images. About half a minute.",
+        start=start_aside,
     )
     if result is None:
         return
