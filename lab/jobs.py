@@ -1,7 +1,7 @@
 """A request in a process of its own: it shows its progress, can be cancelled, and takes nothing down when it dies.
 
     start(request)  -> the run folder, its worker under way (or the result that is already there)
-    cancel(run)     -> the worker and its children are gone within two seconds
+    cancel(run)     -> the worker and its children are gone within two seconds; the user's own Python is interrupted
     compute(run)    -> the work itself, in this process (the worker, or the command line)
 
 The worker outlives the page and the server that started it: all they share is the run folder.
@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.errors import LabError
 from lab.experiments import EXPERIMENTS
@@ -25,6 +27,9 @@ from lab.files import write_json
 from lab.progress import Progress
 from lab.settings import Compute, home, workers
 from lab.store import RunFolder, open_run
+
+if TYPE_CHECKING:
+    import psutil
 
 CANCELLED = "cancelled by the user; start it again and it goes on from what was finished"
 CRASHED = "the computation stopped with an unforeseen error ({error}); the details are in {log}"
@@ -53,36 +58,38 @@ def start(request: Request, settings: Compute | None = None) -> RunFolder:
             env=_environment(),
         )
     _workers.append(worker)
-    run.claim(worker.pid)
+    run.claim(worker.pid, dedicated=True)
     return run
 
 
 def cancel(run: RunFolder) -> None:
-    """End the work on a run; what was finished is kept. Does nothing when nobody works on it."""
+    """End the work on a run; what was finished is kept. Does nothing when nobody works on it.
+
+    A worker is killed. Any other process (a notebook, a terminal) is the user's own: it is interrupted as by Ctrl-C.
+    """
     import psutil
 
     from lab.files import read_json
 
-    worker = read_json(run.path / "worker.json")
-    if worker is None or not run.worker_alive:
+    if run.status != "running":  # a notebook lives on after its run, and is not to be interrupted then
         return
+    worker = read_json(run.path / "worker.json")
     run.fail(CANCELLED, "cancelled")
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(worker["pid"])
-        family = [*process.children(recursive=True), process]
-        for member in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
-        psutil.wait_procs(family, timeout=2)
+        if worker.get("dedicated"):
+            _kill(process)
+        else:
+            process.send_signal(signal.SIGINT)
 
 
-def compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
-    """Compute a run in this process and keep its result in its folder.
+def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated: bool = False) -> None:
+    """Compute a run in this process, `dedicated` to it or the user's own, and keep its result in its folder.
 
     Raises LabError for input the user can mend; any other error is written to the folder and raised.
     """
     with _sole_worker(run):
-        run.claim()
+        run.claim(dedicated=dedicated)
         try:
             _compute(run, settings, progress)
         except LabError as error:
@@ -159,6 +166,16 @@ def waiting_turn(progress: Progress) -> Iterator[None]:
                 return
         progress("Waiting for another run to finish", 0, 1, "runs")
         time.sleep(0.2)
+
+
+def _kill(process: psutil.Process) -> None:
+    import psutil
+
+    family = [*process.children(recursive=True), process]
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=2)
 
 
 def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:

@@ -5,7 +5,8 @@
     sources.json   computed from              is still the same
     tables/*.parquet, run.json                written last: a folder with run.json is a finished run
     error.json     why it ended without a result
-    worker.json    which process works on it;  progress.json  how far it is;  name.txt  the user's name for it
+    worker.json    which process works on it, and whether it was started for that
+    progress.json  how far it is;  name.txt  the user's name for it
 
 There is no state beside these files: what a run's status is follows from them and from whether its process lives.
 """
@@ -131,11 +132,15 @@ class RunFolder:
         """Whether the files that a finished run was computed from are still the same."""
         return self.manifest.get("sources") == self.request.sources()
 
-    def claim(self, pid: int | None = None) -> None:
-        """Write down that process `pid` (this one) computes the run, and forget how an earlier attempt ended."""
+    def claim(self, pid: int | None = None, *, dedicated: bool = False) -> None:
+        """Write down that process `pid` (this one) computes the run, and forget how an earlier attempt ended.
+
+        A `dedicated` process was started for the run and may be killed with it; any other is the user's own.
+        """
         pid = pid or os.getpid()
         (self.path / "error.json").unlink(missing_ok=True)
-        write_json(self.path / "worker.json", {"pid": pid, "started": process_started(pid)})
+        worker = {"pid": pid, "started": process_started(pid), "dedicated": dedicated}
+        write_json(self.path / "worker.json", worker)
 
     def fail(self, sentence: str, kind: str) -> None:
         """Write down why the run ended without a result; kind is "input", "crash" or "cancelled"."""

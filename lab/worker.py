@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     progress("Loading libraries", 0, 1, "steps")
     try:
         with waiting_turn(progress):
-            compute(run, Compute(device, int(batch_size)), progress)
+            compute(run, Compute(device, int(batch_size)), progress, dedicated=True)
     except LabError as error:
         if run.status != "failed":  # it did not come as far as the computation, which tells its own
             run.fail(str(error), "input")

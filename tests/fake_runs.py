@@ -44,7 +44,7 @@ def failed_run(request: ProbeRequest | None = None, *, sentence: str = "no", kin
 def running_run(pid: int, request: ProbeRequest | None = None) -> RunFolder:
     """Return a run that process `pid` seems to work on, at 120 of 400 images."""
     run = open_run((request or ProbeRequest()).canonical())
-    run.claim(pid)
+    run.claim(pid, dedicated=True)
     ProgressFile(run.path / "progress.json")("Reading images", 1, 2, "images")
     progress = {"stage": "Computing embeddings", "done": 120, "total": 400, "unit": "images", "rate": 84.2}
     write_json(run.path / "progress.json", {**progress, "seconds_left": 3.3, "elapsed": 12.0})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +77,39 @@ def test_cancel_ends_the_worker_within_two_seconds_and_it_goes_on_when_started_a
     assert run.status == "running"
     jobs.cancel(run)
     jobs.cancel(run)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT for another process")
+def test_cancel_interrupts_the_users_own_python_and_kills_neither_it_nor_its_children() -> None:
+    """A notebook that goes on after an interrupted cell, with another program started from it."""
+    code = (
+        "import subprocess, sys\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE, start_new_session=True)\n"
+        "print('ready', flush=True)\n"
+        "try:\n    sys.stdin.readline()\nexcept KeyboardInterrupt:\n    print('interrupted', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print('alive' if other.poll() is None else 'killed', flush=True)\n"
+        "other.communicate()\n"
+    )
+    notebook = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert notebook.stdout is not None
+    notebook.stdout.readline()
+    run = open_run(SMALL)
+    run.claim(notebook.pid)
+    jobs.cancel(run)
+    assert run.status == "cancelled"
+    assert notebook.stdout.readline() == "interrupted\n"
+    jobs.cancel(run)
+    assert notebook.communicate("\n")[0] == "alive\n"
+    assert notebook.returncode == 0
+
+
+def test_a_computation_in_the_users_own_python_is_marked_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_compute", lambda *_: None)
+    run = open_run(SMALL)
+    for dedicated in (False, True):
+        jobs.compute(run, Compute(), silent, dedicated=dedicated)
+        assert read_json(run.path / "worker.json")["dedicated"] is dedicated
 
 
 def test_a_killed_worker_leaves_an_interrupted_run_with_a_sentence() -> None:
