@@ -18,6 +18,10 @@ class HubUnreachable(LabError):
     """Weights or images that load by name from a hub could not be fetched."""
 
 
+class BeingComputed(LabError):
+    """Another process computes the run that this one was to compute."""
+
+
 def nearest(name: str, allowed: Iterable[str], *, count: int = 3) -> str:
     """Return "; nearest: a, b" for an error about an unknown `name`, or "" when nothing is near."""
     matches = difflib.get_close_matches(name, list(allowed), n=count, cutoff=0.5)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import BeingComputed, LabError
 from lab.experiments import EXPERIMENTS
 from lab.experiments.base import Request
 from lab.files import write_json
@@ -86,9 +86,12 @@ def cancel(run: RunFolder) -> None:
 def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated: bool = False) -> None:
     """Compute a run in this process, `dedicated` to it or the user's own, and keep its result in its folder.
 
-    Raises LabError for input the user can mend; any other error is written to the folder and raised.
+    Does nothing when the run is finished. Raises LabError for input the user can mend, BeingComputed when another
+    process is at it; any other error is written to the folder and raised.
     """
     with _sole_worker(run):
+        if run.status == "finished":  # by somebody else, while this process waited its turn
+            return
         run.claim(dedicated=dedicated)
         try:
             _compute(run, settings, progress)
@@ -198,7 +201,8 @@ def _sole_worker(run: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise LabError(f"run {run.id} is being computed by another process; wait for it or cancel it") from error
+        sentence = f"run {run.id} is being computed by another process; wait for it or cancel it"
+        raise BeingComputed(sentence) from error
     try:
         yield
     finally:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import BeingComputed, LabError
 from lab.jobs import ProgressFile, compute, waiting_turn
 from lab.settings import Compute
 from lab.store import RunFolder
 
 
 def main(arguments: list[str]) -> int:
-    """Compute the run; return 0 when it has a result, 2 when its input was at fault."""
+    """Compute the run; return 0 when it has a result or another process is at it, 2 when its input was at fault."""
     folder, device, batch_size = arguments
     run = RunFolder(Path(folder))
     progress = ProgressFile(run.path / "progress.json")
@@ -20,6 +20,8 @@ def main(arguments: list[str]) -> int:
     try:
         with waiting_turn(progress):
             compute(run, Compute(device, int(batch_size)), progress, dedicated=True)
+    except BeingComputed:  # begun elsewhere while this worker waited its turn: that process tells how it ends
+        return 0
     except LabError as error:
         if run.status != "failed":  # it did not come as far as the computation, which tells its own
             run.fail(str(error), "input")

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
-from lab import jobs
+from lab import jobs, worker
 from lab.errors import LabError
 from lab.experiments.separability import ProbeRequest
-from lab.files import read_json
+from lab.files import read_json, write_json
 from lab.jobs import ProgressFile
 from lab.progress import silent
 from lab.settings import Compute
@@ -181,6 +182,23 @@ def test_two_processes_do_not_compute_one_run() -> None:
     with pytest.raises(LabError, match="another process"):
         jobs.compute(run, Compute(), silent)
     jobs.cancel(run)
+
+
+def test_a_worker_whose_turn_comes_late_leaves_the_run_to_whom_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waited, the command line began the same run: it neither fails it nor computes it again."""
+    run, arguments = open_run(SMALL), ["auto", "8"]
+    computed = []
+    monkeypatch.setattr(jobs, "_compute", lambda *_: computed.append(1))
+    run.claim()
+    with FileLock(run.path / "lock"):
+        assert worker.main([str(run.path), *arguments]) == 0
+    assert run.status == "running"
+    write_json(run.path / "run.json", {})
+    before = read_json(run.path / "worker.json")
+    assert worker.main([str(run.path), *arguments]) == 0
+    assert not computed
+    assert read_json(run.path / "worker.json") == before
+    assert run.status == "finished"
 
 
 def test_progress_is_written_at_every_stage_and_at_the_end_but_not_at_every_step(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import records
-from lab.errors import LabError
+from lab.errors import BeingComputed, LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.separability import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
 from lab.experiments.separability.asked import parted
@@ -121,8 +121,8 @@ def computed(request: Request, how: Compute, folder: Path | None = None) -> RunF
     bars = Bars()
     try:
         jobs.compute(run, how, bars)
-    except LabError:
-        if new:
+    except LabError as error:
+        if new and not isinstance(error, BeingComputed):
             run.delete()
         raise
     finally:
