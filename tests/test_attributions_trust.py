@@ -330,6 +330,22 @@ def test_only_maps_above_everything_find_what_differs() -> None:
         assert ("It is above all three" in said) == good
 
 
+def test_a_comparison_that_was_not_made_is_not_claimed() -> None:
+    probes = pd.DataFrame(
+        [{"role": "trained", "layer": "a", "depth": 0.5, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}]
+    )
+    table = summary(planted(0.6, 0.1))
+    without = table.assign(over_untrained=np.nan, over_untrained_low=np.nan, over_untrained_high=np.nan)
+    said = " ".join(told_scores({"summary": without, "probes": probes}))
+    assert "It is above the parts' area and an edge detector with its interval" in said
+    assert "1 of 1 pairs of method and layer are above the parts' area and an edge detector, each" in said
+    assert "untrained" not in said
+    both = pd.concat([table, without.assign(layer="b")])
+    mixed = " ".join(told_scores({"summary": both, "probes": probes}))
+    assert "2 of 2 pairs" in mixed
+    assert "(1 of these could not be compared with the untrained network)" in mixed
+
+
 def test_a_score_run_measures_trained_and_untrained(home: Any) -> None:
     request = ScoreRequest("test_resnet@untrained:1", layers="layer2,layer4", images=3, per_class=8)
     result = scoring.run(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from lab.attributions.methods import METHODS
 
 BARS = ("over_area", "over_edges", "over_untrained")
 NAMES = {"over_area": "the parts' area", "over_edges": "an edge detector", "over_untrained": "the untrained network"}
+UNTRAINED = BARS[-1]
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -22,14 +23,18 @@ def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def finds(row: Mapping[Any, Any]) -> bool:
-    """Return whether a map's share is above area, edges and the untrained network, each with its interval."""
+    """Return whether a map's share is above everything it was compared with, each with its interval."""
     return not missed(row)
 
 
+def compared(row: Mapping[Any, Any]) -> list[str]:
+    """Return the bars a map was compared with: there may be no untrained twin, or no valid map of it."""
+    return [bar for bar in BARS if not np.isnan(float(row[f"{bar}_low"]))]
+
+
 def missed(row: Mapping[Any, Any]) -> list[str]:
-    """Return which of the comparisons a map is not above; one that was not made (no untrained twin) counts as met."""
-    lows = {bar: float(row[f"{bar}_low"]) for bar in BARS}
-    return [NAMES[bar] for bar, low in lows.items() if np.isfinite(low) and low <= 0]
+    """Return which of the comparisons that were made a map is not above."""
+    return [NAMES[bar] for bar in compared(row) if float(row[f"{bar}_low"]) <= 0]
 
 
 def _probes(probes: pd.DataFrame) -> str:
@@ -44,8 +49,9 @@ def _probes(probes: pd.DataFrame) -> str:
 
 def _best(trained: pd.DataFrame) -> str:
     best = trained.iloc[int(trained["over_area"].to_numpy().argmax())]
-    short = missed(best.to_dict())
-    ends = f"It is not surely above {' and '.join(short)}." if short else "It is above all three with its interval."
+    short, made = missed(best.to_dict()), compared(best.to_dict())
+    above = "all three" if len(made) == len(BARS) else _listed(made)
+    ends = f"It is not surely above {' and '.join(short)}." if short else f"It is above {above} with its interval."
     twin = best["share"] - best["over_untrained"]
     untrained = f", the untrained network {twin:.0%}" if np.isfinite(twin) else ""
     return (
@@ -60,10 +66,20 @@ def _passing(trained: pd.DataFrame) -> str:
     passing = [row for row in trained.to_dict("records") if finds(row)]
     names = ", ".join(dict.fromkeys(METHODS[row["method"]].title for row in passing))
     who = f": {names}" if passing else ""
+    made = [compared(row) for row in trained.to_dict("records")]
+    bars = [bar for bar in BARS if any(bar in each for each in made)]
+    alone = sum(UNTRAINED not in compared(row) for row in passing) if UNTRAINED in bars else 0
+    less = f" ({alone} of these could not be compared with {NAMES[UNTRAINED]})" if alone else ""
     return (
-        f"{len(passing)} of {len(trained)} pairs of method and layer are above area, edges and the untrained network, "
-        f"each with its 95 % interval{who}."
+        f"{len(passing)} of {len(trained)} pairs of method and layer are above {_listed(bars)}, "
+        f"each with its 95 % interval{less}{who}."
     )
+
+
+def _listed(bars: Sequence[str]) -> str:
+    """Return the names of at least one bar in a sentence."""
+    *others, last = (NAMES[bar] for bar in bars)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _no_target(trained: pd.DataFrame) -> str:
