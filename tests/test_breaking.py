@@ -388,13 +388,13 @@ def test_the_text_on_the_tail_can_say_the_opposite(results: Runs) -> None:
 
 
 def test_the_text_on_activations_can_say_the_opposite() -> None:
-    def text(bent: float, left: float, few: int, intact: float = 0.95) -> str:
+    def text(bent: float, left: float, few: int, intact: float = 0.95, activations: int = 9) -> str:
         rows = []
         for name, depth, removed, value in (("none", 0.0, 0, intact), ("a", 0.2, 3, intact), ("b", 1.0, 9, left)):
             row = change_row("x", value, value)
             rows.append({**row, "up_to": name, "depth": depth, "removed": removed, "bend": bent, "directions": few})
         rows[0]["directions"] = 100
-        return " ".join(told_of_linear({"depths": pd.DataFrame(rows), "controls": CONTROLS}))
+        return " ".join(told_of_linear({"depths": pd.DataFrame(rows), "controls": CONTROLS}, activations))
 
     gone = text(1e-6, 0.5, 3)
     assert "one affine map" in gone
@@ -408,6 +408,11 @@ def test_the_text_on_activations_can_say_the_opposite() -> None:
     assert "average colours" not in kept
     assert "Something is left" in text(1e-6, 0.8, 3)
     assert "not shown to beat chance here, so nothing can be lost" in text(1e-6, 0.5, 3, intact=0.52)
+    stopped = text(0.4, 0.95, 3, activations=12)  # with more the network gave infinities
+    assert "Only 9 of 12 activations, those up to b, could be taken out" in stopped
+    assert "With all" not in stopped
+    assert "not needed" not in stopped
+    assert "average colours" not in stopped
 
 
 def test_the_text_on_layers_together_can_say_the_opposite(results: Runs) -> None:

@@ -82,7 +82,7 @@ def run(
     }
     problems = [f"up to {cut.layer}: {cut.problem}" for cut in cuts if cut.problem]
     hashes = material.hashes(model)
-    return made(request, tables, told(tables), hashes=hashes, problems=problems, activations=len(acting))
+    return made(request, tables, told(tables, len(acting)), hashes=hashes, problems=problems, activations=len(acting))
 
 
 def bend(one: np.ndarray, other: np.ndarray, middle: np.ndarray) -> float:

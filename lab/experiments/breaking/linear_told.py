@@ -14,14 +14,24 @@ AFFINE = 1e-3  # a bend below this is float32 rounding through a deep network, n
 _share = partial(ranged, called=SURE)
 
 
-def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return what is left without activations, for people."""
+def told(tables: Mapping[str, pd.DataFrame], activations: int) -> list[str]:
+    """Return what is left without the network's `activations`, for people."""
     rows, controls = tables["depths"], tables["controls"]
     intact, bare = rows.iloc[0], rows.iloc[-1]
     floor = {str(name): float(value) for name, value in zip(controls["control"], controls["accuracy"], strict=True)}
     if len(rows) < 2:
         return ["No network without activations gave usable numbers."]
+    if bare.removed < activations:  # the deeper ones gave no usable numbers
+        return [*_so_far(intact, bare, floor, activations), *_on_the_way(rows)]
     return [_affine(bare), _left(intact, bare, floor), *_on_the_way(rows), _few_directions(intact, bare)]
+
+
+def _so_far(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float], activations: int) -> list[str]:
+    return [
+        f"Only {int(bare.removed)} of {activations} activations, those up to {bare.up_to}, could be taken out: with "
+        "more the network gave no usable numbers, so what is left without any is not known.",
+        f"Without these {int(bare.removed)}, {_numbers(intact, bare, floor)}.",
+    ]
 
 
 def _affine(bare: pd.Series) -> str:
@@ -38,11 +48,7 @@ def _affine(bare: pd.Series) -> str:
 
 
 def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
-    numbers = (
-        f"a reader fitted anew to its last layer is right in {_share(bare, 'refitted')} of the images, against "
-        f"{_share(intact, 'refitted')} in the intact network, {floor['pixels']:.2f} from raw pixels and "
-        f"{floor['chance']:.2f} by chance"
-    )
+    numbers = _numbers(intact, bare, floor)
     if intact.refitted_low <= floor["chance"]:
         return f"The intact network is not shown to beat chance here, so nothing can be lost: {numbers}."
     if bare.refitted_gap_high >= 0:
@@ -50,6 +56,14 @@ def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str
     if bare.refitted_low <= max(floor["chance"], floor["pixels"]):
         return f"Nothing is left of what depth had added: {numbers}."
     return f"Something is left: {numbers}."
+
+
+def _numbers(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
+    return (
+        f"a reader fitted anew to its last layer is right in {_share(bare, 'refitted')} of the images, against "
+        f"{_share(intact, 'refitted')} in the intact network, {floor['pixels']:.2f} from raw pixels and "
+        f"{floor['chance']:.2f} by chance"
+    )
 
 
 def _on_the_way(rows: pd.DataFrame) -> list[str]:
