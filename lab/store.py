@@ -81,7 +81,12 @@ class RunFolder:
             return self.request.title()
 
     def rename(self, name: str) -> None:
-        """Give the run a name of at most 120 characters; an empty one brings the first name back."""
+        """Give the run a name of at most 120 characters; an empty one brings the first name back.
+
+        Raises LabError when the run is gone: a name alone would be no run.
+        """
+        if not (self.path / "request.json").exists():
+            raise LabError(f"run {self.id} is no longer there, so it cannot be renamed; look at the list again")
         cleaned = " ".join(name.split())[:120]
         if cleaned:
             write_bytes(self.path / "name.txt", cleaned.encode())
@@ -206,7 +211,7 @@ def open_run(request: Request, folder: Path | None = None) -> RunFolder:
     run = RunFolder(folder or runs_dir() / request.run_id)
     kept = read_json(run.path / "request.json")
     if kept is None:
-        if run.path.exists() and any(run.path.iterdir()):
+        if run.path.exists() and not all(_left_behind(path) for path in run.path.iterdir()):
             raise LabError(f"{run.path} holds other files; give an empty or new folder")
         write_json(run.path / "request.json", request.as_dict())
     elif kept != request.as_dict():
@@ -237,6 +242,11 @@ def find_run(text: str) -> RunFolder:
             f"{text!r} fits {len(matches)} runs: {', '.join(run.id for run in matches[:5])}; give more of the id"
         )
     raise LabError(f"there is no run {text!r}{nearest(text, [run.id for run in runs])}; `feature-lab runs` lists them")
+
+
+def _left_behind(path: Path) -> bool:
+    """Return whether a file is what a run without a request leaves: killed at its first file, or only named."""
+    return path.name == "name.txt" or path.name.startswith(".request.json.")
 
 
 def _changed(folder: Path) -> float:

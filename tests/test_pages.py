@@ -241,6 +241,16 @@ def test_runs_are_renamed_and_deleted() -> None:
     assert "Mine" in said(healthy(app))
 
 
+def test_renaming_a_run_that_is_gone_is_told() -> None:
+    run = finished_run()
+    app = healthy(opened("runs"))
+    run.delete()
+    app.text_input(key=f"name_{run.id}").set_value("Mine").run()
+    assert not app.exception
+    assert "no longer there" in app.error[0].value
+    assert not run.path.exists()
+
+
 def test_compared_runs_come_from_the_url() -> None:
     one, two = finished_run(), finished_run(replace(TWO, models=TWO.models[:1]))
     app = healthy(opened("runs", compare=[one.id, two.id, "probe-gone"]))

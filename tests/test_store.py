@@ -131,6 +131,24 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
         open_run(replace(REQUEST, seed=1), other)
 
 
+@pytest.mark.parametrize("left", ["name.txt", ".request.json.0123abcd"])
+def test_what_a_killed_or_deleted_run_leaves_is_not_in_the_way(left: str) -> None:
+    run = open_run(REQUEST)
+    run.delete()
+    run.path.mkdir()
+    (run.path / left).write_text("x")
+    assert open_run(REQUEST).status == "new"
+
+
+def test_a_deleted_run_cannot_be_renamed() -> None:
+    run = finished()
+    run.delete()
+    for name in ("mine", ""):
+        with pytest.raises(LabError, match="no longer there"):
+            run.rename(name)
+    assert not run.path.exists()
+
+
 def test_rename_find_list_delete() -> None:
     first, second = finished(), finished(replace(REQUEST, seed=1))
     first.rename("  my   run ")

@@ -73,7 +73,10 @@ def _actions(run: RunFolder, status: str) -> None:
 
 def _rename(folder: str) -> None:
     run = RunFolder(Path(folder))
-    run.rename(st.session_state[f"name_{run.id}"])
+    try:
+        run.rename(st.session_state[f"name_{run.id}"])
+    except (LabError, OSError) as error:
+        note_problem(error)
 
 
 def _delete(folder: str) -> None:
