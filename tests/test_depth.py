@@ -57,6 +57,14 @@ def test_emergence_of_curves_that_are_not_monotone(accuracies: list[float], dept
     assert found.layer == layer
 
 
+def test_a_resample_without_a_class_says_nothing_of_where_it_emerges() -> None:
+    weights = np.ones((400, COUNT))
+    weights[:40, LABELS == 1] = 0  # a tenth of the resamples has drawn none of the second class
+    boot = Bootstrap(weights, np.zeros(400), 1.0)
+    (found,) = curves.emergence(np.linspace(0, 1, 5), reading([0.5, 0.5, 0.6, 0.9, 0.9]), LABELS, boot)
+    assert found.ci_low == pytest.approx(found.depth)
+
+
 def test_what_never_leaves_chance_does_not_emerge() -> None:
     rng = np.random.default_rng(0)
     reached = 0

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +174,10 @@ def test_devices() -> None:
     for name in ("gpu", "cuda:99", "cpu:1", ""):
         with pytest.raises(LabError, match="no device"):
             pick_device(name)
+
+
+def test_the_same_weights_behind_another_preprocessing_are_another_view() -> None:
+    known = card(TINY)
+    assert replace(known).view == known.view
+    assert replace(known, preprocessing=replace(known.preprocessing, crop_pct=0.5)).view != known.view
+    assert replace(known, weights_digest="0" * 64).view != known.view

@@ -149,9 +149,7 @@ def _forward(
 
 
 def _place(known: ModelCard, pooling: str) -> str:
-    key = json.dumps(
-        [known.weights_digest, known.preprocessing.as_dict(), pooling, EMBEDDINGS_VERSION, PREPROCESSING_VERSION]
-    )
+    key = json.dumps([known.view, pooling, EMBEDDINGS_VERSION, PREPROCESSING_VERSION])
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 

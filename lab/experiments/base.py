@@ -24,7 +24,7 @@ from lab.progress import Progress
 from lab.settings import Compute
 
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 
 
 @dataclass(frozen=True)

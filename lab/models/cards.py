@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,12 @@ class ModelCard:
     parameters: int
     classifier_classes: int
     architecture: str
+
+    @property
+    def view(self) -> str:
+        """Hex SHA-256 of the weights and the preprocessing: networks of one view say the same of every image."""
+        text = json.dumps([self.weights_digest, self.preprocessing.as_dict()])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def flops(self) -> int:

@@ -125,7 +125,8 @@ def _emergence(depth: np.ndarray, curve: np.ndarray, curves: np.ndarray, pair: t
         nothing = float("nan")
         return Emergence(*pair, nothing, nothing, nothing, -1, False, best)
     crossing, layer = _crossing(depth, curve[None])
-    low, high = np.nanpercentile(_crossing(depth, curves)[0], (2.5, 97.5))
+    drawn = curves[~np.isnan(curves).any(axis=1)]  # a resample without one of the classes has no curve
+    low, high = np.percentile(_crossing(depth, drawn)[0], (2.5, 97.5))
     return Emergence(*pair, float(crossing[0]), float(low), float(high), int(layer[0]), True, best)
 
 

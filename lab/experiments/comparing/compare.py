@@ -101,7 +101,7 @@ def _similarity(question: Question, networks: list[Subject], pieces: Pieces, pro
     """Return the similarity of all layers of all networks; of images that are copies of each other one counts."""
     from lab.geometry.similarity import cka_evidence
 
-    key = "similarity/" + "/".join(network.digest for network in networks)
+    key = "similarity/" + "/".join(network.view for network in networks)
     if key not in pieces:
         _, first = np.unique(question.images.groups, return_index=True)
         vectors = [network.embeddings[layer.name][np.sort(first)] for network in networks for layer in network.layers]

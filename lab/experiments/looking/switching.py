@@ -100,9 +100,9 @@ def _answer(look: Look, layer: Layer, channel: int | None, level: float, batch: 
     module, end = look.model.module, look.end
     with torch.inference_mode(), record(module, [end], _average) as taken, held(module, layer, channel, level):
         logits = module(batch).flatten(1)
-    if end.name == layer.name and channel is not None:
-        # The layer's own hook reads it before it is held: hold its average instead.
-        taken[end.name][:, channel] = level
+        if end.name == layer.name and channel is not None:
+            # The layer's own hook reads it before it is held: hold its average instead.
+            taken[end.name][:, channel] = level
     return taken[end.name], logits
 
 

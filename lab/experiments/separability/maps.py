@@ -37,7 +37,7 @@ def _maps_of(network: Subject, question: Question, progress: Progress) -> list[P
 
     kept = PieceFolder(cache_dir("projections"))
     names = [layer.name for layer in network.layers]
-    chain = (MAPS_VERSION, network.digest, question.request.pooling, question.images.fingerprint)
+    chain = (MAPS_VERSION, network.view, question.request.pooling, question.images.fingerprint)
     keys = {name: _key(*chain, *names[: position + 1]) for position, name in enumerate(names)}
     known = itertools.takewhile(lambda name: keys[name] in kept, names)
     found = [Projection.from_arrays(name, kept[keys[name]]) for name in known]

@@ -47,11 +47,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Subject:
-    """Something whose layers are probed: a network, its untrained twin, or the pixels (`layers` empty)."""
+    """Something whose layers are probed: a network, its untrained twin, or the pixels (`layers` empty).
+
+    `digest` names the weights. `view` names what the network sees as well: the same weights behind another
+    preprocessing have other embeddings.
+    """
 
     model: str
     twin: bool
     digest: str
+    view: str
     layers: tuple[Layer, ...]
     embeddings: Mapping[str, np.ndarray]
 
@@ -128,14 +133,14 @@ def _subject(
     embeddings = embed(
         ref, question.images, layers, pooling=question.request.pooling, compute=compute, progress=progress
     )
-    return Subject(model, twin, known.weights_digest, layers, embeddings)
+    return Subject(model, twin, known.weights_digest, known.view, layers, embeddings)
 
 
 def _pixels(question: Question, progress: Progress) -> Subject:
     from lab.embeddings import pixels_embedding
 
     embedding = pixels_embedding(question.images, progress=progress)
-    return Subject(PIXELS, False, "pixels", (), {PIXELS: embedding})
+    return Subject(PIXELS, False, "pixels", "pixels", (), {PIXELS: embedding})
 
 
 def probe_all(question: Question, subjects: Sequence[Subject], progress: Progress, pieces: Pieces) -> Iterator[Reading]:
@@ -156,7 +161,7 @@ def _probe(question: Question, subject: Subject, layer: Layer | None, pieces: Pi
     """Return what the probes read off one layer, from the pieces when it is there."""
     name = layer.name if layer else PIXELS
     fits = _controls_of(question.request, subject)
-    key = f"{subject.digest}/{name}/{','.join(fits)}/{question.images.fingerprint}"
+    key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}"
     piece = pieces.get(key)
     if piece is None:
         piece = pieces[key] = _fit(question, subject.embeddings[name], fits, threads)

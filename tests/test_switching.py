@@ -1,0 +1,28 @@
+"""Switching a channel off: against what a linear probe must say when one number is held."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lab.experiments.looking.asking import LookRequest, open_look
+from lab.experiments.looking.directions import probe_direction
+from lab.experiments.looking.switching import switched_off
+from lab.progress import silent
+from lab.settings import Compute
+
+
+class SmallLook(LookRequest):
+    experiment = "small_look"
+
+
+def test_a_channel_of_the_last_layer_is_held_at_its_average() -> None:
+    look = open_look(SmallLook("test_resnet@untrained:0", "drawn:pets", 6), "stages", silent, Compute())
+    channel, end = 3, look.end
+    found = switched_off(look, end, channel, "cat", np.arange(0), silent).effects.set_index("channel").loc[channel]
+    means = look.scans[end.name].means
+    weight = probe_direction(means, look.images, end, "cat").weights[channel]
+    cats = look.images.labels == look.images.classes.index("cat")
+    held = weight * (means[:, channel].mean() - means[cats, channel])
+    assert found["change"] == pytest.approx(held.mean(), rel=1e-3, abs=1e-5)
+    assert found["asked"]
