@@ -124,20 +124,22 @@ def test_a_run_of_a_slow_method_opens_on_it(computed: dict[str, Path]) -> None:
 
 
 def test_target_and_layers_travel_in_the_url() -> None:
-    app = healthy(opened(target="tabby", layers="blocks", steps="40"))
+    app = healthy(opened(**{"attribute.target": "tabby", "attribute.layers": "blocks", "attribute.steps": "40"}))
     assert app.selectbox(key="target").value == "tabby"
     assert "--target=tabby" in "\n".join(str(code.value) for code in app.code)
     assert "--steps=40" in "\n".join(str(code.value) for code in app.code)
 
 
-@pytest.mark.parametrize("params", [{"steps": "x"}, {"baseline": "gray"}, {"target": "probe:"}, {"method": "magic"}])
-def test_a_broken_link_does_not_break_the_page(params: dict[str, str]) -> None:
-    app = opened(**params)
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", "x"), ("baseline", "gray"), ("target", "probe:"), ("method", "magic")]
+)
+def test_a_broken_link_does_not_break_the_page(field: str, value: str) -> None:
+    app = opened(**{f"attribute.{field}": value})
     assert not app.exception
 
 
 def test_names_are_never_markup(computed: dict[str, Path]) -> None:
-    app = opened(target="<b>x</b>*y*")
+    app = opened(**{"attribute.target": "<b>x</b>*y*"})
     assert not app.exception
     assert "<b>x</b>" not in drawn(app)
 
@@ -146,7 +148,7 @@ def test_the_score_says_which_maps_are_right(computed: dict[str, Path]) -> None:
     run = here(computed["score"])
     app = healthy(opened(run=run.id, question="Which maps are right"))
     assert app.number_input(key="score_images").value == 2
-    assert "above area, edges and the untrained network" in said(app)
+    assert "pairs of method and layer are above" in said(app)
     assert len(app.get("vega_lite_chart")) == 2
 
 

@@ -123,7 +123,7 @@ def test_the_picture_and_the_two_classes_of_a_strip_are_chosen(monkeypatch: pyte
     app = healthy(opened("channels", question="Depth strip", data="digits"))
     app.selectbox(key="strip_classes").set_value("3,8").run()
     app.selectbox(key="strip_picture").set_value("photo:flower").run()
-    assert "3,8" in app.query_params["classes"]
+    assert "3,8" in app.query_params["depth_strip.classes"]
     app.button(key="run_offered").click().run()
     assert [(request.classes, request.picture) for request in started] == [("3,8", "photo:flower")]
     pets = healthy(opened("channels", question="Depth strip"))
@@ -172,7 +172,7 @@ def test_a_card_leads_to_the_channels_below(monkeypatch: pytest.MonkeyPatch) -> 
     app.button(key="below_blocks.3.2.bn2_41").click().run()
     assert not app.exception
     assert [(one.layer, one.channel) for one in started] == [("blocks.3.2.bn2", 41)]
-    assert "blocks.3.2.bn2" in app.query_params["layer"]
+    assert "blocks.3.2.bn2" in app.query_params["channel.layer"]
 
 
 def test_first_filters_are_shown() -> None:

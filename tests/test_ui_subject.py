@@ -14,6 +14,7 @@ from lab.experiments.asking import AskRequest
 from lab.experiments.attributing.asked import AttributeRequest
 from lab.experiments.breaking.tail import TailRequest
 from lab.experiments.building.filter_sum import FilterRequest
+from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.visualize import VisualizeRequest
 from lab.store import open_run
@@ -28,6 +29,7 @@ ASKED: tuple[AskRequest, ...] = (
     ChannelRequest(TINY, layer="layer1.0", channel=4, size=64),
     AttributeRequest(TINY, target="probe", per_class=20, checks=False),
 )
+BROKEN = ({"together.dimension": "x"}, {"together.dimension": "-4"}, {"part": "none"}, {"break.places": "magic"})
 TRAINED = "test_resnet@lab:mine"
 # page -> key of its box of networks
 NETWORK_BOXES = {
@@ -63,6 +65,17 @@ def test_an_opened_run_is_asked_again_by_its_copied_link(asked: AskRequest) -> N
     assert commands(again) == commands(app)
 
 
+def test_a_box_of_one_tab_leaves_the_run_that_another_shows() -> None:
+    page, run = "how_layers_build", open_run(InversionRequest(TINY, steps=77).canonical())
+    run.fail("stop", "cancelled")
+    params = dict(opened(page, run=run.id, question="What is left").query_params)
+    app = healthy(opened(page, **{**params, "question": "Receptive field"}))
+    app.segmented_control(key="field_layers").set_value("blocks").run()
+    params = {**dict(healthy(app).query_params), "question": "What is left"}
+    assert params["field.layers"] == "blocks"
+    assert "was cancelled" in said(opened(page, **params))
+
+
 @pytest.mark.parametrize(("page", "key"), NETWORK_BOXES.items())
 def test_every_page_offers_the_same_networks(page: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choices, "list_trained", lambda: [SimpleNamespace(ref=lambda: TRAINED)])
@@ -77,19 +90,21 @@ def test_what_a_box_says_is_in_the_url_and_the_usual_is_not() -> None:
     app.selectbox(key="subject_model").set_value(OTHER).run()
     app.selectbox(key="together_dimension").set_value(8).run()
     assert app.query_params["model"] == OTHER
-    assert app.query_params["dimension"] == "8"
+    assert app.query_params["together.dimension"] == "8"
     app.selectbox(key="together_dimension").set_value(16).run()
-    assert "dimension" not in healthy(app).query_params
+    assert "together.dimension" not in healthy(app).query_params
 
 
 def test_another_network_forgets_the_names_of_layers_but_not_the_other_settings() -> None:
-    app = healthy(opened("channels", question="Channel card", model=TINY, layer="layer1.0", channel="4"))
+    app = healthy(
+        opened("channels", question="Channel card", model=TINY, **{"channel.layer": "layer1.0", "channel.channel": "4"})
+    )
     assert app.selectbox(key="card_layer").value == "layer1.0"
     app.selectbox(key="subject_model").set_value(OTHER).run()
-    assert not {"layer", "channel"} & set(healthy(app).query_params)
-    app = healthy(opened("attributions", model=TINY, target="tabby"))
+    assert not {"channel.layer", "channel.channel"} & set(healthy(app).query_params)
+    app = healthy(opened("attributions", model=TINY, **{"attribute.target": "tabby"}))
     app.selectbox(key="subject_model").set_value(OTHER).run()
-    assert app.query_params["target"] == "tabby"
+    assert app.query_params["attribute.target"] == "tabby"
 
 
 def test_the_choice_goes_along_to_the_next_page_unless_a_link_says_otherwise() -> None:
@@ -107,7 +122,7 @@ def test_the_choice_goes_along_to_the_next_page_unless_a_link_says_otherwise() -
     assert go("attributions", model="test_vit@untrained:0").selectbox(key="subject_model").value.startswith("test_vit")
 
 
-@pytest.mark.parametrize("params", [{"dimension": "x"}, {"dimension": "-4"}, {"part": "none"}, {"places": "magic"}])
+@pytest.mark.parametrize("params", BROKEN)
 def test_values_that_mean_nothing_count_as_the_usual_ones(params: dict[str, str]) -> None:
     app = healthy(opened("break_the_stack", **params))
     assert commands(app) == commands(healthy(opened("break_the_stack")))

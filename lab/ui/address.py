@@ -2,7 +2,8 @@
 
 A request's fields are query parameters of the same names; what is default is left out. `?run=ID` is a short way to
 say the same for a run that is on this machine; it is spelled out as soon as the page opens. On pages of several
-questions the parameter `experiment` says which of them the others belong to.
+questions the parameter `experiment` says which of them was opened, and a field that is not for all of them has its
+question's name before it (`tail.stage`): what is chosen for one question leaves the others as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from lab.ui.text import plain
 Params = dict[str, str | list[str]]
 R = TypeVar("R", bound=Request)
 OPENED = "experiment"
+SHARED = ("model", "picture", "data")  # fields that mean the same to every question of a page
 NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
+
+
+def param(kind: type, field: str) -> str:
+    """Return the query parameter that holds a field of a request of this kind (or of the page's subject)."""
+    experiment = getattr(kind, "experiment", "")
+    return f"{experiment}.{field}" if shares_its_page(experiment) and field not in SHARED else field
 
 
 def to_params(request: Request) -> Params:
@@ -30,13 +38,13 @@ def to_params(request: Request) -> Params:
     default = type(request)()
     params: Params = {}
     for field in dataclasses.fields(request):
-        value = getattr(request, field.name)
+        value, name = getattr(request, field.name), param(type(request), field.name)
         if value == getattr(default, field.name):
             continue
         if isinstance(value, tuple):
-            params[field.name] = [str(item) for item in value] or NONE
+            params[name] = [str(item) for item in value] or NONE
         else:
-            params[field.name] = NONE if value is None else str(value)
+            params[name] = NONE if value is None else str(value)
     return params
 
 
@@ -44,9 +52,9 @@ def from_params(kind: type[R], params: Mapping[str, list[str]]) -> R:
     """Return the request that query parameters describe; raises LabError for values that mean nothing."""
     default = kind()
     values = {
-        field.name: _value(field.name, params[field.name], getattr(default, field.name), str(field.type))
+        field.name: _value(field.name, given, getattr(default, field.name), str(field.type))
         for field in dataclasses.fields(kind)
-        if params.get(field.name)
+        if (given := params.get(param(kind, field.name)))
     }
     return kind(**values)
 
@@ -63,7 +71,7 @@ def requested(kind: type[R]) -> R:
     except LabError as error:
         st.warning(f"This link cannot be shown: {plain(error)}. Here is the default experiment instead.")
         return kind().canonical()
-    if not any(field.name in given for field in dataclasses.fields(kind)):
+    if not any(param(kind, field.name) in given for field in dataclasses.fields(kind)):
         request = st.session_state.get(_remembered(kind), request)
     show(request)
     return request
@@ -76,14 +84,15 @@ def show(request: Request) -> None:
         st.query_params[OPENED] = request.experiment
     params = to_params(request)
     for field in dataclasses.fields(request):
-        value = params.get(field.name, [])
+        name = param(type(request), field.name)
+        value = params.get(name, [])
         wanted = [value] if isinstance(value, str) else value
-        if st.query_params.get_all(field.name) == wanted:
+        if st.query_params.get_all(name) == wanted:
             continue
         if wanted:
-            st.query_params[field.name] = wanted
+            st.query_params[name] = wanted
         else:
-            del st.query_params[field.name]
+            del st.query_params[name]
 
 
 def spell_out_opened() -> None:

@@ -27,11 +27,12 @@ def kept(name: str, usual: str, *, key: str = "", options: Collection[str] = ())
 def kept_field(usual: Any, name: str, *, key: str = "") -> dict[str, Any]:
     """Do the same for field `name` of a request; `usual` is the request that says what is usual and what is allowed."""
     value = default = getattr(usual, name)
+    param = address.param(type(usual), name)
     try:
-        value = getattr(address.from_params(type(usual), {name: st.query_params.get_all(name)}), name)
+        value = getattr(address.from_params(type(usual), {param: st.query_params.get_all(param)}), name)
     except LabError:
         value = default
-    return _tied(name, default, value, key)
+    return _tied(param, default, value, key or name)
 
 
 def keep(name: str, value: Any, usual: Any) -> None:

@@ -105,8 +105,9 @@ def _take(name: str, value: str | None) -> None:
     usual = getattr(USUAL, name)
     keep(name, value, usual)
     st.session_state[_LAST] = {**st.session_state.get(_LAST, {}), name: value or usual}
-    for field in PARTS.get(name, ()):
-        st.query_params.pop(field, None)
+    for param in list(st.query_params):
+        if param.rpartition(".")[2] in PARTS.get(name, ()):
+            del st.query_params[param]
 
 
 def _go_on_from_last(chosen: tuple[str, ...]) -> None:

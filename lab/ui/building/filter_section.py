@@ -27,7 +27,7 @@ FRAME = 63  # pixels that title and axis take more from a map's height than its 
 def filter_section(subject: Subject) -> None:
     """Show a convolution of the chosen network on the chosen picture, taken apart."""
     result = outcome(
-        request_for(FilterRequest, subject, layer=st.query_params.get("layer", "")),
+        request_for(FilterRequest, subject, layer=st.query_params.get(address.param(FilterRequest, "layer"), "")),
         offer="Takes every convolution of this network apart on this picture. About ten seconds with the usual one.",
     )
     if result is None:

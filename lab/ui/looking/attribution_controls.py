@@ -10,6 +10,7 @@ from lab.attributions.methods import FAST, METHODS
 from lab.errors import LabError
 from lab.experiments.attributing.asked import BASELINES, AttributeRequest
 from lab.experiments.base import Result
+from lab.ui.address import param
 from lab.ui.boxes import images_box
 from lab.ui.choices import with_current
 from lab.ui.kept import kept, kept_field
@@ -30,7 +31,7 @@ KEYS = {
 def choose_question(subject: Subject) -> AttributeRequest:
     """Show the controls and return the request for the methods that one pass gives."""
     target, layers, more = st.columns([5, 3, 2], gap="medium", vertical_alignment="bottom")
-    kept_target = kept("target", USUAL.target)
+    kept_target = kept(param(AttributeRequest, "target"), USUAL.target, key="target")
     target.selectbox(
         "What is explained", with_current(TARGETS, [st.session_state["target"]]), accept_new_options=True,
         format_func=lambda name: TARGETS.get(name, name),
@@ -56,7 +57,7 @@ def choose_method(base: AttributeRequest) -> tuple[str, AttributeRequest]:
     """Show the methods that are valid for this network and target; return the chosen one and the request it needs."""
     known = _finished(base)
     offered = _valid(known) if known is not None else list(FAST)
-    asked = st.query_params.get("method", USUAL_METHOD)
+    asked = st.query_params.get(param(AttributeRequest, "method"), USUAL_METHOD)
     usual = next(name for name in (asked, USUAL_METHOD, *offered) if name in offered)
     method = st.selectbox(
         "Method", offered,

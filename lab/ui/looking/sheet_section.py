@@ -10,7 +10,7 @@ from lab.errors import LabError
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.exemplars import ExemplarsRequest
 from lab.experiments.looking.visualize import VisualizeRequest
-from lab.ui.address import opened
+from lab.ui.address import opened, param
 from lab.ui.choices import layer_names, with_current
 from lab.ui.kept import kept
 from lab.ui.looking.tiles import patches, sheet
@@ -67,12 +67,12 @@ def _request(subject: Subject) -> VisualizeRequest | None:
     middle = USUAL_LAYER if USUAL_LAYER in names else names[len(names) // 2] if names else "stages"
     asked = opened(VisualizeRequest) or VisualizeRequest(layers=middle, channels="top:12")
     layer, which = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
-    kept_layer = kept("layers", asked.layers, key="sheet_layer")
+    kept_layer = kept(param(VisualizeRequest, "layers"), asked.layers, key="sheet_layer")
     name = layer.selectbox(
         "Layer", with_current(names, [st.session_state["sheet_layer"]]), accept_new_options=True,
         help="Any name of `feature-lab layers MODEL`; stages or blocks for several layers.", **kept_layer,
     )  # fmt: skip
-    kept_channels = kept("channels", asked.channels, key="sheet_channels")
+    kept_channels = kept(param(VisualizeRequest, "channels"), asked.channels, key="sheet_channels")
     spec = which.selectbox(
         "Channels", with_current(WHICH, [st.session_state["sheet_channels"]]), accept_new_options=True,
         format_func=lambda text: WHICH.get(text, text),
