@@ -95,6 +95,30 @@ def test_a_training_is_repeatable(measured: Any) -> None:
     pd.testing.assert_frame_equal(again["leads"], result["leads"])
 
 
+def test_an_interruption_loses_no_finished_network(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    from lab import pools
+
+    pieces: dict[str, Any] = {}
+    first = [True]
+
+    def interrupted(*_: Any) -> dict[str, np.ndarray]:
+        if not first:
+            return {}
+        first.clear()
+        while len(pieces) < 2:  # until others, which come later, are done
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(pools, "cores", lambda: 4)
+    monkeypatch.setattr("lab.experiments.side_by_side.learning.trained", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(SMALL, pieces=pieces)
+    assert len(pieces) >= 2
+
+
 def test_intervals_hold_seeds_and_images() -> None:
     from scipy.stats import t
 
@@ -169,6 +193,20 @@ def test_what_cannot_be_is_told() -> None:
     with pytest.raises(LabError, match="seeds is 1"):
         SideRequest(seeds=1)
     assert set(TASKS) == set(SideRequest().tasks.split(","))
+
+
+def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
+    from test_pages import healthy, opened
+
+    from lab.ui.address import to_params
+
+    assert SideRequest(tasks=" pets ,orientation,pets").canonical() == SideRequest(tasks="orientation,pets")
+    assert SideRequest().canonical() == SideRequest()
+    asked = to_params(SideRequest(tasks="pets, shapes"))
+    app = healthy(opened("break_the_stack", question="Side by side", experiment="side", **asked))
+    assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
+    app.number_input(key="side_seen").set_value(700).run()
+    assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
 
 
 def test_the_charts_draw_it(measured: Any) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from lab.experiments.asking import AskRequest, option
 from lab.experiments.side_by_side.tasks import TASKS, tasks_named
@@ -26,6 +26,11 @@ class SideRequest(AskRequest):
     def __post_init__(self) -> None:
         super().__post_init__()
         tasks_named(self.tasks)
+
+    def canonical(self) -> Self:
+        """Return the request with its tasks in the order of `TASKS`, each once and without spaces."""
+        named = tasks_named(self.tasks)
+        return replace(super().canonical(), tasks=",".join(task for task in TASKS if task in named))
 
     def title(self) -> str:
         """Return what is compared."""

@@ -9,7 +9,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.side_by_side.asked import SideRequest
-from lab.experiments.side_by_side.tasks import TASKS
+from lab.experiments.side_by_side.tasks import TASKS, tasks_named
 from lab.ui.address import opened
 from lab.ui.kept import kept_field
 from lab.ui.saying import answered, command
@@ -50,10 +50,10 @@ def side_by_side_section(choice: object = None) -> None:
 
 def _asked() -> SideRequest | None:
     """Show the settings and return what they ask; None when they make no sense."""
-    shown = opened(SideRequest) or SideRequest()
+    shown = (opened(SideRequest) or SideRequest()).canonical()
     tasks, parameters, seen = st.columns([5, 2, 2], gap="medium", vertical_alignment="bottom")
     chosen = tasks.multiselect(
-        "Tasks", list(TASKS), default=shown.tasks.split(","), key="side_tasks", format_func=lambda name: TASKS[name]
+        "Tasks", list(TASKS), default=list(tasks_named(shown.tasks)), key="side_tasks", format_func=TASKS.__getitem__
     )
     kept = kept_field(SideRequest(), "parameters", key="side_size")
     sizes = sorted({*SIZES, st.session_state["side_size"]})
