@@ -14,6 +14,7 @@ from lab.experiments import EXPERIMENTS, request_from
 from lab.experiments.base import Request
 from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.size_arithmetic import SlideRequest
+from lab.experiments.separability import ProbeRequest
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,11 @@ def test_an_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.manifest["findings"][0] == "(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 places."
     monkeypatch.setattr(jobs, "compute", lambda *_: pytest.fail("computed again"))
     pd.testing.assert_frame_equal(lab.ask("slide", size=9)["taps"], first["taps"])
+
+
+def test_a_text_alone_is_a_list_of_one() -> None:
+    alone = request_from({"experiment": "probe", "models": "resnet18@untrained", "controls": "pixels"})
+    assert alone == ProbeRequest(models=("resnet18@untrained",), controls=("pixels",))
 
 
 def test_what_cannot_be_asked_is_told() -> None:

@@ -54,13 +54,15 @@ class Request:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the request that `as_dict` described; fields that are not there keep their defaults."""
-        names = {f.name for f in dataclasses.fields(cls)}
-        unknown = [name for name in values if name not in names | {"experiment"}]
+        """Return the request that `as_dict` described; fields that are not there keep their defaults.
+
+        Where several texts can be given, one alone stands for a list of it.
+        """
+        names = {f.name: f for f in dataclasses.fields(cls)}
+        unknown = [name for name in values if name not in {*names, "experiment"}]
         if unknown:
             raise LabError(f"a {cls.experiment} request has no field {unknown[0]!r}{nearest(unknown[0], names)}")
-        given = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
-        return cls(**given)
+        return cls(**{name: _given(names[name], value) for name, value in values.items() if name in names})
 
     def command(self) -> str:
         """Return the command line that asks the same."""
@@ -83,6 +85,12 @@ class Request:
     def sources(self) -> dict[str, str]:
         """Return what the answer depends on beyond the request (files, folders), each with a cheap stamp."""
         return {}
+
+
+def _given(field: dataclasses.Field[Any], value: Any) -> Any:
+    if isinstance(value, str) and isinstance(field.default, tuple):
+        return (value,)  # not its letters
+    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
