@@ -10,8 +10,8 @@ import streamlit as st
 from lab.experiments.base import Result
 from lab.experiments.building.receptive_field import FieldRequest
 from lab.experiments.picture import picture_name
-from lab.models import ModelRef
 from lab.ui.building.cells import Box, picture
+from lab.ui.building.views import by_weights
 from lab.ui.choices import with_current
 from lab.ui.kept import kept_field
 from lab.ui.saying import answered, command
@@ -51,8 +51,7 @@ def field_section(subject: Subject) -> None:
         "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "
         "half of it lies in the dashed square."
     )
-    models = list(result["fields"]["model"].unique())
-    names = {"untrained" if ModelRef.parse(model).untrained else "trained": model for model in models}
+    names = by_weights(result["fields"]["model"].unique())
     shown = st.segmented_control("Weights", list(names), default=next(iter(names)), required=True, key="field_weights")
     st.html(field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(subject.picture)))
     _table(result)

@@ -14,7 +14,7 @@ from lab.experiments.building.edges_told import GROUPS
 from lab.experiments.building.tuning_curves import TuningRequest
 from lab.ui.address import opened
 from lab.ui.building.cells import cells, figures, strip
-from lab.ui.building.views import chosen_view
+from lab.ui.building.views import by_weights, chosen_view
 from lab.ui.saying import answered, command, explained
 from lab.ui.showing import show_chart
 from lab.ui.subject import Subject, request_for
@@ -186,7 +186,7 @@ def _tuning(subject: Subject) -> None:
 def _curves(result: Result) -> None:
     st.markdown("##### Tuning curves of single channels")
     curves = result["curves"]
-    names = {"trained" if "@untrained" not in model else "untrained": model for model in curves["model"].unique()}
+    names = by_weights(curves["model"].unique())
     weights, first, last = st.columns(3, vertical_alignment="bottom")
     shown = weights.segmented_control(
         "Weights", list(names), default=next(iter(names)), required=True, key="tuning_weights"

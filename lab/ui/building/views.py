@@ -1,11 +1,12 @@
-"""Several questions in one tab: which of them is shown, also in the URL."""
+"""Several questions in one tab: which of them is shown, also in the URL; and of which weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
+from lab.models import ModelRef
 from lab.ui.address import OPENED
 from lab.ui.kept import kept
 
@@ -22,3 +23,8 @@ def chosen_view(key: str, views: Mapping[str, tuple[str, ...]]) -> str:
         **kept("part", first, key=key, options=names),
     )  # fmt: skip
     return str(shown or first)
+
+
+def by_weights(models: Iterable[str]) -> dict[str, str]:
+    """Return a network and its twin by what they are: trained, untrained."""
+    return {"untrained" if ModelRef.parse(model).untrained else "trained": model for model in models}
