@@ -16,10 +16,13 @@ from lab.experiments.base import Request, Result
 from lab.experiments.building import edges_to_shapes, tuning_curves
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.building.factors import FactorsRequest
+from lab.experiments.building.filter_sum import FilterRequest
+from lab.experiments.building.filter_sum import run as compute_filter
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.tuning_curves import TuningRequest
 from lab.experiments.building.what_is_left import ThumbnailRequest
 from lab.store import RunFolder, open_run
+from lab.ui.building.views import by_weights
 from lab.ui.places import page_of_run
 
 TINY = "test_resnet@untrained:1"
@@ -117,6 +120,21 @@ def test_other_views_of_a_finished_run(results: dict[str, Result]) -> None:
     assert "As they are read" in said(healthy(app)) or "as they are read" in said(app)
 
 
+def test_the_place_of_a_filter_is_still_there_after_a_look_at_another_tab() -> None:
+    kept(compute_filter(FilterRequest(TINY, "drawn:pets#0")))
+    app = page("One filter", picture="drawn:pets#0")
+
+    def place() -> list[int]:
+        return [app.number_input(key=f"sum_{name}").value for name in ("channel", "row", "column")]
+
+    before = place()
+    assert any(before)
+    for question in ("Sizes and weights", "One filter"):
+        app.session_state["question"] = question
+        healthy(app.run())
+    assert place() == before
+
+
 def test_runs_without_a_speaking_channel_are_shown(results: dict[str, Result]) -> None:
     from lab.experiments.building.edges_told import told
 
@@ -160,6 +178,12 @@ def test_reports_of_these_runs_open_offline(results: dict[str, Result], tmp_path
     text = render_answer(results["factors"])
     assert results["factors"].manifest["findings"][0][:30] in text
     assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+def test_weights_that_a_training_began_with_are_untrained() -> None:
+    mine = {"trained": "test_resnet@lab:pets", "untrained": "test_resnet@lab:pets/0"}
+    assert by_weights(mine.values()) == mine
+    assert by_weights([TINY]) == {"untrained": TINY}
 
 
 def test_commands_ask_the_same() -> None:

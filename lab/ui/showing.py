@@ -37,6 +37,11 @@ def chart_spec(result: Result, chart: str, **choices: Any) -> Spec:
     return _spec(tables, chart, choices)
 
 
+def tables_spec(tables: Mapping[str, pd.DataFrame], chart: str, **choices: Any) -> Spec:
+    """Do the same for tables that are not those of a run: made from them, or from several."""
+    return _spec(tables, chart, choices)
+
+
 def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: str, *, key: str, **choices: Any) -> Any:
     """Show a chart of tables that belong to no single run."""
     return show_spec(_spec(tables, chart, choices), key=key)

@@ -15,7 +15,7 @@ from lab.ui import address
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.reading import Tables, find
 from lab.ui.saying import answered, command, explained
-from lab.ui.showing import chart_spec, on_a_phone, show_spec
+from lab.ui.showing import on_a_phone, show_spec, tables_spec
 from lab.ui.subject import Subject, request_for
 from lab.ui.text import plain
 from lab.ui.working import launch, outcome
@@ -41,10 +41,10 @@ def filter_section(subject: Subject) -> None:
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
     with steps:
-        spec = chart_spec(_shown(result, tables), "contribution_steps", bias=found.bias, total=found.total, height=400)
+        spec = tables_spec(tables, "contribution_steps", bias=found.bias, total=found.total, height=400)
         show_spec(spec, key="contribution_chart")
     with response:
-        _response(result, layer, found)
+        _response(layer, found)
     _network(result)
 
 
@@ -119,7 +119,8 @@ def _kept_layer(folder: str, stamp: str) -> FilterLayer:
 def _chosen_sum(subject: Subject, result: Result, layer: FilterLayer) -> FilterSum:
     """Show the boxes for layer, filter and place, and return the sum they name."""
     state = st.session_state
-    if state.get("sum_of") != (result.request.run_id, layer.name):
+    gone = "sum_channel" not in state  # boxes that another tab did not show are forgotten
+    if gone or state.get("sum_of") != (result.request.run_id, layer.name):
         state["sum_of"] = (result.request.run_id, layer.name)
         state["sum_channel"], state["sum_row"], state["sum_column"] = result.manifest["at"]
     names, channel, row, column, jump = st.columns([4, 2, 2, 2, 3], vertical_alignment="bottom")
@@ -157,7 +158,7 @@ def _go(channel: int, row: int, column: int) -> None:
     st.session_state.update({"sum_channel": channel, "sum_row": row, "sum_column": column})
 
 
-def _response(result: Result, layer: FilterLayer, found: FilterSum) -> None:
+def _response(layer: FilterLayer, found: FilterSum) -> None:
     def choose() -> None:
         picked = st.session_state["response_chart"].selection.get(POSITION_PICK)
         if picked:
@@ -165,15 +166,11 @@ def _response(result: Result, layer: FilterLayer, found: FilterSum) -> None:
 
     tables = {"response": response_cells(layer.outputs[found.channel])}
     size = 250 if on_a_phone() else 320
-    spec = chart_spec(
-        _shown(result, tables), "response_map", layer=layer.name, channel=found.channel, row=found.row,
-        column=found.column, size=size, height=size + FRAME,
+    spec = tables_spec(
+        tables, "response_map", layer=layer.name, channel=found.channel, row=found.row, column=found.column,
+        size=size, height=size + FRAME,
     )  # fmt: skip
     show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")
-
-
-def _shown(result: Result, tables: dict[str, pd.DataFrame]) -> Result:
-    return Result(result.request, tables, {})
 
 
 def _network(result: Result) -> None:
