@@ -345,6 +345,9 @@ def test_the_text_on_changes_can_say_the_opposite() -> None:
     assert "losing it matters less" in usual
     assert "fewer images right in 1 of 2 changed networks" in usual
     assert "it no longer has the form" in usual
+    assert "would): to 0.50" in usual  # the drop did not lower it, so it is no end of the range
+    both = text_of_changes(*(change_row("cut", carried, 0.9) for carried in (0.93, 0.8, 0.5)))
+    assert "from 0.80 (95 % interval 0.75 to 0.85) after “cut: x” down to 0.50" in both
     other = text_of_changes(change_row("drop", 0.5, 0.5), change_row("cut", 0.93, 0.95))
     assert "A shortcut around a lost part does not help here" in other
     assert "Nowhere does a reader" in other

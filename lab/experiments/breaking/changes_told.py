@@ -58,12 +58,13 @@ def _most_harm(broken: pd.DataFrame, chance: float) -> str:
             f"None of the {len(broken)} changes lowers what a reader of the intact network gets right by more than its "
             "95 % interval allows."
         )
-    worst = fallen.sort_values("carried").iloc[0]
-    best = broken.sort_values("carried").iloc[-1]
-    at_chance = int((broken["carried_low"] <= chance).sum())
+    ordered = fallen.sort_values("carried")
+    worst, best = ordered.iloc[0], ordered.iloc[-1]
+    at_chance = int((fallen["carried_low"] <= chance).sum())
+    least = f"from {_with_interval(best, 'carried')} after {_named(best)} down " if len(fallen) > 1 else ""
     return (
         f"A reader of the intact network gets fewer images right in {len(fallen)} of {len(broken)} changed networks "
-        f"(in {at_chance} no more than chance would): from {_with_interval(best, 'carried')} after {_named(best)} down "
+        f"(in {at_chance} no more than chance would): {least}"
         f"to {_with_interval(worst, 'carried')} after {_named(worst)}."
     )
 
