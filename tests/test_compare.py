@@ -113,6 +113,22 @@ def test_the_smallest_cut_that_is_as_good_is_chosen() -> None:
     assert table.iloc[2][["ci_low", "ci_high"]].tolist() == pytest.approx([low, high])
 
 
+def test_a_layer_at_chance_is_not_recommended_for_being_cheap() -> None:
+    rng = np.random.default_rng(3)
+    count = 16  # so few images that the interval of the difference to the best reaches 0
+    labels = np.repeat([0, 1], count // 2)
+    weak, strong = (rng.permutation(np.arange(count) < right).astype(float) for right in (11, 14))
+    right = np.stack([weak, strong])[None]
+    curves = tuple(replace(curve_of(name, [0.5, 0.5], [0.1, 0.9]), per_repeat=right) for name in ("one", "two"))
+    field = Field(curves, ("cat", "dog"), labels, boot_of(count), None)
+    table = tables.cuts(field)
+    cheap = table[table["layer"] == "l0"]
+    assert cheap["within"].all()
+    assert (cheap["above_chance_low"] <= 0).all()
+    assert table.loc[table["chosen"], "layer"].tolist() == ["l1"]
+    assert {layer.name for layer in tables.smallest_cuts(field, table).values()} == {"l1"}
+
+
 def sentences(field: Field, **changes: Any) -> str:
     cuts = tables.cuts(field)
     chosen = tables.smallest_cuts(field, cuts)

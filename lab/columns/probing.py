@@ -110,7 +110,7 @@ COMPARE = {
             "weights_mb": "megabytes of its weights",
             "activations_mb": "the most megabytes that one image holds on its way",
             "accuracy_per_gflop": "accuracy of its best layer over the operations up to there",
-            "cut_layer": "the layer with the fewest operations that its best layer is not clearly above",
+            "cut_layer": "the layer with the fewest operations that its best layer is not clearly above (as `chosen`)",
             "cut_depth": "relative depth of the cut",
             "cut_accuracy": "accuracy at the cut",
             "cut_parameters": "parameters used up to the cut",
@@ -139,7 +139,7 @@ COMPARE = {
             **between("above_pixels", "accuracy minus that of a probe on raw pixels, likewise"),
             **between("above_twin", "accuracy minus that of the untrained twin's layer, likewise"),
             "within": "whether the best of all is not clearly above it",
-            "chosen": "whether it takes the fewest operations of those",
+            "chosen": "whether it takes the fewest operations of those (of those above every control, if any is)",
         },
     ),
     "matched": Table(

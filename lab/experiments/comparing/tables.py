@@ -25,7 +25,7 @@ def cuts(field: Field) -> pd.DataFrame:
     """Return every layer of every network as a place to cut it: accuracy, cost, how far behind the best of all.
 
     `within` says that the best is not clearly better, with intervals that hold for all layers at once; `chosen` is
-    the one of these that takes the fewest operations.
+    the one of these that takes the fewest operations, if any is such of those clearly above every reference.
     """
     correct = np.concatenate([curve.correct for curve in field.curves])
     best = correct[int(correct.mean(axis=1).argmax())]
@@ -38,20 +38,32 @@ def cuts(field: Field) -> pd.DataFrame:
     for name, reference in _references(field).items():
         _add(table, name, simultaneous(field.boot, correct - reference))
     table["within"] = table["behind_low"] <= 0
-    order = table[table["within"]].sort_values(["gflops", "behind"], kind="stable")
+    order = _sound(table[table["within"]]).sort_values(["gflops", "behind"], kind="stable")
     table["chosen"] = table.index == order.index[0]
     return table
 
 
 def smallest_cuts(field: Field, table: pd.DataFrame) -> dict[str, Layer]:
-    """Return per network the layer with the fewest operations that is not clearly behind its own best layer."""
+    """Return per network the layer with the fewest operations that is not clearly behind its own best layer.
+
+    If any is such, only of those that are clearly above every reference; `table` is what `cuts` returned.
+    """
     found = {}
     for curve in field.curves:
         correct = curve.correct
         behind = simultaneous(field.boot, correct[int(correct.mean(axis=1).argmax())] - correct)
-        within = [layer for layer, gap in zip(curve.layers, behind, strict=True) if gap.low <= 0]
-        found[curve.model] = min(within, key=lambda layer: (layer.flops, layer.depth))
+        within = {layer.name: layer for layer, gap in zip(curve.layers, behind, strict=True) if gap.low <= 0}
+        own = _sound(table[(table["model"] == curve.model) & table["layer"].isin(set(within))])
+        found[curve.model] = min((within[name] for name in own["layer"]), key=lambda layer: (layer.flops, layer.depth))
     return found
+
+
+def _sound(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows clearly above every reference there is, or all when none is: few images leave wide intervals,
+    within which a layer at chance may be as good as the best."""
+    lows = rows.filter(regex="^above_.*_low$")
+    above = ((lows > 0) | lows.isna()).all(axis=1)
+    return rows[above] if above.any() else rows
 
 
 def models(

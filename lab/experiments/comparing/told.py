@@ -32,7 +32,8 @@ def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
     what speaks for it."""
     cuts = tables["cuts"]
     use, best = _top(cuts, "chosen"), _top(cuts, "accuracy")
-    obstacle = _not_above(best)
+    # Only when no layer that might be as good as the best is above everything, such a one is chosen all the same.
+    obstacle = _not_above(best) if _not_above(use) else ""
     images = f"these {len(tables['images'])} images"
     if obstacle:
         return [
@@ -48,7 +49,7 @@ def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
         "parameters)."
     )
     if use.name == best.name:
-        return [what, f"The best of all {len(cuts)} layers is this one, and none that is cheaper is as good."]
+        return [what, f"The best of all {len(cuts)} layers is this one, and none that is cheaper will do."]
     return [
         what,
         f"The best of all {len(cuts)} layers, {best.layer} of {best.model}, reads {best.accuracy:.3f} for "
