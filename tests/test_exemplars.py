@@ -18,6 +18,8 @@ from lab.errors import LabError
 from lab.exemplars import reach, scan
 from lab.exemplars.crops import measured
 from lab.exemplars.topk import Watcher
+from lab.experiments.looking import switching
+from lab.experiments.looking.directions import ProbeDirection
 from lab.experiments.looking.selectivity import areas, most_selective, selectivity
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model
@@ -187,6 +189,31 @@ def test_the_best_of_many_noisy_channels_is_chance_where_it_was_not_chosen() -> 
     assert most_selective(found, 2)[0] == 7
     assert found.loc[7, "class"] == "dog"
     assert found.loc[7, "ci_low"] > 0.8
+
+
+def test_copies_do_not_make_an_area_surer() -> None:
+    rng = np.random.default_rng(2)
+    labels, groups = np.repeat([0, 1], 20), np.arange(40)
+    means = rng.normal(size=(40, 5)) + labels[:, None]
+    once = selectivity(means, labels, groups, ("cat", "dog"))
+    copied = selectivity(*(np.repeat(values, 4, axis=0) for values in (means, labels, groups)), ("cat", "dog"))
+    width = [table["ci_high"] - table["ci_low"] for table in (once, copied)]
+    assert (width[1] > 0.8 * width[0]).all()
+
+
+def test_copies_do_not_make_a_change_surer() -> None:
+    rng = np.random.default_rng(3)
+    before, change = rng.normal(size=(12, 4)), rng.random((12, 1))
+    probe = ProbeDirection("cat", np.ones(4), 0.0, 0.9)
+
+    def row(copies: int) -> dict[str, object]:
+        images = np.repeat(np.arange(12), copies)
+        intact, off = ((vectors[images], np.zeros((len(images), 1))) for vectors in (before, before - change))
+        return switching._row(0, True, probe, intact, off, images < 8, images)
+
+    once, copied = row(1), row(4)
+    for name in ("change", "ci_low", "ci_high"):
+        assert copied[name] == pytest.approx(once[name])
 
 
 def test_selectivity_needs_classes() -> None:

@@ -35,8 +35,8 @@ def selectivity(
     best = choosing.argmax(axis=0) if only is None else np.full(means.shape[1], only)
     channels = np.arange(means.shape[1])
     area = held_out[best, channels]
-    counts = np.bincount(labels[half == 1], minlength=len(classes))
-    bounds = [_interval(a, int(counts[c]), int(counts.sum() - counts[c])) for a, c in zip(area, best, strict=True)]
+    counts = [_sides(labels[half == 1] == label, groups[half == 1]) for label in range(len(classes))]
+    bounds = [_interval(value, *counts[label]) for value, label in zip(area, best, strict=True)]
     table = pd.DataFrame(
         {
             "channel": channels,
@@ -78,6 +78,11 @@ def areas(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         if count and rest:
             found[label] = (ranks[positive].sum(axis=0) - count * (count + 1) / 2) / (count * rest)
     return found
+
+
+def _sides(positive: np.ndarray, groups: np.ndarray) -> tuple[int, int]:
+    """Return how many independent groups are positive and negative: copies add nothing to what is known."""
+    return len(np.unique(groups[positive])), len(np.unique(groups[~positive]))
 
 
 def _interval(area: float, positives: int, negatives: int) -> tuple[float, float]:

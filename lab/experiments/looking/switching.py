@@ -55,8 +55,10 @@ def switched_off(
     rest = np.setdiff1d(np.arange(layer.channels), [channel])
     channels = [channel, *np.random.default_rng(channel).permutation(rest)[:OTHERS].tolist()]
     intact, *off = _answers(look, layer, [None, *channels], chosen, progress)
+    groups = look.images.groups[chosen]
     rows = [
-        _row(one, one == channel, probe, intact, found, mine[chosen]) for one, found in zip(channels, off, strict=True)
+        _row(one, one == channel, probe, intact, found, mine[chosen], groups)
+        for one, found in zip(channels, off, strict=True)
     ]
     return Switched(pd.DataFrame(rows), _classes(look, layer, channel, exemplars, progress))
 
@@ -111,10 +113,18 @@ def _average(activation: Tensor, layer: Layer) -> Tensor:
 
 
 def _row(
-    channel: int, asked: bool, probe: ProbeDirection, intact: Answers, off: Answers, mine: np.ndarray
+    channel: int,
+    asked: bool,
+    probe: ProbeDirection,
+    intact: Answers,
+    off: Answers,
+    mine: np.ndarray,
+    groups: np.ndarray,
 ) -> dict[str, object]:
     before, after = (vectors @ probe.weights + probe.bias for vectors, _ in (intact, off))
-    change = mean_interval((after - before)[mine])
+    # Copies of an image are one piece of evidence: what changes is averaged over them first.
+    _, group = np.unique(groups[mine], return_inverse=True)
+    change = mean_interval(np.bincount(group, weights=(after - before)[mine]) / np.bincount(group))
     same = float((intact[1].argmax(1) == off[1].argmax(1)).mean()) if intact[1].shape[1] > 1 else float("nan")
     return {
         "channel": channel,
