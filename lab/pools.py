@@ -6,17 +6,25 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Event
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def in_threads(work: Callable[[Item], Made], items: Iterable[Item], threads: int | None = None) -> Iterator[Made]:
+class CallerLeftError(Exception):
+    """Ends work in a thread whose caller no longer waits for it."""
+
+
+def in_threads(
+    work: Callable[[Item], Made], items: Iterable[Item], threads: int | None = None, left: Event | None = None
+) -> Iterator[Made]:
     """Yield `work(item)` in the order of `items`, several at a time (default: on all cores).
 
     Matrix products stay in the thread that asks for them, so results cannot depend on how many there are. What has
-    not begun when the caller stops, or an item fails, is left undone.
+    not begun when the caller stops, or an item fails, is left undone; what runs then is waited for, unless it asks
+    `left`, which is set at the end (see `unless`).
     """
     with _blas().limit(limits=1, user_api="blas"):
         if (threads or cores()) == 1:
@@ -26,7 +34,20 @@ def in_threads(work: Callable[[Item], Made], items: Iterable[Item], threads: int
         try:
             yield from pool.map(work, items)
         finally:
+            if left is not None:
+                left.set()
             pool.shutdown(cancel_futures=True)
+
+
+def unless(left: Event, step: Callable[[], None]) -> Callable[[], None]:
+    """Return `step`, but raising CallerLeftError once `left` is set: Ctrl-C reaches the main thread only."""
+
+    def asking() -> None:
+        if left.is_set():
+            raise CallerLeftError
+        step()
+
+    return asking
 
 
 def cores() -> int:

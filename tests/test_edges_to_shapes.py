@@ -135,6 +135,31 @@ def test_a_run_has_its_tables_and_goes_on_from_its_pieces(
     assert again["combinations"].equals(result["combinations"])
 
 
+def test_an_interruption_loses_no_finished_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    from lab import pools
+    from lab.experiments.building import two_layers
+
+    pieces: dict[str, Any] = {}
+
+    def interrupted(network: Any, *_: Any, **__: Any) -> None:
+        if network.second is None:
+            return
+        while len(pieces) < 2:  # until the networks of one layer, which come later, are done
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pools, "cores", lambda: 6)
+    monkeypatch.setattr(edges_to_shapes, "TRAINING", 32)
+    monkeypatch.setattr(edges_to_shapes, "HELD_OUT", 30)
+    monkeypatch.setattr(edges_to_shapes, "STIMULI_EACH", 2)
+    monkeypatch.setattr(two_layers, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(EdgesRequest(seeds=2, epochs=1), pieces=pieces)
+    assert set(pieces) == {"one layer-0", "one layer-1"}
+
+
 def made_up(**changes: Any) -> dict[str, pd.DataFrame]:
     """Tables as an ideal run would have them, or with some numbers `changes`d."""
     by = {"two layers": 0.98, "one layer": 0.6, "shuffled labels": 0.33, "after": 0.6, "before": 0.3} | changes

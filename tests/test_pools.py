@@ -8,7 +8,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from lab.pools import in_threads
+from lab.pools import CallerLeftError, in_threads, unless
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 8])
@@ -44,6 +44,28 @@ def test_an_error_reaches_the_caller_and_no_thread_stays(threads: int) -> None:
     with pytest.raises(ZeroDivisionError):
         list(in_threads(work, range(50), threads))
     assert threading.active_count() == before
+
+
+def test_long_work_ends_when_its_caller_leaves() -> None:
+    left, ended = threading.Event(), []
+
+    def work(number: int) -> int:
+        steps = unless(left, lambda: time.sleep(0.005))
+        try:
+            for _ in range(2000 * number):  # ten seconds, but for the first
+                steps()
+        except CallerLeftError:
+            ended.append(number)
+            raise
+        return number
+
+    found = in_threads(work, range(3), 3, left)
+    assert next(found) == 0
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        found.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+    assert time.monotonic() - begin < 2
+    assert sorted(ended) == [1, 2]
 
 
 def test_numerical_libraries_start_no_threads_of_their_own() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -99,29 +100,33 @@ def run(
 
 
 def _networks(request: EdgesRequest, pieces: Pieces, progress: Progress) -> dict[tuple[int, str], TwoLayers]:
-    """Return every network by seed and condition; those that are not in the pieces are trained, one on each core."""
+    """Return every network by seed and condition; those that are not in the pieces are trained, one on each core.
+
+    Each is put into the pieces when it is done, so that an interruption loses only what is under way.
+    """
     from lab.experiments.building.two_layers import batches, beginning, train
-    from lab.pools import in_threads
+    from lab.pools import in_threads, unless
     from lab.tuning import one_thread
 
     every = {(seed, name): f"{name}-{seed}" for seed in range(request.seeds) for name in CONDITIONS}
     missing = {at: key for at, key in every.items() if key not in pieces}
     steps = request.epochs * batches(TRAINING)
-    tell = counted(progress, "Training small networks", steps * len(missing), "batches")
+    left = Event()
+    tell = unless(left, counted(progress, "Training small networks", steps * len(missing), "batches"))
 
-    def work(start: tuple[tuple[int, str], TwoLayers]) -> Arrays:
+    def work(start: tuple[tuple[int, str], TwoLayers]) -> None:
         (seed, name), network = start
         images, labels = _training(seed)
         if CONDITIONS[name].shuffled:
             labels = np.random.default_rng(seed).permutation(labels)
         train(network, images, labels, seed=seed, epochs=request.epochs, step=tell)
-        return {name: values.numpy() for name, values in network.state_dict().items()}
+        pieces[every[seed, name]] = {name: values.numpy() for name, values in network.state_dict().items()}
 
     # Such small products gain nothing from several threads each.
     with one_thread():
         starts = [(at, beginning(CONDITIONS[at[1]].filters, CONDITIONS[at[1]].second, at[0])) for at in missing]
-        for key, arrays in zip(missing.values(), in_threads(work, starts), strict=True):
-            pieces[key] = arrays
+        for _ in in_threads(work, starts, left=left):
+            pass
     return {at: _network(CONDITIONS[at[1]], pieces[key]) for at, key in every.items()}
 
 

@@ -11,8 +11,9 @@ An interval is over both what varies: the seeds (first weights and order; Studen
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 
-from lab.experiments.base import Arrays, Pieces, Result
+from lab.experiments.base import Pieces, Result
 from lab.experiments.side_by_side.asked import SideRequest
 from lab.experiments.side_by_side.tasks import tasks_named
 from lab.progress import Progress, counted, silent
@@ -60,17 +61,22 @@ def _train(
     tell: Callable[[], None],
     progress: Progress,
 ) -> None:
-    """Train networks on one task and leave what they became in `pieces`: one on each core, since they are small."""
+    """Train networks on one task and leave what they became in `pieces`: one on each core, since they are small.
+
+    Each is left there when it is done, so that an interruption loses only what is under way.
+    """
     from lab.experiments.side_by_side.learning import Beginner, beginner, lesson_of, trained
-    from lab.pools import in_threads
+    from lab.pools import in_threads, unless
     from lab.tuning import one_thread
 
-    lesson = lesson_of(request, progress, task)
+    lesson, left = lesson_of(request, progress, task), Event()
+    step = unless(left, tell)
 
-    def work(start: Beginner) -> Arrays:
-        return trained(request, start, lesson, tell)
+    def work(at: tuple[str, int], start: Beginner) -> None:
+        name, seed = at
+        pieces[f"{task}/{name}/{seed}"] = trained(request, start, lesson, step)
 
     with one_thread():
         starts = [beginner(request, name, seed) for name, seed in missing]
-        for (name, seed), arrays in zip(missing, in_threads(work, starts), strict=True):
-            pieces[f"{task}/{name}/{seed}"] = arrays
+        for _ in in_threads(lambda one: work(*one), zip(missing, starts, strict=True), left=left):
+            pass
