@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from test_pages import healthy, opened, said
 
@@ -17,8 +19,10 @@ from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.looking.channel import ChannelRequest
 from lab.experiments.looking.visualize import VisualizeRequest
+from lab.experiments.picture import open_picture
 from lab.store import open_run
-from lab.ui import choices
+from lab.ui import choices, examples
+from lab.ui.examples import few_examples
 from lab.ui.places import SHOWN_ON, dashboard_file, page_of_run
 
 TINY, OTHER = "test_resnet@untrained:1", "tf_efficientnet_lite0@untrained:0"
@@ -63,6 +67,16 @@ def test_an_opened_run_is_asked_again_by_its_copied_link(asked: AskRequest) -> N
     assert "run" not in again.query_params
     assert "was cancelled" in said(again)
     assert commands(again) == commands(app)
+
+
+def test_an_image_of_a_set_is_not_opened_to_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(examples, "open_picture", lambda spec: asked.append(spec) or open_picture(spec))
+    Image.new("RGB", (8, 8)).save(tmp_path / "mine.png")
+    seen = ["photo:flower", "drawn:pets#1", str(tmp_path / "mine.png")]
+    found = [few_examples("picture", spec) for spec in [*seen, "oxford-pets#0", f"{tmp_path}#0"]]
+    assert [len(pictures) for pictures in found] == [1, 1, 1, 0, 0]
+    assert asked == seen
 
 
 def test_a_box_of_one_tab_leaves_the_run_that_another_shows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 import streamlit as st
 
@@ -24,9 +25,14 @@ def drawn_examples(data: str, *, per_class: int = 5) -> None:
 
 
 def few_examples(kind: str, spec: str) -> list[Picture]:
-    """Return the picture that `spec` names, or a few of the drawn images; [] for what is not there to be seen."""
+    """Return the picture that `spec` names, or a few of the drawn images; [] for what is not there to be seen.
+
+    An image of another set is not looked at: opening the set may download it, which is for a run to do.
+    """
     if kind == "data":
         return _of_set(spec, FEW // 2)
+    if not spec.startswith(("photo:", PREFIX)) and not Path(spec).expanduser().is_file():
+        return []
     try:
         return [_picture(spec)]
     except (LabError, OSError, ValueError):
