@@ -35,6 +35,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pat
         requests = {
             "maps": AttributeRequest(MODEL, "drawn:pets#1"),
             "slow": AttributeRequest(MODEL, "drawn:pets#1", method="deeplift"),
+            "some": AttributeRequest(MODEL, "drawn:pets#1", method="deeplift,occlusion", checks=False),
             "score": ScoreRequest(MODEL, images=2, per_class=8),
         }
         folders = {}
@@ -123,6 +124,16 @@ def test_a_run_of_a_slow_method_opens_on_it(computed: dict[str, Path]) -> None:
     assert "missing of its sum" in drawn(app)
 
 
+def test_a_run_of_several_methods_opens_by_itself(computed: dict[str, Path]) -> None:
+    run = here(computed["some"])
+    app = healthy(opened(run=run.id))
+    assert app.session_state["method"] == "deeplift"
+    assert drawn(app).count("<figure>") > 0
+    app.selectbox(key="method").set_value("occlusion").run()
+    assert drawn(healthy(app)).count("<figure>") > 0
+    assert "--method=deeplift,occlusion" in "\n".join(str(code.value) for code in app.code)
+
+
 def test_target_and_layers_travel_in_the_url() -> None:
     app = healthy(opened(**{"attribute.target": "tabby", "attribute.layers": "blocks", "attribute.steps": "40"}))
     assert app.selectbox(key="target").value == "tabby"
@@ -150,6 +161,16 @@ def test_the_score_says_which_maps_are_right(computed: dict[str, Path]) -> None:
     assert app.number_input(key="score_images").value == 2
     assert "pairs of method and layer are above" in said(app)
     assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_a_score_of_other_drawings_opens_as_it_was_asked() -> None:
+    other = "drawn:pets?seed=1"
+    run = open_run(ScoreRequest(MODEL, data=other).canonical())
+    run.fail("out of memory", "crash")
+    app = opened(run=run.id, question="Which maps are right")
+    assert not app.exception
+    assert app.selectbox(key="score_data").value == other
+    assert "out of memory" in said(app)
 
 
 # Overlays

@@ -63,3 +63,26 @@ def test_kernels_travel_as_text() -> None:
     assert np.array_equal(kernel(kernel_text(values)), values)
     result = run(FaceRequest(bias=-1.5))
     assert len(result["places"]) == 180
+
+
+@pytest.mark.parametrize(
+    "asked", [FaceRequest("1 0 2; 0 0 0; 0 0 0", "0 0 0; 0 3 0; 1 1 1", -20.0), of_preset("Eyes or mouth")]
+)
+def test_a_run_opens_as_it_was_asked_and_presets_are_still_there(asked: FaceRequest) -> None:
+    from test_pages import healthy, opened
+
+    from lab.ui.address import to_params
+
+    app = healthy(opened("how_layers_build", question="One filter", experiment="face", **to_params(asked)))
+    assert asked.command() in [code.value for code in app.get("code")]
+    app.pills(key="face_preset").set_value("Eyes only").run()
+    assert of_preset("Eyes only").command() in [code.value for code in healthy(app).get("code")]
+
+
+@pytest.mark.parametrize("params", [{"face.bias": "nan"}, {"face.eyes_kernel": "x"}])
+def test_a_broken_link_shows_the_toy(params: dict[str, str]) -> None:
+    from test_pages import opened
+
+    app = opened("how_layers_build", question="One filter", experiment="face", **params)
+    assert not app.exception
+    assert FaceRequest().command() in [code.value for code in app.get("code")]

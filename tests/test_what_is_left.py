@@ -169,3 +169,17 @@ def test_what_cannot_be_asked_is_told() -> None:
     with pytest.raises(LabError, match="per-class is 5"):
         ThumbnailRequest(per_class=5)
     assert "data" in ThumbnailRequest().sources()
+
+
+def test_factors_of_other_drawings_open_as_they_were_asked() -> None:
+    from test_pages import opened, said
+
+    from lab.store import open_run
+
+    other = "drawn:pets?seed=1"
+    run = open_run(FactorsRequest(TINY, other).canonical())
+    run.fail("out of memory", "crash")
+    app = opened("how_layers_build", run=run.id, question="What is left")
+    assert not app.exception
+    assert app.selectbox(key="factors_data").value == other
+    assert "out of memory" in said(app)

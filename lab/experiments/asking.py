@@ -93,5 +93,6 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
         raise LabError(f"there is no {name} {value!r}{nearest(str(value), choices)}; known: {', '.join(choices)}")
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return
-    if (least is not None and value < least) or (most is not None and value > most):
+    # Asked this way round, what is no number at all (nan) is out of range too.
+    if not ((least is None or value >= least) and (most is None or value <= most)):
         raise LabError(f"{name} is {value}; it must be from {least} to {most}")

@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.building.face_toy import PRESETS, Face, FaceRequest, face, kernel, kernel_text, told
+from lab.experiments.building.face_toy import PRESETS, Face, FaceRequest, Preset, face, kernel, kernel_text, told
+from lab.ui.address import opened
 from lab.ui.building.cells import cells, figures
 from lab.ui.saying import command, explained
 from lab.ui.text import plain
@@ -16,15 +17,15 @@ CELL = 15
 
 
 def face_section() -> None:
-    """Show the toy; presets fill the kernels in, and every number can be edited."""
+    """Show the toy; presets, or a run that was opened, fill the kernels in, and every number can be edited."""
     st.markdown(
         "Two input maps: one says where **eyes** are, one where a **mouth** is. A filter has one kernel slice for "
         "each, and adds what they give. Neither map contains a face."
     )
-    preset = st.pills(
-        "Try", list(PRESETS), default=next(iter(PRESETS)), key="face_preset", label_visibility="collapsed",
-    ) or next(iter(PRESETS))  # fmt: skip
-    chosen = PRESETS[preset]
+    asked = _opened()
+    presets, first = {**PRESETS, **asked}, next(iter(asked or PRESETS))
+    preset = st.pills("Try", list(presets), default=first, key="face_preset", label_visibility="collapsed") or first
+    chosen = presets[preset]
     st.caption(plain(chosen.notice))
     eyes, mouth, rest = st.columns([3, 3, 5], gap="medium")
     with eyes:
@@ -32,7 +33,8 @@ def face_section() -> None:
     with mouth:
         mouth_kernel = _kernel_box("Kernel on the mouth", chosen.mouth_kernel, f"mouth_{preset}")
     with rest:
-        bias = st.slider("Bias", -6.0, 3.0, chosen.bias, 0.5, key=f"bias_{preset}")
+        least, most = min(-6.0, chosen.bias), max(3.0, chosen.bias)
+        bias = st.slider("Bias", least, most, chosen.bias, 0.5, key=f"bias_{preset}")
     try:
         request = FaceRequest(eyes_kernel=eyes_kernel, mouth_kernel=mouth_kernel, bias=bias)
         found = face(request)
@@ -59,6 +61,23 @@ def face_figures(found: Face) -> str:
         (found.response, response, "What is left above zero: the response"),
     ]
     return figures((cells(values, most=size, side=CELL, label=text), text) for values, size, text in items)
+
+
+def _opened() -> dict[str, Preset]:
+    """Return the run that the page was opened on as a preset, under the name of one that asks the same."""
+    asked = opened(FaceRequest)
+    if asked is None:
+        return {}
+    try:
+        told(face(asked))
+    except LabError as error:
+        st.warning(plain(error))
+        return {}
+    filled = (asked.eyes_kernel, asked.mouth_kernel, asked.bias)
+    for name, preset in PRESETS.items():
+        if (preset.eyes_kernel, preset.mouth_kernel, preset.bias) == filled:
+            return {name: preset}
+    return {"The opened run": Preset(*filled, "As it was asked.")}
 
 
 def _kernel_box(label: str, text: str, key: str) -> str:

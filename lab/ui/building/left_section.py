@@ -13,9 +13,11 @@ from lab.experiments.building.factors import FactorsRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.what_is_left import POOLINGS, ThumbnailRequest
 from lab.experiments.separability import DEFAULT_DATA
+from lab.ui.address import opened
 from lab.ui.boxes import images_box
 from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
+from lab.ui.choices import with_current
 from lab.ui.kept import kept, kept_field
 from lab.ui.saying import answered, command, explained
 from lab.ui.showing import on_a_phone, show_chart
@@ -84,9 +86,11 @@ def thumbnails_shown(result: Result, pooling: str) -> str:
 
 
 def _factors(subject: Subject) -> None:
+    asked = opened(FactorsRequest)
+    sets = with_current(DRAWN, [asked.data] if asked else [])
     data = st.selectbox(
-        "Images", list(DRAWN), format_func=DRAWN.__getitem__, help="Factors are known for drawings only.",
-        **kept("data", DEFAULT_DATA, key="factors_data", options=DRAWN),
+        "Images", sets, format_func=lambda name: DRAWN.get(name, name), help="Factors are known for drawings only.",
+        **kept("data", DEFAULT_DATA, key="factors_data", options=sets),
     )  # fmt: skip
     request = request_for(FactorsRequest, subject, data=data)
     result = outcome(

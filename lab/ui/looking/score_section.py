@@ -7,6 +7,8 @@ import streamlit as st
 from lab.attributions.methods import METHODS
 from lab.errors import LabError
 from lab.experiments.attributing.asked import ScoreRequest
+from lab.ui.address import opened
+from lab.ui.choices import with_current
 from lab.ui.kept import kept, kept_field
 from lab.ui.saying import command, explained
 from lab.ui.showing import show_chart
@@ -29,9 +31,11 @@ def score_section(subject: Subject) -> None:
     )
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     usual = ScoreRequest()
+    asked = opened(ScoreRequest)
+    sets = with_current(SETS, [asked.data] if asked else [])
     data = left.selectbox(
-        "Drawings", list(SETS), format_func=SETS.__getitem__,
-        **kept("data", usual.data, key="score_data", options=SETS),
+        "Drawings", sets, format_func=lambda name: SETS.get(name, name),
+        **kept("data", usual.data, key="score_data", options=sets),
     )  # fmt: skip
     images = middle.number_input("Pictures a class", 2, 1000, **kept_field(usual, "images", key="score_images"))
     try:
