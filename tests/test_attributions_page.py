@@ -127,9 +127,9 @@ def test_a_run_of_a_slow_method_opens_on_it(computed: dict[str, Path]) -> None:
 def test_a_run_of_several_methods_opens_by_itself(computed: dict[str, Path]) -> None:
     run = here(computed["some"])
     app = healthy(opened(run=run.id))
-    assert app.session_state["method"] == "deeplift"
+    assert app.session_state["method"] == "occlusion"
     assert drawn(app).count("<figure>") > 0
-    app.selectbox(key="method").set_value("occlusion").run()
+    app.selectbox(key="method").set_value("deeplift").run()
     assert drawn(healthy(app)).count("<figure>") > 0
     assert "--method=deeplift,occlusion" in "\n".join(str(code.value) for code in app.code)
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from lab.attributions.methods import FAST, METHODS
+from lab.attributions.methods import FAST, METHODS, named
 from lab.errors import LabError
 from lab.experiments.attributing.asked import BASELINES, AttributeRequest
 from lab.experiments.base import Result
-from lab.ui.address import param
+from lab.ui.address import opened, param
 from lab.ui.boxes import images_box
 from lab.ui.choices import with_current
 from lab.ui.kept import kept, kept_field
@@ -55,16 +55,20 @@ def choose_question(subject: Subject) -> AttributeRequest:
 
 def choose_method(base: AttributeRequest) -> tuple[str, AttributeRequest]:
     """Show the methods that are valid for this network and target; return the chosen one and the request it needs."""
-    known = _finished(base)
-    offered = _valid(known) if known is not None else list(FAST)
-    asked = st.query_params.get(param(AttributeRequest, "method"), USUAL_METHOD)
-    usual = next(name for name in (asked, USUAL_METHOD, *offered) if name in offered)
+    asked = opened(AttributeRequest)
+    own = replace(base, method=asked.method) if asked else base  # of the run that was opened, so far as no box differs
+    known, mine = _finished(own) or _finished(base), _methods_of(own)
+    valid = _valid(known) if known is not None else FAST
+    offered = [name for name in METHODS if name in valid or name in mine]
+    usual = USUAL_METHOD if USUAL_METHOD in mine else mine[0]
     method = st.selectbox(
         "Method", offered,
         format_func=lambda name: METHODS[name].title + ("" if METHODS[name].fast else " (more passes)"),
         help="Only methods that are valid for this network and target; the table at the end says why others are not.",
         **kept("shown", usual, key="method", options=offered),
     )  # fmt: skip
+    if method in mine and find(own) is not None:
+        return method, own
     return method, base if METHODS[method].fast else replace(base, method=method)
 
 
@@ -86,6 +90,13 @@ def _settings(*, probed: bool) -> None:
 def _finished(request: AttributeRequest) -> Result | None:
     run = find(request)
     return finished(run) if run is not None and run.status == "finished" else None
+
+
+def _methods_of(request: AttributeRequest) -> list[str]:
+    """Return the methods a run has maps of; of one that is not finished, those it was asked for."""
+    asked, result = [row.name for row in named(request.method)], _finished(request)
+    there = set(result["maps"]["method"]) if result is not None else set()
+    return [name for name in asked if name in there] or asked
 
 
 def _valid(result: Result) -> list[str]:
