@@ -104,7 +104,8 @@ def test_a_finished_training_is_told_and_watching_is_offered(at_home: Any, monke
     monkeypatch.setattr(jobs, "start", started.append)
     app.button(key="run_offered").click().run()
     assert started == [WatchRequest("test_resnet@lab:page").canonical()]
-    assert app.query_params["name"] in ("page", ["page"]) and "model" not in app.query_params
+    assert app.query_params["name"] in ("page", ["page"])
+    assert "model" not in app.query_params
     assert "of 4 test images right" in words(app)
 
 
