@@ -146,7 +146,8 @@ def test_an_interruption_loses_no_finished_network(monkeypatch: pytest.MonkeyPat
     def interrupted(network: Any, *_: Any, **__: Any) -> None:
         if network.second is None:
             return
-        while len(pieces) < 2:  # until the networks of one layer, which come later, are done
+        end = time.monotonic() + 10
+        while len(pieces) < 2 and time.monotonic() < end:  # until the networks of one layer, which come later, are done
             time.sleep(0.01)
         raise KeyboardInterrupt
 

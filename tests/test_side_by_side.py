@@ -107,7 +107,8 @@ def test_an_interruption_loses_no_finished_network(tmp_path: Any, monkeypatch: p
         if not first:
             return {}
         first.clear()
-        while len(pieces) < 2:  # until others, which come later, are done
+        end = time.monotonic() + 10
+        while len(pieces) < 2 and time.monotonic() < end:  # until others, which come later, are done
             time.sleep(0.01)
         raise KeyboardInterrupt
 
