@@ -57,8 +57,8 @@ def _networks(models: pd.DataFrame) -> None:
         st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
     st.caption(
         "Accuracy: a linear probe, held out, at the best layer, which other images have picked. GFLOPs count a "
-        "multiply-add as two. The smallest cut: the cheapest layer that the network's best is not clearly above, of those "
-        "that are clearly above chance and the other references, where there are such."
+        "multiply-add as two. The smallest cut: the cheapest layer that the network's best is not clearly above, of "
+        "those that are clearly above chance and the other references, where there are such."
     )
 
 
