@@ -16,7 +16,7 @@ from lab.activations.pooling import pool
 from lab.activations.recording import record
 from lab.experiments.looking.sources import held
 from lab.progress import Progress
-from lab.stats.intervals import mean_interval
+from lab.stats.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,9 +122,7 @@ def _row(
     groups: np.ndarray,
 ) -> dict[str, object]:
     before, after = (vectors @ probe.weights + probe.bias for vectors, _ in (intact, off))
-    # Copies of an image are one piece of evidence: what changes is averaged over them first.
-    _, group = np.unique(groups[mine], return_inverse=True)
-    change = mean_interval(np.bincount(group, weights=(after - before)[mine]) / np.bincount(group))
+    change = _interval_over(groups[mine], (after - before)[mine])
     same = float((intact[1].argmax(1) == off[1].argmax(1)).mean()) if intact[1].shape[1] > 1 else float("nan")
     return {
         "channel": channel,
@@ -138,6 +136,12 @@ def _row(
     }
 
 
+def _interval_over(groups: np.ndarray, change: np.ndarray) -> Interval:
+    """Return the mean change; copies of an image are one piece of evidence, so it is averaged over them first."""
+    _, group = np.unique(groups, return_inverse=True)
+    return mean_interval(np.bincount(group, weights=change) / np.bincount(group))
+
+
 def _classes(look: Look, layer: Layer, channel: int, exemplars: np.ndarray, progress: Progress) -> pd.DataFrame:
     """Return the network's own classes whose logit falls most on the exemplars, with the interval over them."""
     names = _class_names(look.model.card.classifier_classes)
@@ -148,7 +152,7 @@ def _classes(look: Look, layer: Layer, channel: int, exemplars: np.ndarray, prog
     order = np.argsort(change.mean(axis=0), kind="stable")[:LOWERED]
     rows = []
     for index in order.tolist():
-        found = mean_interval(change[:, index])
+        found = _interval_over(look.images.groups[exemplars], change[:, index])
         rows.append({"name": names[index], **found.columns("change", "ci")})
     return pd.DataFrame(rows)
 
