@@ -18,9 +18,9 @@ import torch
 from captum.attr import LayerGradCam
 
 from lab.attributions.methods import METHODS
-from lab.attributions.targets import Wanted, class_target
-from lab.attributions.task import Task
-from lab.experiments.subject import load_subject
+from lab.attributions.targets import TargetChoice, class_target
+from lab.attributions.task import AttributionTask
+from lab.experiments.model_and_picture import load_model_and_picture
 from lab.layers import select_layers
 from lab.progress import silent
 
@@ -33,13 +33,13 @@ def main() -> None:
     parser.add_argument("--picture", default="photo:flower")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    subject = load_subject(options.model, options.picture, silent)
+    subject = load_model_and_picture(options.model, options.picture, silent)
     layers = select_layers(subject.model.layers, "blocks")
     module, image = subject.model.module, subject.image
-    target = class_target(module, image, Wanted("auto"))
+    target = class_target(module, image, TargetChoice("auto"))
 
     def by_lab() -> Maps:
-        task = Task(module, image, layers, target, torch.zeros(1, 3, 1, 1))
+        task = AttributionTask(module, image, layers, target, torch.zeros(1, 3, 1, 1))
         return METHODS["gradcam"].explain(task).maps
 
     def by_captum() -> Maps:

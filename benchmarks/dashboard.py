@@ -23,7 +23,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from lab.store import find_run, list_runs
+from lab.runs.store import find_run, list_runs
 from lab.ui.server import command
 
 SERVERS, SWITCHES = 3, 8

@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lab.tuning import tune_allocator
+from lab.malloc import tune_allocator
 
 tune_allocator()  # before torch, as the lab's own processes do
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from lab.activations.faster import faster_copy  # noqa: E402
+from lab.activations.folding import faster_copy  # noqa: E402
 from lab.embeddings.streaming import pixel_batches  # noqa: E402
 from lab.exemplars.scan import Watching  # noqa: E402
 from lab.images import ImageSet, open_image_set  # noqa: E402

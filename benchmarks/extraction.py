@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.tuning import tune_allocator
+from lab.malloc import tune_allocator
 
 tune_allocator()  # before torch, as the lab's own processes do
 

@@ -2,7 +2,7 @@
 
     python benchmarks/families.py [--layers blocks|all] [--rounds 15]
 
-Both run the same copy of the network (`lab.activations.faster`) on the same images. A round is plain, reading,
+Both run the same copy of the network (`lab.activations.folding`) on the same images. A round is plain, reading,
 reading, plain, so that whatever else the machine does meets both alike; the ratio is the median over rounds.
 """
 

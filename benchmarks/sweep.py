@@ -24,7 +24,7 @@ DOCUMENT = ROOT / "docs" / "sweep.md"
 BATCH = 3
 PATIENCE = 75  # seconds a network
 LARGE = 512  # pixels; beyond this a smaller input is used if the network says which it takes
-# Of a layer's largest activation: float32 rounding through a deep network, as in lab.activations.faster. (Embeddings
+# Of a layer's largest activation: float32 rounding through a deep network, as in lab.activations.folding. (Embeddings
 # do not depend on how many images there are: the lab fills every batch up.)
 TOLERANCE = 1e-4
 HEADER = "| family | model | input | layers | blocks | stages | kept out | same as timm's | alone and in a batch |"

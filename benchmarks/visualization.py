@@ -12,17 +12,17 @@ from __future__ import annotations
 import argparse
 import time
 
-from lab.tuning import tune_allocator
+from lab.malloc import tune_allocator
 
 tune_allocator()  # before torch, as the lab's own processes do
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from lab.experiments.looking import visualize  # noqa: E402
+from lab.experiments.channels import visualize  # noqa: E402
 from lab.layers import Layer, select_layers  # noqa: E402
 from lab.models import LoadedModel, load_model  # noqa: E402
-from lab.visualization import Cut, Settings, channel, render  # noqa: E402
+from lab.visualization import Settings, TruncatedNetwork, channel, render  # noqa: E402
 
 CHANNELS, TIMED = 10, 9
 IMAGES = 20  # drawn pets of each class
@@ -63,7 +63,7 @@ def seconds(model: LoadedModel, layer: Layer, size: int, steps: int) -> float:
     """Return what making the images of nine channels takes, the cut included."""
     began = time.perf_counter()
     objectives = [channel(layer, index) for index in spread(layer, TIMED)]
-    render(Cut(model, layer, size), objectives, Settings(size, steps), seeds=range(TIMED))
+    render(TruncatedNetwork(model, layer, size), objectives, Settings(size, steps), seeds=range(TIMED))
     return time.perf_counter() - began
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.columns import as_markdown
-from lab.experiments import EXPERIMENTS
+from lab.registry import EXPERIMENTS
 
 TABLES = Path(__file__).with_name("tables.md")
 INTRODUCTION = """# The tables of a run

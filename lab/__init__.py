@@ -15,32 +15,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lab.asking import ask
     from lab.backbone import export_backbone, load_backbone
     from lab.charts.accuracy import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
-    from lab.experiments import ProbeRequest, Result
-    from lab.experiments.separability import probe
-    from lab.export import export_run
+    from lab.experiments.base import Result
+    from lab.experiments.separability.request import ProbeRequest
+    from lab.experiments.separability.run import probe
+    from lab.export.formats import export_run
     from lab.images import ImageSet, open_image_set
     from lab.layers import select_layers
     from lab.models import ModelRef, load_model
+    from lab.runs.ask import ask
 
 _HOMES = {
     "HubUnreachable": "lab.errors",
     "ImageSet": "lab.images",
     "LabError": "lab.errors",
     "ModelRef": "lab.models",
-    "ProbeRequest": "lab.experiments",
-    "Result": "lab.experiments",
+    "ProbeRequest": "lab.experiments.separability.request",
+    "Result": "lab.experiments.base",
     "accuracy_by_depth": "lab.charts.accuracy",
-    "ask": "lab.asking",
+    "ask": "lab.runs.ask",
     "export_backbone": "lab.backbone",
-    "export_run": "lab.export",
+    "export_run": "lab.export.formats",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
     "open_image_set": "lab.images",
-    "probe": "lab.experiments.separability",
+    "probe": "lab.experiments.separability.run",
     "select_layers": "lab.layers",
 }
 

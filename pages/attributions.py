@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lab.ui.channels.sections import OF_A_PICTURE
 from lab.ui.heading import heading
-from lab.ui.looking.sections import OF_A_PICTURE
-from lab.ui.subject import choose
+from lab.ui.selection import choose
 from lab.ui.tabs import questions
 
 heading(

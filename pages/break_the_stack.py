@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lab.ui.breaking.sections import SECTIONS
+from lab.ui.ablation.sections import SECTIONS
 from lab.ui.building.cells import CSS
 from lab.ui.heading import heading
-from lab.ui.subject import choose
+from lab.ui.selection import choose
 from lab.ui.tabs import questions
 
 heading(

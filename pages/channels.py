@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lab.ui.channels.sections import OF_CHANNELS
+from lab.ui.channels.tiles import CSS
 from lab.ui.heading import heading
-from lab.ui.looking.sections import OF_CHANNELS
-from lab.ui.looking.tiles import CSS
-from lab.ui.subject import choose
+from lab.ui.selection import choose
 from lab.ui.tabs import questions
 
 heading(

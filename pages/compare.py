@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lab.experiments.comparing.asked import CompareRequest
-from lab.ui import address, examples, working
-from lab.ui.comparing import controls, panels
+from lab.experiments.comparison.request import CompareRequest
+from lab.ui import examples, run_status, url_state
+from lab.ui.comparison import controls, panels
 from lab.ui.heading import heading
 
 heading(
@@ -13,9 +13,9 @@ heading(
     "layers know, how alike they are, what they cost, and where they disagree.",
 )
 
-request = address.requested(CompareRequest)
+request = url_state.requested(CompareRequest)
 controls.comparison_controls(request)
-result = working.outcome(
+result = run_status.result_or_status(
     request,
     offer="These networks have not been compared on these images yet. Press Compare; the page shows how far it is. "
     "The default, a trained network against the same one with random weights, takes about a minute.",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.experiments import ProbeRequest
-from lab.ui import address, examples, working
+from lab.experiments.separability.request import ProbeRequest
+from lab.ui import examples, run_status, url_state
+from lab.ui.chart import show_chart
+from lab.ui.embedding_maps import linked, run_picker
 from lab.ui.heading import heading
-from lab.ui.mapping import linked, run_picker
-from lab.ui.places import dashboard_file
+from lab.ui.routes import dashboard_file
 from lab.ui.separability.details import model_picker
-from lab.ui.showing import show_chart
 
 heading(
     "Embedding maps",
@@ -18,9 +18,11 @@ heading(
     "from first layer to last you can watch the classes move apart, or stay mixed.",
 )
 
-request = address.requested(ProbeRequest)
+request = url_state.requested(ProbeRequest)
 run_picker.run_picker(request)
-result = working.outcome(request, offer="Maps are made together with the probes. Run this experiment to see them.")
+result = run_status.result_or_status(
+    request, offer="Maps are made together with the probes. Run this experiment to see them."
+)
 if result is None:
     examples.drawn_examples(request.data, per_class=9)
     st.page_link(dashboard_file("pages/separability.py"), label="Choose other settings", icon=":material/tune:")

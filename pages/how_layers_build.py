@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.ui.building.cells import CSS
 from lab.ui.building.sections import SECTIONS
 from lab.ui.heading import heading
-from lab.ui.subject import choose
+from lab.ui.selection import choose
 from lab.ui.tabs import questions
 
 heading(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.experiments import ProbeRequest
-from lab.ui import examples, working
+from lab.experiments.separability.request import ProbeRequest
+from lab.ui import examples, run_status
 from lab.ui.heading import heading
 from lab.ui.overview import welcome
 from lab.ui.separability import panels
@@ -25,7 +25,7 @@ st.markdown(
     "on photographs. One simple classifier, a *probe*, is trained on what each layer says about them."
 )
 examples.drawn_examples(default.data, per_class=4)
-result = working.outcome(
+result = run_status.result_or_status(
     default, offer="It has not been computed here yet. It takes about half a minute on two cores, and no download."
 )
 if result is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.store import list_runs
+from lab.runs.store import list_runs
 from lab.ui.heading import heading
-from lab.ui.places import dashboard_file
+from lab.ui.routes import dashboard_file
 from lab.ui.runs import cards, overlaid
 
 heading("Runs", "Every experiment that was computed on this computer, from here or from a terminal.")

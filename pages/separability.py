@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.experiments import ProbeRequest
-from lab.ui import address, examples, working
+from lab.experiments.separability.request import ProbeRequest
+from lab.ui import examples, run_status, url_state
 from lab.ui.heading import heading
 from lab.ui.separability import controls, details, panels
 
@@ -12,9 +12,9 @@ heading(
     "At which layer do the classes come apart? A simple classifier, a probe, is asked at each.",
 )
 
-request = address.requested(ProbeRequest)
+request = url_state.requested(ProbeRequest)
 controls.experiment_controls(request)
-result = working.outcome(
+result = run_status.result_or_status(
     request,
     offer="These settings have not been run on this computer. Press Run; the page shows how far it is.",
     button=False,

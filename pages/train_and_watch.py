@@ -7,7 +7,7 @@ import streamlit as st
 from lab.ui.heading import heading
 from lab.ui.training.learning import learning
 from lab.ui.training.settings import asked, settings
-from lab.ui.training.shelf import shelf
+from lab.ui.training.trained_models import trained_models
 from lab.ui.training.watch import watch
 
 heading(
@@ -21,4 +21,4 @@ result = learning(request)
 if result is not None:
     st.subheader("Watch it learn")
     watch(result.manifest["trained"]["model"])
-shelf()
+trained_models()

@@ -29,8 +29,8 @@ def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 def _tables_are_described() -> Iterator[None]:
     """Whatever question a test computes: every column of its tables has a meaning in `lab.columns`."""
     from lab.columns import meaning
-    from lab.experiments import EXPERIMENTS
     from lab.experiments.base import Result
+    from lab.registry import EXPERIMENTS
 
     made = Result.__init__
 

@@ -1,4 +1,4 @@
-"""Runs that look computed: synthetic tables kept through `lab.store`, for tests of what shows runs."""
+"""Runs that look computed: synthetic tables kept through `lab.runs.store`, for tests of what shows runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from tables import synthetic_result
 
 from lab.experiments.base import Result
-from lab.experiments.separability import ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
 from lab.files import write_json
-from lab.jobs import ProgressFile
-from lab.store import RunFolder, open_run
+from lab.runs.jobs import ProgressFile
+from lab.runs.store import RunFolder, open_run
 
 LAYERS = ("conv_stem", "blocks.0.0", "blocks.1.0", "blocks.3.1", "blocks.5.0", "conv_head")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.activations import Extractor, check_pooling, keep, pool, record
-from lab.activations.faster import faster_copy, fold_normalisation
+from lab.activations.folding import faster_copy, fold_normalisation
 from lab.activations.pooling import dimension
 from lab.errors import LabError
 from lab.layers import Layer, receptive, select_layers

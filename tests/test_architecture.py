@@ -14,15 +14,23 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("pages",),
     ("lab.ui", "lab.cli"),
-    ("lab.asking", "lab.worker", "lab.jobs", "lab.report", "lab.export", "lab.backbone", "lab.charts"),
-    ("lab.store",),
+    (
+        "lab.runs.ask",
+        "lab.runs.worker",
+        "lab.runs.jobs",
+        "lab.export.report",
+        "lab.export.formats",
+        "lab.backbone",
+        "lab.charts",
+    ),
+    ("lab.runs.store",),
     ("lab.experiments",),
     ("lab.exemplars", "lab.visualization"),
     ("lab.attributions", "lab.embeddings", "lab.training"),
     ("lab.activations", "lab.interventions"),
     ("lab.stats", "lab.probing", "lab.geometry"),
     ("lab.models",),
-    ("lab.layers", "lab.weights", "lab.images", "lab.drawn"),
+    ("lab.layers", "lab.weights", "lab.images", "lab.images.synthetic"),
     ("lab",),
 )
 FILES = sorted([*(ROOT / "lab").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 import lab
-from lab import jobs
 from lab.errors import LabError
-from lab.experiments import EXPERIMENTS, request_from
 from lab.experiments.base import Request
 from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.size_arithmetic import SlideRequest
-from lab.experiments.separability import ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
+from lab.registry import EXPERIMENTS, request_from
+from lab.runs import jobs
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from torch import nn
 
 from lab.activations.pooling import maps
 from lab.attributions.capability import capability, facts_of
-from lab.attributions.methods import FAST, METHODS, Facts, named
-from lab.attributions.passes import shared_pass
-from lab.attributions.targets import LinearProbe, Target, Wanted, class_index, class_target
-from lab.attributions.task import PICTURE, Task
+from lab.attributions.methods import FAST, METHODS, MethodFacts, named
+from lab.attributions.shared_pass import shared_pass
+from lab.attributions.targets import LinearProbe, Target, TargetChoice, class_index, class_target
+from lab.attributions.task import PICTURE, AttributionTask
 from lab.errors import LabError
 from lab.layers import Layer, select_layers
 from lab.layers.table import layer_table
@@ -41,12 +41,12 @@ def network(name: str) -> tuple[nn.Module, tuple[Layer, ...]]:
     return module, select_layers(layers, "blocks")
 
 
-def task_of(name: str, count: int = 2, **changes: Any) -> Task:
+def task_of(name: str, count: int = 2, **changes: Any) -> AttributionTask:
     module, layers = network(name)
     side = 64 if name.startswith("swin") else 160
     images = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(1))
-    target = class_target(module, images, Wanted("auto"))
-    task = Task(module, images, layers, target, torch.zeros(1, 3, 1, 1), **changes)
+    target = class_target(module, images, TargetChoice("auto"))
+    task = AttributionTask(module, images, layers, target, torch.zeros(1, 3, 1, 1), **changes)
     return task.at([layer for layer in layers if layer.height > 1 and layer.name in task.seen.gradients])
 
 
@@ -57,7 +57,7 @@ def close(found: torch.Tensor, wanted: torch.Tensor, tolerance: float = 1e-4) ->
 class Reading(nn.Module):
     """A network as Captum is given it: the target's score."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: AttributionTask) -> None:
         super().__init__()
         self.network, self.target = task.module, task.target
 
@@ -251,7 +251,7 @@ def test_two_threads_on_one_network_get_their_own_maps() -> None:
     layers = (Layer("0", "module", 0.2, "NCHW", 4, 8, 8, 1, 3, "exact"),)
     images = torch.randn(2, 1, 3, 10, 10, generator=torch.Generator().manual_seed(0))
     tasks = [
-        Task(module, image, layers, Target(torch.tensor([k])), torch.zeros(1, 3, 1, 1))
+        AttributionTask(module, image, layers, Target(torch.tensor([k])), torch.zeros(1, 3, 1, 1))
         for k, image in enumerate(images)
     ]
     wanted = [METHODS["gradcam"].explain(task).maps["0"] for task in tasks]
@@ -289,7 +289,9 @@ def test_grad_cam_of_an_average_pooled_probe_is_its_weights_on_the_map() -> None
     task = task_of("test_resnet", 2)
     layer = next(layer for layer in task.layers if layer.name == "layer3.0")
     probe = probe_at(layer)
-    asked = Task(task.module, task.images, task.layers[:4], Target(torch.tensor([1, 0]), probe), task.baseline)
+    asked = AttributionTask(
+        task.module, task.images, task.layers[:4], Target(torch.tensor([1, 0]), probe), task.baseline
+    )
     own = asked.at([layer])
     values = maps(own.seen.activations[layer.name], layer)
     weight = torch.tensor((probe.weight[1] - probe.weight[0]) / probe.scale, dtype=torch.float32)
@@ -336,8 +338,8 @@ def test_facts_speak_of_the_network() -> None:
     lite = timm.create_model("tf_efficientnet_lite0", num_classes=2)
     assert facts_of(lite).activations == ("ReLU6",)
     assert "ReLU6, not ReLU" in METHODS["guided_backprop"].why_not(facts_of(lite))
-    assert "multiply" in METHODS["deeplift"].why_not(Facts(("ReLU",), attends=True))
-    assert METHODS["deeplift"].why_not(Facts(("ReLU",))) == ""
+    assert "multiply" in METHODS["deeplift"].why_not(MethodFacts(("ReLU",), attends=True))
+    assert METHODS["deeplift"].why_not(MethodFacts(("ReLU",))) == ""
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "test_efficientnet", "test_vit"])
@@ -355,10 +357,10 @@ def test_what_is_called_valid_works(name: str) -> None:
 
 
 def test_targets_are_read() -> None:
-    assert Wanted.parse("auto") == Wanted("auto")
-    assert Wanted.parse("283") == Wanted("class", "283")
-    assert Wanted.parse("probe") == Wanted("probe")
-    assert Wanted.parse("probe@blocks.3.0:dog") == Wanted("probe", "dog", "blocks.3.0")
+    assert TargetChoice.parse("auto") == TargetChoice("auto")
+    assert TargetChoice.parse("283") == TargetChoice("class", "283")
+    assert TargetChoice.parse("probe") == TargetChoice("probe")
+    assert TargetChoice.parse("probe@blocks.3.0:dog") == TargetChoice("probe", "dog", "blocks.3.0")
     assert class_index("tabby", 1000) == class_index("281", 1000) == 281
     assert class_index("6", 7) == 6
 

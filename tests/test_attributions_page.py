@@ -13,16 +13,16 @@ import pytest
 import vl_convert
 from streamlit.testing.v1 import AppTest
 
-from lab import jobs
-from lab.charts.answers import answer_charts
+from lab.charts.export_charts import charts_of
 from lab.charts.overlays import AGAINST, FOR, MOST, heat
-from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
+from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
 from lab.experiments.base import Result
 from lab.progress import silent
+from lab.runs import jobs
+from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute, runs_dir
-from lab.store import RunFolder, open_run
-from lab.ui.looking.overlays import opacity_style, overlay, scale
-from lab.ui.places import dashboard_file
+from lab.ui.channels.overlays import opacity_style, overlay, scale
+from lab.ui.routes import dashboard_file
 
 MODEL = "test_resnet@untrained:1"
 
@@ -199,7 +199,7 @@ def test_an_overlay_has_alternative_text_and_opacity() -> None:
 @pytest.mark.parametrize("name", ["maps", "score"])
 def test_charts_compile_and_say_what_they_show(computed: dict[str, Path], name: str) -> None:
     result: Result = RunFolder(computed[name]).result()
-    charts = answer_charts(result)
+    charts = charts_of(result)
     assert len(charts) >= 6
     for chart in charts.values():
         spec = chart.to_dict()

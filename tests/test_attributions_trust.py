@@ -14,23 +14,23 @@ import timm
 import torch
 from scipy.stats import spearmanr
 
-from lab.attributions.trust import edge_map, incompleteness, resized, similarity, trouble
-from lab.attributions.trust_curves import area, blurred, curve_of, random_order
-from lab.attributions.trust_parts import differing, ideal, share_on
-from lab.attributions.trust_random import cascade, groups
+from lab.attributions.insertion_deletion import area, blurred, curve_of, random_order
+from lab.attributions.part_overlap import differing, ideal, share_on
+from lab.attributions.sanity_checks import edge_map, incompleteness, resized, similarity, trouble
+from lab.attributions.weight_randomisation import cascade, groups
 from lab.cli.main import parser
-from lab.drawn import draw_set
 from lab.errors import LabError
-from lab.experiments import request_from
-from lab.experiments.attributing import explaining, scoring
-from lab.experiments.attributing.asked import AttributeRequest, ScoreRequest
-from lab.experiments.attributing.maps_told import learned, matters, missing_text, random_range, told
-from lab.experiments.attributing.score_tables import summary
-from lab.experiments.attributing.scores_told import finds
-from lab.experiments.attributing.scores_told import told as told_scores
-from lab.experiments.subject import random_weights
+from lab.experiments.attribution import attribute, score
+from lab.experiments.attribution.map_findings import findings, learned, matters, missing_text, random_range
+from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
+from lab.experiments.attribution.score_findings import findings as told_scores
+from lab.experiments.attribution.score_findings import finds
+from lab.experiments.attribution.score_tables import summary
+from lab.experiments.model_and_picture import random_weights
+from lab.images.synthetic import draw_set
 from lab.models import load_model
 from lab.models.preprocess import Preprocessing
+from lab.registry import request_from
 from lab.weights.trained import build_for_input, keep_about, keep_checkpoint
 
 AS_IT_IS = Preprocessing(224, 224, "bicubic", 1.0, "center", (0.5,) * 3, (0.5,) * 3)
@@ -198,7 +198,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def mapped(home: Any) -> Any:
-    return explaining.run(AttributeRequest("test_resnet@untrained:1", "drawn:pets#1", layers="layer2,layer4"))
+    return attribute.run(AttributeRequest("test_resnet@untrained:1", "drawn:pets#1", layers="layer2,layer4"))
 
 
 def test_a_run_has_every_map_with_its_checks(mapped: Any) -> None:
@@ -220,7 +220,7 @@ def test_a_run_has_every_map_with_its_checks(mapped: Any) -> None:
 
 
 def test_runs_are_the_same_every_time(mapped: Any, home: Any) -> None:
-    again = explaining.run(mapped.request)
+    again = attribute.run(mapped.request)
     for name, table in mapped.tables.items():
         pd.testing.assert_frame_equal(table, again[name])
 
@@ -229,17 +229,17 @@ def test_slow_maps_are_kept_and_complete(home: Any, monkeypatch: pytest.MonkeyPa
     request = AttributeRequest(
         "test_resnet@untrained:1", layers="layer3,layer4", method="ig,layer_ig,conductance", steps=16, checks=False
     )
-    pieces: dict[str, Any] = {}
-    result = explaining.run(request, pieces=pieces)
-    assert len(pieces) == 3
+    partial_results: dict[str, Any] = {}
+    result = attribute.run(request, partial_results=partial_results)
+    assert len(partial_results) == 3
     due = result["maps"].set_index("method")["incompleteness"]
     assert np.isfinite(due).all()
     assert "randomised" not in result.tables
     assert any("miss it by" in text and "at worst" in text for text in result.manifest["findings"])
     assert missing_text(0.034) == "3.4%"
     assert missing_text(2.4e7) == "over 1000%"
-    monkeypatch.setattr("lab.attributions.methods.Method.explain", lambda *_: pytest.fail("computed again"))
-    again = explaining.run(request, pieces=pieces)
+    monkeypatch.setattr(X)
+    again = attribute.run(request, partial_results=partial_results)
     pd.testing.assert_frame_equal(again["maps"], result["maps"])
 
 
@@ -248,7 +248,7 @@ def test_each_layers_own_probe_is_explained(home: Any) -> None:
         "test_resnet@untrained:1", "drawn:pets#0", "probe", layers="layer1,layer3", method="gradcam,saliency",
         per_class=8, checks=False,
     )  # fmt: skip
-    result = explaining.run(request)
+    result = attribute.run(request)
     assert list(result["targets"]["score_at"]) == ["layer1", "layer3"]
     assert set(result["targets"]["name"]) <= {"cat", "dog"}
     keys = set(zip(result["maps"]["method"], result["maps"]["layer"], result["maps"]["score_at"], strict=True))
@@ -263,17 +263,17 @@ def test_a_probe_at_one_layer_ends_the_network_there(home: Any) -> None:
     request = AttributeRequest(
         "test_resnet@untrained:1", "drawn:pets#0", "probe@layer2:dog", method="gradcam", per_class=8, checks=False
     )
-    result = explaining.run(request)
+    result = attribute.run(request)
     table = result["capability"].set_index(["method", "layer"])
     assert "comes after layer2" in table.loc[("gradcam", "layer4"), "reason"]
     assert list(result["maps"]["layer"])[-1] == "layer2"
     with pytest.raises(LabError, match="no class 'dgo'; nearest: dog"):
-        explaining.run(replace(request, target="probe@layer2:dgo"))
+        attribute.run(replace(request, target="probe@layer2:dgo"))
 
 
 def test_what_gives_no_map_is_told(home: Any) -> None:
     with pytest.raises(LabError, match=r"guided_backprop gives no map of test_vit.*GELU, not ReLU"):
-        explaining.run(AttributeRequest("test_vit@untrained", method="guided_backprop", checks=False))
+        attribute.run(AttributeRequest("test_vit@untrained", method="guided_backprop", checks=False))
 
 
 # Words follow numbers
@@ -293,12 +293,12 @@ def test_answers_need_their_interval() -> None:
 
 def test_the_text_says_the_opposite_when_the_numbers_do(mapped: Any) -> None:
     maps = mapped["maps"].assign(random=0.05, random_low=0.0, random_high=0.1, gain=5.0)
-    good = " ".join(told({**mapped.tables, "maps": maps}))
+    good = " ".join(findings({**mapped.tables, "maps": maps}))
     assert f"{len(maps)} of {len(maps)} maps become another map" in good
     assert f"places of {len(maps)} of {len(maps)} maps move" in good
     assert "Not to be trusted" not in good
     bad = " ".join(
-        told({**mapped.tables, "maps": maps.assign(random=0.9, random_low=0.8, random_high=0.95, gain=-1.0)})
+        findings({**mapped.tables, "maps": maps.assign(random=0.9, random_low=0.8, random_high=0.95, gain=-1.0)})
     )
     assert f"0 of {len(maps)} maps become another map" in bad
     assert "Not to be trusted" in bad
@@ -348,7 +348,7 @@ def test_a_comparison_that_was_not_made_is_not_claimed() -> None:
 
 def test_a_score_run_measures_trained_and_untrained(home: Any) -> None:
     request = ScoreRequest("test_resnet@untrained:1", layers="layer2,layer4", images=3, per_class=8)
-    result = scoring.run(request)
+    result = score.run(request)
     table = result["shares"]
     assert len(table) == 6 * 2 * 5
     assert set(table["image"]) == {f"{kind}/{kind}-000{k}" for kind in ("cat", "dog") for k in range(3)}
@@ -379,7 +379,7 @@ def test_the_command_asks_the_same(request_: Any) -> None:
 
 def test_an_image_or_a_set_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("lab.cli.asking.act", seen.append)
+    monkeypatch.setattr("lab.cli.ask.act", seen.append)
     for line in ("--image photo:china", "--data drawn:faces --target probe"):
         given = parser().parse_args(["attribute", *line.split()])
         given.act(given)

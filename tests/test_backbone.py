@@ -22,7 +22,7 @@ TRANSFORMER, BLOCK = "test_vit", "blocks.3"
 def work(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A probe run of two networks, a picture of it, and both cut by the command line."""
     import lab
-    from lab.store import find_run
+    from lab.runs.store import find_run
 
     folder = tmp_path_factory.mktemp("backbone")
     with pytest.MonkeyPatch.context() as patch:
@@ -187,14 +187,14 @@ def test_weights_that_do_not_fit_are_refused(work: Any, tmp_path: Path) -> None:
 def test_a_comparison_recommends_its_cut(work: Any) -> None:
     import pandas as pd
 
-    from lab.backbone.writing import chosen_place
+    from lab.backbone.writing import chosen_cut
     from lab.experiments.base import Result
-    from lab.experiments.comparing.asked import CompareRequest
+    from lab.experiments.comparison.request import CompareRequest
 
     layers = pd.DataFrame({"model": ["a@x", "a@x", "b@y"], "layer": ["l0", "l1", "l0"]})
     cuts = layers.assign(chosen=[False, True, False])
     models = pd.DataFrame({"model": ["a@x", "b@y"], "cut_layer": ["l0", "l0"]})
     result = Result(CompareRequest(), {"layers": layers, "cuts": cuts, "models": models})
-    assert (chosen_place(result, "", "").model, chosen_place(result, "", "").layer) == ("a@x", "l1")
-    assert chosen_place(result, "b", "").layer == "l0"
-    assert chosen_place(work[1], "", "").layer in set(work[1]["layers"]["layer"])
+    assert (chosen_cut(result, "", "").model, chosen_cut(result, "", "").layer) == ("a@x", "l1")
+    assert chosen_cut(result, "b", "").layer == "l0"
+    assert chosen_cut(work[1], "", "").layer in set(work[1]["layers"]["layer"])

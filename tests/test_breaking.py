@@ -12,32 +12,32 @@ import pytest
 from test_pages import healthy, opened, said
 
 from lab import charts
-from lab.charts.answers import answer_charts
+from lab.charts.export_charts import charts_of
 from lab.errors import LabError
-from lab.experiments import EXPERIMENTS, request_from
+from lab.experiments.ablation import collapse, interventions, late_layers_only, layer_concatenation, without_activations
+from lab.experiments.ablation.adapters import Cells, adapted, explained
+from lab.experiments.ablation.collapse import collapsed
+from lab.experiments.ablation.collapse import findings as told_of_collapse
+from lab.experiments.ablation.intervention_findings import findings as told_of_changes
+from lab.experiments.ablation.late_layers_only_findings import findings as told_of_tail
+from lab.experiments.ablation.layer_concatenation import components
+from lab.experiments.ablation.layer_concatenation_findings import findings as told_of_together
+from lab.experiments.ablation.probe_data import FOLDS, CachedPixels, ProbeData
+from lab.experiments.ablation.without_activations import bend, directions
+from lab.experiments.ablation.without_activations_findings import findings as told_of_linear
 from lab.experiments.base import Result
-from lab.experiments.breaking import changes, collapse, linear, tail, together
-from lab.experiments.breaking.adapters import Cells, adapted, explained
-from lab.experiments.breaking.changes_told import told as told_of_changes
-from lab.experiments.breaking.collapse import collapsed
-from lab.experiments.breaking.collapse import told as told_of_collapse
-from lab.experiments.breaking.linear import bend, directions
-from lab.experiments.breaking.linear_told import told as told_of_linear
-from lab.experiments.breaking.material import FOLDS, KeptPixels, Material
-from lab.experiments.breaking.tail_told import told as told_of_tail
-from lab.experiments.breaking.together import components
-from lab.experiments.breaking.together_told import told as told_of_together
 from lab.layers import Layer
 from lab.probing.splits import make_splits
-from lab.store import open_run
-from lab.ui.breaking.sections import SECTIONS
+from lab.registry import EXPERIMENTS, request_from
+from lab.runs.store import open_run
+from lab.ui.ablation.sections import SECTIONS
 
 ASKED = {"model": "test_resnet@untrained:1", "data": "drawn:shapes", "per_class": 6}
 REQUESTS = (
-    changes.ChangesRequest(**ASKED, only="drop,permute,cut"),
-    tail.TailRequest(**ASKED),
-    linear.LinearRequest(**ASKED),
-    together.TogetherRequest(**ASKED, layers="stages", dimension=8),
+    interventions.InterventionRequest(**ASKED, only="drop,permute,cut"),
+    late_layers_only.LateLayersRequest(**ASKED),
+    without_activations.WithoutActivationsRequest(**ASKED),
+    layer_concatenation.ConcatenationRequest(**ASKED, layers="stages", dimension=8),
     collapse.CollapseRequest("test_efficientnet@untrained:1", "photo:flower", 31),
 )
 
@@ -49,7 +49,7 @@ class Runs(dict[str, Result]):
         (asked,) = (asked for asked in REQUESTS if asked.experiment == name)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FEATURE_LAB_HOME", str(self.home))
-            self[name] = EXPERIMENTS[name].load_run()(asked, progress=quiet)
+            self[name] = EXPERIMENTS[name].run(asked, progress=quiet)
         return self[name]
 
     def __init__(self, home: Path) -> None:
@@ -66,7 +66,7 @@ def quiet(stage: str, done: int, total: int, unit: str) -> None:
     assert 0 <= done <= max(total, 1), stage
 
 
-def material(labels: np.ndarray) -> Material:
+def material(labels: np.ndarray) -> ProbeData:
     """Readers for synthetic embeddings; the images themselves are not looked at."""
 
     class Images:
@@ -74,7 +74,7 @@ def material(labels: np.ndarray) -> Material:
             self.labels, self.groups = labels, np.arange(len(labels))
 
     splits = make_splits(labels, np.arange(len(labels)), folds=FOLDS, repeats=1, seed=0)
-    return Material(Images(), splits, 0)  # type: ignore[arg-type]
+    return ProbeData(Images(), splits, 0)  # type: ignore[arg-type]
 
 
 # --- readers ----------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_images_are_decoded_once_and_stay_as_they_are() -> None:
             return None
 
     source = Source()
-    kept = KeptPixels(source)
+    kept = CachedPixels(source)
     kept.pixels(1)[:] = 99
     assert (kept.pixels(1) == 1).all()
     assert source.asked == 1
@@ -265,7 +265,7 @@ def test_every_run_is_drawn_told_and_asked_again(results: Runs) -> None:
     for asked in REQUESTS:
         result = results[asked.experiment]
         assert len(result.manifest["findings"]) >= 2
-        for chart in answer_charts(result).values():
+        for chart in charts_of(result).values():
             assert chart.to_dict()["description"]
         assert request_from(asked.as_dict()) == asked
         assert f"feature-lab ask {asked.experiment}" in asked.command()
@@ -274,16 +274,16 @@ def test_every_run_is_drawn_told_and_asked_again(results: Runs) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (changes.ChangesRequest(**ASKED, only="skp"), "no intervention 'skp'; nearest: skip"),
-        (tail.TailRequest(**ASKED, stage="layer9"), "no stage 'layer9' to feed"),
-        (together.TogetherRequest(**ASKED, layers="layer4"), "at least two are needed"),
+        (interventions.InterventionRequest(**ASKED, only="skp"), "no intervention 'skp'; nearest: skip"),
+        (late_layers_only.LateLayersRequest(**ASKED, stage="layer9"), "no stage 'layer9' to feed"),
+        (layer_concatenation.ConcatenationRequest(**ASKED, layers="layer4"), "at least two are needed"),
         (collapse.CollapseRequest("test_vit@untrained"), "choose a convolutional network"),
     ],
     ids=["intervention", "stage", "layers", "no convolutions"],
 )
 def test_what_cannot_be_asked_is_told(asked: Any, words: str) -> None:
     with pytest.raises(LabError, match=words):
-        EXPERIMENTS[asked.experiment].load_run()(asked)
+        EXPERIMENTS[asked.experiment].run(asked)
 
 
 def test_charts_name_what_they_do_not_know(results: Runs) -> None:
@@ -299,12 +299,12 @@ def scale_of(chart: Any, channel: str) -> list[str]:
 
 
 def test_places_stand_under_their_intervention(results: Runs) -> None:
-    changes = results["break"]["changes"]
+    interventions = results["break"]["changes"]
     order = scale_of(charts.change_forest(results["break"].tables), "y")
     assert order[0] == "\tintact network"
-    titles = list(dict.fromkeys(changes["change"].iloc[1:].str.split(": ").str[0]))
+    titles = list(dict.fromkeys(interventions["change"].iloc[1:].str.split(": ").str[0]))
     assert [row for row in order if row.endswith("\t")] == [f"{title}\t" for title in titles]
-    assert len(order) == len(set(order)) == len(changes) + len(titles)
+    assert len(order) == len(set(order)) == len(interventions) + len(titles)
 
 
 def test_of_many_places_some_are_drawn_and_it_is_said(results: Runs) -> None:
@@ -446,7 +446,7 @@ def test_an_empty_page_offers_every_question() -> None:
 
 
 def test_every_finished_run_is_shown_in_its_tab(results: Runs) -> None:
-    from lab.ui.places import page_of_run
+    from lab.ui.routes import page_of_run
 
     for asked in REQUESTS:
         asked = asked.canonical()

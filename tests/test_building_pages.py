@@ -11,19 +11,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_pages import healthy, opened, said
 
-from lab.charts.answers import answer_charts
+from lab.charts.export_charts import charts_of
 from lab.experiments.base import Request, Result
 from lab.experiments.building import edges_to_shapes, tuning_curves
 from lab.experiments.building.edges_to_shapes import EdgesRequest
-from lab.experiments.building.factors import FactorsRequest
+from lab.experiments.building.factor_decoding import FactorsRequest
 from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.filter_sum import run as compute_filter
 from lab.experiments.building.inversion import InversionRequest
+from lab.experiments.building.thumbnail_decoding import ThumbnailRequest
 from lab.experiments.building.tuning_curves import TuningRequest
-from lab.experiments.building.what_is_left import ThumbnailRequest
-from lab.store import RunFolder, open_run
+from lab.runs.store import RunFolder, open_run
 from lab.ui.building.views import by_weights
-from lab.ui.places import page_of_run
+from lab.ui.routes import page_of_run
 
 TINY = "test_resnet@untrained:1"
 SHAPES, LEFT = "Edges become shapes", "What is left"
@@ -39,7 +39,7 @@ ASKED: dict[str, Request] = {
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     """Small runs of every question, as if they were the usual ones."""
-    from lab.experiments import EXPERIMENTS
+    from lab.registry import EXPERIMENTS
 
     small = {
         "edges": EdgesRequest(seeds=2, epochs=1),
@@ -53,7 +53,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
         patch.setattr(edges_to_shapes, "TRAINING", 160)
         patch.setattr(edges_to_shapes, "HELD_OUT", 60)
         patch.setattr(tuning_curves, "EACH", 2)
-        found = {name: EXPERIMENTS[name].load_run()(request, **_how()) for name, request in small.items()}
+        found = {name: EXPERIMENTS[name].run(request, **_how()) for name, request in small.items()}
     return {name: Result(ASKED[name], result.tables, result.manifest) for name, result in found.items()}
 
 
@@ -136,12 +136,12 @@ def test_the_place_of_a_filter_is_still_there_after_a_look_at_another_tab() -> N
 
 
 def test_runs_without_a_speaking_channel_are_shown(results: dict[str, Result]) -> None:
-    from lab.experiments.building.edges_told import told
+    from lab.experiments.building.edges_findings import findings
 
     result = results["edges"]
     none = {"combinations": result["combinations"].iloc[:0], "channels": result["channels"].iloc[:0]}
     tables = {**result.tables, **none, "responses": result["responses"].iloc[:0]}
-    kept(Result(result.request, tables, {**result.manifest, "findings": told(tables)}))
+    kept(Result(result.request, tables, {**result.manifest, "findings": findings(tables)}))
     app = page(SHAPES)
     assert "No channel of this network speaks for a shape" in said(app)
 
@@ -150,7 +150,7 @@ def test_runs_without_a_speaking_channel_are_shown(results: dict[str, Result]) -
 def test_charts_compile_and_say_what_they_show(name: str, results: dict[str, Result]) -> None:
     import vl_convert
 
-    charts = answer_charts(results[name])
+    charts = charts_of(results[name])
     assert charts
     for chart in charts.values():
         spec = chart.to_dict()
@@ -173,7 +173,7 @@ def test_tuning_curves_are_drawn_for_every_layer(results: dict[str, Result]) -> 
 
 
 def test_reports_of_these_runs_open_offline(results: dict[str, Result], tmp_path: Path) -> None:
-    from lab.report.answer import render_answer
+    from lab.export.report.answer import render_answer
 
     text = render_answer(results["factors"])
     assert results["factors"].manifest["findings"][0][:30] in text

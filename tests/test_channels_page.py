@@ -10,18 +10,18 @@ import pytest
 from PIL import Image
 from test_pages import healthy, opened, said
 
-from lab import jobs
-from lab.charts.answers import answer_charts
-from lab.charts.walk import walk
+from lab.charts.depth_gif import walk
+from lab.charts.export_charts import charts_of
 from lab.experiments.base import Result
-from lab.experiments.looking.asking import LookRequest
-from lab.experiments.looking.channel import ChannelRequest
-from lab.experiments.looking.depth_strip import DepthStripRequest
-from lab.experiments.looking.exemplars import ExemplarsRequest
-from lab.experiments.looking.kernels import KernelsRequest
-from lab.experiments.looking.visualize import VisualizeRequest
-from lab.store import RunFolder, open_run
-from lab.ui.looking.tiles import light, patches, sheet, strip
+from lab.experiments.channels.channel import ChannelRequest
+from lab.experiments.channels.depth_strip import DepthStripRequest
+from lab.experiments.channels.exemplars import ExemplarsRequest
+from lab.experiments.channels.kernels import KernelsRequest
+from lab.experiments.channels.scan_context import ScanRequest
+from lab.experiments.channels.visualize import VisualizeRequest
+from lab.runs import jobs
+from lab.runs.store import RunFolder, open_run
+from lab.ui.channels.tiles import light, patches, sheet, strip
 
 LAYERS = ("bn1", "blocks.3.2", "bn2")
 EVIL = "<b>:red[dog]</b>"
@@ -199,11 +199,11 @@ def test_a_broken_link_is_told() -> None:
 
 
 def test_every_run_has_charts_for_exports() -> None:
-    request: LookRequest = ChannelRequest()
-    charts = answer_charts(Result(request, card_tables(), {}))
+    request: ScanRequest = ChannelRequest()
+    charts = charts_of(Result(request, card_tables(), {}))
     assert set(charts) == {"reached", "classes", "sources", "switched_off"}
     assert all(chart.to_dict() for chart in charts.values())
-    assert set(answer_charts(Result(DepthStripRequest(), tables(), {}))) == {"reached", "selectivity"}
+    assert set(charts_of(Result(DepthStripRequest(), tables(), {}))) == {"reached", "selectivity"}
 
 
 def test_a_walk_has_a_frame_for_every_layer() -> None:

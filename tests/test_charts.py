@@ -24,7 +24,7 @@ from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail
 from lab.errors import LabError
 
 MODEL = MODELS[0]
-DRAWN: dict[str, Callable[[Any], Any]] = {
+CHARTED: dict[str, Callable[[Any], Any]] = {
     "accuracy": charts.accuracy_by_depth,
     "accuracy_legend": lambda t: charts.accuracy_by_depth(t, labels="legend"),
     "accuracy_layers": lambda t: charts.accuracy_by_depth(t, models=[MODEL], x="layer"),
@@ -71,9 +71,9 @@ def data_of(spec: dict[str, Any], part: dict[str, Any]) -> list[dict[str, Any]]:
 # What every chart promises
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", CHARTED)
 def test_every_chart_compiles_and_says_what_it_shows(name: str, tables: Any) -> None:
-    spec = DRAWN[name](tables).to_dict()
+    spec = CHARTED[name](tables).to_dict()
     json.dumps(spec, allow_nan=False)
     vl_convert.vegalite_to_vega(spec)
     assert spec["title"]
@@ -90,10 +90,10 @@ def axis_titles(spec: dict[str, Any]) -> list[str]:
     return [e[c].get("title") for e in encodings for c in ("x", "y") if c in e and "field" in e[c]]
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", CHARTED)
 def test_charts_are_the_same_every_time_and_leave_the_tables_alone(name: str, tables: Any) -> None:
     before = {key: table.copy() for key, table in tables.items()}
-    first, second = (json.dumps(DRAWN[name](tables).to_dict(), sort_keys=True) for _ in range(2))
+    first, second = (json.dumps(CHARTED[name](tables).to_dict(), sort_keys=True) for _ in range(2))
     assert first == second
     for key, table in tables.items():
         pd.testing.assert_frame_equal(table, before[key])
@@ -102,7 +102,7 @@ def test_charts_are_the_same_every_time_and_leave_the_tables_alone(name: str, ta
 def test_one_model_and_many_classes_draw_too() -> None:
     tables = synthetic_result(models=["m@x"], layers=LAYERS[:3], classes=[f"c{i}" for i in range(12)], images=48).tables
     for name in ("checks", "folds", "confusion", "decisions", "emergence", "walk", "accuracy"):
-        vl_convert.vegalite_to_vega(DRAWN[name](tables).to_dict())
+        vl_convert.vegalite_to_vega(CHARTED[name](tables).to_dict())
 
 
 def test_a_run_without_controls_draws(tables: Any) -> None:
@@ -461,11 +461,11 @@ def test_charts_are_found_by_the_names_they_are_listed_under() -> None:
 
 
 def test_exported_charts_are_drawn_from_tables_that_their_question_has() -> None:
-    from lab.charts.answers import DRAWN, ROWS
+    from lab.charts.export_charts import CHARTED, ROWS
     from lab.columns import TABLES
-    from lab.experiments import EXPERIMENTS
+    from lab.registry import EXPERIMENTS
 
-    assert set(EXPERIMENTS) >= DRAWN
+    assert set(EXPERIMENTS) >= CHARTED
     for question, wanted in ROWS.items():
         assert {needed for _, needed, _ in wanted} <= set(TABLES[question])
         assert len({file for file, _, _ in wanted}) == len(wanted)

@@ -11,11 +11,11 @@ import pytest
 
 from lab.cli import main
 from lab.cli.terminal import show_table
-from lab.experiments import EXPERIMENTS, Request
-from lab.experiments.attributing.asked import ScoreRequest
-from lab.experiments.separability import CONTROLS, ProbeRequest
-from lab.experiments.separability.asked import parted
-from lab.store import find_run, list_runs
+from lab.experiments.attribution.request import ScoreRequest
+from lab.experiments.base import Request
+from lab.experiments.separability.request import CONTROLS, ProbeRequest, parted
+from lab.registry import EXPERIMENTS
+from lab.runs.store import find_run, list_runs
 
 SMALL = ["probe", "--model", "test_resnet@untrained", "--data", "drawn:pets", "--per-class", "12", "--repeats", "1"]
 
@@ -118,7 +118,7 @@ def test_the_printed_command_asks_the_same_again(run_id: str, capsys: pytest.Cap
 def test_every_field_travels_through_the_command_line(request_: ProbeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     import shlex
 
-    from lab.cli import probing
+    from lab.cli import probe
     from lab.cli.main import parser
 
     asked: list[ProbeRequest] = []
@@ -127,7 +127,7 @@ def test_every_field_travels_through_the_command_line(request_: ProbeRequest, mo
         asked.append(request)
         raise SystemExit
 
-    monkeypatch.setattr(probing, "computed", catch)
+    monkeypatch.setattr(probe, "computed_run", catch)
     given = parser().parse_args(shlex.split(request_.command())[1:])
     with pytest.raises(SystemExit):
         given.act(given)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.columns import TABLES, Table, as_markdown, meaning
-from lab.experiments import EXPERIMENTS
+from lab.registry import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = [(question, name, table) for question, tables in TABLES.items() for name, table in tables.items()]

@@ -12,14 +12,14 @@ import pytest
 
 from lab.cli import main
 from lab.errors import LabError
-from lab.experiments import EXPERIMENTS, request_from
-from lab.experiments.comparing import pair_tables, tables
-from lab.experiments.comparing.asked import CompareRequest, comparison_of
-from lab.experiments.comparing.compare import run
-from lab.experiments.comparing.evidence import Curve, Field
-from lab.experiments.comparing.told import told
-from lab.experiments.separability import ProbeRequest
+from lab.experiments.comparison import pair_tables, tables
+from lab.experiments.comparison.compare import run
+from lab.experiments.comparison.evidence import Comparison, ModelCurve
+from lab.experiments.comparison.findings import findings
+from lab.experiments.comparison.request import CompareRequest, comparison_of
+from lab.experiments.separability.request import ProbeRequest
 from lab.layers import Layer
+from lab.registry import EXPERIMENTS, request_from
 from lab.stats.differences import DEPTHS, at_depths, best_layer, consistency, nearest_layers, simultaneous
 from lab.stats.intervals import bootstrap, wilson
 
@@ -31,7 +31,7 @@ def boot_of(count: int = IMAGES) -> Any:
     return bootstrap(np.arange(count), np.repeat([0, 1], count // 2), resamples=500)
 
 
-def curve_of(model: str, accuracies: list[float], flops: list[float], seed: int = 0) -> Curve:
+def curve_of(model: str, accuracies: list[float], flops: list[float], seed: int = 0) -> ModelCurve:
     """A network whose layers are right on the given shares of images, each layer on other images."""
     rng = np.random.default_rng(seed)
     right = np.stack([rng.permutation(np.arange(IMAGES) < share * IMAGES) for share in accuracies]).astype(float)
@@ -43,12 +43,12 @@ def curve_of(model: str, accuracies: list[float], flops: list[float], seed: int 
         for k, f in enumerate(flops)
     )
     splits = np.tile(np.arange(IMAGES) % 5, (1, 1))
-    return Curve(model, layers, right[None], probabilities, best_layer(right[None], splits), None)
+    return ModelCurve(model, layers, right[None], probabilities, best_layer(right[None], splits), None)
 
 
-def field_with(*curves: Curve, pixels: float = 0.5) -> Field:
+def field_with(*curves: ModelCurve, pixels: float = 0.5) -> Comparison:
     beside = np.random.default_rng(99).permutation(np.arange(IMAGES) < pixels * IMAGES).astype(float)
-    return Field(curves, ("cat", "dog"), LABELS, boot_of(), beside)
+    return Comparison(curves, ("cat", "dog"), LABELS, boot_of(), beside)
 
 
 def test_depths_between_layers_are_interpolated() -> None:
@@ -120,7 +120,7 @@ def test_a_layer_at_chance_is_not_recommended_for_being_cheap() -> None:
     weak, strong = (rng.permutation(np.arange(count) < right).astype(float) for right in (11, 14))
     right = np.stack([weak, strong])[None]
     curves = tuple(replace(curve_of(name, [0.5, 0.5], [0.1, 0.9]), per_repeat=right) for name in ("one", "two"))
-    field = Field(curves, ("cat", "dog"), labels, boot_of(count), None)
+    field = Comparison(curves, ("cat", "dog"), labels, boot_of(count), None)
     table = tables.cuts(field)
     cheap = table[table["layer"] == "l0"]
     assert cheap["within"].all()
@@ -129,7 +129,7 @@ def test_a_layer_at_chance_is_not_recommended_for_being_cheap() -> None:
     assert {layer.name for layer in tables.smallest_cuts(field, table).values()} == {"l1"}
 
 
-def sentences(field: Field, **changes: Any) -> str:
+def sentences(field: Comparison, **changes: Any) -> str:
     cuts = tables.cuts(field)
     chosen = tables.smallest_cuts(field, cuts)
     fast, slow = np.array([90.0, 100, 110]), np.array([9.0, 10, 11])
@@ -154,7 +154,7 @@ def sentences(field: Field, **changes: Any) -> str:
         "best": pair_tables.best(field), "agreement": pair_tables.agreement(field), "similarity": similarity,
         "images": pd.DataFrame({"image": range(IMAGES)}), **changes,
     }  # fmt: skip
-    return " ".join(told(found, field.classes, data="x"))
+    return " ".join(findings(found, field.classes, data="x"))
 
 
 def test_the_text_follows_the_numbers() -> None:
@@ -209,10 +209,10 @@ SMALL = CompareRequest(
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A result, the pieces it left, and the home it was computed in."""
     home = tmp_path_factory.mktemp("compare")
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(home))
-        return run(SMALL, pieces=pieces), pieces, home
+        return run(SMALL, partial_results=partial_results), partial_results, home
 
 
 def test_a_real_comparison(kept: Any) -> None:
@@ -237,12 +237,12 @@ def test_a_real_comparison(kept: Any) -> None:
 
 
 def test_a_run_goes_on_from_its_pieces(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    result, pieces, home = kept
+    result, partial_results, home = kept
     monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
     monkeypatch.setattr("lab.probing.probes.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
     monkeypatch.setattr("lab.geometry.similarity.cka_evidence", lambda *a, **k: pytest.fail("compared again"))
-    monkeypatch.setattr("lab.experiments.comparing.costs._measure", lambda *a: pytest.fail("measured again"))
-    again = run(SMALL, pieces=pieces)
+    monkeypatch.setattr("lab.experiments.comparison.costs._measure", lambda *a: pytest.fail("measured again"))
+    again = run(SMALL, partial_results=partial_results)
     for name, table in result.tables.items():
         pd.testing.assert_frame_equal(again[name], table)
 
@@ -250,7 +250,7 @@ def test_a_run_goes_on_from_its_pieces(kept: Any, monkeypatch: pytest.MonkeyPatc
 def test_it_is_told_when_too_few_are_left(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEATURE_LAB_HOME", str(kept[2]))
     with pytest.raises(LabError, match="fewer than two networks could be computed: no_such"):
-        run(replace(SMALL, models=SMALL.models[1:]), pieces={})
+        run(replace(SMALL, models=SMALL.models[1:]), partial_results={})
 
 
 def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, capsys: Any) -> None:
@@ -281,7 +281,7 @@ def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, ca
 def finished(kept: Any) -> Any:
     """The comparison as a finished run among all runs."""
     from lab.experiments.base import Result
-    from lab.store import open_run
+    from lab.runs.store import open_run
 
     request = replace(SMALL, models=SMALL.models[:2]).canonical()
     folder = open_run(request)
@@ -304,7 +304,7 @@ def test_the_page_shows_every_view(finished: Any, view: str) -> None:
 def test_the_page_offers_and_starts_what_the_boxes_say(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from test_pages import healthy, opened, said
 
-    from lab import jobs
+    from lab.runs import jobs
 
     started: list[Any] = []
     monkeypatch.setattr(jobs, "start", started.append)
@@ -322,7 +322,7 @@ def test_the_page_offers_and_starts_what_the_boxes_say(finished: Any, monkeypatc
 
 
 def test_it_exports_as_every_format(finished: Any) -> None:
-    from lab.export import FORMATS, download
+    from lab.export.formats import FORMATS, download
 
     result = finished.result()
     for name in set(FORMATS) - {"png"}:
@@ -331,8 +331,8 @@ def test_it_exports_as_every_format(finished: Any) -> None:
 
 
 def test_charts_follow_the_tables(kept: Any) -> None:
-    from lab.charts.comparing import gap_rows
-    from lab.charts.sharing import similarity_map, similarity_rows
+    from lab.charts.comparison import gap_rows
+    from lab.charts.similarity import similarity_map, similarity_rows
 
     pairs = pd.DataFrame(
         [{"model_a": "a", "model_b": "b", "depth": 0.5, "difference": 0.2, "ci_low": 0.1, "ci_high": 0.3}]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab.drawn.sets import FAMILIES, DrawnSet, draw_set
 from lab.errors import LabError
 from lab.images import open_image_set
+from lab.images.synthetic.sets import FAMILIES, DrawnSet, draw_set
 
 # Of the first drawing of each class at 64 pixels: a change means that old embeddings are no longer of these images,
 # so raise DRAWING_VERSION with it.

@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 
 from lab.experiments.building import edges_to_shapes
+from lab.experiments.building.edges_findings import GROUPS, findings, group_sums
 from lab.experiments.building.edges_to_shapes import EdgesRequest, run
-from lab.experiments.building.edges_told import GROUPS, group_sums, told
 from lab.experiments.building.stroke_drawings import CLASSES, STIMULI, drawings, stimuli
 
 
 @pytest.fixture(scope="module")
 def small() -> tuple[Any, dict[str, Any]]:
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(edges_to_shapes, "TRAINING", 160)
         patch.setattr(edges_to_shapes, "HELD_OUT", 60)
-        return run(EdgesRequest(seeds=2, epochs=1), pieces=pieces), pieces
+        return run(EdgesRequest(seeds=2, epochs=1), partial_results=partial_results), partial_results
 
 
 def test_every_class_has_the_same_strokes() -> None:
@@ -95,8 +95,8 @@ def test_training_learns_and_leaves_threads_and_randomness_alone() -> None:
     import torch
 
     from lab.experiments.building.two_layers import accuracy, beginning, train
-    from lab.pools import in_threads
-    from lab.tuning import one_thread
+    from lab.malloc import one_thread
+    from lab.threads import in_threads
 
     torch.manual_seed(7)
     threads, state = torch.get_num_threads(), torch.random.get_rng_state()
@@ -121,7 +121,7 @@ def test_a_run_has_its_tables_and_goes_on_from_its_pieces(
 ) -> None:
     from lab.experiments.building import two_layers
 
-    result, pieces = small
+    result, partial_results = small
     assert result["accuracy"].groupby("condition").size().to_dict() == {
         "two layers": 2, "one layer": 2, "shuffled labels": 2,
     }  # fmt: skip
@@ -130,7 +130,7 @@ def test_a_run_has_its_tables_and_goes_on_from_its_pieces(
     assert (result["examples"]["class"].value_counts() == edges_to_shapes.EXAMPLES).all()
     monkeypatch.setattr(edges_to_shapes, "HELD_OUT", 60)
     monkeypatch.setattr(two_layers, "train", lambda *_, **__: pytest.fail("trained again"))
-    again = run(EdgesRequest(seeds=2, epochs=1), pieces=pieces)
+    again = run(EdgesRequest(seeds=2, epochs=1), partial_results=partial_results)
     assert again["accuracy"].equals(result["accuracy"])
     assert again["combinations"].equals(result["combinations"])
 
@@ -138,27 +138,29 @@ def test_a_run_has_its_tables_and_goes_on_from_its_pieces(
 def test_an_interruption_loses_no_finished_network(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    from lab import pools
+    from lab import threads
     from lab.experiments.building import two_layers
 
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
 
     def interrupted(network: Any, *_: Any, **__: Any) -> None:
         if network.second is None:
             return
         end = time.monotonic() + 10
-        while len(pieces) < 2 and time.monotonic() < end:  # until the networks of one layer, which come later, are done
+        while (
+            len(partial_results) < 2 and time.monotonic() < end
+        ):  # until the networks of one layer, which come later, are done
             time.sleep(0.01)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pools, "cores", lambda: 6)
+    monkeypatch.setattr(threads, "cores", lambda: 6)
     monkeypatch.setattr(edges_to_shapes, "TRAINING", 32)
     monkeypatch.setattr(edges_to_shapes, "HELD_OUT", 30)
     monkeypatch.setattr(edges_to_shapes, "STIMULI_EACH", 2)
     monkeypatch.setattr(two_layers, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(EdgesRequest(seeds=2, epochs=1), pieces=pieces)
-    assert set(pieces) == {"one layer-0", "one layer-1"}
+        run(EdgesRequest(seeds=2, epochs=1), partial_results=partial_results)
+    assert set(partial_results) == {"one layer-0", "one layer-1"}
 
 
 def made_up(**changes: Any) -> dict[str, pd.DataFrame]:
@@ -194,13 +196,13 @@ def made_up(**changes: Any) -> dict[str, pd.DataFrame]:
 
 
 def test_the_text_follows_the_numbers() -> None:
-    said = told(made_up())
+    said = findings(made_up())
     assert "more than the 0.60" in said[0]
     assert "oriented edges" in said[1]
     assert "horizontal and vertical edges together make it" in said[2]
     assert "diagonal edges make it" in said[3]
     assert "answers the whole more than any of its parts, less than half" in said[4]
-    against = told(
+    against = findings(
         made_up(
             **{"one layer": 0.98, "shuffled labels": 0.9},
             after=0.3,
@@ -218,7 +220,7 @@ def test_the_text_follows_the_numbers() -> None:
 
 def test_a_network_without_a_speaker_is_told() -> None:
     tables = made_up() | {"combinations": pd.DataFrame(), "responses": pd.DataFrame()}
-    said = told(tables)
+    said = findings(tables)
     assert "No second-layer channel speaks for a rectangle" in said[2]
     assert "nothing to show" in said[4]
 

@@ -11,16 +11,16 @@ import torch
 from image_sets import scenes
 from torch import nn
 
+from lab.activations.partial_forward import forward_through
 from lab.activations.pooling import maps
 from lab.activations.recording import record
-from lab.activations.stopping import forward_through
 from lab.errors import LabError
 from lab.exemplars import reach, scan
 from lab.exemplars.crops import measured
 from lab.exemplars.topk import Watcher
-from lab.experiments.looking import switching
-from lab.experiments.looking.directions import ProbeDirection
-from lab.experiments.looking.selectivity import areas, most_selective, selectivity
+from lab.experiments.channels import channel_ablation
+from lab.experiments.channels.probe_direction import ProbeDirection
+from lab.experiments.channels.selectivity import areas, most_selective, selectivity
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model
 from lab.models.preprocess import normalised, pixels_for
@@ -209,7 +209,7 @@ def test_copies_do_not_make_a_change_surer() -> None:
     def row(copies: int) -> dict[str, object]:
         images = np.repeat(np.arange(12), copies)
         intact, off = ((vectors[images], np.zeros((len(images), 1))) for vectors in (before, before - change))
-        return switching._row(0, True, probe, intact, off, images < 8, images)
+        return channel_ablation._row(0, True, probe, intact, off, images < 8, images)
 
     once, copied = row(1), row(4)
     for name in ("change", "ci_low", "ci_high"):

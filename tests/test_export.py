@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import LAYERS, synthetic_result
 
-from lab import export
 from lab.charts import accuracy_by_depth
 from lab.charts.pictures import picture, standard_charts
 from lab.encode import FORMULA_STARTS, as_csv, as_json, as_parquet, neutral, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
+from lab.export.formats import formats
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_parquet_gives_back_the_tables(result: Result) -> None:
 
 @pytest.mark.parametrize("fmt", ["csv", "parquet", "json", "html", "svg", "spec"])
 def test_formats_write_files_of_that_run(fmt: str, result: Result, tmp_path: Path) -> None:
-    paths = export.export_run(result, fmt, tmp_path / "new")
+    paths = formats.export_run(result, fmt, tmp_path / "new")
     assert paths
     assert all(path.is_file() and path.stat().st_size for path in paths)
     assert {path.parent for path in paths} in (
@@ -112,17 +112,17 @@ def test_formats_write_files_of_that_run(fmt: str, result: Result, tmp_path: Pat
 
 
 def test_writing_again_replaces(result: Result, tmp_path: Path) -> None:
-    paths = export.export_run(result, "json", tmp_path)
+    paths = formats.export_run(result, "json", tmp_path)
     paths[0].write_text("older")
-    assert export.export_run(result, "json", tmp_path) == paths
+    assert formats.export_run(result, "json", tmp_path) == paths
     read_strict(paths[0].read_text())
 
 
 def test_downloads_are_one_file_and_repeat_byte_for_byte(result: Result) -> None:
-    one = export.download(result, "json")
+    one = formats.download(result, "json")
     assert (one.name, one.media_type) == (f"{result.request.run_id}.json", "application/json")
-    many = export.download(result, "csv")
-    assert many == export.download(result, "csv")
+    many = formats.download(result, "csv")
+    assert many == formats.download(result, "csv")
     with zipfile.ZipFile(io.BytesIO(many.content)) as archive:
         assert archive.testzip() is None
         assert set(archive.namelist()) == {f"{name}.csv" for name in result.tables} | {"README.md"}
@@ -133,10 +133,10 @@ def test_downloads_are_one_file_and_repeat_byte_for_byte(result: Result) -> None
 
 def test_unknown_formats_and_bad_folders_are_told(result: Result, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="nearest: parquet"):
-        export.export_run(result, "parket", tmp_path)
+        formats.export_run(result, "parket", tmp_path)
     (tmp_path / "file").write_text("here already")
     with pytest.raises(LabError, match="choose another folder"):
-        export.export_run(result, "json", tmp_path / "file")
+        formats.export_run(result, "json", tmp_path / "file")
 
 
 # Pictures
@@ -171,7 +171,7 @@ def embeddings() -> dict[str, np.ndarray]:
 
 
 def test_embeddings_come_back_from_npz(result: Result, embeddings: dict[str, np.ndarray], tmp_path: Path) -> None:
-    path = export.write_embeddings(tmp_path / "e.npz", embeddings, result["images"])
+    path = formats.write_embeddings(tmp_path / "e.npz", embeddings, result["images"])
     with np.load(path, allow_pickle=False) as read:
         assert read["image"].tolist() == result["images"]["image"].tolist()
         assert read["class"].tolist() == result["images"]["class"].tolist()
@@ -185,7 +185,7 @@ def test_embeddings_come_back_from_safetensors(
     from safetensors import safe_open
 
     turned = {name: np.asfortranarray(array) for name, array in embeddings.items()}
-    path = export.write_embeddings(tmp_path / "deep" / "e.safetensors", turned, result["images"])
+    path = formats.write_embeddings(tmp_path / "deep" / "e.safetensors", turned, result["images"])
     with safe_open(path, framework="numpy") as read:
         assert json.loads(read.metadata()["image"]) == result["images"]["image"].tolist()
         for name, array in embeddings.items():
@@ -196,9 +196,9 @@ def test_embeddings_that_do_not_fit_leave_nothing(
     result: Result, embeddings: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(LabError, match="20 rows for 19 images"):
-        export.write_embeddings(tmp_path / "e.npz", embeddings, result["images"].iloc[:19])
+        formats.write_embeddings(tmp_path / "e.npz", embeddings, result["images"].iloc[:19])
     with pytest.raises(LabError, match=r"as \.npz or \.safetensors"):
-        export.write_embeddings(tmp_path / "e.pkl", embeddings, result["images"])
+        formats.write_embeddings(tmp_path / "e.pkl", embeddings, result["images"])
 
     def torn(file: Any, **arrays: Any) -> None:
         file.write(b"half")
@@ -206,5 +206,5 @@ def test_embeddings_that_do_not_fit_leave_nothing(
 
     monkeypatch.setattr(np, "savez", torn)
     with pytest.raises(OSError, match="disk full"):
-        export.write_embeddings(tmp_path / "e.npz", embeddings, result["images"])
+        formats.write_embeddings(tmp_path / "e.npz", embeddings, result["images"])
     assert list(tmp_path.iterdir()) == []

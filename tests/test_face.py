@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from lab.errors import LabError
-from lab.experiments.building.face_toy import PRESETS, FaceRequest, face, kernel, kernel_text, run, scene, slid, told
+from lab.experiments.building.face_toy import (
+    PRESETS,
+    FaceRequest,
+    face,
+    findings,
+    kernel,
+    kernel_text,
+    run,
+    scene,
+    slid,
+)
 
 
 def of_preset(name: str) -> FaceRequest:
@@ -21,8 +31,8 @@ def test_a_face_responds_where_no_single_map_would() -> None:
     eyes, mouth = scene()
     for only in (slid(eyes, kernel(FaceRequest().eyes_kernel)), slid(mouth, kernel(FaceRequest().mouth_kernel))):
         assert (only + found.bias).max() <= 0
-    assert "at none of them would either map alone" in told(found)[0]
-    assert "the face" in told(found)[1]
+    assert "at none of them would either map alone" in findings(found)[0]
+    assert "the face" in findings(found)[1]
 
 
 def test_the_sum_is_a_convolution_of_both_maps_at_once() -> None:
@@ -45,11 +55,11 @@ def test_the_sum_is_a_convolution_of_both_maps_at_once() -> None:
     ],
 )
 def test_the_text_follows_the_kernels(preset: str, said: str) -> None:
-    assert said in " ".join(told(face(of_preset(preset))))
+    assert said in " ".join(findings(face(of_preset(preset))))
 
 
 def test_a_bias_too_low_is_told() -> None:
-    assert "responds nowhere" in told(face(FaceRequest(bias=-20.0)))[0]
+    assert "responds nowhere" in findings(face(FaceRequest(bias=-20.0)))[0]
 
 
 @pytest.mark.parametrize("text", ["1 2 3", "1 2; 3 4", "1 0 1; 0 x 0; 0 0 0", "", "1 0 1; 0 nan 0; 0 0 0"])
@@ -71,7 +81,7 @@ def test_kernels_travel_as_text() -> None:
 def test_a_run_opens_as_it_was_asked_and_presets_are_still_there(asked: FaceRequest) -> None:
     from test_pages import healthy, opened
 
-    from lab.ui.address import to_params
+    from lab.ui.url_state import to_params
 
     app = healthy(opened("how_layers_build", question="One filter", experiment="face", **to_params(asked)))
     assert asked.command() in [code.value for code in app.get("code")]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lab.charts.answers import answer_charts
+from lab.charts.export_charts import charts_of
 from lab.errors import LabError
-from lab.experiments.building.field_arithmetic import StackRequest, chain_field
-from lab.experiments.building.field_arithmetic import told as told_of_stack
-from lab.experiments.building.reach_of_gradients import possible, square_of
-from lab.experiments.building.receptive_field import FieldRequest, run, told
+from lab.experiments.building.effective_receptive_field import square_of, theoretical
+from lab.experiments.building.receptive_field import FieldRequest, findings, run
+from lab.experiments.building.receptive_field_arithmetic import StackRequest, chain_field
+from lab.experiments.building.receptive_field_arithmetic import findings as told_of_stack
 from lab.layers import Layer
 from lab.progress import silent
 
@@ -65,7 +65,7 @@ def test_what_is_possible_holds_the_gradient_and_is_as_wide_as_the_formula(
     with torch.no_grad():
         side = int(network(torch.zeros(1, 3, size, size)).shape[-1])
     layer = layer_at(str(len(parts) - 1), side)
-    rows, columns = possible(network, [layer], (size, size), silent)[layer.name]
+    rows, columns = theoretical(network, [layer], (size, size), silent)[layer.name]
     assert np.ptp(np.flatnonzero(rows)) + 1 == field
     assert np.ptp(np.flatnonzero(columns)) + 1 == field
     image = torch.randn(1, 3, size, size, requires_grad=True)
@@ -114,16 +114,16 @@ def test_gradients_of_a_real_network_stay_inside(measured: Any) -> None:
 def test_the_text_follows_numbers_that_say_otherwise(measured: Any) -> None:
     size = (160, 160)
     outside = measured["fields"].assign(contained=False, outside=0.25)
-    assert "25.00% of it lies outside, so the theory is wrong" in told(outside, size)[0]
+    assert "25.00% of it lies outside, so the theory is wrong" in findings(outside, size)[0]
     filled = measured["fields"].assign(half_side=999.0)
-    assert "as much as 999 × 999" in told(filled, size)[1]
+    assert "as much as 999 × 999" in findings(filled, size)[1]
     twin = measured["fields"].assign(model="twin", ci_low=0.0, ci_high=0.5, half_side=0.25)
-    said = told(pd.concat([measured["fields"], twin]), size)[-1]
+    said = findings(pd.concat([measured["fields"], twin]), size)[-1]
     assert f"wider at {len(twin)} of {len(twin)} layers and narrower at 0" in said
 
 
 def test_the_chart_is_plain_json(measured: Any) -> None:
-    (chart,) = answer_charts(measured).values()
+    (chart,) = charts_of(measured).values()
     assert json.loads(json.dumps(chart.to_dict(), allow_nan=False))["description"]
 
 

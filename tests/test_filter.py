@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from lab.errors import LabError
+from lab.experiments.building.filter_findings import EXACT, findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, _Convolutions, run, sums
 from lab.experiments.building.filter_terms import FilterLayer
-from lab.experiments.building.filter_told import EXACT, told, told_of_network
 from lab.experiments.picture import open_picture, picture_stamp
 
 
@@ -108,11 +108,11 @@ def test_the_text_says_so_when_a_filter_does_not_span_all_channels() -> None:
     import torch
 
     layer, _ = taken_apart(torch.nn.Conv2d(6, 6, 3, groups=6))
-    said = told(layer, layer.at(4, 1, 1))
+    said = findings(layer, layer.at(4, 1, 1))
     assert "does not span all 6 input channels" in said[0]
     assert "only input channel 4" in said[0]
     grouped, _ = taken_apart(torch.nn.Conv2d(6, 4, 3, groups=2))
-    assert "only the 3 input channels 3 to 5" in told(grouped, grouped.at(3, 0, 0))[0]
+    assert "only the 3 input channels 3 to 5" in findings(grouped, grouped.at(3, 0, 0))[0]
 
 
 def test_the_text_says_so_when_the_sum_is_not_the_networks_number() -> None:
@@ -120,10 +120,10 @@ def test_the_text_says_so_when_the_sum_is_not_the_networks_number() -> None:
 
     layer, _ = taken_apart(torch.nn.Conv2d(3, 4, 3))
     layer.outputs[1, 2, 3] += 0.5  # as if the network did something besides
-    assert "not what the network computed itself" in told(layer, layer.at(1, 2, 3))[1]
+    assert "not what the network computed itself" in findings(layer, layer.at(1, 2, 3))[1]
     rows = pd.DataFrame({"layer": ["a", "b"], "kind": ["full", "1×1"], "difference": [0.5, 0.0]})
-    assert "In 1 of 2 convolutions" in told_of_network(rows)[0]
-    assert "does not explain a" in told_of_network(rows)[0]
+    assert "In 1 of 2 convolutions" in network_findings(rows)[0]
+    assert "does not explain a" in network_findings(rows)[0]
 
 
 def test_the_network_is_left_as_it_was() -> None:

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from lab.images import facts as facts_module
-from lab.images import survey
+from lab.images import scan
+from lab.images.assemble import assemble
 from lab.images.decode import decode
-from lab.images.facts import Facts, FactsCache, examine
+from lab.images.facts import FactsCache, ImageFacts, examine
 from lab.images.folder import read_folder
 from lab.images.layout import arrange
-from lab.images.members import assemble
 from lab.images.types import ImageSet
 from lab.progress import silent
 
@@ -60,7 +60,7 @@ def test_facts_say_what_decoding_says() -> None:
 
 def test_a_second_opening_decodes_nothing(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = opened(pets)
-    monkeypatch.setattr(survey, "examine", lambda data: pytest.fail("decoded again"))
+    monkeypatch.setattr(scan, "examine", lambda data: pytest.fail("decoded again"))
     second = opened(pets)
     assert second == first
     assert second.fingerprint == first.fingerprint
@@ -70,7 +70,7 @@ def test_a_second_opening_decodes_nothing(pets: Path, monkeypatch: pytest.Monkey
 def test_a_settled_file_is_not_even_read_again(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.images.folder._SETTLED_NANOSECONDS", -(10**18))  # as if all were written long ago
     opened(pets)
-    monkeypatch.setattr(survey, "digest_of", lambda data: pytest.fail("read again"))
+    monkeypatch.setattr(scan, "digest_of", lambda data: pytest.fail("read again"))
     assert len(opened(pets)) == 8
     monkeypatch.undo()
 
@@ -86,7 +86,7 @@ def test_a_file_changed_a_moment_ago_is_read_again(pets: Path) -> None:
 
 def test_only_as_many_images_are_decoded_as_are_needed(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    monkeypatch.setattr(survey, "examine", lambda data: decoded.append(1) or examine(data))
+    monkeypatch.setattr(scan, "examine", lambda data: decoded.append(1) or examine(data))
     assert len(opened(pets, per_class=1)) == 2
     assert len(decoded) <= 3  # one a class, and perhaps the broken one
 
@@ -126,7 +126,7 @@ def _write_many(home: str, start: int) -> None:
     os.environ["FEATURE_LAB_HOME"] = home
     cache = FactsCache()
     for k in range(20):
-        cache.keep({f"{start + j + k}": (Facts("", 3, 4), b"jpeg") for j in range(5)})
+        cache.keep({f"{start + j + k}": (ImageFacts("", 3, 4), b"jpeg") for j in range(5)})
 
 
 def test_several_processes_keep_facts_at_once(lab_home: Path) -> None:
@@ -139,16 +139,16 @@ def test_several_processes_keep_facts_at_once(lab_home: Path) -> None:
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     known = FactsCache().facts(str(k) for k in range(600))
     assert len(known) == 34 + 24
-    assert set(known.values()) == {Facts("", 3, 4)}
+    assert set(known.values()) == {ImageFacts("", 3, 4)}
 
 
 def test_running_out_of_memory_is_not_remembered(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def short_of_memory(data: bytes) -> tuple[Facts, bytes]:
+    def short_of_memory(data: bytes) -> tuple[ImageFacts, bytes]:
         if data == (pets / "cat" / "0.png").read_bytes():
             raise MemoryError
         return examine(data)
 
-    monkeypatch.setattr(survey, "examine", short_of_memory)
+    monkeypatch.setattr(scan, "examine", short_of_memory)
     assert {q.id: q.reason for q in opened(pets).quarantined}["cat/0.png"] == "too large for this machine's memory"
     monkeypatch.undo()
     assert len(opened(pets)) == 8

@@ -22,10 +22,10 @@ from PIL import Image
 from lab.errors import LabError
 from lab.images import archive, folder, layout
 from lab.images.archive import read_zip
+from lab.images.assemble import assemble
 from lab.images.decode import decode
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.layout import arrange
-from lab.images.members import assemble
 from lab.images.types import ImageSet, balanced_positions
 from lab.progress import silent
 

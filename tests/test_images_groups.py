@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from lab.images.decode import decode, decode_reduced
 from lab.images.digits import open_digits
 from lab.images.groups import split_groups
-from lab.images.looks import Look, halved, look_of
+from lab.images.image_signature import ImageSignature, halved, signature_of
 
 Change = Callable[[Image.Image], Image.Image]
 
@@ -57,7 +57,7 @@ def scene(seed: int, size: int = 256) -> Image.Image:
 
 
 def groups_of(images: list[Image.Image]) -> list[int]:
-    looks = [look_of(np.asarray(image.convert("RGB"))) for image in images]
+    looks = [signature_of(np.asarray(image.convert("RGB"))) for image in images]
     return split_groups([str(k) for k in range(len(images))], looks)
 
 
@@ -69,7 +69,7 @@ def test_the_same_picture_again_shares_a_group_and_others_do_not(change: str) ->
 
 
 def test_equal_content_shares_a_group_whatever_it_looks_like() -> None:
-    looks = [look_of(np.asarray(scene(seed))) for seed in range(4)]
+    looks = [signature_of(np.asarray(scene(seed))) for seed in range(4)]
     assert split_groups(["a", "b", "a", "c"], looks) == [0, 1, 0, 2]
 
 
@@ -145,7 +145,7 @@ def test_digits_stay_apart() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
 def test_groups_follow_content_and_are_numbered_in_order(picks: list[int]) -> None:
-    looks = [look_of(np.asarray(scene(seed, 64))) for seed in picks]
+    looks = [signature_of(np.asarray(scene(seed, 64))) for seed in picks]
     groups = split_groups([f"file {k}" for k in range(len(picks))], looks)
     first_seen = list(dict.fromkeys(picks))
     assert groups == [first_seen.index(pick) for pick in picks]
@@ -153,8 +153,8 @@ def test_groups_follow_content_and_are_numbered_in_order(picks: list[int]) -> No
 
 def test_looks_survive_packing() -> None:
     for image in (scene(1), Image.new("RGB", (9, 9), "red")):
-        look = look_of(np.asarray(image))
-        again = Look.unpacked(look.packed())
+        look = signature_of(np.asarray(image))
+        again = ImageSignature.unpacked(look.packed())
         assert np.array_equal(look.luma, again.luma)
         assert np.array_equal(look.colour, again.colour)
         assert look.exact == again.exact
@@ -170,7 +170,9 @@ def test_five_thousand_images_take_a_second_or_so() -> None:
     rng = np.random.default_rng(0)
     base = [np.asarray(scene(seed).convert("L").resize((64, 64))) for seed in range(20)]
     colour = np.full((2, 8, 8), 128, np.uint8)
-    looks = [Look(rng.permutation(base[k % 20].reshape(16, 4, 64)).reshape(64, 64), colour) for k in range(5000)]
+    looks = [
+        ImageSignature(rng.permutation(base[k % 20].reshape(16, 4, 64)).reshape(64, 64), colour) for k in range(5000)
+    ]
     started = time.perf_counter()
     groups = split_groups([str(k) for k in range(5000)], looks)
     assert time.perf_counter() - started < 20  # 0.3 s when measured; the limit only catches another order of growth
@@ -180,14 +182,14 @@ def test_five_thousand_images_take_a_second_or_so() -> None:
 def test_photographs_are_never_merged_and_their_copies_always(photos: Path) -> None:
     files = sorted(path for path in photos.rglob("*") if path.is_file())
     data = [path.read_bytes() for path in files]
-    looks = [look_of(decode_reduced(content).pixels) for content in data]
+    looks = [signature_of(decode_reduced(content).pixels) for content in data]
     copies = []
     for content in data[::12]:
         image = Image.fromarray(decode(content))
         for change in CHANGES.values():
             stream = io.BytesIO()
             change(image).convert("RGB").save(stream, "JPEG", quality=90)
-            copies.append(look_of(decode_reduced(stream.getvalue()).pixels))
+            copies.append(signature_of(decode_reduced(stream.getvalue()).pixels))
     groups = split_groups([str(k) for k in range(len(looks) + len(copies))], looks + copies)
     assert groups[: len(files)] == list(range(len(files)))
     found = [groups[len(files) + k] == groups[12 * (k // len(CHANGES))] for k in range(len(copies))]

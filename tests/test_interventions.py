@@ -11,7 +11,7 @@ from torch import nn
 
 from lab.errors import LabError
 from lab.interventions import INTERVENTIONS, Anatomy, anatomy, intervention, possible_targets
-from lab.interventions.swapping import Fed, Silent, fitted, replaced
+from lab.interventions.swapping import ReplacedInput, ZeroOutput, fitted, replaced
 from lab.models import LoadedModel, load_model
 
 MODELS = ("test_efficientnet", "test_resnet", "test_vit", "test_convnext")
@@ -207,9 +207,9 @@ def test_a_fed_part_sees_only_what_it_is_given(loaded: Any) -> None:
     handle = model.module.get_submodule(last.name).register_forward_pre_hook(lambda m, i: real.append(i[0].clone()))
     put_out(model)
     handle.remove()
-    fed = Fed(model.module.get_submodule(last.name))
+    fed = ReplacedInput(model.module.get_submodule(last.name))
     fed.source = real[0]
-    with replaced(model.module, {**{part.name: Silent(part) for part in front}, last.name: fed}):
+    with replaced(model.module, {**{part.name: ZeroOutput(part) for part in front}, last.name: fed}):
         assert torch.equal(put_out(model, torch.zeros_like(images(model))), intact)
 
 

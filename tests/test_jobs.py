@@ -14,14 +14,14 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from lab import jobs, worker
 from lab.errors import LabError
-from lab.experiments.separability import ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
 from lab.files import read_json, write_json
-from lab.jobs import ProgressFile
 from lab.progress import silent
+from lab.runs import jobs, worker
+from lab.runs.jobs import ProgressFile
+from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute
-from lab.store import RunFolder, open_run
 
 SMALL = ProbeRequest(
     models=("test_resnet@untrained",), data="drawn:pets", per_class=12, repeats=1, controls=("shuffled",)
@@ -138,7 +138,7 @@ def test_a_worker_that_cannot_begin_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_defect_is_told_in_a_sentence_and_kept_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.experiments import EXPERIMENTS
+    from lab.registry import EXPERIMENTS
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("deep inside")
@@ -154,10 +154,10 @@ def test_a_defect_is_told_in_a_sentence_and_kept_in_the_log(monkeypatch: pytest.
 
 
 def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.experiments.separability import reading
+    from lab.experiments.separability import measure
 
     run, fitted = open_run(SMALL), []
-    real = reading._fit
+    real = measure._fit
 
     def dies_after_two(*arguments: object) -> object:
         if len(fitted) == 2:
@@ -165,13 +165,13 @@ def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.
         fitted.append(arguments)
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reading, "_fit", dies_after_two)
+    monkeypatch.setattr(measure, "_fit", dies_after_two)
     with pytest.raises(KeyboardInterrupt):
         jobs.compute(run, Compute(), silent)
-    assert len(run.pieces) == 2
+    assert len(run.partial_results) == 2
     fitted.clear()
     fitted.extend([None] * 3)
-    monkeypatch.setattr(reading, "_fit", lambda *a: fitted.append(a) or real(*a))
+    monkeypatch.setattr(measure, "_fit", lambda *a: fitted.append(a) or real(*a))
     jobs.compute(run, Compute(), silent)
     assert len(fitted) - 3 == len(run.result().tables["layers"]) - 2
 

@@ -13,11 +13,11 @@ import pytest
 from fake_runs import failed_run, finished_run, interrupted_run, running_run
 from streamlit.testing.v1 import AppTest
 
-from lab import jobs
 from lab.errors import LabError
-from lab.experiments.separability import ProbeRequest
-from lab.store import RunFolder, list_runs
-from lab.ui.places import dashboard_file
+from lab.experiments.separability.request import ProbeRequest
+from lab.runs import jobs
+from lab.runs.store import RunFolder, list_runs
+from lab.ui.routes import dashboard_file
 
 PAGES = (
     "overview",
@@ -283,14 +283,14 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
 
 
 def test_every_question_on_the_overview_has_its_page_and_tab() -> None:
-    from lab.ui.breaking import sections as breaking
+    from lab.ui.ablation import sections as breaking
     from lab.ui.building import sections as building
-    from lab.ui.overview.welcome import ASKED
+    from lab.ui.overview.welcome import COMMON_QUESTIONS
 
     tabs = {
         "how_layers_build": {section.name for section in building.SECTIONS},
         "break_the_stack": {section.name for section in breaking.SECTIONS},
     }
-    for asked in ASKED:
+    for asked in COMMON_QUESTIONS:
         assert asked.page in PAGES
         assert not asked.tab or asked.tab in tabs[asked.page]

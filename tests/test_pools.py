@@ -8,7 +8,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from lab.pools import CallerLeftError, in_threads, unless
+from lab.threads import CallerLeftError, in_threads, unless
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 8])

@@ -217,8 +217,8 @@ def test_copies_leak_unless_they_are_grouped() -> None:
 
 
 def digest(probes: Probes) -> str:
-    pieces = [fit.probabilities.tobytes() + fit.regularisation.tobytes() for fit in probes.fits.values()]
-    return hashlib.sha256(b"".join(pieces)).hexdigest()
+    partial_results = [fit.probabilities.tobytes() + fit.regularisation.tobytes() for fit in probes.fits.values()]
+    return hashlib.sha256(b"".join(partial_results)).hexdigest()
 
 
 def test_the_same_question_gives_the_same_bits_at_any_thread_count() -> None:
@@ -236,9 +236,9 @@ def test_small_batches_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> 
     whole = fit_probes(embedding, labels[None], splits, np.arange(60))
     monkeypatch.setattr("lab.probing.probes.BATCH_BYTES", 1)
     monkeypatch.setattr("lab.probing.task.FOLD_BYTES", 1)
-    pieces = fit_probes(embedding, labels[None], splits, np.arange(60))
+    partial_results = fit_probes(embedding, labels[None], splits, np.arange(60))
     for key, fit in whole.fits.items():
-        assert np.abs(fit.probabilities - pieces[key].probabilities).max() < CLOSE
+        assert np.abs(fit.probabilities - partial_results[key].probabilities).max() < CLOSE
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import pytest
 from tables import LAYERS, MODELS, synthetic_result
 
 from lab.experiments.base import Result
-from lab.report import render_report
-from lab.report.gallery import PER_LAYER, pictured, shelves
-from lab.report.markup import data_script, tag
+from lab.export.report import render_report
+from lab.export.report.gallery import PER_LAYER, depth_groups, pictured
+from lab.export.report.markup import data_script, tag
 
 EVIL = '</script><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>{{7*7}}&amp;\u2028'
 MEGABYTE = 1_000_000
@@ -159,7 +159,7 @@ def test_charts_are_the_charts_of_the_lab(page: Page, result: Result) -> None:
 
 def test_galleries_hold_every_image_once_and_show_each_class(result: Result) -> None:
     for model in MODELS:
-        found = shelves(result.tables, model)
+        found = depth_groups(result.tables, model)
         assert sum(shelf.count for shelf in found) == len(result["images"])
         assert [shelf.layer for shelf in found if shelf.layer] == [
             layer for layer in LAYERS if layer in {shelf.layer for shelf in found}

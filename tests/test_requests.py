@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.experiments import EXPERIMENTS, request_from
 from lab.experiments.base import Request
+from lab.registry import EXPERIMENTS, request_from
 
 ASKED = [row.request_type() for row in EXPERIMENTS.values()]
 READING_FILES = [

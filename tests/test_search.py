@@ -12,7 +12,7 @@ from lab.cli import main
 from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tree import layer_tree
-from lab.models.search import Wanted, architectures, families, quantity, search_models
+from lab.models.search import ModelFilter, architectures, families, quantity, search_models
 from lab.weights import zoo
 from lab.weights.trained import forget, keep_about
 
@@ -29,7 +29,7 @@ def test_the_table_knows_the_architectures_and_published_sizes() -> None:
 
 
 def test_limits_hold_and_are_reached() -> None:
-    wanted = Wanted(max_parameters=6_000_000, max_flops=800_000_000, input_size=224, licence="apache")
+    wanted = ModelFilter(max_parameters=6_000_000, max_flops=800_000_000, input_size=224, licence="apache")
     rows = search_models("", wanted)
     assert 20 < len(rows) < len(search_models())
     assert rows[0]["name"] == "tf_efficientnet_lite0"
@@ -38,8 +38,8 @@ def test_limits_hold_and_are_reached() -> None:
         assert row["flops"] <= 800_000_000
         assert row["input_size"].endswith("×224")
         assert "apache" in row["licence"]
-    assert {row["family"] for row in search_models("", Wanted(family="vgg"))} == {"vgg"}
-    assert all(row["offline"] for row in search_models("", Wanted(offline=True)))
+    assert {row["family"] for row in search_models("", ModelFilter(family="vgg"))} == {"vgg"}
+    assert all(row["offline"] for row in search_models("", ModelFilter(offline=True)))
 
 
 def test_what_was_trained_here_is_found(capsys: Any) -> None:
@@ -48,8 +48,8 @@ def test_what_was_trained_here_is_found(capsys: Any) -> None:
     assert f"{row['name']}@{row['weights']}" == "test_resnet@lab:mine"
     assert (row["family"], row["parameters"], row["input_size"]) == ("resnet", 372_882, "3×96×96")
     assert row["flops"] == 44_000_000
-    assert row in search_models("test_resnet", Wanted(offline=True, input_size=96, max_parameters=400_000))
-    assert row not in search_models("test_resnet", Wanted(max_parameters=300_000))
+    assert row in search_models("test_resnet", ModelFilter(offline=True, input_size=96, max_parameters=400_000))
+    assert row not in search_models("test_resnet", ModelFilter(max_parameters=300_000))
     assert row not in search_models("test_vit")
     assert main(["models", "--search", "test_resnet", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0] == row
@@ -67,7 +67,7 @@ def test_what_cannot_be_meant_is_told() -> None:
         with pytest.raises(LabError, match="is no number"):
             quantity(bad)
     with pytest.raises(LabError, match="nearest: resnet"):
-        Wanted(family="resnett")
+        ModelFilter(family="resnett")
 
 
 def test_the_command_line_searches(capsys: Any) -> None:
@@ -142,7 +142,7 @@ def test_a_chosen_network_offers_its_layers_and_where_to_go(monkeypatch: pytest.
 
 
 def test_a_command_in_its_own_process_tells_its_problem() -> None:
-    from lab.jobs import in_own_process
+    from lab.runs.jobs import in_own_process
 
     assert "timm has no family" in in_own_process("models", "--family", "resnett")
     assert in_own_process("models", "--search", "resnet18", "--offline") == ""

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from lab.errors import LabError
-from lab.experiments import ProbeRequest, Result, request_from
-from lab.experiments.separability import embeddings_of, probe, run
-from lab.store import open_run, table_hash
+from lab.experiments.base import Result
+from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.run import embeddings_of, probe, run
+from lab.registry import request_from
+from lab.runs.store import open_run, table_hash
 
 TINY = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets", per_class=15, repeats=2).canonical()
 
@@ -189,8 +191,8 @@ def test_photographs_come_apart_late_and_only_in_the_trained_network(photos: Pat
 
 
 def open_run_result(request: ProbeRequest) -> Result:
-    from lab.jobs import compute
     from lab.progress import silent
+    from lab.runs.jobs import compute
     from lab.settings import Compute
 
     run = open_run(request)

@@ -10,15 +10,17 @@ import pytest
 import torch
 
 from lab.errors import LabError
-from lab.experiments.side_by_side.asked import SideRequest
-from lab.experiments.side_by_side.networks import ARRANGEMENTS, STRIDE, build, width_for
-from lab.experiments.side_by_side.side import run
-from lab.experiments.side_by_side.tables import STACK, half_width, tables_of
-from lab.experiments.side_by_side.tasks import TASKS, stripes
-from lab.experiments.side_by_side.told import told
+from lab.experiments.width_vs_depth.findings import findings
+from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, STRIDE, build, width_for
+from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
+from lab.experiments.width_vs_depth.run import run
+from lab.experiments.width_vs_depth.tables import STACK, half_width, tables_of
+from lab.experiments.width_vs_depth.tasks import TASKS, stripes
 from lab.layers.modules import parameters_in
 
-SMALL = SideRequest(tasks="orientation", parameters=10_000, size=32, per_class=40, test_per_class=30, seen=600, seeds=2)
+SMALL = WidthVsDepthRequest(
+    tasks="orientation", parameters=10_000, size=32, per_class=40, test_per_class=30, seen=600, seeds=2
+)
 
 
 @pytest.mark.parametrize("name", ARRANGEMENTS)
@@ -67,40 +69,40 @@ def test_stripes_differ_in_nothing_but_orientation() -> None:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("side")))
-        pieces: dict[str, Any] = {}
+        partial_results: dict[str, Any] = {}
         before = torch.get_rng_state()
-        result = run(SMALL, pieces=pieces)
+        result = run(SMALL, partial_results=partial_results)
         assert torch.equal(before, torch.get_rng_state())
-        return result, pieces
+        return result, partial_results
 
 
 def test_a_run_has_every_network_and_goes_on_from_its_pieces(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    result, pieces = measured
-    assert len(pieces) == len(ARRANGEMENTS) * 2
+    result, partial_results = measured
+    assert len(partial_results) == len(ARRANGEMENTS) * 2
     final = result["summary"].query("seen == seen.max()").set_index("network")
     assert set(final.index) == set(ARRANGEMENTS)
     assert (final["ci_low"] <= final["accuracy"]).all()
     assert (final["accuracy"] <= final["ci_high"]).all()
-    monkeypatch.setattr("lab.experiments.side_by_side.learning.trained", lambda *_: pytest.fail("trained again"))
-    again = run(SMALL, pieces=pieces)
+    monkeypatch.setattr("lab.experiments.width_vs_depth.training.train_one", lambda *_: pytest.fail("trained again"))
+    again = run(SMALL, partial_results=partial_results)
     pd.testing.assert_frame_equal(again["summary"], result["summary"])
     assert result["networks"]["parameters"].max() <= SMALL.parameters
 
 
 def test_a_training_is_repeatable(measured: Any) -> None:
-    result, pieces = measured
-    fresh = {key: value for key, value in pieces.items() if key != "orientation/wide/1"}
-    again = run(SMALL, pieces=fresh)
-    assert np.array_equal(fresh["orientation/wide/1"]["correct"], pieces["orientation/wide/1"]["correct"])
+    result, partial_results = measured
+    fresh = {key: value for key, value in partial_results.items() if key != "orientation/wide/1"}
+    again = run(SMALL, partial_results=fresh)
+    assert np.array_equal(fresh["orientation/wide/1"]["correct"], partial_results["orientation/wide/1"]["correct"])
     pd.testing.assert_frame_equal(again["leads"], result["leads"])
 
 
 def test_an_interruption_loses_no_finished_network(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    from lab import pools
+    from lab import threads
 
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     first = [True]
 
     def interrupted(*_: Any) -> dict[str, np.ndarray]:
@@ -108,16 +110,16 @@ def test_an_interruption_loses_no_finished_network(tmp_path: Any, monkeypatch: p
             return {}
         first.clear()
         end = time.monotonic() + 10
-        while len(pieces) < 2 and time.monotonic() < end:  # until others, which come later, are done
+        while len(partial_results) < 2 and time.monotonic() < end:  # until others, which come later, are done
             time.sleep(0.01)
         raise KeyboardInterrupt
 
     monkeypatch.setenv("FEATURE_LAB_HOME", str(tmp_path))
-    monkeypatch.setattr(pools, "cores", lambda: 4)
-    monkeypatch.setattr("lab.experiments.side_by_side.learning.trained", interrupted)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr("lab.experiments.width_vs_depth.training.train_one", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(SMALL, pieces=pieces)
-    assert len(pieces) >= 2
+        run(SMALL, partial_results=partial_results)
+    assert len(partial_results) >= 2
 
 
 def test_intervals_hold_seeds_and_images() -> None:
@@ -131,7 +133,7 @@ def test_intervals_hold_seeds_and_images() -> None:
 
 def invented(accuracies: dict[str, dict[str, float]], spread: float = 0.005) -> dict[str, pd.DataFrame]:
     """Tables of trainings that ended with these accuracies by task and network, seeds so far apart."""
-    request = SideRequest(test_per_class=200)
+    request = WidthVsDepthRequest(test_per_class=200)
     found = {}
     for task, networks in accuracies.items():
         for name in ARRANGEMENTS:
@@ -148,7 +150,7 @@ def invented(accuracies: dict[str, dict[str, float]], spread: float = 0.005) -> 
 
 
 def said(accuracies: dict[str, dict[str, float]]) -> str:
-    return " ".join(told(invented(accuracies), 12_000))
+    return " ".join(findings(invented(accuracies), 12_000))
 
 
 def test_the_text_follows_the_numbers() -> None:
@@ -170,7 +172,7 @@ def test_the_text_follows_the_numbers() -> None:
 
 def test_what_the_seeds_leave_open_is_not_called_settled() -> None:
     unsure = invented({"orientation": {"wide": 0.85, "parallel": 0.6, "linear": 0.72}}, spread=0.1)
-    text = " ".join(told(unsure, 12_000))
+    text = " ".join(findings(unsure, 12_000))
     assert "not shown to be above chance in any task (highest 0.72)" in text
     assert "stays at chance" not in text
     assert "whether a single layer is enough is not settled" in text
@@ -186,24 +188,26 @@ def test_leads_are_differences_of_the_summary() -> None:
 
 def test_what_cannot_be_is_told() -> None:
     with pytest.raises(LabError, match=r"no task 'face'; nearest: faces|no task 'face'.*nearest: faces"):
-        SideRequest(tasks="face")
+        WidthVsDepthRequest(tasks="face")
     with pytest.raises(LabError, match="no task is named"):
-        SideRequest(tasks=" , ")
+        WidthVsDepthRequest(tasks=" , ")
     with pytest.raises(LabError, match="fully connected needs 6,9"):
-        run(SideRequest(parameters=1_000))
+        run(WidthVsDepthRequest(parameters=1_000))
     with pytest.raises(LabError, match="seeds is 1"):
-        SideRequest(seeds=1)
-    assert set(TASKS) == set(SideRequest().tasks.split(","))
+        WidthVsDepthRequest(seeds=1)
+    assert set(TASKS) == set(WidthVsDepthRequest().tasks.split(","))
 
 
 def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
     from test_pages import healthy, opened
 
-    from lab.ui.address import to_params
+    from lab.ui.url_state import to_params
 
-    assert SideRequest(tasks=" pets ,orientation,pets").canonical() == SideRequest(tasks="orientation,pets")
-    assert SideRequest().canonical() == SideRequest()
-    asked = to_params(SideRequest(tasks="pets, shapes"))
+    assert WidthVsDepthRequest(tasks=" pets ,orientation,pets").canonical() == WidthVsDepthRequest(
+        tasks="orientation,pets"
+    )
+    assert WidthVsDepthRequest().canonical() == WidthVsDepthRequest()
+    asked = to_params(WidthVsDepthRequest(tasks="pets, shapes"))
     app = healthy(opened("break_the_stack", question="Side by side", experiment="side", **asked))
     assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
     app.number_input(key="side_seen").set_value(700).run()
@@ -211,10 +215,10 @@ def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
 
 
 def test_the_charts_draw_it(measured: Any) -> None:
-    from lab.charts.answers import answer_charts
+    from lab.charts.export_charts import charts_of
     from lab.charts.pictures import picture
 
-    charts = answer_charts(measured[0])
+    charts = charts_of(measured[0])
     assert set(charts) == {"budget", "leads"}
     for chart in charts.values():
         assert picture(chart, "svg").startswith(b"<svg")
@@ -223,9 +227,9 @@ def test_the_charts_draw_it(measured: Any) -> None:
 def test_the_tab_offers_it_and_shows_what_was_found(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from test_pages import healthy, opened, said
 
-    from lab import jobs
     from lab.experiments.base import Result
-    from lab.store import open_run
+    from lab.runs import jobs
+    from lab.runs.store import open_run
 
     monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("a page load started a training"))
     empty = healthy(opened("break_the_stack", question="Side by side"))

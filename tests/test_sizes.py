@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lab.errors import LabError
 from lab.experiments.building.size_arithmetic import SlideRequest, counts, output_size, taps
-from lab.experiments.building.size_arithmetic import told as told_of_slide
-from lab.experiments.building.sizes import SizesRequest, measured, run, told
+from lab.experiments.building.size_arithmetic import findings as told_of_slide
+from lab.experiments.building.sizes import SizesRequest, findings, measured, run
 
 SLIDES = {
     "size": st.integers(1, 40),
@@ -94,7 +94,7 @@ def cropping_network() -> Any:
 def test_the_text_says_so_when_the_formula_fails() -> None:
     windows, weights = measured(cropping_network(), (3, 20, 20))
     assert windows["agrees"].tolist() == [True, False, True]
-    said = told(windows, weights, (20, 20), 999)[0]
+    said = findings(windows, weights, (20, 20), 999)[0]
     assert "in 2 of 3 sliding windows" in said
     assert "fails at 1, where it says 18 × 18 and the output is 17 × 17" in said
 

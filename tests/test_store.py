@@ -14,11 +14,11 @@ import pytest
 
 from lab.errors import LabError
 from lab.experiments.base import RESULTS_VERSION, Result
-from lab.experiments.separability import ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
 from lab.files import read_json, write_bytes, write_json
-from lab.processes import process_started
+from lab.runs.processes import process_started
+from lab.runs.store import RunFolder, find_run, list_runs, open_run, table_hash
 from lab.settings import runs_dir
-from lab.store import RunFolder, find_run, list_runs, open_run, table_hash
 
 REQUEST = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets").canonical()
 
@@ -41,18 +41,18 @@ def test_a_finished_run_gives_back_its_tables_and_request() -> None:
 
 def test_pieces_outlive_the_process_and_vanish_with_the_result() -> None:
     run = open_run(REQUEST)
-    run.pieces["probe/a"] = {"p": np.arange(3.0)}
-    np.testing.assert_array_equal(open_run(REQUEST).pieces["probe/a"]["p"], np.arange(3.0))
+    run.partial_results["probe/a"] = {"p": np.arange(3.0)}
+    np.testing.assert_array_equal(open_run(REQUEST).partial_results["probe/a"]["p"], np.arange(3.0))
     finished()
-    assert "probe/a" not in run.pieces
+    assert "probe/a" not in run.partial_results
 
 
 def test_a_damaged_piece_counts_as_absent() -> None:
     run = open_run(REQUEST)
-    run.pieces["k"] = {"p": np.arange(3.0)}
+    run.partial_results["k"] = {"p": np.arange(3.0)}
     file = next((run.path / "pieces").glob("*.npz"))
     file.write_bytes(file.read_bytes()[:20])
-    assert "k" not in run.pieces
+    assert "k" not in run.partial_results
 
 
 def test_a_pickle_among_the_pieces_is_never_executed(tmp_path: Path) -> None:
@@ -62,10 +62,10 @@ def test_a_pickle_among_the_pieces_is_never_executed(tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "executed"),)
 
     run = open_run(REQUEST)
-    run.pieces["k"] = {"p": np.arange(3.0)}
+    run.partial_results["k"] = {"p": np.arange(3.0)}
     np.savez(next((run.path / "pieces").glob("*.npz")), p=np.array([Hostile()], dtype=object))
     with pytest.raises(KeyError):
-        run.pieces["k"]
+        run.partial_results["k"]
     assert not (tmp_path / "executed").exists()
 
 
@@ -221,7 +221,7 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
         "import pandas as pd, numpy as np, sys\n"
         "from lab.experiments.base import Result\n"
         "from lab.experiments.separability import ProbeRequest\n"
-        "from lab.store import open_run\n"
+        "from lab.runs.store import open_run\n"
         "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:pets')\n"
         "print('ready', flush=True)\n"
         "for i in range(10**6):\n"
@@ -248,8 +248,8 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
 def test_finished_parts_of_other_files_are_not_gone_on_from() -> None:
     run = open_run(ProbeRequest())
     run.begin({"data": "as it was"})
-    run.pieces["part"] = {"values": np.arange(3)}
+    run.partial_results["part"] = {"values": np.arange(3)}
     run.begin({"data": "as it was"})
-    assert "part" in run.pieces
+    assert "part" in run.partial_results
     run.begin({"data": "changed"})
-    assert "part" not in run.pieces
+    assert "part" not in run.partial_results

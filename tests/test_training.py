@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from lab.errors import LabError
-from lab.experiments import EXPERIMENTS
 from lab.experiments.first_filters import filter_picture, first_filters
-from lab.experiments.training.asked import TrainRequest, WatchRequest
-from lab.experiments.training.teaching import run as teach
-from lab.experiments.training.told import trained_told, watched_told
-from lab.experiments.training.watching import run as watch
+from lab.experiments.training.findings import checkpoint_findings, training_findings
+from lab.experiments.training.request import TrainRequest, WatchRequest
+from lab.experiments.training.train import run as teach
+from lab.experiments.training.watch import run as watch
 from lab.models import ModelRef, load_model
+from lab.registry import EXPERIMENTS
 from lab.training.augment import augmented
 from lab.training.loop import MOMENTS, Data, Plan, changes_at, evaluate, rate_at, train
 from lab.training.muon import Muon, is_matrix, orthogonal
@@ -77,17 +77,19 @@ def test_a_training_that_was_ended_goes_on_as_if_it_was_not(
     whole, parts = tiny_network(), tiny_network()
     kept: dict[int, Any] = {}
     asked = plan(optimiser=optimiser)
-    told = train(whole, easy_data(), asked, keep=lambda *_: None, pieces={}, progress=lambda *_: None)
+    told = train(whole, easy_data(), asked, keep=lambda *_: None, partial_results={}, progress=lambda *_: None)
 
     def stop(stage: str, done: int, total: int, unit: str) -> None:
         if done == ended_at:
             raise Stop
 
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     with pytest.raises(Stop):
-        train(parts, easy_data(), asked, keep=lambda *_: None, pieces=pieces, progress=stop)
+        train(parts, easy_data(), asked, keep=lambda *_: None, partial_results=partial_results, progress=stop)
     fresh = tiny_network()
-    again = train(fresh, easy_data(), asked, keep=kept.__setitem__, pieces=pieces, progress=lambda *_: None)
+    again = train(
+        fresh, easy_data(), asked, keep=kept.__setitem__, partial_results=partial_results, progress=lambda *_: None
+    )
     assert same(weights_of(whole), weights_of(fresh))
     assert [replace(e, seconds=0.0) for e in told.history] == [replace(e, seconds=0.0) for e in again.history]
     assert 0 not in kept  # the network before training was kept by the first attempt
@@ -104,7 +106,7 @@ def test_training_learns_keeps_moments_and_leaves_the_random_state() -> None:
         data,
         plan(),
         keep=lambda step, tensors: kept.update({step: {k: v.clone() for k, v in tensors.items()}}),
-        pieces={},
+        partial_results={},
         progress=lambda *_: None,
     )
     assert torch.equal(before, torch.get_rng_state())
@@ -120,7 +122,7 @@ def test_training_learns_keeps_moments_and_leaves_the_random_state() -> None:
 
 def test_it_stops_when_it_is_enough_or_when_nothing_gets_better() -> None:
     def ended(data: Data, asked: Plan) -> tuple[str, int]:
-        outcome = train(tiny_network(), data, asked, keep=lambda *_: None, pieces={}, progress=lambda *_: None)
+        outcome = train(tiny_network(), data, asked, keep=lambda *_: None, partial_results={}, progress=lambda *_: None)
         return outcome.why, len(outcome.history)
 
     why, epochs = ended(easy_data(), plan(epochs=40, enough=0.99))
@@ -291,7 +293,7 @@ def test_its_untrained_twin_is_what_training_began_with(at_home: Any) -> None:
 
 def test_the_reported_accuracy_is_the_loaded_networks(at_home: Any) -> None:
     """An independent count over images drawn anew, one by one, on the part that training never saw."""
-    from lab.experiments.training.teaching import held_out_of
+    from lab.experiments.training.train import held_out_of
     from lab.models.preprocess import normalised, pixels_for
 
     trained, _ = find_trained("test_resnet", "quick")
@@ -338,9 +340,9 @@ def test_names_follow_the_settings() -> None:
 
 
 def test_lost_weights_make_a_finished_run_stale(lab_home: Path) -> None:
-    from lab.jobs import compute
+    from lab.runs.jobs import compute
+    from lab.runs.store import open_run
     from lab.settings import Compute
-    from lab.store import open_run
 
     request = replace(QUICK, epochs=1, name="lost").canonical()
     run = open_run(request)
@@ -362,9 +364,9 @@ def test_a_damaged_or_half_written_training_does_not_count(lab_home: Path) -> No
 
 
 def test_watching_reads_every_checkpoint(at_home: Any) -> None:
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     request = WatchRequest("test_resnet@lab:quick", layers="stages")
-    result = watch(request, pieces=pieces)
+    result = watch(request, partial_results=partial_results)
     trained, final = find_trained("test_resnet", "quick")
     steps = [step for step in trained.steps if step <= final]
     probes = result["probes"]
@@ -372,8 +374,8 @@ def test_watching_reads_every_checkpoint(at_home: Any) -> None:
     assert set(probes["control"]) == {"probe", "shuffled", "pixels"}
     assert len(result["maps"]) == len(steps) * 8
     assert (result["filters"].query("step == 0")["cosine"] > 0.999999).all()
-    assert len(pieces) == len(steps)
-    again = watch(request, pieces=pieces)
+    assert len(partial_results) == len(steps)
+    again = watch(request, partial_results=partial_results)
     pd.testing.assert_frame_equal(again["probes"], probes)
     assert np.allclose(
         result["gains"]["lead"].iloc[0], result["gains"]["gain"].iloc[-1] - result["gains"]["gain"].iloc[0]
@@ -394,13 +396,13 @@ def test_the_training_text_follows_the_numbers(at_home: Any) -> None:
     tables = dict(at_home.tables)
 
     def said(**test: float) -> str:
-        return " ".join(trained_told("net", trained.about, {**tables, "test": tables["test"].assign(**test)}))
+        return " ".join(training_findings("net", trained.about, {**tables, "test": tables["test"].assign(**test)}))
 
     assert "has learnt to tell" in said(accuracy=0.97, ci_low=0.93, ci_high=0.99)
     assert "has not learnt" in said(accuracy=0.55, ci_low=0.45, ci_high=0.65)
     clever = {**tables, "history": tables["history"].assign(training_accuracy=1.0)}
     clever["test"] = tables["test"].assign(accuracy=0.6, ci_low=0.55, ci_high=0.65)
-    assert "is memory, not skill" in " ".join(trained_told("net", trained.about, clever))
+    assert "is memory, not skill" in " ".join(training_findings("net", trained.about, clever))
 
 
 def watched(gain: tuple[float, float], lead: tuple[float, float, float], cosine: float) -> dict[str, pd.DataFrame]:
@@ -419,33 +421,33 @@ def watched(gain: tuple[float, float], lead: tuple[float, float, float], cosine:
 
 
 def test_the_watching_text_follows_the_numbers() -> None:
-    risen = " ".join(watched_told(watched((0.3, 0.4), (0.3, 0.2, 0.4), 0.3)))
+    risen = " ".join(checkpoint_findings(watched((0.3, 0.4), (0.3, 0.2, 0.4), 0.3)))
     assert "brought the classes apart" in risen
     assert "late layers gain more" in risen
     assert "have become others" in risen
-    flat = " ".join(watched_told(watched((-0.1, 0.1), (0.0, -0.1, 0.1), 0.99)))
+    flat = " ".join(checkpoint_findings(watched((-0.1, 0.1), (0.0, -0.1, 0.1), 0.99)))
     assert "shown no effect" in flat
     assert "no difference between them" in flat
     assert "hardly moved" in flat
-    worse = " ".join(watched_told(watched((-0.4, -0.3), (-0.3, -0.4, -0.2), 0.7)))
+    worse = " ".join(checkpoint_findings(watched((-0.4, -0.3), (-0.3, -0.4, -0.2), 0.7)))
     assert "made it worse" in worse
     assert "against expectation" in worse
     both = watched((0.3, 0.4), (0.3, 0.2, 0.4), 0.3)
     both["gains"]["onset"] = [9, 3]
-    assert "2 of 2 layers" in " ".join(watched_told(both))
-    assert "late first (seen at step 3), early last (step 9)" in " ".join(watched_told(both))
+    assert "2 of 2 layers" in " ".join(checkpoint_findings(both))
+    assert "late first (seen at step 3), early last (step 9)" in " ".join(checkpoint_findings(both))
     silent = watched((0.0, 0.1), (0.0, -0.1, 0.1), 0.7)
     silent["gains"]["onset"] = -1
     silent["filters"] = silent["filters"].iloc[:0]
-    assert "No layer reads" in " ".join(watched_told(silent))
+    assert "No layer reads" in " ".join(checkpoint_findings(silent))
 
 
 def test_the_charts_draw_what_was_found(at_home: Any) -> None:
-    from lab.charts.answers import answer_charts
+    from lab.charts.export_charts import charts_of
     from lab.charts.pictures import picture
 
     seen = watch(WatchRequest("test_resnet@lab:quick", layers="stages"))
-    charts = answer_charts(at_home) | answer_charts(seen)
+    charts = charts_of(at_home) | charts_of(seen)
     assert set(charts) == {"learning", "probes", "layers", "maps"}
     for chart in charts.values():
         assert picture(chart, "svg").startswith(b"<svg")

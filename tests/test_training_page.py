@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from test_pages import healthy, opened, said
 
-from lab import jobs
 from lab.experiments.base import Result
-from lab.experiments.training.asked import TrainRequest, WatchRequest
-from lab.experiments.training.teaching import run as teach
-from lab.experiments.training.watching import run as watch
+from lab.experiments.training.request import TrainRequest, WatchRequest
+from lab.experiments.training.train import run as teach
+from lab.experiments.training.watch import run as watch
 from lab.files import write_json
-from lab.jobs import ProgressFile
-from lab.store import RunFolder, open_run
+from lab.runs import jobs
+from lab.runs.jobs import ProgressFile
+from lab.runs.store import RunFolder, open_run
 from lab.training.loop import HISTORY
 from lab.weights.trained import list_trained
 
@@ -85,7 +85,9 @@ def test_a_training_under_way_shows_its_curve(at_home: Any) -> None:
     run.claim()
     ProgressFile(run.path / "progress.json")("Training test_resnet", 3, 9, "batches")
     history = at_home[1]["history"]
-    run.pieces[HISTORY] = {name: history[name].to_numpy(float) for name in history if not name.startswith("ci_")}
+    run.partial_results[HISTORY] = {
+        name: history[name].to_numpy(float) for name in history if not name.startswith("ci_")
+    }
     app = healthy(opened("train_and_watch", run=run.id))
     assert "Training test" in said(app)
     assert len(app.get("vega_lite_chart")) == 1

@@ -8,19 +8,19 @@ import sys
 
 import pytest
 
-from lab import tuning
+from lab import malloc
 
 GLIBC = platform.libc_ver()[0] == "glibc"
 
 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEATURE_LAB_ALLOCATOR", "system")
-    assert not tuning.tune_allocator.__wrapped__()
+    assert not malloc.tune_allocator.__wrapped__()
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
-    assert not tuning.tune_allocator.__wrapped__()
+    assert not malloc.tune_allocator.__wrapped__()
 
 
 @pytest.mark.skipif(not GLIBC, reason="not the GNU C library")

@@ -11,11 +11,11 @@ import pytest
 from lab.experiments.building import tuning_curves
 from lab.experiments.building.inversion import InversionRequest, alike, spread, summarised
 from lab.experiments.building.inversion import run as run_inversion
-from lab.experiments.building.inversion_told import told as inversion_told
+from lab.experiments.building.inversion_findings import findings as inversion_told
 from lab.experiments.building.tuning_curves import TuningRequest, curve, draws, explained
 from lab.experiments.building.tuning_curves import run as run_tuning
+from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import ORIENTATIONS, SHAPES, drawn, grating, outline
-from lab.experiments.building.tuning_told import told
 
 TINY = "test_resnet@untrained:1"
 
@@ -81,15 +81,15 @@ def test_outlines_lie_inside_and_have_equal_ink() -> None:
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any]]:
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("tuning")))
         patch.setattr(tuning_curves, "EACH", 2)
-        return run_tuning(TuningRequest(TINY, draws=3), pieces=pieces), pieces
+        return run_tuning(TuningRequest(TINY, draws=3), partial_results=partial_results), partial_results
 
 
 def test_a_run_tunes_every_layer(tuned: tuple[Any, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    result, pieces = tuned
+    result, partial_results = tuned
     tuning = result["tuning"]
     assert set(tuning["control"]) == {"real", "shuffled"}
     assert (tuning["best_low"] <= tuning["best"]).all()
@@ -98,7 +98,7 @@ def test_a_run_tunes_every_layer(tuned: tuple[Any, dict[str, Any]], monkeypatch:
     )
     monkeypatch.setattr(tuning_curves, "drawn", lambda *_: pytest.fail("drawn again"))
     monkeypatch.setattr(tuning_curves, "_examples", pd.DataFrame)
-    assert run_tuning(result.request, pieces=pieces)["tuning"].equals(tuning)
+    assert run_tuning(result.request, partial_results=partial_results)["tuning"].equals(tuning)
 
 
 def tuning_table(orientation: tuple[float, float], shape: tuple[float, float], twin: float, shuffled: float) -> Any:
@@ -116,33 +116,33 @@ def tuning_table(orientation: tuple[float, float], shape: tuple[float, float], t
 
 
 def test_the_tuning_text_follows_the_numbers() -> None:
-    said = told(tuning_table((0.8, 0.2), (0.1, 0.7), 0.05, 0.0))
+    said = findings(tuning_table((0.8, 0.2), (0.1, 0.7), 0.05, 0.0))
     assert "the first of these layers has channels tuned more sharply" in said[0]
     assert "the last of these layers has channels tuned more sharply" in said[1]
     assert "from a on (depth 0.00), before those tuned to shape, from b on" in said[2]
     assert "orientation: more in the trained best channel at 3 of 3" in said[3]
-    against = told(tuning_table((0.2, 0.8), (0.5, 0.5), 0.9, 0.4))
+    against = findings(tuning_table((0.2, 0.8), (0.5, 0.5), 0.9, 0.4))
     assert "the last of these layers has channels tuned more sharply" in against[0]
     assert "do not differ clearly" in against[1]
     assert "not before those tuned to shape" in against[2]
     assert "at 0 of 3 layers, less at 3" in against[3]
     assert "still explains 0.40" in against[-1]
-    assert "clearly enough to say" in told(tuning_table((0.0, 0.0), (0.0, 0.0), 0.0, 0.0))[2]
+    assert "clearly enough to say" in findings(tuning_table((0.0, 0.0), (0.0, 0.0), 0.0, 0.0))[2]
 
 
 def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> None:
     from lab.models import load_model
 
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     request = InversionRequest(TINY, most_layers=2, steps=25, starts=2)
-    result = run_inversion(request, pieces=pieces)
+    result = run_inversion(request, partial_results=partial_results)
     table = result["inversions"]
     assert (table["error"] < 0.5 * table["error_before"]).all()
     assert table["layer"].nunique() == 2
     first = table[table["layer"] == table["layer"].iloc[0]]
     assert (first["error"] < 0.35).all()
     assert "untrained itself" in result.manifest["findings"][-1]
-    assert run_inversion(request, pieces=pieces)["summary"].equals(result["summary"])
+    assert run_inversion(request, partial_results=partial_results)["summary"].equals(result["summary"])
     module = load_model(TINY).module
     assert not any(child._forward_hooks for child in module.modules())
     picture = np.random.default_rng(0).random((3, 16, 16))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.charts import IMAGE_BRUSH, IMAGE_PICK
-from lab.ui.mapping.linked import from_ranges, selected_images, to_ranges
+from lab.ui.embedding_maps.linked import from_ranges, selected_images, to_ranges
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from lab.errors import LabError
-from lab.ui.places import dashboard_file
+from lab.ui.routes import dashboard_file
 from lab.ui.server import address, command, serve
 
 ROOT = Path(__file__).resolve().parent.parent

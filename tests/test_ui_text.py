@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.ui.gallery import AT_MOST, Picture, gallery_html
-from lab.ui.text import count, duration, percent, plain
+from lab.ui.text import count, duration, escaped, percent
 
 JOINER = "\u2060"
 
 
 @given(st.text())
 def test_plain_keeps_every_character_and_escapes_every_sign(text: str) -> None:
-    shown = plain(text)
+    shown = escaped(text)
     assert not re.search(rf"(?<!\\)[{re.escape(string.punctuation.replace(chr(92), ''))}]", shown.replace("\\\\", ""))
     unescaped = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", shown)
     assert unescaped.replace(JOINER, "") == " ".join(text.replace(JOINER, "").split()) or JOINER in text
@@ -25,13 +25,13 @@ def test_plain_keeps_every_character_and_escapes_every_sign(text: str) -> None:
 
 @pytest.mark.parametrize("text", [":smile:", ":material/face:", ":red[x]", "http://a.b", "me@a.b", "www.a.b", "a->b"])
 def test_plain_breaks_what_streamlit_looks_for_after_escaping(text: str) -> None:
-    seen_by_streamlit = re.sub(r"\\(.)", r"\1", plain(text))
+    seen_by_streamlit = re.sub(r"\\(.)", r"\1", escaped(text))
     assert text not in seen_by_streamlit
     assert seen_by_streamlit.replace(JOINER, "") == text
 
 
 def test_plain_is_one_line() -> None:
-    assert plain("a\n\n# b\tc") == r"a \# b c"
+    assert escaped("a\n\n# b\tc") == r"a \# b c"
 
 
 def test_a_gallery_escapes_names_and_captions() -> None:

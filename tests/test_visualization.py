@@ -17,34 +17,34 @@ from torch import nn
 
 from lab.activations.pooling import maps
 from lab.activations.recording import record
-from lab.attributions.probe import fitted_probe
+from lab.attributions.linear_probe import fitted_probe
 from lab.attributions.targets import Target
 from lab.cli import main
 from lab.errors import LabError
-from lab.experiments.looking import channel as card
-from lab.experiments.looking import depth_strip, kernels, visualize
-from lab.experiments.looking.directions import probe_direction
-from lab.experiments.looking.sources import held, sums
-from lab.experiments.looking.switching import IMAGES, spread_over
+from lab.experiments.channels import channel as card
+from lab.experiments.channels import depth_strip, kernels, visualize
+from lab.experiments.channels.channel_ablation import IMAGES, spread_over
+from lab.experiments.channels.channel_contributions import held, sums
+from lab.experiments.channels.probe_direction import probe_direction
 from lab.layers import Layer, receptive, select_layers
 from lab.models import LoadedModel, load_model
 from lab.visualization import (
-    Cut,
     Fourier,
     Motion,
     Phases,
     Settings,
+    TruncatedNetwork,
     channel,
     direction,
     natural_spectrum,
     neuron,
     render,
 )
-from lab.visualization.network import normal, pooled
 from lab.visualization.objectives import likeness, values
 from lab.visualization.parametrisation import COLOURS
 from lab.visualization.render import generator_of, seed_of
 from lab.visualization.transforms import moved
+from lab.visualization.truncation import normal, pooled
 
 MODEL = "test_resnet@untrained:1"
 SMALL: dict[str, Any] = {"model": MODEL, "data": "drawn:shapes", "per_class": 6}
@@ -138,7 +138,7 @@ def test_the_search_finds_what_the_channel_is_known_to_want() -> None:
 def test_images_end_above_noise_and_leave_the_network_as_it_was(model: LoadedModel, made_of: str) -> None:
     layer = layer_of(model, "layer2.0")
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
-    cut = Cut(model, layer, 48)
+    cut = TruncatedNetwork(model, layer, 48)
     objectives = [channel(layer, index) for index in (0, 3, 5)]
     rng = np.random.default_rng(0)
     spectrum = natural_spectrum([rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)], 48)
@@ -158,7 +158,7 @@ def test_the_same_seed_gives_the_same_image_bit_for_bit(model: LoadedModel) -> N
     layer = layer_of(model, "layer1.0")
     objectives = [channel(layer, 0), channel(layer, 1)]
     pictures = [
-        render(Cut(model, layer, 32), objectives, Settings(32, 10), seeds=seeds).images
+        render(TruncatedNetwork(model, layer, 32), objectives, Settings(32, 10), seeds=seeds).images
         for seeds in ([4, 5], [4, 5], [6, 5])
     ]
     assert torch.equal(pictures[0], pictures[1])
@@ -171,7 +171,7 @@ def test_the_same_seed_gives_the_same_image_bit_for_bit(model: LoadedModel) -> N
 def test_the_cut_is_the_networks_own_layer(name: str) -> None:
     model = load_model(name)
     layer = select_layers(model.layers, "stages")[-2]
-    cut = Cut(model, layer, model.preprocessing.height)
+    cut = TruncatedNetwork(model, layer, model.preprocessing.height)
     images = torch.rand(2, 3, cut.side, cut.side)
     with torch.no_grad(), record(model.module, [layer], lambda one, row: maps(one, row).clone()) as taken:
         model.module(normal(images, model.preprocessing))
@@ -188,12 +188,12 @@ def test_the_cut_is_the_networks_own_layer(name: str) -> None:
 def test_a_network_that_takes_one_size_only_gets_it() -> None:
     model = load_model("test_vit3@untrained:1")
     layer = select_layers(model.layers, "stages")[-2]
-    assert Cut(model, layer, 96).side == model.preprocessing.height
+    assert TruncatedNetwork(model, layer, 96).side == model.preprocessing.height
 
 
 def test_gradients_of_the_cut_are_those_of_the_network(model: LoadedModel) -> None:
     layer = layer_of(model, "layer2.0")
-    cut = Cut(model, layer, 48)
+    cut = TruncatedNetwork(model, layer, 48)
     one, two = (torch.rand(1, 3, 48, 48, generator=generator_of(3)).requires_grad_(True) for _ in range(2))
     (mine,) = torch.autograd.grad(values(cut(one), [channel(layer, 2)]).sum(), one)
     with record(model.module, [layer]) as taken:
@@ -205,7 +205,7 @@ def test_gradients_of_the_cut_are_those_of_the_network(model: LoadedModel) -> No
 def test_a_silent_channel_is_woken(model: LoadedModel) -> None:
     layer = layer_of(model, "layer1.0")
     assert isinstance(model.module.get_submodule("layer1.0.act2"), nn.ReLU)
-    cut = Cut(model, layer, 32)
+    cut = TruncatedNetwork(model, layer, 32)
     images = torch.rand(1, 3, 32, 32, requires_grad=True)
     dead = [int(i) for i in torch.nonzero(cut(images).amax(dim=(0, 2, 3)) == 0).flatten()]
     index = dead[0] if dead else 0
@@ -251,7 +251,7 @@ def test_images_that_stand_for_many_are_spread_over_them() -> None:
 
 def test_diversity_makes_copies_unlike(model: LoadedModel) -> None:
     layer = layer_of(model, "layer2.0")
-    cut, objectives = Cut(model, layer, 32), [channel(layer_of(model, "layer2.0"), 0)] * 3
+    cut, objectives = TruncatedNetwork(model, layer, 32), [channel(layer_of(model, "layer2.0"), 0)] * 3
     alike = []
     for weight in (0.0, 20.0):
         found = render(cut, objectives, Settings(32, 30, diversity=weight), seeds=[1, 2, 3])
@@ -320,10 +320,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("made")))
         patch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
-        pieces: dict[str, Any] = {}
-        result = visualize.run(request, pieces=pieces)
-        patch.setattr("lab.experiments.looking.optimising.render", lambda *_, **__: pytest.fail("optimised again"))
-        again = visualize.run(request, pieces=pieces)
+        partial_results: dict[str, Any] = {}
+        result = visualize.run(request, partial_results=partial_results)
+        patch.setattr("lab.experiments.channels.visualizer.render", lambda *_, **__: pytest.fail("optimised again"))
+        again = visualize.run(request, partial_results=partial_results)
     assert again["visualizations"].equals(result["visualizations"])
     return result
 
@@ -346,15 +346,15 @@ def test_a_visualization_says_what_it_is_held_against(made: Any) -> None:
 def test_the_text_follows_numbers_that_say_otherwise(made: Any) -> None:
     images = made["visualizations"]
     none = images.assign(above_random=False, natural_best=np.inf, own_rank=5)
-    said = visualize.told(none)
+    said = visualize.findings(none)
     assert said[0].startswith(f"0 of {len(images)} images end above")
     assert "not so" in said[0]
     assert f"0 of {len(images)} exceed" in said[0]
     assert f"In 0 of {len(images)}" in said[1]
-    every = visualize.told(images.assign(above_random=True, above_natural=True, natural_best=-np.inf))
+    every = visualize.findings(images.assign(above_random=True, above_natural=True, natural_best=-np.inf))
     assert every[0].startswith(f"{len(images)} of {len(images)} images")
     assert "not so" not in every[0]
-    dead = visualize.told(none.assign(value=0.0, natural_best=0.0, random_p95=0.0))
+    dead = visualize.findings(none.assign(value=0.0, natural_best=0.0, random_p95=0.0))
     assert "not so" not in dead[0]
     assert dead[1] == f"{len(images)} of {len(images)} are of channels that no image raises above 0."
 
@@ -399,7 +399,7 @@ def test_a_strip_goes_from_first_to_last() -> None:
     assert strip["depth"].is_monotonic_increasing
     assert (strip.groupby("layer").size() == 2).all()
     chance = strip.assign(ci_low=0.2, ci_high=0.8, auc=0.5)
-    assert "at no layer does a single channel" in depth_strip.told(chance, found["visualizations"])[0]
+    assert "at no layer does a single channel" in depth_strip.findings(chance, found["visualizations"])[0]
     with pytest.raises(LabError, match="two classes"):
         depth_strip.run(depth_strip.DepthStripRequest(**SMALL, classes="rectangle"))
 
@@ -414,7 +414,7 @@ def test_first_filters_are_drawn_as_they_are(model: LoadedModel) -> None:
     times = pixels.shape[0] // kernel.shape[1]
     shown = pixels[::times, ::times].astype(float) / 255
     assert np.allclose((shown - 0.5) * 2 * np.abs(kernel).max(), kernel.transpose(1, 2, 0), atol=0.01)
-    assert "more than half of the weight is colour" in kernels.told(found)[0]
+    assert "more than half of the weight is colour" in kernels.findings(found)[0]
     assert kernels._colour(np.ones((3, 3, 3))) == pytest.approx(0)
     assert kernels._colour(np.stack([np.ones((3, 3)), -np.ones((3, 3)), np.zeros((3, 3))])) == pytest.approx(1)
 

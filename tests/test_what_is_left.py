@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from lab.errors import LabError
-from lab.experiments.building.factors import FactorsRequest, factors_of
-from lab.experiments.building.factors import run as run_factors
-from lab.experiments.building.factors_told import told as factors_told
-from lab.experiments.building.linear_readout import PENALTIES, Readout, read_out
-from lab.experiments.building.seen_images import coarser
-from lab.experiments.building.what_is_left import ThumbnailRequest
-from lab.experiments.building.what_is_left import run as run_thumbnail
-from lab.experiments.building.what_is_left_told import told
+from lab.experiments.building.decoding_data import coarser
+from lab.experiments.building.factor_decoding import FactorsRequest, factors_of
+from lab.experiments.building.factor_decoding import run as run_factors
+from lab.experiments.building.factor_decoding_findings import findings as factors_told
+from lab.experiments.building.ridge_decoding import PENALTIES, Readout, read_out
+from lab.experiments.building.thumbnail_decoding import ThumbnailRequest
+from lab.experiments.building.thumbnail_decoding import run as run_thumbnail
+from lab.experiments.building.thumbnail_decoding_findings import findings
 from lab.stats.intervals import bootstrap
 
 TINY = "test_resnet@untrained:1"
@@ -93,14 +93,14 @@ def test_factors_that_say_the_same_are_one() -> None:
 
 @pytest.fixture(scope="module")
 def thumbnail(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any]]:
-    pieces: dict[str, Any] = {}
+    partial_results: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("left")))
-        return run_thumbnail(ThumbnailRequest(TINY, per_class=15), pieces=pieces), pieces
+        return run_thumbnail(ThumbnailRequest(TINY, per_class=15), partial_results=partial_results), partial_results
 
 
 def test_a_thumbnail_is_read_off_every_layer(thumbnail: tuple[Any, dict[str, Any]]) -> None:
-    result, pieces = thumbnail
+    result, partial_results = thumbnail
     rebuilt = result["rebuilt"]
     by = rebuilt.groupby("control")["r2"].max()
     assert by["pixels"] > by["mean colour"] > 0.2
@@ -111,13 +111,13 @@ def test_a_thumbnail_is_read_off_every_layer(thumbnail: tuple[Any, dict[str, Any
     # reading one pixel set off itself is as good as it gets; whole pictures are kept for a few images
     per_layer = result["pictures"].groupby(["layer", "pooling"]).size()
     assert (per_layer == 5).all()
-    again = run_thumbnail(result.request, pieces=pieces)
+    again = run_thumbnail(result.request, partial_results=partial_results)
     assert again["rebuilt"].equals(rebuilt)
 
 
 def test_the_thumbnails_text_follows_the_numbers(thumbnail: tuple[Any, dict[str, Any]]) -> None:
     rebuilt = thumbnail[0]["rebuilt"]
-    assert "untrained itself" in " ".join(told(rebuilt, 30))
+    assert "untrained itself" in " ".join(findings(rebuilt, 30))
     grid = (rebuilt["control"] == "real") & (rebuilt["pooling"] == "4x4")
 
     def with_grid(values: np.ndarray, **shuffled: float) -> list[str]:
@@ -127,7 +127,7 @@ def test_the_thumbnails_text_follows_the_numbers(thumbnail: tuple[Any, dict[str,
         for name, value in shuffled.items():
             table.loc[table["control"] == "shuffled", name] = value
         twin = table[grid].assign(model="twin", control="untrained", r2=0.9, ci_low=0.89, ci_high=0.91)
-        return told(pd.concat([table, twin]), 30)
+        return findings(pd.concat([table, twin]), 30)
 
     many = int(grid.sum())
     fading = with_grid(np.linspace(0.9, 0.1, many))
@@ -174,7 +174,7 @@ def test_what_cannot_be_asked_is_told() -> None:
 def test_factors_of_other_drawings_open_as_they_were_asked() -> None:
     from test_pages import opened, said
 
-    from lab.store import open_run
+    from lab.runs.store import open_run
 
     other = "drawn:pets?seed=1"
     run = open_run(FactorsRequest(TINY, other).canonical())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.activations.faster import faster_copy
+from lab.activations.folding import faster_copy
 from lab.activations.pooling import check_pooling, pool
 from lab.activations.recording import record
 from lab.errors import LabError

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.activations.pooling import maps
-from lab.attributions.methods import METHODS, Facts, Method
-from lab.attributions.task import PICTURE, Task
+from lab.attributions.methods import METHODS, Method, MethodFacts
+from lab.attributions.task import PICTURE, AttributionTask
 from lab.layers import Layer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Capability:
     reason: str = ""
 
 
-def facts_of(module: nn.Module, calls: Counter[str] | None = None) -> Facts:
+def facts_of(module: nn.Module, calls: Counter[str] | None = None) -> MethodFacts:
     """Return what the methods' validity depends on; `calls` counts each module's calls in a pass, where known."""
     found: dict[str, None] = {}
     reused, attends = False, False
@@ -47,7 +47,7 @@ def facts_of(module: nn.Module, calls: Counter[str] | None = None) -> Facts:
         if type(child).__module__ in HOMES and not list(child.parameters()) and not list(child.children()):
             found[kind] = None
             reused |= calls is not None and calls[name] > 1
-    return Facts(tuple(found), reused, attends, tuple(norms))
+    return MethodFacts(tuple(found), reused, attends, tuple(norms))
 
 
 def count_calls(module: nn.Module, images: Tensor) -> Counter[str]:
@@ -71,7 +71,7 @@ def count_calls(module: nn.Module, images: Tensor) -> Counter[str]:
     return calls
 
 
-def capability(task: Task, layers: Sequence[Layer], methods: Sequence[Method] = ()) -> list[Capability]:
+def capability(task: AttributionTask, layers: Sequence[Layer], methods: Sequence[Method] = ()) -> list[Capability]:
     """Return a row for every method at every layer, and for methods on the picture one row at `PICTURE`.
 
     `task.layers` must hold every layer that can be read before the score is; the others are told to come too late.
@@ -89,7 +89,7 @@ def capability(task: Task, layers: Sequence[Layer], methods: Sequence[Method] = 
     return rows
 
 
-def why_no_map(task: Task, layer: Layer, *, gradient: bool = True) -> str:
+def why_no_map(task: AttributionTask, layer: Layer, *, gradient: bool = True) -> str:
     """Return why a layer has no map for this task, "" if it has one."""
     if layer.layout == "NC" or layer.height * layer.width <= 1:
         return "it has no positions on the picture"

@@ -1,6 +1,6 @@
-"""The table of attribution methods. A new method is one function from `Task` to `Found` and one row.
+"""The table of attribution methods. A new one is a function from `AttributionTask` to `AttributionMaps` and a row.
 
-Torch-free: a row's function is imported when it is first needed. Whether a method is valid for a network and a layer
+Torch-free: a method imports torch and captum when it is first used. Whether a method is valid for a network and a layer
 is told by its `why_not` here (from the network's make) and by `lab.attributions.capability` (from what a pass shows).
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
+from types import ModuleType
 from typing import Literal
 
-from lab.attributions.task import Found, Task
+from lab.attributions import gradient_methods
+from lab.attributions.task import AttributionMaps, AttributionTask
 from lab.errors import LabError, nearest
 
 Where = Literal["layer", "picture"]
@@ -20,7 +21,7 @@ RULES = ("ReLU", "LeakyReLU", "ELU", "Sigmoid", "Tanh", "Softplus", "Softmax")
 
 
 @dataclass(frozen=True)
-class Facts:
+class MethodFacts:
     """What a method's validity depends on: a network's activations by class name, whether one of them is called more
     than once a pass, whether it attends, and its normalisations that are no fixed scaling."""
 
@@ -38,29 +39,35 @@ class Method:
     name: str
     title: str
     where: Where
-    home: str
+    explain: Callable[[AttributionTask], AttributionMaps]  # of a task whose layers are all valid for the method
     about: str
     signed: bool = False
     fast: bool = False
     complete: bool = False
     gradient: bool = True
     warning: str = ""
-    why_not: Callable[[Facts], str] = lambda facts: ""
-
-    def explain(self, task: Task) -> Found:
-        """Return the maps of a task whose layers are all valid for the method."""
-        module, _, name = self.home.partition(":")
-        compute: Callable[[Task], Found] = getattr(import_module(f"lab.attributions.{module}"), name)
-        return compute(task)
+    why_not: Callable[[MethodFacts], str] = lambda facts: ""
 
 
-def _guided(facts: Facts) -> str:
+def _input() -> ModuleType:
+    from lab.attributions import input_methods  # imports torch and captum
+
+    return input_methods
+
+
+def _path() -> ModuleType:
+    from lab.attributions import path_methods  # imports torch
+
+    return path_methods
+
+
+def _guided(facts: MethodFacts) -> str:
     if "ReLU" in facts.activations:
         return ""
     return f"its activations are {_listed(facts.activations)}, not ReLU, so it would be the plain gradient"
 
 
-def _deeplift(facts: Facts) -> str:
+def _deeplift(facts: MethodFacts) -> str:
     without = [name for name in facts.activations if name not in RULES]
     if without:
         return f"DeepLift has no rule for its activation {_listed(without)}; it would be input × gradient"
@@ -79,55 +86,55 @@ METHODS: dict[str, Method] = {
     row.name: row
     for row in (
         Method(
-            "gradcam", "Grad-CAM", "layer", "from_pass:gradcam", fast=True,
+            "gradcam", "Grad-CAM", "layer", gradient_methods.gradcam, fast=True,
             about="Where the layer's channels respond, weighted by how much each raises the score on average.",
         ),
         Method(
-            "gradxact", "Gradient × activation", "layer", "from_pass:gradient_times_activation", fast=True, signed=True,
+            "gradxact", "Gradient × activation", "layer", gradient_methods.gradient_times_activation, fast=True, signed=True,
             about="Each position's activation times its own gradient: for the score, or against it.",
         ),
         Method(
-            "activation", "Activation", "layer", "from_pass:activation", fast=True, gradient=False,
+            "activation", "Activation", "layer", gradient_methods.activation, fast=True, gradient=False,
             about="How strongly the layer responds, whatever the target is: what a map shows without any target.",
         ),
         Method(
-            "layer_ig", "Layer integrated gradients", "layer", "paths:layer_integrated_gradients",
+            "layer_ig", "Layer integrated gradients", "layer", lambda task: _path().layer_integrated_gradients(task),
             complete=True, signed=True,
             about="Gradients added up while the layer's activation goes from that of a blank picture to its own.",
         ),
         Method(
-            "conductance", "Layer conductance", "layer", "paths:conductance", complete=True, signed=True,
+            "conductance", "Layer conductance", "layer", lambda task: _path().conductance(task), complete=True, signed=True,
             about="How much of the change of score flows through each position while the picture fades in.",
         ),
         Method(
-            "saliency", "Saliency", "picture", "from_pass:saliency", fast=True,
+            "saliency", "Saliency", "picture", gradient_methods.saliency, fast=True,
             about="How fast the score changes with each pixel.",
         ),
         Method(
-            "inputxgrad", "Input × gradient", "picture", "from_pass:input_times_gradient", fast=True, signed=True,
+            "inputxgrad", "Input × gradient", "picture", gradient_methods.input_times_gradient, fast=True, signed=True,
             about="Each pixel times its gradient.",
         ),
         Method(
-            "ig", "Integrated gradients", "picture", "on_pixels:integrated_gradients", complete=True, signed=True,
+            "ig", "Integrated gradients", "picture", lambda task: _input().integrated_gradients(task), complete=True, signed=True,
             about="Gradients added up while the picture fades in from a blank one.",
         ),
         Method(
-            "smoothgrad", "SmoothGrad", "picture", "on_pixels:smoothgrad",
+            "smoothgrad", "SmoothGrad", "picture", lambda task: _input().smoothgrad(task),
             about="The mean gradient of noisy copies of the picture.",
         ),
         Method(
-            "occlusion", "Occlusion", "picture", "on_pixels:occlusion", signed=True, gradient=False,
+            "occlusion", "Occlusion", "picture", lambda task: _input().occlusion(task), signed=True, gradient=False,
             about="How far the score falls when a square of the picture is blanked out.",
         ),
         Method(
-            "guided_backprop", "Guided backpropagation", "picture", "on_pixels:guided_backpropagation",
+            "guided_backprop", "Guided backpropagation", "picture", lambda task: _input().guided_backpropagation(task),
             why_not=_guided,
             about="The gradient with its negative parts cut off at every ReLU.",
             warning="Guided backpropagation fails published sanity checks: it looks much the same when the network's "
             "later weights are random (Adebayo et al. 2018), because it restores edges of the picture.",
         ),
         Method(
-            "deeplift", "DeepLift", "picture", "on_pixels:deeplift", complete=True, signed=True, why_not=_deeplift,
+            "deeplift", "DeepLift", "picture", lambda task: _input().deeplift(task), complete=True, signed=True, why_not=_deeplift,
             about="Each pixel's share of the change of score against a blank picture, rule by rule.",
         ),
     )

@@ -96,7 +96,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TargetChoice:
     """A target as it is written, read: `kind` is "auto", "class" or "probe"."""
 
     kind: str
@@ -104,7 +104,7 @@ class Wanted:
     layer: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Wanted:
+    def parse(cls, text: str) -> TargetChoice:
         """Return what `auto`, `INDEX`, `LABEL` or `probe[@LAYER][:CLASS]` asks for."""
         text = text.strip()
         if text in ("", "auto"):
@@ -118,7 +118,7 @@ class Wanted:
         return cls("class", text)
 
 
-def class_target(module: nn.Module, images: Tensor, wanted: Wanted) -> Target:
+def class_target(module: nn.Module, images: Tensor, wanted: TargetChoice) -> Target:
     """Return the network's class for images `(N, 3, H, W)`: the one it is surest of, or the one that is wanted.
 
     Raises LabError when the network has no such class, or puts out no classes.

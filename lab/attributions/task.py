@@ -13,14 +13,14 @@ from lab.layers import Layer
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from lab.attributions.passes import Pass
+    from lab.attributions.shared_pass import Pass
 
 PICTURE = ""  # the place of a map that lies on the picture's own pixels
 Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Task:
+class AttributionTask:
     """Explain `target` for images `(N, 3, H, W)` at `layers`; `baseline` `(1, 3, 1, 1)` is what "nothing" looks like.
 
     `steps` is the number of points on a path (or of noisy copies), `tick(done, total)` is told how far a method is.
@@ -38,7 +38,7 @@ class Task:
     @cached_property
     def seen(self) -> Pass:
         """The shared forward and backward pass, made when a method first asks for it."""
-        from lab.attributions.passes import shared_pass
+        from lab.attributions.shared_pass import shared_pass
 
         return shared_pass(self.module, self.images, self.layers, self.target)
 
@@ -47,20 +47,20 @@ class Task:
         """Where the score is read: a layer's name or `OUTPUT`."""
         return self.target.place or OUTPUT
 
-    def at(self, layers: Sequence[Layer]) -> Task:
+    def at(self, layers: Sequence[Layer]) -> AttributionTask:
         """Return the same task for some of its layers, with what was seen already."""
         other = replace(self, layers=tuple(layers))
         if "seen" in self.__dict__:
             other.__dict__["seen"] = self.seen
         return other
 
-    def of(self, image: int) -> Task:
+    def of(self, image: int) -> AttributionTask:
         """Return the task for one image of the batch."""
         return replace(self, images=self.images[image : image + 1], target=self.target.of(image))
 
 
 @dataclass(frozen=True)
-class Found:
+class AttributionMaps:
     """Maps `(N, h, w)` by place (a layer's name or `PICTURE`), in double or single precision.
 
     `sums` and `owed` `(N,)` by place, of methods that promise completeness: what all attributions add up to, tokens
@@ -72,11 +72,11 @@ class Found:
     owed: dict[str, Tensor] = field(default_factory=dict)
 
 
-def joined(parts: Sequence[Found]) -> Found:
+def joined(parts: Sequence[AttributionMaps]) -> AttributionMaps:
     """Return what was found image by image as one."""
     import torch
 
     def stacked(what: str) -> dict[str, Tensor]:
         return {name: torch.cat([getattr(part, what)[name] for part in parts]) for name in getattr(parts[0], what)}
 
-    return Found(stacked("maps"), stacked("sums"), stacked("owed"))
+    return AttributionMaps(stacked("maps"), stacked("sums"), stacked("owed"))

@@ -24,7 +24,7 @@ from lab.layers import Layer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lab.backbone.cutting import Cut
+    from lab.backbone.truncation import ProbedBackbone
 
 FORMAT = 1
 ABOUT, WEIGHTS, SCRIPT, EXAMPLE = "backbone.json", "backbone.safetensors", "backbone.torchscript.pt", "example.py"
@@ -36,7 +36,7 @@ class Backbone:
     """A cut network with its probe. `about` is what backbone.json says."""
 
     about: dict[str, Any]
-    module: Cut
+    module: ProbedBackbone
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def load_backbone(folder: str | Path) -> Backbone:
     """
     import torch
 
-    from lab.backbone.cutting import Cut, put_weights
+    from lab.backbone.truncation import ProbedBackbone, put_weights
     from lab.weights.networks import build_network
     from lab.weights.trained import build_for_input
 
@@ -100,7 +100,7 @@ def load_backbone(folder: str | Path) -> Backbone:
     how = about["preprocessing"]
     weight, bias = (tensors[PROBE + name].to(torch.float32) for name in ("weight", "bias"))
     layer = Layer.from_dict(about["layer"])
-    cut = Cut(network, layer, about["pooling"], tuple(how["mean"]), tuple(how["std"]), weight, bias)
+    cut = ProbedBackbone(network, layer, about["pooling"], tuple(how["mean"]), tuple(how["std"]), weight, bias)
     return Backbone(about, cut.eval())
 
 

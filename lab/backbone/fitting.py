@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.errors import LabError
-from lab.probing.axes import standardise
+from lab.probing.pca import standardise
 from lab.probing.probes import fit_probes, make_splits
 from lab.stats.intervals import Scores, scores
 

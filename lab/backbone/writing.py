@@ -16,7 +16,7 @@ import pandas as pd
 from lab.backbone.artifact import ABOUT, EXAMPLE, FORMAT, NETWORK, PROBE, SCRIPT, WEIGHTS
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
-from lab.experiments.separability import ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
 from lab.files import write_bytes
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -24,8 +24,8 @@ from lab.settings import Compute
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lab.backbone.cutting import Cut
     from lab.backbone.fitting import Fitted
+    from lab.backbone.truncation import ProbedBackbone
     from lab.layers import Layer
     from lab.models import LoadedModel
 
@@ -46,7 +46,7 @@ for picture, answer in zip(sys.argv[1:], backbone.predict(sys.argv[1:])):
 
 
 @dataclass(frozen=True)
-class Place:
+class CutPoint:
     """Where to cut: a network of a run, and a layer of it."""
 
     model: str
@@ -69,13 +69,13 @@ def export_backbone(
     layer with the best accuracy. Raises LabError for a model or layer that the run does not have, a network that
     cannot be built again without its folder, and a folder that holds other files.
     """
-    from lab.backbone.cutting import Cut, put_weights, weights_up_to
+    from lab.backbone.truncation import ProbedBackbone, put_weights, weights_up_to
     from lab.models import load_model
 
     out = Path(out)
     if out.exists() and any(path.name not in (ABOUT, WEIGHTS, SCRIPT, EXAMPLE) for path in out.iterdir()):
         raise LabError(f"{out} holds other files; give an empty or new folder")
-    place = chosen_place(result, model, layer)
+    place = chosen_cut(result, model, layer)
     loaded = load_model(place.model)
     at = next(known for known in loaded.layers if known.name == place.layer)
     fitted = _fitted(result, place, compute, progress)
@@ -86,7 +86,7 @@ def export_backbone(
     written = {WEIGHTS: _safetensors(weights, fitted)}
     put_weights(loaded.module, weights)
     probe = [_float(fitted.weight), _float(fitted.bias)]
-    cut = Cut(loaded.module, at, about["pooling"], how.mean, how.std, *probe).eval()
+    cut = ProbedBackbone(loaded.module, at, about["pooling"], how.mean, how.std, *probe).eval()
     if torchscript:
         script, about["torchscript"] = _script(cut, (how.height, how.width))
         written |= {SCRIPT: script} if script else {}
@@ -99,7 +99,7 @@ def export_backbone(
     return [out / name for name in written]
 
 
-def chosen_place(result: Result, model: str, layer: str) -> Place:
+def chosen_cut(result: Result, model: str, layer: str) -> CutPoint:
     """Return where to cut; raises LabError when the run has no such model or layer."""
     if not isinstance(result.request, ProbeRequest):
         raise LabError(f"run {result.request.run_id} probed no layers; name a probe run or a comparison")
@@ -114,7 +114,7 @@ def chosen_place(result: Result, model: str, layer: str) -> Place:
         raise LabError(
             f"{picked} has no layer {layer!r} in this run{nearest(layer, names)}; it has: {', '.join(names)}"
         )
-    return Place(picked, layer or at)
+    return CutPoint(picked, layer or at)
 
 
 def _recommended(result: Result, model: str) -> tuple[str, str]:
@@ -130,9 +130,9 @@ def _recommended(result: Result, model: str) -> tuple[str, str]:
     return model, str(probe.iloc[int(np.argmax(probe["accuracy"].to_numpy()))]["layer"])
 
 
-def _fitted(result: Result, place: Place, compute: Compute, progress: Progress) -> Fitted:
+def _fitted(result: Result, place: CutPoint, compute: Compute, progress: Progress) -> Fitted:
     from lab.backbone.fitting import fit
-    from lab.experiments.separability import embeddings_of
+    from lab.experiments.separability.run import embeddings_of
 
     found = embeddings_of(result, progress=progress, compute=compute)
     images: pd.DataFrame = result["images"]
@@ -190,7 +190,7 @@ def _safetensors(weights: dict[str, Tensor], fitted: Fitted) -> bytes:
     return bytes(save({**{NETWORK + name: tensor for name, tensor in weights.items()}, **probe}))
 
 
-def _script(cut: Cut, size: tuple[int, int]) -> tuple[bytes, str]:
+def _script(cut: ProbedBackbone, size: tuple[int, int]) -> tuple[bytes, str]:
     """Return a TorchScript file and what to say of it; empty, with the reason, where torch cannot make one.
 
     It is run on another number of images, and used only if it finds what the network itself finds.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import altair as alt
 import pandas as pd
 
-from lab.charts.curves import (
+from lab.charts.curves import (  # fmt: skip
     CONTROLS,
     Metric,
     curve_rows,
@@ -22,8 +22,8 @@ from lab.charts.curves import (
     metric_named,
     of_kind,
     value_domain,
-)  # fmt: skip
-from lab.charts.theme import (
+)
+from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,
     SMALL_FONT,
@@ -37,7 +37,7 @@ from lab.charts.theme import (
     model_shape,
     models_of,
     rows,
-)  # fmt: skip
+)
 from lab.errors import LabError
 
 LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer

@@ -22,8 +22,8 @@ from lab.charts.theme import (
     legend_above,
     rows,
 )
-from lab.experiments.attributing.maps_told import ALIKE, RANDOM
-from lab.experiments.attributing.scores_told import finds
+from lab.experiments.attribution.map_findings import ALIKE, RANDOM
+from lab.experiments.attribution.score_findings import finds
 
 PIXELS = "the pixels"
 INTACT = "none"

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lab.charts.theme import (
+from lab.charts.theme import (  # fmt: skip
     CLASS_COLOURS,
     INK,
     MODEL_COLOURS,
@@ -19,7 +19,7 @@ from lab.charts.theme import (
     legend_above,
     names_axis,
     rows,
-)  # fmt: skip
+)
 
 KINDS = {"random": "random images", "photographs": "photographs", "images": "the image set"}
 MADE = "the image made for it"
@@ -150,7 +150,7 @@ def contributions_to_channel(tables: Tables, *, height: int = 0) -> alt.LayerCha
     )
 
 
-def switched_off(tables: Tables, *, height: int = 0) -> alt.LayerChart:
+def ablation_effects(tables: Tables, *, height: int = 0) -> alt.LayerChart:
     """Return the change of the probe's logit when a channel is off: the one asked for, and others to compare with."""
     table = tables["effects"].copy()
     table["name"] = [f"channel {row.channel}" for row in table.itertuples()]

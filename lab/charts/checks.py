@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from lab.charts.curves import CONTROLS, METRICS, metric_named
-from lab.charts.theme import (
+from lab.charts.theme import (  # fmt: skip
     INK,
     NOT_PASSED,
     PASSED,
@@ -26,7 +26,7 @@ from lab.charts.theme import (
     only_model,
     rows,
     side_by_side,
-)  # fmt: skip
+)
 from lab.errors import LabError, nearest
 
 # How a check of `lab.stats.verdict` is named on the axis; one that is not listed goes by its own name.

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from lab.charts.tables import confusion
-from lab.charts.theme import (
+from lab.charts.theme import (  # fmt: skip
     SMALL_FONT,
     Tables,
     class_colour,
@@ -28,7 +28,7 @@ from lab.charts.theme import (
     only_model,
     rows,
     side_by_side,
-)  # fmt: skip
+)
 
 NEVER = "never"  # the bar of images whose prediction is wrong at the last layer
 MOST_PAIRS = 40

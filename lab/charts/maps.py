@@ -15,7 +15,7 @@ import altair as alt
 import pandas as pd
 
 from lab.charts.map_rows import thumbnail_rows, trust_by_layer, wide_rows
-from lab.charts.theme import (
+from lab.charts.theme import (  # fmt: skip
     INK,
     Tables,
     check_layer,
@@ -26,7 +26,7 @@ from lab.charts.theme import (
     of_model,
     only_model,
     rows,
-)  # fmt: skip
+)
 from lab.errors import LabError
 
 IMAGE_PICK = "image_pick"  # a click: field image

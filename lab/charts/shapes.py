@@ -17,7 +17,7 @@ from lab.charts.theme import (
     legend_above,
     rows,
 )
-from lab.experiments.building.edges_told import GROUPS, group_sums
+from lab.experiments.building.edges_findings import GROUPS, group_sums
 
 CONDITION_COLOURS = {"two layers": MODEL_COLOURS[0], "one layer": MODEL_COLOURS[1], "shuffled labels": INK}
 PROPERTY_COLOURS = {"orientation": MODEL_COLOURS[0], "shape": MODEL_COLOURS[1]}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lab.charts.map_rows import centred
-from lab.charts.theme import (
+from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,
     MODEL_COLOURS,
@@ -21,7 +21,7 @@ from lab.charts.theme import (
     layered,
     legend_above,
     rows,
-)  # fmt: skip
+)
 
 CURVES = {"training_accuracy": "training images", "validation_accuracy": "validation images"}
 # From the first checkpoint to the last; both ends stand out by 3:1 from a light and a dark page.

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.cli import probing
+from lab.cli import probe
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.separability import ProbeRequest
-from lab.store import RunFolder, find_run, list_runs
+from lab.experiments.separability.request import ProbeRequest
+from lab.runs.store import RunFolder, find_run, list_runs
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `demo`."""
     parser.add_argument("--no-serve", action="store_true", help="stop before the dashboard")
     app_options(parser)
-    probing.compute_options(parser)
+    probe.compute_options(parser)
 
 
 def demo(given: argparse.Namespace) -> None:
     """Compute the default experiment, show it, then serve the dashboard opened on it."""
     say("The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs.")
-    run = probing.computed(ProbeRequest(), probing.settings(given))
-    probing.show(run)
+    run = probe.computed_run(ProbeRequest(), probe.compute_settings(given))
+    probe.show(run)
     if not given.no_serve:
         _serve(run.id, given)
 
@@ -64,12 +64,12 @@ def models_options(parser: argparse.ArgumentParser) -> None:
 
 def models(given: argparse.Namespace) -> None:
     """Show the models that fit a search."""
-    from lab.models.search import Wanted, families, quantity, search_models
+    from lab.models.search import ModelFilter, families, quantity, search_models
 
     if given.families:
         show_json(families()) if given.json else print("\n".join(families()))
         return
-    wanted = Wanted(
+    wanted = ModelFilter(
         family=given.family,
         max_parameters=quantity(given.max_parameters) if given.max_parameters else None,
         max_flops=quantity(given.max_flops) if given.max_flops else None,
@@ -140,7 +140,7 @@ def runs(given: argparse.Namespace) -> None:
     elif given.act_on == "delete":
         run.delete()
     else:
-        from lab import jobs
+        from lab.runs import jobs
 
         jobs.cancel(run)
     say(f"{given.act_on}: {run.id}")
@@ -148,7 +148,7 @@ def runs(given: argparse.Namespace) -> None:
 
 def export_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `export`."""
-    from lab.export import FORMATS
+    from lab.export.formats import FORMATS
 
     parser.add_argument("run", help="the run's id, name or folder")
     told = "; ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
@@ -161,7 +161,7 @@ def export_options(parser: argparse.ArgumentParser) -> None:
 
 def export(given: argparse.Namespace) -> None:
     """Write a run in one of the formats and print the paths."""
-    from lab.export import export_run
+    from lab.export.formats import export_run
 
     result = find_run(given.run).result()
     if given.embeddings:
@@ -172,8 +172,8 @@ def export(given: argparse.Namespace) -> None:
 
 
 def _export_embeddings(result: Result, path: Path) -> Path:
-    from lab.experiments.separability import embeddings_of
-    from lab.export import write_embeddings
+    from lab.experiments.separability.run import embeddings_of
+    from lab.export.formats import write_embeddings
 
     bars = Bars()
     try:

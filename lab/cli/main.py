@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import asking, attributing, commands, comparing, exporting, looking, probing, training
+from lab.cli import ask, attribute, commands, compare, export_backbone, probe, train, visualize
 from lab.errors import LabError
 from lab.settings import home
 
@@ -36,23 +36,23 @@ COMMANDS = (
     Command("app", "open the dashboard", commands.app_options, commands.app),
     Command("models", "search the networks that can be loaded", commands.models_options, commands.models),
     Command("layers", "show the layers of a network", commands.layers_options, commands.layers),
-    Command("probe", "measure at which layer the classes come apart", probing.options, probing.act),
-    Command("train", "train a small network here, to be used as ID@lab:NAME", training.options, training.act),
-    Command("compare", "compare networks on the same images, layer by layer", comparing.options, comparing.act),
-    Command("ask", "ask how layers build on layers, question by question", asking.options, asking.act),
+    Command("probe", "measure at which layer the classes come apart", probe.options, probe.act),
+    Command("train", "train a small network here, to be used as ID@lab:NAME", train.options, train.act),
+    Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
+    Command("ask", "ask how layers build on layers, question by question", ask.options, ask.act),
     Command(
         "attribute",
         "map what each layer of a network looks at in a picture, with checks",
-        attributing.attribute_options,
-        attributing.attribute,
+        attribute.attribute_options,
+        attribute.attribute,
     ),
     Command(
         "attribution-score",
         "measure which methods find what really differs, on drawn pictures",
-        attributing.score_options,
-        asking.act,
+        attribute.score_options,
+        ask.act,
     ),
-    Command("visualize", "optimise images that channels respond to, and write them", looking.options, looking.act),
+    Command("visualize", "optimise images that channels respond to, and write them", visualize.options, visualize.act),
     Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
     Command(
         "export",
@@ -63,8 +63,8 @@ COMMANDS = (
     Command(
         "export-backbone",
         "write a network cut at a layer, with its probe, to take along",
-        exporting.options,
-        exporting.act,
+        export_backbone.options,
+        export_backbone.act,
     ),
 )
 

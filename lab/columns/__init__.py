@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from lab.columns import attributing, breaking, building, looking, probing, training, windows
+from lab.columns import ablation, attribution, building, channels, probing, training, windows
 from lab.columns.table import Table
 
 __all__ = ["TABLES", "Table", "as_markdown", "meaning"]
@@ -12,7 +12,7 @@ __all__ = ["TABLES", "Table", "as_markdown", "meaning"]
 # experiment -> table -> what it means
 TABLES: dict[str, Mapping[str, Table]] = {
     name: tables
-    for room in (probing, windows, building, breaking, looking, attributing, training)
+    for room in (probing, windows, building, ablation, channels, attribution, training)
     for name, tables in room.TABLES.items()
 }
 

@@ -20,11 +20,11 @@ from lab.activations.pooling import check_pooling, dimension
 from lab.embeddings.vectorstore import VectorStore
 from lab.images.types import ImageSet
 from lab.layers import Layer
+from lab.malloc import tune_allocator
 from lab.models import LoadedModel, ModelCard, ModelRef, card, load_model
 from lab.models.preprocess import PREPROCESSING_VERSION
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.tuning import tune_allocator
 
 # Raise when the same weights, pixels and pooling give other vectors.
 EMBEDDINGS_VERSION = 1

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.activations.faster import faster_copy
+from lab.activations.folding import faster_copy
+from lab.activations.partial_forward import forward_through
 from lab.activations.recording import record
-from lab.activations.stopping import forward_through
 from lab.layers import Layer
 from lab.models import LoadedModel
-from lab.pieces import PieceFolder
+from lab.partial_results import PartialResultsFolder
 from lab.progress import Progress, silent
 from lab.settings import cache_dir
 
@@ -70,7 +70,7 @@ class Reach:
 
 def reach(model: LoadedModel, layers: Sequence[Layer], *, progress: Progress = silent) -> dict[str, Reach]:
     """Return what the positions of each layer can depend on, from the cache or by one pass per pixel of a diagonal."""
-    cache = PieceFolder(cache_dir("exemplars"))
+    cache = PartialResultsFolder(cache_dir("exemplars"))
     keys = {layer.name: _key(model, layer) for layer in layers}
     found = {layer.name: cache[keys[layer.name]] for layer in layers if keys[layer.name] in cache}
     missing = [layer for layer in layers if layer.name not in found]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.activations.faster import faster_copy
+from lab.activations.folding import faster_copy
+from lab.activations.partial_forward import forward_through
 from lab.activations.pooling import maps
 from lab.activations.recording import record
-from lab.activations.stopping import forward_through
 from lab.embeddings.streaming import pixel_batches
 from lab.errors import LabError
 from lab.exemplars.topk import Extremes, Watcher
@@ -25,7 +25,7 @@ from lab.images.types import ImageSet
 from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.models.preprocess import PREPROCESSING_VERSION, normalised
-from lab.pieces import Arrays, PieceFolder
+from lab.partial_results import Arrays, PartialResultsFolder
 from lab.progress import Progress, silent
 from lab.settings import Compute, cache_dir
 
@@ -69,7 +69,7 @@ def scan(
 
     Raises LabError when a layer puts out NaN or an image cannot be decoded any more.
     """
-    cache = PieceFolder(cache_dir("exemplars"))
+    cache = PartialResultsFolder(cache_dir("exemplars"))
     starts = range(0, len(images), SHARD)
     parts: dict[str, list[Scan]] = {layer.name: [] for layer in layers}
     for start in starts:

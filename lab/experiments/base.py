@@ -12,14 +12,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
 import pandas as pd
 
 from lab.errors import LabError, nearest
-from lab.pieces import Arrays, Pieces
+from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 
@@ -108,17 +108,19 @@ class Result:
 class Run(Protocol):
     """The function of an experiment."""
 
-    def __call__(self, request: Any, *, progress: Progress, compute: Compute, pieces: Pieces) -> Result: ...
+    def __call__(
+        self, request: Any, *, progress: Progress, compute: Compute, partial_results: PartialResults
+    ) -> Result: ...
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A row of the registry: the question, the type that asks it and a way to import the function that answers."""
+    """A row of the registry: the question, the type that asks it and the function that answers."""
 
     name: str
     question: str
     request_type: type[Request]
-    load_run: Callable[[], Run]
+    run: Run
 
 
-__all__ = ["RESULTS_VERSION", "Arrays", "Experiment", "Pieces", "Request", "Result", "Run"]
+__all__ = ["RESULTS_VERSION", "Arrays", "Experiment", "PartialResults", "Request", "Result", "Run"]

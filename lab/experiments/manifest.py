@@ -27,7 +27,9 @@ class Clock:
         self.seconds[part], self._last = round(now - self._last, 3), now
 
 
-def made(request: Request, tables: Mapping[str, pd.DataFrame], findings: Sequence[str], **more: Any) -> Result:
+def result_with_findings(
+    request: Request, tables: Mapping[str, pd.DataFrame], findings: Sequence[str], **more: Any
+) -> Result:
     """Return a result whose manifest says what was asked, how, and what was found, a sentence each."""
     return with_manifest(request, tables, findings=list(findings), **more)
 

@@ -4,7 +4,7 @@
     drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number or its id (at most 3 drawn a class)
     /path/to/photo.jpg                             a file
 
-Torch-free; `lab.experiments.subject` makes it what a network takes.
+Torch-free; `lab.experiments.model_and_picture` makes it what a network takes.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _of_file(path: Path, spec: str) -> ImageSet:
 def _single(spec: str, pixels: np.ndarray) -> ImageSet:
     from lab.images import ImageRecord, ImageSet
     from lab.images.arrays import ArraySource
-    from lab.images.looks import exact_digest
+    from lab.images.image_signature import exact_digest
 
     height, width = pixels.shape[:2]
     record = ImageRecord("picture", 0, exact_digest(pixels), 0, width, height)

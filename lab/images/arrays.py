@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lab.images.groups import split_groups
+from lab.images.image_signature import exact_digest, signature_of
 from lab.images.layout import select_classes
-from lab.images.looks import exact_digest, look_of
 from lab.images.types import ImageRecord, ImageSet, balanced_positions
 
 
@@ -46,7 +46,7 @@ def image_set_of_arrays(
     digests = [exact_digest(images[k]) for k in positions]
     own_labels = [label_of[int(labels[k])] for k in positions]
     chosen = balanced_positions(own_labels, digests, per_class)
-    groups = split_groups([digests[c] for c in chosen], [look_of(images[positions[c]]) for c in chosen])
+    groups = split_groups([digests[c] for c in chosen], [signature_of(images[positions[c]]) for c in chosen])
     height, width = images.shape[1:3]
     records = tuple(
         ImageRecord(

@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl
 from lab.errors import LabError, nearest
 from lab.images import digits, hub, huggingface
 from lab.images.archive import read_zip
+from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.layout import Tree, arrange, select_classes
-from lab.images.members import assemble
 from lab.images.types import ImageSet
 from lab.progress import Progress, silent
 
@@ -126,7 +126,7 @@ def stamp(spec: str | os.PathLike[str]) -> str:
 
 def _rows() -> dict[str, _Row]:
     """Return the table of sets by name."""
-    from lab.drawn import FAMILIES
+    from lab.images.synthetic import FAMILIES
 
     drawn = [
         _Row(SetInfo(f"drawn:{f.name}", f.title, f.description, False, tuple(f.classes)), _open_drawn, ("seed", "size"))
@@ -136,7 +136,7 @@ def _rows() -> dict[str, _Row]:
 
 
 def _open_drawn(order: Order) -> ImageSet:
-    from lab.drawn import draw_set
+    from lab.images.synthetic import draw_set
 
     name = order.spec.partition("?")[0].removeprefix("drawn:")
     seed = _number(order, "seed", 0, 0, 2**32 - 1)

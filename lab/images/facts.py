@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import PIL
 
 from lab.images.decode import DECODER_VERSION, DecodeError, decode, decode_reduced, thumbnail
-from lab.images.looks import Look, look_of
+from lab.images.image_signature import ImageSignature, signature_of
 from lab.settings import cache_dir
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ _AT_ONCE: Final = 500  # values in one query; SQLite allows 999 everywhere
 
 
 @dataclass(frozen=True)
-class Facts:
+class ImageFacts:
     """An image file's facts: `reason` says why it cannot be used ("" when it can); sizes in pixels,
     upright."""
 
@@ -41,22 +41,22 @@ class Facts:
     width: int = 0
     height: int = 0
     plain_jpeg: bool = False
-    look: Look | None = None
+    look: ImageSignature | None = None
 
 
-def examine(data: bytes) -> tuple[Facts, bytes]:
+def examine(data: bytes) -> tuple[ImageFacts, bytes]:
     """Return the facts of an encoded image and its thumbnail as JPEG bytes (b"" when it is unusable).
 
     Every byte is decoded, so what passes here can be decoded later. Raises MemoryError: that is not a fact.
     """
     try:
         seen = decode_reduced(data)
-        look = look_of(seen.pixels, lambda: decode(data))
+        look = signature_of(seen.pixels, lambda: decode(data))
     except DecodeError as error:
         if isinstance(error.__cause__, MemoryError):
             raise error.__cause__ from None
-        return Facts(str(error)), b""
-    return Facts("", seen.width, seen.height, seen.plain_jpeg, look), thumbnail(seen.pixels)
+        return ImageFacts(str(error)), b""
+    return ImageFacts("", seen.width, seen.height, seen.plain_jpeg, look), thumbnail(seen.pixels)
 
 
 class FactsCache:
@@ -65,11 +65,11 @@ class FactsCache:
     def __init__(self) -> None:
         self._path = cache_dir("images") / f"facts-{DECODER_VERSION}-pillow-{PIL.__version__}.sqlite"
 
-    def facts(self, digests: Iterable[str]) -> dict[str, Facts]:
+    def facts(self, digests: Iterable[str]) -> dict[str, ImageFacts]:
         """Return what is known, by digest."""
         query = "SELECT digest, reason, width, height, plain_jpeg, look FROM facts WHERE digest IN ({})"
         return {
-            digest: Facts(reason, width, height, bool(plain), Look.unpacked(look) if look else None)
+            digest: ImageFacts(reason, width, height, bool(plain), ImageSignature.unpacked(look) if look else None)
             for digest, reason, width, height, plain, look in self._select(query, digests)
         }
 
@@ -82,7 +82,7 @@ class FactsCache:
         rows = self._select("SELECT digest, jpeg FROM thumbnails WHERE digest IN ({})", [digest])
         return rows[0][1] if rows else None
 
-    def keep(self, found: dict[str, tuple[Facts, bytes]]) -> None:
+    def keep(self, found: dict[str, tuple[ImageFacts, bytes]]) -> None:
         """Keep facts and thumbnails by digest, all or none."""
         facts = [
             (digest, f.reason, f.width, f.height, f.plain_jpeg, f.look.packed() if f.look else b"")

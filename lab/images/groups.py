@@ -13,14 +13,14 @@ from typing import Final
 
 import numpy as np
 
-from lab.images.looks import LOOSE, STRICT, Limits, Look, alike, halved
+from lab.images.image_signature import LOOSE, STRICT, ImageSignature, Limits, alike, halved
 
 CANDIDATE_CORRELATION: Final = 0.95  # of 16 × 16 thumbnails; below the strict limit, which finer detail must meet
 _BLOCK: Final = 1024  # images whose correlations with all others are in memory at once
 _PAIRS: Final = 512  # pairs verified at once
 
 
-def split_groups(digests: Sequence[str], looks: Sequence[Look]) -> list[int]:
+def split_groups(digests: Sequence[str], looks: Sequence[ImageSignature]) -> list[int]:
     """Return a group number per image; images with one number must never straddle a split.
 
     Numbers count from 0 in order of first appearance. Time grows with the square of the number of images.
@@ -59,7 +59,7 @@ class _Forest:
         return list(first.values())
 
 
-def _join_alike(forest: _Forest, positions: np.ndarray, looks: Sequence[Look]) -> None:
+def _join_alike(forest: _Forest, positions: np.ndarray, looks: Sequence[ImageSignature]) -> None:
     if len(positions) < 2:
         return
     luma = np.stack([looks[i].luma for i in positions])

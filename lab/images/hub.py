@@ -17,10 +17,10 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.images.arrays import image_set_of_arrays
+from lab.images.assemble import assemble
 from lab.images.download import Archive, download
 from lab.images.folder import FileReader, file_version
 from lab.images.layout import Layout, Member, select_classes
-from lab.images.members import assemble
 from lab.images.types import ImageSet
 from lab.progress import Progress
 from lab.settings import cache_dir

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lab.errors import HubUnreachable, LabError, nearest
+from lab.images.assemble import assemble
 from lab.images.download import INSTEAD, require_reachable
 from lab.images.folder import FileReader
 from lab.images.layout import Layout, Member, Unreadable, printable, select_classes
-from lab.images.members import assemble
 from lab.images.types import ImageSet, Quarantined
 from lab.progress import Progress
 
@@ -53,7 +53,7 @@ def open_hub_set(
 
 
 @dataclass(frozen=True)
-class _Row:
+class _HubLayoutRow:
     """Reads the encoded image of one row; a lock, because tables are not said to be safe for threads."""
 
     table: Any
@@ -79,7 +79,7 @@ def _layout(table: Any, column: str, values: Sequence[Any], names: Sequence[str]
             aside.append(Quarantined(f"row {index:06d}", "without a label"))
         elif name in labels:
             shown = f"{printable(name)}/{index:06d}"
-            members.append(Member(shown, labels[name], "", _Row(table, column, index, lock)))
+            members.append(Member(shown, labels[name], "", _HubLayoutRow(table, column, index, lock)))
     return Layout(tuple(printable(name) for name in chosen), tuple(members), tuple(aside))
 
 

@@ -6,14 +6,14 @@ table        the interventions, where each is possible and, where it is not, why
 """
 
 from lab.interventions.anatomy import Anatomy, Part, anatomy
-from lab.interventions.table import INTERVENTIONS, Intervention, Target, intervention, possible_targets
+from lab.interventions.table import INTERVENTIONS, Intervention, InterventionTarget, intervention, possible_targets
 
 __all__ = [
     "INTERVENTIONS",
     "Anatomy",
     "Intervention",
+    "InterventionTarget",
     "Part",
-    "Target",
     "anatomy",
     "intervention",
     "possible_targets",

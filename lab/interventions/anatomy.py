@@ -81,7 +81,7 @@ def anatomy(model: LoadedModel) -> Anatomy:
 
 
 @dataclass
-class _Seen:
+class _RecordedShapes:
     """What one pass showed: the shapes at the modules that take and put out one tensor, once; who ended when."""
 
     entering: dict[str, Shape] = field(default_factory=dict)
@@ -90,10 +90,10 @@ class _Seen:
     ended: list[str] = field(default_factory=list)
 
 
-def _watched_pass(model: LoadedModel, names: Collection[str]) -> _Seen:
+def _watched_pass(model: LoadedModel, names: Collection[str]) -> _RecordedShapes:
     import torch
 
-    how, seen = model.preprocessing, _Seen()
+    how, seen = model.preprocessing, _RecordedShapes()
     noise = torch.rand((1, 3, how.height, how.width), generator=torch.Generator().manual_seed(0))
     with torch.no_grad(), in_eval_mode(model.module), _watching(model.module, names, seen):
         model.module(noise.to(model.device))
@@ -101,7 +101,7 @@ def _watched_pass(model: LoadedModel, names: Collection[str]) -> _Seen:
 
 
 @contextmanager
-def _watching(module: nn.Module, names: Collection[str], seen: _Seen) -> Iterator[None]:
+def _watching(module: nn.Module, names: Collection[str], seen: _RecordedShapes) -> Iterator[None]:
     from torch import Tensor
 
     def before(name: str) -> Any:
@@ -133,7 +133,7 @@ def _watching(module: nn.Module, names: Collection[str], seen: _Seen) -> Iterato
             handle.remove()
 
 
-def _part(name: str, layers: dict[str, Layer], seen: _Seen) -> Part | None:
+def _part(name: str, layers: dict[str, Layer], seen: _RecordedShapes) -> Part | None:
     """Return a module as a part, None when it is not called once with a tensor of its output's kind."""
     entering, leaving = seen.entering.get(name), seen.leaving.get(name)
     if name not in layers or seen.calls.get(name) != 1 or entering is None or leaving is None:
@@ -153,7 +153,7 @@ def _children_around(blocks: list[str]) -> list[str]:
     return list(dict.fromkeys(".".join(path[: common + 1]) for path in paths))
 
 
-def _activations(module: nn.Module, layers: dict[str, Layer], seen: _Seen) -> Iterator[tuple[str, float]]:
+def _activations(module: nn.Module, layers: dict[str, Layer], seen: _RecordedShapes) -> Iterator[tuple[str, float]]:
     """Yield the activations that ran, with the depth of the network at that instant."""
     modules, depth = dict(module.named_modules()), 0.0
     for name in dict.fromkeys(seen.ended):

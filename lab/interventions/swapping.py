@@ -69,7 +69,7 @@ def fitted(values: Tensor, shape: Shape, layout: str) -> Tensor:
     return first.movedim(1, -1) if layout in ("NHWC", "NLC") else first
 
 
-class Passed(nn.Module):
+class SkippedModule(nn.Module):
     """Hands on its input, fitted to the shape the next part expects."""
 
     def __init__(self, part: Part) -> None:
@@ -80,7 +80,7 @@ class Passed(nn.Module):
         return fitted(values, self.part.leaving, self.part.layout)
 
 
-class InPlaceOf(nn.Module):
+class ReplacedModule(nn.Module):
     """One part at the place of another: what enters is fitted to it, what leaves to the place."""
 
     def __init__(self, inner: nn.Module, own: Part, place: Part) -> None:
@@ -92,7 +92,7 @@ class InPlaceOf(nn.Module):
         return fitted(out, self.place.leaving, self.place.layout)
 
 
-class Fed(nn.Module):
+class ReplacedInput(nn.Module):
     """A part that gets `source` instead of what comes to it."""
 
     def __init__(self, inner: nn.Module) -> None:
@@ -106,7 +106,7 @@ class Fed(nn.Module):
         return out
 
 
-class Silent(nn.Module):
+class ZeroOutput(nn.Module):
     """Puts out zeros of the shape of a part, whatever comes in: what stands before a part that is fed needs no
     computing."""
 

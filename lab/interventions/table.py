@@ -24,7 +24,7 @@ MOST_SPREAD = 3
 
 
 @dataclass(frozen=True)
-class Target:
+class InterventionTarget:
     """A place for an intervention: the parts it touches and how people call it; `refitted` says that shapes do not
     fit there and are made to by repeating and averaging."""
 
@@ -45,9 +45,9 @@ class Intervention:
     name: str
     title: str
     about: str
-    targets: Callable[[Anatomy], list[Target]]
+    targets: Callable[[Anatomy], list[InterventionTarget]]
     reason: Callable[[Anatomy], str]
-    change: Callable[[LoadedModel, Target, int], AbstractContextManager[None]]
+    change: Callable[[LoadedModel, InterventionTarget, int], AbstractContextManager[None]]
 
 
 def intervention(name: str) -> Intervention:
@@ -58,7 +58,7 @@ def intervention(name: str) -> Intervention:
     return INTERVENTIONS[name]
 
 
-def possible_targets(row: Intervention, found: Anatomy, *, spread: bool = True) -> list[Target]:
+def possible_targets(row: Intervention, found: Anatomy, *, spread: bool = True) -> list[InterventionTarget]:
     """Return the places of an intervention: all of them, or (`spread`) early, middle and late ones."""
     targets = row.targets(found)
     if not spread or len(targets) <= MOST_SPREAD:
@@ -70,49 +70,49 @@ def possible_targets(row: Intervention, found: Anatomy, *, spread: bool = True) 
 # --- places ---------------------------------------------------------------------------------------------------------
 
 
-def _each_stage(found: Anatomy) -> list[Target]:
-    return [Target(part.name, (part,), refitted=not part.fits_itself) for part in found.stages]
+def _each_stage(found: Anatomy) -> list[InterventionTarget]:
+    return [InterventionTarget(part.name, (part,), refitted=not part.fits_itself) for part in found.stages]
 
 
-def _neighbouring_stages(found: Anatomy) -> list[Target]:
+def _neighbouring_stages(found: Anatomy) -> list[InterventionTarget]:
     return [_pair(a, b) for a, b in itertools.pairwise(found.stages)]
 
 
-def _neighbouring_blocks(found: Anatomy) -> list[Target]:
+def _neighbouring_blocks(found: Anatomy) -> list[InterventionTarget]:
     """Return neighbours of one shape: they can change places as they are."""
     pairs = itertools.pairwise(found.blocks)
     return [_pair(a, b) for a, b in pairs if a.fits_itself and b.fits_itself and a.entering == b.entering]
 
 
-def _pair(one: Part, other: Part) -> Target:
+def _pair(one: Part, other: Part) -> InterventionTarget:
     fits = one.entering == other.entering and one.leaving == other.leaving
-    return Target(f"{one.name} ↔ {other.name}", (one, other), refitted=not fits)
+    return InterventionTarget(f"{one.name} ↔ {other.name}", (one, other), refitted=not fits)
 
 
-def _shortcut_blocks(found: Anatomy) -> list[Target]:
-    return [Target(part.name, (part,)) for part in found.blocks if part.shortcut]
+def _shortcut_blocks(found: Anatomy) -> list[InterventionTarget]:
+    return [InterventionTarget(part.name, (part,)) for part in found.blocks if part.shortcut]
 
 
-def _plain_blocks(found: Anatomy) -> list[Target]:
+def _plain_blocks(found: Anatomy) -> list[InterventionTarget]:
     """Return blocks without a shortcut, unless a stage is that block: skipping the stage is the same."""
     alone = {stage.name for stage in found.stages if sum(_inside(block, stage) for block in found.blocks) == 1}
     return [
-        Target(part.name, (part,), refitted=not part.fits_itself)
+        InterventionTarget(part.name, (part,), refitted=not part.fits_itself)
         for part in found.blocks
         if not part.shortcut and not any(part.name.startswith(f"{name}.") for name in alone)
     ]
 
 
-def _between(found: Anatomy) -> list[Target]:
-    return [Target(f"after {part.name}", (part,)) for part in found.trunk[:-1]]
+def _between(found: Anatomy) -> list[InterventionTarget]:
+    return [InterventionTarget(f"after {part.name}", (part,)) for part in found.trunk[:-1]]
 
 
-def _each_unit(found: Anatomy) -> list[Target]:
-    return [Target(part.name, (part,)) for part in found.trunk]
+def _each_unit(found: Anatomy) -> list[InterventionTarget]:
+    return [InterventionTarget(part.name, (part,)) for part in found.trunk]
 
 
-def _whole(found: Anatomy) -> list[Target]:
-    return [Target("everywhere", ())] if found.activations else []
+def _whole(found: Anatomy) -> list[InterventionTarget]:
+    return [InterventionTarget("everywhere", ())] if found.activations else []
 
 
 def _inside(block: Part, stage: Part) -> bool:
@@ -122,14 +122,14 @@ def _inside(block: Part, stage: Part) -> bool:
 # --- changes --------------------------------------------------------------------------------------------------------
 
 
-def _pass_on(model: LoadedModel, target: Target, seed: int) -> AbstractContextManager[None]:
-    from lab.interventions.swapping import Passed, replaced
+def _pass_on(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
+    from lab.interventions.swapping import SkippedModule, replaced
 
-    return replaced(model.module, {part.name: Passed(part) for part in target.parts})
+    return replaced(model.module, {part.name: SkippedModule(part) for part in target.parts})
 
 
-def _swap(model: LoadedModel, target: Target, seed: int) -> AbstractContextManager[None]:
-    from lab.interventions.swapping import InPlaceOf, replaced
+def _swap(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
+    from lab.interventions.swapping import ReplacedModule, replaced
 
     one, other = target.parts
     modules = {part.name: model.module.get_submodule(part.name) for part in target.parts}
@@ -138,19 +138,19 @@ def _swap(model: LoadedModel, target: Target, seed: int) -> AbstractContextManag
     return replaced(
         model.module,
         {
-            one.name: InPlaceOf(modules[other.name], other, one),
-            other.name: InPlaceOf(modules[one.name], one, other),
+            one.name: ReplacedModule(modules[other.name], other, one),
+            other.name: ReplacedModule(modules[one.name], one, other),
         },
     )
 
 
-def _permute(model: LoadedModel, target: Target, seed: int) -> AbstractContextManager[None]:
+def _permute(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
     from lab.interventions.swapping import permuted_output
 
     return permuted_output(model.module, target.parts[0], seed)
 
 
-def _reinitialise(model: LoadedModel, target: Target, seed: int) -> AbstractContextManager[None]:
+def _reinitialise(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
     """Put the same part of a freshly drawn network of this architecture in its place: its own way to begin."""
     from lab.interventions.swapping import replaced
 
@@ -161,7 +161,7 @@ def _reinitialise(model: LoadedModel, target: Target, seed: int) -> AbstractCont
     return replaced(model.module, {part.name: fresh.get_submodule(part.name) for part in target.parts})
 
 
-def _identity(model: LoadedModel, target: Target, seed: int) -> AbstractContextManager[None]:
+def _identity(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
     return identity_activations(model, 1.0)
 
 

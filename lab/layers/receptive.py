@@ -46,7 +46,7 @@ REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """A layer's receptive field: side in pixels, how it is known, and the stride measured with it (0: none)."""
 
     side: int
@@ -54,18 +54,18 @@ class Field:
     stride: int = 0
 
 
-UNKNOWN = Field(0, "unknown")
-GLOBAL = Field(0, "global")
+UNKNOWN = ReceptiveField(0, "unknown")
+GLOBAL = ReceptiveField(0, "global")
 
 Size = tuple[int, int, int]
 # By layer: which output columns are NaN, bool (probes, columns)
 Spread = dict[str, np.ndarray]
 
 
-def measure(module: nn.Module, layers: Sequence[Layer], input_size: Size) -> dict[str, Field]:
+def measure(module: nn.Module, layers: Sequence[Layer], input_size: Size) -> dict[str, ReceptiveField]:
     """Return the field of every layer by name. The network is run on a copy that shares its weights."""
     probe = _Probe(_sharing_copy(module), input_size[0])
-    found: dict[str, Field] = {}
+    found: dict[str, ReceptiveField] = {}
     for height in (*HEIGHTS, input_size[1]):
         try:
             found = _on_wide_images(probe, layers, height)
@@ -80,7 +80,7 @@ def measure(module: nn.Module, layers: Sequence[Layer], input_size: Size) -> dic
     return {name: replace(field, side=whole) if field is GLOBAL else field for name, field in found.items()}
 
 
-def _on_wide_images(probe: _Probe, layers: Sequence[Layer], height: int) -> dict[str, Field]:
+def _on_wide_images(probe: _Probe, layers: Sequence[Layer], height: int) -> dict[str, ReceptiveField]:
     """Return the fields of layers that are the same everywhere on images of any width, and of global ones."""
     small, large = (probe(layers, (height, width), [0]) for width in WIDTHS)
     strides, found, reach = {}, {}, 0
@@ -101,7 +101,7 @@ def _on_wide_images(probe: _Probe, layers: Sequence[Layer], height: int) -> dict
     return found
 
 
-def _at_own_size(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> dict[str, Field]:
+def _at_own_size(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> dict[str, ReceptiveField]:
     """Return the fields of global layers, and of those that are local and alike, at the network's own input size."""
     height, width = input_size[1:]
     ends = probe(layers, (height, width), [0, width // 2, width - 1]) if layers else {}
@@ -118,7 +118,7 @@ def _at_own_size(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> di
 
 def _where_alike(
     probe: _Probe, layers: Sequence[Layer], strides: dict[str, int], period: int, size: tuple[int, int]
-) -> dict[str, Field]:
+) -> dict[str, ReceptiveField]:
     """Return the fields of layers on which a NaN column spreads alike wherever it stands, clear of the borders."""
     middle = size[1] // 2 // period * period
     shifts = [shift for shift in (period, -period, 3 * period, -3 * period) if 0 <= middle + shift < size[1]]
@@ -133,11 +133,11 @@ def _where_alike(
         inside = all(0 < first <= end < last for first, end in intervals)
         if inside and intervals[period:] == moved:
             pairs = sum(end - first + 1 for first, end in intervals[:period])
-            found[layer.name] = Field(pairs * stride // period, "exact", stride)
+            found[layer.name] = ReceptiveField(pairs * stride // period, "exact", stride)
     return found
 
 
-def _by_position(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> dict[str, Field]:
+def _by_position(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> dict[str, ReceptiveField]:
     """Return the largest field of any position, at the network's own input size."""
     height, width = input_size[1:]
     step = min((layer.stride for layer in layers if layer.stride), default=0)
@@ -149,7 +149,7 @@ def _by_position(probe: _Probe, layers: Sequence[Layer], input_size: Size) -> di
         sides = [step * (last - first + 1) for first, last in map(_interval, spread.T) if last >= first]
         whole = bool(spread.all())
         side = min(width, max(sides, default=0))
-        found[name] = GLOBAL if whole else Field(side, "upper bound") if side else UNKNOWN
+        found[name] = GLOBAL if whole else ReceptiveField(side, "upper bound") if side else UNKNOWN
     return {layer.name: found.get(layer.name, UNKNOWN) for layer in layers}
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lab.layers import Layer
+from lab.malloc import tune_allocator
 from lab.models.cards import ModelCard, card_of, kept_card
 from lab.models.devices import pick_device
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
-from lab.tuning import tune_allocator
 
 if TYPE_CHECKING:
     from torch import nn

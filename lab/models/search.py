@@ -26,7 +26,7 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 
 
 @dataclass(frozen=True)
-class Architecture:
+class ArchitectureRow:
     """What an architecture weighs: its timm module, parameters, and operations of one image (None: not known)."""
 
     family: str
@@ -35,7 +35,7 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ModelFilter:
     """What a search asks for beside the name; None and "" ask for nothing.
 
     flops count a multiply-add as two; input_size is a side in pixels, licence a part of its name.
@@ -66,7 +66,7 @@ class Wanted:
         )
 
 
-def search_models(query: str = "", wanted: Wanted | None = None) -> list[dict[str, Any]]:
+def search_models(query: str = "", wanted: ModelFilter | None = None) -> list[dict[str, Any]]:
     """Return the models whose id holds `query` (with `*` or `?` in it: fits it). JSON-able. First comes what is on this
     machine, packaged or trained here, last what has no weights.
 
@@ -89,11 +89,11 @@ def search_models(query: str = "", wanted: Wanted | None = None) -> list[dict[st
 
 
 @functools.cache
-def architectures() -> dict[str, Architecture]:
+def architectures() -> dict[str, ArchitectureRow]:
     """Return what is known of every architecture by name."""
     with TABLE.open(newline="", encoding="utf-8") as file:
         return {
-            row["name"]: Architecture(
+            row["name"]: ArchitectureRow(
                 row["family"], int(row["parameters"]), int(row["flops"]) if row["flops"] else None
             )
             for row in csv.DictReader(file)
@@ -114,7 +114,7 @@ def quantity(text: str) -> int:
 
 
 def _row(
-    architecture: zoo.Architecture, tag: zoo.Tag | None, cached: set[str], known: Architecture | None
+    architecture: zoo.Architecture, tag: zoo.Tag | None, cached: set[str], known: ArchitectureRow | None
 ) -> dict[str, Any]:
     id = _id(architecture, tag)
     package = package_of(id)
@@ -133,7 +133,7 @@ def _row(
     }
 
 
-def _trained(trained: Trained, known: Architecture | None) -> dict[str, Any]:
+def _trained(trained: Trained, known: ArchitectureRow | None) -> dict[str, Any]:
     side = trained.about["input"]["size"]
     return {
         "name": trained.id,
@@ -147,8 +147,8 @@ def _trained(trained: Trained, known: Architecture | None) -> dict[str, Any]:
     }
 
 
-def _weights_of_cards() -> dict[str, Architecture]:
-    return {name: Architecture("", parameters, None) for name, parameters in known_parameters().items()}
+def _weights_of_cards() -> dict[str, ArchitectureRow]:
+    return {name: ArchitectureRow("", parameters, None) for name, parameters in known_parameters().items()}
 
 
 def _within(value: int | None, most: int | None) -> bool:

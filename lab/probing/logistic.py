@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from lab.errors import LabError
-from lab.probing.descent import History, compaction, dot, rows_of
+from lab.probing.lbfgs import History, compaction, dot, rows_of
 
 ABSENT = -1000.0  # the logit of a class without a sample in the mask: its probability is exactly 0 in float64
 MAX_ITERATIONS = 2000

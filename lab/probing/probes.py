@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.pools import in_threads
-from lab.probing.axes import principal_axes, standardise
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
+from lab.probing.pca import principal_axes, standardise
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
-from lab.probing.task import ProbeFit, Task
+from lab.probing.task import ProbeFit, ProbeTask
+from lab.threads import in_threads
 
 __all__ = [
     "GRID",
@@ -67,7 +67,7 @@ def fit_probes(
     components of the standardised training part. The answer does not depend on `threads` (default: all cores).
     Raises `LabError` for shapes that do not fit together and values that are not finite.
     """
-    task = Task.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
+    task = ProbeTask.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
     folds = task.folds()
     size = task.folds_at_once()
     chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
@@ -90,7 +90,7 @@ class _Fold:
 
 
 def _probe_folds(
-    task: Task, chunk: Sequence[tuple[int, int]], answer: Mapping[tuple[int | None, int], ProbeFit]
+    task: ProbeTask, chunk: Sequence[tuple[int, int]], answer: Mapping[tuple[int | None, int], ProbeFit]
 ) -> None:
     """Fit everything asked of some folds and write it into `answer` (folds touch disjoint parts of it)."""
     parts = [_prepare(task, repeat, fold) for repeat, fold in chunk]
@@ -111,7 +111,7 @@ def _probe_folds(
                 fit.regularisation[part.repeat, part.fold] = task.grid[chosen[g, s]]
 
 
-def _prepare(task: Task, repeat: int, fold: int) -> _Fold:
+def _prepare(task: ProbeTask, repeat: int, fold: int) -> _Fold:
     tested = task.splits[repeat] == fold
     train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
     known, unseen = standardise(task.embedding[train], task.embedding[test])
@@ -129,7 +129,7 @@ def _design(parts: Sequence[_Fold], size: int) -> Design:
     return Design(features, np.einsum("gnp,gnp->gp", features, features))
 
 
-def _targets(task: Task, parts: Sequence[_Fold]) -> np.ndarray:
+def _targets(task: ProbeTask, parts: Sequence[_Fold]) -> np.ndarray:
     """Return labels `(G, S, n)`, -1 in padding."""
     rows = max(len(part.train) for part in parts)
     targets = np.full((len(parts), len(task.labels), rows), -1, dtype=np.int64)
@@ -138,7 +138,7 @@ def _targets(task: Task, parts: Sequence[_Fold]) -> np.ndarray:
     return targets
 
 
-def _masks(task: Task, parts: Sequence[_Fold]) -> np.ndarray:
+def _masks(task: ProbeTask, parts: Sequence[_Fold]) -> np.ndarray:
     """Return which images train in each inner fold, and last in the refit, 1.0 or 0.0, `(G, S, inner + 1, n)`."""
     rows = max(len(part.train) for part in parts)
     masks = np.zeros((len(parts), len(task.labels), INNER_FOLDS + 1, rows))
@@ -152,7 +152,7 @@ def _masks(task: Task, parts: Sequence[_Fold]) -> np.ndarray:
 
 
 def _choose_and_fit(
-    task: Task, design: Design, targets: np.ndarray, masks: np.ndarray
+    task: ProbeTask, design: Design, targets: np.ndarray, masks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of the chosen C `(G, S)` and the refitted coefficients `(G, S, k, p)`."""
     (folds, sets, rows), values = targets.shape, len(task.grid)
@@ -172,7 +172,7 @@ def _choose_and_fit(
 
 
 def _fit_in_batches(
-    task: Task,
+    task: ProbeTask,
     design: Design,
     targets: np.ndarray,
     masks: np.ndarray,

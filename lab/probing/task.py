@@ -21,7 +21,7 @@ class ProbeFit:
 
 
 @dataclass(frozen=True)
-class Task:
+class ProbeTask:
     """Checked arguments of `fit_probes`; `labels` is `(S, R, N)`, `grid` the values of C ascending."""
 
     embedding: np.ndarray
@@ -43,7 +43,7 @@ class Task:
         dimensions: Sequence[int | None],
         regularisation: Sequence[float],
         seed: int,
-    ) -> Task:
+    ) -> ProbeTask:
         """Return the task; raises LabError for shapes that do not belong together and values that are not finite."""
         labels = np.asarray(label_sets, dtype=np.int64)
         if labels.ndim == 2:

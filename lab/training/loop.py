@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.pieces import Pieces
+from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.training.recipes import Recipe, make_optimiser
 from lab.training.state import HISTORY, STATE, Epoch, State, arrays_of, history_arrays, resumed
@@ -79,7 +79,7 @@ def train(
     plan: Plan,
     *,
     keep: Callable[[int, Tensors], None],
-    pieces: Pieces,
+    partial_results: PartialResults,
     progress: Progress,
     stage: str = "Training",
 ) -> Outcome:
@@ -89,7 +89,7 @@ def train(
     # On CPUs the convolutions of small networks take 3/4 of the time in this layout (67 against 89 ms a batch).
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = make_optimiser(network, plan.recipe)
-    state = resumed(network, optimiser, pieces)
+    state = resumed(network, optimiser, partial_results)
     per_epoch = plan.steps_per_epoch(data)
     total = per_epoch * plan.recipe.epochs
     moments = _moments(per_epoch)
@@ -103,12 +103,12 @@ def train(
             _step(network, optimiser, data, plan, state, per_epoch)
             if state.step % per_epoch == 0:
                 _end_epoch(network, data, plan, state, per_epoch)
-                pieces[HISTORY] = history_arrays(state.history)
+                partial_results[HISTORY] = history_arrays(state.history)
             state.seconds += time.perf_counter() - began
             if state.step in moments:
                 keep(state.step, network.state_dict())
             if time.monotonic() - saved > SAVE_SECONDS:
-                pieces[STATE] = arrays_of(network, optimiser, state)
+                partial_results[STATE] = arrays_of(network, optimiser, state)
                 saved = time.monotonic()
     progress(stage, total, total, "batches")
     return _finished(network, state, why, keep, per_epoch)

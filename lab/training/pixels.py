@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.errors import LabError
-from lab.pieces import PieceFolder
+from lab.partial_results import PartialResultsFolder
 from lab.probing.splits import grouped_folds, usable_folds
 from lab.progress import Progress
 from lab.settings import cache_dir
@@ -63,7 +63,7 @@ def load_pixels(images: ImageSet, how: Preprocessing, progress: Progress) -> Ten
     size = len(images) * 3 * how.height * how.width
     identity = repr((PREPROCESSING_VERSION, images.fingerprint, how.height, how.interpolation, how.crop_pct))
     key = hashlib.sha256(identity.encode()).hexdigest()
-    kept = PieceFolder(cache_dir("pixels"))
+    kept = PartialResultsFolder(cache_dir("pixels"))
     found = kept.get(key) if size <= MOST_KEPT else None
     if found is not None and len(found["pixels"]) == len(images):
         return torch.from_numpy(found["pixels"])

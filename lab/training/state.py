@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.pieces import Arrays, Pieces
+from lab.partial_results import Arrays, PartialResults
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,11 +43,11 @@ class State:
     seconds: float = 0.0
 
 
-def history_of(pieces: Pieces) -> list[Epoch]:
+def history_of(partial_results: PartialResults) -> list[Epoch]:
     """Return the epochs that a training under way has left in its pieces."""
-    if HISTORY not in pieces:
+    if HISTORY not in partial_results:
         return []
-    arrays = pieces[HISTORY]
+    arrays = partial_results[HISTORY]
     kinds = {f.name: int if f.type == "int" else float for f in fields(Epoch)}
     columns = {name: [kinds[name](value) for value in arrays[name]] for name in kinds}
     return [Epoch(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
@@ -68,14 +68,14 @@ def arrays_of(network: nn.Module, optimiser: Optimizer, state: State) -> Arrays:
     return arrays | {"numbers": np.array([state.step, *state.sums, state.seconds], dtype=np.float64)}
 
 
-def resumed(network: nn.Module, optimiser: Optimizer, pieces: Pieces) -> State:
+def resumed(network: nn.Module, optimiser: Optimizer, partial_results: PartialResults) -> State:
     """Return where an earlier attempt was left, with the network and the optimiser put back there, or a new start."""
     import torch
 
-    if STATE not in pieces:
+    if STATE not in partial_results:
         return State()
     found: dict[str, dict[str, np.ndarray]] = {"weights": {}, "best": {}, "moments": {}, "history": {}, "numbers": {}}
-    for key, value in pieces[STATE].items():
+    for key, value in partial_results[STATE].items():
         part, _, name = key.partition("/")
         found[part][name] = value
     network.load_state_dict({name: torch.from_numpy(value) for name, value in found["weights"].items()})

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lab.errors import LabError
-from lab.ui.places import dashboard_file
+from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
-from lab.ui.text import plain
+from lab.ui.text import escaped
 
 UNFORESEEN = (
     "Something went wrong on this page that the lab did not foresee. The details are in the terminal that runs the "
@@ -99,7 +99,7 @@ def main() -> None:
     try:
         page.run()
     except LabError as error:
-        st.error(plain(error))
+        st.error(escaped(error))
     except Exception:
         logging.getLogger(__name__).exception("page %s failed", page.title)
         st.error(UNFORESEEN)

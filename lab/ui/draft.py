@@ -9,9 +9,9 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.base import Request
-from lab.ui.saying import command
-from lab.ui.text import plain
-from lab.ui.working import launch
+from lab.ui.findings import show_command
+from lab.ui.run_status import launch
+from lab.ui.text import escaped
 
 R = TypeVar("R", bound=Request)
 
@@ -38,9 +38,9 @@ def run_row(
             wanted = draft().canonical()
         except LabError as error:
             st.button(label, key=key, type="primary", disabled=True)
-            st.markdown(f":red[{plain(error)}]")
+            st.markdown(f":red[{escaped(error)}]")
             return
         st.button(label, key=key, type="primary", icon=f":material/{icon}:", width=140, on_click=start, args=(wanted,))
-        command(wanted)
+        show_command(wanted)
         if wanted != shown:
             st.caption(f"The settings have changed; what is shown below is not theirs yet. Press {label}.")

@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from lab.charts.map_rows import data_url
-from lab.drawn import FAMILIES, draw_set
 from lab.errors import LabError
 from lab.experiments.picture import open_picture, picture_name
 from lab.images import thumbnail
+from lab.images.synthetic import FAMILIES, draw_set
 from lab.ui.gallery import Picture, gallery
 
 PREFIX = "drawn:"

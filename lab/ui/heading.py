@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.ui.working import tell_launch_problem
+from lab.ui.run_status import tell_launch_problem
 
 
 def heading(title: str, lead: str, *, css: str = "") -> None:

@@ -9,14 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from lab.errors import LabError
-from lab.jobs import in_own_process
 from lab.layers.tree import layer_tree
 from lab.models import ModelRef
 from lab.models.cards import kept_card
-from lab.models.search import Wanted, families, quantity, search_models
-from lab.ui.places import dashboard_file
-from lab.ui.showing import on_a_phone
-from lab.ui.text import count, plain
+from lab.models.search import ModelFilter, families, quantity, search_models
+from lab.runs.jobs import in_own_process
+from lab.ui.chart import on_a_phone
+from lab.ui.routes import dashboard_file
+from lab.ui.text import count, escaped
 
 MOST_ROWS = 200
 MOST_PARAMETERS = 100_000_000  # of a network that a click runs on this computer
@@ -39,7 +39,7 @@ def model_search() -> None:
     try:
         found = search_models(*_filters())
     except LabError as error:
-        st.warning(plain(error))
+        st.warning(escaped(error))
         return
     shown = found[:MOST_ROWS]
     more = f"; the first {MOST_ROWS} are shown" if len(found) > MOST_ROWS else ""
@@ -57,7 +57,7 @@ def model_search() -> None:
         _chosen(shown[rows[0]])
 
 
-def _filters() -> tuple[str, Wanted]:
+def _filters() -> tuple[str, ModelFilter]:
     with st.container(border=True, key="model_filters"):
         name, family = st.columns([3, 2])
         text = name.text_input("Part of the name", key="model_name", bind="query-params", placeholder="resnet*")
@@ -70,7 +70,7 @@ def _filters() -> tuple[str, Wanted]:
             with licence:
                 terms = st.text_input("Licence", key="model_licence", bind="query-params", placeholder="apache")
             only = st.toggle("Weights on this computer only", key="model_offline")
-    wanted = Wanted(
+    wanted = ModelFilter(
         family="" if chosen == ANY else chosen,
         max_parameters=quantity(most) if most else None,
         max_flops=quantity(work) if work else None,
@@ -125,6 +125,6 @@ def _offer(ref: ModelRef, parameters: int | None) -> None:
         with st.spinner("Running it once …"):
             problem = in_own_process("layers", str(ref), "--json")
         if problem:
-            st.warning(plain(problem))
+            st.warning(escaped(problem))
         else:
             st.rerun()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.ui.places import dashboard_file
+from lab.ui.routes import dashboard_file
 from lab.weights.zoo import architectures
 
 FIRST_PORT, PORTS_TRIED = 8501, 100

@@ -13,10 +13,10 @@ _JOINER = "\u2060"
 _DIRECTIVES = re.compile(r"(\\:(?=\S)|\\@|www(?=\\\.)|\\-(?=\\[->])|\\<(?=\\-))")
 
 
-def plain(text: object) -> str:
+def escaped(text: object) -> str:
     """Return text that streamlit's markdown shows letter for letter, on one line."""
-    escaped = _PUNCTUATION.sub(r"\\\1", " ".join(str(text).split()))
-    return _DIRECTIVES.sub(rf"\1{_JOINER}", escaped)
+    quoted = _PUNCTUATION.sub(r"\\\1", " ".join(str(text).split()))
+    return _DIRECTIVES.sub(rf"\1{_JOINER}", quoted)
 
 
 def percent(value: float) -> str:

@@ -10,21 +10,21 @@ Four nouns, as in Lucid (Olah, Mordvintsev and Schubert, "Feature Visualization"
 How images reached their value, and what they mean, is for experiments to say.
 """
 
-from lab.visualization.network import Cut
 from lab.visualization.objectives import Objective, channel, direction, neuron
 from lab.visualization.parametrisation import PARAMETRISATIONS, Fourier, Phases, natural_spectrum
 from lab.visualization.render import Rendered, Settings, render
 from lab.visualization.transforms import Motion
+from lab.visualization.truncation import TruncatedNetwork
 
 __all__ = [
     "PARAMETRISATIONS",
-    "Cut",
     "Fourier",
     "Motion",
     "Objective",
     "Phases",
     "Rendered",
     "Settings",
+    "TruncatedNetwork",
     "channel",
     "direction",
     "natural_spectrum",

@@ -22,7 +22,7 @@ from lab.visualization.transforms import Motion, moved
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from lab.visualization.network import Cut
+    from lab.visualization.truncation import TruncatedNetwork
 
 LENIENT_STEPS = 16  # as Lucid: afterwards gradients are the network's own
 POINTS = 32  # of the course that is kept
@@ -57,7 +57,7 @@ class Rendered:
 
 
 def render(
-    network: Cut,
+    network: TruncatedNetwork,
     objectives: Sequence[Objective],
     settings: Settings = Settings(),
     *,

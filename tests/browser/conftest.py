@@ -32,7 +32,7 @@ class Dashboard:
 
 @pytest.fixture
 def dashboard(lab_home: Path) -> Iterator[Dashboard]:
-    """A dashboard with an empty home, which `lab.store` in the test sees as well."""
+    """A dashboard with an empty home, which `lab.runs.store` in the test sees as well."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -92,8 +92,8 @@ def wait_until_up(port: int) -> None:
 
 def end_workers(home: Path) -> None:
     """Workers outlive the server on purpose; those of this test end with it."""
-    from lab import jobs
-    from lab.store import list_runs
+    from lab.runs import jobs
+    from lab.runs.store import list_runs
 
     assert str(home) == os.environ["FEATURE_LAB_HOME"]
     for run in list_runs():

@@ -17,9 +17,9 @@ import pytest
 from fake_runs import finished_run
 from PIL import Image
 
-from lab.drawn import draw_set
-from lab.experiments.separability import ProbeRequest
-from lab.store import RunFolder, list_runs
+from lab.experiments.separability.request import ProbeRequest
+from lab.images.synthetic import draw_set
+from lab.runs.store import RunFolder, list_runs
 
 pytestmark = pytest.mark.timeout(420)
 RUN_MS = 100_000  # a small experiment on a machine that is busy with something else

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from lab.experiments.asking import AskRequest, option
-from lab.experiments.base import Arrays, Pieces, Result
-from lab.experiments.building.edges_told import told
+from lab.experiments.base import Arrays, PartialResults, Result
+from lab.experiments.building.edges_findings import findings
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
+from lab.experiments.request import OptionsRequest, option
 from lab.layers.modules import parameters_in
 from lab.progress import Progress, counted, silent
 from lab.settings import Compute
@@ -56,7 +56,7 @@ CONDITIONS = {
 
 
 @dataclass(frozen=True)
-class EdgesRequest(AskRequest):
+class EdgesRequest(OptionsRequest):
     """How many networks of each kind are trained, and for how long."""
 
     experiment: ClassVar[str] = "edges"
@@ -74,12 +74,12 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return how well the networks do and what their layers hold."""
-    from lab.experiments.manifest import made
+    from lab.experiments.manifest import result_with_findings
 
-    kept = pieces if pieces is not None else {}
+    kept = partial_results if partial_results is not None else {}
     rows: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("accuracy", "filters", "channels", "combinations", "responses")
     }
@@ -96,20 +96,22 @@ def run(
             rows["channels"] += channels
             rows["combinations"] += combined
     tables = {name: pd.DataFrame(found) for name, found in rows.items()} | {"examples": _examples(held_out)}
-    return made(request, tables, told(tables), drawings=[TRAINING, HELD_OUT])
+    return result_with_findings(request, tables, findings(tables), drawings=[TRAINING, HELD_OUT])
 
 
-def _networks(request: EdgesRequest, pieces: Pieces, progress: Progress) -> dict[tuple[int, str], TwoLayers]:
+def _networks(
+    request: EdgesRequest, partial_results: PartialResults, progress: Progress
+) -> dict[tuple[int, str], TwoLayers]:
     """Return every network by seed and condition; those that are not in the pieces are trained, one on each core.
 
     Each is put into the pieces when it is done, so that an interruption loses only what is under way.
     """
     from lab.experiments.building.two_layers import batches, beginning, train
-    from lab.pools import in_threads, unless
-    from lab.tuning import one_thread
+    from lab.malloc import one_thread
+    from lab.threads import in_threads, unless
 
     every = {(seed, name): f"{name}-{seed}" for seed in range(request.seeds) for name in CONDITIONS}
-    missing = {at: key for at, key in every.items() if key not in pieces}
+    missing = {at: key for at, key in every.items() if key not in partial_results}
     steps = request.epochs * batches(TRAINING)
     left = Event()
     tell = unless(left, counted(progress, "Training small networks", steps * len(missing), "batches"))
@@ -120,14 +122,14 @@ def _networks(request: EdgesRequest, pieces: Pieces, progress: Progress) -> dict
         if CONDITIONS[name].shuffled:
             labels = np.random.default_rng(seed).permutation(labels)
         train(network, images, labels, seed=seed, epochs=request.epochs, step=tell)
-        pieces[every[seed, name]] = {name: values.numpy() for name, values in network.state_dict().items()}
+        partial_results[every[seed, name]] = {name: values.numpy() for name, values in network.state_dict().items()}
 
     # Such small products gain nothing from several threads each.
     with one_thread():
         starts = [(at, beginning(CONDITIONS[at[1]].filters, CONDITIONS[at[1]].second, at[0])) for at in missing]
         for _ in in_threads(work, starts, left=left):
             pass
-    return {at: _network(CONDITIONS[at[1]], pieces[key]) for at, key in every.items()}
+    return {at: _network(CONDITIONS[at[1]], partial_results[key]) for at, key in every.items()}
 
 
 def _network(condition: Condition, weights: Arrays) -> TwoLayers:

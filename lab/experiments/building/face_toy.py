@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import AskRequest, option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -58,7 +58,7 @@ _FACE = PRESETS["Face: eyes and mouth"]
 
 
 @dataclass(frozen=True)
-class FaceRequest(AskRequest):
+class FaceRequest(OptionsRequest):
     """The two kernel slices, rows parted by ";", and the bias."""
 
     experiment: ClassVar[str] = "face"
@@ -155,13 +155,13 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the toy's maps, one row per place, and what they show."""
-    from lab.experiments.manifest import made
+    from lab.experiments.manifest import result_with_findings
 
     found = face(request)
-    return made(request, {"places": places(found)}, told(found))
+    return result_with_findings(request, {"places": places(found)}, findings(found))
 
 
 def places(found: Face) -> pd.DataFrame:
@@ -174,7 +174,7 @@ def places(found: Face) -> pd.DataFrame:
     return pd.DataFrame({"row": row, "column": column, **{name: values.ravel() for name, values in maps.items()}})
 
 
-def told(found: Face) -> list[str]:
+def findings(found: Face) -> list[str]:
     """Return what the maps show, a sentence each."""
     many = int(found.fires.sum())
     if many == 0:

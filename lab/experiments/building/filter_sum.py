@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
-from lab.experiments.asking import AskRequest, model_option, option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of
-from lab.experiments.building.filter_told import told, told_of_network
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.request import OptionsRequest, model_option, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -35,7 +35,7 @@ LARGEST = 40_000_000  # numbers kept of one layer (320 MB); beyond that, a small
 
 
 @dataclass(frozen=True)
-class FilterRequest(AskRequest):
+class FilterRequest(OptionsRequest):
     """Which convolution, filter and position; left out: the first one, a selective filter, where it responds most."""
 
     experiment: ClassVar[str] = "filter"
@@ -57,16 +57,16 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the sum behind one number of a convolution, and one of each other convolution.
 
     Runs on the CPU whatever `compute` says: not every device has double precision. Raises LabError when the network
     has no convolution of that name, or the position is outside its output.
     """
-    from lab.experiments.subject import load_subject
+    from lab.experiments.model_and_picture import load_model_and_picture
 
-    subject = load_subject(request.model, request.picture, progress)
+    subject = load_model_and_picture(request.model, request.picture, progress)
     progress("Running the network", 1, 3, "steps")
     watched = _Convolutions(request.layer)
     subject.watched(watched.in_double, double=True)
@@ -82,7 +82,7 @@ def run(
         **sums(found),
         "picture": subject.picture_table(),
     }
-    sentences = [*told(layer, found), *told_of_network(layers)]
+    sentences = [*findings(layer, found), *network_findings(layers)]
     return subject.result(request, tables, sentences, at=[found.channel, found.row, found.column])
 
 

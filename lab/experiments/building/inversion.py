@@ -22,17 +22,17 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import AskRequest, model_option, option
-from lab.experiments.base import Pieces, Result
-from lab.experiments.building.inversion_told import told
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.building.inversion_findings import findings
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.request import OptionsRequest, model_option, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from lab.experiments.subject import Subject
+    from lab.experiments.model_and_picture import ModelAndPicture
     from lab.layers import Layer
 
 RATE = 0.05
@@ -41,7 +41,7 @@ SIDE = 16
 
 
 @dataclass(frozen=True)
-class InversionRequest(AskRequest):
+class InversionRequest(OptionsRequest):
     """Which network, picture and layers; how many starts, and steps from each."""
 
     experiment: ClassVar[str] = "inversion"
@@ -63,14 +63,14 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the picture rebuilt from every chosen layer of the network and of its untrained twin."""
-    from lab.experiments.subject import load_subject, with_twin
+    from lab.experiments.model_and_picture import load_model_and_picture, with_twin
     from lab.layers import select_layers
 
-    kept = pieces if pieces is not None else {}
-    subject = load_subject(request.model, request.picture, progress)
+    kept = partial_results if partial_results is not None else {}
+    subject = load_model_and_picture(request.model, request.picture, progress)
     if subject.image.shape[-1] != subject.image.shape[-2]:
         raise LabError(f"{request.model} takes pictures that are not square; rebuilding needs a square input")
     layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
@@ -88,7 +88,7 @@ def run(
     inversions = pd.DataFrame(rows)
     summary = summarised(inversions)
     tables = {"inversions": inversions, "summary": summary, "picture": subject.picture_table()}
-    return subject.result(request, tables, told(summary, request.starts))
+    return subject.result(request, tables, findings(summary, request.starts))
 
 
 def spread(layers: tuple[Layer, ...], most: int) -> tuple[Layer, ...]:
@@ -99,7 +99,7 @@ def spread(layers: tuple[Layer, ...], most: int) -> tuple[Layer, ...]:
 
 
 def rebuilt(
-    module: nn.Module, subject: Subject, layer: Layer, starts: int, steps: int, progress: Progress, stage: str
+    module: nn.Module, subject: ModelAndPicture, layer: Layer, starts: int, steps: int, progress: Progress, stage: str
 ) -> dict[str, np.ndarray]:
     """Return images `(starts, 3, H, W)` in 0..1 and the errors of their activations, before and after, `(starts,)`.
 
@@ -107,7 +107,7 @@ def rebuilt(
     """
     import torch
 
-    from lab.activations.stopping import forward_to
+    from lab.activations.partial_forward import forward_to
     from lab.layers.tracing import in_eval_mode
     from lab.visualization.parametrisation import Fourier
 
@@ -153,7 +153,7 @@ def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _normalisation(subject: Subject) -> Callable[[Tensor], Tensor]:
+def _normalisation(subject: ModelAndPicture) -> Callable[[Tensor], Tensor]:
     import torch
 
     how = subject.model.preprocessing
@@ -173,7 +173,7 @@ def _variation(images: Tensor) -> Tensor:
 
 
 def _rows(
-    name: str, twin: bool, layer: Layer, subject: Subject, found: dict[str, np.ndarray] | Any
+    name: str, twin: bool, layer: Layer, subject: ModelAndPicture, found: dict[str, np.ndarray] | Any
 ) -> list[dict[str, Any]]:
     from lab.encode import png
 

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import AskRequest, model_option, option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.number_text import NO_TWIN
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
-from lab.experiments.words import NO_TWIN
+from lab.experiments.request import OptionsRequest, model_option, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import mean_interval
@@ -28,7 +28,7 @@ from lab.stats.intervals import mean_interval
 if TYPE_CHECKING:
     from torch import nn
 
-    from lab.experiments.subject import Subject
+    from lab.experiments.model_and_picture import ModelAndPicture
     from lab.layers import Layer
 
 HALF, MOST = 0.5, 0.95
@@ -36,7 +36,7 @@ HEAT = np.array([255, 138, 40], dtype=float)
 
 
 @dataclass(frozen=True)
-class FieldRequest(AskRequest):
+class FieldRequest(OptionsRequest):
     """Which network, picture and layers, and how many random directions of the channels are averaged."""
 
     experiment: ClassVar[str] = "field"
@@ -56,20 +56,20 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the fields of every chosen layer that has positions; raises LabError when none has."""
-    from lab.experiments.building.reach_of_gradients import possible
-    from lab.experiments.subject import load_subject, with_twin
+    from lab.experiments.building.effective_receptive_field import theoretical
+    from lab.experiments.model_and_picture import load_model_and_picture, with_twin
     from lab.layers import select_layers
 
-    subject = load_subject(request.model, request.picture, progress)
+    subject = load_model_and_picture(request.model, request.picture, progress)
     chosen = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
     layers = tuple(layer for layer in chosen if layer.height > 1)
     if not layers:
         raise LabError(f"none of these layers of {request.model} has positions on the picture; choose others")
     size = (int(subject.image.shape[-2]), int(subject.image.shape[-1]))
-    boxes = possible(subject.model.module, layers, size, progress)
+    boxes = theoretical(subject.model.module, layers, size, progress)
     rows, draws = [], []
     for name, module in with_twin(subject.model):
         for row, sides in _measured(name, module, subject, layers, boxes, request.draws, progress):
@@ -77,10 +77,10 @@ def run(
             draws += [{"model": name, "layer": row["layer"], "draw": k, "half_side": s} for k, s in enumerate(sides)]
     fields = pd.DataFrame(rows)
     tables = {"fields": fields, "draws": pd.DataFrame(draws), "picture": subject.picture_table()}
-    return subject.result(request, tables, told(fields, size))
+    return subject.result(request, tables, findings(fields, size))
 
 
-def told(fields: pd.DataFrame, size: tuple[int, int]) -> list[str]:
+def findings(fields: pd.DataFrame, size: tuple[int, int]) -> list[str]:
     """Return what the fields show, a sentence each; they follow the numbers."""
     first = fields[fields["model"] == fields["model"].iloc[0]]
     return [_contained(fields), _theory_and_effect(first), *_whole_picture(first, size), *_training(fields)]
@@ -148,13 +148,13 @@ def _side(side: int, status: str) -> str:
 def _measured(
     name: str,
     module: nn.Module,
-    subject: Subject,
+    subject: ModelAndPicture,
     layers: tuple[Layer, ...],
     boxes: dict[str, tuple[np.ndarray, np.ndarray]],
     draws: int,
     progress: Progress,
 ) -> list[tuple[dict[str, Any], list[int]]]:
-    from lab.experiments.building.reach_of_gradients import effective, square_of
+    from lab.experiments.building.effective_receptive_field import effective, square_of
 
     stage = f"Following gradients of {name}"
     gradients = effective(module, subject.image, layers, draws, progress, stage)
@@ -192,7 +192,7 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
 
 
 def _effect(mean: np.ndarray, sides: list[int]) -> dict[str, Any]:
-    from lab.experiments.building.reach_of_gradients import square_of
+    from lab.experiments.building.effective_receptive_field import square_of
 
     top, left, side = square_of(mean, HALF)
     half = mean_interval(sides)

@@ -15,8 +15,8 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import AskRequest, option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -66,7 +66,7 @@ def counts(
 
 
 @dataclass(frozen=True)
-class SlideRequest(AskRequest):
+class SlideRequest(OptionsRequest):
     """A window to try: how wide the input is and how the window slides over it."""
 
     experiment: ClassVar[str] = "slide"
@@ -93,12 +93,12 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return every window's taps, one row each, and the arithmetic in words."""
-    from lab.experiments.manifest import made
+    from lab.experiments.manifest import result_with_findings
 
-    return made(request, {"taps": taps(request)}, told(request))
+    return result_with_findings(request, {"taps": taps(request)}, findings(request))
 
 
 def taps(request: SlideRequest) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def taps(request: SlideRequest) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["window", "tap", "pixel", "inside"])
 
 
-def told(request: SlideRequest) -> list[str]:
+def findings(request: SlideRequest) -> list[str]:
     """Return the arithmetic in words."""
     spread = reach(request.kernel, request.dilation)
     exact = (request.size - spread + 2 * request.padding) / request.stride + 1

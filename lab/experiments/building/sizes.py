@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.asking import AskRequest, model_option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.size_arithmetic import counts, output_size
+from lab.experiments.request import OptionsRequest, model_option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class SizesRequest(AskRequest):
+class SizesRequest(OptionsRequest):
     """Which network."""
 
     experiment: ClassVar[str] = "sizes"
@@ -54,10 +54,10 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return sizes and weight counts of every sliding window; raises LabError when the network has none."""
-    from lab.experiments.manifest import made
+    from lab.experiments.manifest import result_with_findings
     from lab.models import load_model
 
     progress("Opening the network", 0, 2, "steps")
@@ -68,9 +68,11 @@ def run(
     if windows.empty:
         raise LabError(f"{request.model} has no window that slides in two dimensions; choose a convolutional network")
     size = (how.height, how.width)
-    sentences = told(windows, weights, size, model.card.parameters)
+    sentences = findings(windows, weights, size, model.card.parameters)
     hashes = {str(model.ref): model.weights_digest}
-    return made(request, {"windows": windows, "weights": weights}, sentences, hashes=hashes, input_size=list(size))
+    return result_with_findings(
+        request, {"windows": windows, "weights": weights}, sentences, hashes=hashes, input_size=list(size)
+    )
 
 
 def measured(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -98,7 +100,7 @@ def measured(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[pd.Da
     return table, pd.DataFrame(weights)
 
 
-def told(windows: pd.DataFrame, weights: pd.DataFrame, size: tuple[int, int], parameters: int) -> list[str]:
+def findings(windows: pd.DataFrame, weights: pd.DataFrame, size: tuple[int, int], parameters: int) -> list[str]:
     """Return what the tables show, a sentence each; `parameters` is how many the whole network has."""
     agree, all_of = int(windows["agrees"].sum()), len(windows)
     if agree == all_of:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from lab.experiments.asking import AskRequest, model_option, option
-from lab.experiments.base import Pieces, Result
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import STIMULI, drawn
-from lab.experiments.building.tuning_told import told
+from lab.experiments.request import OptionsRequest, model_option, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -35,7 +35,7 @@ EACH = 8
 
 
 @dataclass(frozen=True)
-class TuningRequest(AskRequest):
+class TuningRequest(OptionsRequest):
     """Which network and layers, and how many independent draws of stimuli are made."""
 
     experiment: ClassVar[str] = "tuning"
@@ -54,14 +54,14 @@ def run(
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    pieces: Pieces | None = None,
+    partial_results: PartialResults | None = None,
 ) -> Result:
     """Return how far every layer's channels follow orientation and shape."""
-    from lab.experiments.manifest import made
+    from lab.experiments.manifest import result_with_findings
     from lab.layers import select_layers
     from lab.models import ModelRef, load_model
 
-    kept = pieces if pieces is not None else {}
+    kept = partial_results if partial_results is not None else {}
     ref = ModelRef.parse(request.model)
     rows: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
@@ -82,7 +82,7 @@ def run(
     tuning = summarised(found)
     tables = {"tuning": tuning, "draws": found, "curves": pd.DataFrame(curves), "examples": _examples()}
     stimuli = {kind: EACH * len(levels) for kind, (levels, _) in STIMULI.items()}
-    return made(request, tables, told(tuning), hashes=hashes, stimuli=stimuli)
+    return result_with_findings(request, tables, findings(tuning), hashes=hashes, stimuli=stimuli)
 
 
 def explained(answers: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -157,7 +157,7 @@ def _with_control(answers: np.ndarray, asked: np.ndarray, *, twin: bool) -> list
 
 
 def _answers(
-    model: LoadedModel, layers: tuple[Layer, ...], kind: str, count: int, pieces: Pieces, progress: Progress,
+    model: LoadedModel, layers: tuple[Layer, ...], kind: str, count: int, partial_results: PartialResults, progress: Progress,
     compute: Compute,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # fmt: skip
     """Return the pooled answers of every layer `(D, N, C)` by its name, and the levels `(D, N)`."""
@@ -170,12 +170,12 @@ def _answers(
     for draw in range(count):
         key = f"{model.ref}/{kind}/{draw}"
         stage = f"Showing {kind} stimuli to {model.ref.short}"
-        kept = pieces.get(key)
+        kept = partial_results.get(key)
         if kept is None:
             images, levels = drawn(kind, draw, EACH, min(how.height, how.width))
             extract = extract or Extractor(model, layers)
             kept = _extracted(extract, images, lambda done, of: progress(stage, draw * of + done, count * of, "images"))  # noqa: B023
-            pieces[key] = kept = {**kept, "levels": levels}
+            partial_results[key] = kept = {**kept, "levels": levels}
         found.append({layer.name: kept[layer.name] for layer in layers})
         asked.append(kept["levels"])
     return {layer.name: np.stack([one[layer.name] for one in found]).astype(float) for layer in layers}, np.stack(asked)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lab.drawn.outlines import Point, Stroke
+from lab.images.synthetic.outlines import Point, Stroke
 
 ORIENTATIONS = tuple(f"{angle:g}°" for angle in np.arange(0, 180, 22.5))
 SHAPES = ("circle", "triangle", "square", "cross", "star")

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lab.experiments.separability.reading import Question, Subject
-from lab.pieces import PieceFolder
+from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
+from lab.partial_results import PartialResultsFolder
 from lab.progress import Progress
 from lab.settings import cache_dir
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 MAPS_VERSION = 1  # raise when `lab.geometry.projection` draws other maps from the same embeddings
 
 
-def draw_maps(question: Question, subjects: Sequence[Subject], progress: Progress) -> dict[tuple[str, str], Projection]:
+def draw_maps(
+    question: ProbeSetup, subjects: Sequence[EmbeddingSource], progress: Progress
+) -> dict[tuple[str, str], Projection]:
     """Return the map of every layer of every network, by (model, layer)."""
     return {
         (network.model, projection.layer): projection
@@ -31,11 +33,11 @@ def draw_maps(question: Question, subjects: Sequence[Subject], progress: Progres
     }
 
 
-def _maps_of(network: Subject, question: Question, progress: Progress) -> list[Projection]:
+def _maps_of(network: EmbeddingSource, question: ProbeSetup, progress: Progress) -> list[Projection]:
     """Return a network's maps in layer order; a chain that was interrupted goes on after its last kept map."""
     from lab.geometry.projection import Projection, last_points, project_layers
 
-    kept = PieceFolder(cache_dir("projections"))
+    kept = PartialResultsFolder(cache_dir("projections"))
     names = [layer.name for layer in network.layers]
     chain = (MAPS_VERSION, network.view, question.request.pooling, question.images.fingerprint)
     keys = {name: _key(*chain, *names[: position + 1]) for position, name in enumerate(names)}

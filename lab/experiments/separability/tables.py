@@ -14,14 +14,14 @@ import pandas as pd
 
 from lab.geometry.neighbours import silhouette
 from lab.models import ModelRef
-from lab.pieces import PieceFolder
+from lab.partial_results import PartialResultsFolder
 from lab.settings import cache_dir
 from lab.stats.depth import decisions, emergence
 from lab.stats.intervals import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
 from lab.stats.verdict import Evidence, check_evidence, verdict
 
 if TYPE_CHECKING:
-    from lab.experiments.separability.reading import Question, Reading, Subject
+    from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
     from lab.geometry.projection import Projection
     from lab.images import ImageSet
 
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 def assemble(
-    question: Question, subjects: Sequence[Subject], readings: Sequence[Reading], maps: Maps
+    question: ProbeSetup, subjects: Sequence[EmbeddingSource], readings: Sequence[ProbeResult], maps: Maps
 ) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, str]]]:
     """Return all tables, and per model the verdict's outcome and sentence."""
     networks = [subject for subject in subjects if subject.layers and not subject.twin]
@@ -54,16 +54,16 @@ def assemble(
     return {name: table.reset_index(drop=True) for name, table in tables.items()}, told
 
 
-def _of(readings: Iterable[Reading], model: str, control: str) -> list[Reading]:
+def _of(readings: Iterable[ProbeResult], model: str, control: str) -> list[ProbeResult]:
     return [r for r in readings if r.model == model and r.control == control]
 
 
-def _labels_of(question: Question, reading: Reading) -> np.ndarray:
+def _labels_of(question: ProbeSetup, reading: ProbeResult) -> np.ndarray:
     """Return the labels a reading was fitted to: `(N,)`, or `(R, N)` for shuffled ones."""
     return question.shuffled if reading.control == "shuffled" else question.labels
 
 
-def _evidence(question: Question, network: Subject, readings: Sequence[Reading]) -> Evidence:
+def _evidence(question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult]) -> Evidence:
     correct: dict[str, np.ndarray] = {}
     for control in ("probe", "matched", "untrained", "shuffled"):
         found = _of(readings, network.model, control)
@@ -82,7 +82,7 @@ def _evidence(question: Question, network: Subject, readings: Sequence[Reading])
     )
 
 
-def layer_rows(networks: Sequence[Subject]) -> Iterator[Row]:
+def layer_rows(networks: Sequence[EmbeddingSource]) -> Iterator[Row]:
     """Yield the rows of the table `layers`."""
     columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", "receptive_field")
     for network in networks:
@@ -92,7 +92,7 @@ def layer_rows(networks: Sequence[Subject]) -> Iterator[Row]:
             yield {"model": network.model, "layer": layer.name, "dim": dim, **described}
 
 
-def image_tables(question: Question) -> dict[str, pd.DataFrame]:
+def image_tables(question: ProbeSetup) -> dict[str, pd.DataFrame]:
     """Return the tables `images`, `splits` and `quarantine`."""
     images = question.images
     set_aside = [(found.id, found.reason) for found in images.quarantined]
@@ -103,7 +103,7 @@ def image_tables(question: Question) -> dict[str, pd.DataFrame]:
     }
 
 
-def _split_table(question: Question) -> pd.DataFrame:
+def _split_table(question: ProbeSetup) -> pd.DataFrame:
     repeats, count = question.splits.shape
     return pd.DataFrame(
         {
@@ -117,7 +117,7 @@ def _split_table(question: Question) -> pd.DataFrame:
 
 def _thumbnails(images: ImageSet) -> list[bytes]:
     """Return a small JPEG per image, from the cache when this very set was looked at before."""
-    kept = PieceFolder(cache_dir("thumbnails"))
+    kept = PartialResultsFolder(cache_dir("thumbnails"))
     key = images.fingerprint
     if key not in kept:
         made = [images.thumbnail(index) for index in range(len(images))]
@@ -127,7 +127,7 @@ def _thumbnails(images: ImageSet) -> list[bytes]:
     return [part.tobytes() for part in np.split(piece["bytes"], piece["ends"][:-1])]
 
 
-def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
+def _folds(question: ProbeSetup, readings: Iterable[ProbeResult]) -> Iterator[Row]:
     for reading in readings:
         named = {"model": reading.model, "layer": _name(reading), "control": reading.control}
         labels = _labels_of(question, reading)
@@ -135,7 +135,9 @@ def _folds(question: Question, readings: Iterable[Reading]) -> Iterator[Row]:
             yield {**named, **row}
 
 
-def _summary(question: Question, networks: Sequence[Subject], readings: Iterable[Reading], maps: Maps) -> Iterator[Row]:
+def _summary(
+    question: ProbeSetup, networks: Sequence[EmbeddingSource], readings: Iterable[ProbeResult], maps: Maps
+) -> Iterator[Row]:
     embeddings = {network.model: network.embeddings for network in networks}
     for reading in readings:
         row = summary_row(question, reading)
@@ -145,7 +147,7 @@ def _summary(question: Question, networks: Sequence[Subject], readings: Iterable
         yield row
 
 
-def summary_row(question: Question, reading: Reading) -> Row:
+def summary_row(question: ProbeSetup, reading: ProbeResult) -> Row:
     """Return a reading's row of the table `summary`."""
     return {
         "model": reading.model,
@@ -157,7 +159,7 @@ def summary_row(question: Question, reading: Reading) -> Row:
     }
 
 
-def chance_row(question: Question) -> Row:
+def chance_row(question: ProbeSetup) -> Row:
     """Return the row of the table `summary` that stands for guessing."""
     guess = chance(question.labels)
     balanced = 1 / len(question.images.classes)
@@ -165,7 +167,7 @@ def chance_row(question: Question) -> Row:
     return {**named, "accuracy": guess, "ci_low": guess, "ci_high": guess, "balanced_accuracy": balanced, "auc": 0.5}
 
 
-def _predictions(question: Question, reading: Reading) -> pd.DataFrame:
+def _predictions(question: ProbeSetup, reading: ProbeResult) -> pd.DataFrame:
     classes = np.array(question.images.classes, dtype=object)
     mean = reading.probabilities.mean(axis=0)
     return pd.DataFrame(
@@ -182,7 +184,7 @@ def _predictions(question: Question, reading: Reading) -> pd.DataFrame:
     )
 
 
-def _decisions(question: Question, network: Subject, readings: Sequence[Reading]) -> pd.DataFrame:
+def _decisions(question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult]) -> pd.DataFrame:
     found = _of(readings, network.model, "probe")
     settled = decisions(np.stack([r.probabilities.mean(axis=0) for r in found]), question.labels)
     # Position -1 (wrong at the end) takes the entry that is appended last.
@@ -200,7 +202,9 @@ def _decisions(question: Question, network: Subject, readings: Sequence[Reading]
     )
 
 
-def emergence_rows(question: Question, network: Subject, readings: Sequence[Reading], boot: Bootstrap) -> Iterator[Row]:
+def emergence_rows(
+    question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult], boot: Bootstrap
+) -> Iterator[Row]:
     """Yield the rows of the table `emergence` of one network."""
     probabilities = np.stack([r.probabilities for r in _of(readings, network.model, "probe")])
     depths = [layer.depth for layer in network.layers]
@@ -217,7 +221,7 @@ def emergence_rows(question: Question, network: Subject, readings: Sequence[Read
         }
 
 
-def _projection(question: Question, network: Subject, maps: Maps) -> pd.DataFrame:
+def _projection(question: ProbeSetup, network: EmbeddingSource, maps: Maps) -> pd.DataFrame:
     classes = np.array(question.images.classes, dtype=object)[question.labels]
     ids = [record.id for record in question.images.records]
     parts = []
@@ -228,7 +232,7 @@ def _projection(question: Question, network: Subject, maps: Maps) -> pd.DataFram
     return pd.concat(parts)
 
 
-def _quality(network: Subject, maps: Maps) -> Iterator[Row]:
+def _quality(network: EmbeddingSource, maps: Maps) -> Iterator[Row]:
     measures = ("trustworthiness", "knn_embedding", "knn_projection")
     for layer in network.layers:
         projection = maps[network.model, layer.name]
@@ -236,5 +240,5 @@ def _quality(network: Subject, maps: Maps) -> Iterator[Row]:
         yield {"model": network.model, "layer": layer.name, "depth": layer.depth, **values, "note": projection.note}
 
 
-def _name(reading: Reading) -> str:
+def _name(reading: ProbeResult) -> str:
     return reading.layer.name if reading.layer else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.experiments.base import Pieces
+from lab.experiments.base import PartialResults
 from lab.experiments.training.filters import filters_at
 from lab.progress import Progress
 from lab.stats.intervals import correctness
@@ -27,7 +27,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldOutImages:
     """The images that no step was computed from: pixels uint8 `(n, 3, H, W)`, labels, groups, ids, and the folds."""
 
     pixels: Tensor
@@ -40,7 +40,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Seen:
+class CheckpointReadout:
     """What was read off one checkpoint: arrays by name, and rows about its first filters."""
 
     step: int
@@ -49,11 +49,11 @@ class Seen:
     filters: tuple[dict[str, Any], ...]
 
 
-def held_images(trained: Trained, seed: int, progress: Progress) -> Held:
+def held_out_images(trained: Trained, seed: int, progress: Progress) -> HeldOutImages:
     """Return the images that `trained` learnt nothing from, and folds to probe them in, which follow from the seed."""
     import torch
 
-    from lab.experiments.training.teaching import held_out_of, input_of
+    from lab.experiments.training.train import held_out_of, input_of
     from lab.probing.probes import make_splits
     from lab.training.pixels import load_pixels
 
@@ -64,21 +64,26 @@ def held_images(trained: Trained, seed: int, progress: Progress) -> Held:
     labels, groups = images.labels[chosen], images.groups[chosen]
     splits = make_splits(labels, groups, folds=FOLDS, repeats=REPEATS, seed=seed, classes=images.classes)
     names = [images.records[index].id for index in chosen]
-    return Held(every[torch.from_numpy(chosen)], labels, groups, names, images.classes, splits, seed)
+    return HeldOutImages(every[torch.from_numpy(chosen)], labels, groups, names, images.classes, splits, seed)
 
 
 def checkpoints(
-    trained: Trained, steps: list[int], layers: str, held: Held, pieces: Pieces, progress: Progress
-) -> Iterator[Seen]:
+    trained: Trained,
+    steps: list[int],
+    layers: str,
+    held: HeldOutImages,
+    partial_results: PartialResults,
+    progress: Progress,
+) -> Iterator[CheckpointReadout]:
     """Yield what each checkpoint knows, from the pieces where it was read before."""
     for number, step in enumerate(steps):
         tell = partial(progress, "Reading the checkpoints", number, len(steps), "checkpoints")
         tell()
         model, chosen = _opened(trained.ref(step), layers)
         key = f"{step}/{model.weights_digest}"
-        if key not in pieces:
-            pieces[key] = _read(model, chosen, held, tell)
-        yield Seen(step, chosen, pieces[key], tuple(filters_at(model.module, step)))
+        if key not in partial_results:
+            partial_results[key] = _read(model, chosen, held, tell)
+        yield CheckpointReadout(step, chosen, partial_results[key], tuple(filters_at(model.module, step)))
 
 
 def _opened(ref: str, layers: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
@@ -89,7 +94,9 @@ def _opened(ref: str, layers: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
     return model, select_layers(model.layers, layers, exclusions=model.card.exclusions)
 
 
-def _read(model: LoadedModel, layers: tuple[Layer, ...], held: Held, tell: Callable[[], None]) -> dict[str, np.ndarray]:
+def _read(
+    model: LoadedModel, layers: tuple[Layer, ...], held: HeldOutImages, tell: Callable[[], None]
+) -> dict[str, np.ndarray]:
     """Return, per layer, the correctness `(2, n)` of probe and shuffled labels, and the last layer's embedding."""
     from lab.activations import Extractor
 
@@ -106,7 +113,7 @@ def _read(model: LoadedModel, layers: tuple[Layer, ...], held: Held, tell: Calla
     return found
 
 
-def fitted(embedding: np.ndarray, held: Held) -> np.ndarray:
+def fitted(embedding: np.ndarray, held: HeldOutImages) -> np.ndarray:
     """Return, per image, how often the probe and the one of shuffled labels were right, `(2, n)`."""
     from lab.probing.probes import fit_probes, shuffled_labels
 
@@ -117,7 +124,7 @@ def fitted(embedding: np.ndarray, held: Held) -> np.ndarray:
     return np.stack([correctness(probes[None, index].probabilities, labels) for index, labels in pairs])
 
 
-def shrunk(held: Held) -> np.ndarray:
+def shrunk(held: HeldOutImages) -> np.ndarray:
     """Return the images' pixels as an embedding, float32 `(n, 3 * PIXELS_SIDE ** 2)`."""
     from torch.nn.functional import adaptive_avg_pool2d
 

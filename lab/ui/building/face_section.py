@@ -7,11 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.building.face_toy import PRESETS, Face, FaceRequest, Preset, face, kernel, kernel_text, told
-from lab.ui.address import opened
+from lab.experiments.building.face_toy import PRESETS, Face, FaceRequest, Preset, face, findings, kernel, kernel_text
 from lab.ui.building.cells import cells, figures
-from lab.ui.saying import command, explained
-from lab.ui.text import plain
+from lab.ui.findings import show_command, show_sentences
+from lab.ui.text import escaped
+from lab.ui.url_state import opened
 
 CELL = 15
 
@@ -26,7 +26,7 @@ def face_section() -> None:
     presets, first = {**PRESETS, **asked}, next(iter(asked or PRESETS))
     preset = st.pills("Try", list(presets), default=first, key="face_preset", label_visibility="collapsed") or first
     chosen = presets[preset]
-    st.caption(plain(chosen.notice))
+    st.caption(escaped(chosen.notice))
     eyes, mouth, rest = st.columns([3, 3, 5], gap="medium")
     with eyes:
         eyes_kernel = _kernel_box("Kernel on the eyes", chosen.eyes_kernel, f"eyes_{preset}")
@@ -39,11 +39,11 @@ def face_section() -> None:
         request = FaceRequest(eyes_kernel=eyes_kernel, mouth_kernel=mouth_kernel, bias=bias)
         found = face(request)
     except LabError as error:
-        st.warning(plain(error))
+        st.warning(escaped(error))
         return
     with rest:
-        explained(told(found))
-        command(request)
+        show_sentences(findings(found))
+        show_command(request)
     st.html(face_figures(found))
     st.caption("In every map, from left to right: a face, eyes alone, a mouth alone, an upside-down face.")
 
@@ -69,9 +69,9 @@ def _opened() -> dict[str, Preset]:
     if asked is None:
         return {}
     try:
-        told(face(asked))
+        findings(face(asked))
     except LabError as error:
-        st.warning(plain(error))
+        st.warning(escaped(error))
         return {}
     filled = (asked.eyes_kernel, asked.mouth_kernel, asked.bias)
     for name, preset in PRESETS.items():

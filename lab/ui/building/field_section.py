@@ -12,12 +12,12 @@ from lab.experiments.building.receptive_field import FieldRequest
 from lab.experiments.picture import picture_name
 from lab.ui.building.cells import Box, picture
 from lab.ui.building.views import by_weights
+from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
-from lab.ui.kept import kept_field
-from lab.ui.saying import answered, command
-from lab.ui.showing import show_chart
-from lab.ui.subject import Subject, request_for
-from lab.ui.working import outcome
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+from lab.ui.url_widgets import url_field
 
 STATUS = {
     "exact": "exact",
@@ -27,17 +27,17 @@ STATUS = {
 }
 
 
-def field_section(subject: Subject) -> None:
+def field_section(subject: Selection) -> None:
     """Show the fields of the chosen network on the chosen picture, trained and untrained."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        kept = kept_field(FieldRequest(), "layers", key="field_layers")
+        kept = url_field(FieldRequest(), "layers", key="field_layers")
         layers = st.segmented_control(
             "Layers", with_current(("stages", "blocks"), [st.session_state["field_layers"]]), required=True,
             label_visibility="collapsed", **kept,
         )  # fmt: skip
         request = request_for(FieldRequest, subject, layers=layers)
-        command(request)
-    result = outcome(
+        show_command(request)
+    result = result_or_status(
         request,
         offer="Follows the gradient of the middle position of every layer back to the picture, in this network and in "
         "an untrained one. About a quarter of a minute with the usual network.",
@@ -45,7 +45,7 @@ def field_section(subject: Subject) -> None:
     if result is None:
         return
     contained, sees, *rest = result.manifest["findings"]
-    answered([sees, contained, *rest])
+    show_findings([sees, contained, *rest])
     show_chart(result, "field_by_depth", key="field_chart", height=470)
     st.markdown(
         "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "

@@ -8,35 +8,35 @@ import streamlit as st
 
 from lab.charts.filter_sum import POSITION_PICK, response_cells
 from lab.experiments.base import Result
+from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, sums
 from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
-from lab.experiments.building.filter_told import told, told_of_network
-from lab.ui import address
+from lab.ui import url_state
 from lab.ui.building.cells import cells, figures, gray_png, picture
-from lab.ui.reading import Tables, find
-from lab.ui.saying import answered, command, explained
-from lab.ui.showing import on_a_phone, show_spec, tables_spec
-from lab.ui.subject import Subject, request_for
-from lab.ui.text import plain
-from lab.ui.working import launch, outcome
+from lab.ui.chart import on_a_phone, show_spec, tables_spec
+from lab.ui.findings import show_command, show_findings, show_sentences
+from lab.ui.run_cache import CachedTables, run_of
+from lab.ui.run_status import launch, result_or_status
+from lab.ui.selection import Selection, request_for
+from lab.ui.text import escaped
 
 SHOWN_CHANNELS = 6
 FRAME = 63  # pixels that title and axis take more from a map's height than its axis from its width
 
 
-def filter_section(subject: Subject) -> None:
+def filter_section(subject: Selection) -> None:
     """Show a convolution of the chosen network on the chosen picture, taken apart."""
-    result = outcome(
-        request_for(FilterRequest, subject, layer=st.query_params.get(address.param(FilterRequest, "layer"), "")),
+    result = result_or_status(
+        request_for(FilterRequest, subject, layer=st.query_params.get(url_state.param(FilterRequest, "layer"), "")),
         offer="Takes every convolution of this network apart on this picture. About ten seconds with the usual one.",
     )
     if result is None:
         return
     layer = _layer(result)
     found = _chosen_sum(subject, result, layer)
-    sentences = told(layer, found)
-    answered(sentences)
-    command(_asked(result, found))
+    sentences = findings(layer, found)
+    show_findings(sentences)
+    show_command(_asked(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
@@ -106,17 +106,21 @@ def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, flo
 
 def _layer(result: Result) -> FilterLayer:
     tables = result.tables
-    return _kept_layer(tables.folder, tables.stamp) if isinstance(tables, Tables) else FilterLayer.from_tables(tables)
+    return (
+        _kept_layer(tables.folder, tables.stamp)
+        if isinstance(tables, CachedTables)
+        else FilterLayer.from_tables(tables)
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _kept_layer(folder: str, stamp: str) -> FilterLayer:
     """Keep a layer's arrays unpacked; nobody writes to them."""
     names = ("chosen", "inputs", "kernels", "outputs")
-    return FilterLayer.from_tables(Tables(folder, stamp, names))
+    return FilterLayer.from_tables(CachedTables(folder, stamp, names))
 
 
-def _chosen_sum(subject: Subject, result: Result, layer: FilterLayer) -> FilterSum:
+def _chosen_sum(subject: Selection, result: Result, layer: FilterLayer) -> FilterSum:
     """Show the boxes for layer, filter and place, and return the sum they name."""
     state = st.session_state
     gone = "sum_channel" not in state  # boxes that another tab did not show are forgotten
@@ -136,7 +140,9 @@ def _chosen_sum(subject: Subject, result: Result, layer: FilterLayer) -> FilterS
     return layer.at(int(state["sum_channel"]), int(state["sum_row"]), int(state["sum_column"]))
 
 
-def _layer_box(place: st.delta_generator.DeltaGenerator, subject: Subject, result: Result, layer: FilterLayer) -> None:
+def _layer_box(
+    place: st.delta_generator.DeltaGenerator, subject: Selection, result: Result, layer: FilterLayer
+) -> None:
     table = result["layers"].set_index("layer")
     st.session_state["sum_layer"] = layer.name
 
@@ -147,8 +153,8 @@ def _layer_box(place: st.delta_generator.DeltaGenerator, subject: Subject, resul
     def chosen() -> None:
         name = st.session_state["sum_layer"]
         wanted = FilterRequest(subject.model, subject.picture, name).canonical()
-        address.show(wanted)
-        if find(wanted) is None:
+        url_state.show(wanted)
+        if run_of(wanted) is None:
             launch(wanted)
 
     place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=told_as, on_change=chosen)
@@ -176,7 +182,7 @@ def _response(layer: FilterLayer, found: FilterSum) -> None:
 def _network(result: Result) -> None:
     layers = result["layers"]
     with st.expander("Every convolution of this network", icon=":material/functions:"):
-        explained(told_of_network(layers))
+        show_sentences(network_findings(layers))
         kinds = ", ".join(f"**{kind}** {KINDS[kind]}" for kind in layers["kind"].unique())
         st.caption(f"Each row is one filter at the place where it responds most. {kinds}.")
         columns = ["layer", "kind", "spanned", "in_channels", "kernel_height", "kernel_width", "groups"]
@@ -186,4 +192,4 @@ def _network(result: Result) -> None:
     seen = result["picture"].iloc[0]
     with st.expander("What the network sees", icon=":material/image:"):
         shown = picture(seen["thumbnail"], width=int(min(seen["width"], 320)), label="the picture, resized and cropped")
-        st.html(figures([(shown, plain(f"{seen['width']} × {seen['height']} pixels, three channels"))]))
+        st.html(figures([(shown, escaped(f"{seen['width']} × {seen['height']} pixels, three channels"))]))

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.ui.building.decoding_section import left_section
 from lab.ui.building.face_section import face_section
 from lab.ui.building.field_section import field_section
 from lab.ui.building.filter_section import filter_section
-from lab.ui.building.left_section import left_section
 from lab.ui.building.shapes_section import shapes_section
 from lab.ui.building.sizes_section import sizes_section
 from lab.ui.building.slide_section import slide_section
 from lab.ui.building.stack_section import stack_section
-from lab.ui.subject import Subject
+from lab.ui.selection import Selection
 from lab.ui.tabs import Tab
 
 
-def _filter(subject: Subject) -> None:
+def _filter(subject: Selection) -> None:
     with st.expander("A toy first: eyes plus a mouth", icon=":material/sentiment_satisfied:", expanded=True):
         face_section()
     st.markdown("##### The same in a real network")
     filter_section(subject)
 
 
-def _sizes(subject: Subject) -> None:
+def _sizes(subject: Selection) -> None:
     with st.expander("Try it: a window slides over a row of pixels", icon=":material/linear_scale:", expanded=True):
         slide_section()
     st.markdown("##### Layer by layer in a real network")
     sizes_section(subject)
 
 
-def _fields(subject: Subject) -> None:
+def _fields(subject: Selection) -> None:
     with st.expander("Try it: layers on top of each other", icon=":material/stacks:", expanded=True):
         stack_section()
     st.markdown("##### What one position of a real network sees")

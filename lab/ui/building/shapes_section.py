@@ -9,22 +9,22 @@ import pandas as pd
 import streamlit as st
 
 from lab.experiments.base import Result
+from lab.experiments.building.edges_findings import GROUPS
 from lab.experiments.building.edges_to_shapes import EdgesRequest
-from lab.experiments.building.edges_told import GROUPS
 from lab.experiments.building.tuning_curves import TuningRequest
-from lab.ui.address import opened
 from lab.ui.building.cells import cells, figures, strip
 from lab.ui.building.views import by_weights, chosen_view
-from lab.ui.saying import answered, command, explained
-from lab.ui.showing import show_chart
-from lab.ui.subject import Subject, request_for
-from lab.ui.working import outcome
+from lab.ui.chart import show_chart
+from lab.ui.findings import show_command, show_findings, show_sentences
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+from lab.ui.url_state import opened
 
 VIEWS = {"A network trained here": ("edges",), "The chosen network": ("tuning",)}
 SMALL, SLICE, PATTERN = 9, 7, 6  # pixels of a cell
 
 
-def shapes_section(subject: Subject) -> None:
+def shapes_section(subject: Selection) -> None:
     """Show one of the two networks."""
     view = chosen_view("shapes_view", VIEWS)
     if view == "The chosen network":
@@ -39,7 +39,7 @@ def _edges() -> None:
         "Every drawing holds the same eight strokes: two horizontal, two vertical, four diagonal. Only how they stand "
         "to each other makes a rectangle, a diamond or neither, so edges alone tell nothing."
     )
-    result = outcome(
+    result = result_or_status(
         request,
         offer="Trains small networks of two layers here, of one layer, and on shuffled labels, on drawn rectangles and "
         "diamonds. Under a minute on two cores.",
@@ -47,7 +47,7 @@ def _edges() -> None:
     if result is None:
         return
     st.html(drawings_shown(result["examples"]))
-    answered(result.manifest["findings"][:1])
+    show_findings(result.manifest["findings"][:1])
     if len(result["channels"]):
         st.markdown("##### What the second layer looks for, in each network")
         st.html(patterns_shown(result["channels"]))
@@ -55,7 +55,7 @@ def _edges() -> None:
             "The channel that speaks most for the shape: its filters below, each drawn where it is wanted (orange "
             "lightens, blue darkens). No network was told what a side is."
         )
-    explained(result.manifest["findings"][-1:])
+    show_sentences(result.manifest["findings"][-1:])
     left, right = st.columns(2, gap="large")
     with left:
         if len(result["responses"]):
@@ -63,9 +63,9 @@ def _edges() -> None:
     with right:
         if len(result["combinations"]):
             show_chart(result, "orientation_sums", key="sums_chart", height=440)
-    explained(result.manifest["findings"][1:-1])
+    show_sentences(result.manifest["findings"][1:-1])
     _one_network(result)
-    command(request)
+    show_command(request)
 
 
 def _one_network(result: Result) -> None:
@@ -160,9 +160,9 @@ def _twice(one: float, other: float) -> str:
     return f'<td class="number">{one:+z.2f}</td><td class="number">{other:+z.2f}</td>'
 
 
-def _tuning(subject: Subject) -> None:
+def _tuning(subject: Selection) -> None:
     request = request_for(TuningRequest, subject)
-    result = outcome(
+    result = result_or_status(
         request,
         offer="Shows gratings of every orientation and outlines of five shapes to this network and to an untrained "
         "one. About twenty seconds with the usual network.",
@@ -172,15 +172,15 @@ def _tuning(subject: Subject) -> None:
     examples = result["examples"]
     shown = [(str(kind), list(part["thumbnail"])) for kind, part in examples.groupby("kind", sort=False)]
     st.html(strip(shown, width=72, label="a stimulus"))
-    answered(result.manifest["findings"][2:3])
+    show_findings(result.manifest["findings"][2:3])
     which = st.segmented_control(
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
         format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],
     )  # fmt: skip
     show_chart(result, "tuning_by_depth", key="tuning_chart", which=which, height=560)
-    explained([*result.manifest["findings"][:2], *result.manifest["findings"][3:]])
+    show_sentences([*result.manifest["findings"][:2], *result.manifest["findings"][3:]])
     _curves(result)
-    command(request)
+    show_command(request)
 
 
 def _curves(result: Result) -> None:

@@ -6,10 +6,10 @@ import streamlit as st
 
 from lab.experiments.base import Result
 from lab.experiments.building.sizes import SizesRequest
-from lab.ui.saying import answered, command
-from lab.ui.showing import show_chart
-from lab.ui.subject import Subject, request_for
-from lab.ui.working import outcome
+from lab.ui.chart import show_chart
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
 
 COLUMNS = {
     "layer": "layer",
@@ -25,14 +25,16 @@ COLUMNS = {
 }
 
 
-def sizes_section(subject: Subject) -> None:
+def sizes_section(subject: Selection) -> None:
     """Show what the formula says of every window of the chosen network, and what came out."""
     request = request_for(SizesRequest, subject)
-    result = outcome(request, offer="Runs this network once and compares every window with the formula. Seconds.")
+    result = result_or_status(
+        request, offer="Runs this network once and compares every window with the formula. Seconds."
+    )
     if result is None:
         return
-    answered(result.manifest["findings"])
-    command(request)
+    show_findings(result.manifest["findings"])
+    show_command(request)
     left, right = st.columns(2, gap="large")
     with left:
         show_chart(result, "map_sizes", key="sizes_chart", height=430)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.building.size_arithmetic import SlideRequest, taps, told
-from lab.ui.address import opened
-from lab.ui.saying import command, explained
-from lab.ui.text import plain
+from lab.experiments.building.size_arithmetic import SlideRequest, findings, taps
+from lab.ui.findings import show_command, show_sentences
+from lab.ui.text import escaped
+from lab.ui.url_state import opened
 
 CELL = 28
 MOST_DRAWN = 40  # padded pixels: a longer row would not fit
@@ -27,16 +27,16 @@ def slide_section() -> None:
     ceil = boxes[5].toggle("Round up", shown.ceil, key="slide_ceil")
     try:
         request = SlideRequest(int(size), int(kernel), int(stride), int(padding), int(dilation), ceil)
-        sentences = told(request)
+        sentences = findings(request)
     except LabError as error:
-        st.warning(plain(error))
+        st.warning(escaped(error))
         return
-    explained(sentences)
+    show_sentences(sentences)
     if request.size + 2 * request.padding <= MOST_DRAWN:
         st.html(windows_grid(request))
     else:
         st.caption(f"Rows of up to {MOST_DRAWN} padded pixels are drawn.")
-    command(request)
+    show_command(request)
 
 
 def windows_grid(request: SlideRequest) -> str:

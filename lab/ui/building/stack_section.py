@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.building.field_arithmetic import StackRequest, told
-from lab.ui.address import opened
-from lab.ui.saying import command, explained
-from lab.ui.text import plain
+from lab.experiments.building.receptive_field_arithmetic import StackRequest, findings
+from lab.ui.findings import show_command, show_sentences
+from lab.ui.text import escaped
+from lab.ui.url_state import opened
 
 CELL = 22
 MOST_DRAWN = 45  # pixels: a wider field would not fit
@@ -26,14 +26,14 @@ def stack_section() -> None:
     try:
         request = StackRequest(int(layers), int(kernel), int(stride), int(dilation))
     except LabError as error:
-        st.warning(plain(error))
+        st.warning(escaped(error))
         return
-    explained(told(request))
+    show_sentences(findings(request))
     if request.field() <= MOST_DRAWN and request.layers <= MOST_LAYERS:
         st.html(cone(request))
     else:
         st.caption(f"Fields of up to {MOST_DRAWN} pixels and {MOST_LAYERS} layers are drawn.")
-    command(request)
+    show_command(request)
 
 
 def cone(request: StackRequest) -> str:

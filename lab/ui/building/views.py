@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import streamlit as st
 
 from lab.models import ModelRef
-from lab.ui.address import OPENED
-from lab.ui.kept import kept
+from lab.ui.url_state import OPENED
+from lab.ui.url_widgets import url_widget
 
 
 def chosen_view(key: str, views: Mapping[str, tuple[str, ...]]) -> str:
@@ -20,7 +20,7 @@ def chosen_view(key: str, views: Mapping[str, tuple[str, ...]]) -> str:
     first = next((name for name in names if asked in views[name]), names[0])
     shown = st.segmented_control(
         "What to look at", names, required=True, label_visibility="collapsed",
-        **kept("part", first, key=key, options=names),
+        **url_widget("part", first, key=key, options=names),
     )  # fmt: skip
     return str(shown or first)
 

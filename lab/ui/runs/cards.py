@@ -6,15 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from lab import jobs
 from lab.errors import LabError
-from lab.store import RunFolder
+from lab.runs import jobs
+from lab.runs.store import RunFolder
 from lab.ui import downloads
-from lab.ui.naming import distinction, when
-from lab.ui.places import dashboard_file, page_of_run
-from lab.ui.reading import finished
-from lab.ui.text import plain
-from lab.ui.working import note_problem
+from lab.ui.routes import dashboard_file, page_of_run
+from lab.ui.run_cache import finished_result
+from lab.ui.run_labels import distinction, when
+from lab.ui.run_status import note_problem
+from lab.ui.text import escaped
 
 PER_PAGE = 10
 STATUS_COLOURS = {"finished": "green", "running": "blue", "failed": "red", "cancelled": "gray", "interrupted": "orange"}
@@ -27,7 +27,7 @@ def run_cards(runs: list[RunFolder]) -> None:
         text = st.text_input("Search", key="search", placeholder="part of a name or id", label_visibility="collapsed")
     found = [run for run in runs if text.lower() in f"{run.name} {run.id}".lower()]
     if not found:
-        st.caption(f"No run fits “{plain(text)}”.")
+        st.caption(f"No run fits “{escaped(text)}”.")
     pages = max(1, -(-len(found) // PER_PAGE))
     number = st.pagination(pages, key="page_of_runs") if pages > 1 else 1
     for run in found[(number - 1) * PER_PAGE : number * PER_PAGE]:
@@ -40,9 +40,9 @@ def _card(run: RunFolder) -> None:
         told, actions = st.columns([3, 2], vertical_alignment="center")
         badge = f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
         about = " · ".join(filter(None, (when(run), distinction(run.request), run.id)))
-        told.markdown(f"**{plain(run.name)}** &nbsp;{badge}  \n:small[:gray[{plain(about)}]]")
+        told.markdown(f"**{escaped(run.name)}** &nbsp;{badge}  \n:small[:gray[{escaped(about)}]]")
         if run.problem:
-            told.caption(plain(run.problem))
+            told.caption(escaped(run.problem))
         with actions.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", gap="small"):
             _actions(run, status)
 
@@ -56,7 +56,7 @@ def _actions(run: RunFolder, status: str) -> None:
             maps = dashboard_file("pages/embedding_maps.py")
             st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
         with st.popover("Export", icon=":material/download:", key=f"export_{run.id}"):
-            downloads.download_buttons(finished(run), key=run.id)
+            downloads.download_buttons(finished_result(run), key=run.id)
     if status == "running":
         st.button("Cancel", key=f"cancel_{run.id}", on_click=jobs.cancel, args=(run,))
     with st.popover("More", icon=":material/more_horiz:", key=f"more_{run.id}"):

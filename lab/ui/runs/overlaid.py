@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from lab.store import RunFolder
-from lab.ui.naming import labels
-from lab.ui.reading import finished
+from lab.runs.store import RunFolder
+from lab.ui.chart import show_tables_chart
+from lab.ui.run_cache import finished_result
+from lab.ui.run_labels import run_labels
 from lab.ui.separability.panels import metric_picker
-from lab.ui.showing import show_tables_chart
 from lab.ui.text import percent
 
 COMPARED = ("layers", "summary", "emergence")
@@ -19,7 +19,7 @@ COMPARED = ("layers", "summary", "emergence")
 
 def compare_runs(runs: list[RunFolder]) -> None:
     """Let the user pick finished runs and lay their curves over each other; the choice is in the URL."""
-    names = labels(runs)
+    names = run_labels(runs)
     if "compared" not in st.session_state:
         st.session_state["compared"] = [run_id for run_id in st.query_params.get_all("compare") if run_id in names]
     st.session_state["compared"] = [run_id for run_id in st.session_state["compared"] if run_id in names]
@@ -52,7 +52,7 @@ def joined(runs: Mapping[str, RunFolder], names: Mapping[str, str]) -> dict[str,
     """Return the tables of several runs as one, each run's network named by its run."""
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in COMPARED}
     for run_id, run in runs.items():
-        result = finished(run)
+        result = finished_result(run)
         several = result["layers"]["model"].nunique() > 1
         for name in COMPARED:
             table = result[name]

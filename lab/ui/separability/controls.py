@@ -10,14 +10,14 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.separability import CONTROLS, ProbeRequest
+from lab.experiments.separability.request import CONTROLS, ProbeRequest
 from lab.images import class_names
 from lab.models import ModelRef
-from lab.ui.boxes import images_box, network_finder, networks_box, upload_images
 from lab.ui.choices import image_sets, known_classes, with_current
 from lab.ui.draft import fill_in, run_row
-from lab.ui.text import plain
-from lab.ui.working import launch, note_problem
+from lab.ui.inputs import images_box, network_finder, networks_box, upload_images
+from lab.ui.run_status import launch, note_problem
+from lab.ui.text import escaped
 
 POOLINGS = ("avg", "max", "avg+max", "2x2")
 LAYER_CHOICES = ("stages", "blocks", "by name")
@@ -86,7 +86,7 @@ def _images() -> None:
     images_box(key="draft_data", on_change=_forget_classes, persist_state="page")
     known = image_sets().get(st.session_state["draft_data"] or "")
     told, upload = st.columns([2, 1], vertical_alignment="top")
-    told.caption(plain(_about(known)) if known else "A folder or zip with one subfolder per class, on this computer.")
+    told.caption(escaped(_about(known)) if known else "A folder or zip with one subfolder per class, on this computer.")
     with upload:
         upload_images(_take_upload, key="upload")
 

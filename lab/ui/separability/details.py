@@ -12,11 +12,11 @@ from lab.charts.tables import gallery as gallery_rows
 from lab.charts.tables import layer_table
 from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
+from lab.ui.chart import show_chart
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
-from lab.ui.showing import show_chart
 from lab.ui.tabs import Tab, tabs
-from lab.ui.text import count, plain
+from lab.ui.text import count, escaped
 
 # (from this depth on, up to this depth, heading); depth of decision is where the prediction becomes right for good
 BINS = ((0.0, 0.25, "Early"), (0.25, 0.5, "Lower middle"), (0.5, 0.75, "Upper middle"), (0.75, 1.01, "Late"))
@@ -67,7 +67,7 @@ def _checks(result: Result, model: str) -> None:
     show_chart(result, "checks_forest", key="checks_chart", models=(model,))
     marks = {True: ":green[:material/check:]", False: ":orange[:material/close:]"}
     lines = [
-        f"{marks[bool(row.passed)]} {plain(row.statement)} "
+        f"{marks[bool(row.passed)]} {escaped(row.statement)} "
         f":gray[({row.value:+z.2f}, 95 % interval {row.ci_low:+z.2f} to {row.ci_high:+z.2f})]"
         for row in result["checks"].query("model == @model").itertuples()
     ]

@@ -9,8 +9,8 @@ import streamlit as st
 from lab.charts.accuracy import LAYER_PICK
 from lab.charts.curves import CONTROLS, METRICS
 from lab.experiments.base import Result
-from lab.ui.showing import on_a_phone, show_chart
-from lab.ui.text import count, duration, plain
+from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.text import count, duration, escaped
 
 # outcome -> (badge, its colour, icon); the sentence itself comes from the run
 OUTCOMES: dict[str, tuple[str, Any, str]] = {
@@ -33,14 +33,14 @@ def verdicts(result: Result) -> None:
     for number, (model, verdict) in enumerate(found.items()):
         badge, colour, icon = OUTCOMES[verdict["outcome"]]
         with st.container(border=True, key=f"verdict_{number}"):
-            st.markdown(f":{colour}-badge[{icon} {badge}] :small[:gray[{plain(model)}]]")
-            st.markdown(plain(verdict["sentence"]))
+            st.markdown(f":{colour}-badge[{icon} {badge}] :small[:gray[{escaped(model)}]]")
+            st.markdown(escaped(verdict["sentence"]))
 
 
 def problems(result: Result) -> None:
     """Tell which networks could not be computed, and why."""
     for problem in result.manifest.get("problems", ()):
-        st.warning(plain(problem))
+        st.warning(escaped(problem))
 
 
 def facts(result: Result) -> None:
@@ -58,7 +58,7 @@ def facts(result: Result) -> None:
         parts.append(f"computed in {duration(seconds)}")
     if aside:
         parts.append(f"{count(aside, 'image')} set aside")
-    st.caption(plain(" · ".join(parts)))
+    st.caption(escaped(" · ".join(parts)))
 
 
 def metric_picker() -> str:

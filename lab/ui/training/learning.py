@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from lab.experiments.base import Result
-from lab.experiments.training.asked import TrainRequest
+from lab.experiments.training.request import TrainRequest
 from lab.training.state import history_of
+from lab.ui.chart import show_chart, show_tables_chart
 from lab.ui.examples import drawn_examples
-from lab.ui.reading import find
-from lab.ui.saying import answered
-from lab.ui.showing import show_chart, show_tables_chart
-from lab.ui.text import plain
-from lab.ui.working import outcome
+from lab.ui.findings import show_findings
+from lab.ui.run_cache import run_of
+from lab.ui.run_status import result_or_status
+from lab.ui.text import escaped
 
 OFFER = (
     "This network has not been trained on this computer. Press Train: a small network learns in one to four minutes, "
@@ -26,15 +26,15 @@ LIVE_SECONDS = 2.0
 
 def learning(request: TrainRequest) -> Result | None:
     """Show how the training went, or how it goes; return its result when it is finished."""
-    result = outcome(request, offer=OFFER, button=False)
+    result = result_or_status(request, offer=OFFER, button=False)
     if result is None:
-        run = find(request)
+        run = run_of(request)
         if run is not None and run.status == "running":
             _live(request)
         else:
             drawn_examples(request.data, per_class=9)
         return None
-    answered(result.manifest["findings"])
+    show_findings(result.manifest["findings"])
     left, right = st.columns([3, 2], gap="large")
     with left:
         show_chart(result, "learning_curve", key="learning_chart", height=420)
@@ -46,8 +46,8 @@ def learning(request: TrainRequest) -> Result | None:
 @st.fragment(run_every=LIVE_SECONDS)
 def _live(request: TrainRequest) -> None:
     """Draw the curve as far as it has come, every other second."""
-    run = find(request)
-    epochs = history_of(run.pieces) if run is not None else []
+    run = run_of(request)
+    epochs = history_of(run.partial_results) if run is not None else []
     if len(epochs) < 2:
         st.caption("The curve appears here after the second epoch.")
         return
@@ -62,7 +62,7 @@ def _facts(result: Result) -> None:
     recipe = trained["recipe"]
     st.metric("Test images right", f"{100 * result['test'].iloc[0].accuracy:.1f} %", border=True)
     st.markdown(
-        f"**{trained['parameters']:,}** weights, recipe for {plain(recipe['fits'])}: {plain(recipe['optimiser'])}, "
+        f"**{trained['parameters']:,}** weights, recipe for {escaped(recipe['fits'])}: {escaped(recipe['optimiser'])}, "
         f"learning rate rising to {recipe['learning_rate']:g} until epoch {recipe['warm_up']:g}, then falling along a "
         f"cosine; batches of {recipe['batch']}."
     )

@@ -8,12 +8,12 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.training.asked import TrainRequest
-from lab.ui import address
-from lab.ui.boxes import images_box
+from lab.experiments.training.request import TrainRequest
+from lab.ui import url_state
 from lab.ui.choices import with_current
 from lab.ui.draft import fill_in, run_row
-from lab.ui.text import plain
+from lab.ui.inputs import images_box
+from lab.ui.text import escaped
 
 ARCHITECTURES = {
     "test_resnet": "test_resnet · a small ResNet",
@@ -30,7 +30,7 @@ FIELDS = ("model", "data", "per_class", "size", "epochs", "rate", "enough", "see
 def asked() -> TrainRequest:
     """Return the training that the URL asks for; a run of watching stands for the training it watched."""
     _spell_out_watched()
-    return address.requested(TrainRequest)
+    return url_state.requested(TrainRequest)
 
 
 def settings(shown: TrainRequest) -> None:
@@ -92,9 +92,9 @@ def _spell_out_watched() -> None:
 
     del st.query_params["run"]
     try:
-        ref = ModelRef.parse(address.known_run(run).request.as_dict()["model"])
+        ref = ModelRef.parse(url_state.known_run(run).request.as_dict()["model"])
         trained, _ = find_trained(ref.id, ref.argument)
     except LabError as error:
-        st.warning(f"This link cannot be shown: {plain(error)}.")
+        st.warning(f"This link cannot be shown: {escaped(error)}.")
         return
-    address.show(TrainRequest.from_dict(trained.about["request"]))
+    url_state.show(TrainRequest.from_dict(trained.about["request"]))

@@ -11,11 +11,11 @@ import streamlit as st
 
 from lab.charts.map_rows import image_url
 from lab.experiments.base import Result
-from lab.experiments.training.asked import WatchRequest
-from lab.ui.saying import answered, command
-from lab.ui.showing import on_a_phone, show_chart
+from lab.experiments.training.request import WatchRequest
+from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status, start_aside
 from lab.ui.tabs import Tab, tabs
-from lab.ui.working import outcome, start_aside
 
 MOST_FILTERS = 32
 CSS = """
@@ -32,7 +32,7 @@ CSS = """
 def watch(model: str) -> None:
     """Show what every checkpoint of a trained network knows, or offer to find out."""
     request = WatchRequest(model).canonical()
-    result = outcome(
+    result = result_or_status(
         request,
         offer="Reads every checkpoint of this training, from before the first step to the end: what a probe gets from "
         "each layer, what the first filters look like, how the last layer places the images. About half a minute.",
@@ -40,8 +40,8 @@ def watch(model: str) -> None:
     )
     if result is None:
         return
-    answered(result.manifest["findings"])
-    command(request)
+    show_findings(result.manifest["findings"])
+    show_command(request)
     tabs(VIEWS, result, key="watched")
 
 

@@ -1,0 +1,79 @@
+"""`feature-lab visualize`: feature visualizations as PNG files, an animated walk through depth, and a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from lab.cli import ask
+from lab.cli.probe import compute_options, compute_settings, computed_run
+from lab.cli.terminal import say, show_json
+from lab.errors import LabError
+from lab.experiments.base import Result
+from lab.experiments.channels.visualize import VisualizeRequest
+
+MILLISECONDS = 1200  # of a frame of the walk
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `feature-lab visualize`."""
+    for field in dataclasses.fields(VisualizeRequest):
+        ask.add_field(parser, field)
+    parser.add_argument("--layer", dest="layers", default=argparse.SUPPRESS, help="the same as --layers")
+    parser.add_argument("--channel", dest="channels", default=argparse.SUPPRESS, help="the same as --channels")
+    compute_options(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write PNG files, walk.gif and manifest.json there")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def act(given: argparse.Namespace) -> None:
+    """Carry out `feature-lab visualize`."""
+    names = [field.name for field in dataclasses.fields(VisualizeRequest)]
+    request = VisualizeRequest(**{name: getattr(given, name) for name in names})
+    run = computed_run(request, compute_settings(given))
+    result = run.result()
+    if given.out:
+        written = write_images(result, given.out)
+        say(f"{len(written)} files in {given.out}")
+    if given.json:
+        show_json(ask.document(run, result))
+        return
+    for sentence in result.manifest["findings"]:
+        print(sentence)
+
+
+def write_images(result: Result, folder: Path) -> list[Path]:
+    """Write one PNG per visualization, `walk.gif` through the layers, and `manifest.json`; return their paths.
+
+    Raises LabError when the folder cannot be written to.
+    """
+    from lab.charts.depth_gif import walk
+    from lab.encode import records, strict
+    from lab.files import write_bytes
+
+    images = result["visualizations"]
+    named = zip(images["layer"], images["target"], images["copy"], images["thumbnail"], strict=True)
+    files: dict[str, bytes] = {file_name(layer, target, copy): png for layer, target, copy, png in named}
+    rows = records(images.drop(columns="thumbnail"))
+    for row, name in zip(rows, files, strict=True):
+        row["file"] = name
+    about = {"run": result.request.run_id, **strict(result.manifest), "visualizations": rows}
+    content: dict[str, bytes] = {
+        **files,
+        "walk.gif": walk(images, milliseconds=MILLISECONDS),
+        "manifest.json": json.dumps(about, indent=1, allow_nan=False, ensure_ascii=False).encode(),
+    }
+    try:
+        for name, data in content.items():
+            write_bytes(folder / name, data)
+    except OSError as error:
+        raise LabError(f"{folder} cannot be written to ({error}); choose another folder") from error
+    return [folder / name for name in content]
+
+
+def file_name(layer: str, target: str, copy: int) -> str:
+    """Return the name of a visualization's file, safe on every system: `blocks.3.1-17.png`, `…-class_dog-2.png`."""
+    text = f"{layer}-{target}" + (f"-{copy + 1}" if copy else "")
+    return "".join(letter if letter.isalnum() or letter in "._@-" else "_" for letter in text) + ".png"

@@ -1,6 +1,0 @@
-"""Images drawn here, with known factors and part masks: no download, seeded, low-level statistics matched."""
-
-from lab.drawn.sets import DRAWING_VERSION, FAMILIES, DrawnSet, DrawnSource, draw_set
-from lab.drawn.types import Drawing, DrawnFamily
-
-__all__ = ["DRAWING_VERSION", "FAMILIES", "Drawing", "DrawnFamily", "DrawnSet", "DrawnSource", "draw_set"]

@@ -1,0 +1,71 @@
+"""What is left of a network after one intervention? Every row of `lab.interventions`, at several depths.
+
+tables   changes   one row per intervention and place, the intact network first: accuracy of a reader fitted to the
+                   intact network and shown the changed one (`carried`), accuracy of a reader fitted anew
+                   (`refitted`), each with its interval and its paired difference to the intact network; the
+                   share of images that the carried reader, and the network's own classifier, name as before
+         curve     one row per change and layer: accuracy of a reader fitted there anew
+         reasons   interventions this network has no place for, and why
+         controls  chance, raw pixels, the untrained twin's last layer
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from lab.experiments.ablation.request import ProbeDataRequest
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.request import option
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+PLACES = ("spread", "all")
+
+
+@dataclass(frozen=True)
+class InterventionRequest(ProbeDataRequest):
+    """Which interventions, and at how many places each."""
+
+    experiment: ClassVar[str] = "break"
+
+    only: str = option("all", "interventions, with commas between them, or all")
+    places: str = option("spread", "an early, a middle and a late place of each, or all places", choices=PLACES)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"{self.network} broken, on {self.data}"
+
+
+def run(
+    request: InterventionRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    partial_results: PartialResults | None = None,
+) -> Result:
+    """Return what every change leaves; raises LabError when the images or the network cannot be used."""
+    from lab.experiments.ablation.intervention_findings import findings
+    from lab.experiments.ablation.intervention_outputs import plan, run_all
+    from lab.experiments.ablation.intervention_tables import control_table, intervention_tables
+    from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
+    from lab.experiments.manifest import result_with_findings
+
+    material, model = open_probe_data(request, progress, compute)
+    changes, reasons = plan(model, request.only, spread=request.places == "spread")
+    seen = [*run_all(model, material, changes, request.seed, compute, progress)]
+    tables = {
+        **intervention_tables(
+            curve_layers(model), material, seen, partial_results if partial_results is not None else {}, progress
+        ),
+        "reasons": pd.DataFrame(reasons, columns=["intervention", "title", "reason"]),
+        "controls": control_table(model, material, compute, progress),
+    }
+    problems = [f"{one.change.title}: {one.problem}" for one in seen if one.problem]
+    classes = list(material.images.classes)
+    hashes = material.hashes(model)
+    return result_with_findings(
+        request, tables, findings(tables, classes), hashes=hashes, problems=problems, classes=classes
+    )

@@ -1,0 +1,233 @@
+"""Only the last layer? The best single layer against all of them and against early and late, at matched dimension.
+
+At matched dimension every reader sees the same number of principal components: of one layer, or of several layers
+put side by side, each layer scaled to count alike. Components are found on training images only. Which layer is the
+best is decided on training images too, so that the best of many is not flattered.
+
+    tables   readers   one row per reader and kind ("all": every dimension, "matched"): which layers, how many
+                       dimensions, accuracy with interval, paired difference to the last layer
+             layers    the single layers again, with their depth
+             chosen    how often which layer was taken for the best
+             controls  chance, raw pixels, the untrained twin's last layer
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError
+from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOTH, LAST, findings
+from lab.experiments.ablation.request import ProbeDataRequest
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.request import option
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.experiments.ablation.probe_data import ProbeData
+    from lab.layers import Layer
+
+EARLY_DEPTH = 1 / 3
+
+
+@dataclass(frozen=True)
+class ConcatenationRequest(ProbeDataRequest):
+    """Which network, images and layers, what counts as early, and how many components each reader sees."""
+
+    experiment: ClassVar[str] = "together"
+
+    layers: str = option("blocks", "stages, blocks, or names with commas between them")
+    early: str = option("", "the early layer; the one nearest to a third of the depth when left out")
+    dimension: int = option(16, "principal components at matched dimension", least=1, most=512)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"One layer or all of {self.network}, on {self.data}"
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A row to come: its name and the layers it sees; none for the best one, which is chosen on training images."""
+
+    name: str
+    layers: tuple[str, ...]
+
+
+def run(
+    request: ConcatenationRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    partial_results: PartialResults | None = None,
+) -> Result:
+    """Return what each reader finds; raises LabError when there are fewer than two layers or no such early one."""
+    from lab.embeddings import embed
+    from lab.experiments.ablation.intervention_tables import control_table
+    from lab.experiments.ablation.probe_data import open_probe_data
+    from lab.experiments.manifest import result_with_findings
+    from lab.layers import select_layers
+
+    material, model = open_probe_data(request, progress, compute)
+    layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
+    if len(layers) < 2:
+        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
+    early = early_layer(layers, request.early)
+    vectors = dict(embed(model, material.images, layers, compute=compute, progress=progress))
+    names = tuple(layer.name for layer in layers)
+    readers = [
+        *(FeatureSet(name, (name,)) for name in names),
+        FeatureSet(BOTH, (early.name, names[-1])),
+        FeatureSet(ALL, names),
+    ]
+    found = _accuracies(
+        material, vectors, readers, request.dimension, partial_results if partial_results is not None else {}, progress
+    )
+    best, chosen = _best(material, vectors, names, found, progress)
+    tables = {
+        **_tables(material, layers, readers, {**found, **best}, vectors, request.dimension),
+        "chosen": pd.DataFrame(chosen, columns=["kind", "layer", "times"]),
+        "controls": control_table(model, material, compute, progress),
+    }
+    return result_with_findings(request, tables, findings(tables), hashes=material.hashes(model), early=early.name)
+
+
+def early_layer(layers: Sequence[Layer], name: str) -> Layer:
+    """Return the layer called `name`, or the one nearest to a third of the depth, never the last one."""
+    known = {layer.name: layer for layer in layers[:-1]}
+    if name and name not in known:
+        raise LabError(f"{name!r} is not an early layer here; choose one of {', '.join(known)}")
+    return known[name] if name else min(known.values(), key=lambda layer: abs(layer.depth - EARLY_DEPTH))
+
+
+def components(parts: Sequence[np.ndarray], train: np.ndarray, count: int) -> np.ndarray:
+    """Return the first `count` principal components `(N, k)` of layers side by side, learnt on `train` (bool `(N,)`).
+
+    Every feature is standardised and every layer's features together count alike, whatever its width.
+    """
+    from lab.probing.pca import principal_axes, standardise
+
+    sides = [standardise(part[train], part) for part in parts]
+    known, every = (
+        np.concatenate([side[which] / np.sqrt(side[which].shape[1]) for side in sides], axis=1) for which in (0, 1)
+    )
+    return principal_axes(known, every)[1][:, :count]
+
+
+def _accuracies(
+    material: ProbeData,
+    vectors: dict[str, np.ndarray],
+    readers: list[FeatureSet],
+    dimension: int,
+    partial_results: PartialResults,
+    progress: Progress,
+) -> dict[tuple[str, str], np.ndarray]:
+    """Return the probabilities `(R, N, K)` by (kind, reader)."""
+    from lab.experiments.ablation.probe_data import cached_probe
+
+    found: dict[tuple[str, str], np.ndarray] = {}
+    for number, reader in enumerate(readers):
+        progress("Reading one layer, two, all", number, len(readers), "readers")
+        parts = [vectors[name] for name in reader.layers]
+        key = f"{material.images.fingerprint}/{reader.name}"
+
+        def whole(parts: list[np.ndarray] = parts) -> np.ndarray:
+            return material.refitted(np.concatenate(parts, axis=1))
+
+        def matched(parts: list[np.ndarray] = parts) -> np.ndarray:
+            return _matched(material, parts, dimension)
+
+        found["all", reader.name] = cached_probe(partial_results, f"{key}/all", whole)
+        found["matched", reader.name] = cached_probe(partial_results, f"{key}/{dimension}", matched)
+    return found
+
+
+def _matched(material: ProbeData, parts: list[np.ndarray], dimension: int) -> np.ndarray:
+    labels, groups = material.labels, material.groups
+    found = np.full((len(material.splits), len(labels), max(int(labels.max()) + 1, 2)), np.nan)
+    for repeat, tested in enumerate(material.splits):
+        for fold in range(int(tested.max()) + 1):
+            test = tested == fold
+            seen = components(parts, ~test, dimension)
+            found[repeat, test] = material.read(seen[~test], labels[~test], groups[~test], [seen[test]])[0]
+    return found
+
+
+def _best(
+    material: ProbeData,
+    vectors: dict[str, np.ndarray],
+    names: tuple[str, ...],
+    found: dict[tuple[str, str], np.ndarray],
+    progress: Progress,
+) -> tuple[dict[tuple[str, str], np.ndarray], list[dict[str, Any]]]:
+    """Return the readings of the layer that is best on the training images of each fold, and which those were."""
+    from lab.probing.splits import grouped_folds
+
+    best = {
+        ("all", BEST): found["all", names[-1]].copy(),
+        ("matched", BEST): found["matched", names[-1]].copy(),
+    }
+    taken: Counter[str] = Counter()
+    folds = int(material.splits.max()) + 1
+    for repeat, tested in enumerate(material.splits):
+        for fold in range(folds):
+            progress("Choosing the best layer", repeat * folds + fold, len(material.splits) * folds, "folds")
+            test = tested == fold
+            train = np.flatnonzero(~test)
+            inner = grouped_folds(material.labels[train], material.groups[train], 3, seed=(material.seed, repeat, fold))
+            losses = [_inner_loss(material, vectors[name][train], train, inner) for name in names]
+            name = names[int(np.argmin(losses))]
+            taken[name] += 1
+            for kind in ("all", "matched"):
+                best[kind, BEST][repeat, test] = found[kind, name][repeat, test]
+    return best, [{"kind": "all", "layer": name, "times": taken[name]} for name in names if taken[name]]
+
+
+def _inner_loss(material: ProbeData, vectors: np.ndarray, train: np.ndarray, inner: np.ndarray) -> float:
+    """Return the log-loss of a reader within the training images, out of its own folds."""
+    from lab.probing.probes import fit_probes
+
+    labels = material.labels[train]
+    probes = fit_probes(
+        vectors, labels[None], inner[None], material.groups[train], dimensions=(None,), regularisation=(1e-2,)
+    )
+    given = probes[None, 0].probabilities[0][np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(given, 1e-15, 1)).mean())
+
+
+def _tables(
+    material: ProbeData,
+    layers: Sequence[Layer],
+    readers: list[FeatureSet],
+    found: dict[tuple[str, str], np.ndarray],
+    vectors: dict[str, np.ndarray],
+    dimension: int,
+) -> dict[str, pd.DataFrame]:
+    depth = {layer.name: layer.depth for layer in layers}
+    last = layers[-1].name
+    singles, rows = [], []
+    for kind in ("all", "matched"):
+        for reader in [*readers, FeatureSet(BEST, ())]:
+            width = sum(vectors[name].shape[1] for name in reader.layers)
+            row = {
+                "reader": LAST if reader.name == last else reader.name,
+                "kind": kind,
+                "layers": ", ".join(reader.layers) if len(reader.layers) < 4 else f"{len(reader.layers)} layers",
+                "dim": min(width, dimension) if kind == "matched" and width else width,
+                **_scores(material, found[kind, reader.name], found[kind, last]),
+            }
+            if reader.name in depth:
+                singles.append({**row, "reader": reader.name, "depth": depth[reader.name]})
+            if reader.name not in depth or reader.name == last:
+                rows.append(row)
+    return {"readers": pd.DataFrame(rows), "layers": pd.DataFrame(singles)}
+
+
+def _scores(material: ProbeData, readings: np.ndarray, last: np.ndarray) -> dict[str, float]:
+    accuracy = material.scores(readings).interval.columns("accuracy", "ci")
+    return {**accuracy, **material.against(readings, last).columns("gap")}

@@ -1,0 +1,91 @@
+"""What is asked about attributions. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from lab.attributions.methods import named
+from lab.attributions.targets import TargetChoice
+from lab.errors import LabError
+from lab.experiments.picture import PICTURE_HELP, picture_name
+from lab.experiments.request import OptionsRequest, model_option, option
+from lab.experiments.separability.request import DEFAULT_DATA
+
+LAYERS_HELP = "stages, blocks, or names with commas between them"
+METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
+BASELINES = ("mean", "black", "white")
+DEFAULT_PICTURE = "photo:flower"
+
+
+@dataclass(frozen=True)
+class AttributeRequest(OptionsRequest):
+    """One picture, one network, what is to be explained, where, by which methods, and whether maps are checked."""
+
+    experiment: ClassVar[str] = "attribute"
+    command_words: ClassVar[tuple[str, ...]] = ("attribute",)
+
+    model: str = model_option()
+    picture: str = option(DEFAULT_PICTURE, PICTURE_HELP)
+    target: str = option("auto", "auto, a class by number or label, probe, or probe@LAYER:CLASS")
+    layers: str = option("stages", LAYERS_HELP)
+    method: str = option("fast", METHODS_HELP)
+    probe_data: str = option(DEFAULT_DATA, "image set whose classes a probe tells apart (target probe)")
+    per_class: int = option(60, "images a class that a probe is fitted on", least=4, most=100_000)
+    steps: int = option(24, "points on a path, or noisy copies", least=2, most=1000)
+    baseline: str = option("mean", "what a blank picture looks like", choices=BASELINES)
+    checks: bool = option(True, "check every map: randomised weights, edges, insertion and deletion")
+    seed: int = option(0, "moves random weights, random orders and noise", least=0, most=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named(self.method)
+        TargetChoice.parse(self.target)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"What {self.model.split('@')[0]} looks at in {picture_name(self.picture)}"
+
+    def canonical(self) -> Self:
+        """Return the request spelled out; what a target does not need goes back to its default."""
+        plain = super().canonical()
+        if TargetChoice.parse(self.target).kind == "probe":
+            return plain
+        default = type(self)()
+        return replace(plain, probe_data=default.probe_data, per_class=default.per_class)
+
+    def sources(self) -> dict[str, str]:
+        """Return stamps of weights, picture and, for a probe, its images."""
+        from lab.images import stamp
+
+        found = super().sources()
+        return {**found, "data": stamp(self.probe_data)} if TargetChoice.parse(self.target).kind == "probe" else found
+
+
+@dataclass(frozen=True)
+class ScoreRequest(OptionsRequest):
+    """Which methods find, at which layer, the parts of drawn pictures that really differ between the classes?"""
+
+    experiment: ClassVar[str] = "attribution_score"
+    command_words: ClassVar[tuple[str, ...]] = ("attribution-score",)
+
+    model: str = model_option()
+    data: str = option(DEFAULT_DATA, "a drawn image set: drawn:pets, drawn:faces, drawn:shapes")
+    layers: str = option("stages", LAYERS_HELP)
+    method: str = option("fast", METHODS_HELP)
+    images: int = option(12, "pictures a class that are explained", least=2, most=1000)
+    per_class: int = option(60, "other images a class that the probes are fitted on", least=4, most=100_000)
+    steps: int = option(24, "points on a path, or noisy copies", least=2, most=1000)
+    seed: int = option(0, "moves pictures, folds and the untrained network", least=0, most=2**20)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named(self.method)
+        if not self.data.startswith("drawn:"):
+            raise LabError(
+                f"the parts that differ are only known of drawn images, and {self.data!r} are not; use drawn:pets"
+            )
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"Do attributions of {self.model.split('@')[0]} find what differs in {self.data}?"

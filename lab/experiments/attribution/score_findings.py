@@ -1,0 +1,97 @@
+"""What the share of maps on the parts that differ says, in sentences that follow the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.attributions.methods import METHODS
+
+BARS = ("over_area", "over_edges", "over_untrained")
+NAMES = {"over_area": "the parts' area", "over_edges": "an edge detector", "over_untrained": "the untrained network"}
+UNTRAINED = BARS[-1]
+
+
+def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what was found."""
+    trained = tables["summary"][tables["summary"]["role"] == "trained"]
+    sentences = [_probes(tables["probes"]), _best(trained), _passing(trained), _no_target(trained)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def finds(row: Mapping[Any, Any]) -> bool:
+    """Return whether a map's share is above everything it was compared with, each with its interval."""
+    return not missed(row)
+
+
+def compared(row: Mapping[Any, Any]) -> list[str]:
+    """Return the bars a map was compared with: there may be no untrained twin, or no valid map of it."""
+    return [bar for bar in BARS if not np.isnan(float(row[f"{bar}_low"]))]
+
+
+def missed(row: Mapping[Any, Any]) -> list[str]:
+    """Return which of the comparisons that were made a map is not above."""
+    return [NAMES[bar] for bar in compared(row) if float(row[f"{bar}_low"]) <= 0]
+
+
+def _probes(probes: pd.DataFrame) -> str:
+    trained = probes[probes["role"] == "trained"]
+    best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
+    return (
+        f"The probes whose decisions are explained name {trained['accuracy'].iloc[0]:.0%} of held-out pictures right "
+        f"at {trained['layer'].iloc[0]} and at most {best['accuracy']:.0%} ({best['ci_low']:.0%} to "
+        f"{best['ci_high']:.0%}), at {best['layer']}."
+    )
+
+
+def _best(trained: pd.DataFrame) -> str:
+    best = trained.iloc[int(trained["over_area"].to_numpy().argmax())]
+    short, made = missed(best.to_dict()), compared(best.to_dict())
+    above = "all three" if len(made) == len(BARS) else _listed(made)
+    ends = f"It is not surely above {' and '.join(short)}." if short else f"It is above {above} with its interval."
+    twin = best["share"] - best["over_untrained"]
+    untrained = f", the untrained network {twin:.0%}" if np.isfinite(twin) else ""
+    return (
+        f"{METHODS[best['method']].title} at {best['layer']} puts most on the parts that really differ: "
+        f"{best['share']:.0%} of its attribution on {best['area']:.0%} of the picture (difference "
+        f"{best['over_area']:.0%}, 95 % interval {best['over_area_low']:.0%} to {best['over_area_high']:.0%}, over "
+        f"{best['images']} pictures); an edge detector puts {best['edges']:.0%} there{untrained}. {ends}"
+    )
+
+
+def _passing(trained: pd.DataFrame) -> str:
+    passing = [row for row in trained.to_dict("records") if finds(row)]
+    names = ", ".join(dict.fromkeys(METHODS[row["method"]].title for row in passing))
+    who = f": {names}" if passing else ""
+    made = [compared(row) for row in trained.to_dict("records")]
+    bars = [bar for bar in BARS if any(bar in each for each in made)]
+    alone = sum(UNTRAINED not in compared(row) for row in passing) if UNTRAINED in bars else 0
+    less = f" ({alone} of these could not be compared with {NAMES[UNTRAINED]})" if alone else ""
+    return (
+        f"{len(passing)} of {len(trained)} pairs of method and layer are above {_listed(bars)}, "
+        f"each with its 95 % interval{less}{who}."
+    )
+
+
+def _listed(bars: Sequence[str]) -> str:
+    """Return the names of at least one bar in a sentence."""
+    *others, last = (NAMES[bar] for bar in bars)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _no_target(trained: pd.DataFrame) -> str:
+    """Compare Grad-CAM with the plain activation, which knows nothing of the decision."""
+    by = {name: trained[trained["method"] == name].set_index("layer")["share"] for name in ("gradcam", "activation")}
+    if not all(len(values) for values in by.values()):
+        return ""
+    gap = (by["gradcam"] - by["activation"]).dropna()
+    if not len(gap):
+        return ""
+    better = int((gap > 0).sum())
+    return (
+        f"Grad-CAM puts more there than the plain activation, which knows nothing of the decision, at {better} of "
+        f"{len(gap)} layers."
+    )

@@ -1,0 +1,78 @@
+"""Images as a network and its untrained twin see and embed them: what the questions about lost facts have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.progress import Progress
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.images import ImageSet
+    from lab.layers import Layer
+    from lab.models.preprocess import Preprocessing
+    from lab.stats.intervals import Bootstrap
+
+PIXEL_SIDE = 32
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class DecodedNetwork:
+    """One network that is looked into: its name, whether it is the untrained twin, and its layers."""
+
+    name: str
+    twin: bool
+    layers: tuple[Layer, ...]
+
+
+def decoded_networks(model: str, layers: str) -> Iterator[tuple[DecodedNetwork, str]]:
+    """Yield the network and, unless it is untrained itself, its twin with random weights; with its weights' digest."""
+    from lab.layers import select_layers
+    from lab.models import ModelRef, card
+
+    ref = ModelRef.parse(model)
+    for each in (ref,) if ref.untrained else (ref, ref.twin()):
+        known = card(each)
+        chosen = select_layers(known.layers, layers, exclusions=known.exclusions)
+        yield DecodedNetwork(str(each), each != ref, chosen), known.weights_digest
+
+
+def shrunk(images: ImageSet, how: Preprocessing, side: int, progress: Progress, compute: Compute) -> np.ndarray:
+    """Return images as the network sees them, cropped and all, at `side` × `side`, float32 0..1 `(N, 3·side²)`."""
+    import torch
+
+    from lab.embeddings.streaming import pixel_batches
+
+    rows = np.empty((len(images), 3 * side * side), np.float32)
+    for positions, pixels in pixel_batches(images, range(len(images)), how, compute.batch_size):
+        small = torch.nn.functional.adaptive_avg_pool2d(pixels.float() / 255, side)
+        rows[positions] = small.flatten(1).numpy()[: len(positions)]
+        progress("Looking at the images", positions[-1] + 1, len(images), "images")
+    return rows
+
+
+def coarser(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Return pixels `(N, 3·S²)` averaged to `(N, 3·side²)`; `side` divides S."""
+    own = round((pixels.shape[1] / 3) ** 0.5)
+    blocks = pixels.reshape(len(pixels), 3, side, own // side, side, own // side)
+    return np.asarray(blocks.mean(axis=(3, 5)).reshape(len(pixels), -1))
+
+
+def dealt(images: ImageSet, seed: int) -> tuple[np.ndarray, Bootstrap]:
+    """Return the test fold of each image `(N,)` and the resamples that intervals are taken from."""
+    from lab.probing.splits import grouped_folds
+    from lab.stats.intervals import bootstrap
+
+    groups, labels = images.groups, images.labels
+    folds = min(FOLDS, len(np.unique(groups)))
+    return grouped_folds(labels, groups, folds, seed=seed), bootstrap(groups, labels, seed=seed)
+
+
+def shuffled(count: int, seed: int) -> np.ndarray:
+    """Return a random order of `count` images."""
+    return np.random.default_rng((seed, 0x5AFF)).permutation(count)

@@ -1,0 +1,164 @@
+"""What changes when a channel is switched off: held at its average over the images, everything else as it is.
+
+Measured on the logit of a probe for a class (fitted on the intact network's last layer) and on the network's own
+classes, against other channels of the same layer that are switched off in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lab.activations.pooling import pool
+from lab.activations.recording import record
+from lab.experiments.channels.channel_contributions import held
+from lab.progress import Progress
+from lab.stats.intervals import Interval, mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from lab.experiments.channels.probe_direction import ProbeDirection
+    from lab.experiments.channels.scan_context import ScanContext
+    from lab.layers import Layer
+
+OTHERS = 5  # channels of the same layer it is held against
+IMAGES = 24  # of the class, and of all others together
+LOWERED = 5  # classes of the network that are named
+BATCH = 16
+
+Answers = tuple[np.ndarray, np.ndarray]  # pooled vectors of the last layer (N, D), the network's own logits (N, K)
+
+
+@dataclass(frozen=True, eq=False)
+class AblatedChannel:
+    """`effects`: one row per channel switched off; `classes`: what falls most in the network's own answer."""
+
+    effects: pd.DataFrame
+    classes: pd.DataFrame
+
+
+def ablate_channel(
+    look: ScanContext, layer: Layer, channel: int, name: str, exemplars: np.ndarray, progress: Progress
+) -> AblatedChannel:
+    """Return what switching `channel` off does to the logit of class `name`; `exemplars` are image numbers."""
+    from lab.experiments.channels.probe_direction import probe_direction
+
+    probe = probe_direction(look.scans[look.end.name].means, look.images, look.end, name)
+    mine = look.images.labels == look.images.classes.index(name)
+    chosen = np.concatenate([spread_over(np.flatnonzero(mine)), spread_over(np.flatnonzero(~mine))])
+    rest = np.setdiff1d(np.arange(layer.channels), [channel])
+    channels = [channel, *np.random.default_rng(channel).permutation(rest)[:OTHERS].tolist()]
+    intact, *off = _answers(look, layer, [None, *channels], chosen, progress)
+    groups = look.images.groups[chosen]
+    rows = [
+        _row(one, one == channel, probe, intact, found, mine[chosen], groups)
+        for one, found in zip(channels, off, strict=True)
+    ]
+    return AblatedChannel(pd.DataFrame(rows), _classes(look, layer, channel, exemplars, progress))
+
+
+def spread_over(indices: np.ndarray) -> np.ndarray:
+    """Return at most `IMAGES` of the indices, evenly spread over all."""
+    if len(indices) <= IMAGES:
+        return indices
+    return np.asarray(indices[np.linspace(0, len(indices) - 1, IMAGES).round().astype(int)])
+
+
+def _answers(
+    look: ScanContext, layer: Layer, channels: list[int | None], images: np.ndarray, progress: Progress
+) -> list[Answers]:
+    """Return what the network answers to images with each channel off (None: as it is); images are read once."""
+    levels = look.scans[layer.name].means.mean(axis=0)
+    found: list[list[Answers]] = [[] for _ in channels]
+    for count, batch in _batches(look, images):
+        for number, channel in enumerate(channels):
+            done = len(found[0]) * BATCH
+            progress("Switching channels off, one after the other", min(done, len(images)), len(images), "images")
+            level = 0.0 if channel is None else float(levels[channel])
+            vectors, logits = _answer(look, layer, channel, level, batch)
+            found[number].append((vectors[:count].cpu().numpy(), logits[:count].cpu().numpy()))
+    return [(np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])) for parts in found]
+
+
+def _batches(look: ScanContext, images: np.ndarray) -> Iterator[tuple[int, Tensor]]:
+    """Yield normalised batches, and how many images of each count."""
+    from lab.embeddings.streaming import pixel_batches
+    from lab.models.preprocess import normalised
+
+    how = look.model.preprocessing
+    for positions, pixels in pixel_batches(look.images, images.tolist(), how, BATCH):
+        yield len(positions), normalised(pixels.to(look.model.device), how)
+
+
+def _answer(look: ScanContext, layer: Layer, channel: int | None, level: float, batch: Tensor) -> tuple[Tensor, Tensor]:
+    import torch
+
+    module, end = look.model.module, look.end
+    with torch.inference_mode(), record(module, [end], _average) as taken, held(module, layer, channel, level):
+        logits = module(batch).flatten(1)
+        if end.name == layer.name and channel is not None:
+            # The layer's own hook reads it before it is held: hold its average instead.
+            taken[end.name][:, channel] = level
+    return taken[end.name], logits
+
+
+def _average(activation: Tensor, layer: Layer) -> Tensor:
+    return pool(activation, layer, "avg")
+
+
+def _row(
+    channel: int,
+    asked: bool,
+    probe: ProbeDirection,
+    intact: Answers,
+    off: Answers,
+    mine: np.ndarray,
+    groups: np.ndarray,
+) -> dict[str, object]:
+    before, after = (vectors @ probe.weights + probe.bias for vectors, _ in (intact, off))
+    change = _interval_over(groups[mine], (after - before)[mine])
+    same = float((intact[1].argmax(1) == off[1].argmax(1)).mean()) if intact[1].shape[1] > 1 else float("nan")
+    return {
+        "channel": channel,
+        "asked": asked,
+        "class": probe.name,
+        **change.columns("change", "ci"),
+        "rest_change": float((after - before)[~mine].mean()) if (~mine).any() else float("nan"),
+        "agreement": float(((before > 0) == (after > 0)).mean()),
+        "own_agreement": same,
+        "images": int(mine.sum()),
+    }
+
+
+def _interval_over(groups: np.ndarray, change: np.ndarray) -> Interval:
+    """Return the mean change; copies of an image are one piece of evidence, so it is averaged over them first."""
+    _, group = np.unique(groups, return_inverse=True)
+    return mean_interval(np.bincount(group, weights=change) / np.bincount(group))
+
+
+def _classes(look: ScanContext, layer: Layer, channel: int, exemplars: np.ndarray, progress: Progress) -> pd.DataFrame:
+    """Return the network's own classes whose logit falls most on the exemplars, with the interval over them."""
+    names = _class_names(look.model.card.classifier_classes)
+    if not names or len(exemplars) < 2:
+        return pd.DataFrame(columns=["name", "change", "ci_low", "ci_high"])
+    (_, before), (_, after) = _answers(look, layer, [None, channel], exemplars, progress)
+    change = after - before
+    order = np.argsort(change.mean(axis=0), kind="stable")[:LOWERED]
+    rows = []
+    for index in order.tolist():
+        found = _interval_over(look.images.groups[exemplars], change[:, index])
+        rows.append({"name": names[index], **found.columns("change", "ci")})
+    return pd.DataFrame(rows)
+
+
+def _class_names(count: int) -> list[str]:
+    """Return the short names of a network's classes, [] where they are not known."""
+    from lab.attributions.targets import labels
+
+    return [name.split(",")[0] for name in labels(count)]

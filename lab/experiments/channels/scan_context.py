@@ -1,0 +1,90 @@
+"""What the questions about channels have in common: a network and an image set, opened and scanned once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lab.experiments.request import OptionsRequest, model_option, option
+from lab.experiments.separability.request import DEFAULT_DATA
+from lab.progress import Progress
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.exemplars import Reach, Scan
+    from lab.images import ImageSet
+    from lab.layers import Layer
+    from lab.models import LoadedModel
+
+DATA_HELP = "the images: a set's name, or a folder or zip with one folder a class"
+LAYERS_HELP = "stages, blocks, or names with commas between them"
+CHANNELS_HELP = (
+    "channels of each layer, with commas between them: 3, 0-8, top:4 (most selective for the classes), "
+    "3@5x6 (at one position), class:NAME (the probe's direction), all"
+)
+
+
+@dataclass(frozen=True)
+class ScanRequest(OptionsRequest):
+    """Which network, and which images its channels are looked at on."""
+
+    model: str = model_option()
+    data: str = option(DEFAULT_DATA, DATA_HELP)
+    per_class: int | None = option(None, "at most N images a class", least=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ScanContext:
+    """A network and images, with what the channels of each chosen layer and of the last one do on them, by layer name.
+
+    `end` is the last layer before the classifier, whose probe tells the classes.
+    """
+
+    model: LoadedModel
+    images: ImageSet
+    layers: tuple[Layer, ...]
+    end: Layer
+    scans: Mapping[str, Scan]
+    reaches: Mapping[str, Reach]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What the answer was computed from, for the manifest."""
+        return {str(self.model.ref): self.model.weights_digest, "images": self.images.fingerprint}
+
+    def layers_table(self) -> pd.DataFrame:
+        """Return one row per chosen layer."""
+        rows = [_layer_row(layer) for layer in self.layers]
+        return pd.DataFrame(rows).assign(model=str(self.model.ref))
+
+
+def open_scan(request: ScanRequest, layers: str, progress: Progress, compute: Compute) -> ScanContext:
+    """Open the network and the images of a request and scan `layers`; raises LabError when they cannot be used."""
+    from lab.exemplars import reach, scan
+    from lab.images import open_image_set
+    from lab.layers import select_layers
+    from lab.models import load_model
+
+    progress("Opening the network and the images", 0, 2, "steps")
+    images = open_image_set(request.data, per_class=request.per_class, progress=progress)
+    model = load_model(request.model, device=compute.device)
+    chosen = select_layers(model.layers, layers, exclusions=model.card.exclusions)
+    end = select_layers(model.layers, "blocks")[-1]
+    scans = scan(model, images, list(dict.fromkeys([*chosen, end])), compute=compute, progress=progress)
+    return ScanContext(model, images, chosen, end, scans, reach(model, chosen, progress=progress))
+
+
+def _layer_row(layer: Layer) -> dict[str, Any]:
+    return {
+        "layer": layer.name,
+        "depth": layer.depth,
+        "kind": layer.kind,
+        "channels": layer.channels,
+        "height": layer.height,
+        "width": layer.width,
+        "receptive_field": layer.receptive_field,
+        "receptive_field_status": layer.receptive_field_status,
+    }

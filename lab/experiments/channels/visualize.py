@@ -1,0 +1,107 @@
+"""What image does a channel respond to most? Optimised from noise, and held against random and natural images.
+
+tables   visualizations  one row per target and copy: the image, the objective it reaches, the 95th percentile of random
+                         images, of photographs and of the image set, and how far it raises other channels as well
+         exemplars       the patches of the same channels
+         references      the objective of every image it is held against
+         course          the objective on the way
+         layers          the chosen layers
+
+The objective is the channel's mean over positions, on the network as it was loaded. Images of the set and photographs
+are seen at the network's own size, noise at the size of the visualization.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, ScanRequest, open_scan
+from lab.experiments.request import option
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+MADE_OF = {"fourier": "a spectrum, free", "phases": "phases under the spectrum of natural images (MaCo)"}
+
+
+@dataclass(frozen=True)
+class VisualizeRequest(ScanRequest):
+    """Which layers and channels, and how the image is searched."""
+
+    experiment: ClassVar[str] = "visualize"
+
+    layers: str = option("stages", LAYERS_HELP)
+    channels: str = option("top:3", CHANNELS_HELP)
+    size: int = option(128, "side of the image in pixels", least=32, most=512)
+    steps: int = option(256, "steps of the search", least=8, most=4096)
+    made_of: str = option(
+        "fourier", "; ".join(f"{name}: {text}" for name, text in MADE_OF.items()), choices=tuple(MADE_OF)
+    )
+    copies: int = option(1, "images of each target, made unlike each other", least=1, most=8)
+    count: int = option(4, "exemplar patches of each end", least=1, most=12)
+    seed: int = option(0, "the noise each image begins as", least=0)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"Feature visualization of {self.model.split('@')[0]}, {self.layers}, {self.channels}"
+
+
+def run(
+    request: VisualizeRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    partial_results: PartialResults | None = None,
+) -> Result:
+    """Return the images of every named channel; raises LabError for layers, channels or images there are not.
+
+    Images that are finished are left in `pieces`.
+    """
+    from lab.experiments.channels.patches import patches
+    from lab.experiments.channels.targets import targets_of
+    from lab.experiments.channels.visualizer import Visualizer
+    from lab.experiments.manifest import result_with_findings
+
+    look = open_scan(request, request.layers, progress, compute)
+    targets = [target for layer in look.layers for target in targets_of(look, layer, request.channels)]
+    studio = Visualizer.open(look, request.size, request.steps, request.made_of, request.seed, progress, compute)
+    found = studio.all_of(targets, request.copies, partial_results if partial_results is not None else {})
+    tables = {
+        "visualizations": found.visualizations,
+        "exemplars": patches(look, targets, request.count, progress),
+        "references": found.references,
+        "course": found.course,
+        "layers": look.layers_table(),
+    }
+    return result_with_findings(
+        request, tables, findings(found.visualizations), hashes=look.hashes, noise=studio.noise_counts
+    )
+
+
+def findings(images: pd.DataFrame) -> list[str]:
+    """Return what the visualizations reach, a sentence each; they follow the numbers."""
+    beyond = images["above_random"] & images["above_natural"]
+    silent = (images[["value", "natural_best", "random_p95"]] == 0).all(axis=1)
+    short = images[~beyond & ~silent]
+    said = (
+        f"{int(beyond.sum())} of {len(images)} images end above the 95th percentile of random images, of photographs "
+        "and of the image set"
+    )
+    if len(short):
+        named = ", ".join(f"{row.layer} · {row.target}" for row in short.head(5).itertuples())
+        said += f"; not so {named}" + (f" and {len(short) - 5} more" if len(short) > 5 else "")
+    best = int((images["value"] > images["natural_best"]).sum())
+    own = images[images["own_rank"] > 0]
+    first = int((own["own_rank"] == 1).sum())
+    sentences = [f"{said}. {best} of {len(images)} exceed the best natural image."]
+    if silent.any():
+        sentences.append(f"{int(silent.sum())} of {len(images)} are of channels that no image raises above 0.")
+    if len(own):
+        sentences.append(
+            f"In {first} of {len(own)} the channel it was made for is the one it raises most, against what is usual "
+            "for each channel; an image that raises others more shows what they share rather than this channel alone."
+        )
+    return sentences

@@ -1,0 +1,250 @@
+"""Visualizations of many targets, held against natural and random images: what `visualize`, cards and strips share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lab.encode import png
+from lab.experiments.base import Arrays, PartialResults
+from lab.experiments.channels.reference_images import noise, photographs
+from lab.progress import Progress
+from lab.settings import Compute
+from lab.visualization import Settings, TruncatedNetwork, natural_spectrum, render
+from lab.visualization.render import seed_of
+from lab.visualization.truncation import Pooled, pooled, quick
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lab.exemplars import Scan
+    from lab.experiments.channels.scan_context import ScanContext
+    from lab.experiments.channels.targets import ChannelTarget
+    from lab.layers import Layer
+
+TOGETHER = 12  # images optimised at once: more cost more memory, and no less time each
+UNLIKE = 2.0  # weight of diversity, in spreads of the channel over natural images
+SHARE = 95.0
+KINDS = ("random", "photographs", "images")
+
+
+@dataclass(frozen=True, eq=False)
+class Visualization:
+    """The tables `visualizations`, `references` and `course`."""
+
+    visualizations: pd.DataFrame
+    references: pd.DataFrame
+    course: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Visualizer:
+    """Everything an optimisation needs but the target: settings, the natural spectrum, what images are held against."""
+
+    look: ScanContext
+    settings: Settings
+    seed: int
+    spectrum: np.ndarray
+    progress: Progress
+    crops: dict[str, Scan]
+    _reached_by_noise: dict[int, dict[str, Pooled]] = field(default_factory=dict)  # by side of the images, then layer
+
+    @classmethod
+    def open(
+        cls, look: ScanContext, size: int, steps: int, made_of: str, seed: int, progress: Progress, compute: Compute
+    ) -> Visualizer:
+        """Return a studio for the layers of `look`."""
+        from lab.exemplars import scan
+
+        natural = photographs()
+        crops = scan(look.model, natural, look.layers, compute=compute, progress=progress)
+        spectrum = natural_spectrum([natural.pixels(index) for index in range(len(natural))], size)
+        settings = Settings(size=size, steps=steps, parametrisation=made_of)
+        return cls(look, settings, seed, spectrum, progress, crops)
+
+    @cached_property
+    def _noise(self) -> tuple[np.ndarray, list[str]]:
+        return noise(self.settings.size, self.spectrum, self.seed)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """A copy of the network for the search, shared by all layers."""
+        return quick(self.look.model, self.look.layers)
+
+    @property
+    def noise_counts(self) -> dict[str, int]:
+        """How many random images of each kind there are."""
+        kinds = self._noise[1]
+        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+    def all_of(self, targets: Sequence[ChannelTarget], copies: int, partial_results: PartialResults) -> Visualization:
+        """Return the visualizations of targets, layer by layer; finished ones are left in `pieces`."""
+        parts: list[Visualization] = []
+        layers = list(dict.fromkeys(target.layer for target in targets))
+        for number, layer in enumerate(layers):
+            of_layer = [target for target in targets if target.layer == layer]
+            parts.append(
+                self._of_layer(
+                    layer, of_layer, copies, f"{layer.name} ({number + 1} of {len(layers)})", partial_results
+                )
+            )
+        return Visualization(
+            *(
+                pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+                for name in ("visualizations", "references", "course")
+            )
+        )
+
+    def _of_layer(
+        self, layer: Layer, targets: list[ChannelTarget], copies: int, stage: str, partial_results: PartialResults
+    ) -> Visualization:
+        cut = _Lazy(self, layer)
+        batches = [[t] * copies for t in targets] if copies > 1 else _chunks(targets, TOGETHER)
+        done = 0
+        arrays: list[tuple[list[ChannelTarget], Arrays]] = []
+        for batch in batches:
+            key = self._key(layer, batch)
+            if key not in partial_results:
+                self.progress(f"Optimising images of {stage}", done, len(targets) * copies, "images")
+                partial_results[key] = self._optimise(cut, batch, f"Optimising images of {stage}, {len(batch)} at once")
+            arrays.append((batch, partial_results[key]))
+            done += len(batch)
+        key = f"noise/{layer.name}/{self.settings.size}/{self.seed}"
+        if key not in partial_results:
+            partial_results[key] = self._of_noise(cut)
+        return self._tables(layer, arrays, partial_results[key])
+
+    def _key(self, layer: Layer, batch: Sequence[ChannelTarget]) -> str:
+        text = "\0".join([layer.name, *(target.name for target in batch), str(self.settings), str(self.seed)])
+        return f"images/{hashlib.sha256(text.encode()).hexdigest()}"
+
+    def _optimise(self, cut: _Lazy, batch: list[ChannelTarget], stage: str) -> Arrays:
+        objectives = [target.objective for target in batch]
+        copies = _copy_numbers(batch)
+        scales = [self._spread(target) for target in batch]
+        alike = len({target.name for target in batch}) == 1 and len(batch) > 1
+        made = render(
+            cut.network,
+            objectives,
+            replace(self.settings, diversity=UNLIKE if alike else 0.0),
+            seeds=[seed_of(self.seed, t.layer.name, t.name, n) for t, n in zip(batch, copies, strict=True)],
+            scales=scales,
+            spectrum=self.spectrum,
+            progress=self.progress,
+            stage=stage,
+        )
+        reached, means = cut.network.measured(made.images, objectives)
+        return {
+            "pixels": made.pixels(),
+            "values": reached.cpu().numpy(),
+            "means": means.cpu().numpy(),
+            "course": made.course,
+            "at": made.at,
+            "side": np.array(cut.network.side),
+        }
+
+    def _of_noise(self, cut: _Lazy) -> Arrays:
+        """Return what noise reaches in a layer; one pass tells it of all layers that take images of this size."""
+        import torch
+
+        side = cut.network.side
+        if side not in self._reached_by_noise:
+            self.progress("Holding noise against every layer", 0, 1, "steps")
+            noises = torch.from_numpy(self._noise[0])
+            self._reached_by_noise[side] = pooled(self.look.model, self.look.layers, noises, side)
+        return dict(self._reached_by_noise[side][cut.layer.name])
+
+    def _spread(self, target: ChannelTarget) -> float:
+        return float(max(self._reference(target, "photographs", {}).std(), 1e-6))
+
+    def _reference(self, target: ChannelTarget, kind: str, noises: Arrays) -> np.ndarray:
+        """Return the objective of every image of a kind; for a position, the best of all positions."""
+        name = target.layer.name
+        which = "peaks" if target.kind == "position" else "means"
+        if kind == "random":
+            return target.objective.of_vectors(noises[which])
+        scan = self.crops[name] if kind == "photographs" else self.look.scans[name]
+        return target.objective.of_vectors(getattr(scan, which))
+
+    def _tables(self, layer: Layer, arrays: list[tuple[list[ChannelTarget], Arrays]], noises: Arrays) -> Visualization:
+        rows, courses, references = [], [], []
+        usual = np.concatenate([self.look.scans[layer.name].means, self.crops[layer.name].means])
+        for batch, found in arrays:
+            for position, (target, copy) in enumerate(zip(batch, _copy_numbers(batch), strict=True)):
+                held = {kind: self._reference(target, kind, noises) for kind in KINDS}
+                shown = {"layer": layer.name, "depth": layer.depth, "target": target.name, "copy": copy}
+                rows.append({**shown, **self._row(target, found, position, held, usual)})
+                courses += [
+                    {**shown, "step": int(step), "value": float(value)}
+                    for step, value in zip(found["at"], found["course"][position], strict=True)
+                ]
+                if copy == 0:
+                    references += [
+                        {**shown, "kind": kind, "value": v} for kind, vs in held.items() for v in vs.tolist()
+                    ]
+        return Visualization(pd.DataFrame(rows), pd.DataFrame(references).drop(columns="copy"), pd.DataFrame(courses))
+
+    def _row(
+        self, target: ChannelTarget, found: Arrays, position: int, held: dict[str, np.ndarray], usual: np.ndarray
+    ) -> dict[str, Any]:
+        value = float(found["values"][position])
+        most = {kind: float(np.percentile(values, SHARE)) for kind, values in held.items()}
+        images = self.look.images
+        best_image = int(held["images"].argmax())
+        facts = {name: target.facts.get(name, np.nan) for name in ("auc", "ci_low", "ci_high", "accuracy")}
+        return {
+            "kind": target.kind,
+            "channel": -1 if target.channel is None else target.channel,
+            "class": target.facts.get("class", ""),
+            **facts,
+            "value": value,
+            "random_p95": most["random"],
+            "photographs_p95": most["photographs"],
+            "images_p95": most["images"],
+            "natural_best": float(max(held["photographs"].max(), held["images"].max())),
+            "best_image": images.records[best_image].id,
+            "above_random": value > most["random"],
+            "above_natural": value > max(most["photographs"], most["images"]),
+            "own_rank": _own_rank(found["means"][position], usual, target.channel),
+            "side": int(found["side"]),
+            "thumbnail": png(found["pixels"][position]),
+        }
+
+
+class _Lazy:
+    """A cut network that is only made when it is needed: what was finished before a restart needs none."""
+
+    def __init__(self, studio: Visualizer, layer: Layer) -> None:
+        self.studio, self.layer = studio, layer
+
+    @cached_property
+    def network(self) -> TruncatedNetwork:
+        return TruncatedNetwork(self.studio.look.model, self.layer, self.studio.settings.size, self.studio.module)
+
+
+def _own_rank(means: np.ndarray, usual: np.ndarray, channel: int | None) -> int:
+    """Return a channel's rank among all by how far the image raises each, in spreads over natural images.
+
+    0 for no channel.
+    """
+    if channel is None:
+        return 0
+    scale = usual.std(axis=0)
+    raised = (means - usual.mean(axis=0)) / np.where(scale > 1e-9, scale, np.inf)
+    return int((raised > raised[channel]).sum()) + 1
+
+
+def _copy_numbers(batch: Sequence[ChannelTarget]) -> list[int]:
+    """Return which copy of its target each of a batch is."""
+    names = [target.name for target in batch]
+    return [names[:position].count(name) for position, name in enumerate(names)]
+
+
+def _chunks(targets: list[ChannelTarget], size: int) -> list[list[ChannelTarget]]:
+    return [targets[start : start + size] for start in range(0, len(targets), size)]

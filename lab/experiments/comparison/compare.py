@@ -1,0 +1,123 @@
+"""Which layer of which network would I use? Several networks on the same images, probed alike and compared in pairs.
+
+    tables   layers, summary, emergence   as in a run of one network; layers with their cost
+             models     one row per network: its best layer, its smallest cut that is as good, size, cost, speed
+             cuts       one row per network and layer: accuracy, cost, how far behind the best of all
+             matched    one row per pair of networks and relative depth: paired difference
+             best       one row per pair of networks: paired difference at each one's best layer
+             similarity one row per pair of layers, within and between networks: CKA, interval, null
+             agreement  one row per pair of networks and relative depth: are they wrong on the same images
+             votes      one row per network, relative depth and image: what it answered
+             images, splits, quarantine
+
+Every curve has its untrained twin beside it, and the probe on raw pixels. Speed is measured on this machine, so it
+is the one thing that another run does not repeat exactly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lab.errors import LabError
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.comparison import pair_tables, tables
+from lab.experiments.comparison.costs import measured
+from lab.experiments.comparison.evidence import Comparison, gather
+from lab.experiments.comparison.findings import findings
+from lab.experiments.comparison.request import CompareRequest
+from lab.partial_results import Arrays
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
+
+SIMILARITY = ("cka", "low", "high", "null", "p")
+
+
+def run(
+    request: CompareRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    partial_results: PartialResults | None = None,
+) -> Result:
+    """Return the comparison of `request`'s networks.
+
+    A network that cannot be computed is reported in the manifest's `problems`; LabError when fewer than two are left.
+    """
+    from lab.experiments.manifest import Clock, result_with_findings
+    from lab.experiments.separability.measure import open_sources, prepare, probe_all
+
+    partial_results = partial_results if partial_results is not None else {}
+    clock = Clock()
+    question = prepare(request.as_probe(), progress)
+    subjects, problems = open_sources(question, progress, compute)
+    readings = [*probe_all(question, subjects, progress, partial_results)]
+    networks = [subject for subject in subjects if subject.layers and not subject.twin]
+    if len(networks) < 2:
+        raise LabError("fewer than two networks could be computed: " + "; ".join(problems))
+    clock.mark("probes")
+    field = gather(question, networks, readings)
+    progress("Comparing in pairs", 0, 1, "steps")
+    found = _tables(question, networks, readings, field)
+    clock.mark("pairs")
+    found["similarity"] = pair_tables.similarity(networks, _similarity(question, networks, partial_results, progress))
+    clock.mark("similarity")
+    last = {curve.model: curve.layers[-1] for curve in field.curves}
+    chosen = tables.smallest_cuts(field, found["cuts"])
+    speed = {name: measured(name, chosen[name], last[name], partial_results, compute, progress) for name in last}
+    found["models"] = tables.models(field, found["emergence"], found["cuts"], chosen, speed)
+    clock.mark("speed")
+    hashes = {"images": question.images.fingerprint, **{network.model: network.digest for network in networks}}
+    sentences = findings(found, question.images.classes, data=request.data)
+    return result_with_findings(request, found, sentences, hashes=hashes, problems=problems, timings=clock.seconds)
+
+
+def _tables(
+    question: ProbeSetup, networks: list[EmbeddingSource], readings: list[ProbeResult], field: Comparison
+) -> dict[str, pd.DataFrame]:
+    """Return the tables that need no more than the readings."""
+    from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
+
+    emergence = [row for network in networks for row in emergence_rows(question, network, readings, field.boot)]
+    return {
+        "layers": _with_costs(pd.DataFrame(list(layer_rows(networks))), networks),
+        "summary": pd.DataFrame([*(summary_row(question, each) for each in readings), chance_row(question)]),
+        "emergence": pd.DataFrame(emergence),
+        "cuts": tables.cuts(field),
+        "matched": pair_tables.matched(field),
+        "best": pair_tables.best(field),
+        "agreement": pair_tables.agreement(field),
+        "votes": pair_tables.votes(field, question),
+        **image_tables(question),
+    }
+
+
+def _similarity(
+    question: ProbeSetup, networks: list[EmbeddingSource], partial_results: PartialResults, progress: Progress
+) -> Arrays:
+    """Return the similarity of all layers of all networks; of images that are copies of each other one counts."""
+    from lab.geometry.similarity import cka_evidence
+
+    key = "similarity/" + "/".join(network.view for network in networks)
+    if key not in partial_results:
+        _, first = np.unique(question.images.groups, return_index=True)
+        vectors = [network.embeddings[layer.name][np.sort(first)] for network in networks for layer in network.layers]
+        aligned = cka_evidence(
+            vectors,
+            seed=question.request.seed,
+            tick=lambda done, total: progress("Comparing layers with each other", done, total, "steps"),
+        )
+        partial_results[key] = {name: getattr(aligned, name) for name in SIMILARITY} | {
+            "images": np.array(aligned.images)
+        }
+    return partial_results[key]
+
+
+def _with_costs(layers: pd.DataFrame, networks: list[EmbeddingSource]) -> pd.DataFrame:
+    every = [layer for network in networks for layer in network.layers]
+    return layers.assign(flops=[layer.flops for layer in every], parameters=[layer.parameters for layer in every])

@@ -1,0 +1,74 @@
+"""What a comparison is asked: several networks, and otherwise what a probe run is."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.errors import LabError
+from lab.experiments.separability.request import DEFAULT_MODEL, ProbeRequest
+
+DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
+# What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
+FREE = ("models", "controls")
+
+
+@dataclass(frozen=True)
+class CompareRequest(ProbeRequest):
+    """Which networks on which images; the other fields are those of a probe run."""
+
+    experiment: ClassVar[str] = "compare"
+
+    models: tuple[str, ...] = DEFAULT_MODELS
+    controls: tuple[str, ...] = ("untrained", "pixels")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.models) < 2:
+            raise LabError(f"a comparison needs two networks or more, not {len(self.models)}; name another")
+
+    def title(self) -> str:
+        """Return "network against network on images"."""
+        return f"{' against '.join(_short(self.models))} on {self.data}"
+
+    def command(self) -> str:
+        """Return the `feature-lab compare` line that asks the same."""
+        words = shlex.split(super().command())
+        return shlex.join([words[0], "compare", *words[2:]])
+
+    def as_probe(self) -> ProbeRequest:
+        """Return the probe run that this comparison is made of."""
+        return ProbeRequest(**{field.name: getattr(self, field.name) for field in dataclasses.fields(ProbeRequest)})
+
+
+def comparison_of(requests: Iterable[ProbeRequest]) -> CompareRequest:
+    """Return the comparison of all networks of several probe runs.
+
+    Raises LabError when they are not of the same images, layers, pooling, folds and seed.
+    """
+    several = [request.canonical() for request in requests]
+    first = several[0]
+    for other in several[1:]:
+        for field in dataclasses.fields(ProbeRequest):
+            one, two = getattr(first, field.name), getattr(other, field.name)
+            if field.name not in FREE and one != two:
+                raise LabError(
+                    f"runs {first.run_id} and {other.run_id} differ in {field.name.replace('_', ' ')} ({_told(one)}, "
+                    f"{_told(two)}); compare runs that ask the same of the same images"
+                )
+    models = tuple(dict.fromkeys(model for request in several for model in request.models))
+    shared = {f.name: getattr(first, f.name) for f in dataclasses.fields(ProbeRequest) if f.name not in FREE}
+    return CompareRequest(models=models, **shared)
+
+
+def _short(models: tuple[str, ...]) -> list[str]:
+    """Return the networks' names without their weights, where they still tell them apart."""
+    names = [model.split("@")[0] for model in models]
+    return [name if names.count(name) == 1 else model for name, model in zip(names, models, strict=True)]
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -1,0 +1,119 @@
+"""Conducts a probe run: images, one forward pass a network, probes layer by layer, maps, tables, verdicts.
+
+Here the steps follow each other; what is read is in `reading`, what the numbers become in `tables`, how they are
+computed in `lab.probing`, `lab.stats` and `lab.geometry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import Clock, with_manifest
+from lab.experiments.separability.maps import draw_maps
+from lab.experiments.separability.measure import open_sources, prepare, probe_all
+from lab.experiments.separability.request import DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
+from lab.progress import Progress, silent
+from lab.settings import Compute
+
+if TYPE_CHECKING:
+    from lab.images import ImageSet
+    from lab.models import LoadedModel
+
+
+def measure_and_assemble(
+    request: ProbeRequest,
+    progress: Progress,
+    compute: Compute,
+    partial_results: PartialResults,
+    images: ImageSet | None = None,
+) -> Result:
+    """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
+    from lab.experiments.separability.tables import assemble
+    from lab.threads import cores
+
+    clock = Clock()
+    question = prepare(request, progress, images)
+    clock.mark("images")
+    subjects, problems = open_sources(question, progress, compute)
+    clock.mark("embeddings")
+    readings = list(probe_all(question, subjects, progress, partial_results))
+    clock.mark("probes")
+    maps = draw_maps(question, subjects, progress)
+    clock.mark("maps")
+    tables, verdicts = assemble(question, subjects, readings, maps)
+    clock.mark("tables")
+    hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
+    return with_manifest(
+        request, tables, verdicts=verdicts, problems=problems, hashes=hashes, threads=cores(), timings=clock.seconds
+    )
+
+
+def run(
+    request: ProbeRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    partial_results: PartialResults | None = None,
+) -> Result:
+    """Return the probes, controls, maps and verdict for `request`.
+
+    A network that cannot be computed is reported in the manifest's `problems` and the others go on. Raises LabError
+    when the images cannot be used or no network could be computed.
+    """
+    return measure_and_assemble(request, progress, compute, partial_results if partial_results is not None else {})
+
+
+def probe(
+    models: str | LoadedModel | Iterable[str | LoadedModel] = DEFAULT_MODEL,
+    images: str | ImageSet = DEFAULT_DATA,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    **fields: Any,
+) -> Result:
+    """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
+
+    Models and images may be given by name or as what `load_model` and `open_image_set` return. The result is kept
+    by the caller only; the command line and the dashboard keep theirs as runs.
+    """
+    several = [models] if isinstance(models, str) or hasattr(models, "ref") else list(models)  # type: ignore[arg-type]
+    names = tuple(model if isinstance(model, str) else str(model.ref) for model in several)
+    given = None if isinstance(images, str) else images
+    request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
+    return measure_and_assemble(request.canonical(), progress, compute, {}, given)
+
+
+def embeddings_of(
+    result: Result,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> dict[str, np.ndarray]:
+    """Return the embeddings that a result was read off, float32 `(N, D)` by "model/layer", rows as its table of images.
+
+    They come from the cache, or are computed again when it was emptied. Raises LabError when the images have changed
+    since, or when the result is of another experiment.
+    """
+    from lab.embeddings import embed
+    from lab.images import open_image_set
+    from lab.layers import select_layers
+    from lab.models import ModelRef, card
+
+    request = result.request
+    if not isinstance(request, ProbeRequest):
+        raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
+    images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    if images.fingerprint != result.manifest["hashes"]["images"]:
+        raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
+    found: dict[str, np.ndarray] = {}
+    for model in result["layers"]["model"].unique():
+        ref = ModelRef.parse(model)
+        layers = select_layers(card(ref).layers, request.layers)
+        vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)
+        found |= {f"{model}/{layer}": vectors[layer] for layer in vectors}
+    return found

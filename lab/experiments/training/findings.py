@@ -1,0 +1,122 @@
+"""What a training and its checkpoints show, in sentences that follow the numbers and may say the opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+ENDED = {
+    "enough": "it was good enough twice in a row",
+    "patience": "the validation loss had not improved for {patience} epochs",
+    "epochs": "that was the last epoch planned",
+}
+MEMORISED = 0.1  # more training than test accuracy by so much is told
+KEPT, TURNED = 0.9, 0.5  # cosine of a filter with its start above which it has hardly moved, below which it is new
+
+
+def training_findings(model: str, about: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what a training's tables show, a sentence each."""
+    history, test = tables["history"], tables["test"].iloc[0]
+    classes = about["classes"]
+    which = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
+    learnt = test.ci_low > test.chance
+    did = "has learnt to tell" if learnt else "has not learnt to tell"
+    last = history.iloc[-1]
+    why = ENDED[about["ended"]].format(patience=about["recipe"]["patience"])
+    said = [
+        f"{model} {did} {which}: {test.accuracy:.3f} of {test.images:.0f} test images right, which were not looked at "
+        f"before (95 % interval {test.ci_low:.2f} to {test.ci_high:.2f}, chance {test.chance:.2f}).",
+        f"Training ended after {last.epoch:.0f} epochs ({last.step:.0f} steps, {about['seconds']:.0f} s of computing): "
+        f"{why}. The weights of epoch {_best(history):.0f} are kept, where the validation loss was lowest.",
+    ]
+    gap = float(last.training_accuracy) - float(test.accuracy)
+    if gap > MEMORISED:
+        said.append(
+            f"On the images it was trained with it gets {last.training_accuracy:.2f}: {gap:.2f} of that is memory, not "
+            "skill; more images would help most."
+        )
+    elif not learnt:
+        said.append(
+            f"On its own training images it gets {last.training_accuracy:.2f}, so it has not got hold of them either: "
+            "try another learning rate or more epochs."
+        )
+    return said
+
+
+def _best(history: pd.DataFrame) -> float:
+    return float(history["epoch"].iloc[int(history["validation_loss"].argmin())])
+
+
+def checkpoint_findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what the checkpoints' tables show, a sentence each."""
+    probes, gains = tables["probes"], tables["gains"]
+    return [_end(probes, gains), _early_and_late(gains), _order(gains), *_filters(tables["filters"])]
+
+
+def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
+    last = gains.iloc[-1]
+    rows = probes[(probes["layer"] == last.layer) & (probes["control"] == "probe")]
+    first, final = rows.iloc[0], rows.iloc[-1]
+    if last.gain_low > 0:
+        did = "training has brought the classes apart there"
+    elif last.gain_high < 0:
+        did = "training has made it worse there"
+    else:
+        did = "the difference is within chance, so training has shown no effect there"
+    controls = [
+        f"{name} {float(found.iloc[-1].accuracy):.2f}"
+        for name, found in (
+            ("shuffled labels", probes[(probes["layer"] == last.layer) & (probes["control"] == "shuffled")]),
+            ("raw pixels", probes[probes["control"] == "pixels"]),
+        )
+        if len(found)
+    ]
+    return (
+        f"On images that no step was computed from, a probe on {last.layer} reads {first.accuracy:.2f} "
+        f"({first.ci_low:.2f} to {first.ci_high:.2f}) before the first step and {final.accuracy:.2f} "
+        f"({final.ci_low:.2f} to {final.ci_high:.2f}) after step {final.step:.0f}: {did} ({', '.join(controls)})."
+    )
+
+
+def _early_and_late(gains: pd.DataFrame) -> str:
+    first, last = gains.iloc[0], gains.iloc[-1]
+    if len(gains) < 2:
+        return f"Only one layer was watched, {last.layer}."
+    if last.lead_low > 0:
+        claim = "the hierarchy comes into being: late layers gain more than early ones"
+    elif last.lead_high < 0:
+        claim = "against expectation the first layer gains more than the last"
+    else:
+        claim = "no difference between them can be claimed"
+    return (
+        f"Training adds {first.gain:+z.2f} at {first.layer} and {last.gain:+z.2f} at {last.layer} (difference "
+        f"{last.lead:+z.2f}, 95 % interval {last.lead_low:+z.2f} to {last.lead_high:+z.2f}): {claim}."
+    )
+
+
+def _order(gains: pd.DataFrame) -> str:
+    woken = gains[gains["onset"] >= 0].sort_values(["onset", "depth"])
+    if woken.empty:
+        return "No layer reads the classes better at any checkpoint than before training."
+    many = f"{len(woken)} of {len(gains)} layers come to read the classes better than before training"
+    first, last = int(woken["onset"].min()), int(woken["onset"].max())
+    if first == last:
+        return f"{many}, all first seen at step {first}."
+    early, late = (", ".join(woken[woken["onset"] == step]["layer"]) for step in (first, last))
+    return f"{many}: {early} first (seen at step {first}), {late} last (step {last})."
+
+
+def _filters(filters: pd.DataFrame) -> list[str]:
+    if filters.empty:
+        return ["This network has no first layer whose filters could be shown as pictures."]
+    last = filters[filters["step"] == filters["step"].max()]
+    cosine = float(last["cosine"].mean())
+    if cosine >= KEPT:
+        did = "have hardly moved: most of what was learnt is not in them"
+    elif cosine >= TURNED:
+        did = "have changed but still resemble their random start"
+    else:
+        did = "have become others"
+    return [f"The {len(last)} filters of {last.iloc[0].layer} {did} (mean cosine with their start {cosine:.2f})."]

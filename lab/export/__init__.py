@@ -1,0 +1,1 @@
+"""A run in the formats that other programs and people read: tables, charts, embeddings, one HTML file."""

@@ -1,0 +1,175 @@
+"""A run in the formats that other programs read: CSV, Parquet, JSON, an HTML report, charts, embeddings.
+
+How tables become text is in `lab.encode`, how charts become pictures in `lab.charts.pictures`. Files appear whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lab.encode import NOT_TEXT, as_csv, as_json, as_parquet, strict
+from lab.errors import LabError, nearest
+from lab.files import replacing, write_bytes
+
+if TYPE_CHECKING:
+    from lab.charts.pictures import PictureKind
+    from lab.experiments.base import Result
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a run: `files` gives names and contents; several files share a folder, or a zip."""
+
+    name: str
+    title: str
+    media_type: str
+    files: Callable[[Result], dict[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file to hand out."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def export_run(result: Result, fmt: str, out_dir: Path | str) -> list[Path]:
+    """Write `result` as `fmt` into `out_dir` (made if needed) and return the paths.
+
+    Formats of several files write a folder named by the run. Raises LabError for an unknown format.
+    """
+    files = _format(fmt).files(result)
+    stem = result.request.run_id
+    target = Path(out_dir) / f"{stem}-{fmt}" if len(files) > 1 else Path(out_dir)
+    written = []
+    try:
+        for name, content in files.items():
+            path = target / (name if len(files) > 1 else f"{stem}{Path(name).suffix}")
+            write_bytes(path, content)
+            written.append(path)
+    except OSError as error:
+        raise LabError(f"{target} cannot be written to ({error}); choose another folder") from error
+    return written
+
+
+def download(result: Result, fmt: str) -> Download:
+    """Return `result` as `fmt` in one file; several files are zipped. Raises LabError for an unknown format."""
+    chosen = _format(fmt)
+    files = chosen.files(result)
+    stem = result.request.run_id
+    if len(files) == 1:
+        (name,) = files
+        return Download(f"{stem}{Path(name).suffix}", chosen.media_type, files[name])
+    return Download(f"{stem}-{fmt}.zip", "application/zip", zipped(files))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip of `files`, the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def write_embeddings(path: Path | str, embeddings: Mapping[str, np.ndarray], images: pd.DataFrame) -> Path:
+    """Write arrays `(N, D)` by name (layer, or model/layer) to a `.npz` or `.safetensors` file and return its path.
+
+    `images` is the run's table of images: its columns image and class, in the rows' order, travel along as text (arrays
+    in `.npz`, JSON in the metadata of `.safetensors`). Raises LabError for another suffix or rows that do not match.
+    """
+    path = Path(path)
+    for name, array in embeddings.items():
+        if len(array) != len(images):
+            raise LabError(f"{name} has {len(array)} rows for {len(images)} images; give the images they are of")
+    names = {column: images[column].astype(str).tolist() for column in ("image", "class")}
+    if path.suffix not in (".npz", ".safetensors"):
+        raise LabError(f"embeddings are written as .npz or .safetensors, not {path.suffix or path.name!r}")
+    with replacing(path) as file:
+        if path.suffix == ".npz":
+            texts = {column: np.array(values, dtype=np.str_) for column, values in names.items()}
+            np.savez(file, allow_pickle=False, **texts, **dict(embeddings))
+        else:
+            from safetensors.numpy import save
+
+            arrays = {name: np.ascontiguousarray(array) for name, array in embeddings.items()}
+            file.write(save(arrays, metadata={column: json.dumps(values) for column, values in names.items()}))
+    return path
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise LabError(f"there is no export format {name!r}{nearest(name, FORMATS)}; known: {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def _csv_files(result: Result) -> dict[str, bytes]:
+    files = {f"{name}.csv": as_csv(table) for name, table in result.tables.items()}
+    return {**files, "README.md": _readme(result, CSV_NOTE).encode()}
+
+
+def _parquet_files(result: Result) -> dict[str, bytes]:
+    files = {f"{name}.parquet": as_parquet(table) for name, table in result.tables.items()}
+    manifest = {"run": result.request.run_id, "request": result.request.as_dict(), **strict(result.manifest)}
+    return {**files, "run.json": json.dumps(manifest, indent=1, allow_nan=False).encode()}
+
+
+def _report(result: Result) -> dict[str, bytes]:
+    if "findings" in result.manifest:  # a question that is asked by fields
+        from lab.export.report.answer import render_answer
+
+        return {"report.html": render_answer(result).encode()}
+    from lab.export.report import render_report
+
+    return {"report.html": render_report(result).encode()}
+
+
+def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
+    from lab.charts.export_charts import charts_of
+    from lab.charts.pictures import picture
+
+    charts = charts_of(result)
+    if not charts:
+        raise LabError(f"run {result.request.run_id} has no charts; export it as html, csv, parquet or json")
+    return {f"{name}.{kind}": picture(chart, kind) for name, chart in charts.items()}
+
+
+def _readme(result: Result, note: str) -> str:
+    from lab.columns import as_markdown
+
+    columns = {name: [c for c in table.columns if c not in NOT_TEXT] for name, table in result.tables.items()}
+    told = as_markdown(result.request.experiment, columns)
+    return f"# {result.request.title()}\n\n    {result.request.command()}\n\n{note}\n\n{told}"
+
+
+CSV_NOTE = (
+    "Text that starts with =, +, -, @, a tab or a line break has an apostrophe in front, so that no spreadsheet runs "
+    "it as a formula; remove that one character to get the text back. Empty cells are values that do not exist. "
+    "Files are UTF-8 with a byte order mark."
+)
+FORMATS: dict[str, Format] = {
+    row.name: row
+    for row in (
+        Format("csv", "Tables as CSV (spreadsheets)", "text/csv", _csv_files),
+        Format("parquet", "Tables as Parquet (pandas, R, DuckDB)", "application/vnd.apache.parquet", _parquet_files),
+        Format("json", "Everything as JSON", "application/json", lambda r: {"run.json": as_json(r).encode()}),
+        Format("html", "Report as one HTML file", "text/html", _report),
+        Format("png", "Charts as PNG", "image/png", lambda r: _pictures(r, "png")),
+        Format("svg", "Charts as SVG", "image/svg+xml", lambda r: _pictures(r, "svg")),
+        Format("spec", "Charts as Vega-Lite", "application/json", lambda r: _pictures(r, "json")),
+    )
+}

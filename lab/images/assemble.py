@@ -1,0 +1,129 @@
+"""From files that should be images to an image set: set aside what cannot be used, choose, group.
+
+What a file's content is like is kept by content (`facts`), so opening the same images again decodes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.images.decode import DecodeError, decode, thumbnail
+from lab.images.facts import FactsCache, ImageFacts
+from lab.images.groups import split_groups
+from lab.images.layout import Layout, Member, Unreadable
+from lab.images.scan import digest_of, digests_of, facts_of_chosen
+from lab.images.types import ImageRecord, ImageSet, Quarantined, balanced_positions
+from lab.progress import Progress
+
+
+class EncodedSource:
+    """Gives the pixels of encoded files, and makes sure that each still is the file it was."""
+
+    def __init__(self, members: Sequence[Member], digests: Sequence[str], plain: Sequence[bool]) -> None:
+        self._members = members
+        self._digests = digests
+        self._plain = plain
+
+    def encoded(self, index: int) -> bytes:
+        """Return file `index` as it is; raise LabError when it went away or changed since the set was opened."""
+        member = self._members[index]
+        try:
+            data = member.read()
+        except Unreadable as error:
+            raise LabError(f"{member.id}: {error}; open the images again") from error
+        if digest_of(data) != self._digests[index]:
+            raise LabError(f"{member.id} was changed while it was in use; open the images again")
+        return data
+
+    def pixels(self, index: int) -> np.ndarray:
+        """Return image `index` upright as RGB, uint8, shape `(H, W, 3)`."""
+        try:
+            return decode(self.encoded(index))
+        except DecodeError as error:
+            raise LabError(f"{self._members[index].id}: {error}") from error
+
+    def plain_jpeg(self, index: int) -> bytes | None:
+        """Return file `index` if it is a JPEG that any decoder reads alike, else None."""
+        return self.encoded(index) if self._plain[index] else None
+
+    def thumbnail(self, index: int) -> bytes:
+        """Return image `index` as a small JPEG, from the cache where it is kept."""
+        return FactsCache().thumbnail(self._digests[index]) or thumbnail(self.pixels(index))
+
+
+def assemble(spec: str, layout: Layout, per_class: int | None, progress: Progress) -> ImageSet:
+    """Return the images of `layout`, at most `per_class` a class, with what cannot be used set aside.
+
+    Raises LabError when a class is left without images.
+    """
+    cache = FactsCache()
+    digests, unread = digests_of(layout.members, cache, progress)
+    conflicts = _conflicts(layout, digests)
+    usable = [k for k in range(len(layout.members)) if k in digests and k not in conflicts]
+    facts = facts_of_chosen(layout.members, usable, digests, per_class, cache, progress)
+    damaged = {k: facts[k].reason for k in facts if facts[k].reason}
+    aside = [*layout.quarantined]
+    aside += [Quarantined(layout.members[k].id, why) for k, why in {**unread, **conflicts, **damaged}.items()]
+    chosen = _first_usable(layout.members, digests, facts, per_class)
+    _check_every_class(spec, layout, chosen, aside)
+    return _image_set(spec, layout, chosen, digests, facts, tuple(sorted(aside, key=lambda q: q.id)))
+
+
+def _conflicts(layout: Layout, digests: dict[int, str]) -> dict[int, str]:
+    """Return a reason for every file that is also, byte for byte, in another class: its label is unknown."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for k, digest in digests.items():
+        same[digest].append(k)
+    reasons = {}
+    for positions in same.values():
+        for k in positions:
+            other = next((o for o in positions if layout.members[o].label != layout.members[k].label), None)
+            if other is not None:
+                name = layout.classes[layout.members[other].label]
+                reasons[k] = f"the same file is in class {name!r} as {layout.members[other].id!r}"
+    return reasons
+
+
+def _first_usable(
+    members: Sequence[Member], digests: dict[int, str], facts: dict[int, ImageFacts], per_class: int | None
+) -> list[int]:
+    """Return the positions of the images to use, in the order of the files."""
+    fine = sorted(k for k in facts if not facts[k].reason)
+    labels = [members[k].label for k in fine]
+    return [fine[p] for p in balanced_positions(labels, [digests[k] for k in fine], per_class)]
+
+
+def _check_every_class(spec: str, layout: Layout, chosen: Iterable[int], aside: Sequence[Quarantined]) -> None:
+    filled = {layout.members[k].label for k in chosen}
+    for label, name in enumerate(layout.classes):
+        if label not in filled:
+            ids = {member.id for member in layout.members if member.label == label}
+            why = next((f"{q.id!r}: {q.reason}" for q in aside if q.id in ids), "")
+            raise LabError(
+                f"Class {name!r} in {spec} has no usable image; {len(ids)} were set aside, such as {why}; add images"
+                " or choose other classes"
+            )
+
+
+def _image_set(
+    spec: str,
+    layout: Layout,
+    chosen: Sequence[int],
+    digests: dict[int, str],
+    facts: dict[int, ImageFacts],
+    quarantined: tuple[Quarantined, ...],
+) -> ImageSet:
+    members = [layout.members[k] for k in chosen]
+    content = [digests[k] for k in chosen]
+    known = [facts[k] for k in chosen]
+    groups = split_groups(content, [look for f in known if (look := f.look) is not None])
+    records = tuple(
+        ImageRecord(member.id, member.label, digest, group, f.width, f.height)
+        for member, digest, group, f in zip(members, content, groups, known, strict=True)
+    )
+    source = EncodedSource(members, content, [f.plain_jpeg for f in known])
+    return ImageSet(spec, layout.classes, records, source, quarantined)

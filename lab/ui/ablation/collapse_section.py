@@ -1,0 +1,61 @@
+"""Layers without activations collapse into one convolution: its kernels as pictures, and how exactly it fits."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from lab.experiments.ablation.collapse import CollapseRequest
+from lab.experiments.base import Result
+from lab.ui.building.cells import figures, picture
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+
+OFFER = (
+    "Takes the activations out, reads the single kernel off the network's own gradient, and tries it at every place of "
+    "a picture. About ten seconds with the usual network."
+)
+COLUMNS = {
+    "layer": "layer",
+    "convolutions": "convolutions",
+    "stack_weights": "weights in the stack",
+    "height": "single kernel",
+    "stride": "stride",
+    "single_weights": "weights in the single one",
+    "positions": "places compared",
+    "linear": "off, without activations",
+    "active": "off, with activations",
+}
+
+
+def collapse_section(subject: Selection) -> None:
+    """Show the one convolution that the first layers of the chosen network are without activations."""
+    request = request_for(CollapseRequest, subject)
+    show_command(request)
+    result = result_or_status(request, offer=OFFER)
+    if result is None:
+        return
+    show_findings(result.manifest["findings"])
+    layer = html.escape(str(result.manifest["layer"]))
+    st.markdown("##### The single kernels, as large as on the image (gray: 0)")
+    st.html(_kernels(result, layer))
+    st.markdown("##### How exactly")
+    st.caption("“Off” is the largest difference over all places and channels, relative to the largest value (float64).")
+    table = result["layers"][list(COLUMNS)].rename(columns=COLUMNS)
+    off = [name for name in table.columns if name.startswith("off")]
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="collapse_table",
+        column_config={name: st.column_config.NumberColumn(format="scientific") for name in off},
+    )
+
+
+def _kernels(result: Result, layer: str) -> str:
+    items = [
+        (picture(row["thumbnail"], width=84, label=f"Kernel {row['channel']} of {layer}"), f"channel {row['channel']}")
+        for row in result["kernels"].to_dict("records")
+    ]
+    return figures(items)

@@ -1,0 +1,41 @@
+"""The last layer, the best one, early and late, or all of them: at the same number of dimensions."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.ablation.layer_concatenation import ConcatenationRequest
+from lab.ui.chart import show_chart, with_legend
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+from lab.ui.url_widgets import url_field
+
+SIZES = (4, 8, 16, 32, 64)
+OFFER = (
+    "Reads every layer alone, an early one with the last, and all of them side by side. About a quarter of a minute "
+    "with the usual network."
+)
+
+
+def together_section(subject: Selection) -> None:
+    """Show whether readers of several layers find more than a reader of one."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kept = url_field(ConcatenationRequest(), "dimension", key="together_dimension")
+        sizes = sorted({*SIZES, st.session_state["together_dimension"]})
+        dimension = st.selectbox("Dimensions each", sizes, width=180, **kept)
+        request = request_for(ConcatenationRequest, subject, dimension=dimension)
+        show_command(request)
+    result = result_or_status(request, offer=OFFER)
+    if result is None:
+        return
+    show_findings(result.manifest["findings"])
+    show_chart(result, "concatenation_forest", key="together_chart")
+    show_chart(result, "single_layers", key="together_layers", height=with_legend(2, 380))
+    with st.expander("Every reader", icon=":material/table_rows:"):
+        st.caption(
+            "The best single layer is chosen on training images only, fold by fold. gap: difference to the last layer, "
+            "paired by image, with its 95 % interval. Matched: principal components found on training images; layers "
+            "side by side count alike, whatever their width."
+        )
+        st.dataframe(result["readers"], hide_index=True, key="together_table")

@@ -1,0 +1,82 @@
+"""One part of the network is broken at a time: what is left for a reader that knew it intact, and for a new one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.charts.ablation import MOST_CURVES
+from lab.experiments.ablation.interventions import InterventionRequest
+from lab.experiments.base import Result
+from lab.interventions import INTERVENTIONS
+from lab.ui.chart import show_chart, with_legend
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+from lab.ui.text import escaped
+from lab.ui.url_widgets import url_field
+
+NAMES = {"spread": "Early, middle, late", "all": "Every place"}
+MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
+OFFER = (
+    "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
+    "measures what is left. About a minute with the usual one; the network itself is never written to."
+)
+
+
+def changes_section(subject: Selection) -> None:
+    """Show what every intervention leaves of the chosen network."""
+    st.markdown(
+        "Two readers tell what is left. **The old reader** was fitted to the intact network: it shows whether the "
+        "layers still *understand each other*. **A new reader** is fitted to the broken one: it shows whether the "
+        "information is *still there*, in whatever form."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        places = st.segmented_control(
+            "Places", list(NAMES), required=True, format_func=NAMES.__getitem__, label_visibility="collapsed",
+            **url_field(InterventionRequest(), "places", key="break_places"),
+        )  # fmt: skip
+        request = request_for(InterventionRequest, subject, places=places)
+        show_command(request)
+    result = result_or_status(request, offer=OFFER)
+    if result is None:
+        return
+    show_findings(result.manifest["findings"])
+    show_chart(result, "intervention_forest", key="changes_chart")
+    _curves(result)
+    if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
+        with st.expander("Does the network's own classifier still say the same?", icon=":material/rule:"):
+            show_chart(result, "agreement_bars", key="agreement_chart")
+    _not_possible(result)
+    _table(result)
+
+
+def _curves(result: Result) -> None:
+    table = result["curve"]
+    broken = table[table["intervention"] != "intact"]
+    names = {name: INTERVENTIONS[name].title for name in broken["intervention"].unique()}
+    if not names:
+        return
+    usual = next((name for name in MOST_TELLING if name in names), next(iter(names)))
+    shown = st.pills(
+        "Layer by layer, after", list(names), default=usual, key="changes_shown", format_func=names.__getitem__,
+    ) or usual  # fmt: skip
+    places = broken.loc[broken["intervention"] == shown, "place"].nunique()
+    height = with_legend(1 + min(places, MOST_CURVES))
+    show_chart(result, "intervention_curves", key="changes_curves", intervention=str(shown), height=height)
+
+
+def _not_possible(result: Result) -> None:
+    for row in result["reasons"].to_dict("records"):
+        st.caption(f"{escaped(row['title'])}: not here, because {escaped(row['reason'])}.")
+
+
+def _table(result: Result) -> None:
+    with st.expander("What each intervention does, and every number", icon=":material/table_rows:"):
+        st.markdown("\n".join(f"- **{escaped(row.title)}**: {escaped(row.about)}" for row in INTERVENTIONS.values()))
+        st.caption(
+            "carried: accuracy of the old reader; refitted: of a new one; gap: difference to the intact network, "
+            "paired by image; agree: share of images the old reader names as before; top1: the same for the network's "
+            "own classifier. “Made to fit”: positions are averaged and channels repeated where shapes do not match. "
+            "Intervals are 95 %, over images; new weights and permutations are drawn once, from the seed."
+        )
+        st.dataframe(result["changes"].drop(columns=["problem"]), hide_index=True, key="changes_table")

@@ -1,0 +1,35 @@
+"""Activations are taken out from the front to a depth: what is left of the probe curve."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.ablation.without_activations import WithoutActivationsRequest
+from lab.ui.chart import show_chart, with_legend
+from lab.ui.findings import show_command, show_findings
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+
+OFFER = (
+    "Replaces activations (ReLU, GELU …) by nothing, from the front to one depth after another, and reads every layer "
+    "anew. About half a minute with the usual network."
+)
+
+
+def linear_section(subject: Selection) -> None:
+    """Show what the chosen network is without its activations."""
+    request = request_for(WithoutActivationsRequest, subject)
+    show_command(request)
+    result = result_or_status(request, offer=OFFER)
+    if result is None:
+        return
+    show_findings(result.manifest["findings"])
+    show_chart(result, "linear_depths", key="linear_chart")
+    show_chart(result, "linear_curves", key="linear_curves", height=with_legend(len(result["depths"])))
+    with st.expander("Every depth", icon=":material/table_rows:"):
+        st.caption(
+            "bend: how far the last layer is from an affine map of the image, 0 if it is one; directions: how many "
+            "principal directions hold 99 % of the variance of its vectors; carried: accuracy of a reader fitted to "
+            "the intact network, refitted: of a new one; gap: difference to the intact network, paired by image."
+        )
+        st.dataframe(result["depths"], hide_index=True, key="linear_table")

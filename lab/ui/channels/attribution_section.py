@@ -1,0 +1,172 @@
+"""Attributions on the picture at every layer, each with its checks beside it."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lab.attributions.methods import METHODS
+from lab.charts.overlays import values_of
+from lab.experiments.attribution.map_findings import findings, learned, matters, missing_text, orders_of, random_range
+from lab.experiments.attribution.request import AttributeRequest
+from lab.experiments.base import Result
+from lab.experiments.picture import picture_name
+from lab.ui.channels.attribution_controls import choose_method, choose_question
+from lab.ui.channels.overlays import CSS, heat_png, opacity_style, overlay, scale, under
+from lab.ui.chart import show_chart
+from lab.ui.findings import show_command, show_sentences
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection
+from lab.ui.text import escaped
+
+ANSWERS = {
+    "learned": {"yes": "changes with weights", "no": "same with random weights", "open": "weights: undecided"},
+    "matters": {"yes": "its places matter", "no": "no more than random", "open": "places: not checked"},
+}
+MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
+OFFER = (
+    "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
+    "places away. About a quarter of a minute with the usual network, longer for a probe's decisions."
+)
+
+
+def attribution_section(subject: Selection) -> None:
+    """Show the maps of the chosen network on the chosen picture."""
+    st.html(CSS)
+    base = choose_question(subject)
+    left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
+    with left:
+        method, request = choose_method(base)
+    opacity = middle.slider("Opacity of the maps", 0.0, 1.0, 0.85, 0.05, key="map_opacity")
+    with right:
+        show_command(request)
+    st.caption(escaped(METHODS[method].about))
+    if METHODS[method].warning:
+        st.warning(escaped(METHODS[method].warning))
+    result = result_or_status(request, offer=OFFER)
+    if result is None:
+        return
+    show_sentences(findings(result.tables, method))
+    st.html(scale(METHODS[method].signed))
+    maps = result["maps"]
+    shown = maps[maps["method"] == method]
+    _key(result)
+    st.html(opacity_style(opacity))
+    st.html(strip(result, shown, picture_name(subject.picture)) + under(result["picture"].iloc[0]["thumbnail"]))
+    _not_shown(result, method)
+    _charts(result, shown, method)
+    _tables(result, request)
+
+
+def _key(result: Result) -> None:
+    """Say what the numbers under the maps are."""
+    if "randomised" not in result.tables:
+        return
+    ranges = [random_range(orders_of(result.tables), place) for place in result["targets"]["score_at"]]
+    low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
+    st.caption(
+        "Under each map: its rank correlation with the map of random weights; what its places are worth (insertion "
+        f"less deletion; random squares: {low:+z.2f} to {high:+z.2f}); its rank correlation with the picture's edges."
+    )
+
+
+def strip(result: Result, shown: pd.DataFrame, name: str) -> str:
+    """Return the maps over the picture, from the first layer to the last, as HTML."""
+    seen = result["picture"].iloc[0]
+    orders = orders_of(result.tables)
+    names = result["targets"].set_index("score_at")["name"]
+    items = []
+    for row in shown.to_dict("records"):
+        values = values_of(row)
+        place = row["layer"] or "the pixels"
+        title = METHODS[row["method"]].title
+        label = f"{name}: {title} at {place} for {names[row['score_at']]}"
+        over = overlay(heat_png(values, int(seen["height"]), int(seen["width"])), label)
+        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
+    return f'<div class="lab-overlays">{"".join(items)}</div>'
+
+
+def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str:
+    place = row["layer"] or row["score_at"] or "Pixels"
+    grid = f"{row['height']} × {row['width']}"
+    said = f" says {html.escape(str(names[row['score_at']]))}" if row["score_at"] else ""
+    lines = [("like edges", f"{row['edges']:.2f}")]
+    if "random" in row:
+        lines.insert(0, (_mark("learned", learned(row)), f"{row['random']:.2f}"))
+    if "gain" in row:
+        lines.insert(1, (_mark("matters", matters(row, orders)), f"{row['gain']:+z.2f}"))
+    if np.isfinite(row["share"]):
+        lines.append(("on what differs (area)", f"{row['share']:.0%} ({row['area']:.0%})"))
+    if np.isfinite(row["incompleteness"]):
+        lines.append(("missing of its sum", missing_text(row["incompleteness"])))
+    problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
+    rows = "".join(f'<p class="lab-check"><span>{name}</span><b>{value}</b></p>' for name, value in lines)
+    return f"<b>{html.escape(place)}</b>{said} · {grid}{problem}{rows}"
+
+
+def _mark(check: str, answer: str) -> str:
+    return f'<span class="{MARKS[answer]}">{ANSWERS[check][answer]}</span>'
+
+
+def _not_shown(result: Result, method: str) -> None:
+    table = result["capability"]
+    missing = table[(table["method"] == method) & ~table["valid"]]
+    if len(missing):
+        rows = missing.to_dict("records")
+        reasons = "; ".join(f"{row['layer'] or 'pixels'}: {row['reason']}" for row in rows)
+        st.caption(escaped(f"No map at {reasons}."))
+
+
+def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
+    if "randomised" not in result.tables or not len(shown):
+        return
+    st.markdown("##### Is it to be trusted?")
+    weights, places = st.columns(2, gap="large")
+    rows = shown.reset_index(drop=True)
+    names = [_name_of(row) for row in rows.to_dict("records")]
+    with places:
+        picked = st.selectbox("Places taken in the order of the map at", names, index=len(names) - 1, key="curve_of")
+        at = rows.iloc[names.index(picked)]
+        show_chart(
+            result, "insertion_deletion", key="curves_chart", method=method, layer=at["layer"],
+            score_at=at["score_at"],
+        )  # fmt: skip
+    with weights:
+        many = rows["score_at"].nunique() > 1
+        st.caption(
+            "Weights are made random from the output towards the input, five times. Each line is a map of this page: "
+            "how much it still looks like itself."
+        )
+        show_chart(
+            result, "randomisation", key="random_chart", method=method,
+            score_at=at["score_at"] if many else rows["score_at"].iloc[0],
+        )  # fmt: skip
+
+
+def _name_of(row: dict[Any, Any]) -> str:
+    if row["layer"]:
+        return str(row["layer"])
+    return f"the pixels (probe at {row['score_at']})" if row["score_at"] else "the pixels"
+
+
+def _tables(result: Result, request: AttributeRequest) -> None:
+    with st.expander("Every map in numbers", icon=":material/table_rows:"):
+        st.caption(
+            "random: rank correlation with the maps of five networks with random weights (95 % interval), random_pair: "
+            "between those. gain: area under insertion less area under deletion. edges: rank correlation with the "
+            "picture's edges. share: of the map on the parts that differ (drawn pictures), area: of those parts."
+        )
+        hidden = ["array", "signed", "height", "width"]
+        st.dataframe(result["maps"].drop(columns=hidden), hide_index=True, key="maps_table")
+    with st.expander("Which method is valid where", icon=":material/rule:"):
+        table = result["capability"]
+        titles = table["method"].map(lambda name: METHODS[name].title)
+        shown = table.assign(method=titles, layer=table["layer"].replace("", "pixels"))
+        st.dataframe(shown.drop(columns=["asked"]), hide_index=True, key="capability_table")
+    if len(result["targets"]) > 1 or request.target.startswith("probe"):
+        with st.expander("The probes that are explained", icon=":material/linear_scale:"):
+            st.dataframe(result["targets"], hide_index=True, key="targets_table")

@@ -1,0 +1,29 @@
+"""The first filters as they are, trained and untrained."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.channels.kernels import KernelsRequest
+from lab.ui.channels.tiles import kernels
+from lab.ui.findings import show_command, show_sentences
+from lab.ui.run_status import result_or_status
+from lab.ui.selection import Selection, request_for
+from lab.ui.text import escaped
+
+
+def kernels_section(subject: Selection) -> None:
+    """Show the kernels of the first convolution."""
+    request = request_for(KernelsRequest, subject)
+    result = result_or_status(
+        request, offer="Draws the kernels of the first convolution, trained and untrained. A few seconds."
+    )
+    if result is None:
+        return
+    show_sentences(result.manifest["findings"])
+    table = result["kernels"]
+    for number, (model, rows) in enumerate(table.groupby("model", sort=False)):
+        st.markdown(f"**{'As they are' if number == 0 else 'With random weights'}** · {escaped(model)}")
+        st.html(kernels(rows))
+    st.caption("Gray is zero; the largest weight of each filter reaches black or white. Colours as in the picture.")
+    show_command(request)

@@ -1,0 +1,88 @@
+"""Put charts on a page: each is made once per run and choice, in the page's colours and the lab's sizes.
+
+A chart's specification is kept by what its run's manifest says and by what was chosen, so going back and forth between
+views costs no computing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lab import charts
+from lab.charts.theme import INK, config
+from lab.experiments.base import Result
+from lab.ui.run_cache import CachedTables
+
+LEGEND_LINE = 26  # pixels
+Spec = dict[str, Any]
+
+
+def show_chart(result: Result, chart: str, *, key: str, view: Mapping[str, Any] | None = None, **choices: Any) -> Any:
+    """Show one of `lab.charts` by its name, of a finished run; `choices` are its arguments.
+
+    `view` holds options of streamlit's chart element; with a selection among them, its event is returned.
+    """
+    return show_spec(chart_spec(result, chart, **choices), key=key, **(view or {}))
+
+
+def chart_spec(result: Result, chart: str, **choices: Any) -> Spec:
+    """Return a chart's specification; it is the caller's own."""
+    tables = result.tables
+    if isinstance(tables, CachedTables):
+        return _kept_spec(tables.folder, tables.stamp, tables.names, chart, tuple(sorted(choices.items())))
+    return _spec(tables, chart, choices)
+
+
+def tables_spec(tables: Mapping[str, pd.DataFrame], chart: str, **choices: Any) -> Spec:
+    """Do the same for tables that are not those of a run: made from them, or from several."""
+    return _spec(tables, chart, choices)
+
+
+def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: str, *, key: str, **choices: Any) -> Any:
+    """Show a chart of tables that belong to no single run."""
+    return show_spec(_spec(tables, chart, choices), key=key)
+
+
+def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
+    """Show a specification; its description is its alternative text."""
+    return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
+
+
+def with_legend(lines: int, height: int = 430) -> int:
+    """Return the height of a chart with `lines` lines of legend below it: a page fits all of it into that height."""
+    return height + LEGEND_LINE * lines
+
+
+def on_a_phone() -> bool:
+    """Return whether the browser says it runs on a phone: charts of a fixed size are made smaller there."""
+    return "mobile" in (st.context.headers.get("User-Agent") or "").lower()
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _kept_spec(
+    folder: str, stamp: str, names: tuple[str, ...], chart: str, choices: tuple[tuple[str, Any], ...]
+) -> Spec:
+    return _spec(CachedTables(folder, stamp, names), chart, dict(choices))
+
+
+def _spec(tables: Mapping[str, pd.DataFrame], chart: str, choices: Mapping[str, Any]) -> Spec:
+    draw: Callable[..., Any] = getattr(charts, chart)
+    spec: Spec = draw(tables, **choices).to_dict(validate=False)
+    return {**spec, "config": {**spec.get("config", {}), **_SIZES}}
+
+
+def _sizes() -> dict[str, Any]:
+    """Return the sizes of the charts' look without its colours: those are the page's, light or dark."""
+    kept = {
+        part: {name: value for name, value in values.items() if "olor" not in name}
+        for part, values in config("light").items()
+        if isinstance(values, dict) and part != "view"
+    }
+    return {**kept, "title": {**kept["title"], "subtitleColor": INK}}
+
+
+_SIZES = _sizes()

@@ -1,0 +1,178 @@
+"""What a finished comparison shows: the recommendation, the networks in one table, then one question per tab."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from lab.charts.map_rows import data_url
+from lab.experiments.base import Result
+from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.downloads import export
+from lab.ui.findings import show_sentences
+from lab.ui.gallery import Picture, gallery
+from lab.ui.tabs import Tab, questions
+from lab.ui.text import count, escaped
+
+MOST_PICTURES = 30
+# the columns of the table of networks: name, format ("" for text), what it is called
+COLUMNS = (
+    ("model", "", "network"),
+    ("accuracy", "%.3f", "accuracy"),
+    ("ci_low", "%.2f", "from"),
+    ("ci_high", "%.2f", "to"),
+    ("best_layer", "", "best layer"),
+    ("cut_layer", "", "smallest cut as good"),
+    ("cut_accuracy", "%.3f", "its accuracy"),
+    ("cut_gflops", "%.2f", "its GFLOPs"),
+    ("gflops", "%.2f", "GFLOPs"),
+    ("parameters", "compact", "parameters"),
+    ("images_per_second", "%.0f", "images/s here"),
+    ("cut_images_per_second", "%.0f", "images/s, cut"),
+    ("emergence", "%.2f", "apart at depth"),
+    ("accuracy_per_gflop", "%.2f", "accuracy per GFLOP"),
+    ("weights_mb", "%.1f", "weights MB"),
+    ("activations_mb", "%.1f", "working MB an image"),
+)
+
+
+def comparison(result: Result) -> None:
+    """Show a finished comparison."""
+    for problem in result.manifest.get("problems", ()):
+        st.warning(escaped(problem))
+    with st.container(border=True, key="verdict_compare"):
+        st.markdown(escaped(result.manifest["findings"][0]))
+        for sentence in _findings(result, "The best of all"):
+            st.caption(escaped(sentence))
+    _networks(result["models"])
+    questions(VIEWS, result, key="compare_view")
+
+
+def _networks(models: pd.DataFrame) -> None:
+    made = {
+        name: st.column_config.NumberColumn(told, format=form) if form else st.column_config.TextColumn(told)
+        for name, form, told in COLUMNS
+    }
+    with st.container(key="compared_networks"):
+        st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
+    st.caption(
+        "Accuracy: a linear probe, held out, at the best layer, which other images have picked. GFLOPs count a "
+        "multiply-add as two. The smallest cut: the cheapest layer that the network's best is not clearly above, of "
+        "those that are clearly above chance and the other references, where there are such."
+    )
+
+
+def _curves(result: Result) -> None:
+    models = len(result["models"])
+    show_chart(
+        result,
+        "accuracy_by_depth",
+        key="compare_curves",
+        labels="legend",
+        height=(560 if on_a_phone() else 520) + 34 * models,
+    )
+    show_sentences(_findings(result, "The classes come apart"))
+
+
+def _gaps(result: Result) -> None:
+    names = list(result["models"]["model"])
+    against = st.selectbox("Compared with", names, key="against", bind="query-params") if len(names) > 2 else names[0]
+    show_chart(result, "gaps_by_depth", key="compare_gaps", reference=against, height=400 + 34 * len(names))
+    depths = _about(_findings(result, "At equal relative depth"), against)
+    show_sentences([*_findings(result, "Read at its best layer"), *depths])
+    with st.expander("Every pair at its best layers", icon=":material/table_rows:"):
+        st.dataframe(result["best"], hide_index=True, key="best_table")
+
+
+def _cost(result: Result) -> None:
+    show_chart(result, "cost_and_quality", key="compare_cost", height=480 + 34 * len(result["models"]))
+    show_sentences(_findings(result, "Of the networks"))
+    show_sentences(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
+    chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
+    st.markdown("Take it along: the network cut there, with the probe, as one folder.")
+    words = f"feature-lab export-backbone {result.request.run_id} --model {chosen['model']} --layer {chosen['layer']}"
+    st.code(f"{words} --out backbone", language="bash", wrap_lines=True)
+    with st.expander("Every layer of every network", icon=":material/table_rows:"):
+        st.caption("Behind: how far below the best of all, with an interval that holds for all layers at once.")
+        st.dataframe(result["cuts"], hide_index=True, key="cuts_table")
+
+
+def _alike(result: Result) -> None:
+    names = list(result["models"]["model"])
+    left, right = st.columns(2)
+    first = left.selectbox("Across", names, key="across", bind="query-params")
+    second = right.selectbox("Up", names, index=1, key="up", bind="query-params")
+    show_chart(result, "similarity_map", key="compare_alike", view={"width": "content"}, first=first, second=second)
+    show_sentences(
+        [
+            *(s for s in result.manifest["findings"] if "pairs of layers from different" in s),
+            *_findings(result, "Layers at the same"),
+        ]
+    )
+    st.caption(
+        f"Centred kernel alignment without its bias, on {int(result['similarity']['images'].iloc[0])} images. Choose "
+        "the same network twice to see which of its layers do alike."
+    )
+
+
+def _errors(result: Result) -> None:
+    first, second = _pair(result)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_chart(result, "shared_errors", key="compare_errors", first=first, second=second)
+    with right:
+        show_chart(result, "error_consistency", key="compare_kappa", first=first, second=second)
+    depths = sorted(result["votes"]["depth"].unique())
+    depth = st.select_slider("Relative depth", depths, value=depths[-1], key="errors_depth")
+    _disagreements(result, first, second, float(depth))
+    show_sentences(_about(_findings(result, "At their ends"), first, second))
+
+
+def _pair(result: Result) -> tuple[str, str]:
+    pairs = result["agreement"][["model_a", "model_b"]].drop_duplicates()
+    named = {f"{row.model_a} and {row.model_b}": (str(row.model_a), str(row.model_b)) for row in pairs.itertuples()}
+    if len(named) == 1:
+        return next(iter(named.values()))
+    return named[st.selectbox("Pair", list(named), key="pair", bind="query-params")]
+
+
+def _disagreements(result: Result, first: str, second: str, depth: float) -> None:
+    votes = result["votes"]
+    here = votes[votes["depth"] == depth].pivot(index="image", columns="model", values="right")
+    answers = votes[votes["depth"] == depth].pivot(index="image", columns="model", values="predicted")
+    pictures = result["images"].set_index("image")[["class", "thumbnail"]]
+    for own, other in ((first, second), (second, first)):
+        images = list(here.index[here[own].astype(bool) & ~here[other].astype(bool)])
+        st.markdown(f"**Only {escaped(own)} is right** :gray[({count(len(images), 'image')})]")
+        shown = [
+            Picture(
+                data_url(pictures["thumbnail"].get(image)),
+                f"{image}, class {pictures['class'].get(image)}",
+                f"{pictures['class'].get(image)}, taken for {answers.loc[image, other]}",
+            )
+            for image in images[:MOST_PICTURES]
+        ]
+        gallery(shown, key=f"gallery_only_{'first' if own == first else 'second'}")
+
+
+def _export(result: Result) -> None:
+    export(result, key="compare_export")
+
+
+def _about(sentences: list[str], *models: str) -> list[str]:
+    """Return the sentences that name all of `models`."""
+    return [sentence for sentence in sentences if all(model in sentence for model in models)]
+
+
+def _findings(result: Result, start: str) -> list[str]:
+    return [sentence for sentence in result.manifest["findings"] if sentence.startswith(start)]
+
+
+VIEWS = (
+    Tab("Curves", "What does each layer know?", _curves),
+    Tab("Differences", "Who is ahead, on the same images?", _gaps),
+    Tab("Cost", "What does it cost, and where would I cut?", _cost),
+    Tab("Similarity", "Do their layers see alike?", _alike),
+    Tab("Errors", "Which images do they disagree on, and at which depth?", _errors),
+    Tab("Export", "Everything behind this page, to take along", _export),
+)

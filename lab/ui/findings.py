@@ -1,0 +1,35 @@
+"""What an experiment found, in words on a page, and the command that finds it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from lab.experiments.base import Request
+from lab.ui.text import escaped
+
+FEW = 2  # sentences that read well as one paragraph
+
+
+def show_findings(sentences: Iterable[str]) -> None:
+    """Show the sentence that answers the question in bold, so that it is read first, and what else was found below."""
+    answer, *more = sentences
+    st.markdown(f"**{escaped(answer)}**")
+    if more:
+        show_sentences(more)
+
+
+def show_sentences(sentences: Iterable[str]) -> None:
+    """Show the sentences, one or two as a paragraph, more as a list; they quote what was just measured."""
+    said = [escaped(sentence) for sentence in sentences]
+    st.markdown(" ".join(said) if len(said) <= FEW else "\n".join(f"- {sentence}" for sentence in said))
+
+
+def show_command(request: Request) -> None:
+    """Show the command line, and the line of Python, that ask the same."""
+    with st.popover("Command", icon=":material/terminal:"):
+        st.caption("The same from a terminal:")
+        st.code(request.command(), language="bash", wrap_lines=True)
+        st.caption("In Python, where the answer is `result.tables`:")
+        st.code(f"import lab\n\nresult = {request.python()}", language="python", wrap_lines=True)

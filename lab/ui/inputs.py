@@ -1,0 +1,121 @@
+"""Boxes that every page shares: a network or several, a picture, a set of images, with uploads of one's own.
+
+What a box holds is under its key in the session; the pages fill that in first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.picture import offered_pictures, picture_name
+from lab.ui.choices import find_networks, image_sets, networks, with_current
+from lab.ui.run_status import note_problem
+from lab.ui.text import escaped
+from lab.ui.uploads import PICTURES, keep_picture, keep_upload, uploads_dir
+
+MOST_FOUND = 8
+WEIGHTS = (
+    "Any timm model id, with its weights after an @: packaged (no download), pretrained (downloaded once), untrained:0 "
+    "(random weights), checkpoint:/path/to/file, or lab:NAME for one that was trained here."
+)
+Take = Callable[[str], None]
+
+
+def network_box(*, key: str, **more: Any) -> None:
+    """Show the box for one network."""
+    st.selectbox(
+        "Network", with_current(networks(), [st.session_state[key]]), key=key, accept_new_options=True, help=WEIGHTS,
+        **more,
+    )  # fmt: skip
+
+
+def networks_box(*, key: str, placeholder: str, **more: Any) -> None:
+    """Show the box for several networks."""
+    st.multiselect(
+        "Networks", with_current(networks(), st.session_state[key]), key=key, accept_new_options=True, help=WEIGHTS,
+        placeholder=placeholder, persist_state="page", **more,
+    )  # fmt: skip
+
+
+def network_finder(key: str) -> None:
+    """Show a search among all networks by part of their name; a click adds one to the box of `key`."""
+    text = st.text_input("Part of a timm id", key="find_network", placeholder="resnet18")
+    if not text:
+        return
+    found = find_networks(text)
+    for row in found[:MOST_FOUND]:
+        name = f"{row['name']}@{row['weights']}"
+        about = "on this computer" if row["offline"] else "to download"
+        st.button(
+            f"{escaped(name)} :small[:gray[{about}]]",
+            key=f"add_{name}",
+            type="tertiary",
+            on_click=_add,
+            args=(key, name),
+        )
+    if len(found) > MOST_FOUND:
+        st.caption(f"and {len(found) - MOST_FOUND} more")
+    if not found:
+        st.caption(f"timm has no network with “{escaped(text)}” in its name.")
+
+
+def picture_box(*, key: str, **more: Any) -> None:
+    """Show the box for one picture."""
+    st.selectbox(
+        "Picture", with_current(offered_pictures(), [st.session_state[key]]), key=key, format_func=picture_name,
+        accept_new_options=True, help="A picture that is on this computer already, the path of an image file, or "
+        "SET#NUMBER.", **more,
+    )  # fmt: skip
+
+
+def images_box(label: str = "Images", *, key: str, **more: Any) -> None:
+    """Show the box for a set of images."""
+    sets = image_sets()
+    st.selectbox(
+        label, with_current(sets, [st.session_state[key]]), key=key, accept_new_options=True,
+        format_func=lambda name: sets[name].title if name in sets else _file_name(name),
+        placeholder="choose a set, or type the path of a folder",
+        help="A set by name, or the path of a folder (or a zip of one) with one subfolder per class.", **more,
+    )  # fmt: skip
+
+
+def upload_images(take: Take, *, key: str) -> None:
+    """Offer to upload a zip of images; `take` is given the path at which it is kept."""
+    told = "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
+    _upload("A zip of a folder with one subfolder per class", ["zip"], told, keep_upload, take, key)
+
+
+def upload_picture(take: Take, *, key: str) -> None:
+    """Offer to upload one picture; `take` is given the path at which it is kept."""
+    told = "It is kept in the lab's home folder on this computer."
+    _upload("An image", list(PICTURES), told, keep_picture, take, key)
+
+
+def _upload(label: str, types: list[str], told: str, keep: Callable[[str, Any], Path], take: Take, key: str) -> None:
+    def chosen() -> None:
+        file = st.session_state.get(key)
+        if file is None:
+            return
+        try:
+            take(str(keep(file.name, file)))
+        except LabError as error:
+            note_problem(error)
+
+    with st.popover("Upload", icon=":material/upload:", width="stretch"):
+        st.file_uploader(label, type=types, key=key, on_change=chosen)
+        st.caption(told)
+
+
+def _file_name(data: str) -> str:
+    """Return what to call images that have no title: an upload by its file's name, anything else by its path."""
+    path = Path(data)
+    return f"{path.name}, uploaded" if uploads_dir() in path.parents else data
+
+
+def _add(key: str, name: str) -> None:
+    st.session_state[key] = with_current(st.session_state[key], [name])

@@ -1,0 +1,57 @@
+"""Read runs for the pages: a table comes from disk once and is kept by what the run's manifest says.
+
+Nothing here is shared between browser sessions but files that are finished and never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from lab.experiments.base import Request, Result
+from lab.runs.store import RunFolder
+from lab.settings import runs_dir
+
+
+@dataclass(frozen=True)
+class CachedTables(Mapping[str, pd.DataFrame]):
+    """The tables of a finished run, each read when it is first asked for."""
+
+    folder: str
+    stamp: str
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self.names:
+            raise KeyError(name)
+        return _table(self.folder, name, self.stamp)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def run_of(request: Request) -> RunFolder | None:
+    """Return the run of a request if there is one; makes nothing."""
+    run = RunFolder(runs_dir() / request.run_id)
+    return run if (run.path / "request.json").exists() else None
+
+
+def finished_result(run: RunFolder) -> Result:
+    """Return the result of a finished run; its tables are read when they are looked at."""
+    manifest = run.manifest
+    stamp = hashlib.sha256((run.path / "run.json").read_bytes()).hexdigest()
+    return Result(run.request, CachedTables(str(run.path), stamp, tuple(manifest["tables"])), manifest)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _table(folder: str, name: str, stamp: str) -> pd.DataFrame:
+    """Read one table; `stamp` is there to be part of the key."""
+    return pd.read_parquet(Path(folder) / "tables" / f"{name}.parquet")

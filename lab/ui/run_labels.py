@@ -1,0 +1,40 @@
+"""What runs are called: their names, when they were made, and what tells two of the same name apart."""
+
+from __future__ import annotations
+
+import datetime
+
+from lab.experiments.base import Request
+from lab.runs.store import RunFolder
+
+
+def run_labels(runs: list[RunFolder]) -> dict[str, str]:
+    """Return a name for each run, by id, that no other has: with what it asks beyond the usual, or its id's end."""
+    names = {run.id: run.name for run in runs}
+    for tail in (lambda run: distinction(run.request), lambda run: run.id[-6:]):
+        taken = list(names.values())
+        for run in runs:
+            if taken.count(names[run.id]) > 1 and tail(run):
+                names[run.id] = f"{names[run.id]} ({tail(run)})"
+    return names
+
+
+def distinction(request: Request) -> str:
+    """Return what a request asks beyond networks and images, "" for the default."""
+    default = type(request)().as_dict()
+    told = []
+    for name, value in request.as_dict().items():
+        if value != default[name] and name not in ("models", "data"):
+            told.append(f"{name.replace('_', ' ')} {', '.join(value) or 'none' if isinstance(value, list) else value}")
+    return ", ".join(told)
+
+
+def when(run: RunFolder) -> str:
+    """Return when a run was computed (or begun), in the computer's own time."""
+    created = run.manifest.get("created")
+    moment = (
+        datetime.datetime.fromisoformat(created).astimezone()
+        if created
+        else datetime.datetime.fromtimestamp((run.path / "request.json").stat().st_mtime).astimezone()
+    )
+    return f"{moment:%d %b %Y, %H:%M}"

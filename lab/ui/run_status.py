@@ -1,0 +1,164 @@
+"""From a request to its result on a page: offer to run it, show how far it is, tell why it ended, or hand it over.
+
+Work happens in a process of its own (`lab.runs.jobs`); a page only looks at the run's folder, so it can be closed and
+opened again at any time, in any browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lab.errors import LabError
+from lab.experiments.base import Request, Result
+from lab.runs import jobs
+from lab.runs.store import RunFolder
+from lab.ui import url_state
+from lab.ui.run_cache import finished_result, run_of
+from lab.ui.text import count, duration, escaped
+
+POLL_SECONDS = 0.5
+HEADLINES = {
+    "failed": "This run could not be completed",
+    "cancelled": "This run was cancelled",
+    "interrupted": "This run was interrupted",
+}
+
+
+def launch(request: Request) -> None:
+    """Start computing `request` and make it the one the page shows; an error is told on the page."""
+    try:
+        canonical = request.canonical()
+        jobs.start(canonical)
+        url_state.show(canonical)
+    except LabError as error:
+        note_problem(error)
+
+
+def start_aside(request: Request) -> None:
+    """Start computing `request` where the page's URL is that of another one, and stays so."""
+    try:
+        jobs.start(request.canonical())
+    except LabError as error:
+        note_problem(error)
+
+
+def result_or_status(
+    request: Request, *, offer: str, button: bool = True, start: Callable[[Request], None] = launch
+) -> Result | None:
+    """Return the result of `request` if it is finished; else show where it stands and return None.
+
+    `offer` says, for a request nobody has run yet, what running it would bring; `button` is off on pages that have
+    their own; `start` is what the buttons do.
+    """
+    run = run_of(request)
+    status = run.status if run else "new"
+    if run is None or status == "new":
+        _offer(offer, request if button else None, start)
+        return None
+    if status == "running":
+        _progress(str(run.path))
+        return None
+    if status != "finished":
+        _trouble(run, request, start)
+        return None
+    _note_changed_images(run, request, start)
+    return finished_result(run)
+
+
+def note_problem(error: Exception) -> None:
+    """Remember, in a callback, what the page is to tell when it is drawn."""
+    st.session_state["launch_problem"] = str(error)
+
+
+def tell_launch_problem() -> None:
+    """Show, once, why the last launch did not happen."""
+    problem = st.session_state.pop("launch_problem", "")
+    if problem:
+        st.error(escaped(problem))
+
+
+def progress_line(progress: dict[str, Any]) -> str:
+    """Return "120 of 400 images · 84 images/s · about 3 s left", as far as it is known."""
+    done, total, unit = progress.get("done", 0), progress.get("total", 0), progress.get("unit", "steps")
+    parts = [f"{done:,} of {count(total, unit.removesuffix('s'))}"] if total > 1 else []
+    if progress.get("rate") and unit != "steps":
+        parts.append(
+            f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s"
+        )
+    if progress.get("seconds_left") is not None and done < total:
+        parts.append(f"about {duration(progress['seconds_left'])} left in this step")
+    if progress.get("elapsed"):
+        parts.append(f"{duration(progress['elapsed'])} so far")
+    return " · ".join(parts)
+
+
+def _offer(text: str, request: Request | None, start: Callable[[Request], None]) -> None:
+    with st.container(
+        border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="offer"
+    ):
+        st.markdown(text)
+        if request is not None:
+            st.button(
+                "Run this experiment", key="run_offered", type="primary", icon=":material/play_arrow:",
+                on_click=start, args=(request,),
+            )  # fmt: skip
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _progress(folder: str) -> None:
+    """Show a run under way, twice a second; when it ends, the whole page is drawn anew."""
+    run = RunFolder(Path(folder))
+    if run.status != "running":
+        st.rerun()
+    progress = run.progress
+    fraction = progress.get("done", 0) / max(1, progress.get("total", 1))
+    with st.container(border=True, key="progress"):
+        st.markdown(f"**{escaped(progress.get('stage', 'Starting'))}**")
+        st.progress(min(1.0, fraction))
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.caption(escaped(progress_line(progress)) or "just started")
+        if right.button("Cancel", key="cancel", width="stretch"):
+            jobs.cancel(run)
+            st.rerun()
+        st.caption("It goes on if you close this page; open it again and you will find it here.")
+
+
+def _trouble(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
+    with st.container(key="trouble"):
+        message = f"**{HEADLINES.get(run.status, 'This run has no result')}**: {escaped(run.problem)}."
+        (st.warning if run.status == "cancelled" else st.error)(message)
+        st.button(
+            "Start it again",
+            key="resume",
+            type="primary",
+            icon=":material/replay:",
+            help="It goes on from what was finished.",
+            on_click=start,
+            args=(request,),
+        )
+
+
+def _note_changed_images(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
+    if _is_fresh(str(run.path)):
+        return
+    with st.container(
+        border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="stale"
+    ):
+        st.markdown(
+            ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
+            "longer where they were."
+        )
+        st.button("Compute it anew", key="recompute", icon=":material/replay:", on_click=start, args=(request,))
+
+
+@st.cache_data(show_spinner=False, ttl=20, max_entries=64)
+def _is_fresh(folder: str) -> bool:
+    """Look at the files a run was computed from; not at every click, since there can be many."""
+    try:
+        return RunFolder(Path(folder)).fresh
+    except (LabError, OSError):
+        return False

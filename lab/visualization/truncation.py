@@ -1,0 +1,173 @@
+"""A network cut at a layer: images in 0..1 go in, the layer's maps come out, and nothing behind it is computed.
+
+The cut works on a copy of its own, faster where that puts out the same (`lab.activations.folding`), so the network
+that was loaded is never touched. What is reported is measured on the network itself, by `measured`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from lab.activations.folding import faster_copy
+from lab.activations.partial_forward import forward_to
+from lab.activations.pooling import maps
+from lab.activations.recording import record
+from lab.errors import LabError
+from lab.layers import Layer
+from lab.layers.tracing import in_eval_mode
+from lab.models import LoadedModel, Preprocessing
+from lab.visualization.objectives import Objective, values
+from lab.visualization.rectifiers import Rectifier, rectifiers, replaced
+from lab.visualization.transforms import still
+
+if TYPE_CHECKING:
+    pass
+
+# How a network says that it does not take an image of some size
+REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
+BATCH = 16
+Pooled = Mapping[str, np.ndarray]
+
+
+def quick(model: LoadedModel, layers: Sequence[Layer]) -> nn.Module:
+    """Return a copy of the network that computes `layers` in less time; the cuts of all of them can share it."""
+    if model.device != "cpu":
+        return model.module
+    return faster_copy(model.module, layers, (3, model.preprocessing.height, model.preprocessing.width))
+
+
+class TruncatedNetwork:
+    """A layer of a model, ready to be optimised; `side` is the size of image the network gets, in pixels.
+
+    That is `size` where the network takes it, else the network's own. `module` is a copy of the network (`quick`), made
+    here without one. Raises LabError for images that are not square.
+    """
+
+    def __init__(self, model: LoadedModel, layer: Layer, size: int, module: nn.Module | None = None) -> None:
+        how = model.preprocessing
+        if how.height != how.width:
+            raise LabError(f"{model.ref} takes {how.height} × {how.width} images; only square ones are optimised")
+        self.model, self.layer = model, layer
+        self.module = _sharing_copy(quick(model, [layer]) if module is None else module).eval()
+        self._last: list[Rectifier] = []
+        self.side = size if self._takes(size) else how.height
+        self._last = self._make_lenient()
+
+    def __call__(self, images: Tensor, *, lenient: bool = False) -> Tensor:
+        """Return the layer's maps `(N, C, H, W)` for images in 0..1, `(N, 3, side, side)`, with their gradient.
+
+        `lenient` lets a gradient through a rectifier that ends the layer and is shut: a channel that is silent
+        everywhere can be woken. (Through all rectifiers, as in Lucid, it leads astray: with ReLU6 nothing is found.)
+        """
+        import torch
+
+        batch = normal(images, self.model.preprocessing).contiguous(memory_format=torch.channels_last)
+        for rectifier in self._last:
+            rectifier.lenient = lenient
+        return _maps(forward_to(self.module, self.layer.name, batch), self.layer)
+
+    def measured(self, images: Tensor, objectives: Sequence[Objective]) -> tuple[Tensor, Tensor]:
+        """Return each image's objective `(N,)` and the averages of all channels `(N, C)`, on the network as loaded."""
+        import torch
+
+        reached, means = [], []
+        for start in range(0, len(images), BATCH):
+            part = normal(still(images[start : start + BATCH], self.side), self.model.preprocessing)
+            with torch.inference_mode(), in_eval_mode(self.model.module):
+                found = _maps(forward_to(self.model.module, self.layer.name, part.to(self.model.device)), self.layer)
+                reached.append(values(found, objectives[start : start + BATCH]))
+                means.append(found.mean(dim=(2, 3)))
+        return torch.cat(reached), torch.cat(means)
+
+    def _make_lenient(self) -> list[Rectifier]:
+        """Replace the rectifier whose output is the layer's own, if there is one, by one that can be lenient."""
+        import torch
+
+        outputs: dict[str, Tensor] = {}
+        handles = []
+
+        def see(name: str) -> Any:
+            def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+                outputs[name] = output
+
+            return hook
+
+        try:
+            for name, child in rectifiers(self.module, self.layer.name):
+                handles.append(child.register_forward_hook(see(name)))
+            with torch.no_grad():
+                gray = torch.full((1, 3, self.side, self.side), 0.5, device=self.model.device)
+                reached = forward_to(self.module, self.layer.name, normal(gray, self.model.preprocessing))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return [replaced(self.module, name) for name, output in outputs.items() if output is reached]
+
+    def _takes(self, size: int) -> bool:
+        import torch
+
+        try:
+            with torch.no_grad():
+                found = self(torch.full((1, 3, size, size), 0.5, device=self.model.device))
+        except REFUSALS:
+            return False
+        return found.shape[1] == self.layer.channels
+
+
+def pooled(model: LoadedModel, layers: Sequence[Layer], images: Tensor, side: int) -> dict[str, Pooled]:
+    """Return what `images` in 0..1, shown at `side` pixels, reach in each layer of the network as it was loaded.
+
+    One pass for all layers: averages and largest values over positions, `means` and `peaks` `(N, C)`, by layer name.
+    Layers behind the point where the network refuses the size are left out.
+    """
+    import torch
+
+    taken: dict[str, list[tuple[Tensor, Tensor]]] = {layer.name: [] for layer in layers}
+
+    def take_in(activation: Tensor, layer: Layer) -> None:
+        found = _maps(activation, layer)
+        taken[layer.name].append((found.mean(dim=(2, 3)), found.amax(dim=(2, 3))))
+
+    with torch.inference_mode(), record(model.module, layers, take_in):
+        for part in images.split(BATCH):
+            try:
+                model.module(normal(still(part, side).to(model.device), model.preprocessing))
+            except REFUSALS:
+                if not any(taken.values()):
+                    raise
+    return {name: _joined(found) for name, found in taken.items() if found}
+
+
+def _joined(found: list[tuple[Tensor, Tensor]]) -> Pooled:
+    import torch
+
+    means, peaks = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+    return {"means": means, "peaks": peaks}
+
+
+def normal(images: Tensor, how: Preprocessing) -> Tensor:
+    """Return images in 0..1 as the network takes them."""
+    import torch
+
+    mean = torch.tensor(how.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+    std = torch.tensor(how.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+    return (images - mean) / std
+
+
+def _maps(activation: Tensor, layer: Layer) -> Tensor:
+    """Return an activation as maps, of an image of any size."""
+    if layer.layout != "NLC" or not layer.height:
+        return maps(activation, layer) if layer.layout != "NLC" else activation.mean(1)[:, :, None, None]
+    tokens = activation[:, layer.prefix_tokens :].transpose(1, 2)
+    side = round(tokens.shape[2] ** 0.5)
+    return tokens.unflatten(2, (side, side)) if side * side == tokens.shape[2] else tokens[..., None]
+
+
+def _sharing_copy(module: nn.Module) -> nn.Module:
+    """Return a copy with the same tensors but its own modules."""
+    return copy.deepcopy(module, memo={id(t): t for t in [*module.parameters(), *module.buffers()]})
