@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
+from lab.experiments.base import Result
 
 # What makes a spreadsheet read a cell as a formula, with the full-width forms some of them accept.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -51,8 +51,8 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import run as probe
 from lab.experiments.training import train, watch
 from lab.experiments.training.request import TrainRequest, WatchRequest
-from lab.experiments.width_vs_depth.run import run as width_vs_depth
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
+from lab.experiments.width_vs_depth.run import run as width_vs_depth
 
 EXPERIMENTS: dict[str, Experiment] = {
     row.name: row

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.activations.pooling import maps
+from lab.activations.recording import record
 from lab.attributions.methods import METHODS, Method, MethodFacts
 from lab.attributions.task import PICTURE, AttributionTask
 from lab.layers import Layer
@@ -53,8 +54,6 @@ def facts_of(module: nn.Module, calls: Counter[str] | None = None) -> MethodFact
 def count_calls(module: nn.Module, images: Tensor) -> Counter[str]:
     """Return how often each module is called in one pass; needed for modules that are no layers, so no `record`."""
     import torch
-
-    from lab.activations.recording import record
 
     calls: Counter[str] = Counter()
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.attributions.targets import LinearProbe
 from lab.embeddings import embed
+from lab.images import ImageSet
 from lab.layers import Layer
+from lab.models import LoadedModel
 from lab.probing.probes import fit_probes, make_splits
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import correctness, wilson
-
-if TYPE_CHECKING:
-    from lab.images import ImageSet
-    from lab.models import LoadedModel
 
 MOST_STEPS = 4000
 

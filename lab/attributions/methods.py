@@ -90,7 +90,8 @@ METHODS: dict[str, Method] = {
             about="Where the layer's channels respond, weighted by how much each raises the score on average.",
         ),
         Method(
-            "gradxact", "Gradient × activation", "layer", gradient_methods.gradient_times_activation, fast=True, signed=True,
+            "gradxact", "Gradient × activation", "layer", gradient_methods.gradient_times_activation,
+            fast=True, signed=True,
             about="Each position's activation times its own gradient: for the score, or against it.",
         ),
         Method(
@@ -103,7 +104,8 @@ METHODS: dict[str, Method] = {
             about="Gradients added up while the layer's activation goes from that of a blank picture to its own.",
         ),
         Method(
-            "conductance", "Layer conductance", "layer", lambda task: _path().conductance(task), complete=True, signed=True,
+            "conductance", "Layer conductance", "layer", lambda task: _path().conductance(task),
+            complete=True, signed=True,
             about="How much of the change of score flows through each position while the picture fades in.",
         ),
         Method(
@@ -115,7 +117,8 @@ METHODS: dict[str, Method] = {
             about="Each pixel times its gradient.",
         ),
         Method(
-            "ig", "Integrated gradients", "picture", lambda task: _input().integrated_gradients(task), complete=True, signed=True,
+            "ig", "Integrated gradients", "picture", lambda task: _input().integrated_gradients(task),
+            complete=True, signed=True,
             about="Gradients added up while the picture fades in from a blank one.",
         ),
         Method(
@@ -134,7 +137,8 @@ METHODS: dict[str, Method] = {
             "later weights are random (Adebayo et al. 2018), because it restores edges of the picture.",
         ),
         Method(
-            "deeplift", "DeepLift", "picture", lambda task: _input().deeplift(task), complete=True, signed=True, why_not=_deeplift,
+            "deeplift", "DeepLift", "picture", lambda task: _input().deeplift(task),
+            complete=True, signed=True, why_not=_deeplift,
             about="Each pixel's share of the change of score against a blank picture, rule by rule.",
         ),
     )

@@ -7,15 +7,15 @@ Whatever tells the classes apart is there, so a map that explains the difference
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.attributions.sanity_checks import resized
-
-if TYPE_CHECKING:
-    from lab.images.synthetic import DrawnSet
-    from lab.models import Preprocessing
+from lab.images import ImageRecord, ImageSet
+from lab.images.arrays import ArraySource
+from lab.images.synthetic import DrawnSet
+from lab.models import Preprocessing
+from lab.models.preprocess import pixels_for
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,6 @@ def differing(images: DrawnSet, index: int, how: Preprocessing) -> np.ndarray:
 
 def as_seen(mask: np.ndarray, how: Preprocessing) -> np.ndarray:
     """Return a mask of an image's pixels, bool `(H, W)`, resized and cropped as the network's input is."""
-    from lab.images import ImageRecord, ImageSet
-    from lab.images.arrays import ArraySource
-    from lab.models.preprocess import pixels_for
-
     pixels = np.repeat(np.uint8(255) * mask.astype(np.uint8)[..., None], 3, axis=2)
     record = ImageRecord("mask", 0, "mask", 0, pixels.shape[1], pixels.shape[0])
     seen = pixels_for(ImageSet("mask", ("mask",), (record,), ArraySource(pixels[None])), 0, how)

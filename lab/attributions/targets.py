@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.activations.pooling import pool
+from lab.activations.recording import record
 from lab.errors import LabError, nearest
 from lab.layers import Layer
 
@@ -124,8 +125,6 @@ def class_target(module: nn.Module, images: Tensor, wanted: TargetChoice) -> Tar
     Raises LabError when the network has no such class, or puts out no classes.
     """
     import torch
-
-    from lab.activations.recording import record
 
     # `record` keeps other threads off the network: their hooks would see these images.
     with torch.no_grad(), record(module, ()):

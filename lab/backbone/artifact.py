@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.errors import LabError
+from lab.experiments.picture import open_picture
 from lab.files import read_json
 from lab.layers import Layer
+from lab.models.preprocess import Preprocessing, pixels_for
+from lab.weights.networks import build_network
+from lab.weights.trained import build_for_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,9 +65,6 @@ class Backbone:
         """Return probabilities `(N, K)` and embeddings `(N, D)` of some pictures."""
         import torch
 
-        from lab.experiments.picture import open_picture
-        from lab.models.preprocess import Preprocessing, pixels_for
-
         how = Preprocessing.from_dict(self.about["preprocessing"])
         found = []
         for picture in pictures:
@@ -83,8 +84,6 @@ def load_backbone(folder: str | Path) -> Backbone:
     import torch
 
     from lab.backbone.truncation import ProbedBackbone, put_weights
-    from lab.weights.networks import build_network
-    from lab.weights.trained import build_for_input
 
     folder = Path(folder)
     about = read_json(folder / ABOUT)

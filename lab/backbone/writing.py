@@ -14,20 +14,22 @@ import numpy as np
 import pandas as pd
 
 from lab.backbone.artifact import ABOUT, EXAMPLE, FORMAT, NETWORK, PROBE, SCRIPT, WEIGHTS
+from lab.backbone.fitting import Fitted, fit
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.run import embeddings_of
 from lab.files import write_bytes
+from lab.layers import Layer
+from lab.models import LoadedModel, load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.weights.trained import find_trained
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lab.backbone.fitting import Fitted
     from lab.backbone.truncation import ProbedBackbone
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 EXAMPLE_TEXT = '''"""Which class is in a picture? `python example.py PICTURE…`, in the folder of this file."""
 
@@ -70,7 +72,6 @@ def export_backbone(
     cannot be built again without its folder, and a folder that holds other files.
     """
     from lab.backbone.truncation import ProbedBackbone, put_weights, weights_up_to
-    from lab.models import load_model
 
     out = Path(out)
     if out.exists() and any(path.name not in (ABOUT, WEIGHTS, SCRIPT, EXAMPLE) for path in out.iterdir()):
@@ -131,9 +132,6 @@ def _recommended(result: Result, model: str) -> tuple[str, str]:
 
 
 def _fitted(result: Result, place: CutPoint, compute: Compute, progress: Progress) -> Fitted:
-    from lab.backbone.fitting import fit
-    from lab.experiments.separability.run import embeddings_of
-
     found = embeddings_of(result, progress=progress, compute=compute)
     images: pd.DataFrame = result["images"]
     classes, labels = np.unique(images["class"].to_numpy(dtype=str), return_inverse=True)
@@ -177,8 +175,6 @@ def _input_of(loaded: LoadedModel) -> dict[str, Any]:
     """Return the input a network was built for when it is not its architecture's own (one trained here), else {}."""
     if loaded.ref.source.name != "lab":
         return {}
-    from lab.weights.trained import find_trained
-
     trained, _ = find_trained(loaded.ref.id, loaded.ref.argument)
     return dict(trained.about["input"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 
@@ -38,10 +38,8 @@ from lab.charts.similarity import error_consistency, shared_errors, similarity_m
 from lab.charts.sizes import map_sizes, weight_counts
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes, learning_curve
 from lab.charts.width_vs_depth import accuracy_by_budget, stack_leads
+from lab.experiments.base import Result
 from lab.experiments.building.filter_terms import FilterLayer
-
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
 
 Charts = dict[str, alt.TopLevelMixin]
 Draw = Callable[..., Any]

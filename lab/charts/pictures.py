@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import altair as alt
 
@@ -12,9 +12,7 @@ from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.maps import embedding_maps
 from lab.charts.theme import Scheme, models_of, standalone
-
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
+from lab.experiments.base import Result
 
 PictureKind = Literal["png", "svg", "json"]
 PICTURE_SCALE = 2.0  # PNG pixels per chart pixel: sharp in print and on a projector

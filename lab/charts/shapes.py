@@ -18,6 +18,7 @@ from lab.charts.theme import (
     rows,
 )
 from lab.experiments.building.edges_findings import GROUPS, group_sums
+from lab.stats.intervals import mean_interval
 
 CONDITION_COLOURS = {"two layers": MODEL_COLOURS[0], "one layer": MODEL_COLOURS[1], "shuffled labels": INK}
 PROPERTY_COLOURS = {"orientation": MODEL_COLOURS[0], "shape": MODEL_COLOURS[1]}
@@ -115,8 +116,6 @@ def tuning_curve(tables: Tables, *, kind: str, model: str, layer: str, height: i
 
 
 def _means(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
-    from lab.stats.intervals import mean_interval
-
     found = []
     for where, part in table.groupby(by, sort=False):
         interval = mean_interval(part[value].to_numpy())

@@ -12,7 +12,15 @@ from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.run import embeddings_of
+from lab.export.formats import FORMATS, export_run, write_embeddings
+from lab.layers import select_layers
+from lab.layers.tree import layer_tree
+from lab.models import card
+from lab.models.search import ModelFilter, families, quantity, search_models
+from lab.runs import jobs
 from lab.runs.store import RunFolder, find_run, list_runs
+from lab.ui.server import serve
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +72,6 @@ def models_options(parser: argparse.ArgumentParser) -> None:
 
 def models(given: argparse.Namespace) -> None:
     """Show the models that fit a search."""
-    from lab.models.search import ModelFilter, families, quantity, search_models
-
     if given.families:
         show_json(families()) if given.json else print("\n".join(families()))
         return
@@ -100,10 +106,6 @@ def layers_options(parser: argparse.ArgumentParser) -> None:
 def layers(given: argparse.Namespace) -> None:
     """Show the layer table of a model."""
     import dataclasses
-
-    from lab.layers import select_layers
-    from lab.layers.tree import layer_tree
-    from lab.models import card
 
     every = card(given.model).layers
     chosen = every if given.layers == "all" else select_layers(every, given.layers)
@@ -140,16 +142,12 @@ def runs(given: argparse.Namespace) -> None:
     elif given.act_on == "delete":
         run.delete()
     else:
-        from lab.runs import jobs
-
         jobs.cancel(run)
     say(f"{given.act_on}: {run.id}")
 
 
 def export_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `export`."""
-    from lab.export.formats import FORMATS
-
     parser.add_argument("run", help="the run's id, name or folder")
     told = "; ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
     parser.add_argument("--format", choices=tuple(FORMATS), default="html", help=f"{told} (default html)")
@@ -161,8 +159,6 @@ def export_options(parser: argparse.ArgumentParser) -> None:
 
 def export(given: argparse.Namespace) -> None:
     """Write a run in one of the formats and print the paths."""
-    from lab.export.formats import export_run
-
     result = find_run(given.run).result()
     if given.embeddings:
         print(_export_embeddings(result, given.out / f"{result.request.run_id}.{given.embeddings}"))
@@ -172,9 +168,6 @@ def export(given: argparse.Namespace) -> None:
 
 
 def _export_embeddings(result: Result, path: Path) -> Path:
-    from lab.experiments.separability.run import embeddings_of
-    from lab.export.formats import write_embeddings
-
     bars = Bars()
     try:
         return write_embeddings(path, embeddings_of(result, progress=bars), result.tables["images"])
@@ -183,8 +176,6 @@ def _export_embeddings(result: Result, path: Path) -> Path:
 
 
 def _serve(run_id: str | None, given: argparse.Namespace) -> None:
-    from lab.ui.server import serve
-
     if not 1 <= given.port <= 65535:
         raise LabError(f"port is {given.port}; it must be from 1 to 65535")
     serve(run_id, port=given.port, open_browser=not given.no_browser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lab.backbone import export_backbone
 from lab.cli.probe import compute_options, compute_settings
 from lab.cli.terminal import Bars
 from lab.runs.store import find_run
@@ -23,8 +24,6 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab export-backbone`."""
-    from lab.backbone import export_backbone
-
     result = find_run(given.run).result()
     bars = Bars()
     try:

@@ -13,6 +13,7 @@ from lab.encode import records
 from lab.errors import BeingComputed, LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.separability.request import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest, parted
+from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute
 
@@ -110,8 +111,6 @@ def computed_run(request: Request, how: Compute, folder: Path | None = None) -> 
 
     A new run whose input cannot be used leaves nothing among the runs: the error says all there is.
     """
-    from lab.runs import jobs
-
     run = open_run(request.canonical(), folder)
     new = run.status == "new" and folder is None
     if run.status == "finished":

@@ -7,12 +7,15 @@ import dataclasses
 import json
 from pathlib import Path
 
+from lab.charts.depth_gif import walk
 from lab.cli import ask
 from lab.cli.probe import compute_options, compute_settings, computed_run
 from lab.cli.terminal import say, show_json
+from lab.encode import records, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.files import write_bytes
 
 MILLISECONDS = 1200  # of a frame of the walk
 
@@ -49,10 +52,6 @@ def write_images(result: Result, folder: Path) -> list[Path]:
 
     Raises LabError when the folder cannot be written to.
     """
-    from lab.charts.depth_gif import walk
-    from lab.encode import records, strict
-    from lab.files import write_bytes
-
     images = result["visualizations"]
     named = zip(images["layer"], images["target"], images["copy"], images["thumbnail"], strict=True)
     files: dict[str, bytes] = {file_name(layer, target, copy): png for layer, target, copy, png in named}

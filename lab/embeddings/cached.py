@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.activations.extractor import Extractor
 from lab.activations.pooling import check_pooling, dimension
+from lab.embeddings.streaming import pixel_batches, shrunken
 from lab.embeddings.vectorstore import VectorStore
 from lab.images.types import ImageSet
 from lab.layers import Layer
@@ -89,8 +91,6 @@ def pixels_embedding(image_set: ImageSet, side: int = 32, *, progress: Progress 
     store = VectorStore(f"pixels-{side}-{EMBEDDINGS_VERSION}")
 
     def batches(missing: list[int], names: list[str]) -> Batches:
-        from lab.embeddings.streaming import shrunken
-
         for index, vector in shrunken(image_set, missing, side):
             yield [index], {PIXELS: vector[None]}
 
@@ -138,9 +138,6 @@ def _forward(
     compute: Compute,
 ) -> Batches:
     tune_allocator()
-    from lab.activations.extractor import Extractor
-    from lab.embeddings.streaming import pixel_batches
-
     loaded = model if isinstance(model, LoadedModel) else load_model(model, device=compute.device)
     extract = Extractor(loaded, layers, pooling)
     for indices, pixels in pixel_batches(image_set, missing, loaded.preprocessing, compute.batch_size):

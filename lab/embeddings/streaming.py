@@ -12,11 +12,10 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.images.types import ImageSet
+from lab.models.preprocess import Preprocessing, pixels_for
 
 if TYPE_CHECKING:
     import torch
-
-    from lab.models.preprocess import Preprocessing
 
 Value = TypeVar("Value")
 
@@ -31,8 +30,6 @@ def pixel_batches(
     were asked for.
     """
     import torch
-
-    from lab.models.preprocess import pixels_for
 
     ahead = in_order(lambda index: pixels_for(image_set, index, how), indices, limit=3 * batch_size)
     for start in range(0, len(indices), batch_size):

@@ -16,6 +16,7 @@ import numpy as np
 
 from lab.activations.folding import faster_copy
 from lab.activations.partial_forward import forward_through
+from lab.activations.pooling import maps
 from lab.activations.recording import record
 from lab.layers import Layer
 from lab.models import LoadedModel
@@ -87,8 +88,6 @@ def measured(
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Return per layer its name and the reach of its rows and columns, on images of `size` (H, W)."""
     import torch
-
-    from lab.activations.pooling import maps
 
     height, width = size
     hit: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {layer.name: [] for layer in layers}

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.encode import png
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -28,8 +30,6 @@ def filter_picture(weights: np.ndarray, side: int = 0) -> bytes:
 
     Every weight is a square of pixels, as large as the longer side needs to be at least `side`.
     """
-    from lab.encode import png
-
     scaled = 0.5 + 0.5 * weights / max(float(np.abs(weights).max()), 1e-12)
     pixels = (scaled * 255).round().astype(np.uint8).transpose(1, 2, 0)
     times = max(1, -(-side // max(pixels.shape[:2])))

@@ -12,13 +12,17 @@ import pandas as pd
 from lab.encode import png
 from lab.experiments.base import Request, Result
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.picture import open_picture
+from lab.models import LoadedModel, load_model
+from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress
+from lab.weights.networks import build_network
+from lab.weights.trained import build_for_input, find_trained
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lab.experiments.windows import Call
-    from lab.models import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,6 @@ def with_twin(model: LoadedModel) -> list[tuple[str, nn.Module]]:
 
 def random_weights(model: LoadedModel, seed: int) -> nn.Module:
     """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode."""
-    from lab.weights.networks import build_network
-    from lab.weights.trained import build_for_input, find_trained
-
     ref = model.ref
     if ref.source.name == "lab":
         about = find_trained(ref.id, ref.argument)[0].about
@@ -82,10 +83,6 @@ def random_weights(model: LoadedModel, seed: int) -> nn.Module:
 
 def load_model_and_picture(model: str, picture: str, progress: Progress) -> ModelAndPicture:
     """Return a network on the CPU and the picture as it sees it."""
-    from lab.experiments.picture import open_picture
-    from lab.models import load_model
-    from lab.models.preprocess import normalised, pixels_for
-
     progress("Opening the network and the picture", 0, 3, "steps")
     images = open_picture(picture)
     loaded = load_model(model)

@@ -13,14 +13,14 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.errors import LabError, nearest
-
-if TYPE_CHECKING:
-    from lab.images import ImageSet
+from lab.images import ImageRecord, ImageSet, open_image_set, settled, stamp
+from lab.images.arrays import ArraySource
+from lab.images.decode import DecodeError, decode
+from lab.images.image_signature import exact_digest
 
 DEFAULT_PICTURE = "photo:flower"
 PICTURE_HELP = "photo:NAME, SET#NUMBER (drawn:pets#0), or an image file"
@@ -60,8 +60,6 @@ def open_picture(spec: str) -> ImageSet:
 
 def settled_picture(spec: str) -> str:
     """Return a spec that means the same from every folder (`lab.images.settled`)."""
-    from lab.images import settled
-
     name, mark, which = spec.rpartition("#")
     if mark and not os.path.isfile(spec):
         return f"{settled(name)}#{which}"
@@ -70,8 +68,6 @@ def settled_picture(spec: str) -> str:
 
 def picture_stamp(spec: str) -> str:
     """Return a text that changes when the file behind `spec` does."""
-    from lab.images import stamp
-
     name, mark, _ = spec.rpartition("#")
     if mark and not os.path.isfile(spec):
         return stamp(name)
@@ -85,8 +81,6 @@ def picture_name(spec: str) -> str:
 
 
 def _of_set(name: str, which: str, spec: str) -> ImageSet:
-    from lab.images import open_image_set
-
     images = open_image_set(name, per_class=DRAWN_AHEAD if name.startswith("drawn:") else None)
     ids = [record.id for record in images.records]
     if which.isdecimal() and int(which) < len(ids):
@@ -99,8 +93,6 @@ def _of_set(name: str, which: str, spec: str) -> ImageSet:
 
 
 def _of_file(path: Path, spec: str) -> ImageSet:
-    from lab.images.decode import DecodeError, decode
-
     try:
         return _single(spec, decode(path.read_bytes()))
     except (DecodeError, OSError) as error:
@@ -108,10 +100,6 @@ def _of_file(path: Path, spec: str) -> ImageSet:
 
 
 def _single(spec: str, pixels: np.ndarray) -> ImageSet:
-    from lab.images import ImageRecord, ImageSet
-    from lab.images.arrays import ArraySource
-    from lab.images.image_signature import exact_digest
-
     height, width = pixels.shape[:2]
     record = ImageRecord("picture", 0, exact_digest(pixels), 0, width, height)
     return ImageSet(spec, ("picture",), (record,), ArraySource(pixels[None]))

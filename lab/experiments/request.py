@@ -14,7 +14,10 @@ from typing import Any, ClassVar, Self
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request
+from lab.experiments.picture import picture_stamp, settled_picture
 from lab.experiments.separability.request import DEFAULT_MODEL
+from lab.images import settled, stamp
+from lab.models import ModelRef
 
 MODEL_HELP = "a timm model, ID[@WEIGHTS]"
 
@@ -55,9 +58,6 @@ class OptionsRequest(Request):
 
     def canonical(self) -> Self:
         """Return the request with its model's weights and the paths of its images spelled out."""
-        from lab.experiments.picture import settled_picture
-        from lab.images import settled
-        from lab.models import ModelRef
 
         def spelled_out(model: str) -> str:
             return str(ModelRef.parse(model))
@@ -67,10 +67,6 @@ class OptionsRequest(Request):
 
     def sources(self) -> dict[str, str]:
         """Return stamps of the model's weights and of the files of picture and images, where the question has them."""
-        from lab.experiments.picture import picture_stamp
-        from lab.images import stamp
-        from lab.models import ModelRef
-
         found = {}
         if model := getattr(self, "model", None):
             found[model] = ModelRef.parse(model).stamp()

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lab.columns import as_markdown
 from lab.encode import NOT_TEXT, as_csv, as_json, as_parquet, strict
 from lab.errors import LabError, nearest
+from lab.experiments.base import Result
+from lab.export.report import render_report
 from lab.files import replacing, write_bytes
 
 if TYPE_CHECKING:
     from lab.charts.pictures import PictureKind
-    from lab.experiments.base import Result
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,6 @@ def _report(result: Result) -> dict[str, bytes]:
         from lab.export.report.answer import render_answer
 
         return {"report.html": render_answer(result).encode()}
-    from lab.export.report import render_report
-
     return {"report.html": render_report(result).encode()}
 
 
@@ -149,8 +149,6 @@ def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
 
 
 def _readme(result: Result, note: str) -> str:
-    from lab.columns import as_markdown
-
     columns = {name: [c for c in table.columns if c not in NOT_TEXT] for name, table in result.tables.items()}
     told = as_markdown(result.request.experiment, columns)
     return f"# {result.request.title()}\n\n    {result.request.command()}\n\n{note}\n\n{told}"

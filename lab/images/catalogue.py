@@ -20,6 +20,7 @@ from lab.images.archive import read_zip
 from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.layout import Tree, arrange, select_classes
+from lab.images.synthetic import FAMILIES, draw_set
 from lab.images.types import ImageSet
 from lab.progress import Progress, silent
 
@@ -126,8 +127,6 @@ def stamp(spec: str | os.PathLike[str]) -> str:
 
 def _rows() -> dict[str, _Row]:
     """Return the table of sets by name."""
-    from lab.images.synthetic import FAMILIES
-
     drawn = [
         _Row(SetInfo(f"drawn:{f.name}", f.title, f.description, False, tuple(f.classes)), _open_drawn, ("seed", "size"))
         for f in FAMILIES.values()
@@ -136,8 +135,6 @@ def _rows() -> dict[str, _Row]:
 
 
 def _open_drawn(order: Order) -> ImageSet:
-    from lab.images.synthetic import draw_set
-
     name = order.spec.partition("?")[0].removeprefix("drawn:")
     seed = _number(order, "seed", 0, 0, 2**32 - 1)
     size = _number(order, "size", 224, 32, 1024)

@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from lab.images.decode import thumbnail
+
 
 @dataclass(frozen=True)
 class ImageRecord:
@@ -107,8 +109,6 @@ class ImageSet:
 
     def thumbnail(self, index: int) -> bytes:
         """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
-        from lab.images.decode import thumbnail
-
         kept = getattr(self.source, "thumbnail", None)
         return kept(index) if kept is not None else thumbnail(self.pixels(index))
 

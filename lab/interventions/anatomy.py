@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lab.layers import Layer
 from lab.layers.modules import is_activation
 from lab.layers.tracing import in_eval_mode
+from lab.models import LoadedModel
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 Shape = tuple[int, ...]
 

@@ -11,13 +11,10 @@ import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lab.errors import LabError, nearest
-from lab.interventions.anatomy import Anatomy, Part
-
-if TYPE_CHECKING:
-    from lab.models import LoadedModel
+from lab.interventions.anatomy import Anatomy, Part, anatomy
+from lab.models import LoadedModel
 
 NO_STAGES = "this network is one row of blocks without stages; for each block, see the blocks"
 MOST_SPREAD = 3
@@ -169,7 +166,6 @@ def identity_activations(model: LoadedModel, depth: float) -> AbstractContextMan
     """Within the block, every activation that runs up to `depth` (0 to 1) hands on its input."""
     from torch import nn
 
-    from lab.interventions.anatomy import anatomy
     from lab.interventions.swapping import replaced
 
     names = [name for name, at in anatomy(model).activations if at <= depth + 1e-9]

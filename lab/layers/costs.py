@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lab.layers.tracing import in_eval_mode
 from lab.layers.types import Cost
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ def costs(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[dict[str
     import torch
 
     from lab.layers.meter import Meter
-    from lab.layers.tracing import in_eval_mode
 
     first = next(module.parameters(), torch.zeros(()))
     noise = torch.rand((1, *input_size), generator=torch.Generator().manual_seed(0)).to(first.device, first.dtype)

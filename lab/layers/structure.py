@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lab.layers.modules import is_activation, is_container, is_plain_sequence, parameters_in
 from lab.layers.tracing import Trace, Visit
 from lab.layers.types import Kind
+from lab.weights.checkpoints import classifier_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,8 +48,6 @@ class Roles:
 
 def find_roles(module: nn.Module, seen: Trace, readable: frozenset[str]) -> Roles:
     """Return the roles of a network's modules; only `readable` ones get a role."""
-    from lab.weights.checkpoints import classifier_names
-
     classifiers = frozenset(classifier_names(module)) or _last_weighted(seen)
     finder = _Finder(module, seen, readable, classifiers)
     blocks = finder.blocks()

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lab.layers.costs import costs
 from lab.layers.layout import Grid, read_layouts
+from lab.layers.receptive import measure
 from lab.layers.structure import Roles, find_roles
 from lab.layers.tracing import BATCH, Trace, Visit, trace
 from lab.layers.types import Exclusion, Layer
@@ -27,9 +29,6 @@ def layer_table(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tu
 
     Runs the network a few times on random images of `input_size` (C, H, W); leaves it as it was.
     """
-    from lab.layers.costs import costs
-    from lab.layers.receptive import measure
-
     seen = trace(module, input_size)
     reasons = {name: reason for name, visit in seen.visits.items() if (reason := _why_not(visit))}
     grids = read_layouts(module, [visit for visit in seen.ran() if visit.name not in reasons], input_size)

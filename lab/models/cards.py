@@ -19,10 +19,12 @@ from lab.errors import LabError
 from lab.files import read_json, write_json
 from lab.layers import Exclusion, Layer
 from lab.layers.modules import parameters_in
-from lab.models.preprocess import Preprocessing
+from lab.layers.table import layer_table
+from lab.models.preprocess import Preprocessing, preprocessing_of
 from lab.models.reference import ModelRef
 from lab.settings import cache_dir
 from lab.weights import Built, file_stamp, zoo
+from lab.weights.checkpoints import refuse_not_finite
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,8 +101,6 @@ def card_of(ref: ModelRef, built: Built) -> ModelCard:
 
     Raises LabError naming the first weight that is NaN or infinite.
     """
-    from lab.weights.checkpoints import refuse_not_finite
-
     module = built.module.eval().requires_grad_(False)
     refuse_not_finite(module.state_dict(), str(ref))
     digest = weights_digest(module)
@@ -135,8 +135,6 @@ def known_parameters() -> dict[str, int]:
 
 
 def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
-    from lab.models.preprocess import preprocessing_of
-
     how = preprocessing_of(module)
     layers, exclusions = _layers(module, (3, how.height, how.width))
     return ModelCard(
@@ -153,8 +151,6 @@ def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
 
 def _layers(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tuple[Layer, ...], tuple[Exclusion, ...]]:
     """Return a network's layer table, which its weights have no part in: an untrained twin's is the network's own."""
-    from lab.layers.table import layer_table
-
     shapes = [(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()]
     identity = repr((CARD_VERSION, _versions(), architecture_of(module), input_size, shapes, repr(module)))
     path = cache_dir("models") / f"layers-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"

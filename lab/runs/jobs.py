@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import BeingComputed, LabError
 from lab.experiments.base import Request
-from lab.files import write_json
+from lab.files import read_json, write_json
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
 from lab.runs.store import RunFolder, open_run
@@ -68,8 +68,6 @@ def cancel(run: RunFolder) -> None:
     A worker is killed. Any other process (a notebook, a terminal) is the user's own: it is interrupted as by Ctrl-C.
     """
     import psutil
-
-    from lab.files import read_json
 
     if run.status != "running":  # a notebook lives on after its run, and is not to be interrupted then
         return

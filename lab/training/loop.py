@@ -17,6 +17,8 @@ import numpy as np
 
 from lab.partial_results import PartialResults
 from lab.progress import Progress
+from lab.training.augment import augmented
+from lab.training.pixels import Parts
 from lab.training.recipes import Recipe, make_optimiser
 from lab.training.state import HISTORY, STATE, Epoch, State, arrays_of, history_arrays, resumed
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
     from torch.optim import Optimizer
-
-    from lab.training.pixels import Parts
 
 # Checkpoints are kept after so many epochs: close together at first, where most changes.
 MOMENTS = (0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
@@ -154,8 +154,6 @@ def _step(network: nn.Module, optimiser: Optimizer, data: Data, plan: Plan, stat
     import torch
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
-
-    from lab.training.augment import augmented
 
     epoch, place = divmod(state.step, per_epoch)
     order = np.random.default_rng((plan.seed, epoch)).permutation(data.parts.train)

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.embeddings.streaming import in_order
 from lab.errors import LabError
+from lab.images import ImageSet
+from lab.models import Preprocessing
+from lab.models.preprocess import PREPROCESSING_VERSION, pixels_for
 from lab.partial_results import PartialResultsFolder
 from lab.probing.splits import grouped_folds, usable_folds
 from lab.progress import Progress
@@ -16,9 +20,6 @@ from lab.settings import cache_dir
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from lab.images import ImageSet
-    from lab.models import Preprocessing
 
 FOLDS = 7  # one tests, one validates, five train
 FEWEST_FOLDS = 3
@@ -58,8 +59,6 @@ def load_pixels(images: ImageSet, how: Preprocessing, progress: Progress) -> Ten
     """Return every image as the network sees it, uint8 `(N, 3, H, W)`, from the cache where it is kept."""
     import torch
 
-    from lab.models.preprocess import PREPROCESSING_VERSION
-
     size = len(images) * 3 * how.height * how.width
     identity = repr((PREPROCESSING_VERSION, images.fingerprint, how.height, how.interpolation, how.crop_pct))
     key = hashlib.sha256(identity.encode()).hexdigest()
@@ -75,9 +74,6 @@ def load_pixels(images: ImageSet, how: Preprocessing, progress: Progress) -> Ten
 
 def _decoded(images: ImageSet, how: Preprocessing, progress: Progress) -> Tensor:
     import torch
-
-    from lab.embeddings.streaming import in_order
-    from lab.models.preprocess import pixels_for
 
     pixels = torch.empty((len(images), 3, how.height, how.width), dtype=torch.uint8)
     ahead = in_order(lambda index: pixels_for(images, index, how), range(len(images)), limit=64)

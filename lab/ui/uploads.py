@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from lab.errors import LabError
 from lab.files import write_bytes
+from lab.images.decode import DecodeError, decode
 from lab.settings import home
 
 MAX_NAME = 60
@@ -31,8 +32,6 @@ def keep_upload(name: str, file: BinaryIO) -> Path:
 
 def keep_picture(name: str, file: BinaryIO) -> Path:
     """Return the path at which the picture in `file` is kept; raises LabError when it is no picture."""
-    from lab.images.decode import DecodeError, decode
-
     data = file.read()
     try:
         decode(data)

@@ -18,11 +18,10 @@ from lab.progress import Progress, silent
 from lab.visualization.objectives import Objective, likeness, values
 from lab.visualization.parametrisation import PARAMETRISATIONS
 from lab.visualization.transforms import Motion, moved
+from lab.visualization.truncation import TruncatedNetwork
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from lab.visualization.truncation import TruncatedNetwork
 
 LENIENT_STEPS = 16  # as Lucid: afterwards gradients are the network's own
 POINTS = 32  # of the course that is kept

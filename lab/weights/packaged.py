@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.weights.checkpoints import load_by_position, read_tensors
 from lab.weights.networks import Built, build_network
 
 
@@ -47,8 +48,6 @@ def check(id: str, argument: str) -> None:
 
 def build(id: str, argument: str) -> Built:
     """Return the network with the package's weights."""
-    from lab.weights.checkpoints import load_by_position, read_tensors
-
     path = _packaged_file(id)
     module = build_network(id)
     load_by_position(module, read_tensors(path), path)

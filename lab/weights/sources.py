@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.weights import packaged, trained, zoo
+from lab.weights.checkpoints import build_from_file, local_weights
 from lab.weights.hub import build_from_hub, check_reachable, from_hub, is_hub_id
 from lab.weights.networks import Built, build_network, file_stamp
 from lab.weights.packaged import package_of
@@ -55,8 +56,6 @@ def _check_pretrained(id: str, argument: str) -> None:
 
 
 def _build_pretrained(id: str, argument: str) -> Built:
-    from lab.weights.checkpoints import local_weights
-
     if id.startswith(LOCAL_SCHEME):
         folder = Path(id.removeprefix(LOCAL_SCHEME))
         weights = local_weights(folder)
@@ -83,8 +82,6 @@ def _check_checkpoint(id: str, argument: str) -> None:
 
 
 def _build_checkpoint(id: str, argument: str) -> Built:
-    from lab.weights.checkpoints import build_from_file
-
     path = Path(argument)
     return Built(build_from_file(lambda **options: build_network(id, **options), path), (path,))
 

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 from lab.errors import LabError, nearest
 from lab.files import read_json, write_bytes, write_json
 from lab.settings import home
+from lab.weights.checkpoints import load_by_name, read_tensors
 from lab.weights.networks import Built, build_network, file_stamp
 
 if TYPE_CHECKING:
@@ -127,8 +128,6 @@ def check(id: str, argument: str) -> None:
 
 def build(id: str, argument: str) -> Built:
     """Return the network as it was trained: its classes, its input size and its weights."""
-    from lab.weights.checkpoints import load_by_name, read_tensors
-
     trained, step = find_trained(id, argument)
     module = build_for_input(id, trained.about["input"], num_classes=len(trained.about["classes"]))
     path = trained.file(step)

@@ -20,19 +20,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from lab.activations.partial_forward import forward_to
+from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.ablation.equivalent_kernel import Single, collapsed
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.experiments.request import OptionsRequest, model_option, option
+from lab.interventions import anatomy
+from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lab.experiments.model_and_picture import ModelAndPicture
-    from lab.layers import Layer
 
 EXACT = 1e-9  # relative; float64 through a few dozen layers
 MOST_SHOWN = 40
@@ -61,10 +63,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the single convolutions; raises LabError when no layer of the network has a field that is small enough."""
-    from lab.activations.partial_forward import forward_to
-    from lab.experiments.model_and_picture import load_model_and_picture
-    from lab.interventions import anatomy
-
     subject = load_model_and_picture(request.model, request.picture, progress)
     layers = _small_layers(subject, request.most)
     if not layers:
@@ -131,8 +129,6 @@ def _active(layers: pd.DataFrame) -> str:
 
 
 def _small_layers(subject: ModelAndPicture, most: int) -> list[Layer]:
-    from lab.layers import select_layers
-
     found = select_layers(subject.model.layers, "blocks")
     size = min(subject.image.shape[-2:])
     return [
@@ -184,8 +180,6 @@ def _row(
 
 def _before(module: nn.Module, layer: Layer, image: Tensor) -> list[nn.Module]:
     """Return the modules that run before `layer` has put out its numbers."""
-    from lab.activations.partial_forward import forward_to
-
     ran: list[nn.Module] = []
     handles = [
         child.register_forward_hook(lambda child, _inputs, _output: ran.append(child)) for child in module.modules()
@@ -199,8 +193,6 @@ def _before(module: nn.Module, layer: Layer, image: Tensor) -> list[nn.Module]:
 
 
 def _kernel_pictures(single: Single) -> pd.DataFrame:
-    from lab.encode import png
-
     rows = []
     for channel, kernel in enumerate(single.kernel[:MOST_SHOWN]):
         values = kernel.permute(1, 2, 0).numpy()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.activations.partial_forward import forward_to
+from lab.layers import Layer
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lab.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,6 @@ class Single:
 def collapsed(module: nn.Module, layer: Layer, size: tuple[int, int]) -> Single:
     """Return the one convolution that `layer` of a linear network is, read off its gradient at the middle position."""
     import torch
-
-    from lab.activations.partial_forward import forward_to
 
     blank = torch.zeros((1, 3, *size), dtype=torch.float64, requires_grad=True)
     with torch.enable_grad():

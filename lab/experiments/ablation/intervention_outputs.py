@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.errors import LabError
+from lab.experiments.ablation.probe_data import (
+    ProbeData,
+    changed_vectors,
+    classifier_layer,
+    curve_layers,
+    present,
+    share_of,
+)
+from lab.interventions import INTERVENTIONS, Intervention, InterventionTarget, anatomy, intervention, possible_targets
+from lab.layers import Layer
+from lab.models import LoadedModel
 from lab.progress import Progress
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.ablation.probe_data import ProbeData
-    from lab.interventions import Intervention, InterventionTarget
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 INTACT = "intact"
 
@@ -61,8 +65,6 @@ def plan(model: LoadedModel, only: str, *, spread: bool) -> tuple[list[PlannedIn
 
     The intact network is the first.
     """
-    from lab.interventions import INTERVENTIONS, anatomy, intervention, possible_targets
-
     names = list(INTERVENTIONS) if only == "all" else [n.strip() for n in only.split(",") if n.strip()]
     if not names:
         raise LabError(f"no intervention is named in {only!r}; known: {', '.join(INTERVENTIONS)}, or all")
@@ -85,8 +87,6 @@ def run_all(
     compute: Compute,
     progress: Progress,
 ) -> Iterator[InterventionOutputs]:
-    from lab.experiments.ablation.probe_data import classifier_layer, curve_layers, share_of
-
     layers, classifier = curve_layers(model), classifier_layer(model)
     for number, change in enumerate(changes):
         label = f"{change.title} ({number + 1} of {len(changes)})"
@@ -105,8 +105,6 @@ def _run_one(
     compute: Compute,
     progress: Progress,
 ) -> InterventionOutputs:
-    from lab.experiments.ablation.probe_data import changed_vectors, present
-
     doing = change.row.change(model, change.target, seed) if change.row and change.target else nullcontext()
     wanted = [*layers, classifier] if classifier else list(layers)
     with doing:

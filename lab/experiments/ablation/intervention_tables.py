@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lab.embeddings import embed, pixels_embedding
+from lab.experiments.ablation.intervention_outputs import InterventionOutputs, PlannedIntervention
+from lab.experiments.ablation.probe_data import ProbeData, cached_probe, curve_layers
 from lab.experiments.base import PartialResults
+from lab.layers import Layer
+from lab.models import LoadedModel, load_model
 from lab.progress import Progress
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.ablation.intervention_outputs import InterventionOutputs, PlannedIntervention
-    from lab.experiments.ablation.probe_data import ProbeData
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 
 def intervention_tables(
@@ -51,10 +50,6 @@ def intervention_tables(
 
 def control_table(model: LoadedModel, material: ProbeData, compute: Compute, progress: Progress) -> pd.DataFrame:
     """Return what is read without the network's training, or without the network: the floor of all curves."""
-    from lab.embeddings import embed, pixels_embedding
-    from lab.experiments.ablation.probe_data import curve_layers
-    from lab.models import load_model
-
     found = {"pixels": pixels_embedding(material.images, progress=progress)}
     if not model.ref.untrained:
         twin = load_model(model.ref.twin(), device=compute.device)
@@ -76,8 +71,6 @@ def _refitted(
     partial_results: PartialResults,
 ) -> np.ndarray:
     """Return a new reader's probabilities; before the change a layer is as in the intact network, and read once."""
-    from lab.experiments.ablation.probe_data import cached_probe
-
     vectors = one.vectors[layer.name]
     if one is not intact and layer.name in known and np.array_equal(known[layer.name][0], vectors):
         return known[layer.name][1]

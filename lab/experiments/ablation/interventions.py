@@ -16,8 +16,13 @@ from typing import ClassVar
 
 import pandas as pd
 
+from lab.experiments.ablation.intervention_findings import findings
+from lab.experiments.ablation.intervention_outputs import plan, run_all
+from lab.experiments.ablation.intervention_tables import control_table, intervention_tables
+from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import option
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -47,12 +52,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return what every change leaves; raises LabError when the images or the network cannot be used."""
-    from lab.experiments.ablation.intervention_findings import findings
-    from lab.experiments.ablation.intervention_outputs import plan, run_all
-    from lab.experiments.ablation.intervention_tables import control_table, intervention_tables
-    from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
-    from lab.experiments.manifest import result_with_findings
-
     material, model = open_probe_data(request, progress, compute)
     changes, reasons = plan(model, request.only, spread=request.places == "spread")
     seen = [*run_all(model, material, changes, request.seed, compute, progress)]

@@ -13,25 +13,25 @@ First what really happens: shapes do not fit, and the error says so. Then the im
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from lab.embeddings import pixels_embedding
 from lab.errors import LabError, nearest
+from lab.experiments.ablation.adapters import ADAPTERS, Cells, adapted, explained
 from lab.experiments.ablation.late_layers_only_findings import REAL, findings
+from lab.experiments.ablation.probe_data import ProbeData, open_probe_data, share_of
 from lab.experiments.ablation.request import ProbeDataRequest
+from lab.experiments.ablation.stage_input import StageInputs, record_stage
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import option
+from lab.interventions import Part, anatomy
+from lab.models import LoadedModel
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.ablation.adapters import Cells
-    from lab.experiments.ablation.probe_data import ProbeData
-    from lab.experiments.ablation.stage_input import StageInputs
-    from lab.interventions import Part
-    from lab.models import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return what a stage makes of images that were made to fit; raises LabError when there is no such stage."""
-    from lab.experiments.ablation.probe_data import open_probe_data
-    from lab.experiments.ablation.stage_input import record_stage
-    from lab.experiments.manifest import result_with_findings
-    from lab.interventions import anatomy
-
     material, model = open_probe_data(request, progress, replace(compute, device="cpu"))
     trunk = anatomy(model).trunk
     part = _stage(trunk, request.stage)
@@ -117,8 +112,6 @@ def _real_row(material: ProbeData, fed: StageInputs) -> dict[str, Any]:
 def _adapter_rows(
     material: ProbeData, fed: StageInputs, cells: Cells, partial_results: PartialResults, progress: Progress
 ) -> list[dict[str, Any]]:
-    from lab.experiments.ablation.adapters import ADAPTERS
-
     carried = material.carried_over(fed.intact, [fed.intact])[0][:1]
     refitted = material.refitted(fed.intact)[:1]
     rows = []
@@ -135,9 +128,6 @@ def _adapter(
     material: ProbeData, fed: StageInputs, cells: Cells, name: str, number: int, of: int, progress: Progress
 ) -> dict[str, np.ndarray]:
     """Fit an adapter in every fold of the first repeat and read what the stage makes of it."""
-    from lab.experiments.ablation.adapters import adapted, explained
-    from lab.experiments.ablation.probe_data import share_of
-
     folds, labels, groups = material.splits[0], material.labels, material.groups
     count = int(folds.max()) + 1
     shape = (1, len(labels), max(int(labels.max()) + 1, 2))
@@ -180,8 +170,6 @@ def _read(
 
 
 def _controls(material: ProbeData, progress: Progress) -> pd.DataFrame:
-    from lab.embeddings import pixels_embedding
-
     once = replace(material, splits=material.splits[:1])
     score = once.scores(once.refitted(pixels_embedding(material.images, progress=progress)))
     return pd.DataFrame(

@@ -16,22 +16,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from lab.embeddings import embed
 from lab.errors import LabError
+from lab.experiments.ablation.intervention_tables import control_table
 from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOTH, LAST, findings
+from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import option
+from lab.layers import Layer, select_layers
+from lab.probing.pca import principal_axes, standardise
+from lab.probing.probes import fit_probes
+from lab.probing.splits import grouped_folds
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.ablation.probe_data import ProbeData
-    from lab.layers import Layer
 
 EARLY_DEPTH = 1 / 3
 
@@ -67,12 +71,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return what each reader finds; raises LabError when there are fewer than two layers or no such early one."""
-    from lab.embeddings import embed
-    from lab.experiments.ablation.intervention_tables import control_table
-    from lab.experiments.ablation.probe_data import open_probe_data
-    from lab.experiments.manifest import result_with_findings
-    from lab.layers import select_layers
-
     material, model = open_probe_data(request, progress, compute)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
     if len(layers) < 2:
@@ -110,8 +108,6 @@ def components(parts: Sequence[np.ndarray], train: np.ndarray, count: int) -> np
 
     Every feature is standardised and every layer's features together count alike, whatever its width.
     """
-    from lab.probing.pca import principal_axes, standardise
-
     sides = [standardise(part[train], part) for part in parts]
     known, every = (
         np.concatenate([side[which] / np.sqrt(side[which].shape[1]) for side in sides], axis=1) for which in (0, 1)
@@ -128,8 +124,6 @@ def _accuracies(
     progress: Progress,
 ) -> dict[tuple[str, str], np.ndarray]:
     """Return the probabilities `(R, N, K)` by (kind, reader)."""
-    from lab.experiments.ablation.probe_data import cached_probe
-
     found: dict[tuple[str, str], np.ndarray] = {}
     for number, reader in enumerate(readers):
         progress("Reading one layer, two, all", number, len(readers), "readers")
@@ -166,8 +160,6 @@ def _best(
     progress: Progress,
 ) -> tuple[dict[tuple[str, str], np.ndarray], list[dict[str, Any]]]:
     """Return the readings of the layer that is best on the training images of each fold, and which those were."""
-    from lab.probing.splits import grouped_folds
-
     best = {
         ("all", BEST): found["all", names[-1]].copy(),
         ("matched", BEST): found["matched", names[-1]].copy(),
@@ -190,8 +182,6 @@ def _best(
 
 def _inner_loss(material: ProbeData, vectors: np.ndarray, train: np.ndarray, inner: np.ndarray) -> float:
     """Return the log-loss of a reader within the training images, out of its own folds."""
-    from lab.probing.probes import fit_probes
-
     labels = material.labels[train]
     probes = fit_probes(
         vectors, labels[None], inner[None], material.groups[train], dimensions=(None,), regularisation=(1e-2,)

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.embeddings import Embeddings, embed
+from lab.experiments.ablation.request import ProbeDataRequest
+from lab.images import ImageSet, open_image_set
+from lab.images.types import PixelSource
+from lab.layers import Layer, select_layers
+from lab.models import LoadedModel, load_model
+from lab.partial_results import PartialResults
 from lab.probing.probes import fit_probes, make_splits
+from lab.progress import Progress
+from lab.settings import Compute
 from lab.stats.intervals import Bootstrap, Interval, Scores, bootstrap, chance, correctness, difference, scores, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from lab.embeddings import Embeddings
-    from lab.experiments.ablation.request import ProbeDataRequest
-    from lab.images import ImageSet
-    from lab.images.types import PixelSource
-    from lab.layers import Layer
-    from lab.models import LoadedModel
-    from lab.partial_results import PartialResults
-    from lab.progress import Progress
-    from lab.settings import Compute
 
 # Raise when the same change of the same weights gives other vectors.
 CHANGES_VERSION = 1
@@ -157,9 +156,6 @@ class ProbeData:
 
 def open_probe_data(request: ProbeDataRequest, progress: Progress, compute: Compute) -> tuple[ProbeData, LoadedModel]:
     """Return the images of a request with their splits, and its network; raises LabError when one cannot be used."""
-    from lab.images import open_image_set
-    from lab.models import load_model
-
     progress("Reading images", 0, 1, "sets")
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     splits = make_splits(
@@ -172,8 +168,6 @@ def open_probe_data(request: ProbeDataRequest, progress: Progress, compute: Comp
 
 def curve_layers(model: LoadedModel) -> tuple[Layer, ...]:
     """Return the layers of a curve: the stem, the end of every stage, the head."""
-    from lab.layers import select_layers
-
     return select_layers(model.layers, "stages")
 
 
@@ -201,8 +195,6 @@ def changed_vectors(
     puts out NaN or infinity.
     """
     import hashlib
-
-    from lab.embeddings import embed
 
     if change:
         own = hashlib.sha256(f"{model.weights_digest}\0changed {CHANGES_VERSION}\0{change}".encode()).hexdigest()

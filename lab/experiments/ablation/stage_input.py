@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.activations import pool, record
+from lab.embeddings.streaming import pixel_batches
 from lab.errors import LabError
+from lab.experiments.ablation.adapters import CELL, Cells
+from lab.experiments.ablation.probe_data import ProbeData, curve_layers
+from lab.interventions import Part, anatomy
+from lab.layers import Layer
+from lab.models import LoadedModel
+from lab.models.preprocess import normalised
 from lab.progress import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from lab.experiments.ablation.adapters import Cells
-    from lab.experiments.ablation.probe_data import ProbeData
-    from lab.interventions import Part
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 MOST_BYTES = 1_500_000_000  # of the real features at the stage's input, all images together
 
@@ -43,12 +45,6 @@ class StageInputs:
 def record_stage(model: LoadedModel, material: ProbeData, part: Part, progress: Progress) -> tuple[StageInputs, Cells]:
     """Run the intact network once over all images: the stage's input, the end, and the pixels of each position."""
     import torch
-
-    from lab.activations import pool, record
-    from lab.embeddings.streaming import pixel_batches
-    from lab.experiments.ablation.adapters import Cells
-    from lab.experiments.ablation.probe_data import curve_layers
-    from lab.models.preprocess import normalised
 
     count = len(material.images)
     if 4 * count * math.prod(part.entering) > MOST_BYTES:
@@ -94,8 +90,6 @@ def _cells(pixels: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """Return the pixels of every position's part of the image, `(N, L, 3·CELL²)` in 0..1, channel by channel."""
     from torch.nn.functional import interpolate
 
-    from lab.experiments.ablation.adapters import CELL
-
     rows, columns = grid
     small = interpolate(pixels.float() / 255, (rows * CELL, columns * CELL), mode="bilinear", antialias=True)
     cut = small.unflatten(3, (columns, CELL)).unflatten(2, (rows, CELL))  # (N, 3, rows, CELL, columns, CELL)
@@ -126,8 +120,6 @@ def _as_input(fed: StageInputs, features: np.ndarray) -> Tensor:
 def _passed_through(fed: StageInputs, features: np.ndarray, progress: Progress, batch: int = 32) -> np.ndarray:
     import torch
 
-    from lab.activations import pool, record
-    from lab.interventions import anatomy
     from lab.interventions.swapping import ReplacedInput as FedModule
     from lab.interventions.swapping import ZeroOutput, replaced
 

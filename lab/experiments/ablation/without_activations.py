@@ -12,22 +12,33 @@ tables   depths    one row per depth up to which activations were taken out: how
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from lab.activations import record
 from lab.errors import LabError
+from lab.experiments.ablation.intervention_tables import control_table
+from lab.experiments.ablation.probe_data import (
+    ProbeData,
+    cached_probe,
+    changed_vectors,
+    curve_layers,
+    open_probe_data,
+    share_of,
+)
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.ablation.without_activations_findings import findings
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
+from lab.interventions import anatomy
+from lab.interventions.table import identity_activations
+from lab.layers import Layer
+from lab.models import LoadedModel
+from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.ablation.probe_data import ProbeData
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 PAIRS = 6
 HELD = 0.99
@@ -65,11 +76,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return what is left at every depth; raises LabError for a network whose activations are not modules."""
-    from lab.experiments.ablation.intervention_tables import control_table
-    from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
-    from lab.experiments.manifest import result_with_findings
-    from lab.interventions import anatomy
-
     material, model = open_probe_data(request, progress, compute)
     acting = anatomy(model).activations
     if not acting:
@@ -114,8 +120,6 @@ def _all_depths(
     compute: Compute,
     progress: Progress,
 ) -> list[LinearisedDepth]:
-    from lab.experiments.ablation.probe_data import share_of
-
     places: list[tuple[str, float]] = [(NOTHING, -1.0)]
     for layer in layers:
         if sum(at <= layer.depth for at in acting) > sum(at <= places[-1][1] for at in acting):
@@ -142,9 +146,6 @@ def _one_depth(
     compute: Compute,
     progress: Progress,
 ) -> LinearisedDepth:
-    from lab.experiments.ablation.probe_data import changed_vectors
-    from lab.interventions.table import identity_activations
-
     change = "" if name == NOTHING else f"identity/{depth:.6f}"
     with identity_activations(model, depth):
         try:
@@ -159,9 +160,6 @@ def _one_depth(
 def _bends(model: LoadedModel, material: ProbeData, layers: tuple[Layer, ...]) -> dict[str, float]:
     """Return each layer's `bend` over a few pairs of images and the images halfway between them."""
     import torch
-
-    from lab.activations import record
-    from lab.models.preprocess import normalised, pixels_for
 
     count = min(2 * PAIRS, len(material.images) // 2 * 2)
     chosen = np.linspace(0, len(material.images) - 1, count).astype(int)
@@ -183,8 +181,6 @@ def _tables(
     partial_results: PartialResults,
     progress: Progress,
 ) -> dict[str, pd.DataFrame]:
-    from lab.experiments.ablation.probe_data import cached_probe
-
     last = layers[-1].name
     sound = [cut for cut in cuts if not cut.problem]
     carried = material.carried_over(sound[0].vectors[last], [cut.vectors[last] for cut in sound])

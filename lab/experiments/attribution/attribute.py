@@ -19,19 +19,23 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lab.activations.recording import record
+from lab.attributions.linear_probe import fit_linear_probes
+from lab.attributions.methods import named
+from lab.attributions.targets import LinearProbe, Target, TargetChoice, class_name, class_target
+from lab.attributions.task import AttributionTask
 from lab.errors import LabError, nearest
+from lab.experiments.attribution.map_findings import findings
 from lab.experiments.attribution.request import AttributeRequest
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
+from lab.images import open_image_set
+from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lab.attributions.targets import LinearProbe
-    from lab.attributions.task import AttributionTask
-    from lab.experiments.model_and_picture import ModelAndPicture
-    from lab.layers import Layer
 
 BLANKS = {"mean": None, "black": 0.0, "white": 1.0}
 
@@ -47,12 +51,8 @@ def run(
 
     Raises LabError when the target or a layer does not exist, or none of the methods is valid anywhere.
     """
-    from lab.attributions.methods import named
     from lab.experiments.attribution.map_checks import check
-    from lab.experiments.attribution.map_findings import findings
     from lab.experiments.attribution.maps import explained
-    from lab.experiments.model_and_picture import load_model_and_picture
-    from lab.layers import select_layers
 
     subject = load_model_and_picture(request.model, request.picture, progress)
     layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
@@ -76,9 +76,6 @@ def questions(
     request: AttributeRequest, subject: ModelAndPicture, layers: Sequence[Layer], progress: Progress, compute: Compute
 ) -> list[AttributionTask]:
     """Return one task per place of a score: the output, or each layer whose probe is asked."""
-    from lab.attributions.targets import Target, TargetChoice, class_target
-    from lab.attributions.task import AttributionTask
-
     wanted = TargetChoice.parse(request.target)
     common: dict[str, Any] = {
         "baseline": blank(subject, request.baseline),
@@ -117,10 +114,6 @@ def _probes(
     progress: Progress,
     compute: Compute,
 ) -> dict[str, LinearProbe]:
-    from lab.attributions.linear_probe import fit_linear_probes
-    from lab.images import open_image_set
-    from lab.layers import select_layers
-
     card = subject.model.card
     asked = select_layers(card.layers, only, exclusions=card.exclusions) if only else layers
     images = open_image_set(request.probe_data, per_class=request.per_class, progress=progress)
@@ -147,7 +140,6 @@ def _about(task: AttributionTask) -> dict[str, Any]:
     import torch
 
     from lab.attributions.shared_pass import scored
-    from lab.attributions.targets import class_name
 
     with torch.no_grad(), scored(task.module, task.target) as score:
         value = float(score(task.images)[0])
@@ -170,8 +162,6 @@ def _about(task: AttributionTask) -> dict[str, Any]:
 
 def _classes(task: AttributionTask) -> int:
     import torch
-
-    from lab.activations.recording import record
 
     with torch.no_grad(), record(task.module, ()):
         return int(task.module(task.images).shape[1])

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from lab.attributions.insertion_deletion import ImportanceCurve, blurred, curve_of, random_order
 from lab.attributions.methods import METHODS
+from lab.attributions.part_overlap import differing, share_on
 from lab.attributions.sanity_checks import centre_map, edge_map, resized, similarity
+from lab.attributions.task import AttributionTask
+from lab.attributions.weight_randomisation import RandomisationStep, cascade, groups
 from lab.experiments.attribution.maps import Explained, Key, maps_of, plain
 from lab.experiments.attribution.request import AttributeRequest
+from lab.experiments.model_and_picture import ModelAndPicture, random_weights
+from lab.experiments.picture import DRAWN_AHEAD
+from lab.images import open_image_set
+from lab.images.synthetic import DrawnSet
 from lab.progress import Progress, silent
 from lab.stats.intervals import mean_interval
-
-if TYPE_CHECKING:
-    from lab.attributions.insertion_deletion import ImportanceCurve
-    from lab.attributions.task import AttributionTask
-    from lab.attributions.weight_randomisation import RandomisationStep
-    from lab.experiments.model_and_picture import ModelAndPicture
 
 Rows = list[dict[str, Any]]
 
@@ -61,8 +63,6 @@ def _parts(
     request: AttributeRequest, subject: ModelAndPicture, found: Explained, columns: dict[Key, dict[str, Any]]
 ) -> None:
     """Add each map's share on the parts that differ, where the picture is a drawn one."""
-    from lab.attributions.part_overlap import share_on
-
     mask = parts_of(request.picture, subject)
     for key, values in found.maps.items():
         if mask is None:
@@ -74,11 +74,6 @@ def _parts(
 
 def parts_of(picture: str, subject: ModelAndPicture) -> np.ndarray | None:
     """Return where a drawn picture differs from its counterpart, bool `(H, W)`, None for any other picture."""
-    from lab.attributions.part_overlap import differing
-    from lab.experiments.picture import DRAWN_AHEAD
-    from lab.images import open_image_set
-    from lab.images.synthetic import DrawnSet
-
     name, mark, which = picture.rpartition("#")
     if not mark or not name.startswith("drawn:"):
         return None
@@ -126,9 +121,6 @@ def _random_maps(
     progress: Progress,
 ) -> Iterator[tuple[Key, int, RandomisationStep, int, np.ndarray]]:
     """Yield the maps of networks that are random from some layer on; slow methods only where all weights are."""
-    from lab.attributions.weight_randomisation import cascade, groups
-    from lab.experiments.model_and_picture import random_weights
-
     module = subject.model.module
     steps = len(groups(module))
     slow_only = not any(METHODS[method].fast for method, _, _ in found.maps)
@@ -174,7 +166,6 @@ def _curves(
     """Add insertion and deletion: of every map whose score is this task's, and of orders that know no network."""
     import torch
 
-    from lab.attributions.insertion_deletion import blurred, curve_of
     from lab.attributions.shared_pass import scored
 
     keys = [key for key in found.maps if key[2] == task.place]
@@ -200,8 +191,6 @@ def _orders(
     request: AttributeRequest, task: AttributionTask, edges: np.ndarray
 ) -> Iterator[tuple[Key, int, np.ndarray]]:
     """Yield orders that know no network, named as maps are; there are several random ones, by number."""
-    from lab.attributions.insertion_deletion import random_order
-
     for number in range(RANDOM_ORDERS):
         yield (RANDOM, "", task.place), number, random_order(request.seed + number)
     yield (EDGES, "", task.place), 0, edges

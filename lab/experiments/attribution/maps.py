@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lab.attributions.capability import capability
 from lab.attributions.methods import METHODS, Method
 from lab.attributions.sanity_checks import incompleteness, trouble
-from lab.attributions.task import PICTURE, AttributionTask
+from lab.attributions.task import PICTURE, AttributionMaps, AttributionTask
 from lab.experiments.base import PartialResults
 from lab.layers import Layer
 from lab.progress import Progress
-
-if TYPE_CHECKING:
-    from lab.attributions.task import AttributionMaps
 
 Key = tuple[str, str, str]  # method, layer of the map, layer of the score
 

@@ -11,6 +11,7 @@ from lab.errors import LabError
 from lab.experiments.picture import PICTURE_HELP, picture_name
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.separability.request import DEFAULT_DATA
+from lab.images import stamp
 
 LAYERS_HELP = "stages, blocks, or names with commas between them"
 METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
@@ -56,8 +57,6 @@ class AttributeRequest(OptionsRequest):
 
     def sources(self) -> dict[str, str]:
         """Return stamps of weights, picture and, for a probe, its images."""
-        from lab.images import stamp
-
         found = super().sources()
         return {**found, "data": stamp(self.probe_data)} if TargetChoice.parse(self.target).kind == "probe" else found
 

@@ -19,21 +19,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lab.attributions.capability import Capability, capability
+from lab.attributions.linear_probe import fit_linear_probes
+from lab.attributions.methods import Method, named
+from lab.attributions.targets import LinearProbe, Target
+from lab.attributions.task import AttributionTask
 from lab.errors import LabError
 from lab.experiments.attribution.request import ScoreRequest
+from lab.experiments.attribution.score_findings import findings
+from lab.experiments.attribution.score_tables import summary
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
+from lab.images import open_image_set
+from lab.images.synthetic import DrawnSet
+from lab.layers import select_layers
+from lab.models import LoadedModel, load_model
+from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from lab.attributions.capability import Capability
-    from lab.attributions.methods import Method
-    from lab.attributions.targets import LinearProbe
-    from lab.attributions.task import AttributionTask
-    from lab.images.synthetic import DrawnSet
-    from lab.models import LoadedModel
 
 BATCH = 8
 TRAINED, UNTRAINED = "trained", "untrained"
@@ -51,16 +57,6 @@ def run(
 
     Raises LabError when a method is valid at no layer, or the set's drawings are not known.
     """
-    from lab.attributions.linear_probe import fit_linear_probes
-    from lab.attributions.methods import named
-    from lab.experiments.attribution.score_findings import findings
-    from lab.experiments.attribution.score_tables import summary
-    from lab.experiments.manifest import result_with_findings
-    from lab.images import open_image_set
-    from lab.images.synthetic import DrawnSet
-    from lab.layers import select_layers
-    from lab.models import load_model
-
     progress("Opening the network", 0, 2, "steps")
     model = load_model(request.model)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
@@ -101,10 +97,8 @@ class _Exam:
 
     def take(self, role: str, model: LoadedModel, probes: Mapping[str, LinearProbe]) -> None:
         """Explain every picture to every probe of one network."""
-        from lab.attributions.capability import capability
         from lab.attributions.part_overlap import differing
         from lab.attributions.sanity_checks import edge_map
-        from lab.models.preprocess import pixels_for
 
         images, how = self.images, model.preprocessing
         for begin in range(0, len(images), BATCH):
@@ -131,9 +125,6 @@ class _Exam:
         import torch
 
         from lab.attributions.shared_pass import taken
-        from lab.attributions.targets import Target
-        from lab.attributions.task import AttributionTask
-        from lab.models.preprocess import normalised
 
         batch = normalised(torch.stack(pixels), model.preprocessing)
         said = probe.logits(taken(model.module, batch, [probe.layer])[probe.layer.name]).argmax(dim=1)
@@ -190,8 +181,6 @@ def _about(role: str, probe: LinearProbe) -> dict[str, Any]:
 
 def _networks(model: LoadedModel, seed: int) -> list[tuple[str, LoadedModel]]:
     """Return the network and, unless it is untrained itself, the same one with random weights."""
-    from lab.models import load_model
-
     if model.ref.untrained:
         return [(TRAINED, model)]
     return [(TRAINED, model), (UNTRAINED, load_model(model.ref.twin(seed)))]

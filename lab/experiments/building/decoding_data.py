@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.embeddings.streaming import pixel_batches
+from lab.images import ImageSet
+from lab.layers import Layer, select_layers
+from lab.models import ModelRef, card
+from lab.models.preprocess import Preprocessing
+from lab.probing.splits import grouped_folds
 from lab.progress import Progress
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.images import ImageSet
-    from lab.layers import Layer
-    from lab.models.preprocess import Preprocessing
-    from lab.stats.intervals import Bootstrap
+from lab.stats.intervals import Bootstrap, bootstrap
 
 PIXEL_SIDE = 32
 FOLDS = 5
@@ -32,9 +32,6 @@ class DecodedNetwork:
 
 def decoded_networks(model: str, layers: str) -> Iterator[tuple[DecodedNetwork, str]]:
     """Yield the network and, unless it is untrained itself, its twin with random weights; with its weights' digest."""
-    from lab.layers import select_layers
-    from lab.models import ModelRef, card
-
     ref = ModelRef.parse(model)
     for each in (ref,) if ref.untrained else (ref, ref.twin()):
         known = card(each)
@@ -45,8 +42,6 @@ def decoded_networks(model: str, layers: str) -> Iterator[tuple[DecodedNetwork, 
 def shrunk(images: ImageSet, how: Preprocessing, side: int, progress: Progress, compute: Compute) -> np.ndarray:
     """Return images as the network sees them, cropped and all, at `side` × `side`, float32 0..1 `(N, 3·side²)`."""
     import torch
-
-    from lab.embeddings.streaming import pixel_batches
 
     rows = np.empty((len(images), 3 * side * side), np.float32)
     for positions, pixels in pixel_batches(images, range(len(images)), how, compute.batch_size):
@@ -65,9 +60,6 @@ def coarser(pixels: np.ndarray, side: int) -> np.ndarray:
 
 def dealt(images: ImageSet, seed: int) -> tuple[np.ndarray, Bootstrap]:
     """Return the test fold of each image `(N,)` and the resamples that intervals are taken from."""
-    from lab.probing.splits import grouped_folds
-    from lab.stats.intervals import bootstrap
-
     groups, labels = images.groups, images.labels
     folds = min(FOLDS, len(np.unique(groups)))
     return grouped_folds(labels, groups, folds, seed=seed), bootstrap(groups, labels, seed=seed)

@@ -21,13 +21,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from lab.encode import png
 from lab.experiments.base import Arrays, PartialResults, Result
 from lab.experiments.building.edges_findings import findings
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, option
 from lab.layers.modules import parameters_in
+from lab.malloc import one_thread
 from lab.progress import Progress, counted, silent
 from lab.settings import Compute
+from lab.threads import in_threads, unless
 
 if TYPE_CHECKING:
     from lab.experiments.building.two_layers import TwoLayers
@@ -77,8 +81,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return how well the networks do and what their layers hold."""
-    from lab.experiments.manifest import result_with_findings
-
     kept = partial_results if partial_results is not None else {}
     rows: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("accuracy", "filters", "channels", "combinations", "responses")
@@ -107,8 +109,6 @@ def _networks(
     Each is put into the pieces when it is done, so that an interruption loses only what is under way.
     """
     from lab.experiments.building.two_layers import batches, beginning, train
-    from lab.malloc import one_thread
-    from lab.threads import in_threads, unless
 
     every = {(seed, name): f"{name}-{seed}" for seed in range(request.seeds) for name in CONDITIONS}
     missing = {at: key for at, key in every.items() if key not in partial_results}
@@ -244,8 +244,6 @@ def _responses(
 
 
 def _examples(held_out: tuple[np.ndarray, np.ndarray]) -> pd.DataFrame:
-    from lab.encode import png
-
     images, labels = held_out
     return pd.DataFrame(
         [

@@ -16,6 +16,7 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -158,8 +159,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the toy's maps, one row per place, and what they show."""
-    from lab.experiments.manifest import result_with_findings
-
     found = face(request)
     return result_with_findings(request, {"places": places(found)}, findings(found))
 

@@ -13,24 +13,26 @@ one row: no readout could tell them apart. Controls: the untrained twin, raw pix
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
-from lab.experiments.building.decoding_data import PIXEL_SIDE
+from lab.experiments.building.decoding_data import PIXEL_SIDE, dealt, decoded_networks, shrunk, shuffled
 from lab.experiments.building.factor_decoding_findings import findings
+from lab.experiments.building.ridge_decoding import Readout, read_out
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.separability.request import DEFAULT_DATA
+from lab.images import open_image_set
+from lab.images.synthetic.sets import DrawnSet
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.building.ridge_decoding import Readout
-    from lab.images.synthetic.sets import DrawnSet
-    from lab.stats.intervals import Bootstrap
+from lab.stats.intervals import Bootstrap
 
 SHUFFLES = 5
 
@@ -72,11 +74,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return what every layer can tell of every factor; raises LabError for images that are not drawn here."""
-    from lab.embeddings import embed
-    from lab.experiments.building.decoding_data import decoded_networks, shrunk
-    from lab.experiments.manifest import result_with_findings
-    from lab.models import card
-
     kept = partial_results if partial_results is not None else {}
     reading = _reading(request, progress)
     pixels = shrunk(reading.images, card(request.model).preprocessing, PIXEL_SIDE, progress, compute)
@@ -122,8 +119,6 @@ class _FactorReadout:
         return found
 
     def _kept(self, vectors: np.ndarray, targets: np.ndarray, partial_results: PartialResults, key: str) -> Readout:
-        from lab.experiments.building.ridge_decoding import Readout, read_out
-
         kept = partial_results.get(key)
         if kept is not None:
             return Readout(targets, kept["predictions"], kept["means"])
@@ -185,10 +180,6 @@ def _number(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
 
 
 def _reading(request: FactorsRequest, progress: Progress) -> _FactorReadout:
-    from lab.experiments.building.decoding_data import dealt, shuffled
-    from lab.images import open_image_set
-    from lab.images.synthetic.sets import DrawnSet
-
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     if not isinstance(images, DrawnSet):
         raise LabError(f"{request.data} is not drawn here, so its factors are not known; use drawn:pets or another set")

@@ -23,6 +23,7 @@ from lab.errors import LabError, nearest
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of
+from lab.experiments.model_and_picture import load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.progress import Progress, silent
@@ -64,8 +65,6 @@ def run(
     Runs on the CPU whatever `compute` says: not every device has double precision. Raises LabError when the network
     has no convolution of that name, or the position is outside its output.
     """
-    from lab.experiments.model_and_picture import load_model_and_picture
-
     subject = load_model_and_picture(request.model, request.picture, progress)
     progress("Running the network", 1, 3, "steps")
     watched = _Convolutions(request.layer)

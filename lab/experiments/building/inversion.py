@@ -21,19 +21,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from lab.activations.partial_forward import forward_to
+from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.inversion_findings import findings
+from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture, with_twin
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.experiments.request import OptionsRequest, model_option, option
+from lab.layers import Layer, select_layers
+from lab.layers.tracing import in_eval_mode
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lab.experiments.model_and_picture import ModelAndPicture
-    from lab.layers import Layer
 
 RATE = 0.05
 VARIATION = 0.3  # weight of the mean squared difference of neighbouring pixels, 0..1
@@ -66,9 +69,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the picture rebuilt from every chosen layer of the network and of its untrained twin."""
-    from lab.experiments.model_and_picture import load_model_and_picture, with_twin
-    from lab.layers import select_layers
-
     kept = partial_results if partial_results is not None else {}
     subject = load_model_and_picture(request.model, request.picture, progress)
     if subject.image.shape[-1] != subject.image.shape[-2]:
@@ -107,8 +107,6 @@ def rebuilt(
     """
     import torch
 
-    from lab.activations.partial_forward import forward_to
-    from lab.layers.tracing import in_eval_mode
     from lab.visualization.parametrisation import Fourier
 
     generators = [torch.Generator().manual_seed(start) for start in range(starts)]
@@ -142,8 +140,6 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 
 def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network and layer, with intervals over starts."""
-    from lab.stats.intervals import mean_interval
-
     rows = []
     for where, part in inversions.groupby(["model", "twin", "layer", "depth"], sort=False):
         row = dict(zip(("model", "twin", "layer", "depth"), where, strict=True))
@@ -175,8 +171,6 @@ def _variation(images: Tensor) -> Tensor:
 def _rows(
     name: str, twin: bool, layer: Layer, subject: ModelAndPicture, found: dict[str, np.ndarray] | Any
 ) -> list[dict[str, Any]]:
-    from lab.encode import png
-
     original = _thumbnail(subject.pixels.numpy() / 255)
     rows = []
     for start, image in enumerate(found["images"]):

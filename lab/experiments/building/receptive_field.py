@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.building.effective_receptive_field import effective, square_of, theoretical
+from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture, with_twin
 from lab.experiments.number_text import NO_TWIN
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
 from lab.experiments.request import OptionsRequest, model_option, option
+from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from lab.experiments.model_and_picture import ModelAndPicture
-    from lab.layers import Layer
 
 HALF, MOST = 0.5, 0.95
 HEAT = np.array([255, 138, 40], dtype=float)
@@ -59,10 +60,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the fields of every chosen layer that has positions; raises LabError when none has."""
-    from lab.experiments.building.effective_receptive_field import theoretical
-    from lab.experiments.model_and_picture import load_model_and_picture, with_twin
-    from lab.layers import select_layers
-
     subject = load_model_and_picture(request.model, request.picture, progress)
     chosen = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
     layers = tuple(layer for layer in chosen if layer.height > 1)
@@ -154,8 +151,6 @@ def _measured(
     draws: int,
     progress: Progress,
 ) -> list[tuple[dict[str, Any], list[int]]]:
-    from lab.experiments.building.effective_receptive_field import effective, square_of
-
     stage = f"Following gradients of {name}"
     gradients = effective(module, subject.image, layers, draws, progress, stage)
     pixels = subject.pixels.permute(1, 2, 0).cpu().numpy()
@@ -192,8 +187,6 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
 
 
 def _effect(mean: np.ndarray, sides: list[int]) -> dict[str, Any]:
-    from lab.experiments.building.effective_receptive_field import square_of
-
     top, left, side = square_of(mean, HALF)
     half = mean_interval(sides)
     return {
@@ -213,8 +206,6 @@ def _containment(drawn: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> di
 
 def _heat(pixels: np.ndarray, gradient: np.ndarray) -> bytes:
     """Return the picture, dimmed and gray, with the gradient over it in orange (square root: faint parts show)."""
-    from lab.encode import png
-
     gray = 0.45 * pixels.mean(axis=2, keepdims=True) * np.ones(3)
     alpha = np.sqrt(gradient / (np.quantile(gradient[gradient > 0], 0.995) if gradient.any() else 1.0))
     alpha = np.clip(alpha, 0, 1)[..., None]

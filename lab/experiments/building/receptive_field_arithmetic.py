@@ -15,6 +15,7 @@ import pandas as pd
 
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.size_arithmetic import reach
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -57,8 +58,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the field after every layer."""
-    from lab.experiments.manifest import result_with_findings
-
     rows = [{"layer": layer, "field": request.field(layer)} for layer in range(request.layers + 1)]
     return result_with_findings(request, {"stack": pd.DataFrame(rows)}, findings(request))
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -96,8 +97,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return every window's taps, one row each, and the arithmetic in words."""
-    from lab.experiments.manifest import result_with_findings
-
     return result_with_findings(request, {"taps": taps(request)}, findings(request))
 
 

@@ -20,7 +20,9 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.size_arithmetic import counts, output_size
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, model_option
+from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -57,9 +59,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return sizes and weight counts of every sliding window; raises LabError when the network has none."""
-    from lab.experiments.manifest import result_with_findings
-    from lab.models import load_model
-
     progress("Opening the network", 0, 2, "steps")
     model = load_model(request.model)
     progress("Running the network", 1, 2, "steps")

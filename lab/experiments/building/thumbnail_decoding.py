@@ -13,25 +13,34 @@ colour alone (the least that any picture gives away).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from lab.embeddings import embed
+from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
-from lab.experiments.building.decoding_data import PIXEL_SIDE
+from lab.experiments.building.decoding_data import (
+    PIXEL_SIDE,
+    DecodedNetwork,
+    coarser,
+    dealt,
+    decoded_networks,
+    shrunk,
+    shuffled,
+)
+from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding_findings import findings
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.separability.request import DEFAULT_DATA
+from lab.images import ImageSet, open_image_set
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.building.decoding_data import DecodedNetwork
-    from lab.experiments.building.ridge_decoding import Readout
-    from lab.images import ImageSet
-    from lab.stats.intervals import Bootstrap
+from lab.stats.intervals import Bootstrap
 
 SIDE = 16
 SHOWN = 5
@@ -78,9 +87,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return how much of a thumbnail every layer still holds; raises LabError for fewer than 20 images."""
-    from lab.experiments.building.decoding_data import decoded_networks
-    from lab.experiments.manifest import result_with_findings
-
     question = _decode(request, progress, compute)
     rows, pictures = _controls(question)
     hashes = {"images": question.images.fingerprint}
@@ -99,10 +105,6 @@ def run(
 
 
 def _decode(request: ThumbnailRequest, progress: Progress, compute: Compute) -> _DecodingTask:
-    from lab.experiments.building.decoding_data import coarser, dealt, shrunk, shuffled
-    from lab.images import open_image_set
-    from lab.models import card
-
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     if len(images) < LEAST:
         raise LabError(f"{request.data} has {len(images)} images; a readout needs at least {LEAST} to learn from")
@@ -116,9 +118,6 @@ def _decode(request: ThumbnailRequest, progress: Progress, compute: Compute) -> 
 
 def _controls(question: _DecodingTask) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of raw pixels and of the mean colour, and the images as they are."""
-    from lab.experiments.building.decoding_data import coarser
-    from lab.experiments.building.ridge_decoding import read_out
-
     rows = []
     for control, given in (("pixels", question.pixels), ("mean colour", coarser(question.pixels, 1))):
         found = read_out(given, question.targets, question.folds)
@@ -136,8 +135,6 @@ def _decode_layers(
     compute: Compute,
     partial_results: PartialResults,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    from lab.embeddings import embed
-
     layers = tuple(layer for layer in network.layers if pooling == "avg" or layer.layout == "NC" or layer.height)
     missing = [layer for layer in layers if f"{network.name}/{layer.name}/{pooling}/real" not in partial_results]
     vectors = (
@@ -167,8 +164,6 @@ def _cached(
     key: str, vectors: np.ndarray | None, question: _DecodingTask, control: str, partial_results: PartialResults
 ) -> Readout:
     """Return a layer's readout, from the pieces if it is there."""
-    from lab.experiments.building.ridge_decoding import Readout, read_out
-
     targets = question.targets[question.order] if control == "shuffled" else question.targets
     kept = partial_results.get(key)
     if kept is not None:
@@ -186,8 +181,6 @@ def _place(model: str, layer: str, depth: float, pooling: str, control: str, dim
 def _pictures(
     question: _DecodingTask, model: str, layer: str, depth: float, pooling: str, pixels: np.ndarray
 ) -> list[dict[str, Any]]:
-    from lab.encode import png
-
     rows = []
     for index in question.shown:
         values = np.clip(pixels[index], 0, 1).reshape(3, SIDE, SIDE).transpose(1, 2, 0)

@@ -14,22 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from lab.activations.extractor import Extractor
+from lab.encode import png
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import STIMULI, drawn
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, model_option, option
+from lab.layers import Layer, select_layers
+from lab.models import LoadedModel, ModelRef, load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.activations.extractor import Extractor
-    from lab.layers import Layer
-    from lab.models import LoadedModel
+from lab.stats.intervals import mean_interval
 
 EACH = 8
 
@@ -57,10 +58,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return how far every layer's channels follow orientation and shape."""
-    from lab.experiments.manifest import result_with_findings
-    from lab.layers import select_layers
-    from lab.models import ModelRef, load_model
-
     kept = partial_results if partial_results is not None else {}
     ref = ModelRef.parse(request.model)
     rows: list[dict[str, Any]] = []
@@ -121,8 +118,6 @@ def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> li
 
     The channel is chosen on the first half of the draws and measured on the others.
     """
-    from lab.stats.intervals import mean_interval
-
     half = len(answers) // 2
     shares = np.mean([explained(one, at) for one, at in zip(answers[:half], asked[:half], strict=True)], axis=0)
     best = int(shares.argmax())
@@ -137,8 +132,6 @@ def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> li
 
 def summarised(found: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network, layer, property and control, with intervals over draws."""
-    from lab.stats.intervals import mean_interval
-
     rows = []
     for where, part in found.groupby(["model", "layer", "depth", "kind", "control"], sort=False):
         row = dict(zip(("model", "layer", "depth", "kind", "control"), where, strict=True))
@@ -157,12 +150,10 @@ def _with_control(answers: np.ndarray, asked: np.ndarray, *, twin: bool) -> list
 
 
 def _answers(
-    model: LoadedModel, layers: tuple[Layer, ...], kind: str, count: int, partial_results: PartialResults, progress: Progress,
-    compute: Compute,
+    model: LoadedModel, layers: tuple[Layer, ...], kind: str, count: int, partial_results: PartialResults,
+    progress: Progress, compute: Compute,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # fmt: skip
     """Return the pooled answers of every layer `(D, N, C)` by its name, and the levels `(D, N)`."""
-    from lab.activations.extractor import Extractor
-
     extract: Extractor | None = None
     found: list[dict[str, np.ndarray]] = []
     asked = []
@@ -193,8 +184,6 @@ def _extracted(extract: Extractor, images: np.ndarray, step: Callable[[int, int]
 
 
 def _examples() -> pd.DataFrame:
-    from lab.encode import png
-
     rows = []
     for kind, (levels, _) in STIMULI.items():
         images, asked = drawn(kind, 0, 1, 96)

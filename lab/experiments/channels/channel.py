@@ -21,17 +21,19 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
-from lab.experiments.channels.scan_context import ScanRequest, open_scan
+from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
+from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import option
+from lab.layers import Layer, select_layers
+from lab.models import card
+from lab.models.preprocess import normalised
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import mean_interval
 
 if TYPE_CHECKING:
-    from lab.experiments.channels.patches import PatchPlace
-    from lab.experiments.channels.scan_context import ScanContext
     from lab.experiments.channels.targets import ChannelTarget
-    from lab.layers import Layer
 
 USUAL = 9  # ordinary places that contributions are held against
 EXACT = 1e-6  # a sum that misses more of the value does not explain it
@@ -64,9 +66,7 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the card; raises LabError for a layer or channel there is not."""
-    from lab.experiments.channels.patches import patches, places_of
     from lab.experiments.channels.visualizer import Visualizer
-    from lab.experiments.manifest import result_with_findings
 
     look = open_scan(request, request.layer or middle_stage(request.model), progress, compute)
     layer = look.layers[0]
@@ -89,9 +89,6 @@ def run(
 
 def middle_stage(model: str) -> str:
     """Return the name of the stage in the middle of a network's depth."""
-    from lab.layers import select_layers
-    from lab.models import card
-
     stages = [layer for layer in select_layers(card(model).layers, "stages") if layer.height > 1]
     if not stages:
         raise LabError(f"{model} has no layer with positions; name a layer")
@@ -123,8 +120,6 @@ def _fed_by(
     import torch
 
     from lab.experiments.channels.channel_contributions import sums
-    from lab.experiments.channels.patches import pixels_of
-    from lab.models.preprocess import normalised
 
     layer, channel = target.layer, target.channel
     assert channel is not None

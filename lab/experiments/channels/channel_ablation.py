@@ -14,7 +14,13 @@ import pandas as pd
 
 from lab.activations.pooling import pool
 from lab.activations.recording import record
+from lab.attributions.targets import labels
+from lab.embeddings.streaming import pixel_batches
 from lab.experiments.channels.channel_contributions import held
+from lab.experiments.channels.probe_direction import ProbeDirection, probe_direction
+from lab.experiments.channels.scan_context import ScanContext
+from lab.layers import Layer
+from lab.models.preprocess import normalised
 from lab.progress import Progress
 from lab.stats.intervals import Interval, mean_interval
 
@@ -22,10 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
-
-    from lab.experiments.channels.probe_direction import ProbeDirection
-    from lab.experiments.channels.scan_context import ScanContext
-    from lab.layers import Layer
 
 OTHERS = 5  # channels of the same layer it is held against
 IMAGES = 24  # of the class, and of all others together
@@ -47,8 +49,6 @@ def ablate_channel(
     look: ScanContext, layer: Layer, channel: int, name: str, exemplars: np.ndarray, progress: Progress
 ) -> AblatedChannel:
     """Return what switching `channel` off does to the logit of class `name`; `exemplars` are image numbers."""
-    from lab.experiments.channels.probe_direction import probe_direction
-
     probe = probe_direction(look.scans[look.end.name].means, look.images, look.end, name)
     mine = look.images.labels == look.images.classes.index(name)
     chosen = np.concatenate([spread_over(np.flatnonzero(mine)), spread_over(np.flatnonzero(~mine))])
@@ -88,9 +88,6 @@ def _answers(
 
 def _batches(look: ScanContext, images: np.ndarray) -> Iterator[tuple[int, Tensor]]:
     """Yield normalised batches, and how many images of each count."""
-    from lab.embeddings.streaming import pixel_batches
-    from lab.models.preprocess import normalised
-
     how = look.model.preprocessing
     for positions, pixels in pixel_batches(look.images, images.tolist(), how, BATCH):
         yield len(positions), normalised(pixels.to(look.model.device), how)
@@ -159,6 +156,4 @@ def _classes(look: ScanContext, layer: Layer, channel: int, exemplars: np.ndarra
 
 def _class_names(count: int) -> list[str]:
     """Return the short names of a network's classes, [] where they are not known."""
-    from lab.attributions.targets import labels
-
     return [name.split(",")[0] for name in labels(count)]

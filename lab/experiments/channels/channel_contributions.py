@@ -12,7 +12,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -21,10 +21,7 @@ from lab.activations.pooling import maps
 from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
-from lab.models import LoadedModel
-
-if TYPE_CHECKING:
-    from lab.models import ModelCard
+from lab.models import LoadedModel, ModelCard
 
 PICTURE = "the picture"
 TOGETHER = 3  # images at once: every output on the way is held, in double precision

@@ -19,16 +19,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from lab.activations.pooling import maps
+from lab.activations.recording import record
+from lab.encode import png
 from lab.errors import LabError, nearest
 from lab.experiments.base import PartialResults, Result
-from lab.experiments.channels.scan_context import LAYERS_HELP, ScanRequest, open_scan
+from lab.experiments.channels.patches import encoded, patches
+from lab.experiments.channels.scan_context import LAYERS_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.visualize import findings as told_of_images
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
+from lab.experiments.picture import open_picture
 from lab.experiments.request import option
+from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from lab.experiments.channels.scan_context import ScanContext
     from lab.experiments.channels.targets import ChannelTarget
 
 HEAT = np.array([255, 138, 40], dtype=float)
@@ -64,10 +71,7 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the strip; raises LabError when the set has not both classes or no layer has channels on positions."""
-    from lab.encode import png
-    from lab.experiments.channels.patches import patches
     from lab.experiments.channels.visualizer import Visualizer
-    from lab.experiments.manifest import result_with_findings
 
     look = open_scan(request, request.layers, progress, compute)
     classes = _two_classes(request.classes, look.images.classes, request.data)
@@ -91,8 +95,6 @@ def run(
 
 def findings(strip: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     """Return what the strip shows, a sentence each; they follow the numbers."""
-    from lab.experiments.channels.visualize import findings as told_of_images
-
     sentences = []
     for name, rows in strip.groupby("class", sort=False):
         first, last = rows.iloc[0], rows.iloc[-1]
@@ -134,19 +136,12 @@ def _once(targets: list[ChannelTarget]) -> list[ChannelTarget]:
 
 
 def _picture(look: ScanContext, spec: str) -> np.ndarray:
-    from lab.experiments.picture import open_picture
-    from lab.models.preprocess import pixels_for
-
     images = open_picture(spec) if spec else look.images
     return np.asarray(pixels_for(images, 0, look.model.preprocessing).permute(1, 2, 0).numpy())
 
 
 def _rows(look: ScanContext, targets: list[ChannelTarget], pixels: np.ndarray) -> list[dict[str, Any]]:
     import torch
-
-    from lab.activations.pooling import maps
-    from lab.activations.recording import record
-    from lab.models.preprocess import normalised
 
     image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(look.model.device)
     module = look.model.module
@@ -178,8 +173,6 @@ def _rows(look: ScanContext, targets: list[ChannelTarget], pixels: np.ndarray) -
 def _overlay(pixels: np.ndarray, heat: np.ndarray) -> bytes:
     """Return the picture, dimmed and gray, with a map `(h, w)` in 0..1 over it in orange."""
     from PIL import Image
-
-    from lab.experiments.channels.patches import encoded
 
     height, width = pixels.shape[:2]
     alpha = Image.fromarray((heat * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BILINEAR)

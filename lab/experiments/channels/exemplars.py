@@ -18,14 +18,15 @@ import numpy as np
 import pandas as pd
 
 from lab.experiments.base import PartialResults, Result
-from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, ScanRequest, open_scan
+from lab.experiments.channels.patches import patches
+from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged
 from lab.experiments.request import option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 if TYPE_CHECKING:
-    from lab.experiments.channels.scan_context import ScanContext
     from lab.experiments.channels.targets import ChannelTarget
 
 
@@ -52,9 +53,7 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the patches of every named channel; raises LabError for layers, channels or images there are not."""
-    from lab.experiments.channels.patches import patches
     from lab.experiments.channels.targets import targets_of
-    from lab.experiments.manifest import result_with_findings
 
     look = open_scan(request, request.layers, progress, compute)
     targets = [target for layer in look.layers for target in targets_of(look, layer, request.channels)]

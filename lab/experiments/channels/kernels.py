@@ -15,7 +15,10 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.first_filters import filter_picture, first_filters
+from lab.experiments.manifest import result_with_findings
+from lab.experiments.model_and_picture import with_twin
 from lab.experiments.request import OptionsRequest, model_option
+from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -46,10 +49,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the kernels; raises LabError for a network without a convolution of red, green and blue."""
-    from lab.experiments.manifest import result_with_findings
-    from lab.experiments.model_and_picture import with_twin
-    from lab.models import load_model
-
     progress("Opening the network", 0, 1, "steps")
     model = load_model(request.model)
     rows = [row for name, module in with_twin(model) for row in _rows(name, module)]

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lab.embeddings.streaming import in_order
+from lab.encode import png
+from lab.experiments.channels.scan_context import ScanContext
+from lab.models.preprocess import pixels_for
 from lab.progress import Progress
 
 if TYPE_CHECKING:
-    from lab.experiments.channels.scan_context import ScanContext
     from lab.experiments.channels.targets import ChannelTarget
 
 SHOWN = 112  # longer side of a patch as it is kept; smaller ones keep their own pixels
@@ -63,9 +66,6 @@ def places_of(look: ScanContext, target: ChannelTarget, count: int) -> list[Patc
 
 def pixels_of(look: ScanContext, indices: Sequence[int], progress: Progress) -> dict[int, np.ndarray]:
     """Return images as the network sees them, uint8 `(H, W, 3)`, by number."""
-    from lab.embeddings.streaming import in_order
-    from lab.models.preprocess import pixels_for
-
     how = look.model.preprocessing
     found = {}
     ahead = in_order(lambda index: pixels_for(look.images, index, how), indices, limit=32)
@@ -80,8 +80,6 @@ def encoded(pixels: np.ndarray, longest: int = SHOWN) -> bytes:
     import io
 
     from PIL import Image
-
-    from lab.encode import png
 
     side = max(pixels.shape[:2])
     if side <= longest:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.attributions.linear_probe import fitted_probe
 from lab.errors import LabError, nearest
-
-if TYPE_CHECKING:
-    from lab.images.types import ImageSet
-    from lab.layers import Layer
+from lab.images.types import ImageSet
+from lab.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +29,6 @@ def probe_direction(vectors: np.ndarray, images: ImageSet, layer: Layer, name: s
     The score is the logit less the mean of the other classes', as in attributions. Raises LabError for an unknown
     class.
     """
-    from lab.attributions.linear_probe import fitted_probe
-
     if name not in images.classes:
         raise LabError(
             f"there is no class {name!r} in {images.spec}{nearest(name, images.classes)}; "

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from lab.exemplars import Reach, Scan, reach, scan
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.separability.request import DEFAULT_DATA
+from lab.images import ImageSet, open_image_set
+from lab.layers import Layer, select_layers
+from lab.models import LoadedModel, load_model
 from lab.progress import Progress
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.exemplars import Reach, Scan
-    from lab.images import ImageSet
-    from lab.layers import Layer
-    from lab.models import LoadedModel
 
 DATA_HELP = "the images: a set's name, or a folder or zip with one folder a class"
 LAYERS_HELP = "stages, blocks, or names with commas between them"
@@ -63,11 +61,6 @@ class ScanContext:
 
 def open_scan(request: ScanRequest, layers: str, progress: Progress, compute: Compute) -> ScanContext:
     """Open the network and the images of a request and scan `layers`; raises LabError when they cannot be used."""
-    from lab.exemplars import reach, scan
-    from lab.images import open_image_set
-    from lab.layers import select_layers
-    from lab.models import load_model
-
     progress("Opening the network and the images", 0, 2, "steps")
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     model = load_model(request.model, device=compute.device)

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
+from lab.experiments.channels.probe_direction import probe_direction
+from lab.experiments.channels.scan_context import ScanContext
 from lab.experiments.channels.selectivity import most_selective, selectivity
+from lab.layers import Layer
 from lab.visualization.objectives import Objective, channel, direction, neuron
-
-if TYPE_CHECKING:
-    from lab.experiments.channels.scan_context import ScanContext
-    from lab.layers import Layer
 
 MOST = 512  # targets of one layer
 GRAMMAR = "a number, a range such as 0-8, top:4, 3@5x6, class:NAME or all"
@@ -108,8 +107,6 @@ def _channel(layer: Layer, index: int, table: pd.DataFrame | None) -> ChannelTar
 
 
 def _probe(look: ScanContext, layer: Layer, name: str) -> ChannelTarget:
-    from lab.experiments.channels.probe_direction import probe_direction
-
     found = probe_direction(look.scans[layer.name].means, look.images, layer, name)
     objective = direction(layer, f"class:{name}", found.weights, found.bias)
     return ChannelTarget(layer, objective, "direction", None, {"class": name, "accuracy": found.accuracy})

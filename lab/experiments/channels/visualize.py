@@ -19,7 +19,9 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, ScanRequest, open_scan
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import option
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -60,10 +62,8 @@ def run(
 
     Images that are finished are left in `pieces`.
     """
-    from lab.experiments.channels.patches import patches
     from lab.experiments.channels.targets import targets_of
     from lab.experiments.channels.visualizer import Visualizer
-    from lab.experiments.manifest import result_with_findings
 
     look = open_scan(request, request.layers, progress, compute)
     targets = [target for layer in look.layers for target in targets_of(look, layer, request.channels)]

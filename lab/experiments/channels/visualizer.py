@@ -12,8 +12,12 @@ import numpy as np
 import pandas as pd
 
 from lab.encode import png
+from lab.exemplars import Scan, scan
 from lab.experiments.base import Arrays, PartialResults
 from lab.experiments.channels.reference_images import noise, photographs
+from lab.experiments.channels.scan_context import ScanContext
+from lab.experiments.channels.targets import ChannelTarget
+from lab.layers import Layer
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.visualization import Settings, TruncatedNetwork, natural_spectrum, render
@@ -22,11 +26,6 @@ from lab.visualization.truncation import Pooled, pooled, quick
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from lab.exemplars import Scan
-    from lab.experiments.channels.scan_context import ScanContext
-    from lab.experiments.channels.targets import ChannelTarget
-    from lab.layers import Layer
 
 TOGETHER = 12  # images optimised at once: more cost more memory, and no less time each
 UNLIKE = 2.0  # weight of diversity, in spreads of the channel over natural images
@@ -60,8 +59,6 @@ class Visualizer:
         cls, look: ScanContext, size: int, steps: int, made_of: str, seed: int, progress: Progress, compute: Compute
     ) -> Visualizer:
         """Return a studio for the layers of `look`."""
-        from lab.exemplars import scan
-
         natural = photographs()
         crops = scan(look.model, natural, look.layers, compute=compute, progress=progress)
         spectrum = natural_spectrum([natural.pixels(index) for index in range(len(natural))], size)

@@ -16,8 +16,6 @@ is the one thing that another run does not repeat exactly.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -28,12 +26,20 @@ from lab.experiments.comparison.costs import measured
 from lab.experiments.comparison.evidence import Comparison, gather
 from lab.experiments.comparison.findings import findings
 from lab.experiments.comparison.request import CompareRequest
+from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.separability.measure import (
+    EmbeddingSource,
+    ProbeResult,
+    ProbeSetup,
+    open_sources,
+    prepare,
+    probe_all,
+)
+from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
+from lab.geometry.similarity import cka_evidence
 from lab.partial_results import Arrays
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
 
 SIMILARITY = ("cka", "low", "high", "null", "p")
 
@@ -49,9 +55,6 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when fewer than two are left.
     """
-    from lab.experiments.manifest import Clock, result_with_findings
-    from lab.experiments.separability.measure import open_sources, prepare, probe_all
-
     partial_results = partial_results if partial_results is not None else {}
     clock = Clock()
     question = prepare(request.as_probe(), progress)
@@ -81,8 +84,6 @@ def _tables(
     question: ProbeSetup, networks: list[EmbeddingSource], readings: list[ProbeResult], field: Comparison
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that need no more than the readings."""
-    from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
-
     emergence = [row for network in networks for row in emergence_rows(question, network, readings, field.boot)]
     return {
         "layers": _with_costs(pd.DataFrame(list(layer_rows(networks))), networks),
@@ -101,8 +102,6 @@ def _similarity(
     question: ProbeSetup, networks: list[EmbeddingSource], partial_results: PartialResults, progress: Progress
 ) -> Arrays:
     """Return the similarity of all layers of all networks; of images that are copies of each other one counts."""
-    from lab.geometry.similarity import cka_evidence
-
     key = "similarity/" + "/".join(network.view for network in networks)
     if key not in partial_results:
         _, first = np.unique(question.images.groups, return_index=True)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.activations import Extractor
+from lab.activations.partial_forward import forward_to
+from lab.layers import Layer
+from lab.layers.costs import costs
+from lab.models import load_model
 from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from lab.layers import Layer
 
 BATCH = 8
 ROUNDS = 7
@@ -40,11 +43,6 @@ def measured(
 
 def _measure(model: str, cut: Layer, last: Layer, compute: Compute, progress: Progress) -> Arrays:
     import torch
-
-    from lab.activations import Extractor
-    from lab.activations.partial_forward import forward_to
-    from lab.layers.costs import costs
-    from lab.models import load_model
 
     loaded = load_model(model, device=compute.device)
     how = loaded.preprocessing

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
+from lab.layers import Layer
 from lab.stats.differences import Choice, best_layer, nearest_layers
 from lab.stats.intervals import Bootstrap, bootstrap
-
-if TYPE_CHECKING:
-    from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
-    from lab.layers import Layer
 
 
 @dataclass(frozen=True)

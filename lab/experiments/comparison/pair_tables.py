@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lab.experiments.comparison.evidence import Comparison, ModelCurve
+from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.partial_results import Arrays
 from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
 from lab.stats.intervals import difference
-
-if TYPE_CHECKING:
-    from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 
 Row = dict[str, Any]
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lab.experiments.comparison.costs import CUT, MEMORY, WHOLE
 from lab.experiments.comparison.evidence import Comparison, ModelCurve
+from lab.layers import Layer
 from lab.partial_results import Arrays
 from lab.stats.differences import simultaneous
 from lab.stats.intervals import Interval, chance, wilson
-
-if TYPE_CHECKING:
-    from lab.layers import Layer
 
 Row = dict[str, Any]
 GIGA, MEGA = 1e9, 1e6

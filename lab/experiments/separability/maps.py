@@ -8,15 +8,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
+from lab.geometry.projection import Projection, last_points, project_layers
 from lab.partial_results import PartialResultsFolder
 from lab.progress import Progress
 from lab.settings import cache_dir
-
-if TYPE_CHECKING:
-    from lab.geometry.projection import Projection
 
 MAPS_VERSION = 1  # raise when `lab.geometry.projection` draws other maps from the same embeddings
 
@@ -35,8 +32,6 @@ def draw_maps(
 
 def _maps_of(network: EmbeddingSource, question: ProbeSetup, progress: Progress) -> list[Projection]:
     """Return a network's maps in layer order; a chain that was interrupted goes on after its last kept map."""
-    from lab.geometry.projection import Projection, last_points, project_layers
-
     kept = PartialResultsFolder(cache_dir("projections"))
     names = [layer.name for layer in network.layers]
     chain = (MAPS_VERSION, network.view, question.request.pooling, question.images.fingerprint)

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
 from lab.experiments.base import Arrays, PartialResults
 from lab.experiments.separability.request import ProbeRequest
+from lab.images import ImageSet, open_image_set
+from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
+from lab.models import ModelRef, card
+from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits, shuffled_labels
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.threads import cores, in_threads
-
-if TYPE_CHECKING:
-    from lab.images import ImageSet
-    from lab.layers import Layer
-    from lab.models import ModelRef
 
 # Another seed of the request must not mean another twin: its embeddings would have to be computed again.
 TWIN_SEED = 0
@@ -78,9 +77,6 @@ class ProbeResult:
 
 def prepare(request: ProbeRequest, progress: Progress, images: ImageSet | None = None) -> ProbeSetup:
     """Return what the request asks of its images, which are opened unless they are given."""
-    from lab.images import open_image_set
-    from lab.probing.probes import make_splits, shuffled_labels
-
     if images is None:
         progress("Reading images", 0, 1, "sets")
         images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
@@ -98,8 +94,6 @@ def prepare(request: ProbeRequest, progress: Progress, images: ImageSet | None =
 
 def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> tuple[list[EmbeddingSource], list[str]]:
     """Return what is probed and a sentence for each network that could not be computed."""
-    from lab.models import ModelRef
-
     found: list[EmbeddingSource] = []
     problems: list[str] = []
     for text in question.request.models:
@@ -123,10 +117,6 @@ def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> 
 def _source(
     question: ProbeSetup, ref: ModelRef, model: str, twin: bool, progress: Progress, compute: Compute
 ) -> EmbeddingSource:
-    from lab.embeddings import embed
-    from lab.layers import select_layers
-    from lab.models import card
-
     progress(f"{ref}: looking at its layers", 0, 1, "models")
     known = card(ref)
     layers = select_layers(known.layers, question.request.layers)
@@ -137,8 +127,6 @@ def _source(
 
 
 def _pixels(question: ProbeSetup, progress: Progress) -> EmbeddingSource:
-    from lab.embeddings import pixels_embedding
-
     embedding = pixels_embedding(question.images, progress=progress)
     return EmbeddingSource(PIXELS, False, "pixels", "pixels", (), {PIXELS: embedding})
 
@@ -190,8 +178,6 @@ def _controls_of(request: ProbeRequest, subject: EmbeddingSource) -> tuple[str, 
 
 
 def _fit(question: ProbeSetup, embedding: np.ndarray, fits: Sequence[str], threads: int) -> Arrays:
-    from lab.probing.probes import MATCHED_DIMENSION, fit_probes
-
     labels = np.repeat(question.labels[None], question.request.repeats, axis=0)
     label_sets = np.stack([labels, question.shuffled] if "shuffled" in fits else [labels])
     probes = fit_probes(

@@ -12,6 +12,8 @@ from typing import ClassVar, Self
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request
+from lab.images import settled, stamp
+from lab.models import ModelRef
 
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
 DEFAULT_DATA = "drawn:pets"
@@ -84,17 +86,11 @@ class ProbeRequest(Request):
 
     def sources(self) -> dict[str, str]:
         """Return a stamp of the images' files and of each checkpoint."""
-        from lab.images import stamp
-        from lab.models import ModelRef
-
         models = {model: ModelRef.parse(model).stamp() for model in self.models}
         return {"data": stamp(self.data), **models}
 
     def canonical(self) -> Self:
         """Return the request with weights and paths spelled out, so that equal questions have equal names."""
-        from lab.images import settled
-        from lab.models import ModelRef
-
         return replace(self, models=tuple(str(ModelRef.parse(m)) for m in self.models), data=settled(self.data))
 
 

@@ -7,22 +7,24 @@ computed in `lab.probing`, `lab.stats` and `lab.geometry`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import Clock, with_manifest
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
+from lab.experiments.separability.tables import assemble
+from lab.images import ImageSet, open_image_set
+from lab.layers import select_layers
+from lab.models import LoadedModel, ModelRef, card
 from lab.progress import Progress, silent
 from lab.settings import Compute
-
-if TYPE_CHECKING:
-    from lab.images import ImageSet
-    from lab.models import LoadedModel
+from lab.threads import cores
 
 
 def measure_and_assemble(
@@ -33,9 +35,6 @@ def measure_and_assemble(
     images: ImageSet | None = None,
 ) -> Result:
     """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
-    from lab.experiments.separability.tables import assemble
-    from lab.threads import cores
-
     clock = Clock()
     question = prepare(request, progress, images)
     clock.mark("images")
@@ -99,11 +98,6 @@ def embeddings_of(
     They come from the cache, or are computed again when it was emptied. Raises LabError when the images have changed
     since, or when the result is of another experiment.
     """
-    from lab.embeddings import embed
-    from lab.images import open_image_set
-    from lab.layers import select_layers
-    from lab.models import ModelRef, card
-
     request = result.request
     if not isinstance(request, ProbeRequest):
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")

@@ -7,23 +7,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
 from lab.geometry.neighbours import silhouette
+from lab.geometry.projection import Projection
+from lab.images import ImageSet
 from lab.models import ModelRef
 from lab.partial_results import PartialResultsFolder
 from lab.settings import cache_dir
 from lab.stats.depth import decisions, emergence
 from lab.stats.intervals import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
 from lab.stats.verdict import Evidence, check_evidence, verdict
-
-if TYPE_CHECKING:
-    from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
-    from lab.geometry.projection import Projection
-    from lab.images import ImageSet
 
 Maps = Mapping[tuple[str, str], "Projection"]
 Row = dict[str, Any]

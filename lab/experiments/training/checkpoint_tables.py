@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lab.experiments.training.checkpoints import HeldOutImages
+from lab.geometry.projection import project_layers
+from lab.layers import Layer
 from lab.progress import Progress
 from lab.stats.intervals import bootstrap, difference, wilson
-
-if TYPE_CHECKING:
-    from lab.layers import Layer
 
 PIXELS = "pixels"
 
@@ -82,7 +80,6 @@ def map_tables(
     readings: Mapping[int, Mapping[str, np.ndarray]], held: HeldOutImages, per_epoch: int, progress: Progress
 ) -> dict[str, pd.DataFrame]:
     """Return the maps of the last layer; each starts from the one before, so that points can be followed."""
-    from lab.geometry.projection import project_layers
 
     def shown(stage: str, done: int, total: int, unit: str) -> None:
         progress("Drawing the maps", done, total, "maps")

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lab.activations import Extractor
 from lab.experiments.base import PartialResults
 from lab.experiments.training.filters import filters_at
+from lab.experiments.training.train import held_out_of, input_of
+from lab.layers import Layer, select_layers
+from lab.models import LoadedModel, load_model
+from lab.probing.probes import fit_probes, make_splits, shuffled_labels
 from lab.progress import Progress
 from lab.stats.intervals import correctness
+from lab.training.pixels import load_pixels
+from lab.weights.trained import Trained
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from lab.layers import Layer
-    from lab.models import LoadedModel
-    from lab.weights.trained import Trained
 
 FOLDS, REPEATS = 5, 2
 PIXELS_SIDE = 16  # raw pixels are shrunk to so many a side for their control
@@ -53,10 +56,6 @@ def held_out_images(trained: Trained, seed: int, progress: Progress) -> HeldOutI
     """Return the images that `trained` learnt nothing from, and folds to probe them in, which follow from the seed."""
     import torch
 
-    from lab.experiments.training.train import held_out_of, input_of
-    from lab.probing.probes import make_splits
-    from lab.training.pixels import load_pixels
-
     progress("Opening the images", 0, 1, "steps")
     images, parts = held_out_of(trained.about, progress)
     every = load_pixels(images, input_of(int(trained.about["input"]["size"])), progress)
@@ -87,9 +86,6 @@ def checkpoints(
 
 
 def _opened(ref: str, layers: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
-    from lab.layers import select_layers
-    from lab.models import load_model
-
     model = load_model(ref)
     return model, select_layers(model.layers, layers, exclusions=model.card.exclusions)
 
@@ -98,8 +94,6 @@ def _read(
     model: LoadedModel, layers: tuple[Layer, ...], held: HeldOutImages, tell: Callable[[], None]
 ) -> dict[str, np.ndarray]:
     """Return, per layer, the correctness `(2, n)` of probe and shuffled labels, and the last layer's embedding."""
-    from lab.activations import Extractor
-
     extract = Extractor(model, layers)
     batches = []
     for start in range(0, len(held.labels), BATCH):
@@ -115,8 +109,6 @@ def _read(
 
 def fitted(embedding: np.ndarray, held: HeldOutImages) -> np.ndarray:
     """Return, per image, how often the probe and the one of shuffled labels were right, `(2, n)`."""
-    from lab.probing.probes import fit_probes, shuffled_labels
-
     shuffled = shuffled_labels(held.labels, held.groups, seed=held.seed, repeats=REPEATS)
     both = np.stack([np.repeat(held.labels[None], REPEATS, axis=0), shuffled])
     probes = fit_probes(embedding, both, held.splits, held.groups, dimensions=(None,), seed=held.seed)

@@ -13,6 +13,8 @@ from typing import ClassVar
 from lab.errors import LabError
 from lab.experiments.request import OptionsRequest, option
 from lab.experiments.separability.request import DEFAULT_DATA
+from lab.images import settled, stamp
+from lab.models import ModelRef
 from lab.settings import runs_dir
 from lab.weights.trained import trained_folder
 
@@ -47,16 +49,11 @@ class TrainRequest(OptionsRequest):
 
     def canonical(self) -> TrainRequest:
         """Return the request with its name and the path of its images spelled out; other settings get another name."""
-        from lab.images import settled
-
         full = replace(self, data=settled(self.data))
         return full if full.name else replace(full, name=full._own_name())
 
     def sources(self) -> dict[str, str]:
         """Return a stamp of the images, and a mark when a finished run has lost its weights."""
-        from lab.images import stamp
-        from lab.models import ModelRef
-
         found = {"data": stamp(self.data)}
         # Before the run there are no weights either; only where a result stands does their absence tell of a loss.
         finished = (runs_dir() / self.run_id / "run.json").exists()

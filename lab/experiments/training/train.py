@@ -18,22 +18,26 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
 from lab.experiments.training.findings import training_findings
 from lab.experiments.training.request import TrainRequest
+from lab.images import ImageSet, open_image_set
+from lab.layers.costs import costs
 from lab.layers.modules import parameters_in
+from lab.malloc import tune_allocator
+from lab.models import Preprocessing
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import chance, wilson
+from lab.training.loop import Data, Outcome, Plan, evaluate, train
+from lab.training.pixels import Parts, deal, load_pixels
+from lab.training.recipes import Recipe, recipe_for
 from lab.weights import trained as weights
+from lab.weights.sources import check_id
+from lab.weights.zoo import timm_version
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lab.images import ImageSet
-    from lab.models import Preprocessing
-    from lab.training.loop import Data, Outcome
-    from lab.training.pixels import Parts
-    from lab.training.recipes import Recipe
 
 MEAN = STD = (0.5, 0.5, 0.5)
 
@@ -50,11 +54,6 @@ def run(
     Raises LabError for an unknown architecture, one that cannot take images of this size, images that cannot be
     used, and a name that other weights have.
     """
-    from lab.images import open_image_set
-    from lab.malloc import tune_allocator
-    from lab.training.loop import Data, Plan, train
-    from lab.training.pixels import deal, load_pixels
-
     request = request.canonical()
     tune_allocator()
     progress("Opening the network and the images", 0, 1, "steps")
@@ -82,16 +81,11 @@ def run(
 
 def input_of(size: int) -> Preprocessing:
     """Return how images of `size` pixels are made: shrunk whole, nothing cropped off."""
-    from lab.models import Preprocessing
-
     return Preprocessing(size, size, "bicubic", 1.0, "center", MEAN, STD)
 
 
 def held_out_of(about: Mapping[str, Any], progress: Progress = silent) -> tuple[ImageSet, Parts]:
     """Return the images that a network was trained with and its parts; raises LabError when they have changed."""
-    from lab.images import open_image_set
-    from lab.training.pixels import deal
-
     asked = about["request"]
     images = open_image_set(asked["data"], per_class=asked["per_class"], progress=progress)
     if images.fingerprint != about["images"]:
@@ -113,8 +107,6 @@ def _network(request: TrainRequest, classes: int) -> nn.Module:
     """Return the untrained network, after trying it on an empty image."""
     import torch
 
-    from lab.weights.sources import check_id
-
     check_id(request.model)
     size = request.size
     try:
@@ -132,8 +124,6 @@ def _network(request: TrainRequest, classes: int) -> nn.Module:
 
 
 def _recipe(network: nn.Module, request: TrainRequest) -> Recipe:
-    from lab.training.recipes import recipe_for
-
     recipe = recipe_for(network)
     return dataclasses.replace(
         recipe,
@@ -155,8 +145,6 @@ def _labels(images: ImageSet) -> Tensor:
 def _tables(
     request: TrainRequest, images: ImageSet, network: nn.Module, data: Data, outcome: Outcome
 ) -> dict[str, pd.DataFrame]:
-    from lab.training.loop import evaluate
-
     history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in outcome.history])
     count = len(np.unique(images.groups[data.parts.validation]))
     bounds = [wilson(accuracy, count) for accuracy in history["validation_accuracy"]]
@@ -194,9 +182,6 @@ def _about(
     test: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the provenance of the weights, JSON-able."""
-    from lab.layers.costs import costs
-    from lab.weights.zoo import timm_version
-
     return {
         "request": request.as_dict(),
         "command": request.command(),
@@ -228,8 +213,6 @@ def _keep(request: TrainRequest, about: dict[str, Any]) -> None:
 
 
 def _result(request: TrainRequest, tables: dict[str, pd.DataFrame], about: dict[str, Any], outcome: Outcome) -> Result:
-    from lab.experiments.manifest import result_with_findings
-
     sentences = training_findings(request.model, about, tables)
     return result_with_findings(
         request,

@@ -21,9 +21,11 @@ from lab.experiments.training.checkpoints import checkpoints, fitted, held_out_i
 from lab.experiments.training.filters import with_cosines
 from lab.experiments.training.findings import checkpoint_findings
 from lab.experiments.training.request import WatchRequest
+from lab.models import ModelRef
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import chance
+from lab.weights.trained import find_trained
 
 
 def run(
@@ -35,9 +37,6 @@ def run(
 ) -> Result:
     """Return what every checkpoint knows; raises LabError when the network was not trained here or its images have
     changed since."""
-    from lab.models import ModelRef
-    from lab.weights.trained import find_trained
-
     ref = ModelRef.parse(request.model)
     trained, final = find_trained(ref.id, ref.argument)
     steps = [step for step in trained.steps if step <= final]

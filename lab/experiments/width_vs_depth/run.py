@@ -14,10 +14,17 @@ from collections.abc import Callable
 from threading import Event
 
 from lab.experiments.base import PartialResults, Result
+from lab.experiments.manifest import result_with_findings
+from lab.experiments.width_vs_depth.findings import findings
+from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, width_for
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
+from lab.experiments.width_vs_depth.tables import tables_of
 from lab.experiments.width_vs_depth.tasks import tasks_named
+from lab.experiments.width_vs_depth.training import InitialisedModel, initialised_model, steps_of, task_data, train_one
+from lab.malloc import one_thread, tune_allocator
 from lab.progress import Progress, counted, silent
 from lab.settings import Compute
+from lab.threads import in_threads, unless
 
 
 def run(
@@ -28,13 +35,6 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return how well each arrangement learns each task; raises LabError when a network cannot be made that small."""
-    from lab.experiments.manifest import result_with_findings
-    from lab.experiments.width_vs_depth.findings import findings
-    from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, width_for
-    from lab.experiments.width_vs_depth.tables import tables_of
-    from lab.experiments.width_vs_depth.training import steps_of
-    from lab.malloc import tune_allocator
-
     tune_allocator()
     tasks = tasks_named(request.tasks)
     for name in ARRANGEMENTS:
@@ -65,10 +65,6 @@ def _train(
 
     Each is left there when it is done, so that an interruption loses only what is under way.
     """
-    from lab.experiments.width_vs_depth.training import InitialisedModel, initialised_model, task_data, train_one
-    from lab.malloc import one_thread
-    from lab.threads import in_threads, unless
-
     lesson, left = task_data(request, progress, task), Event()
     step = unless(left, tell)
 

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from lab.experiments.base import Arrays
+from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, width_for
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
+from lab.layers.modules import parameters_in
 from lab.stats.intervals import Z95, mean_interval
 
 STACK = "stack"
@@ -68,9 +70,6 @@ def _lead(found: Mapping[tuple[str, str, int], Arrays], task: str, name: str, se
 
 def _networks(request: WidthVsDepthRequest) -> Iterator[dict[str, Any]]:
     import torch
-
-    from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, width_for
-    from lab.layers.modules import parameters_in
 
     for name, row in ARRANGEMENTS.items():
         width = width_for(name, request.parameters, request.size)

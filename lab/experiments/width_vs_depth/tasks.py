@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.errors import LabError, nearest
+from lab.images.synthetic import draw_set
+from lab.models import Preprocessing
 from lab.progress import Progress
+from lab.training.pixels import load_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,10 +46,6 @@ def pixels(task: str, per_class: int, size: int, seed: int, progress: Progress) 
     if task == ORIENTATION:
         drawn = [stripes(per_class, label, size, seed) for label in (0, 1)]
         return torch.from_numpy(np.concatenate(drawn)), np.repeat([0, 1], per_class)
-    from lab.images.synthetic import draw_set
-    from lab.models import Preprocessing
-    from lab.training.pixels import load_pixels
-
     images = draw_set(task, per_class, seed=seed, size=size)
     how = Preprocessing(size, size, "bicubic", 1.0, "center", (0.5,) * 3, (0.5,) * 3)
     return load_pixels(images, how, progress), images.labels

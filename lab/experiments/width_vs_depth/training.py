@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.experiments.base import Arrays
+from lab.experiments.width_vs_depth.networks import build
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
+from lab.experiments.width_vs_depth.tasks import pixels
 from lab.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ def task_data(request: WidthVsDepthRequest, progress: Progress, task: str) -> Ta
     """Return a task's images, drawn for learning and, with another seed, for testing."""
     import torch
 
-    from lab.experiments.width_vs_depth.tasks import pixels
-
     parts: list[Any] = []
     for per_class, seed in ((request.per_class, 0), (request.test_per_class, TEST_SEED)):
         images, labels = pixels(task, per_class, request.size, seed, progress)
@@ -60,8 +60,6 @@ class InitialisedModel:
 def initialised_model(request: WidthVsDepthRequest, name: str, seed: int) -> InitialisedModel:
     """Return a network that is about to be trained; leaves torch's own random numbers as they were."""
     import torch
-
-    from lab.experiments.width_vs_depth.networks import build
 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -10,12 +10,10 @@ import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.experiments.base import Result
 from lab.export.report.markup import Html, data_script, tag, trusted
-
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
 
 
 def render_report(result: Result) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import altair as alt
 import pandas as pd
@@ -15,12 +14,11 @@ import pandas as pd
 from lab.charts.export_charts import charts_of
 from lab.charts.pictures import picture
 from lab.encode import NOT_TEXT
+from lab.experiments.base import Result
 from lab.export.report.markup import Html, tag, trusted
 from lab.export.report.reproduce import again
 from lab.export.report.sections import wide_table
-
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
+from lab.registry import EXPERIMENTS
 
 MOST_ROWS = 100
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -28,8 +26,6 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri
 
 def render_answer(result: Result) -> str:
     """Return `result` as a self-contained HTML page."""
-    from lab.registry import EXPERIMENTS
-
     title = result.request.title()
     body = tag(
         "main",

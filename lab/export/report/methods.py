@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lab.geometry.neighbours import NEIGHBOURS
+from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
+from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
+from lab.stats.intervals import RESAMPLES
+
 
 def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary."""
-    from lab.geometry.neighbours import NEIGHBOURS
-    from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
-    from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
-    from lab.stats.intervals import RESAMPLES
-
     grid = ", ".join(f"{value:g}" for value in GRID)
     folds, repeats = request.get("folds", "?"), request.get("repeats", "?")
     return [

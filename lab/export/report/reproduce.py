@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from lab.experiments.base import Result
 from lab.export.report.markup import Html, tag
 from lab.export.report.methods import methods
 from lab.export.report.sections import section, wide_table
-
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
 
 
 def reproduce(result: Result) -> tuple[Html, Html]:

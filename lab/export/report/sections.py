@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +11,8 @@ from lab.charts.checks import check_rows
 from lab.charts.curves import CONTROLS
 from lab.charts.tables import whole_controls
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
+from lab.experiments.base import Result
 from lab.export.report.markup import Html, join, tag
-
-if TYPE_CHECKING:
-    from lab.experiments.base import Result
 
 OUTCOMES = {
     "for": "Yes, they come apart with depth",

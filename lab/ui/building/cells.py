@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from lab.charts.map_rows import image_url
+from lab.encode import png
 
 POSITIVE, NEGATIVE = (217, 98, 31), (36, 116, 207)
 MOST_NUMBERS = 5  # a larger kernel's cells are too small for numbers
@@ -103,8 +104,6 @@ def _place(box: Box) -> str:
 
 def gray_png(values: np.ndarray) -> bytes:
     """Return a map `(H, W)` as a gray PNG, its lowest value black and its highest white."""
-    from lab.encode import png
-
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
     return png((scaled * 255).round().astype(np.uint8))

@@ -9,11 +9,13 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.training.request import TrainRequest
+from lab.models import ModelRef
 from lab.ui import url_state
 from lab.ui.choices import with_current
 from lab.ui.draft import fill_in, run_row
 from lab.ui.inputs import images_box
 from lab.ui.text import escaped
+from lab.weights.trained import find_trained
 
 ARCHITECTURES = {
     "test_resnet": "test_resnet · a small ResNet",
@@ -87,9 +89,6 @@ def _spell_out_watched() -> None:
     run = st.query_params.get("run")
     if run is None or not run.startswith("watch-"):
         return
-    from lab.models import ModelRef
-    from lab.weights.trained import find_trained
-
     del st.query_params["run"]
     try:
         ref = ModelRef.parse(url_state.known_run(run).request.as_dict()["model"])
