@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.columns import as_markdown
-from lab.registry import EXPERIMENTS
+from lab.registry import EXPERIMENTS, as_markdown
 
 TABLES = Path(__file__).with_name("tables.md")
 INTRODUCTION = """# The tables of a run

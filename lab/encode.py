@@ -7,14 +7,11 @@ and JSON keep it as it is. JSON is strict: what is not a number is null. Columns
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from lab.experiments.base import Result
 
 # What makes a spreadsheet read a cell as a formula, with the full-width forms some of them accept.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -49,18 +46,6 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def as_json(result: Result) -> str:
-    """Return the whole run as one strict JSON document: run, request, manifest, tables (lists of rows)."""
-    tables = {name: _json_rows(table) for name, table in result.tables.items()}
-    document = {
-        "run": result.request.run_id,
-        "request": result.request.as_dict(),
-        "manifest": strict(result.manifest),
-        "tables": tables,
-    }
-    return json.dumps(document, allow_nan=False, ensure_ascii=False)
-
-
 def strict(value: Any) -> Any:
     """Return `value` with dates and other objects as text, numpy numbers as numbers, NaN and infinities as None."""
     if isinstance(value, Mapping):
@@ -88,5 +73,6 @@ def plain(value: Any, digits: int | None = None) -> Any:
     return None if value is pd.NA or value is pd.NaT else value
 
 
-def _json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return records(table.drop(columns=[name for name in NOT_TEXT if name in table]), digits=None)
+def text_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return `table` as JSON-able rows at full precision, without its columns of bytes."""
+    return records(table.drop(columns=[name for name in NOT_TEXT if name in table]))

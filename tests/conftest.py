@@ -27,10 +27,9 @@ def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True, scope="session")
 def _tables_are_described() -> Iterator[None]:
-    """Whatever question a test computes: every column of its tables has a meaning in `lab.columns`."""
-    from lab.columns import meaning
+    """Whatever question a test computes: every column of its tables has a meaning in `lab.registry`."""
     from lab.experiments.base import Result
-    from lab.registry import EXPERIMENTS
+    from lab.registry import EXPERIMENTS, meaning
 
     made = Result.__init__
 
@@ -39,7 +38,7 @@ def _tables_are_described() -> Iterator[None]:
         question = self.request.experiment
         found = [(name, column) for name, table in self.tables.items() for column in table.columns]
         unknown = [at for at in found if question in EXPERIMENTS and not meaning(question, *at)]
-        assert not unknown, f"lab.columns does not say what these of {question!r} mean: {unknown}"
+        assert not unknown, f"the registry does not say what these of {question!r} mean: {unknown}"
 
     Result.__init__ = checked  # type: ignore[method-assign]
     yield

@@ -14,23 +14,17 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("pages",),
     ("lab.ui", "lab.cli"),
-    (
-        "lab.runs.ask",
-        "lab.runs.worker",
-        "lab.runs.jobs",
-        "lab.export.report",
-        "lab.export.formats",
-        "lab.backbone",
-        "lab.charts",
-    ),
-    ("lab.runs.store",),
+    ("lab.export", "lab.backbone"),
+    ("lab.runs",),
+    ("lab.registry",),
+    ("lab.charts",),
     ("lab.experiments",),
     ("lab.exemplars", "lab.visualization"),
     ("lab.attributions", "lab.embeddings", "lab.training"),
     ("lab.activations", "lab.interventions"),
     ("lab.stats", "lab.probing", "lab.geometry"),
     ("lab.models",),
-    ("lab.layers", "lab.weights", "lab.images", "lab.images.synthetic"),
+    ("lab.layers", "lab.weights", "lab.images"),
     ("lab",),
 )
 FILES = sorted([*(ROOT / "lab").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])

@@ -462,8 +462,7 @@ def test_charts_are_found_by_the_names_they_are_listed_under() -> None:
 
 def test_exported_charts_are_drawn_from_tables_that_their_question_has() -> None:
     from lab.charts.export_charts import CHARTED, ROWS
-    from lab.columns import TABLES
-    from lab.registry import EXPERIMENTS
+    from lab.registry import EXPERIMENTS, TABLES
 
     assert set(EXPERIMENTS) >= CHARTED
     for question, wanted in ROWS.items():

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.columns import TABLES, Table, as_markdown, meaning
-from lab.registry import EXPERIMENTS
+from lab.experiments.columns import Table
+from lab.registry import EXPERIMENTS, TABLES, as_markdown, meaning
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = [(question, name, table) for question, tables in TABLES.items() for name, table in tables.items()]

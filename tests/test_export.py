@@ -18,10 +18,11 @@ from tables import LAYERS, synthetic_result
 
 from lab.charts import accuracy_by_depth
 from lab.charts.pictures import picture, standard_charts
-from lab.encode import FORMULA_STARTS, as_csv, as_json, as_parquet, neutral, strict
+from lab.encode import FORMULA_STARTS, as_csv, as_parquet, neutral, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.export.formats import formats
+from lab.export import formats
+from lab.export.formats import as_json
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lab.columns import as_markdown
-from lab.encode import NOT_TEXT, as_csv, as_json, as_parquet, strict
+from lab.encode import NOT_TEXT, as_csv, as_parquet, strict, text_records
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.export.report import render_report
 from lab.files import replacing, write_bytes
+from lab.registry import as_markdown
 
 if TYPE_CHECKING:
     from lab.charts.pictures import PictureKind
@@ -111,6 +111,18 @@ def write_embeddings(path: Path | str, embeddings: Mapping[str, np.ndarray], ima
             arrays = {name: np.ascontiguousarray(array) for name, array in embeddings.items()}
             file.write(save(arrays, metadata={column: json.dumps(values) for column, values in names.items()}))
     return path
+
+
+def as_json(result: Result) -> str:
+    """Return the whole run as one strict JSON document: run, request, manifest, tables (lists of rows)."""
+    tables = {name: text_records(table) for name, table in result.tables.items()}
+    document = {
+        "run": result.request.run_id,
+        "request": result.request.as_dict(),
+        "manifest": strict(result.manifest),
+        "tables": tables,
+    }
+    return json.dumps(document, allow_nan=False, ensure_ascii=False)
 
 
 def _format(name: str) -> Format:

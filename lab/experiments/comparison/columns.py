@@ -1,18 +1,8 @@
-"""The tables of probe runs and of comparisons."""
+"""The tables of comparisons."""
 
-from lab.columns.table import EMERGENCE, LAYERS, QUARANTINE, SHOWN_IMAGES, SPLITS, Table, between, ends, same
+from lab.experiments.columns import EMERGENCE, LAYERS, QUARANTINE, SHOWN_IMAGES, SPLITS, Table, between, ends, same
+from lab.experiments.separability.columns import SUMMARY
 
-SUMMARY = Table(
-    "One curve's value at one layer: all folds and repeats together. Chance and raw pixels are one row each.",
-    {
-        **same("model layer depth dim control accuracy"),
-        **ends(),
-        **same("balanced_accuracy auc"),
-        "auc_ci_low": "lower end of the 95 % interval of the AUC",
-        "auc_ci_high": "upper end of the 95 % interval of the AUC",
-        **same("log_loss"),
-    },
-)
 COST = {
     "gflops": "10^9 floating-point operations of an image up to here, a multiply-add counted as two",
     "parameters": "parameters used up to here",
@@ -28,68 +18,6 @@ RATE = "images that pass through in a second, median of the rounds, measured on 
 def _pace(name: str, about: str) -> dict[str, str]:
     return {name: about, f"{name}_low": "lower quartile of the rounds", f"{name}_high": "upper quartile of the rounds"}
 
-
-PROBE = {
-    "layers": LAYERS,
-    "folds": Table(
-        "The score of one fold of one repetition.",
-        {
-            **same("model layer control repeat fold"),
-            "n_train": "images the probe was fitted on",
-            "n_test": "images held out",
-            "C": "inverse strength of regularisation, chosen inside the training part",
-            **same("accuracy balanced_accuracy auc log_loss"),
-        },
-    ),
-    "summary": SUMMARY.but(
-        knn_accuracy="accuracy of the nearest neighbours in the embedding, without any fitting",
-        silhouette="mean silhouette of the classes in the embedding, -1 to 1",
-    ),
-    "predictions": Table(
-        "The probe's held-out answer for one image at one layer, averaged over repetitions.",
-        {
-            **same("model layer depth image class predicted p_true"),
-            "correct": "share of repetitions in which the prediction was right",
-        },
-    ),
-    "decisions": Table(
-        "One image's depth of decision.",
-        {
-            **same("model image class"),
-            "depth_of_decision": "relative depth of that layer; empty when the prediction is wrong at the last layer",
-            "layer": "the first layer from which its held-out prediction stays right; empty for never",
-        },
-    ),
-    "emergence": EMERGENCE,
-    "checks": Table(
-        "One number the verdict rests on.",
-        {
-            **same("model"),
-            "check": "its name",
-            "statement": "what it says, as a sentence",
-            "value": "the number: mostly a difference of accuracies, tau for the trend",
-            **ends(),
-            "passed": "whether its interval supports the statement",
-        },
-    ),
-    "projection": Table(
-        "One image's place on one layer's map (t-SNE; positions have no unit).",
-        {**same("model layer depth image class"), "x": "horizontal position", "y": "vertical position"},
-    ),
-    "projection_quality": Table(
-        "How far one layer's map can be trusted.",
-        {
-            **same("model layer depth"),
-            "trustworthiness": "how far neighbours on the map are neighbours in the embedding, 0 to 1 (Venna & Kaski)",
-            "knn_embedding": "accuracy of nearest neighbours in the embedding",
-            "knn_projection": "accuracy of nearest neighbours on the map",
-            "note": "why there is no map, or why it is no t-SNE; empty for the usual map",
-        },
-    ),
-    "images": SHOWN_IMAGES,
-    "splits": SPLITS,
-    "quarantine": QUARANTINE,
-}
 
 COMPARE = {
     "models": Table(
@@ -196,5 +124,3 @@ COMPARE = {
     "splits": SPLITS,
     "quarantine": QUARANTINE,
 }
-
-TABLES = {"probe": PROBE, "compare": COMPARE}

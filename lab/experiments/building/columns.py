@@ -1,0 +1,181 @@
+"""The tables of questions about what layers make of images: parts and shapes, and what is left of the rest."""
+
+from lab.experiments.columns import IMAGES, PICTURE, Table, between, ends, same
+
+KERNEL = {
+    "height": "rows of the kernel",
+    "width": "columns of the kernel",
+    "array": "its weights, float64, row by row (Parquet only)",
+}
+R2 = "share of the variance that the linear readout explains, out of fold: 0 is what the mean knows, 1 is all"
+
+EDGES = {
+    "accuracy": Table(
+        "One network that was trained here.",
+        {
+            "condition": "two layers, one layer, or shuffled labels",
+            **same("seed"),
+            "parameters": "parameters it has",
+            "accuracy": "share of held-out drawings right",
+        },
+    ),
+    "filters": Table(
+        "One filter of the first of two layers.",
+        {
+            **same("seed"),
+            "when": "before or after training",
+            "filter": "its number, from 0",
+            "angle": "of the bars it answers most, degrees: 0 horizontal, 90 vertical, 45 falls to the right",
+            "group": "horizontal, vertical or diagonal, whichever is nearest",
+            "selectivity": "how much it prefers that angle, 0 to 1",
+            **KERNEL,
+        },
+    ),
+    "channels": Table(
+        "The second-layer channel that speaks most for one class.",
+        {
+            **same("seed"),
+            "class": "the class it speaks for",
+            "channel": "its number, from 0",
+            "part": "how far it moves the logit of its class against the others, between drawings of both",
+            "on_own": "its mean answer to held-out drawings of the class",
+            "on_others": "its mean answer to the others",
+            "bias": "of its sum",
+            "difference": "by how much contributions and bias miss its value at most",
+            **KERNEL,
+        },
+    ),
+    "combinations": Table(
+        "What one filter below adds to such a channel.",
+        {
+            **same("seed"),
+            "class": "the class the channel speaks for",
+            "channel": "the channel, from 0",
+            "filter": "the filter below, from 0",
+            "group": "its orientation: horizontal, vertical or diagonal",
+            "on_own": "what it adds at the channel's largest answer, mean over drawings of the class",
+            "on_others": "the same over the other drawings",
+            **KERNEL,
+        },
+    ),
+    "responses": Table(
+        "What the channel that speaks for rectangles answers to one kind of stimulus.",
+        {
+            "condition": "two layers or one layer",
+            **same("seed"),
+            "stimulus": "what is shown",
+            "response": "its mean largest answer",
+            "share": "the same as a share of its answer to the whole rectangle",
+        },
+    ),
+    "examples": Table("A drawing.", {"class": "what it shows", **same("thumbnail")}),
+}
+THUMBNAIL = {
+    "rebuilt": Table(
+        "What a linear readout of one layer knows of the thumbnail's pixels.",
+        {
+            **same("model layer depth"),
+            "pooling": "`4x4` keeps where things are, `avg` does not; empty for pixels and the mean colour",
+            "control": "`real`, `untrained`, `shuffled` (images), `pixels`, or `mean colour` (and nothing else)",
+            "dim": "numbers the readout sees",
+            "r2": R2,
+            **ends(),
+        },
+    ),
+    "pictures": Table(
+        "One held-out image, as it is read off one layer.",
+        {
+            **same("model layer depth"),
+            "pooling": "as in `rebuilt`; empty for the thumbnail itself",
+            **same("image"),
+            "thumbnail": "what is read, PNG (Parquet only)",
+        },
+    ),
+    "images": IMAGES,
+}
+FACTORS = {
+    "readings": Table(
+        "What a linear readout of one layer knows of one factor.",
+        {
+            **same("model layer depth"),
+            "factor": "the fact about the drawing",
+            "control": "`real`, `untrained`, `shuffled` (factor; its interval spans the shuffles) or `pixels`",
+            "r2": R2,
+            **ends(),
+            "accuracy": "for factors with levels: share of held-out drawings whose level is right",
+            "chance": "accuracy of guessing the most frequent level",
+        },
+    ),
+    "factors": Table(
+        "A fact that the drawings differ in.",
+        {
+            "factor": "its name",
+            "kind": "number, hue (an angle) or levels",
+            "levels": "its levels, with commas between them",
+            "same": "factors that always go together with it",
+        },
+    ),
+    "images": IMAGES,
+}
+TUNING = {
+    "tuning": Table(
+        "How far the channels of one layer follow one property.",
+        {
+            **same("model layer depth"),
+            "kind": "the property: orientation (of gratings) or shape (of outlines)",
+            "control": "`real`, `untrained` or `shuffled` (levels)",
+            **between("mean", "share of a channel's variance that the property explains, mean over channels"),
+            **between("best", "the same of the best channel, chosen on other draws than it is measured on"),
+        },
+    ),
+    "draws": Table(
+        "The same for one draw of stimuli.",
+        {
+            **same("model layer depth"),
+            "kind": "the property: orientation or shape",
+            "control": "`real`, `untrained` or `shuffled` (levels)",
+            "draw": "which, from 0",
+            "channel": "the best one on the other draws, from 0",
+            "mean": "share of variance that the property explains (epsilon squared), mean over channels",
+            "best": "the same of that channel",
+        },
+    ),
+    "curves": Table(
+        "What a layer's best channel answers to one level.",
+        {
+            **same("model layer depth"),
+            "kind": "the property: orientation or shape",
+            "channel": "the best one on half of the draws, from 0; measured on the others",
+            "level": "the orientation or shape",
+            "response": "its mean answer, in its own standard deviations",
+            **ends("over stimuli"),
+        },
+    ),
+    "examples": Table("A stimulus.", {"kind": "orientation or shape", "level": "which one", **same("thumbnail")}),
+}
+INVERSION = {
+    "inversions": Table(
+        "The picture, rebuilt from one layer's activations, from one random start.",
+        {
+            "model": "timm id and weights, `ID@WEIGHTS`",
+            "twin": "whether it is the untrained twin",
+            **same("layer depth"),
+            "start": "which start, from 0",
+            "error_before": "squared distance to the picture's activations over their squared length, at first",
+            "error": "the same at the end",
+            "likeness": "correlation of the pixels of both thumbnails, each colour's mean taken off",
+            "thumbnail": "the rebuilt picture, PNG (Parquet only)",
+        },
+    ),
+    "summary": Table(
+        "The same over starts.",
+        {
+            "model": "timm id and weights, `ID@WEIGHTS`",
+            "twin": "whether it is the untrained twin",
+            **same("layer depth"),
+            **between("error", "squared distance of the activations at the end, mean over starts"),
+            **between("likeness", "correlation with the picture, mean over starts"),
+        },
+    ),
+    "picture": PICTURE,
+}
