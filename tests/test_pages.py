@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from lab.errors import LabError
 from lab.experiments.separability.request import ProbeRequest
+from lab.registry import EXPERIMENTS
 from lab.runs import jobs
 from lab.runs.store import RunFolder, list_runs
 from lab.ui.routes import dashboard_file
@@ -282,15 +283,14 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_every_question_on_the_overview_has_its_page_and_tab() -> None:
-    from lab.ui.ablation import sections as breaking
-    from lab.ui.building import sections as building
-    from lab.ui.overview.welcome import COMMON_QUESTIONS
+def test_every_question_has_its_page_and_every_section_its_tab() -> None:
+    from lab.ui.ablation.sections import SECTIONS as ABLATION
+    from lab.ui.building.sections import SECTIONS as BUILDING
+    from lab.ui.channels.sections import OF_A_PICTURE, OF_CHANNELS
 
-    tabs = {
-        "how_layers_build": {section.name for section in building.SECTIONS},
-        "break_the_stack": {section.name for section in breaking.SECTIONS},
-    }
-    for asked in COMMON_QUESTIONS:
-        assert asked.page in PAGES
-        assert not asked.tab or asked.tab in tabs[asked.page]
+    sections = {
+        "how_layers_build": BUILDING, "break_the_stack": ABLATION, "channels": OF_CHANNELS, "attributions": OF_A_PICTURE,
+    }  # fmt: skip
+    tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
+    assert {(page, tab) for page, those in sections.items() for tab in those} == tabs
+    assert {row.page for row in EXPERIMENTS.values()} <= set(PAGES)

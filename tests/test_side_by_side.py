@@ -208,15 +208,15 @@ def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
     )
     assert WidthVsDepthRequest().canonical() == WidthVsDepthRequest()
     asked = to_params(WidthVsDepthRequest(tasks="pets, shapes"))
-    app = healthy(opened("break_the_stack", question="Side by side", experiment="side", **asked))
+    app = healthy(opened("break_the_stack", question="Side by side", experiment="width_vs_depth", **asked))
     assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
     app.number_input(key="side_seen").set_value(700).run()
     assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
 
 
 def test_the_charts_draw_it(measured: Any) -> None:
-    from lab.charts.export_charts import charts_of
     from lab.charts.pictures import picture
+    from lab.registry import charts_of
 
     charts = charts_of(measured[0])
     assert set(charts) == {"budget", "leads"}

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import altair as alt
 import pandas as pd
 
 from lab.charts.curves import (  # fmt: skip
@@ -23,6 +22,7 @@ from lab.charts.curves import (  # fmt: skip
     of_kind,
     value_domain,
 )
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import pandas as pd
 
 from lab.charts.curves import CONTROLS, METRICS, metric_named
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (  # fmt: skip
     INK,
     NOT_PASSED,

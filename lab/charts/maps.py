@@ -11,9 +11,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import altair as alt
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.theme import (  # fmt: skip
     INK,
@@ -32,7 +32,7 @@ from lab.errors import LabError
 IMAGE_PICK = "image_pick"  # a click: field image
 IMAGE_BRUSH = "image_brush"  # a dragged box: the images whose points lie in it
 DEPTH_SLIDER = "depth_slider"  # the layer's position, 0..layers-1, fractions lie between two layers
-AnyChart = TypeVar("AnyChart", alt.Chart, alt.ConcatChart)
+AnyChart = TypeVar("AnyChart", "alt.Chart", "alt.ConcatChart")
 
 
 def embedding_maps(

@@ -16,9 +16,10 @@ from lab.cli.probe import compute_options, compute_settings, computed_run
 from lab.cli.terminal import show_json, show_table
 from lab.encode import NOT_TEXT, records, strict
 from lab.errors import LabError, nearest
-from lab.experiments.base import Experiment, Result
+from lab.experiments.base import Result
 from lab.experiments.request import OptionsRequest
-from lab.registry import EXPERIMENTS
+from lab.registry import EXPERIMENTS, experiment_named
+from lab.registry.row import Experiment
 from lab.runs.store import RunFolder
 
 MOST_ROWS = 40
@@ -28,7 +29,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per question."""
     rows = parser.add_subparsers(dest="question", metavar="QUESTION", required=True)
     for experiment in questions():
-        row = rows.add_parser(experiment.name, help=experiment.question, description=experiment.question)
+        row = rows.add_parser(
+            experiment.name, aliases=experiment.aliases, help=experiment.question, description=experiment.question
+        )
         for field in dataclasses.fields(experiment.request_type):
             add_field(row, field)
         compute_options(row)
@@ -37,7 +40,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab ask`."""
-    kind = EXPERIMENTS[given.question].request_type
+    kind = experiment_named(given.question).request_type
     request = kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)})
     run = computed_run(request, compute_settings(given), given.out)
     result = run.result()

@@ -113,14 +113,4 @@ class Run(Protocol):
     ) -> Result: ...
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """A row of the registry: the question, the type that asks it and the function that answers."""
-
-    name: str
-    question: str
-    request_type: type[Request]
-    run: Run
-
-
-__all__ = ["RESULTS_VERSION", "Arrays", "Experiment", "PartialResults", "Request", "Result", "Run"]
+__all__ = ["RESULTS_VERSION", "Arrays", "PartialResults", "Request", "Result", "Run"]

@@ -151,8 +151,8 @@ def _report(result: Result) -> dict[str, bytes]:
 
 
 def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
-    from lab.charts.export_charts import charts_of
     from lab.charts.pictures import picture
+    from lab.registry import charts_of
 
     charts = charts_of(result)
     if not charts:

@@ -38,7 +38,7 @@ from lab.settings import Compute
 class LateLayersRequest(ProbeDataRequest):
     """Which network, images, and which stage is fed."""
 
-    experiment: ClassVar[str] = "tail"
+    experiment: ClassVar[str] = "late_layers_only"
 
     stage: str = option("", "the stage that gets the image; the last one when left out")
 

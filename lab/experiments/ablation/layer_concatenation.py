@@ -44,7 +44,7 @@ EARLY_DEPTH = 1 / 3
 class ConcatenationRequest(ProbeDataRequest):
     """Which network, images and layers, what counts as early, and how many components each reader sees."""
 
-    experiment: ClassVar[str] = "together"
+    experiment: ClassVar[str] = "concatenation"
 
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     early: str = option("", "the early layer; the one nearest to a third of the depth when left out")

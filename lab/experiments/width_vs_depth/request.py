@@ -13,7 +13,7 @@ from lab.experiments.width_vs_depth.tasks import TASKS, tasks_named
 class WidthVsDepthRequest(OptionsRequest):
     """Which tasks, how large the networks are, and how much training each gets."""
 
-    experiment: ClassVar[str] = "side"
+    experiment: ClassVar[str] = "width_vs_depth"
 
     tasks: str = option(",".join(TASKS), "tasks with commas between them")
     parameters: int = option(24_000, "parameters of each network, at most", least=500, most=2_000_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.ablation import concatenation_forest, single_layers
 from lab.experiments.ablation.layer_concatenation import ConcatenationRequest
 from lab.ui.chart import show_chart, with_legend
 from lab.ui.findings import show_command, show_findings
@@ -30,8 +31,8 @@ def together_section(subject: Selection) -> None:
     if result is None:
         return
     show_findings(result.manifest["findings"])
-    show_chart(result, "concatenation_forest", key="together_chart")
-    show_chart(result, "single_layers", key="together_layers", height=with_legend(2, 380))
+    show_chart(result, concatenation_forest, key="together_chart")
+    show_chart(result, single_layers, key="together_layers", height=with_legend(2, 380))
     with st.expander("Every reader", icon=":material/table_rows:"):
         st.caption(
             "The best single layer is chosen on training images only, fold by fold. gap: difference to the last layer, "

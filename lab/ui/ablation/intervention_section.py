@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.charts.ablation import MOST_CURVES
+from lab.charts.ablation import MOST_CURVES, agreement_bars, intervention_curves, intervention_forest
 from lab.experiments.ablation.interventions import InterventionRequest
 from lab.experiments.base import Result
 from lab.interventions import INTERVENTIONS
@@ -41,11 +41,11 @@ def changes_section(subject: Selection) -> None:
     if result is None:
         return
     show_findings(result.manifest["findings"])
-    show_chart(result, "intervention_forest", key="changes_chart")
+    show_chart(result, intervention_forest, key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
         with st.expander("Does the network's own classifier still say the same?", icon=":material/rule:"):
-            show_chart(result, "agreement_bars", key="agreement_chart")
+            show_chart(result, agreement_bars, key="agreement_chart")
     _not_possible(result)
     _table(result)
 
@@ -62,7 +62,7 @@ def _curves(result: Result) -> None:
     ) or usual  # fmt: skip
     places = broken.loc[broken["intervention"] == shown, "place"].nunique()
     height = with_legend(1 + min(places, MOST_CURVES))
-    show_chart(result, "intervention_curves", key="changes_curves", intervention=str(shown), height=height)
+    show_chart(result, intervention_curves, key="changes_curves", intervention=str(shown), height=height)
 
 
 def _not_possible(result: Result) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from lab.charts.width_vs_depth import accuracy_by_budget, stack_leads
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
@@ -41,10 +42,10 @@ def side_by_side_section(choice: object = None) -> None:
     show_findings(result.manifest["findings"])
     phone = on_a_phone()
     show_chart(
-        result, "accuracy_by_budget", key="budget_chart", view={"width": "content"}, columns=1 if phone else 2,
+        result, accuracy_by_budget, key="budget_chart", view={"width": "content"}, columns=1 if phone else 2,
         size=280 if phone else 430,
     )  # fmt: skip
-    show_chart(result, "stack_leads", key="leads_chart", height=480)
+    show_chart(result, stack_leads, key="leads_chart", height=480)
     _tables(result)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.ablation import linear_curves, linear_depths
 from lab.experiments.ablation.without_activations import WithoutActivationsRequest
 from lab.ui.chart import show_chart, with_legend
 from lab.ui.findings import show_command, show_findings
@@ -24,8 +25,8 @@ def linear_section(subject: Selection) -> None:
     if result is None:
         return
     show_findings(result.manifest["findings"])
-    show_chart(result, "linear_depths", key="linear_chart")
-    show_chart(result, "linear_curves", key="linear_curves", height=with_legend(len(result["depths"])))
+    show_chart(result, linear_depths, key="linear_chart")
+    show_chart(result, linear_curves, key="linear_curves", height=with_legend(len(result["depths"])))
     with st.expander("Every depth", icon=":material/table_rows:"):
         st.caption(
             "bend: how far the last layer is from an affine map of the image, 0 if it is one; directions: how many "

@@ -7,6 +7,7 @@ import html
 import pandas as pd
 import streamlit as st
 
+from lab.charts.decoding import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.building.factor_decoding import FactorsRequest
@@ -65,7 +66,7 @@ def _thumbnail(subject: Selection) -> None:
         "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
-    show_chart(result, "rebuilt_by_depth", key="rebuilt_chart", pooling=pooling, height=480)
+    show_chart(result, rebuilt_by_depth, key="rebuilt_chart", pooling=pooling, height=480)
     show_sentences(result.manifest["findings"][1:])
     st.markdown("##### New images, as they are read off each layer")
     st.html(thumbnails_shown(result, str(pooling)))
@@ -104,7 +105,7 @@ def _factors(subject: Selection) -> None:
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
-    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
+    show_chart(result, factor_map, key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
     st.caption(
         "Rows from those read best early to those read best late. Layers are averaged over all places; with "
         "`--pooling 4x4` on the command line they keep where things are."
@@ -130,7 +131,7 @@ def _inversion(subject: Selection) -> None:
         return
     show_findings(result.manifest["findings"][:1])
     st.html(inversions_shown(result))
-    show_chart(result, "inverted_by_depth", key="inverted_chart", height=400)
+    show_chart(result, inverted_by_depth, key="inverted_chart", height=400)
     show_sentences(result.manifest["findings"][1:])
     show_command(request)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lab.charts.filter_sum import POSITION_PICK, response_cells
+from lab.charts.filter_sum import POSITION_PICK, contribution_steps, response_cells, response_map
 from lab.experiments.base import Result
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, sums
@@ -41,7 +41,7 @@ def filter_section(subject: Selection) -> None:
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
     with steps:
-        spec = tables_spec(tables, "contribution_steps", bias=found.bias, total=found.total, height=400)
+        spec = tables_spec(tables, contribution_steps, bias=found.bias, total=found.total, height=400)
         show_spec(spec, key="contribution_chart")
     with response:
         _response(layer, found)
@@ -173,7 +173,7 @@ def _response(layer: FilterLayer, found: FilterSum) -> None:
     tables = {"response": response_cells(layer.outputs[found.channel])}
     size = 250 if on_a_phone() else 320
     spec = tables_spec(
-        tables, "response_map", layer=layer.name, channel=found.channel, row=found.row, column=found.column,
+        tables, response_map, layer=layer.name, channel=found.channel, row=found.row, column=found.column,
         size=size, height=size + FRAME,
     )  # fmt: skip
     show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.sizes import map_sizes, weight_counts
 from lab.experiments.base import Result
 from lab.experiments.building.sizes import SizesRequest
 from lab.ui.chart import show_chart
@@ -37,10 +38,10 @@ def sizes_section(subject: Selection) -> None:
     show_command(request)
     left, right = st.columns(2, gap="large")
     with left:
-        show_chart(result, "map_sizes", key="sizes_chart", height=430)
+        show_chart(result, map_sizes, key="sizes_chart", height=430)
     if not result["weights"].empty:
         with right:
-            show_chart(result, "weight_counts", key="weights_chart", height=430)
+            show_chart(result, weight_counts, key="weights_chart", height=430)
     _table(result)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.attributions.methods import METHODS
+from lab.charts.attributions import share_matrix, shares_by_layer
 from lab.errors import LabError
 from lab.experiments.attribution.request import ScoreRequest
 from lab.ui.chart import show_chart
@@ -49,10 +50,10 @@ def score_section(subject: Selection) -> None:
     if result is None:
         return
     show_sentences(result.manifest["findings"])
-    show_chart(result, "share_matrix", key="matrix_chart")
+    show_chart(result, share_matrix, key="matrix_chart")
     methods = list(dict.fromkeys(result["summary"]["method"]))
     method = st.selectbox("Method", methods, key="score_method", format_func=lambda name: METHODS[name].title)
-    show_chart(result, "shares_by_layer", key="shares_chart", method=method)
+    show_chart(result, shares_by_layer, key="shares_chart", method=method)
     with st.expander("Every number", icon=":material/table_rows:"):
         st.caption(
             "share: mean share of the map's size on the parts that differ (in the picture or in its counterpart). "

@@ -8,15 +8,15 @@ from lab.ui.channels.kernels_section import kernels_section
 from lab.ui.channels.score_section import score_section
 from lab.ui.channels.sheet_section import sheet_section
 from lab.ui.channels.strip_section import strip_section
-from lab.ui.tabs import Tab
+from lab.ui.question_section import Sections
 
-OF_A_PICTURE = (
-    Tab("Maps of a picture", "Which places of this picture does an answer come from?", attribution_section),
-    Tab("Which maps are right", "Do maps find what really differs between two classes?", score_section),
-)
-OF_CHANNELS = (
-    Tab("Depth strip", "What does each depth pick out?", strip_section),
-    Tab("Layer sheet", "What do the channels of a layer look for?", sheet_section),
-    Tab("Channel card", "What excites one channel, what feeds it, and what does it do?", card_section),
-    Tab("First filters", "What do the first filters look like?", kernels_section),
-)
+OF_A_PICTURE: Sections = {
+    "Maps of a picture": attribution_section,
+    "Which maps are right": score_section,
+}
+OF_CHANNELS: Sections = {
+    "Depth strip": strip_section,
+    "Layer sheet": sheet_section,
+    "Channel card": card_section,
+    "First filters": kernels_section,
+}
