@@ -289,7 +289,8 @@ def test_every_question_has_its_page_and_every_section_its_tab() -> None:
     from lab.ui.channels.sections import OF_A_PICTURE, OF_CHANNELS
 
     sections = {
-        "how_layers_build": BUILDING, "break_the_stack": ABLATION, "channels": OF_CHANNELS, "attributions": OF_A_PICTURE,
+        "how_layers_build": BUILDING, "break_the_stack": ABLATION,
+        "channels": OF_CHANNELS, "attributions": OF_A_PICTURE,
     }  # fmt: skip
     tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
     assert {(page, tab) for page, those in sections.items() for tab in those} == tabs

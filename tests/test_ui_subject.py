@@ -13,19 +13,19 @@ from test_pages import healthy, opened, said
 
 from lab.experiments.ablation.late_layers_only import LateLayersRequest
 from lab.experiments.attribution.request import AttributeRequest
+from lab.experiments.base import Request
 from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.channels.channel import ChannelRequest
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.experiments.picture import open_picture
-from lab.experiments.request import OptionsRequest
 from lab.runs.store import open_run
 from lab.ui import choices, examples
 from lab.ui.examples import few_examples
 from lab.ui.routes import dashboard_file, page_of_run
 
 TINY, OTHER = "test_resnet@untrained:1", "tf_efficientnet_lite0@untrained:0"
-ASKED: tuple[OptionsRequest, ...] = (
+ASKED: tuple[Request, ...] = (
     LateLayersRequest(TINY, per_class=12, seed=3, stage="layer2"),
     FilterRequest(TINY, "drawn:pets#0", "layer1.0.conv1", channel=2),
     VisualizeRequest(TINY, "drawn:faces", per_class=9, layers="stages", steps=32, channels="top:2"),
@@ -60,7 +60,7 @@ def options(app: AppTest, key: str) -> list[str]:
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.experiment)
-def test_an_opened_run_is_asked_again_by_its_copied_link(asked: OptionsRequest) -> None:
+def test_an_opened_run_is_asked_again_by_its_copied_link(asked: Request) -> None:
     request = asked.canonical()
     run = open_run(request)
     run.fail("stop", "cancelled")

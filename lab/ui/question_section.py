@@ -16,7 +16,6 @@ import streamlit as st
 from lab.encode import NOT_TEXT
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
-from lab.experiments.request import OptionsRequest
 from lab.registry import EXPERIMENTS, charts_of, meaning
 from lab.registry.row import Experiment
 from lab.ui.chart import show_spec
@@ -55,7 +54,7 @@ def question_section(rows: Sequence[Experiment], subject: Selection) -> None:
         if row is not rows[0]:
             st.markdown(f"##### {escaped(row.question)}")
         kind = row.request_type
-        if not issubclass(kind, OptionsRequest):
+        if not issubclass(kind, Request):
             continue
         try:
             request = request_for(kind, subject, **settings(kind, subject))
@@ -89,7 +88,7 @@ def show_all(result: Result) -> None:
             st.dataframe(shown, hide_index=True, key=f"{name}_{table_name}", column_config=config)
 
 
-def settings(kind: type[OptionsRequest], subject: Selection) -> dict[str, Any]:
+def settings(kind: type[Request], subject: Selection) -> dict[str, Any]:
     """Show a widget for each field of a request that the page has no box for, and return what they say."""
     usual, values = kind(), {}
     fields = [field for field in dataclasses.fields(kind) if field.name not in subject.chosen]
@@ -101,7 +100,7 @@ def settings(kind: type[OptionsRequest], subject: Selection) -> dict[str, Any]:
     return values
 
 
-def _widget(usual: OptionsRequest, field: dataclasses.Field[Any]) -> Any:
+def _widget(usual: Request, field: dataclasses.Field[Any]) -> Any:
     label, about = field.name.replace("_", " ").capitalize(), field.metadata.get("about", "")
     choices, least, most = (field.metadata.get(key) for key in ("choices", "least", "most"))
     tied = url_field(usual, field.name, key=f"{usual.experiment}_{field.name}")

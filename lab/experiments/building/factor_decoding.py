@@ -20,13 +20,11 @@ import pandas as pd
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
 from lab.experiments.building.decoding_data import PIXEL_SIDE, dealt, decoded_networks, shrunk, shuffled
 from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, model_option, option
-from lab.experiments.separability.request import DEFAULT_DATA
 from lab.images import open_image_set
 from lab.images.synthetic.sets import DrawnSet
 from lab.models import card
@@ -38,7 +36,7 @@ SHUFFLES = 5
 
 
 @dataclass(frozen=True)
-class FactorsRequest(OptionsRequest):
+class FactorsRequest(Request):
     """Which network, drawn images, layers and pooling."""
 
     experiment: ClassVar[str] = "factors"

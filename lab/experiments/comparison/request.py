@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.errors import LabError
-from lab.experiments.separability.request import DEFAULT_MODEL, ProbeRequest
+from lab.experiments.base import DEFAULT_MODEL, option
+from lab.experiments.separability.request import CONTROLS, ProbeRequest
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
 # What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
@@ -21,9 +21,10 @@ class CompareRequest(ProbeRequest):
     """Which networks on which images; the other fields are those of a probe run."""
 
     experiment: ClassVar[str] = "compare"
+    command_words: ClassVar[tuple[str, ...]] = ("compare",)
 
-    models: tuple[str, ...] = DEFAULT_MODELS
-    controls: tuple[str, ...] = ("untrained", "pixels")
+    models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; two or more", repeated="model")
+    controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(CONTROLS))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,11 +34,6 @@ class CompareRequest(ProbeRequest):
     def title(self) -> str:
         """Return "network against network on images"."""
         return f"{' against '.join(_short(self.models))} on {self.data}"
-
-    def command(self) -> str:
-        """Return the `feature-lab compare` line that asks the same."""
-        words = shlex.split(super().command())
-        return shlex.join([words[0], "compare", *words[2:]])
 
     def as_probe(self) -> ProbeRequest:
         """Return the probe run that this comparison is made of."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from lab.experiments.request import OptionsRequest, option
+from lab.experiments.base import Request, option
 from lab.experiments.width_vs_depth.tasks import TASKS, tasks_named
 
 
 @dataclass(frozen=True)
-class WidthVsDepthRequest(OptionsRequest):
+class WidthVsDepthRequest(Request):
     """Which tasks, how large the networks are, and how much training each gets."""
 
     experiment: ClassVar[str] = "width_vs_depth"

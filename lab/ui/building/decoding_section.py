@@ -9,11 +9,10 @@ import streamlit as st
 
 from lab.charts.decoding import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.building.factor_decoding import FactorsRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.thumbnail_decoding import POOLINGS, ThumbnailRequest
-from lab.experiments.separability.request import DEFAULT_DATA
 from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
 from lab.ui.chart import on_a_phone, show_chart
