@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_MODEL, option
-from lab.experiments.separability.request import CONTROLS, ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
+from lab.probing.controls import OPTIONAL
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
 # What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
@@ -24,7 +25,7 @@ class CompareRequest(ProbeRequest):
     command_words: ClassVar[tuple[str, ...]] = ("compare",)
 
     models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; two or more", repeated="model")
-    controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(CONTROLS))
+    controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(OPTIONAL))
 
     def __post_init__(self) -> None:
         super().__post_init__()

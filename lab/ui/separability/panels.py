@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
-from lab.charts.curves import CONTROLS, METRICS
+from lab.charts.curves import METRICS
 from lab.experiments.base import Result
+from lab.probing.controls import CONTROLS
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
 
