@@ -42,15 +42,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "attribute": {**NETWORK, "layers": "stages", "method": "gradcam,saliency,ig", "steps": 8},
     "attribution_score": {**NETWORK, "method": "gradcam,saliency", "images": 6, "per_class": 8},
     "exemplars": {**NETWORK, **SET},
-    "visualize": {**NETWORK, "data": "", "layers": "layer2", "channels": "3", "steps": 4, "size": 64},
-    "channel": {**NETWORK, **SET, "steps": 4, "size": 64},
-    "depth_strip": {**NETWORK, **SET, "steps": 4, "size": 64},
+    "visualize": {**NETWORK, "data": "", "layers": "layer2", "channels": "3", "steps": 8, "size": 64},
+    "channel": {**NETWORK, **SET, "steps": 8, "size": 64},
+    "depth_strip": {**NETWORK, **SET, "steps": 8, "size": 64},
     "kernels": NETWORK,
     "edges": {"seeds": 2, "epochs": 2},
-    "thumbnail": {**NETWORK, **SET},
-    "factors": {**NETWORK, **SET},
+    "thumbnail": {**NETWORK, **SET, "per_class": 12},
+    "factors": {**NETWORK, **SET, "per_class": 20},
     "tuning": {**NETWORK, "draws": 4},
-    "inversion": {**NETWORK, "layers": "layer1,layer2", "steps": 8, "starts": 1},
+    "inversion": {**NETWORK, "layers": "layer1,layer2", "steps": 8, "starts": 2},
 }  # fmt: skip
 MEASURED = ("second", "rate", "memory", "speed", "_mb", "rounds")  # parts of names of columns that hold time or space
 

@@ -150,6 +150,11 @@ class Request:
         return found
 
 
+def type_name(field: dataclasses.Field[Any]) -> str:
+    """Return a field's type as it is written, whether or not its module postpones annotations."""
+    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+
+
 def list_of(names: Iterable[str]) -> str:
     """Return names with commas between them; one that holds a comma or a quote is quoted, as in CSV."""
     line = io.StringIO()
