@@ -42,7 +42,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "attribute": {**NETWORK, "layers": "stages", "method": "gradcam,saliency,ig", "steps": 8},
     "attribution_score": {**NETWORK, "method": "gradcam,saliency", "images": 6, "per_class": 8},
     "exemplars": {**NETWORK, **SET},
-    "visualize": {**NETWORK, "data": "", "layers": "layer2", "channels": "3", "steps": 8, "size": 64},
+    "visualize": {**NETWORK, **SET, "layers": "layer2", "channels": "3", "steps": 8, "size": 64},
     "channel": {**NETWORK, **SET, "steps": 8, "size": 64},
     "depth_strip": {**NETWORK, **SET, "steps": 8, "size": 64},
     "kernels": NETWORK,

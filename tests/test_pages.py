@@ -251,12 +251,13 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
 
 def test_every_question_has_its_page_and_every_section_its_tab() -> None:
     from lab.ui.ablation.sections import SECTIONS as ABLATION
+    from lab.ui.attributions.sections import SECTIONS as ATTRIBUTIONS
     from lab.ui.building.sections import SECTIONS as BUILDING
-    from lab.ui.channels.sections import OF_A_PICTURE, OF_CHANNELS
+    from lab.ui.channels.sections import SECTIONS as CHANNELS
 
     sections = {
         "how_layers_build": BUILDING, "break_the_stack": ABLATION,
-        "channels": OF_CHANNELS, "attributions": OF_A_PICTURE,
+        "channels": CHANNELS, "attributions": ATTRIBUTIONS,
     }  # fmt: skip
     tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
     assert {(page, tab) for page, those in sections.items() for tab in those} == tabs
