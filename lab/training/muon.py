@@ -4,7 +4,8 @@ Keller Jordan 2024 (kellerjordan.github.io/posts/muon), with the step's size as 
 it, so that learning rates of AdamW carry over. Here because small networks on a thousand drawn pets took three times
 as many epochs with AdamW, and some never left chance. torch's own (`torch.optim.Muon`) takes no convolutions, which
 are most of these networks; timm's takes them, but both round to bfloat16: 2.8 times as long a step on a CPU without it
-(test_resnet, one thread), and a state of more than tensors, which checkpoints here do not hold. Tests compare ours with torch's.
+(test_resnet, one thread), and a state of more than tensors, which our
+checkpoints do not hold. Tests compare ours with torch's.
 """
 
 from __future__ import annotations
