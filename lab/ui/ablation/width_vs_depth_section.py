@@ -31,7 +31,7 @@ def width_vs_depth_section(choice: object = None) -> None:
         "parameters: a stack of five layers, one wide layer, four layers of different kernels side by side, the stack "
         "without activations, and a fully connected network. All see the same images in the same number of steps."
     )
-    request = _asked()
+    request = _requested()
     if request is None:
         return
     if (result := answered(request, offer=OFFER)) is None:
@@ -45,7 +45,7 @@ def width_vs_depth_section(choice: object = None) -> None:
     _tables(result)
 
 
-def _asked() -> WidthVsDepthRequest | None:
+def _requested() -> WidthVsDepthRequest | None:
     """Show the settings and return what they ask; None when they make no sense."""
     shown = (opened(WidthVsDepthRequest) or WidthVsDepthRequest()).canonical()
     tasks, parameters, seen = st.columns([5, 2, 2], gap="medium", vertical_alignment="bottom")
