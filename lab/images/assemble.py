@@ -75,16 +75,16 @@ def assemble(spec: str, layout: Layout, per_class: int | None, progress: Progres
 
 def _conflicts(layout: Layout, digests: dict[int, str]) -> dict[int, str]:
     """Return a reason for every file that is also, byte for byte, in another class: its label is unknown."""
-    same: dict[str, list[int]] = defaultdict(list)
-    for k, digest in digests.items():
-        same[digest].append(k)
+    same: dict[str, dict[int, int]] = defaultdict(dict)  # per content, the first file of each class
+    for k in sorted(digests):
+        same[digests[k]].setdefault(layout.members[k].label, k)
     reasons = {}
-    for positions in same.values():
-        for k in positions:
-            other = next((o for o in positions if layout.members[o].label != layout.members[k].label), None)
-            if other is not None:
-                name = layout.classes[layout.members[other].label]
-                reasons[k] = f"the same file is in class {name!r} as {layout.members[other].id!r}"
+    for k, digest in digests.items():
+        label = layout.members[k].label
+        other = next((first for owner, first in same[digest].items() if owner != label), None)
+        if other is not None:
+            name = layout.classes[layout.members[other].label]
+            reasons[k] = f"the same file is in class {name!r} as {layout.members[other].id!r}"
     return reasons
 
 
@@ -126,4 +126,4 @@ def _image_set(
         for member, digest, group, f in zip(members, content, groups, known, strict=True)
     )
     source = EncodedSource(members, content, [f.plain_jpeg for f in known])
-    return ImageSet(spec, layout.classes, records, source, quarantined)
+    return ImageSet(spec, layout.classes, records, source, quarantined, layout.notes)
