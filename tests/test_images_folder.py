@@ -205,7 +205,11 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], tuple[str, ...], str]] = {
     "unlike any class": (pets(), ("cat", "zebra"), "no class 'zebra'; it has 'cat', 'dog'"),
     "one class asked for": (pets(), ("cat",), "only the class 'cat'"),
     "one class asked for twice": (pets(), ("cat", "cat"), "only the class 'cat'"),
-    "splits without classes": ({"train/a.png": picture(1), "val/b.png": picture(2)}, (), "splits .'train', 'val'. without"),
+    "splits without classes": (
+        {"train/a.png": picture(1), "val/b.png": picture(2)},
+        (),
+        "splits .'train', 'val'. without",
+    ),
     "two levels that could be classes": (
         pets(wrap="garden/") | pets(wrap="house/"),
         (),

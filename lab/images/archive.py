@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from lab.errors import LabError
-from lab.images.decode import MAX_BYTES
-from lab.images.folder import file_version
 from lab.images.endings import HEAD_BYTES, READ_SUFFIXES, is_image_name, should_be_image, suffix, unread_format
+from lab.images.folder import file_version
 from lab.images.layout import MAX_DEPTH, MAX_FILES, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
+from lab.images.limits import MAX_BYTES
 
 # Zips of photographs hardly shrink; 256 MB from under 3 MB is no picture collection.
 MAX_RATIO: Final = 100
@@ -55,7 +55,8 @@ def read_zip(path: Path) -> Tree:
             problem = _problem(info)
             if not parts or len(parts) > MAX_DEPTH + 1:
                 shown = parts[-1:] or (f"entry {number} without a name",)
-                aside.append(Entry(shown, _Reader(str(path), info), "", TOO_DEEP if parts else "has no name in the zip"))
+                reason = TOO_DEEP if parts else "has no name in the zip"
+                aside.append(Entry(shown, _Reader(str(path), info), "", reason))
                 continue
             if _is_folder(info):
                 folders.add(parts)
@@ -105,7 +106,7 @@ def _parts(info: zipfile.ZipInfo) -> Parts:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """Return an entry's name: macOS writes UTF-8 without the flag that says so, and zipfile reads that as code page 437."""
+    """Return an entry's name: macOS writes UTF-8 without the flag for it, and zipfile reads that as code page 437."""
     if info.flag_bits & _UTF8 or info.filename.isascii():
         return info.filename
     try:
@@ -165,7 +166,8 @@ class _Reader:
     def __call__(self) -> bytes:
         try:
             with open(self.path, "rb") as file:
-                content = _inflated(_packed(file, self.info, self.info.compress_size), self.info, self.info.file_size + 1)
+                packed = _packed(file, self.info, self.info.compress_size)
+            content = _inflated(packed, self.info, self.info.file_size + 1)
         except FileNotFoundError as error:
             raise Unreadable("gone with its zip file") from error
         except _DAMAGED as error:
@@ -176,7 +178,7 @@ class _Reader:
 
 
 def _packed(file: IO[bytes], info: zipfile.ZipInfo, size: int) -> bytes:
-    """Return the first `size` of an entry's bytes as they lie in the zip, behind a header of their own (APPNOTE 4.3.7)."""
+    """Return the first `size` bytes of an entry, which lie behind a header of their own (APPNOTE 4.3.7)."""
     file.seek(info.header_offset)
     signature, name_size, extra_size = struct.unpack("<4s22xHH", file.read(30))
     if signature != b"PK\x03\x04":

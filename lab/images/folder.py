@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.images.decode import MAX_BYTES
 from lab.images.endings import HEAD_BYTES, READ_SUFFIXES, should_be_image, suffix, unread_format
 from lab.images.layout import MAX_DEPTH, MAX_FILES, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
+from lab.images.limits import MAX_BYTES
 
 # A file changed this recently could change again within the resolution of its times.
 _SETTLED_NANOSECONDS = 2_000_000_000

@@ -135,8 +135,9 @@ def _empty_folders(tree: Tree, structure: Structure) -> dict[str, str]:
     beside = {structure.prefix, *structure.roots}
     found: set[Parts] = set()
     for depth in {len(above) + 1 for above in beside}:
-        full = {e.parts[:depth] for e in tree.entries if len(e.parts) > depth}
-        named = {f[:depth] for f in tree.folders if len(f) >= depth} | {o[:depth] for o in tree.others if len(o) > depth}
+        full = {entry.parts[:depth] for entry in tree.entries if len(entry.parts) > depth}
+        named = {folder[:depth] for folder in tree.folders if len(folder) >= depth}
+        named |= {path[:depth] for path in tree.others if len(path) > depth}
         found |= {folder for folder in named - full if folder[:-1] in beside}
     return {printable("/".join(folder[len(structure.prefix) :])): folder[-1] for folder in sorted(found)}
 
@@ -188,9 +189,7 @@ def _listed(names: Sequence[str], quoted: bool = True) -> str:
     return ", ".join([*shown, *more])
 
 
-def _layout(
-    tree: Tree, structure: Structure, classes: tuple[str, ...], where: str, notes: tuple[str, ...]
-) -> Layout:
+def _layout(tree: Tree, structure: Structure, classes: tuple[str, ...], where: str, notes: tuple[str, ...]) -> Layout:
     labels = {name: label for label, name in enumerate(classes)}
     members, seen = [], Counter[str]()
     quarantined: list[tuple[str | None, Quarantined]] = []

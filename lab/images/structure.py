@@ -10,7 +10,6 @@ A folder counts by the images below it: one without any is neither a class nor a
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -96,8 +95,9 @@ def step_in(paths: Sequence[Parts], folder: Parts) -> Parts:
     """
     if not paths:
         return folder
-    common = os.path.commonprefix(paths)
-    return tuple(common[: max(len(folder), min(map(len, paths)) - 2)])
+    first, last = min(paths), max(paths)  # what these two share all share
+    common = next((depth for depth, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[: max(len(folder), min(common, min(map(len, paths)) - 2))]
 
 
 def _top(inside: Sequence[Parts], folder: Parts) -> _Top:
