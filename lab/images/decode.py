@@ -161,7 +161,9 @@ class _Loaded:
         """Return the image as RGB of another size; a large one is made smaller before its colours are."""
         converted = self.image.mode != "RGB" or "transparency" in self.image.info
         if self.values or (converted and self.image.width * self.image.height > LARGE_PIXELS):
-            return Image.fromarray(self.rgb(None)).resize(size, box=box, reducing_gap=2.0)
+            pixels = self.rgb(None)
+            self.image.close()
+            return Image.fromarray(pixels).resize(size, box=box, reducing_gap=2.0)
         return flattened(self.image).resize(size, box=box, reducing_gap=2.0)
 
 

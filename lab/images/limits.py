@@ -88,7 +88,7 @@ def _codec_bytes(image: Image.Image, pixels: int) -> int:
         return pixels * 2 * len(image.getbands()) if "progressive" in image.info else 0
     if image.format == "TIFF":
         return _tiff_piece(getattr(image, "tag_v2", {}), *image.size)
-    return {"WEBP": 4, "JPEG2000": 4 * len(image.getbands()), "AVIF": 6}.get(image.format or "", 0) * pixels
+    return {"WEBP": 9, "JPEG2000": 4 * len(image.getbands()), "AVIF": 6}.get(image.format or "", 0) * pixels
 
 
 def _tiff_piece(tags: Any, width: int, height: int) -> int:
