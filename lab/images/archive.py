@@ -153,6 +153,8 @@ def _problem(info: zipfile.ZipInfo) -> str:
         return "locked with a password"
     if info.compress_type not in _METHODS:
         return "compressed in a way that is not read"
+    if not info.file_size:
+        return "empty file"
     if max(info.file_size, info.compress_size) > MAX_BYTES:
         return f"too large: {info.file_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
     return ""

@@ -132,6 +132,8 @@ def _problem(found: _Found, root: str) -> str:
             return "a link to a file that is not there"
     if not stat.S_ISREG(found.status.st_mode):
         return "not a regular file"
+    if not found.status.st_size:
+        return "empty file"
     if found.status.st_size > MAX_BYTES:
         return f"too large: {found.status.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
     return ""

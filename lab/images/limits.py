@@ -31,6 +31,7 @@ MEMORY_MATTERS_ABOVE: Final = 64_000_000
 _MODE_BYTES: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # Pillow's own; others 4
 _TEXT_TYPES: Final = frozenset({1, 2, 6, 7})  # bytes, text, signed bytes, undefined: profiles and notes
 _TILE_WIDTH, _TILE_LENGTH, _ROWS_PER_STRIP, _SAMPLES, _BITS = 322, 323, 278, 277, 258
+_SIZE_TAGS: Final = frozenset({256, 257, _TILE_WIDTH, _TILE_LENGTH, _ROWS_PER_STRIP, _SAMPLES, _BITS})
 
 
 class DecodeError(LabError):
@@ -70,6 +71,8 @@ def check_image(image: Image.Image, data: bytes, *, copies: int = 1) -> None:
     jpeg = image.format in ("JPEG", "MPO")
     if jpeg and data.count(b"\xff\xda") * width * height > MAX_PASSES_TIMES_PIXELS:
         raise DecodeError("too many progressive passes for its size")
+    if image.format == "JPEG2000" and data.find(b"\xff\xd9", data.find(b"\xff\x4f\xff\x51")) < 0:
+        raise DecodeError("truncated image file")  # its decoder fills what is not there with gray
     needed = memory_needed(image, len(data), copies=copies)
     if needed > MAX_MEMORY:
         raise DecodeError(f"would take {needed / 1e9:.1f} GB of memory to decode, at most {MAX_MEMORY / 1e9:.0f} GB")
@@ -125,7 +128,10 @@ def _check_available(needed: int) -> None:
 
 
 def _check_tiff(data: bytes) -> None:
-    """Refuse a first directory whose tags list more values than any image has strips (TIFF 6.0, BigTIFF)."""
+    """Refuse a first directory that lists more values than any image has strips, or a size twice (TIFF 6.0, BigTIFF).
+
+    Of a tag that is there twice, Pillow and libtiff may take different ones.
+    """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     start, count_format, row = (8, "Q", "HHQ8x") if big else (4, "H", "HHI4x")
@@ -136,6 +142,9 @@ def _check_tiff(data: bytes) -> None:
         return  # too short: what opens it says so
     place, size = place + struct.calcsize(order + count_format), struct.calcsize(order + row)
     there = min(count, MAX_TAGS, max(0, len(data) - place) // size)
-    rows = struct.iter_unpack(order + row, data[place : place + there * size])
+    rows = list(struct.iter_unpack(order + row, data[place : place + there * size]))
+    sizes = [tag for tag, _, _ in rows if tag in _SIZE_TAGS]
+    if len(sizes) != len(set(sizes)):
+        raise DecodeError("damaged image data")
     if count > MAX_TAGS or any(values > MAX_TAG_VALUES and kind not in _TEXT_TYPES for _, kind, values in rows):
         raise DecodeError("made of too many pieces for an image")
