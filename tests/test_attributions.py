@@ -19,7 +19,7 @@ from lab.activations.pooling import maps
 from lab.attributions.capability import capability, facts_of
 from lab.attributions.methods import FAST, METHODS, MethodFacts, named
 from lab.attributions.shared_pass import shared_pass
-from lab.attributions.targets import LinearProbe, Target, TargetChoice, class_index, class_target, labels
+from lab.attributions.targets import LinearProbe, Target, TargetChoice, class_index, class_target, labels, short_names
 from lab.attributions.task import PICTURE, AttributionTask
 from lab.errors import LabError
 from lab.layers import Layer, select_layers
@@ -384,6 +384,13 @@ def test_the_first_name_of_a_class_wins(text: str, index: int) -> None:
 def test_a_label_of_several_classes_is_told_with_their_numbers(text: str, candidates: str) -> None:
     with pytest.raises(LabError, match=rf"'{text}' is the name of 2 classes: {candidates}.*; give the number"):
         class_index(text, 1000)
+
+
+def test_short_names_are_unique() -> None:
+    names = short_names(1000)
+    assert len({name.lower() for name in names}) == 1000
+    assert (names[134], names[517], names[281]) == ("crane (134)", "crane (517)", "tabby")
+    assert short_names(7) == []
 
 
 def test_every_label_of_imagenet_names_one_class_or_is_told() -> None:

@@ -8,6 +8,7 @@ A probe's score is its logit for the class less the mean of the others', so with
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -178,6 +179,13 @@ def labels(classes: int) -> tuple[str, ...]:
 
     info = ImageNetInfo("imagenet-1k")
     return tuple(info.index_to_description(k) for k in range(classes))
+
+
+def short_names(classes: int) -> list[str]:
+    """Return the first name of every class, with its number where two classes share it, [] where none are known."""
+    first = [name.split(",")[0] for name in labels(classes)]
+    shared = {name for name, count in Counter(map(str.casefold, first)).items() if count > 1}
+    return [f"{name} ({k})" if name.casefold() in shared else name for k, name in enumerate(first)]
 
 
 def class_name(index: int, classes: int) -> str:
