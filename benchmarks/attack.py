@@ -34,7 +34,7 @@ from lab.images.decode import DecodeError, decode  # noqa: E402
 from lab.images.facts import examine  # noqa: E402
 
 IMAGE_SECONDS, ZIP_SECONDS, IMAGE_MEGABYTES = 5.0, 60.0, 1000.0
-CHUNK = 250  # inputs in one process
+CHUNK = 2000  # inputs in one process
 
 
 @dataclass(frozen=True)
