@@ -75,7 +75,7 @@ def check_image(image: Image.Image, data: bytes, *, copies: int = 1) -> None:
         raise DecodeError("truncated image file")  # its decoder fills what is not there with gray
     needed = memory_needed(image, len(data), copies=copies)
     if needed > MAX_MEMORY:
-        raise DecodeError(f"would take {needed / 1e9:.1f} GB of memory to decode, at most {MAX_MEMORY / 1e9:.0f} GB")
+        raise DecodeError(f"would take {needed / 1e9:.2f} GB of memory to decode, at most {MAX_MEMORY / 1e9:.0f} GB")
     if needed > MEMORY_MATTERS_ABOVE:
         _check_available(needed)
 
