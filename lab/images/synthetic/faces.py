@@ -33,12 +33,13 @@ REARRANGED: dict[str, Places] = {
 }
 
 _GRAIN = 4.0
+_MORE_GRAIN = 60.0  # at the greatest difficulty
 _HAIR = ("cap", "long", "bun")
 _MOUTHS = ("smile", "open")
 _GLINT: Colour = np.full(3, 255, dtype=np.float32)
 
 
-def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
     """Draw a face (label 0) or a scrambled one (label 1) on a square of `size` pixels."""
     palette, negative, colours = random_palette(rng)
     behind = pick(rng, colours)
@@ -57,7 +58,7 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     chosen = (IN_PLACE, REARRANGED[arrangement])[label]
     places = [(px + around(rng, 0.03), py + around(rng, 0.03)) for px, py in chosen]
     _paint_features(rng, canvas, head, colours, skin, hair, places, mouth)
-    canvas.grain(rng, _GRAIN)
+    canvas.grain(rng, _GRAIN + _MORE_GRAIN * difficulty)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
         "x": x, "y": y, "scale": scale, "turn": math.degrees(turn), "mirror": mirror,
@@ -78,6 +79,7 @@ FACES = DrawnFamily(
     classes=CLASSES,
     diagnostic_parts=("brows", "eyes", "pupils", "mouth"),
     draw=draw,
+    decides="arrangement",
 )
 
 

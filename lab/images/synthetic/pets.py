@@ -28,6 +28,7 @@ PARTS = (
 MARKINGS = ("none", "stripes", "spots", "patch")
 
 _GRAIN = 4.0
+_MORE_GRAIN = 60.0  # at the greatest difficulty
 _HEAD: Point = (-0.36, -0.30)
 _HEAD_RADII: Point = (0.50, 0.43)
 _EYE: Point = (0.21, -0.06)
@@ -57,7 +58,7 @@ class _Colours:
     collar: Colour
 
 
-def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
     """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels."""
     palette, negative, colours = random_palette(rng)
     paint = _random_colours(rng, colours)
@@ -72,7 +73,7 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     pose = _paint_body(rng, canvas, figure, paint, markings)
     head = figure.inner(_HEAD[0] + around(rng, 0.05), _HEAD[1] + around(rng, 0.05), angle=tilt)
     _paint_head(rng, canvas, head, paint, label, markings)
-    canvas.grain(rng, _GRAIN)
+    canvas.grain(rng, _GRAIN + _MORE_GRAIN * difficulty)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
         "x": x, "y": y, "scale": scale, "turn": math.degrees(turn), "mirror": mirror,
@@ -95,6 +96,7 @@ PETS = DrawnFamily(
     classes=CLASSES,
     diagnostic_parts=("ears", "pupils", "muzzle"),
     draw=draw,
+    decides="ear shape",
 )
 
 
@@ -170,7 +172,7 @@ def _paint_head(
     length, width, spread = between(rng, 0.92, 1.08), between(rng, 0.92, 1.08), around(rng, 0.08)
     gaze, wide = around(rng, 0.02), between(rng, 0.95, 1.08)
     skull = head.ellipse(0, 0, _HEAD_RADII[0] * wide, _HEAD_RADII[1])
-    shape = (_pointed_ear, _hanging_ear)[label]
+    shape = (pointed_ear, hanging_ear)[label]
     ears = [shape(head, side, length, width, spread) for side in (-1, 1)]
     if label == 0:
         _paint_ears(canvas, ears, paint)
@@ -188,7 +190,7 @@ def _paint_head(
         canvas.paint("eyes", head.ellipse(x + gaze - 0.035, y - 0.045, 0.024, 0.024), _GLINT, opacity=0.49)
 
 
-def _pointed_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
+def pointed_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
     """Return a cat's ear and its lining."""
     size = _POINTED_EAR
     ear = head.inner(side * size["x"], size["y"], angle=side * (size["lean"] + spread))
@@ -197,7 +199,7 @@ def _pointed_ear(head: Frame, side: int, length: float, width: float, spread: fl
     return ear.polygon(corners, 0.05), ear.polygon([(x * size["lining"], y * 0.72 - 0.03) for x, y in corners], 0.025)
 
 
-def _hanging_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
+def hanging_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
     """Return a dog's ear and the patch at its end."""
     size = _HANGING_EAR
     ear = head.inner(side * size["x"], size["y"], angle=side * (math.pi - size["lean"] - spread))
