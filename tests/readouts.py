@@ -7,6 +7,7 @@ statistics must find their own rung, or they would prove nothing.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -56,45 +57,34 @@ def frequency(image: np.ndarray) -> np.ndarray:
     power = np.abs(np.fft.rfft2(luma - luma.mean())) ** 2
     radius = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :]) * SIDE
     edges = np.geomspace(1, SIDE / 2, BINS + 1)
-    return np.log(
-        [power[(radius >= low) & (radius < high)].mean() for low, high in zip(edges, edges[1:], strict=False)]
-    )
+    return np.log([power[(radius >= low) & (radius < high)].mean() for low, high in itertools.pairwise(edges)])
 
 
 def texture(image: np.ndarray) -> np.ndarray:
-    """Skewness and kurtosis of bands, and how energy varies from place to place and goes along between bands."""
+    """How sparse each band is within small windows, and how its energy goes along with that of the next, by energy."""
     luma = image @ LUMA
     smooth = [ndimage.gaussian_filter(luma, sigma) for sigma in (0.7, 1.4, 2.8, 5.6)]
-    bands = [fine - coarse for fine, coarse in zip(smooth, smooth[1:], strict=False)]
+    bands = [fine - coarse for fine, coarse in itertools.pairwise(smooth)]
     found = []
-    energies = [np.log(ndimage.gaussian_filter(band**2, 4) + 1) for band in bands]
-    for band, energy in zip(bands, energies, strict=True):
-        spread = band.std() + 1e-9
-        found += [np.mean(band**3) / spread**3, np.log(np.mean(band**4) / spread**4), energy.std()]
-    found += [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(energies, energies[1:], strict=False)]
+    for band in bands:
+        energy = _local(band**2)
+        weight = energy / energy.sum()
+        found += [float((weight * _local(abs(band)) / np.sqrt(energy + 1e-9)).sum())]
+        found += [float((weight * _local(band**3) / (energy + 1e-9) ** 1.5).sum())]
+        found += [float(np.log((weight * _local(band**4) / (energy + 1e-9) ** 2).sum()))]
+    for fine, coarse in itertools.pairwise(bands):
+        both = _local(fine**2 * coarse**2) / (_local(fine**2) * _local(coarse**2) + 1e-9)
+        weight = _local(fine**2) / _local(fine**2).sum()
+        found.append(float((weight * both).sum()))
     return np.array(found)
 
 
 def contour(image: np.ndarray) -> np.ndarray:
-    """How far edges go on along their own direction, and across it, at three distances."""
+    """How edges go on along their own direction, and how much there is of corners beside straight edges."""
     down, across = gradients(image, 1.5)
     twice = (across + 1j * down) ** 2
     twice /= np.abs(twice).mean() + 1e-9
-    found = []
-    for reach in (5, 9, 13):
-        for along in (True, False):
-            total, weight = 0.0, 1e-9
-            for step in range(BINS):
-                angle = np.pi * step / BINS
-                # Edges whose own direction is `angle`: gradients are at right angles to it.
-                mine = np.clip(np.real(twice * np.exp(-2j * (angle + np.pi / 2))), 0, None)
-                turn = angle if along else angle + np.pi / 2
-                shift = (round(reach * np.sin(turn)), round(reach * np.cos(turn)))
-                other = np.roll(mine, shift, axis=(0, 1))
-                total += float((mine * other).mean())
-                weight += float((mine**2).mean())
-            found.append(total / weight)
-    return np.array(found)
+    return np.concatenate([_going_on(twice), _corners(image)])
 
 
 def shape(image: np.ndarray) -> np.ndarray:
@@ -108,6 +98,41 @@ def shape(image: np.ndarray) -> np.ndarray:
 READOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     read.__name__: read for read in (hue, brightness, orientation, frequency, texture, contour, shape)
 }
+
+
+def _local(values: np.ndarray) -> np.ndarray:
+    return np.asarray(ndimage.gaussian_filter(values, 5))
+
+
+def _going_on(twice: np.ndarray) -> list[float]:
+    """Energy that goes along at three distances along an edge's own direction, and across it."""
+    found = []
+    for reach in (5, 9, 13):
+        for along in (True, False):
+            total, weight = 0.0, 1e-9
+            for step in range(BINS):
+                angle = np.pi * step / BINS
+                # Edges whose own direction is `angle`: gradients are at right angles to it.
+                mine = np.clip(np.real(twice * np.exp(-2j * (angle + np.pi / 2))), 0, None)
+                turn = angle if along else angle + np.pi / 2
+                other = np.roll(mine, (round(reach * np.sin(turn)), round(reach * np.cos(turn))), axis=(0, 1))
+                total += float((mine * other).mean())
+                weight += float((mine**2).mean())
+            found.append(total / weight)
+    return found
+
+
+def _corners(image: np.ndarray) -> list[float]:
+    """How much of the structure tensor is of two directions, its greatest values, and its mean, at two scales."""
+    found = []
+    for scale in (1.5, 3.0):
+        down, across = gradients(image, 1.0)
+        xx, yy, xy = (ndimage.gaussian_filter(v, scale) for v in (across**2, down**2, across * down))
+        trace = xx + yy + 1e-9
+        two = 4 * (xx * yy - xy**2) / trace**2
+        weight = trace / trace.sum()
+        found += [float((weight * two).sum()), float((weight * two**2).sum()), float((weight * (two > 0.5)).sum())]
+    return found
 
 
 def gradients(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:

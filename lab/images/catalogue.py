@@ -1,8 +1,8 @@
 """Every image set the lab can open, and opening one from its spec.
 
-A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …), `hf:NAME`, or the
-path of a folder with one subfolder per class or of a zip of one. A name wins over a folder of the same name; write
-`./digits` for the folder. A new set is one row.
+A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
+`hf:NAME`, or the path of a folder with one subfolder per class or of a zip of one. A name wins over a folder of the
+same name; write `./digits` for the folder. A new set is one row.
 """
 
 from __future__ import annotations

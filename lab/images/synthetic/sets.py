@@ -110,7 +110,8 @@ class DrawnSet(ImageSet):
 def draw_set(name: str, per_class: int, *, seed: int = 0, size: int = 224, difficulty: float | None = None) -> DrawnSet:
     """Return `per_class` drawings of each class of family `name`, squares of `size` pixels.
 
-    `difficulty` is from 0 to 1; None is the family's own. Nothing is drawn before it is looked at. Raises LabError for an unknown family or a number out of range.
+    `difficulty` is from 0 to 1; None is the family's own. Nothing is drawn before it is looked
+    at. Raises LabError for an unknown family or a number out of range.
     """
     if name not in FAMILIES:
         known = ", ".join(FAMILIES)

@@ -92,16 +92,16 @@ def rectangle(x: float, y: float, side: float, aspect: float, turn: float) -> li
     half_width, half_height = side * math.sqrt(aspect) / 2, side / math.sqrt(aspect) / 2
     corners = [(-half_width, -half_height), (half_width, -half_height)]
     corners += [(half_width, half_height), (-half_width, half_height)]
-    return _closed(x, y, corners, turn)
+    return closed(x, y, corners, turn)
 
 
 def diamond(x: float, y: float, side: float, aspect: float, turn: float) -> list[Side]:
     reach = side / math.sqrt(2)
     across, down = reach * aspect**0.35, reach / aspect**0.35
-    return _closed(x, y, [(0.0, -down), (across, 0.0), (0.0, down), (-across, 0.0)], turn)
+    return closed(x, y, [(0.0, -down), (across, 0.0), (0.0, down), (-across, 0.0)], turn)
 
 
-def _closed(x: float, y: float, corners: list[Point], turn: float) -> list[Side]:
+def closed(x: float, y: float, corners: list[Point], turn: float) -> list[Side]:
     """Return the sides of a polygon about (x, y), turned."""
     cosine, sine = math.cos(turn), math.sin(turn)
     turned = [(x + a * cosine - b * sine, y + a * sine + b * cosine) for a, b in corners]

@@ -1,6 +1,7 @@
 """`drawn:brightness`: a dark or a light patch of the same hue.
 
-Hue and chroma are the same in both classes, whatever the lightness; ground and clutter have any lightness. Difficulty
+Hue and chroma are the same in both classes, whatever the lightness; the ground is of a middle lightness, clutter of
+any. Difficulty
 brings the two towards the middle.
 """
 
@@ -10,7 +11,7 @@ import math
 
 import numpy as np
 
-from lab.images.synthetic.rungs.ground import MIDDLE, clutter, finished, ground, lerp, random_patch, tone
+from lab.images.synthetic.rungs.ground import MIDDLE, clutter, finished, ground, lerp, random_patch, random_tone, tone
 from lab.images.synthetic.sampling import between
 from lab.images.synthetic.types import Drawing, DrawnFamily
 
@@ -19,7 +20,7 @@ CLASSES = ("dark", "light")
 
 def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> Drawing:
     """Draw a dark (label 0) or a light patch (label 1) on a square of `size` pixels."""
-    canvas = ground(rng, size)
+    canvas = ground(rng, size, colour=random_tone(rng, spread=8))
     clutter(rng, canvas)
     patch = random_patch(rng, size)
     luma = MIDDLE + (-1, 1)[label] * lerp(56, 3, difficulty) * between(rng, 0.7, 1.3)

@@ -1,6 +1,6 @@
 """`drawn:hue`: a patch of a warm or of a cold colour, of the same lightness.
 
-The two hues lie opposite each other. Ground and clutter take any hue, and lightness has nothing to do with the class.
+The two hues lie opposite each other. The ground is nearly grey, clutter takes any hue, and lightness has nothing to do with the class.
 Difficulty takes chroma away.
 """
 
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from lab.images.synthetic.rungs.ground import MIDDLE, clutter, finished, ground, lerp, random_patch, tone
+from lab.images.synthetic.rungs.ground import MIDDLE, clutter, finished, ground, lerp, random_patch, random_tone, tone
 from lab.images.synthetic.sampling import around
 from lab.images.synthetic.types import Drawing, DrawnFamily
 
@@ -20,7 +20,7 @@ _SPREAD = 0.6  # radians on either side of the middle of a class
 
 def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> Drawing:
     """Draw a warm (label 0) or a cold patch (label 1) on a square of `size` pixels."""
-    canvas = ground(rng, size)
+    canvas = ground(rng, size, colour=random_tone(rng, chroma=8))
     chroma = lerp(50, 2, difficulty)
     clutter(rng, canvas)
     patch = random_patch(rng, size)
