@@ -1,8 +1,8 @@
 """Is each rung of the ladder matched below its level? python benchmarks/ladder_leaks.py [--per-class 200]
 
 A linear probe on the simple statistics of every rung (`tests/readouts.py`), on 8×8 thumbnails and on small pixels,
-asked of every rung. What stands left of a rung's own column should be at chance. Intervals are 95 %: `*` misses 0.50, as one
-cell in twenty does by luck; `!` misses it at 95 % for all cells at once (Bonferroni).
+asked of every rung. What stands left of a rung's own column should be at chance. Intervals are 95 %: `*` misses 0.50,
+as one cell in twenty does by luck; `!` misses it at 95 % for all cells at once (Bonferroni).
 """
 
 from __future__ import annotations

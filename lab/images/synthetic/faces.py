@@ -33,7 +33,7 @@ REARRANGED: dict[str, Places] = {
 }
 
 _GRAIN = 4.0
-_MORE_GRAIN = 60.0  # at the greatest difficulty
+_MORE_GRAIN, _SMALLER = 60.0, 0.3  # at the greatest difficulty
 _HAIR = ("cap", "long", "bun")
 _MOUTHS = ("smile", "open")
 _GLINT: Colour = np.full(3, 255, dtype=np.float32)
@@ -49,7 +49,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.
     backdrop = random_backdrop(rng, colours, behind)
     paint_backdrop(canvas, backdrop)
     clutter = scatter(rng, canvas, colours, behind, unlike=(skin, hair))
-    x, y, scale = between(rng, 0.44, 0.56), between(rng, 0.46, 0.54), between(rng, 0.42, 0.52)
+    x, y, scale = between(rng, 0.44, 0.56), between(rng, 0.46, 0.54), between(rng, 0.42 - _SMALLER * difficulty, 0.52)
     turn, mirror = around(rng, 0.22), chance(rng)
     head = Frame((x * size, y * size), scale * size, turn, mirror)
     style, mouth = pick(rng, _HAIR), pick(rng, _MOUTHS)

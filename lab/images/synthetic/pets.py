@@ -16,7 +16,7 @@ import numpy as np
 from lab.images.synthetic.canvas import Canvas, Colour
 from lab.images.synthetic.colours import brightness, choose, hue, random_palette
 from lab.images.synthetic.outlines import Ellipse, Frame, Outline, Point, curve
-from lab.images.synthetic.sampling import around, between, chance, pick
+from lab.images.synthetic.sampling import around, between, chance, pick, shuffled
 from lab.images.synthetic.scenery import paint_backdrop, random_backdrop, scatter
 from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
@@ -28,7 +28,7 @@ PARTS = (
 MARKINGS = ("none", "stripes", "spots", "patch")
 
 _GRAIN = 4.0
-_MORE_GRAIN = 60.0  # at the greatest difficulty
+_MORE_GRAIN, _SMALLER = 60.0, 0.25  # at the greatest difficulty
 _HEAD: Point = (-0.36, -0.30)
 _HEAD_RADII: Point = (0.50, 0.43)
 _EYE: Point = (0.21, -0.06)
@@ -58,15 +58,21 @@ class _Colours:
     collar: Colour
 
 
-def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
-    """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels."""
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, loose: bool = False) -> Drawing:
+    """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels.
+
+    With `loose`, ears, muzzle and pupils of the other class lie about behind the animal, so that both classes are
+    drawn with all parts.
+    """
     palette, negative, colours = random_palette(rng)
     paint = _random_colours(rng, colours)
     canvas = Canvas(size, paint.background, PARTS, slope=around(rng, 14))
     backdrop = random_backdrop(rng, colours, paint.background)
     paint_backdrop(canvas, backdrop)
     clutter = scatter(rng, canvas, colours, paint.background, unlike=(paint.fur, paint.ears))
-    x, y, scale = between(rng, 0.46, 0.54), between(rng, 0.49, 0.55), between(rng, 0.35, 0.42)
+    if loose:
+        _lay_about(rng, canvas, paint, 1 - label)
+    x, y, scale = between(rng, 0.46, 0.54), between(rng, 0.49, 0.55), between(rng, 0.35 - _SMALLER * difficulty, 0.42)
     turn, mirror, tilt = around(rng, 0.2), chance(rng), around(rng, 0.4)
     figure = Frame((x * size, y * size), scale * size, turn, mirror)
     markings = pick(rng, MARKINGS)
@@ -98,6 +104,31 @@ PETS = DrawnFamily(
     draw=draw,
     decides="ear shape",
 )
+
+
+def _lay_about(rng: np.random.Generator, canvas: Canvas, paint: _Colours, label: int) -> None:
+    """Paint ears, muzzle and eyes of a class at the edges of the image, each on a disc of fur, as part "clutter"."""
+    size, corners = canvas.size, shuffled(rng, ((0.13, 0.13), (0.87, 0.13), (0.13, 0.87), (0.87, 0.87)))
+    shape = (_pointed_ear, _hanging_ear)[label]
+    for number, (x, y) in enumerate(corners):
+        place = ((x + around(rng, 0.03)) * size, (y + around(rng, 0.03)) * size)
+        frame = Frame(place, 0.37 * size, between(rng, 0, 2 * math.pi))
+        middle = ((0.343, -0.356), (0.467, -0.053))[label]
+        if number < 2:
+            ear, patch = shape(frame.inner(-middle[0], -middle[1]), 1, 1.0, 1.0, 0.0)
+            canvas.paint("clutter", ear, paint.ears, slope=6)
+            canvas.paint("clutter", patch, paint.lining)
+            continue
+        canvas.paint("clutter", frame.ellipse(0, 0, 0.24, 0.24), paint.fur)
+        if number == 2:
+            puffs = ((-_PUFF["x"], 0.0), (_PUFF["x"], 0.0)) if label == 0 else ((0.0, 0.0),)
+            radii = (_PUFF["rx"], _PUFF["ry"]) if label == 0 else (_SNOUT["rx"], _SNOUT["ry"])
+            for px, py in puffs:
+                canvas.paint("clutter", frame.ellipse(px, py, *radii), paint.muzzle)
+            continue
+        for side in (-1, 1):
+            canvas.paint("clutter", frame.ellipse(side * 0.11, 0, 0.1, _EYE_RADIUS), paint.eyes)
+            canvas.paint("clutter", frame.ellipse(side * 0.11, 0, *_PUPILS[label]), paint.pupils)
 
 
 def _random_colours(rng: np.random.Generator, colours: list[Colour]) -> _Colours:
@@ -172,7 +203,7 @@ def _paint_head(
     length, width, spread = between(rng, 0.92, 1.08), between(rng, 0.92, 1.08), around(rng, 0.08)
     gaze, wide = around(rng, 0.02), between(rng, 0.95, 1.08)
     skull = head.ellipse(0, 0, _HEAD_RADII[0] * wide, _HEAD_RADII[1])
-    shape = (pointed_ear, hanging_ear)[label]
+    shape = (_pointed_ear, _hanging_ear)[label]
     ears = [shape(head, side, length, width, spread) for side in (-1, 1)]
     if label == 0:
         _paint_ears(canvas, ears, paint)
@@ -190,7 +221,7 @@ def _paint_head(
         canvas.paint("eyes", head.ellipse(x + gaze - 0.035, y - 0.045, 0.024, 0.024), _GLINT, opacity=0.49)
 
 
-def pointed_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
+def _pointed_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
     """Return a cat's ear and its lining."""
     size = _POINTED_EAR
     ear = head.inner(side * size["x"], size["y"], angle=side * (size["lean"] + spread))
@@ -199,7 +230,7 @@ def pointed_ear(head: Frame, side: int, length: float, width: float, spread: flo
     return ear.polygon(corners, 0.05), ear.polygon([(x * size["lining"], y * 0.72 - 0.03) for x, y in corners], 0.025)
 
 
-def hanging_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
+def _hanging_ear(head: Frame, side: int, length: float, width: float, spread: float) -> tuple[Outline, Outline]:
     """Return a dog's ear and the patch at its end."""
     size = _HANGING_EAR
     ear = head.inner(side * size["x"], size["y"], angle=side * (math.pi - size["lean"] - spread))

@@ -124,7 +124,7 @@ def draw_set(name: str, per_class: int, *, seed: int = 0, size: int = 224, diffi
     if not 0 <= level <= 1:
         raise LabError(f"difficulty of a drawn set is {level:g}; it must be from 0 to 1")
     source = DrawnSource(family, per_class, seed, size, level)
-    identity = (name, seed, size, *([level] if level else []))
+    identity: tuple[str | float, ...] = (name, seed, size, *([level] if level else []))
     records = tuple(
         ImageRecord(_id(kind, i), label, _digest(*identity, kind, i), label * per_class + i, size, size)
         for label, kind in enumerate(family.classes)

@@ -1,8 +1,8 @@
-"""`drawn:contour`: the sides of a polygon that meet in its corners, or the same sides slid along themselves.
+"""`drawn:contour`: dashed arcs that close into one contour, or the same arcs, each turned about by half a turn.
 
-A side that slides along its own direction keeps its angle, its length and nearly all of its part of the spectrum; it
-only no longer ends where the next one begins. So closure and corners differ, and nothing below. Difficulty makes the
-slide shorter and lays more strokes about.
+An arc that is turned by half a turn about its own middle keeps its place, its dashes, the mean of its angles and, to
+the letter, the amplitude of its spectrum; it only no longer ends where the next one begins. Everything is dashed, so
+that loose ends are everywhere and tell nothing. So closure differs, and nothing below. Difficulty lays more arcs about.
 """
 
 from __future__ import annotations
@@ -11,50 +11,86 @@ import math
 
 import numpy as np
 
-from lab.images.synthetic.outlines import Stroke
+from lab.images.synthetic.canvas import Canvas, Colour
+from lab.images.synthetic.outlines import Point, Stroke
 from lab.images.synthetic.rungs.ground import finished, ground, lerp, pair_of_tones
-from lab.images.synthetic.sampling import around, at_most, between, chance, shuffled
-from lab.images.synthetic.shapes import Side, closed
-from lab.images.synthetic.types import Drawing, DrawnFamily
+from lab.images.synthetic.sampling import around, at_most, between
+from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("closed", "open")
 _PARTS = ("background", "strays", "contour")
-_MOST_STRAYS = 24
+_MOST_STRAYS = 16
+_PITCH, _INKED = 0.06, 0.5  # from dash to dash, image widths, and the share of it that is inked
+_STEPS = 4  # straight pieces that a dash is made of
 
 
 def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> Drawing:
     """Draw a closed (label 0) or an open contour (label 1) on a square of `size` pixels."""
     behind, ink = pair_of_tones(rng, between(rng, 80, 110))
     canvas = ground(rng, size, _PARTS, colour=behind)
-    corners, radius = 4 + at_most(rng, 2), between(rng, 0.17, 0.26)
-    x, y, width = between(rng, 0.36, 0.64), between(rng, 0.36, 0.64), between(rng, 0.009, 0.014)
-    turn, way = between(rng, 0, 2 * math.pi), (-1, 1)[chance(rng)]
-    angles = [2 * math.pi * (corner + around(rng, 0.22)) / corners for corner in range(corners)]
-    outline = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in angles]
-    slide = way * lerp(0.42, 0.1, difficulty) * between(rng, 0.85, 1.15)
-    sides = [_slid(side, slide * label) for side in closed(x, y, outline, turn)]
-    strays = [
-        Side(between(rng, 0.05, 0.95), between(rng, 0.05, 0.95), between(rng, 0.06, 0.22), between(rng, 0, math.pi))
-        for _ in range(_MOST_STRAYS)
-    ]
-    strokes = [("contour", side) for side in sides]
-    strokes += [("strays", stray) for stray in strays[: round(lerp(2, _MOST_STRAYS, difficulty))]]
-    for part, side in shuffled(rng, strokes):
-        canvas.paint(part, Stroke(side.ends(size), width * size, width * size), ink)
-    factors = {
-        "class": CLASSES[label], "x": x, "y": y, "radius": radius, "corners": float(corners), "width": width * 2,
-        "turn": math.degrees(turn), "slide": abs(slide * label),
+    arcs, radius = 3 + at_most(rng, 1), between(rng, 0.18, 0.27)
+    x, y, width = between(rng, 0.36, 0.64), between(rng, 0.36, 0.64), between(rng, 0.006, 0.009)
+    turn, wobble = between(rng, 0, 2 * math.pi), between(rng, 0.04, 0.12)
+    for number in range(_MOST_STRAYS):
+        place = (between(rng, 0.05, 0.95), between(rng, 0.05, 0.95))
+        start, reach = between(rng, 0, 2 * math.pi), between(rng, 0.18, 0.27)
+        if number < round(lerp(1, _MOST_STRAYS, difficulty)):
+            stray = _arc((0.0, 0.0), reach, 0.0, (start, start + 2 * math.pi / arcs * 0.7), 0.0)
+            _paint(canvas, "strays", _moved(stray, place), width, ink)
+    cuts = [2 * math.pi * (number + around(rng, 0.1)) / arcs for number in range(arcs)]
+    for start, end in zip(cuts, [*cuts[1:], cuts[0] + 2 * math.pi], strict=True):
+        arc = _arc((x, y), radius, wobble, (start, end), turn)
+        _paint(canvas, "contour", _turned(arc) if label else arc, width, ink)
+    factors: dict[str, Factor] = {
+        "class": CLASSES[label], "x": x, "y": y, "radius": radius, "arcs": float(arcs), "width": width * 2,
+        "turn": math.degrees(turn), "wobble": wobble, "turned about": bool(label),
     }  # fmt: skip
     return finished(rng, canvas, factors)
 
 
 FAMILY = DrawnFamily(
-    "contour", "Drawn contours, closed or open", "The sides of a polygon, meeting in its corners or slid apart.",
-    CLASSES, ("contour",), draw, decides="slide", difficulty=0.3, group="ladder",
+    "contour", "Drawn contours, closed or open", "Dashed arcs that close into a contour, or each turned about.",
+    CLASSES, ("contour",), draw, decides="turned about", difficulty=0.3, group="ladder",
 )  # fmt: skip
 
 
-def _slid(side: Side, share: float) -> Side:
-    """Return a side moved along itself by a share of its length."""
-    by = share * side.length
-    return Side(side.x + by * math.cos(side.angle), side.y + by * math.sin(side.angle), side.length, side.angle)
+def _arc(centre: Point, radius: float, wobble: float, angles: tuple[float, float], turn: float) -> list[list[Point]]:
+    """Return the dashes of an arc of a wobbly circle between two angles, each as points, evenly spaced."""
+    start, end = angles
+    count = max(2, round((end - start) * radius / _PITCH))
+    step = (end - start) / count
+    dashes = []
+    for number in range(count):
+        middle, half = start + (number + 0.5) * step, step * _INKED / 2
+        along = [middle - half + 2 * half * part / _STEPS for part in range(_STEPS + 1)]
+        reach = [radius * (1 + wobble * math.cos(3 * angle)) for angle in along]
+        dashes.append(
+            [
+                (centre[0] + r * math.cos(angle + turn), centre[1] + r * math.sin(angle + turn))
+                for r, angle in zip(reach, along, strict=True)
+            ]
+        )
+    return dashes
+
+
+def _middle(arc: list[list[Point]]) -> Point:
+    points = [point for dash in arc for point in dash]
+    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+
+def _turned(arc: list[list[Point]]) -> list[list[Point]]:
+    """Return an arc turned by half a turn about its middle."""
+    x, y = _middle(arc)
+    return [[(2 * x - px, 2 * y - py) for px, py in dash] for dash in arc]
+
+
+def _moved(arc: list[list[Point]], place: Point) -> list[list[Point]]:
+    """Return an arc whose middle is at a place."""
+    x, y = _middle(arc)
+    return [[(px - x + place[0], py - y + place[1]) for px, py in dash] for dash in arc]
+
+
+def _paint(canvas: Canvas, part: str, arc: list[list[Point]], width: float, ink: Colour) -> None:
+    for dash in arc:
+        points = tuple((x * canvas.size, y * canvas.size) for x, y in dash)
+        canvas.paint(part, Stroke(points, width * canvas.size, width * canvas.size), ink)

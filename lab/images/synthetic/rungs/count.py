@@ -1,7 +1,9 @@
 """`drawn:count`: three or four worms of the same length altogether.
 
 Width, colour, total length and so total area and outline are the same in both classes; how the length is shared out,
-where the worms lie and how they bend is random. Difficulty shares it out less evenly.
+where the worms lie and how they bend is random. Beside them lie dots of the same ink and worms of another, any number
+of either, so that neither ends nor lengths of all there is tell how many worms of the one ink there are. Difficulty
+shares the length out less evenly.
 """
 
 from __future__ import annotations
@@ -10,15 +12,16 @@ import math
 
 import numpy as np
 
-from lab.images.synthetic.outlines import Stroke
-from lab.images.synthetic.rungs.ground import clutter, finished, ground, pair_of_tones
-from lab.images.synthetic.sampling import around, between, shuffled
-from lab.images.synthetic.types import Drawing, DrawnFamily
+from lab.images.synthetic.outlines import Ellipse, Stroke
+from lab.images.synthetic.rungs.ground import LUMA, clutter, finished, ground, hue_of, pair_of_tones, tone
+from lab.images.synthetic.sampling import around, at_most, between, shuffled
+from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("three", "four")
 _PARTS = ("background", "clutter", "worms")
 _MOST = 4
 _JOINTS = 6
+_MOST_DOTS, _MOST_OTHERS = 16, 5
 _UNEVEN = 0.6  # at the greatest difficulty lengths are within so much of their mean
 
 
@@ -38,9 +41,21 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
             length = total * shares[number] / sum(shares) - width * math.pi / 2
             points = tuple((px * size, py * size) for px, py in _worm(x, y, length, angle, bend))
             canvas.paint("worms", Stroke(points, width * size, width * size), ink)
-    factors = {
+    dots, others = at_most(rng, _MOST_DOTS), at_most(rng, _MOST_OTHERS)
+    other = tone(float(ink @ LUMA), 45, hue_of(ink) + math.pi)
+    for number in range(_MOST_OTHERS):
+        bent = _worm(between(rng, 0.1, 0.9), between(rng, 0.1, 0.9), between(rng, 0.08, 0.36),
+                     between(rng, 0, math.pi), around(rng, 2.0))  # fmt: skip
+        if number < others:
+            points = tuple((px * size, py * size) for px, py in bent)
+            canvas.paint("clutter", Stroke(points, width * size, width * size), other)
+    for _ in range(dots):
+        place = (between(rng, 0.03, 0.97) * size, between(rng, 0.03, 0.97) * size)
+        canvas.paint("clutter", Ellipse(place, (width * size, width * size)), ink)
+    factors: dict[str, Factor] = {
         "class": CLASSES[label], "count": float(count), "length": total, "width": width, "x": cells[0][0],
-        "y": cells[0][1], "second x": cells[1][0], "second y": cells[1][1],
+        "y": cells[0][1], "second x": cells[1][0], "second y": cells[1][1], "dots": float(dots),
+        "others": float(others),
     }  # fmt: skip
     return finished(rng, canvas, factors)
 

@@ -34,6 +34,11 @@ def tone(luma: float, chroma: float, angle: float) -> Colour:
     return (luma + chroma * (math.cos(angle) * _WARM + math.sin(angle) * _GREEN)).astype(np.float32)
 
 
+def hue_of(colour: Colour) -> float:
+    """Return the angle of hue of a colour, as `tone` takes it (radians)."""
+    return math.atan2(float(colour @ _GREEN), float(colour @ _WARM) - float(colour @ LUMA) * float(_WARM.sum()))
+
+
 def random_tone(rng: np.random.Generator, *, spread: float = 50.0, chroma: float = 36.0) -> Colour:
     """Return a colour of any hue, its luma within `spread` of the middle, its chroma up to `chroma`."""
     return tone(MIDDLE + around(rng, spread), between(rng, 0, chroma), between(rng, 0, 2 * math.pi))

@@ -1,7 +1,7 @@
 """`drawn:hue`: a patch of a warm or of a cold colour, of the same lightness.
 
-The two hues lie opposite each other. The ground is nearly grey, clutter takes any hue, and lightness has nothing to do with the class.
-Difficulty takes chroma away.
+The two hues lie opposite each other. The ground is nearly grey, clutter takes any hue, and lightness has nothing to do
+with the class. Difficulty takes chroma away.
 """
 
 from __future__ import annotations

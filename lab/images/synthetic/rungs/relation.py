@@ -13,7 +13,7 @@ import numpy as np
 from lab.images.synthetic.outlines import Frame, Point
 from lab.images.synthetic.rungs.ground import clutter, finished, ground, random_tone
 from lab.images.synthetic.sampling import around, between, shuffled
-from lab.images.synthetic.types import Drawing, DrawnFamily
+from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("same", "different")
 _PARTS = ("background", "clutter", "first", "second")
@@ -35,7 +35,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
     ):
         frame = Frame((x * size, y * size), scale * size, angle)
         canvas.paint(part, frame.polygon(shape, 0.06), ink)
-    factors = {
+    factors: dict[str, Factor] = {
         "class": CLASSES[label], "same": not label, "scale": scale, "turn": math.degrees(turn),
         "x": places[0][0], "y": places[0][1], "second x": places[1][0], "second y": places[1][1],
     }  # fmt: skip

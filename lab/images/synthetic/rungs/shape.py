@@ -17,7 +17,7 @@ from lab.images.synthetic.outlines import Ellipse, Stroke
 from lab.images.synthetic.rungs.ground import finished, ground, lerp, pair_of_tones
 from lab.images.synthetic.sampling import around, between, chance, shuffled
 from lab.images.synthetic.shapes import Side, diamond, rectangle, scattered
-from lab.images.synthetic.types import Drawing, DrawnFamily
+from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("rectangle", "diamond")
 _PARTS = ("background", "strays", "shape")
@@ -45,7 +45,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
         if shaded:
             _shade(canvas, part, stroke, ink)
         canvas.paint(part, Stroke(stroke.ends(size), width * size, width * size), ink)
-    factors = {
+    factors: dict[str, Factor] = {
         "class": CLASSES[label], "x": x, "y": y, "side": side, "aspect": aspect, "turn": math.degrees(turn),
         "stroke width": width * 2, "filled": filled, "joined": CLASSES[label],
     }  # fmt: skip

@@ -95,7 +95,7 @@ def _surrogate(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     for _ in range(_ROUNDS):
         spectrum = np.fft.rfft2(found)
         shaped = np.fft.irfft2(amplitude * spectrum / np.maximum(np.abs(spectrum), 1e-12), s=tile.shape)
-        found = np.empty(tile.size, dtype=np.float32)
-        found[np.argsort(shaped, axis=None, kind="stable")] = levels
-        found = found.reshape(tile.shape)
+        ranked = np.empty(tile.size, dtype=np.float32)
+        ranked[np.argsort(shaped, axis=None, kind="stable")] = levels
+        found = ranked.reshape(tile.shape)
     return np.asarray(found, dtype=np.float32)
