@@ -20,6 +20,7 @@ from lab.charts.theme import (
     rows,
 )
 
+CELL_PICK = "cell_pick"  # the selection a page reads: fields rung and layer
 PIXELS = "8 × 8 pixels"
 NOT_REACHED = "not reached"
 _COLOURS = ["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"]
@@ -57,7 +58,9 @@ def ladder_map(
     )
     ink = alt.condition("datum.colour > 0.68", alt.value("#ffffff"), alt.value("#23272b"))
     return layered(
-        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("colour:Q", scale=scale, legend=legend)),
+        base.mark_rect(stroke="#ffffff", strokeWidth=1, cursor="pointer")
+        .encode(alt.Color("colour:Q", scale=scale, legend=legend))
+        .add_params(alt.selection_point(name=CELL_PICK, fields=["rung", "layer"], empty=False)),
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
         title=alt.Title("What is read where", subtitle="Accuracy of a linear probe. Gray: not shown to be above 0.5."),
         width="container",

@@ -107,7 +107,7 @@ PETS = DrawnFamily(
 
 
 def _lay_about(rng: np.random.Generator, canvas: Canvas, paint: _Colours, label: int) -> None:
-    """Paint ears, muzzle and eyes of a class at the edges of the image, each on a disc of fur, as part "clutter"."""
+    """Paint ears, muzzle and eyes of a class at the edges of the image, each with some fur, as part "clutter"."""
     size, corners = canvas.size, shuffled(rng, ((0.13, 0.13), (0.87, 0.13), (0.13, 0.87), (0.87, 0.87)))
     shape = (_pointed_ear, _hanging_ear)[label]
     for number, (x, y) in enumerate(corners):
@@ -115,9 +115,13 @@ def _lay_about(rng: np.random.Generator, canvas: Canvas, paint: _Colours, label:
         frame = Frame(place, 0.37 * size, between(rng, 0, 2 * math.pi))
         middle = ((0.343, -0.356), (0.467, -0.053))[label]
         if number < 2:
-            ear, patch = shape(frame.inner(-middle[0], -middle[1]), 1, 1.0, 1.0, 0.0)
-            canvas.paint("clutter", ear, paint.ears, slope=6)
-            canvas.paint("clutter", patch, paint.lining)
+            head = frame.inner(-middle[0], -middle[1])
+            ears, near = [shape(head, 1, 1.0, 1.0, 0.0)], frame.ellipse(0, 0, 0.3, 0.3)
+            if label == 0:
+                _paint_ears(canvas, ears, paint, part="clutter")
+            canvas.paint("clutter", head.ellipse(0, 0, *_HEAD_RADII), paint.fur, within=near)
+            if label == 1:
+                _paint_ears(canvas, ears, paint, part="clutter")
             continue
         canvas.paint("clutter", frame.ellipse(0, 0, 0.24, 0.24), paint.fur)
         if number == 2:
@@ -240,10 +244,10 @@ def _hanging_ear(head: Frame, side: int, length: float, width: float, spread: fl
     return ear.stroke(flap, size["root"], size["end"] * width), ear.stroke(patch, 0.7 * size["patch"], size["patch"])
 
 
-def _paint_ears(canvas: Canvas, ears: list[tuple[Outline, Outline]], paint: _Colours) -> None:
+def _paint_ears(canvas: Canvas, ears: list[tuple[Outline, Outline]], paint: _Colours, *, part: str = "ears") -> None:
     for ear, patch in ears:
-        canvas.paint("ears", ear, paint.ears, slope=6)
-        canvas.paint("ears", patch, paint.lining)
+        canvas.paint(part, ear, paint.ears, slope=6)
+        canvas.paint(part, patch, paint.lining)
 
 
 def _paint_muzzle(canvas: Canvas, head: Frame, paint: _Colours, label: int) -> None:

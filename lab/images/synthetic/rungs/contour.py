@@ -2,7 +2,8 @@
 
 An arc that is turned by half a turn about its own middle keeps its place, its dashes, the mean of its angles and, to
 the letter, the amplitude of its spectrum; it only no longer ends where the next one begins. Everything is dashed, so
-that loose ends are everywhere and tell nothing. So closure differs, and nothing below. Difficulty lays more arcs about.
+that loose ends are everywhere and tell nothing. So closure differs, and nothing below. Difficulty lays more arcs about,
+any number up to a greatest one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("closed", "open")
 _PARTS = ("background", "strays", "contour")
-_MOST_STRAYS = 16
+_MOST_STRAYS = 18
 _PITCH, _INKED = 0.06, 0.5  # from dash to dash, image widths, and the share of it that is inked
 _STEPS = 4  # straight pieces that a dash is made of
 
@@ -31,10 +32,11 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
     arcs, radius = 3 + at_most(rng, 1), between(rng, 0.18, 0.27)
     x, y, width = between(rng, 0.36, 0.64), between(rng, 0.36, 0.64), between(rng, 0.006, 0.009)
     turn, wobble = between(rng, 0, 2 * math.pi), between(rng, 0.04, 0.12)
+    strays = round(lerp(4, _MOST_STRAYS, difficulty) * between(rng, 0, 1))
     for number in range(_MOST_STRAYS):
         place = (between(rng, 0.05, 0.95), between(rng, 0.05, 0.95))
         start, reach = between(rng, 0, 2 * math.pi), between(rng, 0.18, 0.27)
-        if number < round(lerp(1, _MOST_STRAYS, difficulty)):
+        if number < strays:
             stray = _arc((0.0, 0.0), reach, 0.0, (start, start + 2 * math.pi / arcs * 0.7), 0.0)
             _paint(canvas, "strays", _moved(stray, place), width, ink)
     cuts = [2 * math.pi * (number + around(rng, 0.1)) / arcs for number in range(arcs)]
@@ -43,7 +45,8 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
         _paint(canvas, "contour", _turned(arc) if label else arc, width, ink)
     factors: dict[str, Factor] = {
         "class": CLASSES[label], "x": x, "y": y, "radius": radius, "arcs": float(arcs), "width": width * 2,
-        "turn": math.degrees(turn), "wobble": wobble, "turned about": bool(label),
+        "turn": math.degrees(turn), "wobble": wobble, "strays": float(strays),
+        "turned about": bool(label),
     }  # fmt: skip
     return finished(rng, canvas, factors)
 
