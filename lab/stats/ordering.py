@@ -55,8 +55,8 @@ def order_of(depths: Sequence[float], draws: np.ndarray) -> Order:
     """Return how far depths `(P,)`, with resamples `(B, P)`, are in the order of their positions.
 
     Resamples scatter about the depths as the depths scatter about the truth, which shuffles near neighbours and takes
-    tau down both times; so the interval is the basic one, in which the second step undoes the first (Davison & Hinkley
-    1997, section 5.2), cut at -1 and 1.
+    tau towards 0 both times. The percentile interval leaves out a true order, the basic one (Davison & Hinkley 1997,
+    section 5.2) finds an order where there is none; so each end is the outer one of the two, cut at -1 and 1.
     """
     from scipy.stats import kendalltau
 
@@ -67,7 +67,8 @@ def order_of(depths: Sequence[float], draws: np.ndarray) -> Order:
     tau = float(_taus(values[None])[0])
     low, high = np.percentile(_taus(draws), (2.5, 97.5))
     p = float(kendalltau(np.arange(len(values)), values).pvalue) if np.ptp(values) > 0 else 1.0
-    return Order(Interval(tau, max(-1.0, min(2 * tau - high, tau)), min(1.0, max(2 * tau - low, tau))), p, len(values))
+    ends = float(max(-1.0, min(low, 2 * tau - high, tau))), float(min(1.0, max(high, 2 * tau - low, tau)))
+    return Order(Interval(tau, *ends), p, len(values))
 
 
 def gaps(depths: Sequence[float], draws: np.ndarray) -> list[Gap]:

@@ -16,7 +16,7 @@ import numpy as np
 from lab.images.synthetic.canvas import Canvas, Colour
 from lab.images.synthetic.colours import brightness, choose, hue, random_palette
 from lab.images.synthetic.outlines import Ellipse, Frame, Outline, Point, curve
-from lab.images.synthetic.sampling import around, between, chance, pick, shuffled
+from lab.images.synthetic.sampling import around, between, chance, pick
 from lab.images.synthetic.scenery import paint_backdrop, random_backdrop, scatter
 from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
@@ -58,20 +58,14 @@ class _Colours:
     collar: Colour
 
 
-def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, loose: bool = False) -> Drawing:
-    """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels.
-
-    With `loose`, ears, muzzle and pupils of the other class lie about behind the animal, so that both classes are
-    drawn with all parts.
-    """
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
+    """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels."""
     palette, negative, colours = random_palette(rng)
     paint = _random_colours(rng, colours)
     canvas = Canvas(size, paint.background, PARTS, slope=around(rng, 14))
     backdrop = random_backdrop(rng, colours, paint.background)
     paint_backdrop(canvas, backdrop)
     clutter = scatter(rng, canvas, colours, paint.background, unlike=(paint.fur, paint.ears))
-    if loose:
-        _lay_about(rng, canvas, paint, 1 - label)
     x, y, scale = between(rng, 0.46, 0.54), between(rng, 0.49, 0.55), between(rng, 0.35 - _SMALLER * difficulty, 0.42)
     turn, mirror, tilt = around(rng, 0.2), chance(rng), around(rng, 0.4)
     figure = Frame((x * size, y * size), scale * size, turn, mirror)
@@ -104,35 +98,6 @@ PETS = DrawnFamily(
     draw=draw,
     decides="ear shape",
 )
-
-
-def _lay_about(rng: np.random.Generator, canvas: Canvas, paint: _Colours, label: int) -> None:
-    """Paint ears, muzzle and eyes of a class at the edges of the image, each with some fur, as part "clutter"."""
-    size, corners = canvas.size, shuffled(rng, ((0.13, 0.13), (0.87, 0.13), (0.13, 0.87), (0.87, 0.87)))
-    shape = (_pointed_ear, _hanging_ear)[label]
-    for number, (x, y) in enumerate(corners):
-        place = ((x + around(rng, 0.03)) * size, (y + around(rng, 0.03)) * size)
-        frame = Frame(place, 0.37 * size, between(rng, 0, 2 * math.pi))
-        middle = ((0.343, -0.356), (0.467, -0.053))[label]
-        if number < 2:
-            head = frame.inner(-middle[0], -middle[1])
-            ears, near = [shape(head, 1, 1.0, 1.0, 0.0)], frame.ellipse(0, 0, 0.3, 0.3)
-            if label == 0:
-                _paint_ears(canvas, ears, paint, part="clutter")
-            canvas.paint("clutter", head.ellipse(0, 0, *_HEAD_RADII), paint.fur, within=near)
-            if label == 1:
-                _paint_ears(canvas, ears, paint, part="clutter")
-            continue
-        canvas.paint("clutter", frame.ellipse(0, 0, 0.24, 0.24), paint.fur)
-        if number == 2:
-            puffs = ((-_PUFF["x"], 0.0), (_PUFF["x"], 0.0)) if label == 0 else ((0.0, 0.0),)
-            radii = (_PUFF["rx"], _PUFF["ry"]) if label == 0 else (_SNOUT["rx"], _SNOUT["ry"])
-            for px, py in puffs:
-                canvas.paint("clutter", frame.ellipse(px, py, *radii), paint.muzzle)
-            continue
-        for side in (-1, 1):
-            canvas.paint("clutter", frame.ellipse(side * 0.11, 0, 0.1, _EYE_RADIUS), paint.eyes)
-            canvas.paint("clutter", frame.ellipse(side * 0.11, 0, *_PUPILS[label]), paint.pupils)
 
 
 def _random_colours(rng: np.random.Generator, colours: list[Colour]) -> _Colours:
@@ -244,10 +209,10 @@ def _hanging_ear(head: Frame, side: int, length: float, width: float, spread: fl
     return ear.stroke(flap, size["root"], size["end"] * width), ear.stroke(patch, 0.7 * size["patch"], size["patch"])
 
 
-def _paint_ears(canvas: Canvas, ears: list[tuple[Outline, Outline]], paint: _Colours, *, part: str = "ears") -> None:
+def _paint_ears(canvas: Canvas, ears: list[tuple[Outline, Outline]], paint: _Colours) -> None:
     for ear, patch in ears:
-        canvas.paint(part, ear, paint.ears, slope=6)
-        canvas.paint(part, patch, paint.lining)
+        canvas.paint("ears", ear, paint.ears, slope=6)
+        canvas.paint("ears", patch, paint.lining)
 
 
 def _paint_muzzle(canvas: Canvas, head: Frame, paint: _Colours, label: int) -> None:

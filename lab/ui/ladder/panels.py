@@ -1,4 +1,4 @@
-"""What a finished ladder shows: the heat map first, one sentence, a cell looked into, then emergence and fingerprints."""
+"""What a finished ladder shows: the heat map first, one sentence, a cell, then emergence and fingerprints."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.images.synthetic.faces import FACES
+from lab.images.synthetic.pets import PETS
 from lab.images.synthetic.rungs import (
     brightness,
     contour,
     count,
     frequency,
     hue,
-    object,
     orientation,
     part,
     relation,
@@ -56,8 +56,8 @@ RUNGS: Mapping[str, Rung] = {
         _row(contour.FAMILY),
         _row(shape.FAMILY),
         _row(part.FAMILY),
-        _row(FACES, "arrangement", 0.2),
-        _row(object.FAMILY),
+        _row(FACES, "arrangement", 0.3),
+        _row(PETS, "object", 0.2),
         _row(count.FAMILY),
         _row(relation.FAMILY),
     )

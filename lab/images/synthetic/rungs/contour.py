@@ -53,7 +53,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "contour", "Drawn contours, closed or open", "Dashed arcs that close into a contour, or each turned about.",
-    CLASSES, ("contour",), draw, decides="turned about", difficulty=0.3, group="ladder",
+    CLASSES, ("contour",), draw, decides="turned about", difficulty=0.45, group="ladder",
 )  # fmt: skip
 
 

@@ -44,5 +44,5 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "frequency", "Drawn stripes, coarse or fine", "Coarse or fine stripes at any angle, of the same contrast.",
-    CLASSES, ("patch",), draw, decides="cycles", difficulty=0.6, group="ladder",
+    CLASSES, ("patch",), draw, decides="cycles", difficulty=0.7, group="ladder",
 )  # fmt: skip

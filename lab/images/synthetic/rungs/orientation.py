@@ -43,5 +43,5 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "orientation", "Drawn stripes, leaning left or right", "Stripes that lean left or right, alike in all else.",
-    CLASSES, ("patch",), draw, decides="lean", difficulty=0.6, group="ladder",
+    CLASSES, ("patch",), draw, decides="lean", difficulty=0.88, group="ladder",
 )  # fmt: skip

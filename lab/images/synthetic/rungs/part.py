@@ -53,7 +53,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "part", "Drawn ears, pointed or floppy", "An ear alone, a cat's or a dog's, at any place, size and turn.", CLASSES,
-    ("ear",), draw, decides="ear shape", difficulty=0.1, group="ladder",
+    ("ear",), draw, decides="ear shape", difficulty=0.25, group="ladder",
 )  # fmt: skip
 
 

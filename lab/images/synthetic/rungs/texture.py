@@ -49,7 +49,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "texture", "Drawn textures, leaves or noise", "Leaves, or noise of the same spectrum and levels.", CLASSES,
-    ("patch",), draw, decides="surrogate", difficulty=0.3, group="ladder",
+    ("patch",), draw, decides="surrogate", difficulty=0.45, group="ladder",
 )  # fmt: skip
 
 
