@@ -7,7 +7,6 @@ import itertools
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from lab.errors import LabError
 from lab.images import open_image_set
@@ -66,7 +65,7 @@ def test_thumbnails_do_not_tell_the_classes_apart(many: DrawnSet, stack: np.ndar
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1e-2, max_iter=2000))
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     right = int((cross_val_predict(model, thumbnails, labels, cv=folds) == labels).sum())
-    interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
+    interval = binomtest(right, len(labels)).proportion_ci(1 - 0.05 / len(MATCHED), method="wilson")
     assert interval.low <= 0.5 <= interval.high, right / len(labels)
 
 
@@ -149,7 +148,7 @@ def test_a_counterpart_differs_where_the_classes_do_and_nowhere_else(name: str) 
         own, other = source.drawing(index), source.counterpart(index, 1)
         assert (own.factors["class"], other.factors["class"]) == family.classes
         changed = np.abs(own.pixels.astype(int) - other.pixels).max(axis=2) > 0
-        assert 0 < changed.mean() < 0.5
+        assert 0 < changed.mean() < 0.75
         parts = np.any([d.masks[part] for d in (own, other) for part in family.diagnostic_parts], axis=0)
         # An edge is smooth over a pixel or two on either side, and so is what lies on top of a part, as the nose does.
         grown = np.any(
@@ -179,11 +178,15 @@ def test_drawings_depend_on_seed_class_and_number_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_a_drawing_is_the_same_at_another_size(name: str) -> None:
+    """Grain differs; where the parts are and what colour they have does not."""
     small, large = draw_set(name, 3, size=96), draw_set(name, 3, size=192)
     for index in range(6):
-        assert small.drawing(index).factors == large.drawing(index).factors
-        halved = np.asarray(Image.fromarray(large.pixels(index)).resize((96, 96), Image.Resampling.BOX), dtype=float)
-        assert np.abs(halved - small.pixels(index)).mean() < 8  # grain differs, what is shown does not
+        one, other = small.drawing(index), large.drawing(index)
+        assert one.factors == other.factors
+        assert (one.owner == other.owner[::2, ::2]).mean() > 0.95
+        for mine, its in zip(one.masks.values(), other.masks.values(), strict=True):
+            if mine.mean() > 0.02:
+                assert np.abs(one.pixels[mine].mean(axis=0) - other.pixels[its].mean(axis=0)).max() < 15
 
 
 def test_pixels_given_out_are_the_callers_own() -> None:
