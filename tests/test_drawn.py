@@ -179,13 +179,13 @@ def test_drawings_depend_on_seed_class_and_number_only(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_a_drawing_is_the_same_at_another_size(name: str) -> None:
     """Grain differs; where the parts are and what colour they have does not."""
-    small, large = draw_set(name, 3, size=96), draw_set(name, 3, size=192)
+    small, large = (draw_set(name, 3, size=side, difficulty=0) for side in (96, 192))
     for index in range(6):
         one, other = small.drawing(index), large.drawing(index)
         assert one.factors == other.factors
         assert (one.owner == other.owner[::2, ::2]).mean() > 0.95
         for mine, its in zip(one.masks.values(), other.masks.values(), strict=True):
-            if mine.mean() > 0.02:
+            if mine.mean() > 0.1:  # of thin strokes every pixel is an edge
                 assert np.abs(one.pixels[mine].mean(axis=0) - other.pixels[its].mean(axis=0)).max() < 15
 
 
