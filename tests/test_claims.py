@@ -46,7 +46,9 @@ def test_crossed_units_cover_whichever_of_them_varies(of_rows: float, of_columns
     rng = np.random.default_rng(1)
     held = 0
     for _ in range(600):
-        values = of_rows * rng.normal(size=(6, 1)) + of_columns * rng.normal(size=(1, 3)) + 0.3 * rng.normal(size=(6, 3))
+        values = (
+            of_rows * rng.normal(size=(6, 1)) + of_columns * rng.normal(size=(1, 3)) + 0.3 * rng.normal(size=(6, 3))
+        )
         found = crossed_mean(values)
         held += found.low <= 0 <= found.high
     assert held / 600 >= 0.93

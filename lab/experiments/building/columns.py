@@ -123,21 +123,30 @@ TUNING = {
         {
             **same("model layer depth"),
             "kind": "the property: orientation (of gratings) or shape (of outlines)",
-            "control": "`real`, `untrained` or `shuffled` (levels)",
+            "control": "`real`, `untrained` (mean over the twins) or `shuffled` (levels)",
+            "width": "channels of the narrowest layer, of which `best` is the best",
             **between("mean", "share of a channel's variance that the property explains, mean over channels"),
-            **between("best", "the same of the best channel, chosen on other draws than it is measured on"),
+            **between(
+                "best",
+                "the same of the best of `width` channels, the mean over all subsets of so many, chosen on other draws "
+                "than it is measured on",
+            ),
+            **between("best_of_all", "the same of the best of all the layer's channels; not comparable between widths"),
         },
     ),
     "draws": Table(
-        "The same for one draw of stimuli.",
+        "The same for one draw of stimuli that no channel was chosen on.",
         {
             **same("model layer depth"),
             "kind": "the property: orientation or shape",
+            "twin": "which untrained twin, from 0; -1 for the network itself",
             "control": "`real`, `untrained` or `shuffled` (levels)",
-            "draw": "which, from 0",
-            "channel": "the best one on the other draws, from 0",
+            "draw": "which, from 0; the best channels are chosen on the draws between",
+            "channel": "the best one on those, from 0",
+            "width": "channels of the narrowest layer",
             "mean": "share of variance that the property explains (epsilon squared), mean over channels",
-            "best": "the same of that channel",
+            "best": "the same of the best of `width` channels, the mean over all subsets of so many",
+            "best_of_all": "the same of that channel",
         },
     ),
     "curves": Table(
