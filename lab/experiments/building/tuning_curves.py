@@ -51,7 +51,7 @@ class TuningRequest(OptionsRequest):
     model: str = model_option()
     layers: str = option("stages", "stages, blocks, or names with commas between them")
     draws: int = option(12, "independent draws of the stimuli; channels are chosen on half of them", least=4, most=400)
-    twins: int = option(TWINS, "untrained twins, each from its own random start", least=1, most=20)
+    twins: int = option(TWINS, "untrained twins, each from its own random start", least=2, most=20)
 
     def title(self) -> str:
         """Return what is looked at."""
