@@ -208,22 +208,35 @@ def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> 
     assert spread(tuple(range(9)), 3) == (0, 4, 8)  # type: ignore[arg-type, comparison-overlap]
 
 
-def test_the_inversion_text_follows_the_numbers() -> None:
-    def table(trained: tuple[float, float], twin: tuple[float, float], error: float) -> pd.DataFrame:
-        rows = [
-            {"model": "m", "twin": is_twin, "layer": layer, "depth": depth, "start": start, "error": error}
-            | {"likeness": value + 0.001 * start}
-            for is_twin, values in ((False, trained), (True, twin))
-            for layer, depth, value in zip("ab", (0.0, 1.0), values, strict=True)
-            for start in range(3)
-        ]
-        return summarised(pd.DataFrame(rows))
+def inverted(trained: tuple[float, float], twin: tuple[float, float], errors: tuple[float, float]) -> pd.DataFrame:
+    rows = [
+        {"model": "m", "twin": is_twin, "layer": layer, "depth": depth, "start": start, "error": error}
+        | {"likeness": value + 0.001 * start}
+        for is_twin, values in ((False, trained), (True, twin))
+        for layer, depth, value, error in zip("ab", (0.0, 1.0), values, errors, strict=True)
+        for start in range(3)
+    ]
+    return summarised(pd.DataFrame(rows))
 
-    said = inversion_told(table((0.9, 0.1), (0.8, 0.5), 0.01), 3)
-    assert "the more different pictures look alike" in said[0]
+
+def test_the_inversion_text_follows_the_numbers() -> None:
+    said = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.01, 0.01)), 3)
+    assert "more that differs from the picture looks the same to the deeper one" in said[0]
     assert "what its layer does not notice" in said[1]
-    assert "worse at 1 of 2 layers and better at 1" in said[2]
-    against = inversion_told(table((0.1, 0.9), (0.95, 0.95), 0.6), 3)
-    assert "gives more of the picture back" in against[0]
-    assert "may be the search's fault" in against[1]
-    assert "worse at 0 of 2 layers and better at 2" in against[2]
+    assert "worse at 1 and better at 1" in said[2]
+    against = inversion_told(inverted((0.1, 0.9), (0.95, 0.95), (0.01, 0.05)), 3)
+    assert "the deeper one gives more of the picture back" in against[0]
+    assert "worse at 0 and better at 2" in against[2]
+    alike = inversion_told(inverted((0.5, 0.5), (0.5, 0.5), (0.01, 0.01)), 3)
+    assert "no difference between them is shown" in alike[0]
+
+
+def test_a_search_that_did_not_get_there_shows_nothing() -> None:
+    failed = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.05, 0.58)), 3)
+    assert "at 1 of 2 layers: what other layers do not notice is not shown" in failed[0]
+    assert "At b the search did not surely match the activations (at b it left 58%)" in failed[1]
+    assert "nothing is concluded" in failed[1]
+    assert "at the 1 layers where both" in failed[2]
+    nowhere = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.4, 0.58)), 3)
+    assert "not compared" in nowhere[2]
+    assert not any("looks the same" in sentence for sentence in failed + nowhere)

@@ -23,6 +23,11 @@ def ranged(row: pd.Series | Mapping[str, Any], name: str, ends: str = "", *, cal
     return f"{two(row[name])} ({called}{two(low)} to {two(high)})"
 
 
+def interval_of(row: pd.Series | Mapping[str, Any], name: str, ends: str = "") -> Interval:
+    """Return a column of a row with its interval, as `ranged` finds it."""
+    return Interval(float(row[name]), float(row[f"{ends or name}_low"]), float(row[f"{ends or name}_high"]))
+
+
 def two(value: float) -> str:
     """Return a number with two decimals, never "-0.00"."""
     text = f"{value:.2f}"

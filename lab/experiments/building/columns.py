@@ -169,7 +169,7 @@ INVERSION = {
             "model": "timm id and weights, `ID@WEIGHTS`",
             "twin": "whether it is the untrained twin",
             **same("layer depth"),
-            "start": "which start, from 0",
+            "start": "which start, from 0; every start of the twin has random weights of its own",
             "error_before": "squared distance to the picture's activations over their squared length, at first",
             "error": "the same at the end",
             "likeness": "correlation of the pixels of both thumbnails, each colour's mean taken off",
@@ -177,7 +177,7 @@ INVERSION = {
         },
     ),
     "summary": Table(
-        "The same over starts.",
+        "The same over starts, with intervals for all layers at once.",
         {
             "model": "timm id and weights, `ID@WEIGHTS`",
             "twin": "whether it is the untrained twin",
