@@ -28,6 +28,7 @@ EDGES = {
             "angle": "of the bars it answers most, degrees: 0 horizontal, 90 vertical, 45 falls to the right",
             "group": "horizontal, vertical or diagonal, whichever is nearest",
             "selectivity": "how much it prefers that angle, 0 to 1",
+            "beyond_random": "whether that is more than 95 % of filters with random weights have",
             **KERNEL,
         },
     ),

@@ -75,17 +75,15 @@ def _twin(summary: pd.DataFrame, starts: int) -> str:
         return (
             "At no layer did the search match the activations with and without training, so the two are not compared."
         )
-    pairs = [
-        (row, row.filter(like="_twin").rename(lambda name: name.removesuffix("_twin"))) for _, row in both.iterrows()
-    ]
-    found = [_compared(twin_row, row) for row, twin_row in pairs]
+    twins = twin.set_index("layer")
+    found = [_compared(twins.loc[row.layer], row) for _, row in both.iterrows()]
     last = both.iloc[-1]
     return (
         f"With random weights instead ({starts} starts, each with weights of its own), at the {len(both)} layers where "
         f"both searches matched the activations, the picture comes back worse at {count(found, 'less')} and better at "
-        f"{count(found, 'more')}, at the others neither is shown; from {last.layer} with {last.likeness_twin:.2f} against "
-        f"{last.likeness:.2f} ({signed(last.likeness_twin - last.likeness)}). A picture that can be rebuilt does not show "
-        "that a layer has learnt anything."
+        f"{count(found, 'more')}, at the others neither is shown; from {last.layer} with {last.likeness_twin:.2f} "
+        f"against {last.likeness:.2f} ({signed(last.likeness_twin - last.likeness)}). A picture that can be rebuilt "
+        "does not show that a layer has learnt anything."
     )
 
 
