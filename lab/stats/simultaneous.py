@@ -60,6 +60,17 @@ def crossed_mean(values: np.ndarray, tests: int = 1) -> Interval:
     return Interval(centre, centre - reach, centre + reach)
 
 
+def widened_by_starts(found: Interval, starts: np.ndarray, tests: int = 1) -> Interval:
+    """Return an interval over images widened by the spread of several random starts `(S,)` whose mean is in it.
+
+    Both reaches are added in squares, the second from Student's t, `tests` as in `mean_of_many`; unbounded for a
+    single start, which is no population.
+    """
+    own = mean_of_many(np.asarray(starts, dtype=float), tests)
+    low = found.value - float(np.hypot(found.value - found.low, own.value - own.low))
+    return Interval(found.value, low, found.value + float(np.hypot(found.high - found.value, own.high - own.value)))
+
+
 def intervals_at_once(values: np.ndarray, draws: np.ndarray) -> list[Interval]:
     """Return values `(T,)` with intervals that hold all at once, from their resampled copies `(B, T)`.
 

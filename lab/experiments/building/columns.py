@@ -77,8 +77,42 @@ THUMBNAIL = {
         {
             **same("model layer depth"),
             "pooling": "`4x4` keeps where things are, `avg` does not; empty for pixels and the mean colour",
-            "control": "`real`, `untrained`, `shuffled` (images), `pixels`, or `mean colour` (and nothing else)",
+            "control": "`real`, `untrained` (mean over twins), `shuffled` (images), `pixels`, or `mean colour` (alone)",
             "dim": "numbers the readout sees",
+            "r2": R2,
+            **ends(),
+        },
+    ),
+    "contrasts": Table(
+        "A difference of R² between two readouts, paired by image.",
+        {
+            "contrast": "which two: the last layer and the first, the mean colour, raw pixels, and so on",
+            **same("layer"),
+            "one": "R² of the first of the two",
+            "other": "R² of the second, the mean over untrained twins where they are it",
+            "starts": "how many untrained twins that is, or 1",
+            **between("gap", "the first minus the second, the interval at once for all rows of one kind"),
+        },
+    ),
+    "matched": Table(
+        "What readouts of random sets of equally many of a layer's numbers know of the thumbnail, their mean.",
+        {
+            **same("model layer depth"),
+            "pooling": "always `4x4`",
+            "control": "always `matched`",
+            "dim": "numbers in each set: those of the narrowest layer",
+            "r2": R2,
+            **ends(),
+        },
+    ),
+    "learning": Table(
+        "What a readout knows that learns from a part of the images.",
+        {
+            **same("model layer depth"),
+            "pooling": "`4x4`; empty for pixels",
+            "control": "`real` or `pixels`",
+            "dim": "numbers the readout sees",
+            "share": "of the training images, from which it learns",
             "r2": R2,
             **ends(),
         },
@@ -100,11 +134,23 @@ FACTORS = {
         {
             **same("model layer depth"),
             "factor": "the fact about the drawing",
-            "control": "`real`, `untrained`, `shuffled` (factor; its interval spans the shuffles) or `pixels`",
+            "control": "`real`, `untrained` (mean of twins), `shuffled` (its interval spans the shuffles) or `pixels`",
             "r2": R2,
             **ends(),
             "accuracy": "for factors with levels: share of held-out drawings whose level is right",
             "chance": "accuracy of guessing the most frequent level",
+        },
+    ),
+    "contrasts": Table(
+        "A difference of R² between two readouts, paired by image.",
+        {
+            "contrast": "which two: the last layer and the first, raw pixels, half of the images, and so on",
+            **same("layer"),
+            "factor": "the fact about the drawing",
+            "one": "R² of the first of the two",
+            "other": "R² of the second, the mean over untrained twins where they are it",
+            "starts": "how many untrained twins that is, or 1",
+            **between("gap", "the first minus the second, the interval at once for all rows of one kind"),
         },
     ),
     "factors": Table(

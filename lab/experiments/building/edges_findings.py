@@ -119,7 +119,8 @@ def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
     others = [group for group in GROUPS if group not in expected]
     more = mean_of_many((sums[list(expected)].sum(axis=1) - sums[others].sum(axis=1)).to_numpy(), tests)
     if more.high < 0:
-        return f"but {' and '.join(others)} edges add more to it, by {said(Interval(-more.value, -more.high, -more.low), 1)}"
+        less = Interval(-more.value, -more.high, -more.low)
+        return f"but {' and '.join(others)} edges add more to it, by {said(less, 1)}"
     makes = "together make" if len(expected) > 1 else "make"
     edges = f"{' and '.join(expected)} edges"
     if more.low > 0:
