@@ -103,8 +103,8 @@ def _learned(maps: pd.DataFrame) -> list[str]:
     kept = maps[[answer == "no" for answer in answers]]
     text = (
         f"For this picture, with random weights, {_share(answers.count('yes'), len(answers))} become another map (rank "
-        f"correlation below {ALIKE:g}, its interval included); the mean correlation is {maps['random'].mean():.2f}, and "
-        f"{maps['random_pair'].mean():.2f} between two random networks."
+        f"correlation below {ALIKE:g}, its interval included); the mean correlation is {maps['random'].mean():.2f}, "
+        f"and {maps['random_pair'].mean():.2f} between two random networks."
     )
     if len(kept):
         names = ", ".join(f"{_name(row)}" for row in kept.head(3).to_dict("records"))

@@ -61,8 +61,8 @@ def _best(trained: pd.DataFrame) -> str:
         f"{METHODS[best['method']].title} at {best['layer']} puts most on the parts that really differ: "
         f"{best['share']:.0%} of its attribution on {best['area']:.0%} of the picture (difference "
         f"{best['over_area']:.0%}, 95 % interval {best['over_area_low']:.0%} to {best['over_area_high']:.0%}, over "
-        f"{best['images']} pictures, for all pairs at once); an edge detector puts {best['edges']:.0%} there{untrained}. "
-        f"{ends}"
+        f"{best['images']} pictures, for all pairs at once); an edge detector puts {best['edges']:.0%} "
+        f"there{untrained}. {ends}"
     )
 
 
