@@ -39,8 +39,8 @@ SIDE = {
         {
             "task": "what is to be told apart",
             "network": "the other network",
-            "lead": "accuracy of the stack minus that of the other, paired over seeds and test images, for all tasks at once",
-            **ends("over seeds and test images"),
+            "lead": "accuracy of the stack minus that of the other, paired over seeds and test images",
+            **ends("over seeds and test images, for all tasks at once"),
         },
     ),
 }
