@@ -76,7 +76,7 @@ BREAK = {
     ),
     "controls": CONTROLS,
 }
-TAIL = {
+LATE_LAYERS_ONLY = {
     "error": Table(
         "What happens when the image itself is handed to the stage.",
         {
@@ -106,7 +106,7 @@ TAIL = {
     ),
     "controls": CONTROLS.but(control="`chance` or `pixels` (raw)"),
 }
-LINEAR = {
+WITHOUT_ACTIVATIONS = {
     "depths": Table(
         "One depth up to which activations were taken out.",
         {
@@ -161,7 +161,7 @@ COLLAPSE = {
     ),
     "picture": PICTURE,
 }
-TOGETHER = {
+CONCATENATION = {
     "readers": Table("What a probe of one choice of layers finds.", READER),
     "sweep": Table(
         "What a probe of one choice of layers finds at one matched dimension.",

@@ -29,9 +29,8 @@ from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOT
 from lab.experiments.ablation.layer_sweep import FeatureSet, Sweep, components
 from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import option
 from lab.layers import Layer, select_layers
 from lab.probing.probes import fit_probes
 from lab.probing.splits import grouped_folds
@@ -46,7 +45,7 @@ MOST_COMPONENTS = 512
 class ConcatenationRequest(ProbeDataRequest):
     """Which network, images and layers, what counts as early, and how many components each probe sees."""
 
-    experiment: ClassVar[str] = "together"
+    experiment: ClassVar[str] = "concatenation"
 
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     early: str = option("", "the early layer; the one nearest to a third of the depth when left out")

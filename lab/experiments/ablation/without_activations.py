@@ -48,7 +48,7 @@ PAIRS = 6
 class WithoutActivationsRequest(ProbeDataRequest):
     """Which network and images."""
 
-    experiment: ClassVar[str] = "linear"
+    experiment: ClassVar[str] = "without_activations"
 
     def title(self) -> str:
         """Return what is looked at."""

@@ -21,7 +21,7 @@ import pandas as pd
 
 from lab.encode import png
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.effective_receptive_field import (
     at_position,
     effective,
@@ -33,7 +33,6 @@ from lab.experiments.building.effective_receptive_field import (
 from lab.experiments.building.receptive_field_findings import findings
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP, pictures_beside
-from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.twins import TWINS, untrained_twins
 from lab.layers import Layer, select_layers
 from lab.models.preprocess import normalised, pixels_for
@@ -52,7 +51,7 @@ HEAT = np.array([255, 138, 40], dtype=float)
 
 
 @dataclass(frozen=True)
-class FieldRequest(OptionsRequest):
+class FieldRequest(Request):
     """Which network, picture and layers; how many pictures, draws in each of them, and untrained twins."""
 
     experiment: ClassVar[str] = "field"
