@@ -68,7 +68,9 @@ def intervention_tables(
     for kind, intervals in _at_once(material, probed).items():
         for row, interval in zip(changes, intervals, strict=True):
             row |= interval.columns(kind)
-    changes += [_lost_row(one) for one in seen if last not in one.vectors]
+    whole = {(one.change.name, one.change.place) for one in sound}
+    lost = {(one.change.name, one.change.place): one for one in seen if last not in one.vectors}
+    changes += [_lost_row(one) for at, one in lost.items() if at not in whole]
     contrasts = contrast_table(
         material,
         {(one.change.name, one.change.place): correctness(one.frozen, material.labels) for one in probed},
