@@ -15,6 +15,7 @@ import streamlit as st
 
 from lab.experiments.base import Request, Result
 from lab.runs.store import RunFolder
+from lab.runs.tables import read_table
 from lab.settings import runs_dir
 
 
@@ -53,5 +54,5 @@ def finished_result(run: RunFolder) -> Result:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _table(folder: str, name: str, stamp: str) -> pd.DataFrame:
-    """Read one table; `stamp` is there to be part of the key."""
-    return pd.read_parquet(Path(folder) / "tables" / f"{name}.parquet")
+    """Read one table and check that it is the one that was computed; `stamp` is there to be part of the key."""
+    return read_table(Path(folder), name, RunFolder(Path(folder)).manifest)
