@@ -29,11 +29,13 @@ def request_of(folder: Path) -> Request:
     """Return what a run asks; raises LabError when its folder does not say it in a way this version understands."""
     values = document(folder, "request.json")
     if values is None:
-        raise LabError(f"{folder} is not a run folder: it holds no request.json")
+        raise LabError(
+            f"{folder} is not a run folder, it holds no request.json; name a run that `feature-lab runs` lists"
+        )
     try:
         return request_from(values)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise LabError(f"its request.json is no request ({error}); {WAY_OUT}") from error
+    except (LabError, AttributeError, TypeError, ValueError) as error:
+        raise LabError(f"its request.json asks nothing that this version knows ({error}); {WAY_OUT}") from error
 
 
 def damage_of(folder: Path) -> str:

@@ -54,6 +54,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def shown_id(self) -> str:
+        """The id as it can be shown and encoded, whatever the folder's name is made of."""
+        return self.id if self.id.isprintable() else ascii(self.id)[1:-1]
+
+    @property
     def request(self) -> Request:
         """What was asked; raises LabError when the folder does not say it in a way this version understands."""
         return request_of(self.path)
@@ -77,7 +82,7 @@ class RunFolder:
         try:
             return self.request.title()
         except LabError:
-            return _one_line(ascii(self.id)[1:-1])
+            return self.shown_id[:120]
 
     def rename(self, name: str) -> None:
         """Give the run a name of at most 120 characters; an empty one brings the first name back.
@@ -233,11 +238,17 @@ class RunFolder:
         if self.under_way:
             raise LabError(f"run {self.id} is being computed; cancel it before deleting it")
         if not self.at_home:
-            _ = self.request  # raises for a folder that only looks like a run
-            if not outside_home:
-                raise LabError(f"run {self.path} is outside the home folder; add --yes to put its files into the trash")
+            self._check_outside(outside_home)
         self._await_worker()
         return trash.put_away(self.path, self.name)
+
+    def _check_outside(self, meant: bool) -> None:
+        try:
+            _ = self.request
+        except LabError as error:
+            raise LabError(f"{self.path} is no run of the lab ({error}), so nothing in it is deleted") from error
+        if not meant:
+            raise LabError(f"run {self.path} is outside the home folder; add --yes to put its files into the trash")
 
     def discard(self) -> None:
         """Remove a run that came to nothing, for good; other files in its folder stay."""

@@ -26,6 +26,7 @@ from lab.files import read_json
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
 from lab.runs.progress_file import QUEUED_STAGE, ProgressFile
+from lab.runs.storage import make_room
 from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute, home, workers
 from lab.shortages import LEAST_DISK, need_disk, shortage
@@ -97,6 +98,7 @@ def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated:
         run.claim(dedicated=dedicated)
         try:
             need_disk(LEAST_DISK, run.path, "a run")
+            make_room()
             _compute(run, settings, progress)
         except LabError as error:
             run.fail(str(error), "input")
