@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lab.cli import probe
+from lab.cli import question
 from lab.cli.terminal import Bars, say, show_json
 from lab.errors import LabError
 from lab.runs.storage import clean, home_size
@@ -35,7 +35,7 @@ def clean_act(given: argparse.Namespace) -> None:
 def verify_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `verify`."""
     parser.add_argument("run", help="the run's id, name or folder")
-    probe.compute_options(parser)
+    question.compute_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -43,7 +43,7 @@ def verify_act(given: argparse.Namespace) -> None:
     """Compute a run again and say whether every table came out the same; raises LabError when one did not."""
     run, bars = find_run(given.run), Bars()
     try:
-        checks = verify(run, probe.compute_settings(given), bars)
+        checks = verify(run, question.compute_settings(given), bars)
     finally:
         bars.close()
     differing = [check for check in checks if check.difference]

@@ -19,13 +19,14 @@ FREE = ("models", "controls")
 
 @dataclass(frozen=True)
 class CompareRequest(ProbeRequest):
-    """Which networks on which images; the other fields are those of a probe run."""
+    """Which networks on which images, and whether their speed is measured; the rest is that of a probe run."""
 
     experiment: ClassVar[str] = "compare"
     command_words: ClassVar[tuple[str, ...]] = ("compare",)
 
     models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; two or more", repeated="model")
     controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(OPTIONAL))
+    speed: bool = option(True, "measure how fast each network and its smallest good cut run on this machine")
 
     def __post_init__(self) -> None:
         super().__post_init__()
