@@ -43,6 +43,8 @@ def damage_of(folder: Path) -> str:
 
     The tables' files are not read for it (`lab.runs.tables.changed_table` does).
     """
+    if not folder.exists():
+        return ""
     try:
         if not folder.name.isprintable():
             return f"its folder's name {folder.name!a} cannot be shown; rename the folder"

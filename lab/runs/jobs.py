@@ -22,13 +22,15 @@ from typing import TYPE_CHECKING
 
 from lab.errors import BeingComputed, LabError
 from lab.experiments.base import Request
+from lab.experiments.early import card_at_hand
 from lab.files import read_json
+from lab.models.devices import pick_device
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
 from lab.runs.progress_file import QUEUED_STAGE, ProgressFile
 from lab.runs.storage import make_room
 from lab.runs.store import RunFolder, open_run
-from lab.settings import Compute, home, workers
+from lab.settings import Compute, home, runs_dir, workers
 from lab.shortages import LEAST_DISK, need_disk, shortage
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ _workers: list[subprocess.Popen[bytes]] = []
 
 def start(request: Request, settings: Compute | None = None) -> RunFolder:
     """Return the run of `request`, with a worker on it unless it is finished or under way already."""
+    run = RunFolder(runs_dir() / request.run_id)
+    if run.status == "new":
+        request.check(card_at_hand)  # before there is a folder: what is told here leaves nothing behind
     run = open_run(request)
     if run.status == "finished" or run.under_way:
         return run
@@ -161,6 +166,9 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     request = run.request
     sources = request.sources()
     began = time.perf_counter()
+    progress("Checking what is asked", 0, 1, "steps")
+    pick_device(settings.device)
+    request.check()
     run.begin(sources)
     answer = EXPERIMENTS[request.experiment].run
     result = answer(request, progress=progress, compute=settings, partial_results=run.partial_results)

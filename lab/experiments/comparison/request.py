@@ -9,7 +9,9 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_MODEL, option
+from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.separability.request import ProbeRequest
+from lab.models import card
 from lab.probing.controls import OPTIONAL
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
@@ -32,6 +34,14 @@ class CompareRequest(ProbeRequest):
         super().__post_init__()
         if len(self.models) < 2:
             raise LabError(f"a comparison needs two networks or more, not {len(self.models)}; name another")
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError when fewer than two networks can be used, besides what all questions check."""
+        super().check(cards)
+        problems = problems_of(self, self.models, cards)
+        if len(self.models) - len(problems) < 2:
+            told = "; ".join(f"{model}: {problem}" for model, problem in problems.items())
+            raise LabError(f"fewer than two networks could be computed: {told}")
 
     def title(self) -> str:
         """Return "network against network on images"."""
