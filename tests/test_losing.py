@@ -32,7 +32,6 @@ from lab.runs.store import RunFolder, find_run, list_runs, open_run, unreadable_
 from lab.settings import Compute, home, runs_dir
 from lab.shortages import DiskFull, MemoryShort, need_disk, need_memory, shortage
 
-
 TABLES = {
     name: pd.DataFrame({column: np.arange(50) + k})
     for k, (name, column) in enumerate({"summary": "accuracy", "layers": "depth", "images": "image"}.items())

@@ -88,11 +88,11 @@ def _readable(run: RunFolder) -> bool:
 def _kept_request(run: RunFolder, *, at_home: bool) -> dict[str, object] | None:
     """Return the request that a folder holds, None for none. In the home folder a run's place is named by what it
     asks, so one that cannot be read is written again."""
-    try:
+    if not at_home:
         return document(run.path, "request.json")
+    try:
+        return run.request.as_dict()
     except LabError:
-        if not at_home:
-            raise
         return None
 
 
