@@ -17,13 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from lab.experiments.separability.request import ProbeRequest
-from lab.files import TEMPORARY
+from lab.files import TEMPORARY, read_json
 from lab.registry import EXPERIMENTS
 from lab.runs import jobs, trash
 from lab.runs.store import list_runs, open_run, unreadable_runs
+from lab.settings import runs_dir
 
 REQUEST = ProbeRequest(
     models=("test_resnet@untrained",), data="drawn:pets", per_class=12, repeats=1, controls=(), layers="stages"
@@ -87,21 +87,15 @@ def attacked(attack: Callable[[random.Random], None], kills: int, rng: random.Ra
                 found["unfinished"] += 1
                 continue
             tables = run.result().tables  # raises for a table that is not the one its manifest is about
-            numbers = {
-                float(table.iloc[0, 0]) for name, table in tables.items() if name in TABLES and len(table) == ROWS
-            }
-            made_up = len(tables) == len(TABLES)
-            whole = len(numbers) == 1 if made_up else set(tables) <= set(EXPERIMENTS["probe"].tables)
+            if len(tables) == len(TABLES):  # made up: all of one number
+                whole = len({value for table in tables.values() for value in table.iloc[:, 0]}) == 1
+            else:
+                whole = set(tables) <= set(EXPERIMENTS["probe"].tables)
             found["whole" if whole else "halves"] += 1
         open_run(REQUEST)  # as whoever asks again does: it sweeps
-        found["litter"] += sum(
-            bool(TEMPORARY.fullmatch(path.name)) for path in Path(os.environ[HOME]).glob("runs/**/.*")
-        )
+        found["litter"] += sum(bool(TEMPORARY.fullmatch(path.name)) for path in runs_dir().glob("**/.*"))
         trash.empty()
     return found
-
-
-HOME = "FEATURE_LAB_HOME"
 
 
 def kill_code(code: str, rng: random.Random) -> None:
@@ -120,7 +114,7 @@ def kill_worker(rng: random.Random) -> None:
     if run.status == "finished":
         run.reopen()
         run = jobs.start(REQUEST)
-    pid = jobs.read_json(run.path / "worker.json")["pid"]
+    pid = read_json(run.path / "worker.json")["pid"]
     deadline = time.monotonic() + rng.uniform(0, 8)
     while time.monotonic() < deadline and run.under_way:
         time.sleep(0.02)

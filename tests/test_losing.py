@@ -45,7 +45,8 @@ class Killed(BaseException):
 @contextmanager
 def failing_write(number: int, error: BaseException, *, after: bool = False) -> Iterator[list[Path]]:
     """Let the n-th file that is put in its place (from 0) raise instead, or right `after` it was put there."""
-    real, written = os.replace, []
+    real = os.replace
+    written: list[Path] = []
 
     def replaced(source: Any, target: Any) -> None:
         if len(written) == number and not after:
@@ -181,13 +182,18 @@ def table_of(run: RunFolder) -> Path:
     return run.path / "tables" / "summary.parquet"
 
 
+def make_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, Callable[[RunFolder], object]] = {
     "truncated run.json": lambda run: (run.path / "run.json").write_text('{"tables": {"su'),
     "empty run.json": lambda run: (run.path / "run.json").write_text(""),
     "run.json that is a list": lambda run: (run.path / "run.json").write_text("[]"),
     "run.json without tables": lambda run: (run.path / "run.json").write_text("{}"),
     "run.json of bytes": lambda run: (run.path / "run.json").write_bytes(b"\xff\xfe\x00"),
-    "run.json that is a folder": lambda run: ((run.path / "run.json").unlink(), (run.path / "run.json").mkdir()),
+    "run.json that is a folder": lambda run: make_a_folder(run.path / "run.json"),
     "missing table": lambda run: table_of(run).unlink(),
     "shorter table": lambda run: table_of(run).write_bytes(table_of(run).read_bytes()[:-9]),
     "truncated request.json": lambda run: (run.path / "request.json").write_text('{"exper'),
@@ -359,7 +365,12 @@ def test_the_folder_is_flushed_after_the_rename(tmp_path: Path, monkeypatch: pyt
         real_sync(descriptor)
 
     monkeypatch.setattr(files.os, "fsync", sync)
-    monkeypatch.setattr(files.os, "replace", lambda *a: (steps.append("rename"), real_replace(*a)))
+
+    def rename(source: Any, target: Any) -> None:
+        steps.append("rename")
+        real_replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", rename)
     write_bytes(tmp_path / "x", b"x")
     assert steps == (["file", "rename", "folder"] if sys.platform == "linux" else steps)
 
