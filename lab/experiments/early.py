@@ -15,7 +15,7 @@ from lab.experiments.picture import picture_stamp
 from lab.images import class_names
 from lab.layers import Layer, select_layers
 from lab.models import ModelCard, ModelRef
-from lab.models.cards import kept_card
+from lab.models.cards import cached_card
 
 # Gives the card of a model by name: `lab.models.card`, which may load the network, or `card_at_hand`, which never does.
 CardLookup = Callable[[str], ModelCard | None]
@@ -23,7 +23,7 @@ CardLookup = Callable[[str], ModelCard | None]
 
 def card_at_hand(model: str) -> ModelCard | None:
     """Return the card of a model if it is known already, else None."""
-    return kept_card(ModelRef.parse(model))
+    return cached_card(ModelRef.parse(model))
 
 
 def check_listed(request: Any, cards: CardLookup) -> None:

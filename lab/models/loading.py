@@ -74,7 +74,7 @@ def _foresee(ref: ModelRef) -> None:
     Its parameters are counted without making them, unless its card says how many there are; what cannot be counted
     so is not foreseen.
     """
-    known = kept_card(ref)
+    known = cached_card(ref)
     parameters = known.parameters if known else _counted(ref)
     need_memory(
         2 * BYTES * parameters, f"{ref}, with {parameters / 1e6:,.0f} million parameters,", "use a smaller network"
