@@ -1,6 +1,6 @@
 """Kill writers at any instant and see whether anything was lost: no half of a run, no damaged run, no litter.
 
-    python benchmarks/attack_kills.py [KILLS] [SEED]       200 kills by default, in about five minutes on two cores
+    python benchmarks/attack_kills.py [KILLS] [SEED]       200 kills by default, in about fifteen minutes on two cores
 
 Three kinds of victims, a third of the kills each: one that finishes and reopens a run over and over, one that deletes
 and restores it, and a worker that computes a run for good. After each kill the runs are read as anybody would; prints
@@ -109,13 +109,13 @@ def kill_code(code: str, rng: random.Random) -> None:
 
 
 def kill_worker(rng: random.Random) -> None:
-    """Start computing a run and kill the worker 0 to 8 s later, wherever it is then."""
+    """Start computing a run and kill the worker 0 to 12 s later, wherever it is then."""
     run = jobs.start(REQUEST)
     if run.status == "finished":
         run.reopen()
         run = jobs.start(REQUEST)
     pid = read_json(run.path / "worker.json")["pid"]
-    deadline = time.monotonic() + rng.uniform(0, 8)
+    deadline = time.monotonic() + rng.uniform(0, 12)
     while time.monotonic() < deadline and run.under_way:
         time.sleep(0.02)
     try:

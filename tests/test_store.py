@@ -225,7 +225,8 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
         "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:pets')\n"
         "print('ready', flush=True)\n"
         "for i in range(10**6):\n"
-        "    t = {'summary': pd.DataFrame({'accuracy': np.full(2000, i)}), 'layers': pd.DataFrame({'depth': np.full(2000, i)})}\n"
+        "    x = np.full(2000, i)\n"
+        "    t = {'summary': pd.DataFrame({'accuracy': x}), 'layers': pd.DataFrame({'depth': x})}\n"
         "    run = open_run(r); run.finish(Result(r, t, {'sources': r.sources()})); run.reopen()\n"
     )
     for milliseconds in (5, 40, 90):
