@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,26 +11,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
+from lab.memory import check_memory
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+# Beside the weights themselves: the tensors they are read from, or what one image makes of them
+ROOM = 1.5
+
+
 @dataclass(frozen=True)
 class Built:
-    """A network with its weights, and the files they came from."""
+    """A network with its weights, the files they came from, and what of those is not in it, a sentence each."""
 
     module: nn.Module
     files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def build_network(id: str, seed: int = 0, **options: Any) -> nn.Module:
     """Return `timm.create_model(id, **options)` with weights drawn from a seed; the global random state is as before.
 
-    Raises LabError when timm cannot make it.
+    Raises LabError when timm cannot make it, or it needs more memory than there is.
     """
     import timm
 
+    check_room(id, **options)
     try:
         with warnings.catch_warnings(), own_random_state(seed):
             warnings.simplefilter("ignore")  # timm warns of renamed models; the id is the user's choice
@@ -38,6 +46,35 @@ def build_network(id: str, seed: int = 0, **options: Any) -> nn.Module:
         if "Unknown model" in str(error) or "Invalid pretrained tag" in str(error):
             raise LabError(f"timm {timm.__version__} has no model {id!r} ({error})") from error
         raise
+
+
+def check_room(id: str, **options: Any) -> None:
+    """Raise LabError when a network needs more memory than there is; it is not built for that."""
+    size = weights_size(id, **options)
+    check_memory(round(ROOM * size), f"{id} ({size / 4e9:.1f} billion parameters)", "pick a smaller network")
+
+
+def weights_size(id: str, **options: Any) -> int:
+    """Return the bytes of a network's weights, 0 where timm cannot tell without building it."""
+    try:
+        return _weights_size(id, **options)
+    except TypeError:  # an option the network does not know, or one that cannot be remembered
+        return 0
+
+
+@functools.lru_cache(maxsize=256)
+def _weights_size(id: str, **options: Any) -> int:
+    import timm
+    import torch
+
+    try:
+        with warnings.catch_warnings(), own_random_state(0), torch.device("meta"):
+            warnings.simplefilter("ignore")
+            module = timm.create_model(id, **options)
+    except (RuntimeError, NotImplementedError, ValueError, AssertionError, OSError, KeyError, AttributeError):
+        return 0  # some networks compute with their weights while they are made; errors of the id are told by building
+    tensors = (*module.parameters(), *module.buffers())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 @contextmanager
