@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 # Parts of an image cut into 7 by 7, by row and column: no corners and no diagonal, which other orders share with rows
 PARTS = ((1, 4), (4, 2), (2, 6), (6, 3), (3, 0), (0, 2), (5, 1), (2, 3))
 SIDE = 7
-# A change that is this many times as large at its peak as it is elsewhere on average has a place
-CLEAR = 4.0
+# A change that is this many times as large at its peak as it is on average has a place; small maps cannot have more
+# than a share of their number of positions. (Attention over all positions, untrained, reaches 4; Hiera's blocks 58.)
+CLEAR, CLEAR_SHARE = 8.0, 0.25
 # Of the changes that have a place, this share must be where the image was changed
 RIGHT = 0.6
 
@@ -83,10 +84,11 @@ def in_place(change: np.ndarray, margin: float) -> bool | None:
     """
     parts, height, width = change.shape
     own = change - change.mean(axis=0)  # what every part changes says nothing of its place
+    least = min(CLEAR, CLEAR_SHARE * height * width)
     clear = right = 0
     for part, (row, column) in zip(own, PARTS, strict=True):
         there = np.maximum(part, 0)
-        if not np.isfinite(there).all() or there.max() <= 0 or there.max() < CLEAR * there.mean():
+        if not np.isfinite(there).all() or there.max() <= 0 or there.max() < least * there.mean():
             continue
         y, x = np.unravel_index(int(there.argmax()), there.shape)
         clear += 1

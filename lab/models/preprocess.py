@@ -75,7 +75,8 @@ def preprocessing_of(module: nn.Module) -> Preprocessing:
     channels, height, width = config["input_size"]
     if channels != 3:
         raise LabError(
-            f"this network takes {channels} input channels, and the lab's images have 3 (RGB); pick another network"
+            f"this network takes {channels} channel{'s' if channels != 1 else ''}, the lab's images have 3 (RGB); "
+            "pick another network"
         )
     return Preprocessing(
         height=int(height),

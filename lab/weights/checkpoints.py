@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lab.errors import LabError
 from lab.weights.conversion import converted
 from lab.weights.matching import Fit, StateDict, Tensors, best, fits, judged, split, state_dicts
-from lab.weights.networks import Built
+from lab.weights.networks import Built, architecture_of
 from lab.weights.reading import SUFFIXES, read_content
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def load_by_position(module: nn.Module, tensors: Mapping[str, torch.Tensor], pat
     """Load weights that have other names but the network's order, after checking the count and every shape."""
     wanted = module.state_dict()
     if len(wanted) != len(tensors):
-        raise LabError(f"{path} holds {len(tensors)} tensors and {_name(module)} has {len(wanted)}; nothing was loaded")
+        raise LabError(
+            f"{path} holds {len(tensors)} tensors and {architecture_of(module)} has {len(wanted)}; nothing was loaded"
+        )
     for (name, own), (given, value) in zip(wanted.items(), tensors.items(), strict=True):
         if own.shape != value.shape:
             raise LabError(f"{path}: {given} is {_shape(value)} and {name} should be {_shape(own)}; nothing was loaded")
@@ -126,7 +128,7 @@ def _ways(
         ways = [fit for fit in ways if part in fit.where.split(".") or part == fit.where]
         if not ways:
             there = f"; write one of {', '.join(named[:8])}" if named else ""
-            raise LabError(f"{path} has no part {part!r} that could be {_name(module)}{there}")
+            raise LabError(f"{path} has no part {part!r} that could be {architecture_of(module)}{there}")
     if all(fit.faults for fit in ways):
         places = {fit.place for fit in ways}
         ways += [
@@ -194,7 +196,9 @@ def _check_fit(fit: Fit, module: nn.Module, path: Path) -> None:
     unexpected = [*fit.further, *fit.beside]
     found = [("missing", missing), ("unexpected", unexpected), ("of another shape", wrong)]
     problems = "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in found if names)
-    raise LabError(f"{path} does not fit {_name(module)} ({problems}); nothing was loaded, {_way_out(fit, wanted)}")
+    raise LabError(
+        f"{path} does not fit {architecture_of(module)} ({problems}); nothing was loaded, {_way_out(fit, wanted)}"
+    )
 
 
 def _way_out(fit: Fit, wanted: Mapping[str, tuple[int, ...]]) -> str:
@@ -267,10 +271,6 @@ def _notes(fit: Fit, ways: Sequence[Fit], lost_heads: Sequence[str]) -> Iterator
 
 def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in module.state_dict().items()}
-
-
-def _name(module: nn.Module) -> str:
-    return str((getattr(module, "pretrained_cfg", None) or {}).get("architecture", type(module).__name__))
 
 
 def _shape(tensor: torch.Tensor) -> str:

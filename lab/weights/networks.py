@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
 from lab.memory import check_memory
+from lab.weights.zoo import timm_version
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,6 +87,22 @@ def own_random_state(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Return a hex digest of a network's weights: architecture, names, shapes, values, and the version of timm."""
+    import torch
+
+    digest = hashlib.sha256(f"{architecture_of(module)}\0{timm_version()}".encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
+
+
+def architecture_of(module: nn.Module) -> str:
+    """Return a timm network's architecture, or its class when it is not timm's."""
+    return str((getattr(module, "pretrained_cfg", None) or {}).get("architecture", type(module).__name__))
 
 
 def file_stamp(path: Path) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.weights import packaged, trained, zoo
+from lab.weights import in_memory, packaged, trained, zoo
 from lab.weights.checkpoints import build_from_file, local_weights
 from lab.weights.hub import build_from_hub, check_reachable, from_hub, is_hub_id
 from lab.weights.networks import Built, build_network, file_stamp
@@ -156,5 +156,6 @@ SOURCES: dict[str, WeightSource] = {
         ),
         WeightSource("untrained", "random, seeded", "SEED", _check_untrained, _build_untrained, _stamp_untrained),
         WeightSource("lab", "trained here", "NAME", trained.check, trained.build, trained.stamp),
+        WeightSource("memory", "of this process", "DIGEST", in_memory.check, in_memory.build, in_memory.stamp),
     )
 }
