@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 # Parts of an image cut into 7 by 7, by row and column: no corners and no diagonal, which other orders share with rows
-PARTS = ((1, 4), (4, 2), (2, 6), (6, 3), (3, 0), (0, 2), (5, 1), (2, 3))
+PARTS = ((1, 4), (4, 2), (2, 6), (6, 3), (3, 0), (0, 2), (5, 1), (2, 3), (3, 5), (1, 2), (4, 6), (5, 4))
 SIDE = 7
 # A change that is this many times as large at its peak as it is on average has a place; small maps cannot have more
 # than a share of their number of positions. (Attention over all positions, untrained, reaches 4; Hiera's blocks 58.)
 CLEAR, CLEAR_SHARE = 8.0, 0.25
 # Of the changes that have a place, this share must be where the image was changed
-RIGHT = 0.6
+RIGHT = 0.7
 
 
 def misplaced(module: nn.Module, grids: Mapping[str, Grid | None], input_size: tuple[int, int, int]) -> set[str]:
@@ -97,8 +97,8 @@ def in_place(change: np.ndarray, margin: float) -> bool | None:
 
 
 def _margin(grid: Grid) -> float:
-    """Return how far a change may move: a kernel of 7 moves it by 3, and two in a row of maps that are no tokens."""
-    return max(1.5 if grid.layout == "NLC" else 4.0, 0.1 * max(grid.height, grid.width))
+    """Return how far a change may move: a kernel of 3 moves it by 1; those of maps that are no tokens can be larger."""
+    return max(1.0 if grid.layout == "NLC" else 4.0, 0.1 * max(grid.height, grid.width))
 
 
 def _near(position: int, part: int, count: int, margin: float) -> bool:

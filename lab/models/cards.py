@@ -24,7 +24,7 @@ from lab.models.preprocess import Preprocessing, preprocessing_of
 from lab.models.reference import ModelRef
 from lab.settings import cache_dir
 from lab.weights import Built, file_stamp
-from lab.weights.checkpoints import refuse_not_finite
+from lab.weights.checking import refuse_not_finite
 from lab.weights.networks import architecture_of, weights_digest
 
 if TYPE_CHECKING:

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
+from lab.weights.checking import LISTED, check_fit, check_numbers, refuse_not_finite, shape_text, shapes_of, some
 from lab.weights.conversion import converted
 from lab.weights.matching import Fit, StateDict, Tensors, best, fits, judged, split, state_dicts
-from lab.weights.networks import Built, architecture_of
+from lab.weights.networks import Built, architecture_of, classifier_names
 from lab.weights.reading import SUFFIXES, read_content
 
 if TYPE_CHECKING:
@@ -22,10 +24,7 @@ if TYPE_CHECKING:
 
 # How timm looks for weights in a folder of the hub's layout.
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
-LISTED = 4
 HEAD_WEIGHT = re.compile(r"(^|\.)(head|fc|classifier|linear)\.weight$")
-EXACT_FLOATS = ("float16", "bfloat16", "float32", "float64")
-WHOLE_NUMBERS = ("uint8", "int8", "int16", "int32", "int64")
 
 
 def read_tensors(path: Path) -> Tensors:
@@ -58,7 +57,7 @@ def build_from_file(build: Callable[..., nn.Module], path: Path, part: str = "")
             module, classes = build(num_classes=0), 0
             ways = _ways(module, found, heads, children, part, path)
     fit = best(ways)
-    _check_fit(fit, module, path)
+    check_fit(fit, module, path)
     _load(module, fit.tensors, path)
     return Built(module, (path,), tuple(_notes(fit, ways, heads if classes == 0 else ())))
 
@@ -66,8 +65,8 @@ def build_from_file(build: Callable[..., nn.Module], path: Path, part: str = "")
 def load_by_name(module: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Load weights whose names and shapes are the network's; raises LabError otherwise, having loaded nothing."""
     tops = tuple(name.partition(".")[0] for name in tensors)  # whatever is too much is a fault
-    fit = judged("", "", dict(tensors), (), _shapes(module), tops, ())
-    _check_fit(fit, module, path)
+    fit = judged("", "", dict(tensors), (), shapes_of(module), tops, ())
+    check_fit(fit, module, path)
     _load(module, fit.tensors, path)
 
 
@@ -80,15 +79,10 @@ def load_by_position(module: nn.Module, tensors: Mapping[str, torch.Tensor], pat
         )
     for (name, own), (given, value) in zip(wanted.items(), tensors.items(), strict=True):
         if own.shape != value.shape:
-            raise LabError(f"{path}: {given} is {_shape(value)} and {name} should be {_shape(own)}; nothing was loaded")
+            raise LabError(
+                f"{path}: {given} is {shape_text(value)} and {name} should be {shape_text(own)}; nothing was loaded"
+            )
     _load(module, dict(zip(wanted, tensors.values(), strict=True)), path)
-
-
-def refuse_not_finite(tensors: Mapping[str, torch.Tensor], source: Path | str) -> None:
-    """Raise LabError naming the first tensor that holds NaN or infinity."""
-    for name, value in tensors.items():
-        if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise LabError(f"{source}: {name} holds NaN or infinite numbers; the weights are damaged, use another file")
 
 
 def local_weights(folder: Path) -> Path:
@@ -102,14 +96,6 @@ def local_weights(folder: Path) -> Path:
     return others[0]
 
 
-def classifier_names(module: nn.Module) -> tuple[str, ...]:
-    """Return the names of the modules that turn features into class scores (two in distilled networks)."""
-    configured = (getattr(module, "pretrained_cfg", None) or {}).get("classifier")
-    names: Sequence[str] = [configured] if isinstance(configured, str) else list(configured or ())
-    modules = dict(module.named_modules())
-    return tuple(name for name in names if name in modules)
-
-
 def _found_in(path: Path) -> list[StateDict]:
     found = state_dicts(read_content(path))
     if not found:
@@ -121,7 +107,7 @@ def _ways(
     module: nn.Module, found: Sequence[StateDict], heads: Sequence[str], children: Sequence[str], part: str, path: Path
 ) -> list[Fit]:
     """Return the ways to read a file as a network: by name, and as timm converts it where no way by name is right."""
-    wanted = _shapes(module)
+    wanted = shapes_of(module)
     ways = [fit for one in found for fit in fits(wanted, children, heads, one)]
     if part:
         named = sorted({fit.where for fit in ways if fit.tensors and fit.where})
@@ -154,7 +140,7 @@ def _converted(
 
 def _classes_of(fit: Fit, module: nn.Module, heads: Sequence[str]) -> int | None:
     """Return how many classes the checkpoint's classifier has; 0 when it has none that suits the network's features."""
-    wanted, widths = _shapes(module), set()
+    wanted, widths = shapes_of(module), set()
     for head in heads:
         own = {name: shape for name, shape in wanted.items() if name.startswith(f"{head}.")}
         if not own:  # the network was made without a classifier
@@ -178,77 +164,12 @@ def _classes_named(found: Sequence[StateDict], module: nn.Module) -> list[int]:
     ]
 
 
-def _check_fit(fit: Fit, module: nn.Module, path: Path) -> None:
-    """Raise LabError saying why tensors are not the network's."""
-    wanted = _shapes(module)
-    misshapen = [n for n, value in fit.tensors.items() if tuple(value.shape) != wanted[n]]
-    missing = [*fit.missing, *fit.head_missing]
-    if not (missing or misshapen or fit.further):
-        return
-    if channels := _other_channels(fit, module, misshapen):
-        raise LabError(
-            f"{path} takes {channels} channel{'s' if channels > 1 else ''}, the lab's images have 3; use weights that "
-            "were trained on RGB images"
-        )
-    wrong = [
-        f"{name} is {_shape(fit.tensors[name])} and should be {'×'.join(map(str, wanted[name]))}" for name in misshapen
-    ]
-    unexpected = [*fit.further, *fit.beside]
-    found = [("missing", missing), ("unexpected", unexpected), ("of another shape", wrong)]
-    problems = "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in found if names)
-    raise LabError(
-        f"{path} does not fit {architecture_of(module)} ({problems}); nothing was loaded, {_way_out(fit, wanted)}"
-    )
-
-
-def _way_out(fit: Fit, wanted: Mapping[str, tuple[int, ...]]) -> str:
-    if not fit.tensors:
-        return "the names are another network's: check the model id"
-    if fit.further and not fit.missing:
-        return f"it has {len(fit.further)} tensors more than the network: give the id of the larger network"
-    if len(fit.missing) > len(wanted) / 2:
-        return "most names are another network's: check the model id"
-    return "give the id of the network that the file was saved from"
-
-
-def _other_channels(fit: Fit, module: nn.Module, misshapen: Sequence[str]) -> int:
-    """Return how many channels a checkpoint's images have when that is all that does not fit, else 0."""
-    first = (getattr(module, "pretrained_cfg", None) or {}).get("first_conv")
-    firsts = {f"{name}.weight" for name in ([first] if isinstance(first, str) else first or ())}
-    if fit.missing or fit.further or not misshapen or not set(misshapen) <= firsts:
-        return 0
-    shapes = [(tuple(fit.tensors[name].shape), _shapes(module)[name]) for name in misshapen]
-    alike = all(len(one) == len(own) > 1 and (one[0], *one[2:]) == (own[0], *own[2:]) for one, own in shapes)
-    return int(shapes[0][0][1]) if alike and shapes[0][1][1] == 3 else 0
-
-
 def _load(module: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     own = module.state_dict()
     for name, value in tensors.items():
-        _check_numbers(name, value, own[name], path)
+        check_numbers(name, value, own[name], path)
     refuse_not_finite(tensors, path)
     module.load_state_dict(dict(tensors), strict=False)
-
-
-def _check_numbers(name: str, value: torch.Tensor, own: torch.Tensor, path: Path) -> None:
-    """Raise LabError for numbers that would become others in the network: whole, quantised, complex, sparse ones."""
-    import torch
-
-    kind, wanted = (str(dtype).removeprefix("torch.") for dtype in (value.dtype, own.dtype))
-    whole = own.dtype in (torch.int64, torch.int32) and kind in WHOLE_NUMBERS
-    fits = kind in EXACT_FLOATS if own.is_floating_point() else whole or kind == wanted
-    odd = [
-        ("a quantised tensor of ", value.is_quantized),
-        ("a sparse tensor of ", value.layout != torch.strided),
-        ("an empty tensor of ", value.device.type == "meta"),
-    ]
-    what = next((words for words, here in odd if here), "")
-    if (fits or name.endswith("num_batches_tracked")) and not what:
-        return
-    raise LabError(
-        f"{path}: {name} is {what}{kind} and the network computes with {wanted}; nothing was loaded, save the weights "
-        "as they were before quantising or casting (float32, float16 or bfloat16)"
-    )
 
 
 def _notes(fit: Fit, ways: Sequence[Fit], lost_heads: Sequence[str]) -> Iterator[str]:
@@ -259,23 +180,22 @@ def _notes(fit: Fit, ways: Sequence[Fit], lost_heads: Sequence[str]) -> Iterator
             "classifier"
         )
     if fit.converted:
-        yield f"reshaped for this network by timm's own conversion: {_some(fit.converted)}"
+        yield f"reshaped for this network by timm's own conversion: {some(fit.converted)}"
     others = sorted({way.where for way in ways if not way.faults and way.tensors and way.where != fit.where})
     if others:
         where = fit.where or "the outermost level"
-        yield f"taken from {where}; others there fit too: {_some(others)} (write FILE#{others[0]})"
+        yield f"taken from {where}; others there fit too: {some(others)} (write FILE#{others[0]})"
     if fit.beside:
         many = "tensors are" if len(fit.beside) > 1 else "tensor is"
-        yield f"{len(fit.beside)} {many} not the network's and left out: {_some(fit.beside)}"
+        yield f"{len(fit.beside)} {many} not the network's and left out: {_grouped(fit.beside)}"
 
 
-def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in module.state_dict().items()}
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) or "a single number"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+def _grouped(names: Sequence[str]) -> str:
+    """Return names as the modules they belong to, each with how many it has, if those are few."""
+    found = list(names)
+    for depth in range(1, 1 + max(name.count(".") + 1 for name in names)):
+        counts = Counter(".".join(name.split(".")[:depth]) for name in names)
+        if len(counts) > LISTED:
+            break
+        found = [name if count == 1 else f"{name} ({count})" for name, count in counts.items()]
+    return some(found)

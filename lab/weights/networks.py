@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +103,14 @@ def weights_digest(module: nn.Module) -> str:
 def architecture_of(module: nn.Module) -> str:
     """Return a timm network's architecture, or its class when it is not timm's."""
     return str((getattr(module, "pretrained_cfg", None) or {}).get("architecture", type(module).__name__))
+
+
+def classifier_names(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of the modules that turn features into class scores (two in distilled networks)."""
+    configured = (getattr(module, "pretrained_cfg", None) or {}).get("classifier")
+    names: Sequence[str] = [configured] if isinstance(configured, str) else list(configured or ())
+    modules = dict(module.named_modules())
+    return tuple(name for name in names if name in modules)
 
 
 def file_stamp(path: Path) -> str:

@@ -165,7 +165,9 @@ def _classes_in(path: Path) -> set[str]:
         with path.open("rb") as file:
             return set(_names(file, pickles=5))  # magic number, version, system, content, keys
     with zipfile.ZipFile(path) as archive:
-        inner = [entry for entry in archive.namelist() if entry.endswith("data.pkl")]
+        inner = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
+        for entry in inner:
+            entry.CRC = None  # type: ignore[assignment] # was compared, if there is one
         return {name for entry in inner for name in _names(io.BytesIO(archive.read(entry)), pickles=1)}
 
 
