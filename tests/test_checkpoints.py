@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import importlib.util
 import json
 import sys
 import types
@@ -301,3 +302,18 @@ def test_a_dictionary_that_holds_itself(weights: Tensors, tmp_path: Path) -> Non
     assert_backbone(load(tmp_path / "loop.pth"), weights)
     (tmp_path / "note.json").write_text(json.dumps({}))
     assert "not a checkpoint" in refused(tmp_path / "note.json")
+
+
+def test_attacks_end_in_one_sentence_or_the_right_numbers() -> None:
+    """The small version of benchmarks/attack_checkpoints.py."""
+    path = Path(__file__).parent.parent / "benchmarks" / "attack_checkpoints.py"
+    spec = importlib.util.spec_from_file_location("attack_checkpoints", path)
+    assert spec is not None
+    assert spec.loader is not None
+    attacks = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = attacks  # dataclasses look their module up
+    spec.loader.exec_module(attacks)
+    found = attacks.attacked(3 * len(attacks.ATTACKS), seed=1)
+    assert not attacks.faults(found), attacks.table(found)
+    assert found["wrapped by a training script"].outcomes == {"equal": 3}
+    assert found["code to run"].outcomes["ran code"] == 0

@@ -35,7 +35,7 @@ def check_fit(fit: Fit, module: nn.Module, path: Path) -> None:
             "were trained on RGB images"
         )
     wrong = [
-        f"{name} is {shape_text(fit.tensors[name])} and should be {'×'.join(map(str, wanted[name]))}"
+        f"{name} is {shape_text(fit.tensors[name].shape)} and should be {shape_text(wanted[name])}"
         for name in misshapen
     ]
     unexpected = [*fit.further, *fit.beside]
