@@ -79,9 +79,8 @@ def load_by_position(module: nn.Module, tensors: Mapping[str, torch.Tensor], pat
         )
     for (name, own), (given, value) in zip(wanted.items(), tensors.items(), strict=True):
         if own.shape != value.shape:
-            raise LabError(
-                f"{path}: {given} is {shape_text(value.shape)} and {name} should be {shape_text(own.shape)}; nothing was loaded"
-            )
+            shapes = f"{given} is {shape_text(value.shape)} and {name} should be {shape_text(own.shape)}"
+            raise LabError(f"{path}: {shapes}; nothing was loaded")
     _load(module, dict(zip(wanted, tensors.values(), strict=True)), path)
 
 
