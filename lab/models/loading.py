@@ -102,7 +102,7 @@ def structure(model: str | ModelRef) -> ModelCard:
     another classifier and is read.
     """
     ref = ModelRef.parse(model)
-    known = kept_card(ref)
+    known = cached_card(ref)
     if known is not None:
         return known
     return card(ref if ref.source.name in ("checkpoint", "lab", "memory") else ref.twin())
