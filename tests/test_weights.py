@@ -276,6 +276,15 @@ def test_cached_weights_load_without_the_hub(id: str, offline: Path) -> None:
     assert repository in hub.cached_repositories()
 
 
+def test_cached_weights_of_whole_numbers_are_refused(offline: Path) -> None:
+    module = _cached(offline, "someone/thing")
+    whole = {name: (value * 100).to(torch.int8) for name, value in module.state_dict().items()}
+    (path,) = offline.glob("models--someone--thing/snapshots/*/model.safetensors")
+    save_file(whole, path)
+    with pytest.raises(LabError, match="is I8"):
+        SOURCES["pretrained"].build("hf-hub:someone/thing", "")
+
+
 @pytest.mark.parametrize("id", ["test_resnet", "hf-hub:someone/thing", "resnet50.a1_in1k"])
 def test_an_unreachable_hub_is_told(id: str, offline: Path) -> None:
     with pytest.raises(HubUnreachable) as caught:

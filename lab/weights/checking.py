@@ -91,11 +91,14 @@ def some(names: Sequence[str]) -> str:
 
 def _way_out(fit: Fit, wanted: Mapping[str, tuple[int, ...]]) -> str:
     if not fit.tensors:
-        return "the names are another network's: check the model id"
+        return (
+            "none of its names is the network's: it was saved from another network, or by a library whose names timm "
+            "does not convert"
+        )
     if fit.further and not fit.missing:
         return f"it has {len(fit.further)} tensors more than the network: give the id of the larger network"
     if len(fit.missing) > len(wanted) / 2:
-        return "most names are another network's: check the model id"
+        return "most of its names are another network's: give the id of the network that the file was saved from"
     return "give the id of the network that the file was saved from"
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from lab.errors import HubUnreachable, LabError
 from lab.weights import zoo
 from lab.weights.networks import check_room, own_random_state
-from lab.weights.reading import check_archive
+from lab.weights.reading import check_archive, check_number_types
 
 if TYPE_CHECKING:
     from torch import nn
@@ -123,6 +123,8 @@ def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
             if there := cached_weights(id):
                 check_archive(there)
             module = timm.create_model(id, pretrained=True)
+            if there := cached_weights(id):
+                check_number_types(there)
     except RepositoryNotFoundError as error:
         raise LabError(f"the hub has no repository for {id!r}, or it is private; check the id") from error
     except (HfHubHTTPError, OSError) as error:  # a file that is not in the cache while offline is an OSError

@@ -45,6 +45,7 @@ MAPPINGS = (
     "fvcore.common.config.CfgNode", "detectron2.config.config.CfgNode", "box.box.Box", "munch.Munch",
     "mmengine.config.config.ConfigDict", "mmcv.utils.config.ConfigDict",
 )  # fmt: skip
+FLOATS = ("F16", "BF16", "F32", "F64")
 LARGEST_INDEX = 256_000_000  # bytes of an archive's pickle without the tensors; real ones have a few megabytes
 # The allow-list of torch's reader is one global, so files are read by one thread at a time
 _READING = threading.Lock()
@@ -61,6 +62,25 @@ def read_content(path: Path) -> Any:
     if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
     return _read_pickle(path)
+
+
+def check_number_types(path: Path) -> None:
+    """Raise LabError when kernels or matrices in a .safetensors file are no plain floating-point numbers.
+
+    For files that timm itself loads, which would cast them.
+    """
+    from safetensors import safe_open
+
+    if path.suffix.lower() != ".safetensors":
+        return
+    with safe_open(path, framework="numpy") as file:
+        for name in file.keys():  # noqa: SIM118 - it is no dictionary
+            part = file.get_slice(name)
+            if name.endswith("weight") and len(part.get_shape()) > 1 and part.get_dtype() not in FLOATS:
+                raise LabError(
+                    f"{path}: {name} is {part.get_dtype()}, and the network computes with float32; use the weights as "
+                    "they were before quantising or casting"
+                )
 
 
 def _read_safetensors(path: Path) -> Any:
