@@ -35,7 +35,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Any:
             assert main(["export-backbone", run, "--model", model, "--layer", layer, "--out", str(folder / out)]) == 0
         result = find_run(run).result()
         images = lab.open_image_set("drawn:pets", per_class=15)
-        embeddings = lab.experiments.separability.embeddings_of(result)
+        embeddings = lab.experiments.separability.run.embeddings_of(result)
         from PIL import Image
 
         for index in (0, 20):
