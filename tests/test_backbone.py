@@ -175,6 +175,10 @@ def test_weights_that_do_not_fit_are_refused(work: Any, tmp_path: Path) -> None:
     for changed, words in cases:
         save_file(changed, tmp_path / "backbone.safetensors")
         (tmp_path / "backbone.json").write_text(json.dumps(about))
+        with pytest.raises(LabError, match="SHA-256"):
+            lab.load_backbone(tmp_path)
+        unsigned = {name: value for name, value in about.items() if name != "sha256"}
+        (tmp_path / "backbone.json").write_text(json.dumps(unsigned))
         with pytest.raises(LabError, match=words):
             lab.load_backbone(tmp_path)
     (tmp_path / "backbone.safetensors").write_bytes(b"\x80\x04no tensors")
