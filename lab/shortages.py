@@ -33,6 +33,12 @@ NO_MEMORY = (
 # A run of one network on a few hundred images writes less than this; most of it are embeddings.
 LEAST_DISK = 50_000_000
 
+# What a process in a container may have and has: version 2 of control groups, then version 1.
+CONTROL_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
 
 class DiskFull(LabError):
     """The disk has no room for what is to be written."""
@@ -52,11 +58,22 @@ def need_disk(size: int, folder: Path, what: str) -> None:
 
 def need_memory(size: int, what: str, way_out: str) -> None:
     """Raise MemoryShort unless the machine has `size` bytes left for `what`; `way_out` says what to do then."""
-    import psutil
-
-    free = psutil.virtual_memory().available
+    free = available_memory()
     if free < size:
         raise MemoryShort(f"{what} needs {amount(size)} of memory and {amount(free)} are left; {way_out}")
+
+
+def available_memory() -> int:
+    """Return the bytes that can be had without swapping, within the limits of a container."""
+    import psutil
+
+    found = [int(psutil.virtual_memory().available)]
+    for limit, usage in CONTROL_GROUPS:
+        try:
+            found.append(int(Path(limit).read_text()) - int(Path(usage).read_text()))
+        except (OSError, ValueError):  # no such group, or "max": no limit
+            continue
+    return max(0, min(found))
 
 
 def shortage(error: BaseException) -> LabError | None:

@@ -16,7 +16,7 @@ from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_run, write_embeddings
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
-from lab.models import card
+from lab.models import structure
 from lab.models.search import ModelFilter, families, quantity, search_models
 from lab.runs import jobs, trash
 from lab.runs.storage import home_size
@@ -109,7 +109,10 @@ def layers(given: argparse.Namespace) -> None:
     """Show the layer table of a model."""
     import dataclasses
 
-    every = card(given.model).layers
+    known = structure(given.model)
+    every = known.layers
+    for note in known.notes:
+        say(note)
     chosen = every if given.layers == "all" else select_layers(every, given.layers)
     if given.tree and not given.json:
         print("\n".join(layer_tree(chosen)))

@@ -36,7 +36,7 @@ def show(run: RunFolder) -> None:
     for problem in result.manifest["problems"]:
         say(f"Left out: {problem}")
     for note in result.manifest.get("notes", ()):
-        say(f"Images: {note}")
+        say(f"Note: {note}")
     if len(result.tables["quarantine"]):
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 

@@ -46,6 +46,8 @@ class Layer:
     type: str = ""
     flops: int = 0
     parameters: int = 0
+    receptive_field_height: int = 0
+    receptive_field_width: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layer as JSON-able values."""

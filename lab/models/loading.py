@@ -5,31 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lab.errors import LabError
 from lab.layers import Layer
-from lab.layers.modules import parameters_in
 from lab.malloc import tune_allocator
 from lab.models.cards import ModelCard, cached_card, card_of
 from lab.models.devices import pick_device
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
-from lab.shortages import need_memory
-from lab.weights.hub import is_hub_id
-from lab.weights.networks import build_network
-from lab.weights.sources import LOCAL_SCHEME
+from lab.weights.in_memory import remember
+from lab.weights.networks import weights_digest
 
 if TYPE_CHECKING:
     from torch import nn
 
-BYTES = 4  # of a parameter, float32
-
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network with its weights, frozen and in eval mode. `record` lets one thread at a time hook it."""
+    """A network with its weights, frozen and in eval mode. `record` lets one thread at a time hook it.
+
+    `modules` names what it was made of when it was loaded, "" if that is not known.
+    """
 
     card: ModelCard
     module: nn.Module = field(repr=False, compare=False)
     device: str = "cpu"
+    modules: str = field(default="", repr=False, compare=False)
 
     @property
     def ref(self) -> ModelRef:
@@ -47,6 +47,11 @@ class LoadedModel:
         return self.card.weights_digest
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the file that the weights came from is not in the network, a sentence each."""
+        return self.card.notes
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """Every layer whose output can be read, in the order in which they run."""
         return self.card.layers
@@ -62,35 +67,45 @@ def load_model(model: str | ModelRef, *, device: str = "cpu") -> LoadedModel:
     ref.check()
     tune_allocator()
     place = pick_device(device)
-    _foresee(ref)
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
-    return LoadedModel(known, built.module.to(place), place)
+    return LoadedModel(known, built.module.to(place), place, repr(built.module))
 
 
-def _foresee(ref: ModelRef) -> None:
-    """Raise MemoryShort when a network does not fit into memory beside the file its weights are read from.
+def ref_of(model: str | ModelRef | LoadedModel) -> ModelRef:
+    """Return what names a model with the weights that it has now.
 
-    Its parameters are counted without making them, unless its card says how many there are; what cannot be counted
-    so is not foreseen.
+    A loaded network whose weights were changed since gets a reference of its own, `ID@memory:DIGEST`, which is valid in
+    this process. Raises LabError for what is neither a name nor loaded with `load_model`, and when modules of a loaded
+    network were replaced.
     """
-    known = cached_card(ref)
-    parameters = known.parameters if known else _counted(ref)
-    need_memory(
-        2 * BYTES * parameters, f"{ref}, with {parameters / 1e6:,.0f} million parameters,", "use a smaller network"
+    if isinstance(model, LoadedModel):
+        if model.modules and model.modules != repr(model.module):
+            raise LabError(
+                f"modules of {model.ref} were replaced after it was loaded, and its name no longer says what it is; "
+                "change weights only, or register the network with timm under a name of its own"
+            )
+        if weights_digest(model.module) == model.weights_digest:
+            return model.ref
+        return ModelRef(model.ref.id, f"memory:{remember(model.module)}")
+    if isinstance(model, (str, ModelRef)):
+        return ModelRef.parse(model)
+    raise LabError(
+        f"a {type(model).__name__} is no model of the lab; give the name of one, or what lab.load_model returns"
     )
 
 
-def _counted(ref: ModelRef) -> int:
-    import torch
+def structure(model: str | ModelRef) -> ModelCard:
+    """Return what is known of a model's architecture: layers, input, number of parameters. Needs no weights, no hub.
 
-    if ref.source.name not in ("pretrained", "untrained") or is_hub_id(ref.id) or ref.id.startswith(LOCAL_SCHEME):
-        return 0
-    try:
-        with torch.device("meta"):
-            return parameters_in(build_network(ref.id))
-    except Exception:  # timm's networks are not all made for this; building it for good then tells what is wrong
-        return 0
+    The model's own card where it is there, else that of the same network with random weights. A checkpoint can have
+    another classifier and is read.
+    """
+    ref = ModelRef.parse(model)
+    known = cached_card(ref)
+    if known is not None:
+        return known
+    return card(ref if ref.source.name in ("checkpoint", "lab", "memory") else ref.twin())
 
 
 def card(model: str | ModelRef) -> ModelCard:
