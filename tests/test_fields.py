@@ -134,7 +134,17 @@ def planted(
                 where = {"model": f"m{twin}", "twin": twin, "layer": layer, "picture": picture, "draw": 0}
                 rows.append({**where, "half_side": size, "outside": 0.0})
     draws = pd.DataFrame(rows)
-    shape = {"status": "exact", "side": 80, "depth": 0.5, "top": 40, "left": 40, "bottom": 120, "right": 120}
+    shape = {
+        "status": "exact",
+        "side": 80,
+        "side_height": 80,
+        "side_width": 80,
+        "depth": 0.5,
+        "top": 40,
+        "left": 40,
+        "bottom": 120,
+        "right": 120,
+    }
     more = {"half_side": 40.0, "ci_low": 38.0, "ci_high": 42.0, "most_side": 70}
     fields = pd.DataFrame(
         [{"model": name, "layer": layer, **shape, **more} for name in ("m-1", "m0") for layer in "ab"]

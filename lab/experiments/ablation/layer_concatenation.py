@@ -30,8 +30,10 @@ from lab.experiments.ablation.layer_sweep import FeatureSet, Sweep, components
 from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.layers import Layer, select_layers
+from lab.models import card
 from lab.probing.probes import fit_probes
 from lab.probing.splits import grouped_folds
 from lab.progress import Progress, silent
@@ -65,6 +67,13 @@ class ConcatenationRequest(ProbeDataRequest):
             )
         return tuple(sorted({*map(int, words), self.dimension}))
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for fewer than two layers or an early one there is not, besides what all questions check."""
+        super().check(cards)
+        if layers := tuple(layers_asked(self, cards)):
+            several_layers(layers, self)
+            early_layer(layers, self.early)
+
     def title(self) -> str:
         """Return what is looked at."""
         return f"One layer or all of {self.network}, on {self.data}"
@@ -83,8 +92,7 @@ def run(
     """
     material, model = open_probe_data(request, progress, compute)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
-    if len(layers) < 2:
-        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
+    several_layers(layers, request)
     early = early_layer(layers, request.early)
     vectors = dict(embed(model, material.images, layers, compute=compute, progress=progress))
     names = tuple(layer.name for layer in layers)
@@ -103,7 +111,20 @@ def run(
         "chosen": pd.DataFrame(chosen, columns=["kind", "layer", "times"]),
         "controls": control_table(material, control_readings(model, material, compute, progress)),
     }
-    return result_with_findings(request, tables, findings(tables), hashes=material.hashes(model), early=early.name)
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=material.hashes(model),
+        notes=list(material.images.notes),
+        early=early.name,
+    )
+
+
+def several_layers(layers: Sequence[Layer], request: ConcatenationRequest) -> None:
+    """Raise LabError when there is one layer only."""
+    if len(layers) < 2:
+        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
 
 
 def early_layer(layers: Sequence[Layer], name: str) -> Layer:

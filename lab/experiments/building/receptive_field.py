@@ -178,6 +178,8 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
         "height": layer.height,
         "width": layer.width,
         "side": layer.receptive_field,
+        "side_height": layer.receptive_field_height,
+        "side_width": layer.receptive_field_width,
         "status": layer.receptive_field_status,
         "top": int(ys.min(initial=len(rows))),
         "left": int(xs.min(initial=len(columns))),

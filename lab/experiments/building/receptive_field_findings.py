@@ -48,8 +48,9 @@ def _theory_and_effect(fields: pd.DataFrame, pictures: int) -> str:
         if np.isfinite(row.ci_high)
         else "one picture; others may differ"
     )
+    theory = _side(row.side_height, row.side_width, row.status)
     return (
-        f"At {row.layer} one position can depend on {_side(row.side, row.status)}; half of its gradient comes from "
+        f"At {row.layer} one position can depend on {theory}; half of its gradient comes from "
         f"{holds} {row.half_side:.0f} × {row.half_side:.0f} of them ({sure}), 95 % from {row.most_side:.0f} × "
         f"{row.most_side:.0f} in the picture shown."
     )
@@ -110,8 +111,8 @@ def trained_to_untrained(draws: pd.DataFrame) -> dict[str, Interval]:
     return found
 
 
-def _side(side: int, status: str) -> str:
+def _side(height: int, width: int, status: str) -> str:
     if status == "global":
         return "the whole picture"
     most = "at most " if status == "upper bound" else ""
-    return f"{most}{side} × {side} pixels" if side else "an unknown part of the picture's pixels"
+    return f"{most}{height} × {width} pixels" if height and width else "an unknown part of the picture's pixels"

@@ -108,7 +108,14 @@ def run(
         "pictures": pd.DataFrame(pictures),
         "images": question.images.table(),
     }
-    return result_with_findings(request, tables, findings(tables, len(question.images)), hashes=hashes, side=SIDE)
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables, len(question.images)),
+        hashes=hashes,
+        side=SIDE,
+        notes=list(question.images.notes),
+    )
 
 
 def _decode(request: ThumbnailRequest, progress: Progress, compute: Compute) -> _DecodingTask:
