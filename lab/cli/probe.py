@@ -13,6 +13,7 @@ from lab.encode import records
 from lab.errors import BeingComputed, LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.separability.request import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest, parted
+from lab.experiments.separability.split_notes import split_text
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute
@@ -66,6 +67,12 @@ def options(parser: argparse.ArgumentParser) -> None:
         default=default.seed,
         help="moves folds and shuffled labels (default 0)",
     )
+    add(
+        "--groups",
+        default=default.groups,
+        metavar="auto|none|CSV",
+        help="images that never straddle a split: copies as found (default auto), none, or a table file_name,group",
+    )
     compute_options(parser)
     add("--out", type=Path, metavar="DIR", help="the run's folder (default: among all runs)")
     add("--json", action="store_true", help="print one JSON document")
@@ -98,6 +105,7 @@ def fields(given: argparse.Namespace) -> dict[str, Any]:
         "folds": given.folds,
         "repeats": given.repeats,
         "seed": given.seed,
+        "groups": given.groups,
     }
 
 
@@ -136,8 +144,9 @@ def show(run: RunFolder) -> None:
         print(f"\n{model} on {result.request.as_dict()['data']}\n")
         show_table(_readable(layers, result.tables["summary"]))
         print(f"\n{result.manifest['verdicts'][model]['sentence']}")
+    print(f"\n{split_text(result['splits'])}")
     for problem in result.manifest["problems"]:
-        say(f"Left out: {problem}")
+        say(f"Mind: {problem}")
     if len(result.tables["quarantine"]):
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 
@@ -149,6 +158,8 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
         "run": run_id,
         "request": result.request.as_dict(),
         "images": len(result.tables["images"]),
+        "groups": int(result.tables["splits"]["group"].nunique()),
+        "folds": int(result.tables["splits"]["fold"].nunique()),
         "set_aside": len(result.tables["quarantine"]),
         "baselines": {row["control"]: _scores(row) for row in records(summary[summary.layer == ""])},
         "models": [

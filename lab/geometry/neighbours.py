@@ -79,6 +79,23 @@ def votes_right(points: np.ndarray, labels: np.ndarray, groups: np.ndarray, neig
     return right / len(points)
 
 
+def nearest_of_other_groups(embedding: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance from each image to the nearest of another group, `(N,)`, and which one that is, `(N,)`.
+
+    Distances are of standardised features; infinite where there is no other group or the embedding is not usable.
+    """
+    points = standardised(embedding)
+    distance, nearest = np.full(len(points), np.inf), np.zeros(len(points), dtype=np.int64)
+    if _blank(points):
+        return distance, nearest
+    for rows in _blocks(len(points)):
+        squared = _squared_distances(points, rows)
+        squared[groups[rows][:, None] == groups] = np.inf
+        nearest[rows] = squared.argmin(axis=1)
+        distance[rows] = np.sqrt(squared.min(axis=1))
+    return distance, nearest
+
+
 def _blank(points: np.ndarray) -> bool:
     return not (np.isfinite(points).all() and points.any())
 

@@ -2,6 +2,7 @@
 
 from lab.images.catalogue import SetInfo, catalogue, class_names, open_image_set, settled, stamp
 from lab.images.decode import thumbnail
+from lab.images.regroup import groups_stamp, regrouped, settled_groups
 from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined
 
 __all__ = [
@@ -12,8 +13,11 @@ __all__ = [
     "SetInfo",
     "catalogue",
     "class_names",
+    "groups_stamp",
     "open_image_set",
+    "regrouped",
     "settled",
+    "settled_groups",
     "stamp",
     "thumbnail",
 ]

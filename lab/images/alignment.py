@@ -21,22 +21,30 @@ def warped(images: np.ndarray, warps: np.ndarray, side: int) -> tuple[np.ndarray
     """Return images `(P, S, S)` seen through warps `(P, 2, 3)`, float32 `(P, side, side)`, and where they have
     pixels, bool."""
     count, size = len(images), images.shape[-1]
-    x, y = _places(side)
-    w = warps.astype(np.float32)[:, :, :, None]
-    across = w[:, 0, 0] * x + w[:, 0, 1] * y + w[:, 0, 2]
-    down = w[:, 1, 0] * x + w[:, 1, 1] * y + w[:, 1, 2]
-    edge = 1 - 2 / size  # the outermost pixels may be mixed with a frame
-    inside = (np.abs(across) <= edge) & (np.abs(down) <= edge)
-    column = np.clip((across + 1) * (size / 2) - 0.5, 0, size - 1.001)
-    row = np.clip((down + 1) * (size / 2) - 0.5, 0, size - 1.001)
-    left, top = column.astype(np.int32), row.astype(np.int32)
-    right_share, low_share = column - left, row - top
-    start = (np.arange(count, dtype=np.int32) * (size * size))[:, None] + top * size + left
-    flat = images.reshape(-1)
-    upper = flat[start] * (1 - right_share) + flat[start + 1] * right_share
-    lower = flat[start + size] * (1 - right_share) + flat[start + size + 1] * right_share
-    values = upper * (1 - low_share) + lower * low_share
-    return values.reshape(count, side, side).astype(np.float32), inside.reshape(count, side, side)
+    ticks = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
+    scaled = (warps * (size / 2)).astype(np.float32)[:, :, :, None, None]
+    centre = np.float32(size / 2 - 0.5)
+    column = scaled[:, 0, 0] * ticks + (scaled[:, 0, 1] * ticks[:, None] + (scaled[:, 0, 2] + centre))
+    row = scaled[:, 1, 0] * ticks + (scaled[:, 1, 1] * ticks[:, None] + (scaled[:, 1, 2] + centre))
+    # The outermost pixels may be mixed with a frame and count as outside.
+    inside = (column >= 0.5) & (column <= size - 1.5) & (row >= 0.5) & (row <= size - 1.5)
+    np.clip(column, 0, size - 1.001, out=column)
+    np.clip(row, 0, size - 1.001, out=row)
+    corner = row.astype(np.intp)
+    row -= corner
+    corner *= size
+    left = column.astype(np.intp)
+    column -= left
+    corner += left
+    corner += (np.arange(count) * size * size)[:, None, None]
+    flat = images.astype(np.float32, copy=False).reshape(-1)
+    upper = _between(flat, corner, column)
+    corner += size
+    lower = _between(flat, corner, column)
+    lower -= upper
+    lower *= row
+    upper += lower
+    return upper, inside
 
 
 def aligned(first: np.ndarray, second: np.ndarray, warps: np.ndarray, steps: int) -> np.ndarray:
@@ -82,6 +90,15 @@ def inverted(warps: np.ndarray) -> np.ndarray:
 def _places(side: int) -> tuple[np.ndarray, np.ndarray]:
     ticks = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     return np.tile(ticks, side), np.repeat(ticks, side)
+
+
+def _between(flat: np.ndarray, corner: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return the values between places `corner` and their right neighbours."""
+    values, right = flat.take(corner), flat.take(corner + 1)
+    right -= values
+    right *= share
+    values += right
+    return np.asarray(values)
 
 
 def _compared(

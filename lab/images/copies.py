@@ -21,11 +21,16 @@ from lab.images.image_signature import halved
 LEAST_COARSE: Final = 0.8  # correlation of the aligned 24 × 24 thumbnails
 LEAST_OVERLAP: Final = 0.45  # share of either image that the other shows too
 LEAST_EXPLAINED: Final = 0.93  # share of the second picture's variance that the first explains, after aligning
+# Share of the detail in 6 × 6 of 48 × 48 pixels that one may lack, on average, in one light (where the grain of another
+# shot shows) and in another.
+DETAIL_LOST: Final = 0.04
+DETAIL_LOST_CHANGED: Final = 0.15
 SLACK: Final = 0.15  # part of the local contrast of both pictures that a shift of less than a pixel may leave
 # What else may be left in 3 × 3 pixels of 48 × 48, in 1/50 of the picture's contrast (in levels at 50 of 255).
-LEFT_STILL: Final = 4.5  # of pictures in one place and one light, as a fixed camera takes them
+LEFT_STILL: Final = 5.0  # of pictures in one place and one light, as a fixed camera takes them
 LEFT_CHANGED: Final = 7.0  # of pictures of which one was moved, turned, mirrored, lit or coloured otherwise
 MOST_RELIT: Final = 0.25  # of a picture's contrast: more change of light than a fixed camera sees between shots
+MOST_RECOLOURED: Final = 6.0  # chroma levels, root of the mean square
 _LONGEST: Final = 1.85  # of the sides of one picture, seen as the other's
 _STEEPEST: Final = 0.2  # sine of the turn, with what a shape that is not square adds
 _FAINT: Final = 8.0  # gray levels; contrast below is taken as this
@@ -109,9 +114,11 @@ def _nothing_left(first: Thumbnails, second: Thumbnails, warps: np.ndarray, tole
     own_colour = [warped(colour[1][:, k].astype(np.float32), flat, seen.shape[-1])[0] for k in (0, 1)]
     overlap = inside.mean((1, 2))
     enough = (overlap >= LEAST_OVERLAP) & (overlap * np.abs(np.linalg.det(warps[:, :, :2])) >= LEAST_OVERLAP)
+    apart = sum((a - b) ** 2 for a, b in zip(seen_colour, own_colour, strict=True)) * inside
+    recoloured = apart.sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1) > MOST_RECOLOURED**2
     still = _is_still(warps)
-    forth = _agree(target, [seen, *seen_colour], inside, still, tolerance)
-    back = _agree(seen, [target, *own_colour], inside, still, tolerance)
+    forth = _agree(target, [seen, *seen_colour], inside, still, recoloured, tolerance)
+    back = _agree(seen, [target, *own_colour], inside, still, recoloured, tolerance)
     return np.asarray(enough & (forth | back))
 
 
@@ -121,8 +128,14 @@ def _is_still(warps: np.ndarray) -> np.ndarray:
 
 
 def _agree(
-    target: np.ndarray, given: list[np.ndarray], inside: np.ndarray, still: np.ndarray, tolerance: float
+    target: np.ndarray,
+    given: list[np.ndarray],
+    inside: np.ndarray,
+    still: np.ndarray,
+    recoloured: np.ndarray,
+    tolerance: float,
 ) -> np.ndarray:
+    """Tell which targets `(P, S, S)` are what is `given` (luma and chroma of the other picture), relit."""
     predicted = _relit(target, given, inside)
     weight = inside.astype(np.float32)
     total = np.maximum(weight.sum((1, 2)), 1)
@@ -134,8 +147,29 @@ def _agree(
     excess = np.abs(_mean3(error)) - 0.5 * SLACK * _widest(local)
     most = np.where(inside, excess, 0).max((1, 2)) / contrast * 50
     relit = np.sqrt(((predicted - given[0]) ** 2 * weight).sum((1, 2)) / total) / contrast
-    allowed = np.where(still & (relit <= MOST_RELIT), LEFT_STILL, LEFT_CHANGED) * tolerance
-    return np.asarray((explained >= LEAST_EXPLAINED) & (most <= allowed))
+    one_light = (relit <= MOST_RELIT) & ~recoloured
+    allowed = np.where(still & one_light, LEFT_STILL, LEFT_CHANGED) * tolerance
+    needed = 1 - np.where(one_light, DETAIL_LOST, DETAIL_LOST_CHANGED) * tolerance
+    detail = _detail_shared(target, predicted, inside)
+    return np.asarray((explained >= LEAST_EXPLAINED) & (most <= allowed) & (detail >= needed))
+
+
+def _detail_shared(target: np.ndarray, predicted: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return how far the pictures covary within blocks of 6 × 6 pixels, a mean over the blocks that show something.
+
+    A bright frame around two dark pictures explains nearly all of their variance, but not what is inside.
+    """
+    blocks = target.shape[-1] // 6
+    one, other, whole = (
+        x.reshape(len(x), blocks, 6, blocks, 6).swapaxes(2, 3).reshape(len(x), blocks**2, 36)
+        for x in (target, predicted, inside)
+    )
+    one, other = one - one.mean(2, keepdims=True), other - other.mean(2, keepdims=True)
+    largest = np.maximum((one**2).mean(2), (other**2).mean(2))
+    shows = (largest > _TEXTURED**2) & whole.all(2)
+    shared = (one * other).mean(2) / np.maximum(largest, 1e-6)
+    count = shows.sum(1)
+    return np.where(count > 0, (shared * shows).sum(1) / np.maximum(count, 1), 1.0)
 
 
 def _relit(target: np.ndarray, given: list[np.ndarray], inside: np.ndarray) -> np.ndarray:
@@ -174,8 +208,7 @@ def _within(inside: np.ndarray) -> np.ndarray:
 def _neighbours(images: np.ndarray) -> list[np.ndarray]:
     side = images.shape[-1]
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    rows = [padded[:, k : k + side] for k in range(3)]
-    return rows
+    return [padded[:, k : k + side] for k in range(3)]
 
 
 def _widest(images: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from lab.images.alignment import IDENTITY, composed, inverted
 from lab.images.copies import LOOSE, STRICT, Limits, Thumbnails, is_rich, moved_copies, nearly_equal
 from lab.images.copy_candidates import NEAREST, candidates
 from lab.images.image_signature import ImageSignature
+from lab.malloc import tune_allocator
 
 _PAIRS: Final = 32  # pairs verified at once: their images fit a processor's cache
 _TOLERANCE: Final = 1.5  # how much more than two copies an image and the first of its group may differ
@@ -27,6 +28,7 @@ def split_groups(digests: Sequence[str], looks: Sequence[ImageSignature]) -> lis
     Numbers count from 0 in order of first appearance. Coarse comparisons grow with the square of the number of
     images, everything else in proportion to it: 5,000 photographs take about 20 s on one core.
     """
+    tune_allocator()
     forest = _Forest(len(digests))
     firsts = forest.join_equal(list(digests))
     flat = [i for i in firsts if looks[i].exact]

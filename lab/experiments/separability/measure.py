@@ -15,7 +15,7 @@ from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
 from lab.experiments.base import Arrays, PartialResults
 from lab.experiments.separability.request import ProbeRequest
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
@@ -80,6 +80,7 @@ def prepare(request: ProbeRequest, progress: Progress, images: ImageSet | None =
     if images is None:
         progress("Reading images", 0, 1, "sets")
         images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    images = regrouped(images, request.groups)
     splits = make_splits(
         images.labels,
         images.groups,

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request
-from lab.images import settled, stamp
+from lab.images import groups_stamp, settled, settled_groups, stamp
 from lab.models import ModelRef
 
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
@@ -28,7 +28,10 @@ CONTROLS = {
 
 @dataclass(frozen=True)
 class ProbeRequest(Request):
-    """Which networks, images, layers and controls; `seed` moves the splits and the shuffled labels."""
+    """Which networks, images, layers and controls; `seed` moves the splits and the shuffled labels.
+
+    groups: which images never straddle a split: "auto" (copies, as found), "none", or a CSV file (file_name, group).
+    """
 
     experiment: ClassVar[str] = "probe"
 
@@ -42,6 +45,7 @@ class ProbeRequest(Request):
     folds: int = 5
     repeats: int = 3
     seed: int = 0
+    groups: str = "auto"
 
     def __post_init__(self) -> None:
         for control in self.controls:
@@ -50,6 +54,8 @@ class ProbeRequest(Request):
                     f"there is no control {control!r}{nearest(control, CONTROLS)}; "
                     f"known: {', '.join(CONTROLS)}, all, none"
                 )
+        if not self.groups:
+            raise LabError("groups is empty; it must be auto, none, or the path of a CSV file (file_name, group)")
         if not self.models:
             raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
         if len(set(self.models)) < len(self.models):
@@ -79,7 +85,7 @@ class ProbeRequest(Request):
             words.append(f"--classes={joined(self.classes)}")  # one word: a name may begin with a minus
         if self.controls != default.controls:
             words += ["--controls", ",".join(self.controls) or "none"]
-        for option in ("per_class", "layers", "pooling", "folds", "repeats", "seed"):
+        for option in ("per_class", "layers", "pooling", "folds", "repeats", "seed", "groups"):
             if getattr(self, option) != getattr(default, option):
                 words += [f"--{option.replace('_', '-')}", str(getattr(self, option))]
         return shlex.join(words)
@@ -87,11 +93,12 @@ class ProbeRequest(Request):
     def sources(self) -> dict[str, str]:
         """Return a stamp of the images' files and of each checkpoint."""
         models = {model: ModelRef.parse(model).stamp() for model in self.models}
-        return {"data": stamp(self.data), **models}
+        return {"data": stamp(self.data), "groups": groups_stamp(self.groups), **models}
 
     def canonical(self) -> Self:
         """Return the request with weights and paths spelled out, so that equal questions have equal names."""
-        return replace(self, models=tuple(str(ModelRef.parse(m)) for m in self.models), data=settled(self.data))
+        models = tuple(str(ModelRef.parse(m)) for m in self.models)
+        return replace(self, models=models, data=settled(self.data), groups=settled_groups(self.groups))
 
 
 def joined(names: Iterable[str]) -> str:

@@ -18,8 +18,9 @@ from lab.experiments.manifest import Clock, with_manifest
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
+from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import select_layers
 from lab.models import LoadedModel, ModelRef, card
 from lab.progress import Progress, silent
@@ -39,6 +40,7 @@ def measure_and_assemble(
     question = prepare(request, progress, images)
     clock.mark("images")
     subjects, problems = open_sources(question, progress, compute)
+    problems += split_problems(question, subjects)
     clock.mark("embeddings")
     readings = list(probe_all(question, subjects, progress, partial_results))
     clock.mark("probes")
@@ -102,6 +104,7 @@ def embeddings_of(
     if not isinstance(request, ProbeRequest):
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
     images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    images = regrouped(images, request.groups)
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
     found: dict[str, np.ndarray] = {}

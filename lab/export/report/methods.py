@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from lab.experiments.separability.split_notes import split_text
 from lab.geometry.neighbours import NEIGHBOURS
 from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
 from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
 from lab.stats.intervals import RESAMPLES
 
 
-def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary."""
+def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary,
+    `splits` its table of that name."""
     grid = ", ".join(f"{value:g}" for value in GRID)
-    folds, repeats = request.get("folds", "?"), request.get("repeats", "?")
+    folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
     return [
         (
             "Embedding",
@@ -28,7 +32,7 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "Probe accuracy",
             f"Per layer, multinomial logistic regression on standardised vectors. {repeats} times over, the images are "
-            f"dealt into {folds} folds, balanced by class; copies and near-copies stay in one fold. Each fold is "
+            f"dealt into {folds} folds, balanced by class ({split_text(splits)}); {_grouped(request)}. Each fold is "
             f"predicted by a probe fitted on the others, with C chosen from {grid} on {INNER_FOLDS} folds inside them. "
             "Accuracy = images predicted right / images, averaged over the repetitions.",
         ),
@@ -87,3 +91,10 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
             "the evidence.",
         ),
     ]
+
+
+def _grouped(request: Mapping[str, Any]) -> str:
+    return {
+        "auto": "copies of a picture that were found stay in one fold",
+        "none": "copies were not looked for",
+    }.get(str(request.get("groups", "auto")), "images of one group in the user's table stay in one fold")

@@ -12,6 +12,7 @@ from lab.charts.curves import CONTROLS
 from lab.charts.tables import whole_controls
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
 from lab.experiments.base import Result
+from lab.experiments.separability.split_notes import split_text
 from lab.export.report.markup import Html, join, tag
 
 OUTCOMES = {
@@ -158,11 +159,12 @@ def _looked_at(result: Result) -> str:
     request = result.request.as_dict()
     models = models_of(result.tables["layers"])
     depth = ", ".join(f"{len(layers_of(result.tables['layers'], m))} layers of {m}" for m in models)
-    return f"{len(images)} images ({per_class}) from {request.get('data', 'memory')}; {depth}."
+    folds = split_text(result.tables["splits"])
+    return f"{len(images)} images ({per_class}) from {request.get('data', 'memory')}; {folds}; {depth}."
 
 
 def _problem(text: str) -> Html:
-    return tag("p", tag("b", "Not computed. "), text, class_="problem")
+    return tag("p", tag("b", "Mind. "), text, class_="problem")
 
 
 def _verdict(tables: Tables, model: str, verdict: dict[str, str]) -> Html:

@@ -9,6 +9,7 @@ import streamlit as st
 from lab.charts.accuracy import LAYER_PICK
 from lab.charts.curves import CONTROLS, METRICS
 from lab.experiments.base import Result
+from lab.experiments.separability.split_notes import split_text
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
 
@@ -38,7 +39,7 @@ def verdicts(result: Result) -> None:
 
 
 def problems(result: Result) -> None:
-    """Tell which networks could not be computed, and why."""
+    """Tell which networks could not be computed and what is doubtful about the folds, and why."""
     for problem in result.manifest.get("problems", ()):
         st.warning(escaped(problem))
 
@@ -52,8 +53,7 @@ def facts(result: Result) -> None:
     )
     layers = result["layers"].groupby("model").size().max()
     parts = [f"{count(len(images), 'image')} ({per_class})", count(int(layers), "layer")]
-    folds = result["folds"]
-    parts.append(f"{folds['fold'].nunique()} folds × {folds['repeat'].nunique()} repeats")
+    parts.append(split_text(result["splits"]).partition(" images")[2].removeprefix(" ").removeprefix(", "))
     if seconds := result.manifest.get("timings", {}).get("total"):
         parts.append(f"computed in {duration(seconds)}")
     if aside:
