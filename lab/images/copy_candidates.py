@@ -45,33 +45,33 @@ def candidates(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     wholes, windows = _described(luma, WINDOWS[:1])[0], _described(luma, WINDOWS)
     found: dict[tuple[int, int], tuple[float, int, int, int]] = {}
     for start in range(0, count, _BLOCK):
-        stop = min(start + _BLOCK, count)
-        best = np.full((stop - start, count), -1, np.float32)
-        which = np.zeros(best.shape, np.int8)
-        for k, described in enumerate(windows):
-            for mirrored in (0, 1):
-                flip = _mirrored_signs() if mirrored else 1
-                likeness = (described[start:stop] * flip) @ wholes.T
-                better = likeness > best
-                which[better] = 2 * k + mirrored
-                np.maximum(best, likeness, out=best)
-        best[np.arange(stop - start), np.arange(start, stop)] = -1
-        keep = min(NEAREST, count)
-        nearest = np.argpartition(-best, keep - 1, axis=1)[:, :keep]
-        for row in range(stop - start):
-            for b in nearest[row]:
-                value = float(best[row, b])
-                if value >= LEAST_LIKENESS:
-                    a = start + row
-                    key = (min(a, b), max(a, b))
-                    if value > found.get(key, (-1.0,))[0]:
-                        found[key] = value, a, int(b), int(which[row, b])
-    rows = [found[key][1:] for key in sorted(found)]
-    a, b, kind = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    return a, b, _window_warps()[kind]
+        likeness, which = _likeness(wholes, [described[start : start + _BLOCK] for described in windows])
+        own = np.arange(len(likeness))
+        likeness[own, own + start] = -1
+        nearest = np.argpartition(-likeness, min(NEAREST, count) - 1, axis=1)[:, :NEAREST]
+        for row, near in enumerate(nearest.tolist()):
+            for b in near:
+                value, pair = float(likeness[row, b]), (min(start + row, b), max(start + row, b))
+                if value >= LEAST_LIKENESS and value > found.get(pair, (-1.0,))[0]:
+                    found[pair] = value, start + row, b, int(which[row, b])
+    rows = np.array([found[pair][1:] for pair in sorted(found)], dtype=np.int64).reshape(-1, 3)
+    return rows[:, 0], rows[:, 1], _window_warps()[rows[:, 2]]
+
+
+def _likeness(wholes: np.ndarray, windows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how like the best window of each of B images is to each of N wholes, and which it is, both `(B, N)`."""
+    best = np.full((len(windows[0]), len(wholes)), -1, np.float32)
+    which = np.zeros(best.shape, np.int8)
+    for k, described in enumerate(windows):
+        for mirrored, signs in enumerate((np.float32(1), _mirrored_signs())):
+            likeness = (described * signs) @ wholes.T
+            which[likeness > best] = 2 * k + mirrored
+            np.maximum(best, likeness, out=best)
+    return best, which
 
 
 def _described(luma: np.ndarray, windows: Sequence[_Window]) -> list[np.ndarray]:
+    """Return per window the coarse waves of each image in it, unit vectors `(N, 144)`."""
     found = []
     for across, down in windows:
         small = _averaging(*down) @ luma.astype(np.float32) @ _averaging(*across).T
@@ -89,25 +89,25 @@ def _averaging(low: float, high: float) -> np.ndarray:
     pixels = np.arange(SIDE)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     overlap = np.maximum(overlap, 0)
-    return np.float32(overlap / overlap.sum(1, keepdims=True))
+    return np.asarray(overlap / overlap.sum(1, keepdims=True), dtype=np.float32)
 
 
 @cache
 def _cosines() -> np.ndarray:
     k, x = np.mgrid[:COARSE, :COARSE]
-    return np.float32(np.cos(np.pi * k * (2 * x + 1) / (2 * COARSE)))
+    return np.asarray(np.cos(np.pi * k * (2 * x + 1) / (2 * COARSE)), dtype=np.float32)
 
 
 @cache
 def _emphasis() -> np.ndarray:
     down, across = np.mgrid[:COARSE, :COARSE]
     waves = np.hypot(down, across)
-    return np.float32(np.sqrt(waves) * (waves <= _FINEST))
+    return np.asarray(np.sqrt(waves) * (waves <= _FINEST), dtype=np.float32)
 
 
 @cache
 def _mirrored_signs() -> np.ndarray:
-    return np.float32(np.tile((-1.0) ** np.arange(COARSE), COARSE))
+    return np.tile(np.float32(-1) ** np.arange(COARSE, dtype=np.float32), COARSE)
 
 
 @cache

@@ -11,7 +11,9 @@ from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.geometry.neighbours import nearest_of_other_groups
 from lab.images import ImageSet
 
-FAR_CLOSER = 0.35  # of the median distance to the nearest image of another group
+# Of the median distance to the tenth nearest image of another group. Of 160 photographs, 800 digits and four drawn sets
+# none is below 0.4; crops, mirrored and squared copies of photographs are at 0 to 0.2.
+FAR_CLOSER = 0.35
 FEWEST_IMAGES = 20  # below, a median of distances says little
 
 
@@ -64,17 +66,17 @@ def _mixed_groups(images: ImageSet) -> list[str]:
 
 
 def _close_pairs(images: ImageSet, embedding: np.ndarray, where: str) -> list[str]:
-    distance, nearest = nearest_of_other_groups(embedding, images.groups)
-    finite = np.isfinite(distance)
+    distance, nearest, usual = nearest_of_other_groups(embedding, images.groups)
+    finite = np.isfinite(usual)
     if finite.sum() < FEWEST_IMAGES:
         return []
-    close = np.flatnonzero(finite & (distance < FAR_CLOSER * np.median(distance[finite])))
+    close = np.flatnonzero(finite & (distance < FAR_CLOSER * np.median(usual[finite])))
     if not len(close):
         return []
     first = close[np.argmin(distance[close])]
     return [
         f"{len(close)} of {len(images)} images lie far nearer to an image of another group than is typical (in {where}, "
-        f"below {FAR_CLOSER:g} of the median distance), such as {images.records[first].id!r} and "
+        f"below {FAR_CLOSER:g} of the median distance to the tenth nearest), such as {images.records[first].id!r} and "
         f"{images.records[nearest[first]].id!r}: if they show one thing, a probe that saw one knows the other; give a "
         "table of groups."
     ]
