@@ -28,7 +28,8 @@ DETAIL_LOST_CHANGED: Final = 0.15
 SLACK: Final = 0.15  # part of the local contrast of both pictures that a shift of less than a pixel may leave
 # What else may be left in 3 × 3 pixels of 48 × 48, in 1/50 of the picture's contrast (in levels at 50 of 255).
 LEFT_STILL: Final = 5.0  # of pictures in one place and one light, as a fixed camera takes them
-LEFT_CHANGED: Final = 7.0  # of pictures of which one was moved, turned, mirrored, lit or coloured otherwise
+LEFT_MOVED: Final = 7.0  # of pictures in one light of which one was moved, turned or mirrored
+LEFT_RELIT: Final = 9.0  # of pictures in different light or colours, which clipping leaves more different
 MOST_RELIT: Final = 0.25  # of a picture's contrast: more change of light than a fixed camera sees between shots
 MOST_RECOLOURED: Final = 6.0  # chroma levels, root of the mean square
 _LONGEST: Final = 1.85  # of the sides of one picture, seen as the other's
@@ -148,7 +149,7 @@ def _agree(
     most = np.where(inside, excess, 0).max((1, 2)) / contrast * 50
     relit = np.sqrt(((predicted - given[0]) ** 2 * weight).sum((1, 2)) / total) / contrast
     one_light = (relit <= MOST_RELIT) & ~recoloured
-    allowed = np.where(still & one_light, LEFT_STILL, LEFT_CHANGED) * tolerance
+    allowed = np.where(one_light, np.where(still, LEFT_STILL, LEFT_MOVED), LEFT_RELIT) * tolerance
     needed = 1 - np.where(one_light, DETAIL_LOST, DETAIL_LOST_CHANGED) * tolerance
     detail = _detail_shared(target, predicted, inside)
     return np.asarray((explained >= LEAST_EXPLAINED) & (most <= allowed) & (detail >= needed))

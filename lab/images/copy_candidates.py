@@ -24,7 +24,7 @@ _BLOCK: Final = 512  # images whose likeness to all others is in memory at once
 _Window = tuple[tuple[float, float], tuple[float, float]]  # across and down
 
 # What a copy may leave of a side, from 0 to 1: all, a little or more off both ends or one end.
-_WHOLE, _NARROW, _NARROWER, _SLIM = (0.0, 1.0), (0.06, 0.94), (0.12, 0.88), (0.17, 0.83)
+_WHOLE, _NARROW, _NARROWER, _SLIM = (0.0, 1.0), (0.045, 0.955), (0.09, 0.91), (0.17, 0.83)
 _FIRST, _LAST = (0.0, 0.85), (0.15, 1.0)
 WINDOWS: Final = (
     (_WHOLE, _WHOLE),

@@ -1,8 +1,8 @@
 """What is known about an image file, kept on disk by content so that it is found out once.
 
 One SQLite file under `cache/images`, named by the versions of decoder, signature and Pillow, is shared by all
-processes: every write is one transaction. It can be deleted at any time; when it is busy, damaged or on a read-only disk the
-facts are simply found out again. A second table remembers the digest of files that have not changed since
+processes: every write is one transaction. It can be deleted at any time; when it is busy, damaged or on a read-only
+disk the facts are simply found out again. A second table remembers the digest of files that have not changed since
 (path, size and times), so that opening a large folder again does not read it.
 """
 
