@@ -78,7 +78,7 @@ def test_the_request_carries_groups_through_its_command_and_name(tmp_path: Path)
     plain, off = ProbeRequest(), ProbeRequest(groups="none")
     assert plain.run_id != off.run_id
     assert "--groups" not in plain.command()
-    assert off.command().endswith("--groups none")
+    assert off.command().endswith("--groups=none")
     assert Path(settled_groups("some.csv")).is_absolute()
     path = table(tmp_path, "file_name,group\n")
     first = ProbeRequest(groups=path).sources()["groups"]

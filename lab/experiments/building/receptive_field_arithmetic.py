@@ -13,16 +13,19 @@ from typing import ClassVar
 
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, option
 from lab.experiments.building.size_arithmetic import reach
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 
 def chain_field(steps: Iterable[tuple[int, int, int]]) -> int:
-    """Return the side in pixels that one output of a chain of windows (kernel, stride, dilation) can see."""
+    """Return the side in pixels that one output of a chain of windows (kernel, stride, dilation) can see.
+
+    >>> chain_field([(7, 2, 1), (3, 2, 1), (3, 1, 1)])  # the first convolution, pooling and block of a ResNet
+    19
+    """
     field, jump = 1, 1
     for kernel, stride, dilation in steps:
         field += (reach(kernel, dilation) - 1) * jump
@@ -31,7 +34,7 @@ def chain_field(steps: Iterable[tuple[int, int, int]]) -> int:
 
 
 @dataclass(frozen=True)
-class StackRequest(OptionsRequest):
+class StackRequest(Request):
     """Equal layers on top of each other."""
 
     experiment: ClassVar[str] = "stack"

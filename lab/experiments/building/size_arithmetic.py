@@ -15,9 +15,8 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -33,6 +32,9 @@ def output_size(
     """Return how many places a window has along one side; `padding` is that of each end (the mean, if they differ).
 
     Raises LabError when the window is larger than the padded side.
+
+    >>> output_size(224, kernel=7, stride=2, padding=3)
+    112
     """
     free = size - reach(kernel, dilation) + 2 * padding
     if free < 0:
@@ -67,7 +69,7 @@ def counts(
 
 
 @dataclass(frozen=True)
-class SlideRequest(OptionsRequest):
+class SlideRequest(Request):
     """A window to try: how wide the input is and how the window slides over it."""
 
     experiment: ClassVar[str] = "slide"

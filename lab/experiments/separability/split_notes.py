@@ -76,7 +76,7 @@ def _close_pairs(images: ImageSet, embedding: np.ndarray, where: str) -> list[st
     first = close[np.argmin(distance[close])]
     pair = f"{images.records[first].id!r} and {images.records[nearest[first]].id!r}"
     return [
-        f"{len(close)} of {len(images)} images lie far nearer to an image of another group than is typical (in {where}, "
+        f"{len(close)} of {len(images)} images lie far nearer to one of another group than is typical (in {where}, "
         f"below {FAR_CLOSER:g} of the median distance to the tenth nearest), such as {pair}: if they show one thing, "
         "a probe that saw one knows the other; give a table of groups."
     ]
