@@ -18,7 +18,7 @@ import numpy as np
 from lab.images.alignment import IDENTITY, aligned, correlation, inverted, warped
 from lab.images.image_signature import halved
 
-LEAST_COARSE: Final = 0.8  # correlation of the aligned 24 × 24 thumbnails
+LEAST_COARSE: Final = 0.7  # correlation of the aligned 24 × 24 thumbnails
 LEAST_OVERLAP: Final = 0.45  # share of either image that the other shows too
 LEAST_EXPLAINED: Final = 0.93  # share of the second picture's variance that the first explains, after aligning
 # Share of the detail in 6 × 6 of 48 × 48 pixels that one may lack, on average, in one light (where the grain of another
