@@ -37,6 +37,8 @@ def show(run: RunFolder) -> None:
     print(f"\n{split_text(result['splits'])}")
     for problem in result.manifest["problems"]:
         say(f"Mind: {problem}")
+    for note in result.manifest.get("notes", ()):
+        say(f"Images: {note}")
     if len(result.tables["quarantine"]):
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 
@@ -57,6 +59,7 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
             for model, layers in _by_model(summary)
         ],
         "problems": result.manifest["problems"],
+        "notes": result.manifest.get("notes", []),
     }
 
 

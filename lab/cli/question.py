@@ -129,6 +129,7 @@ def document(run: RunFolder, result: Result) -> dict[str, Any]:
         "request": result.request.as_dict(),
         "findings": result.findings,
         "problems": strict(result.manifest.get("problems", [])),
+        "notes": strict(result.manifest.get("notes", [])),
         "tables": {name: text_records(table) for name, table in result.tables.items()},
     }
 

@@ -89,7 +89,11 @@ def run(
             rows += reading.rows(vectors[layer.name], kept, where, "untrained" if network.twin else "real")
     tables = {"readings": pd.DataFrame(rows), "factors": _listed(reading.factors), "images": reading.images.table()}
     return result_with_findings(
-        request, tables, findings(tables["readings"], tables["factors"], len(reading.images)), hashes=hashes
+        request,
+        tables,
+        findings(tables["readings"], tables["factors"], len(reading.images)),
+        hashes=hashes,
+        notes=list(reading.images.notes),
     )
 
 

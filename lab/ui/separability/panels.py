@@ -60,6 +60,8 @@ def facts(result: Result) -> None:
     if aside:
         parts.append(f"{count(aside, 'image')} set aside")
     st.caption(escaped(" · ".join(parts)))
+    for note in result.manifest.get("notes", ()):
+        st.caption(escaped(note))
 
 
 def metric_picker() -> str:
