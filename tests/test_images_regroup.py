@@ -34,7 +34,7 @@ def setup(images: ImageSet, **fields: object) -> ProbeSetup:
 
 def source(embedding: np.ndarray) -> EmbeddingSource:
     layer = Layer("late", "block", 1.0, "NCHW", embedding.shape[1], 1, 1, 32, 32, "theoretical")
-    return EmbeddingSource("net", False, "0", "0", (layer,), {"late": embedding})
+    return EmbeddingSource("resnet18", False, "0", "0", (layer,), {"late": embedding})
 
 
 def table(folder: Path, text: str) -> str:

@@ -110,7 +110,7 @@ def _verified(
         part = slice(first, first + _PAIRS)
         one, other = images.at(a[part]), images.at(b[part])
         found, warps[part] = moved_copies(one, other, start[part], more)
-        simple = np.flatnonzero(found & ~(rich[a[part]] | rich[b[part]]))  # a frame's long edges hide what is rich
+        simple = np.flatnonzero(found & ~(rich[a[part]] & rich[b[part]]))
         if len(simple):
             flip = (warps[part][simple, 0, 0] < 0)[:, None, None]
             plain, turned = other.at(simple), other.at(simple).mirrored()

@@ -10,6 +10,7 @@ import pandas as pd
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.geometry.neighbours import nearest_of_other_groups
 from lab.images import ImageSet
+from lab.models import ModelRef
 
 # Of the median distance to the tenth nearest image of another group. Of 160 photographs, 800 digits and four drawn sets
 # none is below 0.4; crops, mirrored and squared copies of photographs are at 0 to 0.2.
@@ -29,7 +30,8 @@ def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) ->
     """Return a sentence for each thing that makes the folds doubtful: fewer than asked for, groups of several classes,
     images far more like an image of another group than is typical."""
     problems = [*_fewer_folds(question), *_mixed_groups(question.images)]
-    trained = next((network for network in networks if network.layers and not network.twin), None)
+    # Without training most images lie close together, and some closer by the accident of weights.
+    trained = next((n for n in networks if n.layers and not n.twin and not ModelRef.parse(n.model).untrained), None)
     if trained is not None:
         last = trained.layers[-1].name
         problems += _close_pairs(question.images, trained.embeddings[last], f"{trained.model}, {last}")
