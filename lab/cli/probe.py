@@ -38,7 +38,7 @@ def show(run: RunFolder) -> None:
     for problem in result.manifest["problems"]:
         say(f"Mind: {problem}")
     for note in result.manifest.get("notes", ()):
-        say(f"Images: {note}")
+        say(f"Note: {note}")
     if len(result.tables["quarantine"]):
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 
