@@ -1,6 +1,15 @@
 """Image sets: where images come from, how they are decoded safely, which belong together in a split."""
 
-from lab.images.catalogue import SetInfo, catalogue, class_names, open_image_set, settled, stamp
+from lab.images.catalogue import (
+    SetInfo,
+    catalogue,
+    class_names,
+    names_a_path,
+    open_image_set,
+    settled,
+    short_name,
+    stamp,
+)
 from lab.images.decode import thumbnail
 from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined
 
@@ -12,8 +21,10 @@ __all__ = [
     "SetInfo",
     "catalogue",
     "class_names",
+    "names_a_path",
     "open_image_set",
     "settled",
+    "short_name",
     "stamp",
     "thumbnail",
 ]

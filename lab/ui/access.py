@@ -25,6 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 TOKEN = "token"
 HEADERS = {
@@ -111,6 +112,8 @@ class Gatehouse:
 
         connection = HTTPConnection(scope)
         answer = self._refusal(connection) or self._exchange(connection) or self.app
+        if scope["type"] == "websocket" and answer is not self.app:
+            answer = WebSocketClose(1008)  # before it is accepted: the server answers 403
         await answer(scope, receive, with_headers)
 
     def _refusal(self, connection: HTTPConnection) -> Response | None:

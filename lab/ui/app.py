@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lab.errors import LabError
+from lab.ui.notices import notices
 from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
 from lab.ui.text import escaped
@@ -97,6 +98,7 @@ def main() -> None:
     st.logo(dashboard_file("logo.svg"), size="large")
     page = st.navigation({group: [_page(row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
     try:
+        notices(page.url_path)
         page.run()
     except LabError as error:
         st.error(escaped(error))

@@ -8,17 +8,14 @@ and its widget stay as they are. A file that streamlit turns away is removed.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import File, create_form_parser
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +25,7 @@ from lab.images.uploads import incoming_file, receipt
 
 ENDPOINT = re.compile(r".*/_stcore/upload_file/[^/]+/[^/]+")
 BINARY = "application/octet-stream"
-FORM_BYTES = 64 * 1024  # what a form may hold beside its file
+FORM_BYTES = 64 * 1024  # what a form takes beside its file
 SPARE_BYTES = 256 * 1024 * 1024  # stays free on the disk
 
 
@@ -73,24 +70,16 @@ class UploadsToDisk:
     async def _written(self, request: Request, path: Path) -> tuple[bytes, str]:
         """Write the file of the request's form to `path`; return a form with its receipt, and the form's type."""
         self._check(int(size) if (size := request.headers.get("content-length", "")).isdecimal() else 0, path)
-        files: list[File] = []
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-            parser = _parser(request.headers, files, folder)
+        with path.open("xb") as file:
+            form = _Form(request.headers.get("content-type", ""), file)
             count = 0
-            try:
-                async for chunk in request.stream():
-                    count += len(chunk)
-                    self._check(count, path)
-                    await run_in_threadpool(parser.write, chunk)
-                    _check_form(files, folder, count)
-                parser.finalize()
-            except FormParserError as error:
-                raise Refused(400, f"The upload cannot be read: {error}.") from error
-            finally:
-                parser.close()
-            if len(files) != 1:
-                raise Refused(400, f"Expected 1 file, but got {len(files)}.")
-            return _moved(files[0], path)
+            async for chunk in request.stream():
+                count += len(chunk)
+                self._check(count, path)
+                await run_in_threadpool(form.write, chunk)
+        if not form.complete:
+            raise Refused(400, "Expected 1 file, and the upload ended before it did.")
+        return encode_multipart_formdata({"file": (form.name, receipt(path).decode(), form.kind)})
 
     def _check(self, size: int, path: Path) -> None:
         if size > self.most + FORM_BYTES:
@@ -100,33 +89,49 @@ class UploadsToDisk:
             raise Refused(507, f"The disk is nearly full ({free / 2**20:.0f} MB free); free some space and try again.")
 
 
-def _parser(headers: Headers, files: list[File], folder: str) -> Any:
-    config = {"UPLOAD_DIR": folder, "UPLOAD_DELETE_TMP": False, "MAX_MEMORY_FILE_SIZE": -1}
-    given = {"Content-Type": headers.get("content-type", "").encode("latin-1")}
-    try:
-        return create_form_parser(given, lambda _: None, files.append, config)
-    except (FormParserError, ValueError) as error:
-        raise Refused(400, f"The upload cannot be read: {error}.") from error
+class _Form:
+    """Reads a form that holds one file and nothing else, and writes the file to `file` piece by piece."""
 
+    def __init__(self, kind: str, file: BinaryIO) -> None:
+        media, options = parse_options_header(kind)
+        if media != b"multipart/form-data" or not options.get(b"boundary"):
+            raise Refused(400, "The upload cannot be read: it is no form.")
+        self.name, self.kind, self.complete = "", BINARY, False
+        self._file, self._parts = file, 0
+        self._header, self._headers = [b"", b""], dict[bytes, bytes]()
+        calls: Any = {
+            "on_header_field": lambda data, start, end: self._collect(0, data[start:end]),
+            "on_header_value": lambda data, start, end: self._collect(1, data[start:end]),
+            "on_header_end": self._header_ended,
+            "on_headers_finished": self._headers_ended,
+            "on_part_data": lambda data, start, end: self._file.write(data[start:end]),
+            "on_end": self._ended,
+        }
+        self._parser = MultipartParser(options[b"boundary"], calls)
 
-def _check_form(files: list[File], folder: str, count: int) -> None:
-    """Raise Refused for a form of anything but one file: the parser keeps everything else in memory."""
-    if len(files) > 1:
-        raise Refused(400, "Expected 1 file, but got more.")
-    if count > FORM_BYTES and not os.listdir(folder):
-        raise Refused(400, "Expected a file, but got none.")
+    def write(self, data: bytes) -> None:
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise Refused(400, f"The upload cannot be read: {error}.") from error
 
+    def _collect(self, which: int, data: bytes) -> None:
+        self._header[which] += data
 
-def _moved(file: File, path: Path) -> tuple[bytes, str]:
-    """Move what was written to `path`; return a form with its receipt, and the form's type."""
-    written = file.actual_file_name
-    file.close()
-    if written is None:  # an empty file is never written
-        path.touch()
-    else:
-        Path(os.fsdecode(written)).replace(path)
-    name = (file.file_name or b"").decode(errors="replace")
-    return encode_multipart_formdata({"file": (name, receipt(path).decode(), file.content_type or BINARY)})
+    def _header_ended(self) -> None:
+        self._headers[self._header[0].lower()] = self._header[1]
+        self._header = [b"", b""]
+
+    def _headers_ended(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        self._parts += 1
+        if self._parts > 1 or b"filename" not in options:
+            raise Refused(400, "Expected 1 file and nothing else.")
+        self.name = options[b"filename"].decode(errors="replace")
+        self.kind = self._headers.get(b"content-type", b"").decode("latin-1") or BINARY
+
+    def _ended(self) -> None:
+        self.complete = self._parts == 1
 
 
 def _with_body(scope: Scope, body: bytes, kind: str) -> Scope:

@@ -17,6 +17,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request
 from lab.runs.store import RunFolder, list_runs
+from lab.ui.notices import consent
 from lab.ui.routes import shares_its_page
 from lab.ui.text import escaped
 
@@ -86,6 +87,7 @@ def show(request: Request) -> None:
     for field in dataclasses.fields(request):
         name = param(type(request), field.name)
         value = params.get(name, [])
+        consent(value)
         wanted = [value] if isinstance(value, str) else value
         if st.query_params.get_all(name) == wanted:
             continue

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.roots import permitted
 from lab.weights import packaged, trained, zoo
 from lab.weights.checkpoints import build_from_file, local_weights
 from lab.weights.hub import build_from_hub, check_reachable, from_hub, is_hub_id
@@ -37,13 +38,17 @@ class WeightSource:
 def check_id(id: str) -> None:
     """Raise LabError when no network has this id; ids on the hub are not asked for here."""
     if id.startswith(LOCAL_SCHEME):
-        folder = Path(id.removeprefix(LOCAL_SCHEME))
+        folder = _folder(id)
         if not (folder / "config.json").is_file():
             raise LabError(
                 f"{folder} holds no config.json; local-dir: wants a folder that timm's save_for_hf has written"
             )
     elif not is_hub_id(id) and package_of(id) is None:  # packaged ones are known without reading timm's sources
         zoo.find(id)
+
+
+def _folder(id: str) -> Path:
+    return permitted(id.removeprefix(LOCAL_SCHEME))
 
 
 # --- pretrained -----------------------------------------------------------------------------------------------------
@@ -57,7 +62,7 @@ def _check_pretrained(id: str, argument: str) -> None:
 
 def _build_pretrained(id: str, argument: str) -> Built:
     if id.startswith(LOCAL_SCHEME):
-        folder = Path(id.removeprefix(LOCAL_SCHEME))
+        folder = _folder(id)
         weights = local_weights(folder)
         return Built(_build_checkpoint(id, str(weights)).module, (folder / "config.json", weights))
     return Built(*build_from_hub(id))
@@ -66,7 +71,7 @@ def _build_pretrained(id: str, argument: str) -> Built:
 def _stamp_pretrained(id: str, argument: str) -> str:
     if not id.startswith(LOCAL_SCHEME):
         return zoo.timm_version()
-    files = sorted(path for path in Path(id.removeprefix(LOCAL_SCHEME)).glob("*") if path.is_file())
+    files = sorted(path for path in _folder(id).glob("*") if path.is_file())
     return " ".join(file_stamp(path) for path in files)
 
 
@@ -77,17 +82,17 @@ def _check_checkpoint(id: str, argument: str) -> None:
     check_id(id)
     if not argument:
         raise LabError(f"@checkpoint needs a file: {id}@checkpoint:PATH")
-    if not Path(argument).is_file():
+    if not permitted(argument).is_file():
         raise LabError(f"there is no checkpoint {argument}; give the path of a .safetensors or .pth file")
 
 
 def _build_checkpoint(id: str, argument: str) -> Built:
-    path = Path(argument)
+    path = permitted(argument)
     return Built(build_from_file(lambda **options: build_network(id, **options), path), (path,))
 
 
 def _stamp_checkpoint(id: str, argument: str) -> str:
-    return file_stamp(Path(argument))
+    return file_stamp(permitted(argument))
 
 
 # --- untrained ------------------------------------------------------------------------------------------------------

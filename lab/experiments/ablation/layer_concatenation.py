@@ -30,6 +30,7 @@ from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import option
+from lab.images import short_name
 from lab.layers import Layer, select_layers
 from lab.probing.pca import principal_axes, standardise
 from lab.probing.probes import fit_probes
@@ -52,7 +53,7 @@ class ConcatenationRequest(ProbeDataRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"One layer or all of {self.network}, on {self.data}"
+        return f"One layer or all of {self.network}, on {short_name(self.data)}"
 
 
 @dataclass(frozen=True)

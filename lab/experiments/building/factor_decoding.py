@@ -27,7 +27,7 @@ from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.separability.request import DEFAULT_DATA
-from lab.images import open_image_set
+from lab.images import open_image_set, short_name
 from lab.images.synthetic.sets import DrawnSet
 from lab.models import card
 from lab.progress import Progress, silent
@@ -52,7 +52,7 @@ class FactorsRequest(OptionsRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"What {self.model.split('@')[0]} can tell of {self.data}"
+        return f"What {self.model.split('@')[0]} can tell of {short_name(self.data)}"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from lab.experiments.building.thumbnail_decoding_findings import findings
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.request import OptionsRequest, model_option, option
 from lab.experiments.separability.request import DEFAULT_DATA
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, short_name
 from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -63,7 +63,7 @@ class ThumbnailRequest(OptionsRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"What {self.model.split('@')[0]} keeps of {self.data}"
+        return f"What {self.model.split('@')[0]} keeps of {short_name(self.data)}"
 
 
 @dataclass(frozen=True)

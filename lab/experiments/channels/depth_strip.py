@@ -31,6 +31,7 @@ from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
 from lab.experiments.picture import open_picture
 from lab.experiments.request import option
+from lab.images import short_name
 from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -60,7 +61,7 @@ class DepthStripRequest(ScanRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"Depth strip of {self.model.split('@')[0]} on {self.data}"
+        return f"Depth strip of {self.model.split('@')[0]} on {short_name(self.data)}"
 
 
 def run(

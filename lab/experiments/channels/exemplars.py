@@ -23,6 +23,7 @@ from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, Sc
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged
 from lab.experiments.request import option
+from lab.images import short_name
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -42,7 +43,7 @@ class ExemplarsRequest(ScanRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"Exemplar patches of {self.model.split('@')[0]} in {self.data}"
+        return f"Exemplar patches of {self.model.split('@')[0]} in {short_name(self.data)}"
 
 
 def run(

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.separability.request import DEFAULT_MODEL, ProbeRequest
+from lab.images import short_name
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
 # What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
@@ -32,7 +33,7 @@ class CompareRequest(ProbeRequest):
 
     def title(self) -> str:
         """Return "network against network on images"."""
-        return f"{' against '.join(_short(self.models))} on {self.data}"
+        return f"{' against '.join(_short(self.models))} on {short_name(self.data)}"
 
     def command(self) -> str:
         """Return the `feature-lab compare` line that asks the same."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import ClassVar, Self
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request
-from lab.images import settled, stamp
+from lab.images import settled, short_name, stamp
 from lab.models import ModelRef
 
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
@@ -65,7 +64,7 @@ class ProbeRequest(Request):
 
     def title(self) -> str:
         """Return "network, network on images"."""
-        images = os.path.basename(self.data) if os.path.isabs(self.data) else self.data
+        images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
 
     def command(self) -> str:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from lab.errors import LabError
 from lab.experiments.request import OptionsRequest, option
 from lab.experiments.separability.request import DEFAULT_DATA
-from lab.images import settled, stamp
+from lab.images import settled, short_name, stamp
 from lab.models import ModelRef
 from lab.settings import runs_dir
 from lab.weights.trained import trained_folder
@@ -68,7 +68,7 @@ class TrainRequest(OptionsRequest):
 
     def title(self) -> str:
         """Return what is trained on what."""
-        return f"{self.model} trained on {Path(self.data).name if '/' in self.data else self.data}"
+        return f"{self.model} trained on {short_name(self.data)}"
 
     def _own_name(self) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", Path(self.data).name.partition("?")[0].removeprefix("drawn:").lower())
