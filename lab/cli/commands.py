@@ -192,7 +192,7 @@ def _serve(run_id: str | None, given: argparse.Namespace) -> None:
     if not 1 <= given.port <= 65535:
         raise LabError(f"port is {given.port}; it must be from 1 to 65535")
     roots = None if given.root is None else tuple(given.root)
-    sharing = Sharing(given.address or LOCAL, tuple(given.host), roots)
+    sharing = Sharing((given.address or LOCAL).strip("[]"), tuple(given.host), roots)
     serve(run_id, port=given.port, open_browser=not given.no_browser, sharing=sharing)
 
 
