@@ -5,8 +5,8 @@ from __future__ import annotations
 from lab.ui.ablation.sections import SECTIONS
 from lab.ui.building.cells import CSS
 from lab.ui.heading import heading
+from lab.ui.question_section import page_of_questions
 from lab.ui.selection import choose
-from lab.ui.tabs import questions
 
 heading(
     "Break the stack",
@@ -14,4 +14,4 @@ heading(
     "measure what is left.",
     css=CSS,
 )
-questions(SECTIONS, choose("data"))
+page_of_questions("break_the_stack", SECTIONS, choose("data"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.map_checks import map_quality
 from lab.experiments.separability.request import ProbeRequest
 from lab.ui import examples, run_status, url_state
 from lab.ui.chart import show_chart
@@ -37,4 +38,4 @@ else:
         linked.walk(result, model)
     with right:
         st.markdown(linked.CAVEAT)
-        show_chart(result, "map_quality", key="quality_chart", model=model)
+        show_chart(result, map_quality, key="quality_chart", model=model)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lab.ui.building.cells import CSS
 from lab.ui.building.sections import SECTIONS
 from lab.ui.heading import heading
+from lab.ui.question_section import page_of_questions
 from lab.ui.selection import choose
-from lab.ui.tabs import questions
 
 heading(
     "How layers build",
@@ -14,4 +14,4 @@ heading(
     "measured on a network and a picture of your choice.",
     css=CSS,
 )
-questions(SECTIONS, choose("picture"))
+page_of_questions("how_layers_build", SECTIONS, choose("picture"))

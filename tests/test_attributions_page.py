@@ -13,15 +13,15 @@ import pytest
 import vl_convert
 from streamlit.testing.v1 import AppTest
 
-from lab.charts.export_charts import charts_of
 from lab.charts.overlays import AGAINST, FOR, MOST, heat
 from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
 from lab.experiments.base import Result
 from lab.progress import silent
+from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute, runs_dir
-from lab.ui.channels.overlays import opacity_style, overlay, scale
+from lab.ui.attributions.overlays import opacity_style, overlay, scale
 from lab.ui.routes import dashboard_file
 
 MODEL = "test_resnet@untrained:1"

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from test_pages import healthy, opened, said
+from pages_helpers import healthy, opened, said
 
-from lab import charts
-from lab.charts.export_charts import charts_of
+from lab.charts.ablation import agreement_bars, intervention_curves, intervention_forest
 from lab.errors import LabError
 from lab.experiments.ablation import collapse, interventions, late_layers_only, layer_concatenation, without_activations
 from lab.experiments.ablation.adapters import Cells, adapted, explained
@@ -28,7 +27,7 @@ from lab.experiments.ablation.without_activations_findings import findings as to
 from lab.experiments.base import Result
 from lab.layers import Layer
 from lab.probing.splits import make_splits
-from lab.registry import EXPERIMENTS, request_from
+from lab.registry import EXPERIMENTS, charts_of, request_from
 from lab.runs.store import open_run
 from lab.ui.ablation.sections import SECTIONS
 
@@ -228,15 +227,15 @@ def test_runs_hold_what_their_tables_promise(results: Runs) -> None:
     assert list(results["break"]["reasons"]["intervention"]) == ["cut"]
     for name in ("carried", "refitted"):
         assert ((broken[f"{name}_low"] <= broken[name]) & (broken[name] <= broken[f"{name}_high"])).all()
-    error = results["tail"]["error"].iloc[0]
+    error = results["late_layers_only"]["error"].iloc[0]
     assert error["kind"] == "RuntimeError"
     assert "expected input[1, 3," in error["message"]
-    assert results["tail"]["adapters"]["r2"].iloc[0] == 1
-    depths = results["linear"]["depths"]
+    assert results["late_layers_only"]["adapters"]["r2"].iloc[0] == 1
+    depths = results["without_activations"]["depths"]
     assert list(depths["removed"]) == sorted(depths["removed"])
     assert depths["removed"].iloc[0] == 0
-    assert set(results["together"]["readers"]["kind"]) == {"all", "matched"}
-    assert results["together"]["chosen"]["times"].sum() == 15
+    assert set(results["concatenation"]["readers"]["kind"]) == {"all", "matched"}
+    assert results["concatenation"]["chosen"]["times"].sum() == 15
 
 
 def test_a_layer_before_the_change_reads_as_in_the_intact_network(results: Runs) -> None:
@@ -247,7 +246,7 @@ def test_a_layer_before_the_change_reads_as_in_the_intact_network(results: Runs)
 
 
 def test_activations_out_make_the_front_affine(results: Runs) -> None:
-    curve = results["linear"]["curve"]
+    curve = results["without_activations"]["curve"]
     fully = curve[curve["up_to"] == "none"]
     assert (fully["bend"] > 1e-3).all()
     stem = curve[(curve["up_to"] == "act1") & (curve["layer"] == "act1")]
@@ -288,9 +287,9 @@ def test_what_cannot_be_asked_is_told(asked: Any, words: str) -> None:
 
 def test_charts_name_what_they_do_not_know(results: Runs) -> None:
     with pytest.raises(LabError, match="no trained classifier"):
-        charts.agreement_bars(results["break"].tables)
+        agreement_bars(results["break"].tables)
     with pytest.raises(LabError, match="no 'drp'; nearest: drop"):
-        charts.change_forest(results["break"].tables, intervention="drp")
+        intervention_forest(results["break"].tables, intervention="drp")
 
 
 def scale_of(chart: Any, channel: str) -> list[str]:
@@ -300,7 +299,7 @@ def scale_of(chart: Any, channel: str) -> list[str]:
 
 def test_places_stand_under_their_intervention(results: Runs) -> None:
     interventions = results["break"]["changes"]
-    order = scale_of(charts.change_forest(results["break"].tables), "y")
+    order = scale_of(intervention_forest(results["break"].tables), "y")
     assert order[0] == "\tintact network"
     titles = list(dict.fromkeys(interventions["change"].iloc[1:].str.split(": ").str[0]))
     assert [row for row in order if row.endswith("\t")] == [f"{title}\t" for title in titles]
@@ -312,7 +311,7 @@ def test_of_many_places_some_are_drawn_and_it_is_said(results: Runs) -> None:
     one = curve[curve["change"] == "Permute channels: after layer1"]
     many = [one.assign(place=f"after {k}", change=f"Permute channels: after {k}") for k in range(9)]
     tables = {**results["break"].tables, "curve": pd.concat([curve[curve["intervention"] == "intact"], *many])}
-    chart = charts.change_curves(tables, intervention="permute")
+    chart = intervention_curves(tables, intervention="permute")
     wanted = ["the intact network", *(f"after {k}" for k in (0, 2, 4, 6, 8))]
     colour = next(layer["encoding"]["color"] for layer in chart.to_dict()["layer"] if "color" in layer["encoding"])
     assert colour["scale"]["domain"] == wanted
@@ -373,7 +372,7 @@ def test_changes_without_numbers_are_told() -> None:
 
 
 def test_the_text_on_the_tail_can_say_the_opposite(results: Runs) -> None:
-    tables = dict(results["tail"].tables)
+    tables = dict(results["late_layers_only"].tables)
 
     def text(gap: float) -> str:
         table = tables["adapters"].copy()
@@ -419,7 +418,7 @@ def test_the_text_on_activations_can_say_the_opposite() -> None:
 
 
 def test_the_text_on_layers_together_can_say_the_opposite(results: Runs) -> None:
-    tables = dict(results["together"].tables)
+    tables = dict(results["concatenation"].tables)
 
     def text(gap: float) -> str:
         table = tables["readers"].assign(gap=gap, gap_low=gap - 0.05, gap_high=gap + 0.05)

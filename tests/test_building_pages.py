@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages_helpers import healthy, opened, said
 from streamlit.testing.v1 import AppTest
-from test_pages import healthy, opened, said
 
-from lab.charts.export_charts import charts_of
 from lab.experiments.base import Request, Result
 from lab.experiments.building import edges_to_shapes, tuning_curves
 from lab.experiments.building.edges_to_shapes import EdgesRequest
@@ -21,6 +20,7 @@ from lab.experiments.building.filter_sum import run as compute_filter
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.thumbnail_decoding import ThumbnailRequest
 from lab.experiments.building.tuning_curves import TuningRequest
+from lab.registry import charts_of
 from lab.runs.store import RunFolder, open_run
 from lab.ui.building.views import by_weights
 from lab.ui.routes import page_of_run
@@ -162,7 +162,8 @@ def test_charts_compile_and_say_what_they_show(name: str, results: dict[str, Res
 def test_tuning_curves_are_drawn_for_every_layer(results: dict[str, Result]) -> None:
     import vl_convert
 
-    from lab.charts import factor_map, tuning_curve
+    from lab.charts.decoding import factor_map
+    from lab.charts.shapes import tuning_curve
 
     curves = results["tuning"]["curves"]
     for kind in ("orientation", "shape"):

@@ -7,11 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pages_helpers import healthy, opened, said
 from PIL import Image
-from test_pages import healthy, opened, said
 
 from lab.charts.depth_gif import walk
-from lab.charts.export_charts import charts_of
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
 from lab.experiments.channels.depth_strip import DepthStripRequest
@@ -19,6 +18,7 @@ from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.kernels import KernelsRequest
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.ui.channels.tiles import light, patches, sheet, strip

@@ -16,29 +16,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import LAYERS, MODELS, synthetic_result
 
-from lab import charts
 from lab.charts import theme
+from lab.charts.accuracy import accuracy_by_depth
+from lab.charts.checks import checks_forest, fold_strip
 from lab.charts.curves import METRICS, curve_rows, spread
-from lab.charts.decisions import NEVER, decision_counts, pair_rows
+from lab.charts.decisions import (
+    NEVER,
+    confusion_matrix,
+    decision_counts,
+    depth_of_decision,
+    emergence_by_pair,
+    pair_rows,
+)
+from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
+from lab.charts.maps import depth_walk, embedding_maps, projection_map
+from lab.charts.tables import confusion, gallery, layer_table
+from lab.charts.theme import themed
 from lab.errors import LabError
 
 MODEL = MODELS[0]
 CHARTED: dict[str, Callable[[Any], Any]] = {
-    "accuracy": charts.accuracy_by_depth,
-    "accuracy_legend": lambda t: charts.accuracy_by_depth(t, labels="legend"),
-    "accuracy_layers": lambda t: charts.accuracy_by_depth(t, models=[MODEL], x="layer"),
-    "silhouette": lambda t: charts.accuracy_by_depth(t, metric="silhouette"),
-    "auc": lambda t: charts.accuracy_by_depth(t, metric="auc", controls=()),
-    "checks": charts.checks_forest,
-    "folds": charts.fold_strip,
-    "confusion": charts.confusion_matrix,
-    "decisions": charts.depth_of_decision,
-    "emergence": charts.emergence_by_pair,
-    "maps": lambda t: charts.embedding_maps(t, layers=LAYERS[:3]),
-    "map": lambda t: charts.projection_map(t, None, LAYERS[2]),
-    "walk": charts.depth_walk,
-    "quality": charts.map_quality,
+    "accuracy": accuracy_by_depth,
+    "accuracy_legend": lambda t: accuracy_by_depth(t, labels="legend"),
+    "accuracy_layers": lambda t: accuracy_by_depth(t, models=[MODEL], x="layer"),
+    "silhouette": lambda t: accuracy_by_depth(t, metric="silhouette"),
+    "auc": lambda t: accuracy_by_depth(t, metric="auc", controls=()),
+    "checks": checks_forest,
+    "folds": fold_strip,
+    "confusion": confusion_matrix,
+    "decisions": depth_of_decision,
+    "emergence": emergence_by_pair,
+    "maps": lambda t: embedding_maps(t, layers=LAYERS[:3]),
+    "map": lambda t: projection_map(t, None, LAYERS[2]),
+    "walk": depth_walk,
+    "quality": map_quality,
 }
 
 
@@ -108,7 +120,7 @@ def test_one_model_and_many_classes_draw_too() -> None:
 def test_a_run_without_controls_draws(tables: Any) -> None:
     summary = tables["summary"]
     bare = {**tables, "summary": summary[summary["control"] == "probe"]}
-    spec = charts.accuracy_by_depth(bare).to_dict()
+    spec = accuracy_by_depth(bare).to_dict()
     vl_convert.vegalite_to_vega(spec)
     assert "controls" not in json.dumps(spec["title"])
 
@@ -165,7 +177,7 @@ def test_shape_and_colour_repeat_together_only_after_many_classes() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_curves_are_the_summary_table(metric: str, tables: Any) -> None:
-    spec = charts.accuracy_by_depth(tables, metric=metric).to_dict()
+    spec = accuracy_by_depth(tables, metric=metric).to_dict()
     part = next(p for p in layers_with(spec, "point") if "condition" in p["encoding"].get("size", {}))
     probe = data_of(spec, part)
     summary = tables["summary"].query("control == 'probe'")
@@ -180,7 +192,7 @@ def test_curves_are_the_summary_table(metric: str, tables: Any) -> None:
 
 
 def test_bands_rules_and_selection(tables: Any) -> None:
-    spec = charts.accuracy_by_depth(tables).to_dict()
+    spec = accuracy_by_depth(tables).to_dict()
     (band,) = layers_with(spec, "area")
     summary = tables["summary"].query("control == 'probe' and layer == @LAYERS[4] and model == @MODEL").iloc[0]
     row = next(r for r in data_of(spec, band) if r["layer"] == LAYERS[4] and r["model"] == MODEL)
@@ -195,12 +207,12 @@ def test_bands_rules_and_selection(tables: Any) -> None:
 
 
 def test_labels_at_the_ends_or_a_legend(tables: Any) -> None:
-    ends = charts.accuracy_by_depth(tables).to_dict()
+    ends = accuracy_by_depth(tables).to_dict()
     told = [row["text"] for part in layers_with(ends, "text") for row in data_of(ends, part)]
     assert sorted(set(told)) == [
         "chance", "matched dimension", "probe", "raw pixels", "shuffled labels", "untrained twin",
     ]  # fmt: skip
-    legend = charts.accuracy_by_depth(tables, labels="legend").to_dict()
+    legend = accuracy_by_depth(tables, labels="legend").to_dict()
     assert not layers_with(legend, "text")
     dashes = [part["encoding"]["strokeDash"]["legend"] for part in legend["layer"] if "strokeDash" in part["encoding"]]
     assert set(dashes[0]["values"]) == set(told)
@@ -211,19 +223,19 @@ def test_emergence_is_marked_for_one_pair_and_on_request(tables: Any) -> None:
         triangles = [p for p in layers_with(spec, "point") if p["mark"].get("shape") == "triangle-up"]
         return [row for part in triangles for row in data_of(spec, part)]
 
-    found = marked(charts.accuracy_by_depth(tables).to_dict())
+    found = marked(accuracy_by_depth(tables).to_dict())
     assert {row["model"] for row in found} == set(MODELS)
     many = synthetic_result(classes=["a", "b", "c"], images=30, layers=LAYERS[:4], models=[MODEL]).tables
-    assert not marked(charts.accuracy_by_depth(many).to_dict())
-    (one,) = marked(charts.accuracy_by_depth(many, pair=("c", "a")).to_dict())
+    assert not marked(accuracy_by_depth(many).to_dict())
+    (one,) = marked(accuracy_by_depth(many, pair=("c", "a")).to_dict())
     assert {one["class_a"], one["class_b"]} == {"a", "c"}
 
 
 def test_layers_are_named_in_order_for_one_model(tables: Any) -> None:
-    spec = charts.accuracy_by_depth(tables, models=[MODEL], x="layer").to_dict()
+    spec = accuracy_by_depth(tables, models=[MODEL], x="layer").to_dict()
     assert layers_with(spec, "line")[0]["encoding"]["x"]["scale"]["domain"] == list(LAYERS)
     with pytest.raises(LabError, match="one model"):
-        charts.accuracy_by_depth(tables, x="layer")
+        accuracy_by_depth(tables, x="layer")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +248,7 @@ def test_layers_are_named_in_order_for_one_model(tables: Any) -> None:
 )
 def test_unknown_names_are_told(options: dict[str, Any], message: str, tables: Any) -> None:
     with pytest.raises(LabError, match=message):
-        charts.accuracy_by_depth(tables, **options)
+        accuracy_by_depth(tables, **options)
 
 
 def test_controls_can_be_chosen(tables: Any) -> None:
@@ -265,7 +277,7 @@ def test_spread_leaves_what_has_room() -> None:
 
 
 def test_checks_show_value_interval_and_outcome(tables: Any) -> None:
-    spec = charts.checks_forest(tables).to_dict()
+    spec = checks_forest(tables).to_dict()
     rows = data_of(spec, layers_with(spec, "point")[0])
     expected = tables["checks"]
     assert len(rows) == len(expected)
@@ -273,36 +285,36 @@ def test_checks_show_value_interval_and_outcome(tables: Any) -> None:
         assert row["value"] == pytest.approx(check["value"], abs=5e-5)
         assert row["outcome"] == ("passed" if check["passed"] else "not passed")
     with pytest.raises(LabError, match="no checks"):
-        charts.checks_forest({**tables, "checks": expected.iloc[:0]})
+        checks_forest({**tables, "checks": expected.iloc[:0]})
 
 
 def test_folds_are_all_there(tables: Any) -> None:
-    spec = charts.fold_strip(tables, MODEL, control="untrained").to_dict()
+    spec = fold_strip(tables, MODEL, control="untrained").to_dict()
     folds = tables["folds"].query("model == @MODEL and control == 'untrained'")
     rows = data_of(spec, {"data": spec["data"]} if "data" in spec else spec["layer"][0])
     assert len(rows) == len(folds) == 15 * len(LAYERS)
     assert sorted(r["value"] for r in rows) == pytest.approx(sorted(folds["accuracy"]), abs=5e-5)
     with pytest.raises(LabError, match="nearest: untrained"):
-        charts.fold_strip(tables, MODEL, control="untraine")
+        fold_strip(tables, MODEL, control="untraine")
     with pytest.raises(LabError, match="per fold"):
-        charts.fold_strip(tables, MODEL, metric="silhouette")
+        fold_strip(tables, MODEL, metric="silhouette")
 
 
 # Decisions
 
 
 def test_confusions_count_the_predictions(tables: Any) -> None:
-    counts = charts.confusion(tables, MODEL, LAYERS[3])
+    counts = confusion(tables, MODEL, LAYERS[3])
     here = tables["predictions"].query("model == @MODEL and layer == @LAYERS[3]")
     for true in counts.index:
         for guess in counts.columns:
             assert counts.loc[true, guess] == ((here["class"] == true) & (here["predicted"] == guess)).sum()
-    spec = charts.confusion_matrix(tables, MODEL, LAYERS[3]).to_dict()
+    spec = confusion_matrix(tables, MODEL, LAYERS[3]).to_dict()
     cells = spec["datasets"][(spec.get("data") or spec["layer"][0]["data"])["name"]]
     assert sum(cell["images"] for cell in cells) == 40
     assert sum(cell["share"] for cell in cells if cell["class"] == "cat") == pytest.approx(1)
     with pytest.raises(LabError, match="nearest: blocks"):
-        charts.confusion_matrix(tables, MODEL, "block.3.0")
+        confusion_matrix(tables, MODEL, "block.3.0")
 
 
 def test_every_image_is_decided_once(tables: Any) -> None:
@@ -310,7 +322,7 @@ def test_every_image_is_decided_once(tables: Any) -> None:
     assert counts["images"].sum() == 40
     never = tables["decisions"].query("model == @MODEL")["depth_of_decision"].isna().sum()
     assert counts.loc[counts["layer"] == NEVER, "images"].sum() == never > 0
-    spec = charts.depth_of_decision(tables, MODEL).to_dict()
+    spec = depth_of_decision(tables, MODEL).to_dict()
     assert spec["encoding"]["x"]["scale"]["domain"] == [*LAYERS, NEVER]
 
 
@@ -344,7 +356,7 @@ def test_constant_and_missing_maps_stay_in_the_middle() -> None:
 
 
 def test_one_selection_holds_in_all_layers(tables: Any) -> None:
-    spec = charts.embedding_maps(tables, MODEL).to_dict()
+    spec = embedding_maps(tables, MODEL).to_dict()
     assert len(spec["concat"]) == len(LAYERS)
     params = {p["name"]: p for p in spec["params"]}
     assert set(params) == {"image_brush", "image_pick"}
@@ -365,12 +377,12 @@ def test_one_selection_holds_in_all_layers(tables: Any) -> None:
 
 
 def test_hovering_shows_the_picture(tables: Any) -> None:
-    spec = charts.projection_map(tables, MODEL, LAYERS[0]).to_dict()
+    spec = projection_map(tables, MODEL, LAYERS[0]).to_dict()
     tips = {tip["field"]: tip.get("title") for tip in spec["encoding"]["tooltip"]}
     assert tips["thumbnail"] == "image"  # the name by which vega-tooltip knows a picture
     pictures = next(rows for rows in spec["datasets"].values() if "thumbnail" in rows[0])
     assert all(row["thumbnail"].startswith("data:image/jpeg;base64,/9j/") for row in pictures)
-    bare = charts.embedding_maps(tables, MODEL, thumbnails=False).to_dict()
+    bare = embedding_maps(tables, MODEL, thumbnails=False).to_dict()
     assert "base64" not in json.dumps(bare)
 
 
@@ -387,13 +399,11 @@ def places(chart: alt.Chart, **values: float) -> np.ndarray:
 
 
 def test_walking_ends_at_layers_and_goes_straight_between(tables: Any) -> None:
-    walk = charts.depth_walk(tables, MODEL, size=400, thumbnails=False)
-    third, fourth = (
-        places(charts.projection_map(tables, MODEL, LAYERS[i], size=400, thumbnails=False)) for i in (3, 4)
-    )
+    walk = depth_walk(tables, MODEL, size=400, thumbnails=False)
+    third, fourth = (places(projection_map(tables, MODEL, LAYERS[i], size=400, thumbnails=False)) for i in (3, 4))
     assert places(walk, depth_slider=3) == pytest.approx(third, abs=0.01)
     assert places(walk, depth_slider=3.25) == pytest.approx(0.75 * third + 0.25 * fourth, abs=0.01)
-    last = places(charts.projection_map(tables, MODEL, LAYERS[-1], size=400, thumbnails=False))
+    last = places(projection_map(tables, MODEL, LAYERS[-1], size=400, thumbnails=False))
     assert places(walk, depth_slider=len(LAYERS) - 1) == pytest.approx(last, abs=0.01)
     slider = walk.to_dict()["params"][0]
     assert (slider["name"], slider["bind"]["min"], slider["bind"]["max"]) == ("depth_slider", 0, len(LAYERS) - 1)
@@ -413,16 +423,16 @@ def test_large_sets_are_thinned_evenly() -> None:
 
 def test_a_run_without_maps_says_so(tables: Any) -> None:
     with pytest.raises(LabError, match="no maps"):
-        charts.embedding_maps({**tables, "projection": tables["projection"].iloc[:0]})
+        embedding_maps({**tables, "projection": tables["projection"].iloc[:0]})
     with pytest.raises(LabError, match="nearest: conv_stem"):
-        charts.projection_map(tables, MODEL, "conv_sten")
+        projection_map(tables, MODEL, "conv_sten")
 
 
 # Tables for people
 
 
 def test_the_layer_table_is_the_summary_by_layer(tables: Any) -> None:
-    table = charts.layer_table(tables, MODEL)
+    table = layer_table(tables, MODEL)
     assert table["layer"].tolist() == list(LAYERS)
     assert table["depth"].is_monotonic_increasing
     summary = tables["summary"].query("model == @MODEL").set_index(["control", "layer"])["accuracy"]
@@ -431,11 +441,11 @@ def test_the_layer_table_is_the_summary_by_layer(tables: Any) -> None:
         assert row.untrained == summary["untrained", row.layer]
         assert row.selectivity == pytest.approx(row.accuracy - summary["shuffled", row.layer])
     bare = {**tables, "summary": tables["summary"].query("control == 'probe'"), "projection_quality": None}
-    assert not {"untrained", "selectivity", "trustworthiness"} & set(charts.layer_table(bare, MODEL))
+    assert not {"untrained", "selectivity", "trustworthiness"} & set(layer_table(bare, MODEL))
 
 
 def test_the_gallery_runs_from_early_to_never(tables: Any) -> None:
-    table = charts.gallery(tables, MODEL)
+    table = gallery(tables, MODEL)
     assert len(table) == 40
     decided = table["depth_of_decision"].dropna()
     assert decided.is_monotonic_increasing
@@ -446,25 +456,9 @@ def test_the_gallery_runs_from_early_to_never(tables: Any) -> None:
 
 
 def test_themes_only_add_looks(tables: Any) -> None:
-    chart = charts.accuracy_by_depth(tables)
+    chart = accuracy_by_depth(tables)
     for scheme, paper in theme.BACKGROUNDS.items():
-        spec = charts.themed(chart, scheme).to_dict()
+        spec = themed(chart, scheme).to_dict()
         assert spec["background"] == paper
         assert spec["layer"] == chart.to_dict()["layer"]
     assert theme.standalone(chart)["width"] == theme.SLIDE_WIDTH
-
-
-def test_charts_are_found_by_the_names_they_are_listed_under() -> None:
-    for names in charts.HOMES.values():
-        for name in names:
-            assert getattr(charts, name) is not None
-
-
-def test_exported_charts_are_drawn_from_tables_that_their_question_has() -> None:
-    from lab.charts.export_charts import CHARTED, ROWS
-    from lab.registry import EXPERIMENTS, TABLES
-
-    assert set(EXPERIMENTS) >= CHARTED
-    for question, wanted in ROWS.items():
-        assert {needed for _, needed, _ in wanted} <= set(TABLES[question])
-        assert len({file for file, _, _ in wanted}) == len(wanted)

@@ -12,8 +12,9 @@ import pytest
 from lab.cli import main
 from lab.cli.terminal import show_table
 from lab.experiments.attribution.request import ScoreRequest
-from lab.experiments.base import Request
-from lab.experiments.separability.request import CONTROLS, ProbeRequest, parted
+from lab.experiments.base import Request, names_in
+from lab.experiments.separability.request import ProbeRequest
+from lab.probing.controls import OPTIONAL as CONTROLS
 from lab.registry import EXPERIMENTS
 from lab.runs.store import find_run, list_runs
 
@@ -118,7 +119,7 @@ def test_the_printed_command_asks_the_same_again(run_id: str, capsys: pytest.Cap
 def test_every_field_travels_through_the_command_line(request_: ProbeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     import shlex
 
-    from lab.cli import probe
+    from lab.cli import question
     from lab.cli.main import parser
 
     asked: list[ProbeRequest] = []
@@ -127,7 +128,7 @@ def test_every_field_travels_through_the_command_line(request_: ProbeRequest, mo
         asked.append(request)
         raise SystemExit
 
-    monkeypatch.setattr(probe, "computed_run", catch)
+    monkeypatch.setattr(question, "computed_run", catch)
     given = parser().parse_args(shlex.split(request_.command())[1:])
     with pytest.raises(SystemExit):
         given.act(given)
@@ -143,7 +144,7 @@ def test_bad_input_leaves_no_run_and_takes_none_away(run_id: str, tmp_path: Path
 
 @pytest.mark.parametrize("text", ["cat,dog", " cat , dog ", '"cat",dog', "cat,,dog,", 'cat,"dog'])
 def test_classes_are_typed_with_commas_between_them(text: str) -> None:
-    assert parted(text) == ("cat", "dog")
+    assert names_in(text) == ("cat", "dog")
 
 
 @pytest.mark.parametrize("kind", [row.request_type for row in EXPERIMENTS.values()], ids=list(EXPERIMENTS))

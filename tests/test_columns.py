@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from lab.experiments.columns import Table
-from lab.registry import EXPERIMENTS, TABLES, as_markdown, meaning
+from lab.registry import EXPERIMENTS, as_markdown, meaning
 
 ROOT = Path(__file__).resolve().parent.parent
-EVERY = [(question, name, table) for question, tables in TABLES.items() for name, table in tables.items()]
+EVERY = [(row.name, name, table) for row in EXPERIMENTS.values() for name, table in row.tables.items()]
 
 
 def test_every_question_of_the_registry_has_its_tables() -> None:
-    assert set(TABLES) == set(EXPERIMENTS)
-    assert all(TABLES.values())
+    assert all(row.tables for row in EXPERIMENTS.values())
 
 
 @pytest.mark.parametrize(
@@ -46,7 +45,7 @@ def test_what_is_not_known_is_empty_and_picked_columns_keep_their_order() -> Non
     assert meaning("probe", "layers", "nonsense") == meaning("nonsense", "layers", "depth") == ""
     told = as_markdown("probe", {"summary": ["depth", "model"]})
     assert told.index("`depth`") < told.index("`model`")
-    assert TABLES["probe"]["summary"].row in told
+    assert EXPERIMENTS["probe"].tables["summary"].row in told
     assert "`dim`" not in told
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import LAYERS, synthetic_result
 
-from lab.charts import accuracy_by_depth
+from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.pictures import picture, standard_charts
 from lab.encode import FORMULA_STARTS, as_csv, as_parquet, neutral, strict
 from lab.errors import LabError

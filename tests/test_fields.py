@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lab.charts.export_charts import charts_of
 from lab.errors import LabError
 from lab.experiments.building.effective_receptive_field import square_of, theoretical
 from lab.experiments.building.receptive_field import FieldRequest, findings, run
@@ -19,6 +18,7 @@ from lab.experiments.building.receptive_field_arithmetic import StackRequest, ch
 from lab.experiments.building.receptive_field_arithmetic import findings as told_of_stack
 from lab.layers import Layer
 from lab.progress import silent
+from lab.registry import charts_of
 
 STEPS = st.lists(st.tuples(st.sampled_from([1, 2, 3, 5]), st.integers(1, 2), st.integers(1, 2)), min_size=1, max_size=4)
 

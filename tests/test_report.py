@@ -143,7 +143,7 @@ def test_it_says_what_was_found(page: Page, result: Result) -> None:
 
 
 def test_charts_are_the_charts_of_the_lab(page: Page, result: Result) -> None:
-    from lab.charts import accuracy_by_depth
+    from lab.charts.accuracy import accuracy_by_depth
 
     figures = figures_of(page)
     wanted = {a["data-chart"] for a in page.named("div") if "data-chart" in a}

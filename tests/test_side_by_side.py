@@ -199,7 +199,7 @@ def test_what_cannot_be_is_told() -> None:
 
 
 def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
-    from test_pages import healthy, opened
+    from pages_helpers import healthy, opened
 
     from lab.ui.url_state import to_params
 
@@ -208,15 +208,15 @@ def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
     )
     assert WidthVsDepthRequest().canonical() == WidthVsDepthRequest()
     asked = to_params(WidthVsDepthRequest(tasks="pets, shapes"))
-    app = healthy(opened("break_the_stack", question="Side by side", experiment="side", **asked))
+    app = healthy(opened("break_the_stack", question="Side by side", experiment="width_vs_depth", **asked))
     assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
     app.number_input(key="side_seen").set_value(700).run()
     assert app.multiselect(key="side_tasks").value == ["shapes", "pets"]
 
 
 def test_the_charts_draw_it(measured: Any) -> None:
-    from lab.charts.export_charts import charts_of
     from lab.charts.pictures import picture
+    from lab.registry import charts_of
 
     charts = charts_of(measured[0])
     assert set(charts) == {"budget", "leads"}
@@ -225,7 +225,7 @@ def test_the_charts_draw_it(measured: Any) -> None:
 
 
 def test_the_tab_offers_it_and_shows_what_was_found(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from test_pages import healthy, opened, said
+    from pages_helpers import healthy, opened, said
 
     from lab.experiments.base import Result
     from lab.runs import jobs

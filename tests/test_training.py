@@ -443,8 +443,8 @@ def test_the_watching_text_follows_the_numbers() -> None:
 
 
 def test_the_charts_draw_what_was_found(at_home: Any) -> None:
-    from lab.charts.export_charts import charts_of
     from lab.charts.pictures import picture
+    from lab.registry import charts_of
 
     seen = watch(WatchRequest("test_resnet@lab:quick", layers="stages"))
     charts = charts_of(at_home) | charts_of(seen)

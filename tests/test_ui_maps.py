@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.charts import IMAGE_BRUSH, IMAGE_PICK
+from lab.charts.maps import IMAGE_BRUSH, IMAGE_PICK
 from lab.ui.embedding_maps.linked import from_ranges, selected_images, to_ranges
 
 

@@ -7,33 +7,37 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pages_helpers import healthy, opened, said
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from test_pages import healthy, opened, said
 
 from lab.experiments.ablation.late_layers_only import LateLayersRequest
 from lab.experiments.attribution.request import AttributeRequest
+from lab.experiments.base import Request
 from lab.experiments.building.filter_sum import FilterRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.channels.channel import ChannelRequest
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.experiments.picture import open_picture
-from lab.experiments.request import OptionsRequest
-from lab.registry import EXPERIMENTS
 from lab.runs.store import open_run
 from lab.ui import choices, examples
 from lab.ui.examples import few_examples
-from lab.ui.routes import SHOWN_ON, dashboard_file, page_of_run
+from lab.ui.routes import dashboard_file, page_of_run
 
 TINY, OTHER = "test_resnet@untrained:1", "tf_efficientnet_lite0@untrained:0"
-ASKED: tuple[OptionsRequest, ...] = (
+ASKED: tuple[Request, ...] = (
     LateLayersRequest(TINY, per_class=12, seed=3, stage="layer2"),
     FilterRequest(TINY, "drawn:pets#0", "layer1.0.conv1", channel=2),
     VisualizeRequest(TINY, "drawn:faces", per_class=9, layers="stages", steps=32, channels="top:2"),
     ChannelRequest(TINY, layer="layer1.0", channel=4, size=64),
     AttributeRequest(TINY, target="probe", per_class=20, checks=False),
 )
-BROKEN = ({"together.dimension": "x"}, {"together.dimension": "-4"}, {"part": "none"}, {"break.places": "magic"})
+BROKEN = (
+    {"concatenation.dimension": "x"},
+    {"concatenation.dimension": "-4"},
+    {"part": "none"},
+    {"break.places": "magic"},
+)
 TRAINED = "test_resnet@lab:mine"
 # page -> key of its box of networks
 NETWORK_BOXES = {
@@ -56,7 +60,7 @@ def options(app: AppTest, key: str) -> list[str]:
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.experiment)
-def test_an_opened_run_is_asked_again_by_its_copied_link(asked: OptionsRequest) -> None:
+def test_an_opened_run_is_asked_again_by_its_copied_link(asked: Request) -> None:
     request = asked.canonical()
     run = open_run(request)
     run.fail("stop", "cancelled")
@@ -104,9 +108,9 @@ def test_what_a_box_says_is_in_the_url_and_the_usual_is_not() -> None:
     app.selectbox(key="subject_model").set_value(OTHER).run()
     app.selectbox(key="together_dimension").set_value(8).run()
     assert app.query_params["model"] == OTHER
-    assert app.query_params["together.dimension"] == "8"
+    assert app.query_params["concatenation.dimension"] == "8"
     app.selectbox(key="together_dimension").set_value(16).run()
-    assert "together.dimension" not in healthy(app).query_params
+    assert "concatenation.dimension" not in healthy(app).query_params
 
 
 def test_another_network_forgets_the_names_of_layers_but_not_the_other_settings() -> None:
@@ -140,7 +144,3 @@ def test_the_choice_goes_along_to_the_next_page_unless_a_link_says_otherwise() -
 def test_values_that_mean_nothing_count_as_the_usual_ones(params: dict[str, str]) -> None:
     app = healthy(opened("break_the_stack", **params))
     assert commands(app) == commands(healthy(opened("break_the_stack")))
-
-
-def test_every_experiment_has_a_page_that_shows_it() -> None:
-    assert set(SHOWN_ON) == set(EXPERIMENTS)

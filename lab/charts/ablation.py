@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
 from lab.charts.forest import chance_and, curves, floor, forest, long_rows, with_intervals
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import Tables
 from lab.errors import LabError, nearest
 from lab.experiments.ablation.intervention_outputs import INTACT
+from lab.experiments.base import Result
 
 OLD, NEW, BEFORE = "the old reader", "a new reader", "a new reader of what enters the stage"
 PROBES = (("carried", OLD), ("refitted", NEW))
@@ -116,6 +117,16 @@ def single_layers(tables: Tables, *, height: int = 320) -> alt.LayerChart:
 def cut_name(up_to: str) -> str:
     """Return how a depth up to which activations were taken out is called."""
     return "all in place" if up_to == "none" else f"out up to {up_to}"
+
+
+def intervention_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
+    """Return the charts of a result by file name."""
+    charts: dict[str, alt.TopLevelMixin] = {"changes": intervention_forest(result.tables)}
+    for name in result["curve"]["intervention"].unique()[1:]:
+        charts[f"curves-{name}"] = intervention_curves(result.tables, intervention=str(name))
+    if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
+        charts["agreement"] = agreement_bars(result.tables)
+    return charts
 
 
 def _of(table: pd.DataFrame, intervention: str | None) -> pd.DataFrame:

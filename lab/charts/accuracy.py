@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import altair as alt
 import pandas as pd
 
 from lab.charts.curves import (  # fmt: skip
-    CONTROLS,
     Metric,
     curve_rows,
     emergence_rows,
@@ -23,6 +21,7 @@ from lab.charts.curves import (  # fmt: skip
     of_kind,
     value_domain,
 )
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,
@@ -39,6 +38,7 @@ from lab.charts.theme import (  # fmt: skip
     rows,
 )
 from lab.errors import LabError
+from lab.probing.controls import CONTROLS
 
 LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer
 LABELLED_MODELS = 2  # with more models, labels at the curves' ends would find no room; a legend takes their place

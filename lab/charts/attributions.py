@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
 from lab.attributions.methods import METHODS
+from lab.charts.lazy_altair import alt
+from lab.charts.overlays import overlay_sheet
 from lab.charts.theme import (
     INK,
     MODEL_COLOURS,
@@ -24,6 +25,7 @@ from lab.charts.theme import (
 )
 from lab.experiments.attribution.map_findings import ALIKE, RANDOM
 from lab.experiments.attribution.score_findings import finds
+from lab.experiments.base import Result
 
 PIXELS = "the pixels"
 INTACT = "none"
@@ -190,6 +192,29 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
         description=f"Share on the parts that differ, as multiple of their area, of {len(names)} methods at "
         f"{len(layers)} layers.",
     )  # fmt: skip
+
+
+def attribute_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
+    """Return the charts of a result by file name."""
+    methods = result["maps"].groupby("method", sort=False)
+    charts: dict[str, alt.TopLevelMixin] = {
+        f"maps-{name}": overlay_sheet(result.tables, method=str(name)) for name, _ in methods
+    }
+    for method, maps in methods if "randomised" in result.tables else ():
+        last = maps.iloc[-1]
+        at = str(last["score_at"])
+        charts[f"random-weights-{method}"] = randomisation(result.tables, method=str(method), score_at=at)
+        charts[f"places-{method}"] = insertion_deletion(
+            result.tables, method=str(method), layer=str(last["layer"]), score_at=at
+        )
+    return charts
+
+
+def score_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
+    """Return the charts of a result by file name."""
+    methods = [str(method) for method in result["summary"]["method"].unique()]
+    by_layer = {f"shares-{method}": shares_by_layer(result.tables, method=method) for method in methods}
+    return {"matrix": share_matrix(result.tables), **by_layer}
 
 
 def _of_score(table: pd.DataFrame, method: str, score_at: str) -> pd.Series:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (  # fmt: skip
     CLASS_COLOURS,
     INK,

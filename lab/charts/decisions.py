@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.tables import confusion
 from lab.charts.theme import (  # fmt: skip
     SMALL_FONT,

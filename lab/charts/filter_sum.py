@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import INK, SMALL_FONT, Tables, layered, legend_above, rows
+from lab.experiments.base import Result
+from lab.experiments.building.filter_terms import FilterLayer
 
 POSITION_PICK = "position_pick"  # the selection a page reads: fields row and column
 MOST_CELLS = 56  # cells along a side: 3,136 rectangles draw at once, more do not
@@ -95,6 +97,18 @@ def contribution_steps(tables: Tables, *, bias: float, total: float, height: int
         height=height,
         description=f"Contributions of {len(tables['contributions'])} input channels that sum to {total:+z.4f}.",
     )
+
+
+def filter_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
+    """Return the charts of the filter that a result is about, by file name."""
+    layer = FilterLayer.from_tables(result.tables)
+    channel, row, column = result.manifest["at"]
+    found = layer.at(channel, row, column)
+    response = {"response": response_cells(layer.outputs[channel])}
+    return {
+        "contributions": contribution_steps(result.tables, bias=found.bias, total=found.total),
+        "response": response_map(response, layer=layer.name, channel=channel, row=row, column=column),
+    }
 
 
 def _steps(table: pd.DataFrame, bias: float, total: float) -> pd.DataFrame:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (  # fmt: skip
     INK,
     MODEL_COLOURS,

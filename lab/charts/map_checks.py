@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import altair as alt
-
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import INK, MODEL_COLOURS, Tables, depth_axis, of_model, only_model, rows
 
 # column -> (what it is, its colour, its dash)

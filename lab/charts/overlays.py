@@ -11,11 +11,11 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
 from lab.attributions.methods import METHODS
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import Tables, layered, rows
 from lab.encode import png
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-import altair as alt
-
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.lazy_altair import alt
 from lab.charts.maps import embedding_maps
 from lab.charts.theme import Scheme, models_of, standalone
 from lab.experiments.base import Result

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.encode import records
 from lab.errors import LabError, nearest
 

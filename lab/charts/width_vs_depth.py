@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (
     INK,
     MODEL_COLOURS,

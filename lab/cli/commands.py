@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.cli import probe
+from lab.cli import probe, question
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Result
@@ -28,13 +28,13 @@ def demo_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `demo`."""
     parser.add_argument("--no-serve", action="store_true", help="stop before the dashboard")
     app_options(parser)
-    probe.compute_options(parser)
+    question.compute_options(parser)
 
 
 def demo(given: argparse.Namespace) -> None:
     """Compute the default experiment, show it, then serve the dashboard opened on it."""
     say("The default experiment: cats and dogs that are drawn here, seen by a network that knows photographs.")
-    run = probe.computed_run(ProbeRequest(), probe.compute_settings(given))
+    run = question.computed_run(ProbeRequest(), question.compute_settings(given))
     probe.show(run)
     if not given.no_serve:
         _serve(run.id, given)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from lab.cli import probe
-from lab.cli.ask import document
+from lab.cli import question
 from lab.cli.terminal import show_json, show_table
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.base import Request, Result
 from lab.experiments.comparison.request import CompareRequest, comparison_of
 from lab.experiments.separability.request import ProbeRequest
 from lab.runs.store import find_run
@@ -28,18 +27,17 @@ SHOWN = {
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the runs, or the same options as those of a probe run."""
+    """Add the runs, or the options of a comparison."""
     parser.add_argument("runs", nargs="*", metavar="RUN", help="probe runs on the same images (id, name or folder)")
-    probe.options(parser)
-    parser.set_defaults(controls=",".join(CompareRequest().controls))
+    question.options(parser, CompareRequest)
 
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab compare`."""
-    run = probe.computed_run(_request(given), probe.compute_settings(given), given.out)
+    run = question.computed_run(_request(given), question.compute_settings(given), given.out)
     result = run.result()
     if given.json:
-        show_json(document(run, result))
+        show_json(question.document(run, result))
     else:
         show(result)
 
@@ -53,10 +51,10 @@ def show(result: Result) -> None:
         print(sentence)
 
 
-def _request(given: argparse.Namespace) -> CompareRequest:
+def _request(given: argparse.Namespace) -> Request:
     if not given.runs:
-        return CompareRequest(models=tuple(given.model or ()), **probe.fields(given))
-    if given.model:
+        return question.request_of(given)
+    if given.models != CompareRequest().models:
         raise LabError("name runs or models, not both: a run brings its own models")
     asked: list[ProbeRequest] = []
     for name in given.runs:

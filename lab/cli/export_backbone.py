@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lab.backbone import export_backbone
-from lab.cli.probe import compute_options, compute_settings
+from lab.cli.question import compute_options, compute_settings
 from lab.cli.terminal import Bars
 from lab.runs.store import find_run
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import ask, attribute, commands, compare, export_backbone, probe, train, visualize
+from lab.cli import attribute, commands, compare, export_backbone, probe, question, train, visualize
 from lab.errors import LabError
 from lab.settings import home
 
@@ -39,7 +39,7 @@ COMMANDS = (
     Command("probe", "measure at which layer the classes come apart", probe.options, probe.act),
     Command("train", "train a small network here, to be used as ID@lab:NAME", train.options, train.act),
     Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
-    Command("ask", "ask how layers build on layers, question by question", ask.options, ask.act),
+    Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(
         "attribute",
         "map what each layer of a network looks at in a picture, with checks",
@@ -50,7 +50,7 @@ COMMANDS = (
         "attribution-score",
         "measure which methods find what really differs, on drawn pictures",
         attribute.score_options,
-        ask.act,
+        question.act,
     ),
     Command("visualize", "optimise images that channels respond to, and write them", visualize.options, visualize.act),
     Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),

@@ -1,132 +1,29 @@
-"""`feature-lab probe`: ask, compute in this process, show the table and the verdict."""
+"""`feature-lab probe`: the layers with their accuracies and controls as a table, and the verdict."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lab.cli.terminal import Bars, say, show_json, show_table
+from lab.cli import question
+from lab.cli.terminal import say, show_json, show_table
 from lab.encode import records
-from lab.errors import BeingComputed, LabError
-from lab.experiments.base import Request, Result
-from lab.experiments.separability.request import CONTROLS, DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest, parted
-from lab.runs import jobs
-from lab.runs.store import RunFolder, open_run
-from lab.settings import Compute
+from lab.experiments.base import Result
+from lab.experiments.separability.request import ProbeRequest
+from lab.runs.store import RunFolder
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that make a `ProbeRequest`, and how to compute and show it."""
-    default = ProbeRequest()
-    add = parser.add_argument
-    add(
-        "--model",
-        action="append",
-        metavar="ID[@WEIGHTS]",
-        help=f"a timm model; more than once to compare (default {DEFAULT_MODEL})",
-    )
-    add(
-        "--data",
-        default=DEFAULT_DATA,
-        metavar="NAME|FOLDER|ZIP",
-        help="images: a set's name, or a folder or zip with one folder a class",
-    )
-    add("--classes", default="", metavar="A,B", help="only these classes; quote a name that holds a comma")
-    add("--per-class", type=int, metavar="N", help="at most N images a class")
-    add(
-        "--layers",
-        default=default.layers,
-        metavar="stages|blocks|NAME,…",
-        help="which layers (default blocks)",
-    )
-    add(
-        "--pooling",
-        default=default.pooling,
-        help="avg, max, avg+max, cls or a grid such as 2x2 (default avg)",
-    )
-    add(
-        "--controls",
-        default="all",
-        metavar="all|none|A,B",
-        help=f"controls beside chance: {', '.join(CONTROLS)}",
-    )
-    add("--folds", type=int, default=default.folds, help="folds of the cross-validation (default 5)")
-    add(
-        "--repeats",
-        type=int,
-        default=default.repeats,
-        help="how often it is repeated with other folds (default 3)",
-    )
-    add(
-        "--seed",
-        type=int,
-        default=default.seed,
-        help="moves folds and shuffled labels (default 0)",
-    )
-    compute_options(parser)
-    add("--out", type=Path, metavar="DIR", help="the run's folder (default: among all runs)")
-    add("--json", action="store_true", help="print one JSON document")
-
-
-def compute_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options on how to compute."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
-    parser.add_argument(
-        "--batch-size", type=int, default=Compute().batch_size, help="images a forward pass (default 16)"
-    )
+    """Add the options of `probe`."""
+    question.options(parser, ProbeRequest)
 
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab probe`."""
-    request = ProbeRequest(models=tuple(given.model or (DEFAULT_MODEL,)), **fields(given))
-    run = computed_run(request, compute_settings(given), given.out)
+    run = question.computed_run(question.request_of(given), question.compute_settings(given), given.out)
     show_json(document(run.id, run.result())) if given.json else show(run)
-
-
-def fields(given: argparse.Namespace) -> dict[str, Any]:
-    """Return the fields of a `ProbeRequest` beside the models, from the options."""
-    return {
-        "data": given.data,
-        "classes": parted(given.classes),
-        "per_class": given.per_class,
-        "layers": given.layers,
-        "pooling": given.pooling,
-        "controls": {"all": tuple(CONTROLS), "none": ()}.get(given.controls, parted(given.controls)),
-        "folds": given.folds,
-        "repeats": given.repeats,
-        "seed": given.seed,
-    }
-
-
-def compute_settings(given: argparse.Namespace) -> Compute:
-    """Return how to compute, from the options."""
-    return Compute(given.device, given.batch_size)
-
-
-def computed_run(request: Request, how: Compute, folder: Path | None = None) -> RunFolder:
-    """Return the finished run of `request`, computed here and now unless its result is there already.
-
-    A new run whose input cannot be used leaves nothing among the runs: the error says all there is.
-    """
-    run = open_run(request.canonical(), folder)
-    new = run.status == "new" and folder is None
-    if run.status == "finished":
-        say(f"Already computed: {run.path}")
-        return run
-    bars = Bars()
-    try:
-        jobs.compute(run, how, bars)
-    except LabError as error:
-        if new and not isinstance(error, BeingComputed):
-            run.delete()
-        raise
-    finally:
-        bars.close()
-    say(f"Kept in {run.path}")
-    return run
 
 
 def show(run: RunFolder) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 
 from lab.charts.depth_gif import walk
-from lab.cli import ask
-from lab.cli.probe import compute_options, compute_settings, computed_run
-from lab.cli.terminal import say, show_json
+from lab.cli import question
+from lab.cli.terminal import say
 from lab.encode import records, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
@@ -22,29 +20,17 @@ MILLISECONDS = 1200  # of a frame of the walk
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `feature-lab visualize`."""
-    for field in dataclasses.fields(VisualizeRequest):
-        ask.add_field(parser, field)
-    parser.add_argument("--layer", dest="layers", default=argparse.SUPPRESS, help="the same as --layers")
-    parser.add_argument("--channel", dest="channels", default=argparse.SUPPRESS, help="the same as --channels")
-    compute_options(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write PNG files, walk.gif and manifest.json there")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    names = {"layer": "layers", "channel": "channels"}
+    question.options(parser, VisualizeRequest, names, out="write PNG files, walk.gif and manifest.json there")
 
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab visualize`."""
-    names = [field.name for field in dataclasses.fields(VisualizeRequest)]
-    request = VisualizeRequest(**{name: getattr(given, name) for name in names})
-    run = computed_run(request, compute_settings(given))
-    result = run.result()
+    run = question.computed_run(question.request_of(given), question.compute_settings(given))
     if given.out:
-        written = write_images(result, given.out)
+        written = write_images(run.result(), given.out)
         say(f"{len(written)} files in {given.out}")
-    if given.json:
-        show_json(ask.document(run, result))
-        return
-    for sentence in result.manifest["findings"]:
-        print(sentence)
+    question.show(run, given)
 
 
 def write_images(result: Result, folder: Path) -> list[Path]:

@@ -1,37 +1,80 @@
 """What every experiment is made of: a frozen `Request`, a pure `run`, a `Result` of tidy tables.
 
-    run(request, *, progress, compute, pieces) -> Result
+    run(request, *, progress, compute, partial_results) -> Result
 
 A request is the cache key, the name of the run folder, the page's URL and the command line that reproduces it; so it
-holds what is asked, never how it is computed (device, batch size: `lab.settings.Compute`). `pieces` is where a run
-leaves finished parts, so that a run that was ended at any instant goes on from there.
+holds what is asked, never how it is computed (device, batch size: `lab.settings.Compute`). `partial_results`
+is where a run leaves finished parts, so that a run that was ended at any instant goes on from there.
 """
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
+import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
 import pandas as pd
 
 from lab.errors import LabError, nearest
-from lab.partial_results import Arrays, PartialResults
+from lab.experiments.picture import picture_stamp, settled_picture
+from lab.images import settled, stamp
+from lab.models import ModelRef
+from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
 RESULTS_VERSION = 2
+DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
+DEFAULT_DATA = "drawn:pets"
+DATA_HELP = "images: a set's name, or a folder or zip with one folder a class"
+LAYERS_HELP = "stages, blocks, or names with commas between them"
+
+
+def option(
+    default: Any,
+    about: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: Sequence[str] = (),
+    known: Sequence[str] = (),
+    repeated: str = "",
+) -> Any:
+    """Return a dataclass field of a request: its default, a help text, and what values are allowed.
+
+    Of a tuple, `known` are the members there are ("all" and "none" then stand for all and none of them), and
+    `repeated` is the name of an option that is given once for each member; otherwise commas stand between them.
+    """
+    metadata = {"about": about, "least": least, "most": most, "choices": tuple(choices), "known": tuple(known)}
+    return dataclasses.field(default=default, metadata={**metadata, "repeated": repeated})
+
+
+def model_option() -> Any:
+    """Return the field that names the network."""
+    return option(DEFAULT_MODEL, "a timm model, ID[@WEIGHTS]")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. Subclasses add the fields; all are JSON scalars or tuples of strings."""
+    """What is asked. Subclasses declare each field with `option`; all are JSON scalars or tuples of strings.
+
+    The command line, the widgets of a page, the URL and the checks of values follow from the fields, so a new question
+    adds no parsing code anywhere.
+    """
 
     experiment: ClassVar[str]
+    command_words: ClassVar[tuple[str, ...]] = ()  # of questions that have a command of their own
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the request as JSON-able values, the experiment's name included."""
@@ -65,8 +108,14 @@ class Request:
         return cls(**{name: _given(names[name], value) for name, value in values.items() if name in names})
 
     def command(self) -> str:
-        """Return the command line that asks the same."""
-        raise NotImplementedError
+        """Return the command line that asks the same; default fields are left out."""
+        words = ["feature-lab", *(self.command_words or ("ask", self.experiment))]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                # One word each, so that a value may begin with a minus.
+                words += [f"--{name}={text}" for name, text in _as_words(field, value)]
+        return shlex.join(words)
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
@@ -79,12 +128,53 @@ class Request:
         raise NotImplementedError
 
     def canonical(self) -> Self:
-        """Return the request with everything spelled out, so that equal questions have equal names."""
-        return self
+        """Return the request with its weights and the paths of its images spelled out: equal questions, equal names."""
+
+        def spelled_out(model: str) -> str:
+            return str(ModelRef.parse(model))
+
+        ways = {
+            "model": spelled_out, "models": lambda models: tuple(map(spelled_out, models)), "picture": settled_picture,
+            "data": settled, "probe_data": settled,
+        }  # fmt: skip
+        return replace(self, **{name: way(value) for name, way in ways.items() if (value := getattr(self, name, None))})
 
     def sources(self) -> dict[str, str]:
-        """Return what the answer depends on beyond the request (files, folders), each with a cheap stamp."""
-        return {}
+        """Return what the answer depends on beyond the request (weights, pictures, images), each with a cheap stamp."""
+        models = getattr(self, "models", ()) or (getattr(self, "model", ""),)
+        found = {model: ModelRef.parse(model).stamp() for model in models if model}
+        if picture := getattr(self, "picture", None):
+            found["picture"] = picture_stamp(picture)
+        if data := getattr(self, "data", None):
+            found["data"] = stamp(data)
+        return found
+
+
+def type_name(field: dataclasses.Field[Any]) -> str:
+    """Return a field's type as it is written, whether or not its module postpones annotations."""
+    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+
+
+def list_of(names: Iterable[str]) -> str:
+    """Return names with commas between them; one that holds a comma or a quote is quoted, as in CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(names)
+    return line.getvalue().removesuffix("\n")
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names that `list_of` put into a line, or that somebody typed with commas between them."""
+    parts = next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])
+    return tuple(name for part in parts if (name := part.strip()))
+
+
+def _as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]]:
+    name = field.name.replace("_", "-")
+    if not isinstance(value, tuple):
+        return [(name, str(value))]
+    if repeated := field.metadata.get("repeated"):
+        return [(repeated, member) for member in value]
+    return [(name, list_of(value) or "none")]
 
 
 def _given(field: dataclasses.Field[Any], value: Any) -> Any:
@@ -93,16 +183,40 @@ def _given(field: dataclasses.Field[Any], value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    name = field.name.replace("_", "-")
+    least, most = field.metadata.get("least"), field.metadata.get("most")
+    choices, known = field.metadata.get("choices", ()), field.metadata.get("known", ())
+    if choices and value not in choices:
+        raise LabError(f"there is no {name} {value!r}{nearest(str(value), choices)}; known: {', '.join(choices)}")
+    for member in value if known else ():
+        if member not in known:
+            single = name.removesuffix("s")
+            listed = ", ".join((*known, "all", "none"))
+            raise LabError(f"there is no {single} {member!r}{nearest(member, known)}; known: {listed}")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return
+    # Asked this way round, what is no number at all (nan) is out of range too.
+    if not ((least is None or value >= least) and (most is None or value <= most)):
+        raise LabError(f"{name} is {value}; it must be from {least} to {most}")
+
+
 @dataclass(frozen=True)
 class Result:
     """What was found: tables of one row per observation, and a manifest of how they were made."""
 
     request: Request
     tables: Mapping[str, pd.DataFrame]
-    manifest: dict[str, Any] = field(default_factory=dict)
+    manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name]
+
+    @property
+    def findings(self) -> list[str]:
+        """What was found, a sentence each; a verdict is a finding with an outcome."""
+        verdicts = self.manifest.get("verdicts", {})
+        return list(self.manifest.get("findings") or (verdict["sentence"] for verdict in verdicts.values()))
 
 
 class Run(Protocol):
@@ -111,16 +225,3 @@ class Run(Protocol):
     def __call__(
         self, request: Any, *, progress: Progress, compute: Compute, partial_results: PartialResults
     ) -> Result: ...
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A row of the registry: the question, the type that asks it and the function that answers."""
-
-    name: str
-    question: str
-    request_type: type[Request]
-    run: Run
-
-
-__all__ = ["RESULTS_VERSION", "Arrays", "Experiment", "PartialResults", "Request", "Result", "Run"]

@@ -30,16 +30,12 @@ class Clock:
 def result_with_findings(
     request: Request, tables: Mapping[str, pd.DataFrame], findings: Sequence[str], **more: Any
 ) -> Result:
-    """Return a result whose manifest says what was asked, how, and what was found, a sentence each."""
-    return with_manifest(request, tables, findings=list(findings), **more)
-
-
-def with_manifest(request: Request, tables: Mapping[str, pd.DataFrame], **more: Any) -> Result:
-    """Return a result with the manifest that every run has, and `more` in it."""
+    """Return a result whose manifest says what was asked, how, and what was found, a sentence each, and `more`."""
     manifest = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "request": request.as_dict(),
         "command": request.command(),
+        "findings": list(findings),
         "problems": [],
         "results_version": RESULTS_VERSION,
         "versions": versions(),

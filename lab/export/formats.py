@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lab.charts.pictures import PictureKind, picture
 from lab.encode import NOT_TEXT, as_csv, as_parquet, strict, text_records
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.export.report import render_report
+from lab.export.report.answer import render_answer
 from lab.files import replacing, write_bytes
-from lab.registry import as_markdown
+from lab.registry import as_markdown, charts_of
 
 if TYPE_CHECKING:
     from lab.charts.pictures import PictureKind
@@ -143,17 +145,11 @@ def _parquet_files(result: Result) -> dict[str, bytes]:
 
 
 def _report(result: Result) -> dict[str, bytes]:
-    if "findings" in result.manifest:  # a question that is asked by fields
-        from lab.export.report.answer import render_answer
-
-        return {"report.html": render_answer(result).encode()}
-    return {"report.html": render_report(result).encode()}
+    render = render_report if "verdicts" in result.manifest else render_answer
+    return {"report.html": render(result).encode()}
 
 
 def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
-    from lab.charts.export_charts import charts_of
-    from lab.charts.pictures import picture
-
     charts = charts_of(result)
     if not charts:
         raise LabError(f"run {result.request.run_id} has no charts; export it as html, csv, parquet or json")

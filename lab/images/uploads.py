@@ -47,7 +47,7 @@ def keep_upload(name: str, file: BinaryIO) -> str:
     with _received(file) as path:
         if not zipfile.is_zipfile(path):
             raise LabError(f"{name} is not a zip file; pack a folder that holds one subfolder per class")
-        return _keep(name, path, ".zip")
+        return _store(name, path, ".zip")
 
 
 def keep_picture(name: str, file: BinaryIO) -> str:
@@ -64,7 +64,7 @@ def keep_picture(name: str, file: BinaryIO) -> str:
         except DecodeError as error:
             raise LabError(f"{name} cannot be read as an image: {error}") from error
         suffix = Path(name).suffix.lower()
-        return _keep(name, path, suffix if suffix[1:] in PICTURES else "")
+        return _store(name, path, suffix if suffix[1:] in PICTURES else "")
 
 
 def is_upload(spec: str) -> bool:
@@ -133,7 +133,7 @@ def _received(file: BinaryIO) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _keep(name: str, path: Path, suffix: str) -> str:
+def _store(name: str, path: Path, suffix: str) -> str:
     """Move a file to the folder named by its content; the same content is kept once, under its first name."""
     with path.open("rb+") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[: 2 * _NAME_BYTES]

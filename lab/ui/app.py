@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 from lab.errors import LabError
+from lab.registry.pages import PAGES, Page
 from lab.ui.notices import notices
 from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
@@ -19,84 +20,15 @@ UNFORESEEN = (
 )
 
 
-@dataclass(frozen=True)
-class PageRow:
-    """One page in the navigation."""
-
-    name: str
-    title: str
-    icon: str
-    help: str
-
-
-PAGES: dict[str, tuple[PageRow, ...]] = {
-    "": (PageRow("overview", "Overview", "home", "What this lab is and what it finds by default."),),
-    "Questions": (
-        PageRow(
-            "separability",
-            "Separability",
-            "stacked_line_chart",
-            "At which layer do the classes come apart? Probe accuracy at every layer, with its controls.",
-        ),
-        PageRow(
-            "embedding_maps",
-            "Embedding maps",
-            "scatter_plot",
-            "Two-dimensional maps of the images at every layer, linked to each other.",
-        ),
-        PageRow(
-            "compare",
-            "Compare",
-            "compare_arrows",
-            "Networks side by side on the same images, and which layer of which one to use.",
-        ),
-        PageRow(
-            "how_layers_build",
-            "How layers build",
-            "layers",
-            "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
-        ),
-        PageRow(
-            "break_the_stack",
-            "Break the stack",
-            "broken_image",
-            "Parts skipped, swapped, permuted, made linear: what is left, measured.",
-        ),
-        PageRow(
-            "attributions",
-            "What a layer looks at",
-            "center_focus_strong",
-            "Attribution maps at every layer, each with the checks that say whether to trust it.",
-        ),
-        PageRow(
-            "channels",
-            "Channels",
-            "grid_view",
-            "What single channels look for: exemplar patches, images made for them, what feeds them, what they do.",
-        ),
-        PageRow(
-            "train_and_watch",
-            "Train and watch",
-            "fitness_center",
-            "Train a small network here and read its layers while it learns.",
-        ),
-        PageRow(
-            "models",
-            "Models",
-            "search",
-            "Find a network in all of timm by name, family, size, cost and licence, and see its layers.",
-        ),
-    ),
-    "Results": (PageRow("runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed."),),
-}
-
-
 def main() -> None:
     """Show the page that the URL names."""
     st.set_page_config(page_title="Feature Hierarchy Lab", page_icon=str(dashboard_file("logo.svg")), layout="wide")
     apply_style()
     st.logo(dashboard_file("logo.svg"), size="large")
-    page = st.navigation({group: [_page(row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
+    groups: dict[str, list[Any]] = {}
+    for row in PAGES:
+        groups.setdefault(row.group, []).append(_page(row))
+    page = st.navigation(groups, expanded=True)
     try:
         notices(page.url_path)
         page.run()
@@ -107,7 +39,7 @@ def main() -> None:
         st.error(UNFORESEEN)
 
 
-def _page(row: PageRow) -> st.Page:  # type: ignore[valid-type]
+def _page(row: Page) -> st.Page:  # type: ignore[valid-type]
     return st.Page(
         dashboard_file(f"pages/{row.name}.py"),
         title=row.title,

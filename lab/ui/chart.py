@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab import charts
 from lab.charts.theme import INK, config
 from lab.experiments.base import Result
 from lab.ui.run_cache import CachedTables
@@ -20,29 +19,32 @@ from lab.ui.run_cache import CachedTables
 LEGEND_LINE = 26  # pixels
 Spec = dict[str, Any]
 
+Chart = Callable[..., Any]  # of `lab.charts`: tables and choices to an Altair chart
 
-def show_chart(result: Result, chart: str, *, key: str, view: Mapping[str, Any] | None = None, **choices: Any) -> Any:
-    """Show one of `lab.charts` by its name, of a finished run; `choices` are its arguments.
+
+def show_chart(result: Result, chart: Chart, *, key: str, view: Mapping[str, Any] | None = None, **choices: Any) -> Any:
+    """Show one of the functions of `lab.charts`, of a finished run; `choices` are its arguments.
 
     `view` holds options of streamlit's chart element; with a selection among them, its event is returned.
     """
     return show_spec(chart_spec(result, chart, **choices), key=key, **(view or {}))
 
 
-def chart_spec(result: Result, chart: str, **choices: Any) -> Spec:
+def chart_spec(result: Result, chart: Chart, **choices: Any) -> Spec:
     """Return a chart's specification; it is the caller's own."""
     tables = result.tables
     if isinstance(tables, CachedTables):
-        return _kept_spec(tables.folder, tables.stamp, tables.names, chart, tuple(sorted(choices.items())))
+        name = f"{chart.__module__}.{chart.__qualname__}"
+        return _cached_spec(tables.folder, tables.stamp, tables.names, name, tuple(sorted(choices.items())), chart)
     return _spec(tables, chart, choices)
 
 
-def tables_spec(tables: Mapping[str, pd.DataFrame], chart: str, **choices: Any) -> Spec:
+def tables_spec(tables: Mapping[str, pd.DataFrame], chart: Chart, **choices: Any) -> Spec:
     """Do the same for tables that are not those of a run: made from them, or from several."""
     return _spec(tables, chart, choices)
 
 
-def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: str, *, key: str, **choices: Any) -> Any:
+def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: Chart, *, key: str, **choices: Any) -> Any:
     """Show a chart of tables that belong to no single run."""
     return show_spec(_spec(tables, chart, choices), key=key)
 
@@ -63,15 +65,14 @@ def on_a_phone() -> bool:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _kept_spec(
-    folder: str, stamp: str, names: tuple[str, ...], chart: str, choices: tuple[tuple[str, Any], ...]
+def _cached_spec(
+    folder: str, stamp: str, names: tuple[str, ...], name: str, choices: tuple[tuple[str, Any], ...], _chart: Chart
 ) -> Spec:
-    return _spec(CachedTables(folder, stamp, names), chart, dict(choices))
+    return _spec(CachedTables(folder, stamp, names), _chart, dict(choices))  # the chart's name is in the key
 
 
-def _spec(tables: Mapping[str, pd.DataFrame], chart: str, choices: Mapping[str, Any]) -> Spec:
-    draw: Callable[..., Any] = getattr(charts, chart)
-    spec: Spec = draw(tables, **choices).to_dict(validate=False)
+def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str, Any]) -> Spec:
+    spec: Spec = chart(tables, **choices).to_dict(validate=False)
     return {**spec, "config": {**spec.get("config", {}), **_SIZES}}
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from lab.charts.export_charts import CHARTED
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.export.formats import FORMATS, download
+from lab.registry import has_charts
 
 SINGLE_FILES = {"html": ".html", "json": ".json"}  # the other formats are several files in a zip
 EMBEDDINGS = ("npz", "safetensors")
@@ -31,7 +31,7 @@ def export(result: Result, *, key: str) -> None:
 def download_buttons(result: Result, *, key: str) -> None:
     """Show a button per format that the run has something for."""
     of_a_probe = isinstance(result.request, ProbeRequest)
-    drawn = result.request.experiment in CHARTED
+    drawn = has_charts(result.request.experiment)
     with st.container(horizontal=True, key=f"downloads_{key}"):
         for name in (*TABLES, *PICTURES) if drawn else TABLES:
             st.download_button(

@@ -13,16 +13,15 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from lab.errors import LabError
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, Request
 from lab.experiments.picture import DEFAULT_PICTURE
-from lab.experiments.request import OptionsRequest
-from lab.experiments.separability.request import DEFAULT_DATA, DEFAULT_MODEL
 from lab.models import ModelRef
 from lab.ui import inputs, url_state
 from lab.ui.examples import few_examples, small_html
 from lab.ui.text import escaped
 from lab.ui.url_widgets import set_url_param, url_field
 
-Asked = TypeVar("Asked", bound=OptionsRequest)
+Asked = TypeVar("Asked", bound=Request)
 # box -> fields of requests that name parts of what is in it: with another choice they mean nothing
 PARTS = {
     "model": ("layer", "layers", "channel", "channels", "row", "column", "stage", "early"),

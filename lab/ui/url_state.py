@@ -3,7 +3,7 @@
 A request's fields are query parameters of the same names; what is default is left out. `?run=ID` is a short way to
 say the same for a run that is on this machine; it is spelled out as soon as the page opens. On pages of several
 questions the parameter `experiment` says which of them was opened, and a field that is not for all of them has its
-question's name before it (`tail.stage`): what is chosen for one question leaves the others as they are.
+question's name before it (`late_layers_only.stage`): what is chosen for one question leaves the others as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.base import Request
+from lab.experiments.base import Request, type_name
+from lab.registry import ALIASES
 from lab.runs.store import RunFolder, list_runs
 from lab.ui.notices import consent
 from lab.ui.routes import shares_its_page
@@ -53,7 +54,7 @@ def from_params(kind: type[R], params: Mapping[str, list[str]]) -> R:
     """Return the request that query parameters describe; raises LabError for values that mean nothing."""
     default = kind()
     values = {
-        field.name: _value(field.name, given, getattr(default, field.name), str(field.type))
+        field.name: _value(field.name, given, getattr(default, field.name), type_name(field))
         for field in dataclasses.fields(kind)
         if (given := params.get(param(kind, field.name)))
     }
@@ -98,7 +99,17 @@ def show(request: Request) -> None:
 
 
 def spell_out_opened() -> None:
-    """Where the URL names a run, put in its place what it asked; raises LabError when there is no such run."""
+    """Where the URL names a run, put in its place what it asked; raises LabError when there is no such run.
+
+    Names that a question had in earlier versions become those of today.
+    """
+    for name in list(st.query_params):
+        question, dot, field = name.partition(".")
+        if dot and question in ALIASES:
+            st.query_params[f"{ALIASES[question]}.{field}"] = st.query_params.get_all(name)
+            del st.query_params[name]
+    if (known := st.query_params.get(OPENED, "")) in ALIASES:
+        st.query_params[OPENED] = ALIASES[known]
     run_id = st.query_params.pop("run", None)
     if run_id is not None:
         show(known_run(run_id).request)

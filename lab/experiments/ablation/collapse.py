@@ -24,10 +24,9 @@ from lab.activations.partial_forward import forward_to
 from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.ablation.equivalent_kernel import Single, collapsed
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
-from lab.experiments.request import OptionsRequest, model_option, option
 from lab.interventions import anatomy
 from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent
@@ -41,7 +40,7 @@ MOST_SHOWN = 40
 
 
 @dataclass(frozen=True)
-class CollapseRequest(OptionsRequest):
+class CollapseRequest(Request):
     """Which network, on which picture it is tried, and how large a kernel may become."""
 
     experiment: ClassVar[str] = "collapse"

@@ -56,7 +56,7 @@ BREAK = {
     ),
     "controls": CONTROLS,
 }
-TAIL = {
+LATE_LAYERS_ONLY = {
     "error": Table(
         "What happens when the image itself is handed to the stage.",
         {
@@ -82,7 +82,7 @@ TAIL = {
     ),
     "controls": CONTROLS.but(control="`chance` or `pixels` (raw)"),
 }
-LINEAR = {
+WITHOUT_ACTIVATIONS = {
     "depths": Table(
         "One depth up to which activations were taken out.",
         {
@@ -129,7 +129,7 @@ COLLAPSE = {
     ),
     "picture": PICTURE,
 }
-TOGETHER = {
+CONCATENATION = {
     "readers": Table("What one reader finds.", READER),
     "layers": Table("What a reader of one layer finds.", {**READER, **same("depth")}),
     "chosen": Table(

@@ -21,9 +21,8 @@ from lab.experiments.ablation.intervention_outputs import plan, run_all
 from lab.experiments.ablation.intervention_tables import control_table, intervention_tables
 from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import option
 from lab.images import short_name
 from lab.progress import Progress, silent
 from lab.settings import Compute

@@ -25,9 +25,8 @@ from lab.experiments.ablation.late_layers_only_findings import REAL, findings
 from lab.experiments.ablation.probe_data import ProbeData, open_probe_data, share_of
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.ablation.stage_input import StageInputs, record_stage
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import option
 from lab.interventions import Part, anatomy
 from lab.models import LoadedModel
 from lab.progress import Progress, silent
@@ -38,7 +37,7 @@ from lab.settings import Compute
 class LateLayersRequest(ProbeDataRequest):
     """Which network, images, and which stage is fed."""
 
-    experiment: ClassVar[str] = "tail"
+    experiment: ClassVar[str] = "late_layers_only"
 
     stage: str = option("", "the stage that gets the image; the last one when left out")
 

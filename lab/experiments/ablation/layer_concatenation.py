@@ -27,9 +27,8 @@ from lab.experiments.ablation.intervention_tables import control_table
 from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOTH, LAST, findings
 from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import option
 from lab.images import short_name
 from lab.layers import Layer, select_layers
 from lab.probing.pca import principal_axes, standardise
@@ -45,7 +44,7 @@ EARLY_DEPTH = 1 / 3
 class ConcatenationRequest(ProbeDataRequest):
     """Which network, images and layers, what counts as early, and how many components each reader sees."""
 
-    experiment: ClassVar[str] = "together"
+    experiment: ClassVar[str] = "concatenation"
 
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     early: str = option("", "the early layer; the one nearest to a third of the depth when left out")

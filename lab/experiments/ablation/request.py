@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.experiments.request import OptionsRequest, model_option, option
-from lab.experiments.separability.request import DEFAULT_DATA
+from lab.experiments.base import DATA_HELP, DEFAULT_DATA, Request, model_option, option
 
 PER_CLASS = 60
-DATA_HELP = "an image set: a name such as drawn:pets, a folder with one subfolder per class, or a zip of one"
 
 
 @dataclass(frozen=True)
-class ProbeDataRequest(OptionsRequest):
+class ProbeDataRequest(Request):
     """A request about a network and an image set; `seed` moves the splits and whatever is drawn at random."""
 
     model: str = model_option()

@@ -50,7 +50,7 @@ NOTHING = "none"
 class WithoutActivationsRequest(ProbeDataRequest):
     """Which network and images."""
 
-    experiment: ClassVar[str] = "linear"
+    experiment: ClassVar[str] = "without_activations"
 
     def title(self) -> str:
         """Return what is looked at."""

@@ -8,19 +8,18 @@ from typing import ClassVar, Self
 from lab.attributions.methods import named
 from lab.attributions.targets import TargetChoice
 from lab.errors import LabError
+from lab.experiments.base import DEFAULT_DATA, LAYERS_HELP, Request, model_option, option
 from lab.experiments.picture import PICTURE_HELP, picture_name
-from lab.experiments.request import OptionsRequest, model_option, option
-from lab.experiments.separability.request import DEFAULT_DATA
 from lab.images import stamp
+from lab.images.synthetic import DRAWN_SETS
 
-LAYERS_HELP = "stages, blocks, or names with commas between them"
 METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
 BASELINES = ("mean", "black", "white")
 DEFAULT_PICTURE = "photo:flower"
 
 
 @dataclass(frozen=True)
-class AttributeRequest(OptionsRequest):
+class AttributeRequest(Request):
     """One picture, one network, what is to be explained, where, by which methods, and whether maps are checked."""
 
     experiment: ClassVar[str] = "attribute"
@@ -62,14 +61,14 @@ class AttributeRequest(OptionsRequest):
 
 
 @dataclass(frozen=True)
-class ScoreRequest(OptionsRequest):
+class ScoreRequest(Request):
     """Which methods find, at which layer, the parts of drawn pictures that really differ between the classes?"""
 
     experiment: ClassVar[str] = "attribution_score"
     command_words: ClassVar[tuple[str, ...]] = ("attribution-score",)
 
     model: str = model_option()
-    data: str = option(DEFAULT_DATA, "a drawn image set: drawn:pets, drawn:faces, drawn:shapes")
+    data: str = option(DEFAULT_DATA, f"a drawn image set: {', '.join(DRAWN_SETS)}")
     layers: str = option("stages", LAYERS_HELP)
     method: str = option("fast", METHODS_HELP)
     images: int = option(12, "pictures a class that are explained", least=2, most=1000)

@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 
 from lab.encode import png
-from lab.experiments.base import Arrays, PartialResults, Result
+from lab.experiments.base import Request, Result, option
 from lab.experiments.building.edges_findings import findings
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, option
 from lab.layers.modules import parameters_in
 from lab.malloc import one_thread
+from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress, counted, silent
 from lab.settings import Compute
 from lab.threads import in_threads, unless
@@ -60,7 +60,7 @@ CONDITIONS = {
 
 
 @dataclass(frozen=True)
-class EdgesRequest(OptionsRequest):
+class EdgesRequest(Request):
     """How many networks of each kind are trained, and for how long."""
 
     experiment: ClassVar[str] = "edges"

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -59,7 +58,7 @@ _FACE = PRESETS["Face: eyes and mouth"]
 
 
 @dataclass(frozen=True)
-class FaceRequest(OptionsRequest):
+class FaceRequest(Request):
     """The two kernel slices, rows parted by ";", and the bias."""
 
     experiment: ClassVar[str] = "face"

@@ -20,14 +20,13 @@ import pandas as pd
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
 from lab.experiments.building.decoding_data import PIXEL_SIDE, dealt, decoded_networks, shrunk, shuffled
 from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, model_option, option
-from lab.experiments.separability.request import DEFAULT_DATA
 from lab.images import open_image_set, short_name
+from lab.images.synthetic import DRAWN_SETS
 from lab.images.synthetic.sets import DrawnSet
 from lab.models import card
 from lab.progress import Progress, silent
@@ -38,13 +37,13 @@ SHUFFLES = 5
 
 
 @dataclass(frozen=True)
-class FactorsRequest(OptionsRequest):
+class FactorsRequest(Request):
     """Which network, drawn images, layers and pooling."""
 
     experiment: ClassVar[str] = "factors"
 
     model: str = model_option()
-    data: str = option(DEFAULT_DATA, "a drawn image set: drawn:pets, drawn:shapes or drawn:faces")
+    data: str = option(DEFAULT_DATA, f"a drawn image set: {', '.join(DRAWN_SETS)}")
     per_class: int = option(200, "drawings of each class", least=20, most=5000)
     layers: str = option("stages", "stages, blocks, or names with commas between them")
     pooling: str = option("avg", "avg, or a grid such as 4x4 that keeps places")

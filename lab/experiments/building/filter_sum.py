@@ -20,12 +20,11 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of
 from lab.experiments.model_and_picture import load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
-from lab.experiments.request import OptionsRequest, model_option, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -36,7 +35,7 @@ LARGEST = 40_000_000  # numbers kept of one layer (320 MB); beyond that, a small
 
 
 @dataclass(frozen=True)
-class FilterRequest(OptionsRequest):
+class FilterRequest(Request):
     """Which convolution, filter and position; left out: the first one, a selective filter, where it responds most."""
 
     experiment: ClassVar[str] = "filter"

@@ -24,11 +24,10 @@ import pandas as pd
 from lab.activations.partial_forward import forward_to
 from lab.encode import png
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.inversion_findings import findings
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture, with_twin
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
-from lab.experiments.request import OptionsRequest, model_option, option
 from lab.layers import Layer, select_layers
 from lab.layers.tracing import in_eval_mode
 from lab.progress import Progress, silent
@@ -44,7 +43,7 @@ SIDE = 16
 
 
 @dataclass(frozen=True)
-class InversionRequest(OptionsRequest):
+class InversionRequest(Request):
     """Which network, picture and layers; how many starts, and steps from each."""
 
     experiment: ClassVar[str] = "inversion"

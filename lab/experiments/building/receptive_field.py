@@ -18,12 +18,11 @@ import pandas as pd
 
 from lab.encode import png
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.effective_receptive_field import effective, square_of, theoretical
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture, with_twin
 from lab.experiments.number_text import NO_TWIN
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
-from lab.experiments.request import OptionsRequest, model_option, option
 from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -37,7 +36,7 @@ HEAT = np.array([255, 138, 40], dtype=float)
 
 
 @dataclass(frozen=True)
-class FieldRequest(OptionsRequest):
+class FieldRequest(Request):
     """Which network, picture and layers, and how many random directions of the channels are averaged."""
 
     experiment: ClassVar[str] = "field"

@@ -13,10 +13,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, option
 from lab.experiments.building.size_arithmetic import reach
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -31,7 +30,7 @@ def chain_field(steps: Iterable[tuple[int, int, int]]) -> int:
 
 
 @dataclass(frozen=True)
-class StackRequest(OptionsRequest):
+class StackRequest(Request):
     """Equal layers on top of each other."""
 
     experiment: ClassVar[str] = "stack"

@@ -15,9 +15,8 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, option
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -67,7 +66,7 @@ def counts(
 
 
 @dataclass(frozen=True)
-class SlideRequest(OptionsRequest):
+class SlideRequest(Request):
     """A window to try: how wide the input is and how the window slides over it."""
 
     experiment: ClassVar[str] = "slide"

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option
 from lab.experiments.building.size_arithmetic import counts, output_size
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, model_option
 from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -39,7 +38,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class SizesRequest(OptionsRequest):
+class SizesRequest(Request):
     """Which network."""
 
     experiment: ClassVar[str] = "sizes"

@@ -21,7 +21,7 @@ import pandas as pd
 from lab.embeddings import embed
 from lab.encode import png
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
 from lab.experiments.building.decoding_data import (
     PIXEL_SIDE,
     DecodedNetwork,
@@ -34,8 +34,6 @@ from lab.experiments.building.decoding_data import (
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding_findings import findings
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, model_option, option
-from lab.experiments.separability.request import DEFAULT_DATA
 from lab.images import ImageSet, open_image_set, short_name
 from lab.models import card
 from lab.progress import Progress, silent
@@ -50,7 +48,7 @@ POOLINGS = (GRID, "avg")
 
 
 @dataclass(frozen=True)
-class ThumbnailRequest(OptionsRequest):
+class ThumbnailRequest(Request):
     """Which network, images and layers."""
 
     experiment: ClassVar[str] = "thumbnail"

@@ -21,11 +21,10 @@ import pandas as pd
 
 from lab.activations.extractor import Extractor
 from lab.encode import png
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import STIMULI, drawn
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import OptionsRequest, model_option, option
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, ModelRef, load_model
 from lab.progress import Progress, silent
@@ -36,7 +35,7 @@ EACH = 8
 
 
 @dataclass(frozen=True)
-class TuningRequest(OptionsRequest):
+class TuningRequest(Request):
     """Which network and layers, and how many independent draws of stimuli are made."""
 
     experiment: ClassVar[str] = "tuning"

@@ -20,11 +20,10 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
 from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import option
 from lab.layers import Layer, select_layers
 from lab.models import card
 from lab.models.preprocess import normalised

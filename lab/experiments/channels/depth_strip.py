@@ -23,14 +23,13 @@ from lab.activations.pooling import maps
 from lab.activations.recording import record
 from lab.encode import png
 from lab.errors import LabError, nearest
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.patches import encoded, patches
-from lab.experiments.channels.scan_context import LAYERS_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
 from lab.experiments.channels.visualize import findings as told_of_images
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
 from lab.experiments.picture import open_picture
-from lab.experiments.request import option
 from lab.images import short_name
 from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.patches import patches
-from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged
-from lab.experiments.request import option
 from lab.images import short_name
 from lab.progress import Progress, silent
 from lab.settings import Compute

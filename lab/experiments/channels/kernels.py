@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults, Request, Result, model_option
 from lab.experiments.first_filters import filter_picture, first_filters
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.model_and_picture import with_twin
-from lab.experiments.request import OptionsRequest, model_option
 from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -29,7 +28,7 @@ SIDE = 96  # of a picture, at least
 
 
 @dataclass(frozen=True)
-class KernelsRequest(OptionsRequest):
+class KernelsRequest(Request):
     """Which network."""
 
     experiment: ClassVar[str] = "kernels"

@@ -9,16 +9,13 @@ from typing import Any
 import pandas as pd
 
 from lab.exemplars import Reach, Scan, reach, scan
-from lab.experiments.request import OptionsRequest, model_option, option
-from lab.experiments.separability.request import DEFAULT_DATA
+from lab.experiments.base import DATA_HELP, DEFAULT_DATA, Request, model_option, option
 from lab.images import ImageSet, open_image_set
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model
 from lab.progress import Progress
 from lab.settings import Compute
 
-DATA_HELP = "the images: a set's name, or a folder or zip with one folder a class"
-LAYERS_HELP = "stages, blocks, or names with commas between them"
 CHANNELS_HELP = (
     "channels of each layer, with commas between them: 3, 0-8, top:4 (most selective for the classes), "
     "3@5x6 (at one position), class:NAME (the probe's direction), all"
@@ -26,7 +23,7 @@ CHANNELS_HELP = (
 
 
 @dataclass(frozen=True)
-class ScanRequest(OptionsRequest):
+class ScanRequest(Request):
     """Which network, and which images its channels are looked at on."""
 
     model: str = model_option()

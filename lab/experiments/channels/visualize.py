@@ -18,11 +18,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.patches import patches
-from lab.experiments.channels.scan_context import CHANNELS_HELP, LAYERS_HELP, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanRequest, open_scan
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.request import option
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

@@ -13,11 +13,11 @@ import pandas as pd
 
 from lab.encode import png
 from lab.exemplars import Scan, scan
-from lab.experiments.base import Arrays, PartialResults
 from lab.experiments.channels.reference_images import noise, photographs
 from lab.experiments.channels.scan_context import ScanContext
 from lab.experiments.channels.targets import ChannelTarget
 from lab.layers import Layer
+from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.visualization import Settings, TruncatedNetwork, natural_spectrum, render

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.errors import LabError
-from lab.experiments.separability.request import DEFAULT_MODEL, ProbeRequest
+from lab.experiments.base import DEFAULT_MODEL, option
+from lab.experiments.separability.request import ProbeRequest
 from lab.images import short_name
+from lab.probing.controls import OPTIONAL
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
 # What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
@@ -22,9 +23,10 @@ class CompareRequest(ProbeRequest):
     """Which networks on which images; the other fields are those of a probe run."""
 
     experiment: ClassVar[str] = "compare"
+    command_words: ClassVar[tuple[str, ...]] = ("compare",)
 
-    models: tuple[str, ...] = DEFAULT_MODELS
-    controls: tuple[str, ...] = ("untrained", "pixels")
+    models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; two or more", repeated="model")
+    controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(OPTIONAL))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,11 +36,6 @@ class CompareRequest(ProbeRequest):
     def title(self) -> str:
         """Return "network against network on images"."""
         return f"{' against '.join(_short(self.models))} on {short_name(self.data)}"
-
-    def command(self) -> str:
-        """Return the `feature-lab compare` line that asks the same."""
-        words = shlex.split(super().command())
-        return shlex.join([words[0], "compare", *words[2:]])
 
     def as_probe(self) -> ProbeRequest:
         """Return the probe run that this comparison is made of."""
@@ -57,8 +54,8 @@ def comparison_of(requests: Iterable[ProbeRequest]) -> CompareRequest:
             one, two = getattr(first, field.name), getattr(other, field.name)
             if field.name not in FREE and one != two:
                 raise LabError(
-                    f"runs {first.run_id} and {other.run_id} differ in {field.name.replace('_', ' ')} ({_told(one)}, "
-                    f"{_told(two)}); compare runs that ask the same of the same images"
+                    f"runs {first.run_id} and {other.run_id} differ in {field.name.replace('_', ' ')} ({_shown(one)}, "
+                    f"{_shown(two)}); compare runs that ask the same of the same images"
                 )
     models = tuple(dict.fromkeys(model for request in several for model in request.models))
     shared = {f.name: getattr(first, f.name) for f in dataclasses.fields(ProbeRequest) if f.name not in FREE}
@@ -71,5 +68,5 @@ def _short(models: tuple[str, ...]) -> list[str]:
     return [name if names.count(name) == 1 else model for name, model in zip(names, models, strict=True)]
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -13,12 +13,12 @@ import numpy as np
 
 from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
-from lab.experiments.base import Arrays, PartialResults
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import ImageSet, open_image_set
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
+from lab.partial_results import Arrays, PartialResults
 from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits, shuffled_labels
 from lab.progress import Progress
 from lab.settings import Compute

@@ -13,11 +13,11 @@ import numpy as np
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
-from lab.experiments.manifest import Clock, with_manifest
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
+from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
-from lab.experiments.separability.request import DEFAULT_DATA, DEFAULT_MODEL, ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.tables import assemble
 from lab.images import ImageSet, open_image_set
 from lab.layers import select_layers
@@ -47,9 +47,10 @@ def measure_and_assemble(
     tables, verdicts = assemble(question, subjects, readings, maps)
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
-    return with_manifest(
-        request, tables, verdicts=verdicts, problems=problems, hashes=hashes, threads=cores(), timings=clock.seconds
-    )
+    return result_with_findings(
+        request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
+        hashes=hashes, threads=cores(), timings=clock.seconds,
+    )  # fmt: skip
 
 
 def run(

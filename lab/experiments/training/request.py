@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lab.errors import LabError
-from lab.experiments.request import OptionsRequest, option
-from lab.experiments.separability.request import DEFAULT_DATA
+from lab.experiments.base import DEFAULT_DATA, Request, option
 from lab.images import settled, short_name, stamp
 from lab.models import ModelRef
 from lab.settings import runs_dir
@@ -22,7 +21,7 @@ DEFAULT_ARCHITECTURE = "test_resnet"
 
 
 @dataclass(frozen=True)
-class TrainRequest(OptionsRequest):
+class TrainRequest(Request):
     """Which architecture is trained on which images, and how long."""
 
     experiment: ClassVar[str] = "train"
@@ -81,7 +80,7 @@ class TrainRequest(OptionsRequest):
 
 
 @dataclass(frozen=True)
-class WatchRequest(OptionsRequest):
+class WatchRequest(Request):
     """Which network trained here, and which of its layers are watched while it learns."""
 
     experiment: ClassVar[str] = "watch"

@@ -2,7 +2,7 @@
 
 from lab.experiments.columns import Table, ends, same
 
-SIDE = {
+WIDTH_VS_DEPTH = {
     "networks": Table(
         "One of the five networks.",
         {

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from lab.experiments.request import OptionsRequest, option
+from lab.experiments.base import Request, option
 from lab.experiments.width_vs_depth.tasks import TASKS, tasks_named
 
 
 @dataclass(frozen=True)
-class WidthVsDepthRequest(OptionsRequest):
+class WidthVsDepthRequest(Request):
     """Which tasks, how large the networks are, and how much training each gets."""
 
-    experiment: ClassVar[str] = "side"
+    experiment: ClassVar[str] = "width_vs_depth"
 
     tasks: str = option(",".join(TASKS), "tasks with commas between them")
     parameters: int = option(24_000, "parameters of each network, at most", least=500, most=2_000_000)

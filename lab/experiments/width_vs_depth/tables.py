@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import Arrays
 from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, width_for
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.layers.modules import parameters_in
+from lab.partial_results import Arrays
 from lab.stats.intervals import Z95, mean_interval
 
 STACK = "stack"

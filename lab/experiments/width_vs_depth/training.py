@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.experiments.base import Arrays
 from lab.experiments.width_vs_depth.networks import build
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.experiments.width_vs_depth.tasks import pixels
+from lab.partial_results import Arrays
 from lab.progress import Progress
 
 if TYPE_CHECKING:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import base64
 from importlib.resources import files
 
-import altair as alt
 import pandas as pd
 
-from lab.charts.export_charts import charts_of
+from lab.charts.lazy_altair import alt
 from lab.charts.pictures import picture
 from lab.encode import NOT_TEXT
 from lab.experiments.base import Result
 from lab.export.report.markup import Html, tag, trusted
 from lab.export.report.reproduce import again
 from lab.export.report.sections import wide_table
-from lab.registry import EXPERIMENTS
+from lab.registry import EXPERIMENTS, charts_of
 
 MOST_ROWS = 100
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import MOST_THUMBNAILS, thumbnail_rows
 from lab.charts.maps import depth_walk, embedding_maps
 from lab.charts.theme import BACKGROUNDS, Tables, config, models_of, records

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from lab.charts.checks import check_rows
-from lab.charts.curves import CONTROLS
 from lab.charts.tables import whole_controls
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
 from lab.experiments.base import Result
 from lab.export.report.markup import Html, join, tag
+from lab.probing.controls import CONTROLS
 
 OUTCOMES = {
     "for": "Yes, they come apart with depth",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.charts.ablation import MOST_CURVES
+from lab.charts.ablation import MOST_CURVES, agreement_bars, intervention_curves, intervention_forest
 from lab.experiments.ablation.interventions import InterventionRequest
 from lab.experiments.base import Result
 from lab.interventions import INTERVENTIONS
+from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
+from lab.ui.findings import show_command
 from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
@@ -23,7 +23,7 @@ OFFER = (
 )
 
 
-def changes_section(subject: Selection) -> None:
+def intervention_section(subject: Selection) -> None:
     """Show what every intervention leaves of the chosen network."""
     st.markdown(
         "Two readers tell what is left. **The old reader** was fitted to the intact network: it shows whether the "
@@ -37,15 +37,13 @@ def changes_section(subject: Selection) -> None:
         )  # fmt: skip
         request = request_for(InterventionRequest, subject, places=places)
         show_command(request)
-    result = result_or_status(request, offer=OFFER)
-    if result is None:
+    if (result := answered(request, offer=OFFER, command=False)) is None:
         return
-    show_findings(result.manifest["findings"])
-    show_chart(result, "intervention_forest", key="changes_chart")
+    show_chart(result, intervention_forest, key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
         with st.expander("Does the network's own classifier still say the same?", icon=":material/rule:"):
-            show_chart(result, "agreement_bars", key="agreement_chart")
+            show_chart(result, agreement_bars, key="agreement_chart")
     _not_possible(result)
     _table(result)
 
@@ -62,7 +60,7 @@ def _curves(result: Result) -> None:
     ) or usual  # fmt: skip
     places = broken.loc[broken["intervention"] == shown, "place"].nunique()
     height = with_legend(1 + min(places, MOST_CURVES))
-    show_chart(result, "intervention_curves", key="changes_curves", intervention=str(shown), height=height)
+    show_chart(result, intervention_curves, key="changes_curves", intervention=str(shown), height=height)
 
 
 def _not_possible(result: Result) -> None:

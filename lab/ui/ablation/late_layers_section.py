@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.ablation import adapter_forest
 from lab.experiments.ablation.late_layers_only import LateLayersRequest
 from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
@@ -19,7 +20,7 @@ OFFER = (
 )
 
 
-def tail_section(subject: Selection) -> None:
+def late_layers_section(subject: Selection) -> None:
     """Show what a late stage makes of the image itself."""
     st.markdown(
         "A network computes y = j(i(h(x))). If the last stage j is so clever, why not give it the image x itself?"
@@ -44,7 +45,7 @@ def tail_section(subject: Selection) -> None:
         f"{error['kind']}: {error['message']}" if error["kind"] else error["message"], language=None, wrap_lines=True
     )
     show_findings(result.manifest["findings"])
-    show_chart(result, "adapter_forest", key="tail_chart")
+    show_chart(result, adapter_forest, key="tail_chart")
     with st.expander("How the image is made to fit, and every number", icon=":material/table_rows:"):
         st.markdown(
             "- **tiling**: each position gets the average colour of its part of the image, repeated over the channels\n"

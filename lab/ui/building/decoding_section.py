@@ -7,12 +7,13 @@ import html
 import pandas as pd
 import streamlit as st
 
+from lab.charts.decoding import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.building.factor_decoding import FactorsRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.thumbnail_decoding import POOLINGS, ThumbnailRequest
-from lab.experiments.separability.request import DEFAULT_DATA
+from lab.images.synthetic import DRAWN_SETS
 from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
 from lab.ui.chart import on_a_phone, show_chart
@@ -30,11 +31,10 @@ VIEWS = {
     "Which facts can be read": ("factors",),
     "The picture rebuilt": ("inversion",),
 }
-DRAWN = {"drawn:pets": "Drawn cats and dogs", "drawn:shapes": "Drawn shapes", "drawn:faces": "Drawn faces"}
 POOLING_NAMES = {"4x4": "A 4 × 4 grid of averages", "avg": "One average"}
 
 
-def left_section(subject: Selection) -> None:
+def decoding_section(subject: Selection) -> None:
     """Show one of the three ways to ask."""
     view = chosen_view("left_view", VIEWS)
     if view == "Which facts can be read":
@@ -65,7 +65,7 @@ def _thumbnail(subject: Selection) -> None:
         "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
-    show_chart(result, "rebuilt_by_depth", key="rebuilt_chart", pooling=pooling, height=480)
+    show_chart(result, rebuilt_by_depth, key="rebuilt_chart", pooling=pooling, height=480)
     show_sentences(result.manifest["findings"][1:])
     st.markdown("##### New images, as they are read off each layer")
     st.html(thumbnails_shown(result, str(pooling)))
@@ -87,9 +87,10 @@ def thumbnails_shown(result: Result, pooling: str) -> str:
 
 def _factors(subject: Selection) -> None:
     asked = opened(FactorsRequest)
-    sets = with_current(DRAWN, [asked.data] if asked else [])
+    sets = with_current(DRAWN_SETS, [asked.data] if asked else [])
     data = st.selectbox(
-        "Images", sets, format_func=lambda name: DRAWN.get(name, name), help="Factors are known for drawings only.",
+        "Images", sets, format_func=lambda name: DRAWN_SETS.get(name, name),
+        help="Factors are known for drawings only.",
         **url_widget("data", DEFAULT_DATA, key="factors_data", options=sets),
     )  # fmt: skip
     request = request_for(FactorsRequest, subject, data=data)
@@ -104,7 +105,7 @@ def _factors(subject: Selection) -> None:
     controls = {"trained": "real", "untrained": "untrained"}
     there = [name for name, control in controls.items() if control in set(result["readings"]["control"])]
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
-    show_chart(result, "factor_map", key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
+    show_chart(result, factor_map, key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
     st.caption(
         "Rows from those read best early to those read best late. Layers are averaged over all places; with "
         "`--pooling 4x4` on the command line they keep where things are."
@@ -130,7 +131,7 @@ def _inversion(subject: Selection) -> None:
         return
     show_findings(result.manifest["findings"][:1])
     st.html(inversions_shown(result))
-    show_chart(result, "inverted_by_depth", key="inverted_chart", height=400)
+    show_chart(result, inverted_by_depth, key="inverted_chart", height=400)
     show_sentences(result.manifest["findings"][1:])
     show_command(request)
 

@@ -7,6 +7,7 @@ import html
 import pandas as pd
 import streamlit as st
 
+from lab.charts.receptive_field import field_by_depth
 from lab.experiments.base import Result
 from lab.experiments.building.receptive_field import FieldRequest
 from lab.experiments.picture import picture_name
@@ -46,7 +47,7 @@ def field_section(subject: Selection) -> None:
         return
     contained, sees, *rest = result.manifest["findings"]
     show_findings([sees, contained, *rest])
-    show_chart(result, "field_by_depth", key="field_chart", height=470)
+    show_chart(result, field_by_depth, key="field_chart", height=470)
     st.markdown(
         "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "
         "half of it lies in the dashed square."

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lab.charts.filter_sum import POSITION_PICK, response_cells
+from lab.charts.filter_sum import POSITION_PICK, contribution_steps, response_cells, response_map
 from lab.experiments.base import Result
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, sums
@@ -36,19 +36,19 @@ def filter_section(subject: Selection) -> None:
     found = _chosen_sum(subject, result, layer)
     sentences = findings(layer, found)
     show_findings(sentences)
-    show_command(_asked(result, found))
+    show_command(_request_here(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
     with steps:
-        spec = tables_spec(tables, "contribution_steps", bias=found.bias, total=found.total, height=400)
+        spec = tables_spec(tables, contribution_steps, bias=found.bias, total=found.total, height=400)
         show_spec(spec, key="contribution_chart")
     with response:
         _response(layer, found)
     _network(result)
 
 
-def _asked(result: Result, found: FilterSum) -> FilterRequest:
+def _request_here(result: Result, found: FilterSum) -> FilterRequest:
     """Return the request of the very sum that is shown, which the run's other places need no computing for."""
     asked, layer = result.request.as_dict(), str(result["chosen"]["layer"].iloc[0])
     return FilterRequest(asked["model"], asked["picture"], layer, found.channel, found.row, found.column)
@@ -107,14 +107,14 @@ def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, flo
 def _layer(result: Result) -> FilterLayer:
     tables = result.tables
     return (
-        _kept_layer(tables.folder, tables.stamp)
+        _cached_layer(tables.folder, tables.stamp)
         if isinstance(tables, CachedTables)
         else FilterLayer.from_tables(tables)
     )
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _kept_layer(folder: str, stamp: str) -> FilterLayer:
+def _cached_layer(folder: str, stamp: str) -> FilterLayer:
     """Keep a layer's arrays unpacked; nobody writes to them."""
     names = ("chosen", "inputs", "kernels", "outputs")
     return FilterLayer.from_tables(CachedTables(folder, stamp, names))
@@ -146,7 +146,7 @@ def _layer_box(
     table = result["layers"].set_index("layer")
     st.session_state["sum_layer"] = layer.name
 
-    def told_as(name: str) -> str:
+    def shown_as(name: str) -> str:
         row = table.loc[name]
         return f"{name} · {row.kernel_height}×{row.kernel_width}, {row.spanned} of {row.in_channels} channels"
 
@@ -157,7 +157,7 @@ def _layer_box(
         if run_of(wanted) is None:
             launch(wanted)
 
-    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=told_as, on_change=chosen)
+    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=shown_as, on_change=chosen)
 
 
 def _go(channel: int, row: int, column: int) -> None:
@@ -173,7 +173,7 @@ def _response(layer: FilterLayer, found: FilterSum) -> None:
     tables = {"response": response_cells(layer.outputs[found.channel])}
     size = 250 if on_a_phone() else 320
     spec = tables_spec(
-        tables, "response_map", layer=layer.name, channel=found.channel, row=found.row, column=found.column,
+        tables, response_map, layer=layer.name, channel=found.channel, row=found.row, column=found.column,
         size=size, height=size + FRAME,
     )  # fmt: skip
     show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")

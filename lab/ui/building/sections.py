@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.ui.building.decoding_section import left_section
+from lab.ui.building.decoding_section import decoding_section
 from lab.ui.building.face_section import face_section
 from lab.ui.building.field_section import field_section
 from lab.ui.building.filter_section import filter_section
@@ -12,8 +12,8 @@ from lab.ui.building.shapes_section import shapes_section
 from lab.ui.building.sizes_section import sizes_section
 from lab.ui.building.slide_section import slide_section
 from lab.ui.building.stack_section import stack_section
+from lab.ui.question_section import Sections
 from lab.ui.selection import Selection
-from lab.ui.tabs import Tab
 
 
 def _filter(subject: Selection) -> None:
@@ -37,10 +37,10 @@ def _fields(subject: Selection) -> None:
     field_section(subject)
 
 
-SECTIONS = (
-    Tab("One filter", "Does a filter look at all input channels at once?", _filter),
-    Tab("Edges become shapes", "How does a layer make shapes out of edges?", shapes_section),
-    Tab("Sizes and weights", "How large is what comes out, and why does it take so few weights?", _sizes),
-    Tab("Receptive field", "How much of the picture does one position see?", _fields),
-    Tab("What is left", "Is the rest of the image lost?", left_section),
-)
+SECTIONS: Sections = {
+    "One filter": _filter,
+    "Edges become shapes": shapes_section,
+    "Sizes and weights": _sizes,
+    "Receptive field": _fields,
+    "What is left": decoding_section,
+}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth, tuning_curve
 from lab.experiments.base import Result
 from lab.experiments.building.edges_findings import GROUPS
 from lab.experiments.building.edges_to_shapes import EdgesRequest
@@ -59,10 +60,10 @@ def _edges() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         if len(result["responses"]):
-            show_chart(result, "part_responses", key="parts_chart", height=440)
+            show_chart(result, part_responses, key="parts_chart", height=440)
     with right:
         if len(result["combinations"]):
-            show_chart(result, "orientation_sums", key="sums_chart", height=440)
+            show_chart(result, orientation_sums, key="sums_chart", height=440)
     show_sentences(result.manifest["findings"][1:-1])
     _one_network(result)
     show_command(request)
@@ -177,7 +178,7 @@ def _tuning(subject: Selection) -> None:
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
         format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],
     )  # fmt: skip
-    show_chart(result, "tuning_by_depth", key="tuning_chart", which=which, height=560)
+    show_chart(result, tuning_by_depth, key="tuning_chart", which=which, height=560)
     show_sentences([*result.manifest["findings"][:2], *result.manifest["findings"][3:]])
     _curves(result)
     show_command(request)
@@ -199,7 +200,7 @@ def _curves(result: Result) -> None:
         with column:
             for kind in ("orientation", "shape"):
                 choices = {"kind": kind, "model": names[str(shown)], "layer": layer, "height": 330}
-                show_chart(result, "tuning_curve", key=f"curve_{kind}_{side}", **choices)
+                show_chart(result, tuning_curve, key=f"curve_{kind}_{side}", **choices)
     st.caption(
         "Answers of the channel that follows the property best, on stimuli it was not chosen on; 95 % intervals."
     )

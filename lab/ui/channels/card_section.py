@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from lab.charts.channels import ablation_effects, class_histogram, contributions_to_channel, reached_by_target
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
@@ -49,7 +50,7 @@ def card_section(subject: Selection) -> None:
         st.html(
             f'<div class="lab-one">{image(made["thumbnail"], f"image made for channel {channel} of {layer}")}</div>'
         )
-        show_chart(result, "reached_by_target", key="card_reached")
+        show_chart(result, reached_by_target, key="card_reached")
     show_sentences(result.manifest["findings"])
     _feeding(subject, result)
     _doing(result)
@@ -76,13 +77,13 @@ def _request(subject: Selection) -> ChannelRequest:
 def _feeding(subject: Selection, result: Result) -> None:
     classes, below = st.columns(2, gap="large")
     with classes:
-        show_chart(result, "class_histogram", key="card_classes")
+        show_chart(result, class_histogram, key="card_classes")
     with below:
         table = result["contributions"]
         if table.empty:
             st.caption("Its value is not a plain sum over channels before it.")
             return
-        show_chart(result, "contributions_to_channel", key="card_sources")
+        show_chart(result, contributions_to_channel, key="card_sources")
         _links(subject, table)
 
 
@@ -110,7 +111,7 @@ def _doing(result: Result) -> None:
         return
     effect, own = st.columns(2, gap="large")
     with effect:
-        show_chart(result, "ablation_effects", key="card_off")
+        show_chart(result, ablation_effects, key="card_off")
     with own:
         classes = result["classes"]
         if len(classes):

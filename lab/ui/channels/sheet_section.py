@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from lab.charts.channels import reached_by_target
 from lab.errors import LabError
 from lab.experiments.channels.channel import ChannelRequest
 from lab.experiments.channels.exemplars import ExemplarsRequest
@@ -51,7 +52,7 @@ def sheet_section(subject: Selection) -> None:
     reached = st.expander("What the images reach", icon=":material/stacked_line_chart:", **LAZY, key="sheet_more")
     if reached.open:
         with reached:
-            show_chart(result, "reached_by_target", key="sheet_reached")
+            show_chart(result, reached_by_target, key="sheet_reached")
     weakest = st.expander(
         "The patches that excite each channel least", icon=":material/arrow_downward:", **LAZY, key="sheet_least"
     )

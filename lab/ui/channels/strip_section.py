@@ -6,6 +6,7 @@ from itertools import combinations
 
 import streamlit as st
 
+from lab.charts.channels import reached_by_target, selectivity_by_depth
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.picture import offered_pictures, picture_name
 from lab.ui.channels.tiles import strip
@@ -39,9 +40,9 @@ def strip_section(subject: Selection) -> None:
         "curve, on images the channel was not chosen on, with its 95 % interval; 0.5 is chance."
     )
     show_sentences(result.manifest["findings"])
-    show_chart(result, "selectivity_by_depth", key="strip_chart")
+    show_chart(result, selectivity_by_depth, key="strip_chart")
     with st.expander("What the images reach", icon=":material/stacked_line_chart:"):
-        show_chart(result, "reached_by_target", key="strip_reached")
+        show_chart(result, reached_by_target, key="strip_reached")
     show_command(request)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from lab.charts.accuracy import accuracy_by_depth
+from lab.charts.comparison import cost_and_quality, gaps_by_depth
 from lab.charts.map_rows import data_url
+from lab.charts.similarity import error_consistency, shared_errors, similarity_map
 from lab.experiments.base import Result
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.downloads import export
@@ -66,7 +69,7 @@ def _curves(result: Result) -> None:
     models = len(result["models"])
     show_chart(
         result,
-        "accuracy_by_depth",
+        accuracy_by_depth,
         key="compare_curves",
         labels="legend",
         height=(560 if on_a_phone() else 520) + 34 * models,
@@ -77,7 +80,7 @@ def _curves(result: Result) -> None:
 def _gaps(result: Result) -> None:
     names = list(result["models"]["model"])
     against = st.selectbox("Compared with", names, key="against", bind="query-params") if len(names) > 2 else names[0]
-    show_chart(result, "gaps_by_depth", key="compare_gaps", reference=against, height=400 + 34 * len(names))
+    show_chart(result, gaps_by_depth, key="compare_gaps", reference=against, height=400 + 34 * len(names))
     depths = _about(_findings(result, "At equal relative depth"), against)
     show_sentences([*_findings(result, "Read at its best layer"), *depths])
     with st.expander("Every pair at its best layers", icon=":material/table_rows:"):
@@ -85,7 +88,7 @@ def _gaps(result: Result) -> None:
 
 
 def _cost(result: Result) -> None:
-    show_chart(result, "cost_and_quality", key="compare_cost", height=480 + 34 * len(result["models"]))
+    show_chart(result, cost_and_quality, key="compare_cost", height=480 + 34 * len(result["models"]))
     show_sentences(_findings(result, "Of the networks"))
     show_sentences(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
     chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
@@ -102,7 +105,7 @@ def _alike(result: Result) -> None:
     left, right = st.columns(2)
     first = left.selectbox("Across", names, key="across", bind="query-params")
     second = right.selectbox("Up", names, index=1, key="up", bind="query-params")
-    show_chart(result, "similarity_map", key="compare_alike", view={"width": "content"}, first=first, second=second)
+    show_chart(result, similarity_map, key="compare_alike", view={"width": "content"}, first=first, second=second)
     show_sentences(
         [
             *(s for s in result.manifest["findings"] if "pairs of layers from different" in s),
@@ -119,9 +122,9 @@ def _errors(result: Result) -> None:
     first, second = _pair(result)
     left, right = st.columns(2, gap="large")
     with left:
-        show_chart(result, "shared_errors", key="compare_errors", first=first, second=second)
+        show_chart(result, shared_errors, key="compare_errors", first=first, second=second)
     with right:
-        show_chart(result, "error_consistency", key="compare_kappa", first=first, second=second)
+        show_chart(result, error_consistency, key="compare_kappa", first=first, second=second)
     depths = sorted(result["votes"]["depth"].unique())
     depth = st.select_slider("Relative depth", depths, value=depths[-1], key="errors_depth")
     _disagreements(result, first, second, float(depth))

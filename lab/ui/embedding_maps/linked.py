@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.map_rows import thumbnail_rows, wide_rows
-from lab.charts.maps import IMAGE_BRUSH, IMAGE_PICK
+from lab.charts.maps import IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps
 from lab.charts.theme import INK, layers_of
 from lab.experiments.base import Result
 from lab.ui.chart import Spec, chart_spec, on_a_phone, show_chart, show_spec
@@ -32,7 +32,7 @@ CAVEAT = (
 def linked_maps(result: Result, model: str) -> None:
     """Show a small map per layer, and the images that are selected in them; the selection is in the URL."""
     per_row = PER_ROW_ON_A_PHONE if on_a_phone() else PER_ROW
-    spec = chart_spec(result, "embedding_maps", model=model, columns=per_row, size=MAP_SIZE)
+    spec = chart_spec(result, embedding_maps, model=model, columns=per_row, size=MAP_SIZE)
     spec["config"]["view"] = FRAME
     opened_with = _opened_with(result)
     if opened_with:
@@ -69,7 +69,7 @@ def walk(result: Result, model: str) -> None:
     """Show one large map with a slider that walks from the first layer to the last."""
     first = layers_of(result["projection"], model)[0]
     size = WALK_SIZE_ON_A_PHONE if on_a_phone() else WALK_SIZE
-    show_chart(result, "depth_walk", key="walk_chart", view={"width": "content"}, model=model, start=first, size=size)
+    show_chart(result, depth_walk, key="walk_chart", view={"width": "content"}, model=model, start=first, size=size)
 
 
 def selected_images(selection: Mapping[str, Any], points: pd.DataFrame) -> list[str] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from lab.charts.accuracy import accuracy_by_depth
 from lab.runs.store import RunFolder
 from lab.ui.chart import show_tables_chart
 from lab.ui.run_cache import finished_result
@@ -39,7 +40,7 @@ def compare_runs(runs: list[RunFolder]) -> None:
     tables = joined({run.id: run for run in runs if run.id in chosen}, names)
     show_tables_chart(
         tables,
-        "accuracy_by_depth",
+        accuracy_by_depth,
         key="compare_chart",
         metric=metric_picker(),
         controls=(),

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lab.charts.checks import checks_forest, fold_strip
+from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.tables import gallery as gallery_rows
 from lab.charts.tables import layer_table
 from lab.charts.theme import layers_of, models_of
@@ -64,7 +66,7 @@ def layer_picker(result: Result, model: str) -> str:
 
 
 def _checks(result: Result, model: str) -> None:
-    show_chart(result, "checks_forest", key="checks_chart", models=(model,))
+    show_chart(result, checks_forest, key="checks_chart", models=(model,))
     marks = {True: ":green[:material/check:]", False: ":orange[:material/close:]"}
     lines = [
         f"{marks[bool(row.passed)]} {escaped(row.statement)} "
@@ -85,11 +87,11 @@ def _layers(result: Result, model: str) -> None:
             table, hide_index=True, column_config={**three, "accuracy": bar}, column_order=order, height="content"
         )
     with st.expander("Every fold"):
-        show_chart(result, "fold_strip", key="folds_chart", model=model)
+        show_chart(result, fold_strip, key="folds_chart", model=model)
 
 
 def _images(result: Result, model: str) -> None:
-    show_chart(result, "depth_of_decision", key="decisions_chart", model=model)
+    show_chart(result, depth_of_decision, key="decisions_chart", model=model)
     rows = gallery_rows(result.tables, model)
     for low, high, name in BINS:
         here = rows[(rows["depth_of_decision"] >= low) & (rows["depth_of_decision"] < high)]
@@ -104,7 +106,7 @@ def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
     # The clearest first and the hardest last: with many images, both ends say most.
     shown = rows if len(rows) <= PER_BIN else pd.concat([rows.head(PER_BIN // 2), rows.tail(PER_BIN // 2)])
     pictures = [
-        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _told(row))
+        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _image_caption(row))
         for row in shown.to_dict("records")
     ]
     gallery(pictures, key=f"gallery_{name.lower().replace(' ', '_')}")
@@ -112,7 +114,7 @@ def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
         st.caption(f"The {PER_BIN // 2} earliest and the {PER_BIN // 2} latest of {len(rows):,}.")
 
 
-def _told(row: dict[Hashable, Any]) -> str:
+def _image_caption(row: dict[Hashable, Any]) -> str:
     """Return the line under a thumbnail: its class, and from which layer on it is right or what it is taken for."""
     return f"{row['class']}, {row['layer'] or 'taken for ' + row['predicted']}"
 
@@ -123,7 +125,7 @@ def _confusions(result: Result, model: str) -> None:
     left, right = st.columns(2, gap="large") if side_by_side else (st.container(), st.container())
     with left:
         view = {"width": "content"}
-        show_chart(result, "confusion_matrix", key="confusion_chart", view=view, model=model, layer=layer)
+        show_chart(result, confusion_matrix, key="confusion_chart", view=view, model=model, layer=layer)
     here = result["predictions"].query("model == @model and layer == @layer")
     wrong = here[here["correct"] <= 0.5].sort_values("p_true")
     urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
@@ -137,7 +139,7 @@ def _confusions(result: Result, model: str) -> None:
 
 
 def _pairs(result: Result, model: str) -> None:
-    show_chart(result, "emergence_by_pair", key="pairs_chart", models=(model,))
+    show_chart(result, emergence_by_pair, key="pairs_chart", models=(model,))
 
 
 def _set_aside(result: Result, model: str) -> None:

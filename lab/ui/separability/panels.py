@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from lab.charts.accuracy import LAYER_PICK
-from lab.charts.curves import CONTROLS, METRICS
+from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
+from lab.charts.curves import METRICS
 from lab.experiments.base import Result
+from lab.probing.controls import CONTROLS
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
 
@@ -94,7 +95,7 @@ def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", contro
 
     show_chart(
         result,
-        "accuracy_by_depth",
+        accuracy_by_depth,
         key=key,
         view={"on_select": choose, "selection_mode": LAYER_PICK},
         metric=metric,

@@ -7,6 +7,7 @@ import dataclasses
 import pandas as pd
 import streamlit as st
 
+from lab.charts.training import learning_curve
 from lab.experiments.base import Result
 from lab.experiments.training.request import TrainRequest
 from lab.training.state import history_of
@@ -37,7 +38,7 @@ def learning(request: TrainRequest) -> Result | None:
     show_findings(result.manifest["findings"])
     left, right = st.columns([3, 2], gap="large")
     with left:
-        show_chart(result, "learning_curve", key="learning_chart", height=420)
+        show_chart(result, learning_curve, key="learning_chart", height=420)
     with right:
         _facts(result)
     return result
@@ -54,7 +55,7 @@ def _live(request: TrainRequest) -> None:
     history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
     # How sure these are is told when all is done; a band of no width draws nothing.
     history["ci_low"] = history["ci_high"] = history["validation_accuracy"]
-    show_tables_chart({"history": history}, "learning_curve", key="live_chart")
+    show_tables_chart({"history": history}, learning_curve, key="live_chart")
 
 
 def _facts(result: Result) -> None:

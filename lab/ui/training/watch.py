@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.map_rows import image_url
+from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes
 from lab.experiments.base import Result
 from lab.experiments.training.request import WatchRequest
 from lab.ui.chart import on_a_phone, show_chart
@@ -61,8 +62,8 @@ def _filter(row: Mapping[Hashable, Any]) -> str:
 
 
 def _layers(result: Result) -> None:
-    show_chart(result, "checkpoint_probes", key="watched_probes")
-    show_chart(result, "checkpoint_layers", key="watched_layers")
+    show_chart(result, checkpoint_probes, key="watched_probes")
+    show_chart(result, checkpoint_layers, key="watched_layers")
     with st.expander("Every layer", icon=":material/table_rows:"):
         st.caption(
             "Gain: final minus before, paired over images, with 95 % interval. Lead: how much more the last layer "
@@ -85,7 +86,7 @@ def _filters(result: Result) -> None:
 def _maps(result: Result) -> None:
     small = on_a_phone()
     show_chart(
-        result, "checkpoint_maps", key="watched_maps", view={"width": "content"}, columns=1 if small else 4,
+        result, checkpoint_maps, key="watched_maps", view={"width": "content"}, columns=1 if small else 4,
         size=260 if small else 220,
     )  # fmt: skip
     st.caption(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lab.experiments.base import Result
+from lab.registry import EXPERIMENTS
 from lab.runs.store import list_runs
 from lab.ui.routes import dashboard_file, page_of_run
 from lab.ui.text import escaped
@@ -38,49 +39,18 @@ NEXT_STEPS = (
 )
 
 
-@dataclass(frozen=True)
-class CommonQuestion:
-    """A question that people new to these networks ask, and the page and tab that answer it by experiment."""
-
-    text: str
-    page: str
-    tab: str = ""
-
-
-COMMON_QUESTIONS = (
-    CommonQuestion(
-        "How can a late layer find faces if the first one only kept edges?", "how_layers_build", "What is left"
-    ),
-    CommonQuestion("How do edges become shapes?", "how_layers_build", "Edges become shapes"),
-    CommonQuestion("Why does a filter span all input channels, and sum them?", "how_layers_build", "One filter"),
-    CommonQuestion(
-        "How large is what comes out, and how many weights does it take?", "how_layers_build", "Sizes and weights"
-    ),
-    CommonQuestion("How much of the picture does one position see?", "how_layers_build", "Receptive field"),
-    CommonQuestion("Why run all the layers: why not y = j(x)?", "break_the_stack", "y = j(x)?"),
-    CommonQuestion("Why the non-linearity?", "break_the_stack", "No activations"),
-    CommonQuestion("Why not one wide layer, or several extractors side by side?", "break_the_stack", "Side by side"),
-    CommonQuestion("Is the last layer always the best?", "break_the_stack", "All layers"),
-    CommonQuestion("Is it so for every network?", "compare"),
-    CommonQuestion("What does a layer look at, and is the map to be trusted?", "attributions"),
-    CommonQuestion("What does a single channel look for?", "channels"),
-    CommonQuestion("Where does the hierarchy come from?", "train_and_watch"),
-)
-
-
 def questions() -> None:
     """Show the questions that people ask, each a way to the experiment that answers it."""
-    left, right = st.columns(2, gap="medium")
-    half = (len(COMMON_QUESTIONS) + 1) // 2
-    for column, asked in ((left, COMMON_QUESTIONS[:half]), (right, COMMON_QUESTIONS[half:])):
-        with column:
-            for row in asked:
-                st.page_link(
-                    dashboard_file(f"pages/{row.page}.py"),
-                    label=row.text,
-                    icon=":material/help:",
-                    query_params={"question": row.tab} if row.tab else None,
-                )
+    often = [row for row in EXPERIMENTS.values() if row.often]
+    half = (len(often) + 1) // 2
+    for column, rows in zip(st.columns(2, gap="medium"), (often[:half], often[half:]), strict=True):
+        for row in rows:
+            column.page_link(
+                dashboard_file(f"pages/{row.page}.py"),
+                label=row.question,
+                icon=":material/help:",
+                query_params={"question": row.tab} if row.tab else None,
+            )
 
 
 def next_steps(result: Result | None) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.attributions.methods import METHODS
+from lab.charts.attributions import share_matrix, shares_by_layer
 from lab.errors import LabError
 from lab.experiments.attribution.request import ScoreRequest
+from lab.images.synthetic import DRAWN_SETS
 from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_sentences
@@ -16,7 +18,6 @@ from lab.ui.text import escaped
 from lab.ui.url_state import opened
 from lab.ui.url_widgets import url_field, url_widget
 
-SETS = {"drawn:pets": "Cats and dogs: ears, pupils, muzzle", "drawn:faces": "Faces", "drawn:shapes": "Shapes"}
 OFFER = (
     "Fits a probe on every layer, explains its decisions on drawings it has never seen, and measures how much of each "
     "map lies on what really differs: trained and untrained. About half a minute with the usual network."
@@ -32,9 +33,9 @@ def score_section(subject: Selection) -> None:
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     usual = ScoreRequest()
     asked = opened(ScoreRequest)
-    sets = with_current(SETS, [asked.data] if asked else [])
+    sets = with_current(DRAWN_SETS, [asked.data] if asked else [])
     data = left.selectbox(
-        "Drawings", sets, format_func=lambda name: SETS.get(name, name),
+        "Drawings", sets, format_func=lambda name: DRAWN_SETS.get(name, name),
         **url_widget("data", usual.data, key="score_data", options=sets),
     )  # fmt: skip
     images = middle.number_input("Pictures a class", 2, 1000, **url_field(usual, "images", key="score_images"))
@@ -49,10 +50,10 @@ def score_section(subject: Selection) -> None:
     if result is None:
         return
     show_sentences(result.manifest["findings"])
-    show_chart(result, "share_matrix", key="matrix_chart")
+    show_chart(result, share_matrix, key="matrix_chart")
     methods = list(dict.fromkeys(result["summary"]["method"]))
     method = st.selectbox("Method", methods, key="score_method", format_func=lambda name: METHODS[name].title)
-    show_chart(result, "shares_by_layer", key="shares_chart", method=method)
+    show_chart(result, shares_by_layer, key="shares_chart", method=method)
     with st.expander("Every number", icon=":material/table_rows:"):
         st.caption(
             "share: mean share of the map's size on the parts that differ (in the picture or in its counterpart). "

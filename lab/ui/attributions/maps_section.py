@@ -10,13 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from lab.attributions.methods import METHODS
+from lab.charts.attributions import insertion_deletion, randomisation
 from lab.charts.overlays import values_of
 from lab.experiments.attribution.map_findings import findings, learned, matters, missing_text, orders_of, random_range
 from lab.experiments.attribution.request import AttributeRequest
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
-from lab.ui.channels.attribution_controls import choose_method, choose_question
-from lab.ui.channels.overlays import CSS, heat_png, opacity_style, overlay, scale, under
+from lab.ui.attributions.controls import choose_method, choose_question
+from lab.ui.attributions.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.chart import show_chart
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import result_or_status
@@ -34,7 +35,7 @@ OFFER = (
 )
 
 
-def attribution_section(subject: Selection) -> None:
+def maps_section(subject: Selection) -> None:
     """Show the maps of the chosen network on the chosen picture."""
     st.html(CSS)
     base = choose_question(subject)
@@ -132,7 +133,7 @@ def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
         picked = st.selectbox("Places taken in the order of the map at", names, index=len(names) - 1, key="curve_of")
         at = rows.iloc[names.index(picked)]
         show_chart(
-            result, "insertion_deletion", key="curves_chart", method=method, layer=at["layer"],
+            result, insertion_deletion, key="curves_chart", method=method, layer=at["layer"],
             score_at=at["score_at"],
         )  # fmt: skip
     with weights:
@@ -142,7 +143,7 @@ def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
             "how much it still looks like itself."
         )
         show_chart(
-            result, "randomisation", key="random_chart", method=method,
+            result, randomisation, key="random_chart", method=method,
             score_at=at["score_at"] if many else rows["score_at"].iloc[0],
         )  # fmt: skip
 

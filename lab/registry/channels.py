@@ -1,0 +1,62 @@
+"""The questions about what channels look for, and about what attribution maps find."""
+
+from __future__ import annotations
+
+from lab.charts.attributions import attribute_charts, score_charts
+from lab.charts.channels import (
+    ablation_effects,
+    class_histogram,
+    contributions_to_channel,
+    reached_by_target,
+    selectivity_by_depth,
+)
+from lab.experiments.attribution import attribute, score
+from lab.experiments.attribution.columns import ATTRIBUTE, ATTRIBUTION_SCORE
+from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
+from lab.experiments.channels import channel, columns, depth_strip, exemplars, kernels, visualize
+from lab.registry.row import Experiment, charts_of_tables
+
+PAGE = "channels"
+SHEET = "Layer sheet"
+_REACHED = ("reached", "visualizations", reached_by_target)
+
+ROWS = (
+    Experiment(
+        "attribute", "What does a layer look at, and is the map to be trusted?",
+        AttributeRequest, attribute.run, ATTRIBUTE,
+        page="attributions", tab="Maps of a picture", often=True, charts=attribute_charts,
+    ),
+    Experiment(
+        "attribution_score", "Do maps find what really differs between two classes?",
+        ScoreRequest, score.run, ATTRIBUTION_SCORE,
+        page="attributions", tab="Which maps are right", charts=score_charts,
+    ),
+    Experiment(
+        "depth_strip", "What does each depth pick out?",
+        depth_strip.DepthStripRequest, depth_strip.run, columns.DEPTH_STRIP, page=PAGE, tab="Depth strip",
+        charts=charts_of_tables(_REACHED, ("selectivity", "strip", selectivity_by_depth)),
+    ),
+    Experiment(
+        "exemplars", "What do the channels of a layer look for?",
+        exemplars.ExemplarsRequest, exemplars.run, columns.EXEMPLARS, page=PAGE, tab=SHEET, often=True,
+    ),
+    Experiment(
+        "visualize", "What image excites a channel?",
+        visualize.VisualizeRequest, visualize.run, columns.VISUALIZE, page=PAGE, tab=SHEET,
+        charts=charts_of_tables(_REACHED),
+    ),
+    Experiment(
+        "channel", "What excites one channel, what feeds it, and what does it do?",
+        channel.ChannelRequest, channel.run, columns.CHANNEL, page=PAGE, tab="Channel card",
+        charts=charts_of_tables(
+            _REACHED,
+            ("classes", "activations", class_histogram),
+            ("sources", "contributions", contributions_to_channel),
+            ("switched_off", "effects", ablation_effects),
+        ),
+    ),
+    Experiment(
+        "kernels", "What do the first filters look like?",
+        kernels.KernelsRequest, kernels.run, columns.KERNELS, page=PAGE, tab="First filters",
+    ),
+)  # fmt: skip
