@@ -110,10 +110,10 @@ def filled(home: Path, runs: int, sessions: int) -> list[tuple[str, str]]:
     fake_runs.LAYERS = LAYERS
     found = []
     for marker in markers(max(runs, sessions)):
-        run = finished_run(ProbeRequest(classes=(f"{marker}a", f"{marker}b")), images=120)
+        run = finished_run(ProbeRequest(classes=(f"{marker}a", f"{marker}b")), images=40)
         run.rename(f"Run of {marker}")
         found.append((run.id, marker))
-    finished_run(ProbeRequest(), images=400)
+    finished_run(ProbeRequest(), images=200)
     return found[:sessions]
 
 

@@ -60,6 +60,7 @@ def test_paths_are_known_as_such(params: dict[str, str]) -> None:
         {"classes": "cat"},
         {"question": "y = j(x)?"},
         {"view": "Export"},
+        {"run": "../../etc"},
     ],
     ids=str,
 )

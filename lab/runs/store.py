@@ -13,6 +13,7 @@ There is no state beside these files: what a run's status is follows from them a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -54,10 +55,12 @@ class RunFolder:
     @property
     def request(self) -> Request:
         """What was asked."""
-        values = read_json(self.path / "request.json")
-        if values is None:
-            raise LabError(f"{self.path} is not a run folder: it holds no request.json")
-        return request_from(values)
+        path = self.path / "request.json"
+        try:
+            seen = path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise LabError(f"{self.path} is not a run folder: it holds no request.json") from error
+        return _request_in(path, (seen.st_ino, seen.st_size, seen.st_mtime_ns))
 
     @property
     def readable(self) -> bool:
@@ -198,6 +201,12 @@ class RunFolder:
         table.to_parquet(buffer, index=False)
         write_bytes(self.path / "tables" / f"{name}.parquet", buffer.getvalue())
         return table_hash(table)
+
+
+@functools.lru_cache(maxsize=8192)
+def _request_in(path: Path, version: tuple[int, ...]) -> Request:
+    """Read a request once for each version of its file: lists of runs ask for it over and over."""
+    return request_from(read_json(path))
 
 
 def table_hash(table: pd.DataFrame) -> str:

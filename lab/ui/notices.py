@@ -19,6 +19,7 @@ from lab.ui.text import escaped
 from lab.weights import LOCAL_SCHEME
 
 PATHS = ("data", "probe_data", "picture")  # fields that hold an image set or a picture: what is no name is a path
+RUN = "run"  # the id of a run that is here, and nothing else (`lab.ui.url_state.known_run`)
 HELD = "held_link"
 MOST_REMEMBERED = 10_000
 # In any other field: a path in full or relative, of Windows too, and weights that are read from a file.
@@ -50,7 +51,7 @@ def local_paths(params: Mapping[str, Iterable[str]]) -> list[str]:
         value
         for name, values in params.items()
         for value in values
-        if LOCAL.match(value) or (name.rpartition(".")[2] in PATHS and _is_path(value))
+        if name != RUN and (LOCAL.match(value) or (name.rpartition(".")[2] in PATHS and _is_path(value)))
     ]
 
 

@@ -9,6 +9,7 @@ question's name before it (`late_layers_only.stage`): what is chosen for one que
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -17,7 +18,8 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request, type_name
 from lab.registry import ALIASES
-from lab.runs.store import RunFolder, list_runs
+from lab.runs.store import RunFolder
+from lab.settings import runs_dir
 from lab.ui.notices import consent
 from lab.ui.routes import shares_its_page
 from lab.ui.text import escaped
@@ -25,6 +27,7 @@ from lab.ui.text import escaped
 Params = dict[str, str | list[str]]
 R = TypeVar("R", bound=Request)
 OPENED = "experiment"
+RUN_ID = re.compile(r"[A-Za-z0-9_-]+")
 SHARED = ("model", "picture", "data")  # fields that mean the same to every question of a page
 NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
 
@@ -127,9 +130,9 @@ def opened(kind: type[R]) -> R | None:
 
 def known_run(run_id: str) -> RunFolder:
     """Return the run with exactly this id; never a path, since a link must not open other folders."""
-    for run in list_runs():
-        if run.id == run_id:
-            return run
+    run = RunFolder(runs_dir() / run_id) if RUN_ID.fullmatch(run_id) else None
+    if run is not None and run.readable:
+        return run
     raise LabError(f"there is no run {run_id!r} on this computer; the page Runs lists those there are")
 
 

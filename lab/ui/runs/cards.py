@@ -55,8 +55,10 @@ def _actions(run: RunFolder, status: str) -> None:
         if experiment == "probe":
             maps = dashboard_file("pages/embedding_maps.py")
             st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
-        with st.popover("Export", icon=":material/download:", key=f"export_{run.id}"):
-            downloads.download_buttons(finished_result(run), key=run.id)
+        export = st.popover("Export", icon=":material/download:", key=f"export_{run.id}", on_change="rerun")
+        if export.open:  # what is in a closed one costs more than the rest of its card
+            with export:
+                downloads.download_buttons(finished_result(run), key=run.id)
     if status == "running":
         st.button("Cancel", key=f"cancel_{run.id}", on_click=jobs.cancel, args=(run,))
     with st.popover("More", icon=":material/more_horiz:", key=f"more_{run.id}"):
