@@ -26,7 +26,7 @@ from lab.files import read_json, write_json
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
 from lab.runs.store import RunFolder, open_run
-from lab.settings import Compute, home, workers
+from lab.settings import Compute
 
 if TYPE_CHECKING:
     import psutil
@@ -146,27 +146,6 @@ class ProgressFile:
                 "at": time.time(),
             },
         )
-
-
-@contextlib.contextmanager
-def waiting_turn(progress: Progress) -> Iterator[None]:
-    """Hold one of the places for computing runs (`lab.settings.workers`), waiting for it if need be."""
-    from filelock import FileLock, Timeout
-
-    folder = home() / "places"
-    folder.mkdir(parents=True, exist_ok=True)
-    locks = [FileLock(folder / f"{place}.lock") for place in range(workers())]
-    while True:
-        for lock in locks:
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0)
-                try:
-                    yield
-                finally:
-                    lock.release()
-                return
-        progress("Waiting for another run to finish", 0, 1, "runs")
-        time.sleep(0.2)
 
 
 def _kill(process: psutil.Process) -> None:

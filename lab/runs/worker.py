@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from lab.errors import BeingComputed, LabError
-from lab.runs.jobs import ProgressFile, compute, waiting_turn
+from lab.runs.jobs import ProgressFile, compute
+from lab.runs.queue import waiting_turn
 from lab.runs.store import RunFolder
 from lab.settings import Compute
 
@@ -18,7 +19,7 @@ def main(arguments: list[str]) -> int:
     progress = ProgressFile(run.path / "progress.json")
     progress("Loading libraries", 0, 1, "steps")
     try:
-        with waiting_turn(progress):
+        with waiting_turn(progress, run.name):
             compute(run, Compute(device, int(batch_size)), progress, dedicated=True)
     except BeingComputed:  # begun elsewhere while this worker waited its turn: that process tells how it ends
         return 0
