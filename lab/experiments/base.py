@@ -163,7 +163,11 @@ def list_of(names: Iterable[str]) -> str:
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """Return the names that `list_of` put into a line, or that somebody typed with commas between them."""
+    """Return the names that `list_of` put into a line, or that somebody typed with commas between them.
+
+    >>> names_in('cat, "dog, wet"')
+    ('cat', 'dog, wet')
+    """
     parts = next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])
     return tuple(name for part in parts if (name := part.strip()))
 
