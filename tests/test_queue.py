@@ -58,13 +58,13 @@ def test_first_come_first_served(lab_home: Path, tmp_path: Path, monkeypatch: py
         path = tmp_path / name
         return path.exists() and text in path.read_text()
 
-    until(lambda: was_told(names[places], "Place 1 in the queue, after run 0"))
-    until(lambda: was_told(names[places + 2], "Place 3 in the queue, after run 0"))
+    until(lambda: was_told(names[places], "place 1 in the queue, after run 0"))
+    until(lambda: was_told(names[places + 2], "place 3 in the queue, after run 0"))
     # One that waits is killed: those behind it move up, and the order of the others stays.
     killed = workers[places + 1]
     os.kill(killed.pid, signal.SIGKILL)
     killed.join()
-    until(lambda: was_told(names[places + 2], "Place 2 in the queue, after run 0"))
+    until(lambda: was_told(names[places + 2], "place 2 in the queue, after run 0"))
     go.set()
     assert [order.get(timeout=60) for _ in range(2)] == [names[places], names[places + 2]]
     for worker in workers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from lab.cli import question
 from lab.cli.terminal import show_json, show_table
@@ -30,6 +31,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the runs, or the options of a comparison."""
     parser.add_argument("runs", nargs="*", metavar="RUN", help="probe runs on the same images (id, name or folder)")
     question.options(parser, CompareRequest)
+    parser.add_argument(
+        "--no-speed", action="store_false", dest="speed", default=argparse.SUPPRESS, help="the same as --speed no"
+    )
 
 
 def act(given: argparse.Namespace) -> None:
@@ -62,4 +66,4 @@ def _request(given: argparse.Namespace) -> Request:
         if not isinstance(request, ProbeRequest):
             raise LabError(f"run {name!r} answers another question ({request.experiment}); name probe runs")
         asked.append(request)
-    return comparison_of(asked)
+    return replace(comparison_of(asked), speed=given.speed)

@@ -101,7 +101,7 @@ def computed_run(request: Request, how: Compute, folder: Path | None = None) -> 
         jobs.compute(run, how, bars)
     except LabError as error:
         if new and not isinstance(error, BeingComputed):
-            run.delete()
+            run.discard()
         raise
     finally:
         bars.close()
@@ -129,6 +129,7 @@ def document(run: RunFolder, result: Result) -> dict[str, Any]:
         "request": result.request.as_dict(),
         "findings": result.findings,
         "problems": strict(result.manifest.get("problems", [])),
+        "notes": strict(result.manifest.get("notes", [])),
         "tables": {name: text_records(table) for name, table in result.tables.items()},
     }
 

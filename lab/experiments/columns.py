@@ -33,8 +33,10 @@ SHARED: dict[str, str] = {
     "height": "rows of the activation",
     "width": "columns of the activation",
     "stride": "input pixels between neighbouring positions",
-    "receptive_field": "side of the input square one position can see, in pixels",
-    "receptive_field_status": "whether that side is exact, and if not why",
+    "receptive_field": "the larger side of the part of the input that one position can see, in pixels",
+    "receptive_field_height": "rows of the input that one position can see",
+    "receptive_field_width": "columns of the input that one position can see",
+    "receptive_field_status": "whether those sides are exact, and if not why",
     "chance": "accuracy of guessing the most frequent class",
     "thumbnail": "the picture itself, PNG or JPEG (Parquet only)",
     "seed": "random seed of the repetition",
@@ -79,7 +81,7 @@ LAYERS = Table(
     "A layer of a network, as it was read.",
     {
         **same("model layer dim kind depth layout channels height width stride receptive_field"),
-        **same("receptive_field_status"),
+        **same("receptive_field_height receptive_field_width receptive_field_status"),
     },
 )
 IMAGES = Table(
@@ -88,7 +90,7 @@ IMAGES = Table(
         **same("image class group"),
         "width": "pixels, upright",
         "height": "pixels, upright",
-        "digest": "SHA-256 of its content",
+        "digest": "SHA-256 of its content, and of its scale of values where they have more than 8 bits",
     },
 )
 SHOWN_IMAGES = IMAGES.but(thumbnail="a small JPEG (Parquet only)")

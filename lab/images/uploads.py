@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lab.errors import LabError
-from lab.images.decode import MAX_BYTES, DecodeError, decode
+from lab.images.decode import DecodeError, decode
+from lab.images.limits import MAX_BYTES
 from lab.settings import home
 
 UPLOAD_PREFIX = "upload:"

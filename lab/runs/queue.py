@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.files import read_json, write_json
 from lab.progress import Progress
 from lab.runs.processes import process_lives, process_started
+from lab.runs.progress_file import QUEUED_STAGE
 from lab.settings import home, workers
 
 POLL_SECONDS = 0.2
@@ -56,9 +57,10 @@ def ahead(folder: Path, ticket: Path) -> list[str]:
 def _told(folder: Path, ticket: Path) -> str:
     before = ahead(folder, ticket)
     if not before:
-        return "Next in the queue"
+        return QUEUED_STAGE
     more = f" and {len(before) - NAMED} more" if len(before) > NAMED else ""
-    return f"Place {len(_earlier(folder, ticket)) + 1} in the queue, after {', '.join(before[:NAMED])}{more}"
+    place = len(_earlier(folder, ticket)) + 1
+    return f"{QUEUED_STAGE}: place {place} in the queue, after {', '.join(before[:NAMED])}{more}"
 
 
 def _taken(folder: Path, ticket: Path, name: str) -> tuple[Path, Callable[[], None]] | None:
@@ -97,7 +99,7 @@ def _living(path: Path) -> str | None:
         found = read_json(path)
     except LabError:
         return None
-    return str(found["name"]) if found and process_lives(found["pid"], found["started"]) else None
+    return str(found["name"]) if found and process_lives(int(found["pid"]), str(found["started"])) else None
 
 
 def _write(path: Path, name: str) -> None:

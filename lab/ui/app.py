@@ -9,6 +9,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.registry.pages import PAGES, Page
+from lab.shortages import shortage
 from lab.ui.notices import notices
 from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
@@ -34,9 +35,11 @@ def main() -> None:
         page.run()
     except LabError as error:
         st.error(escaped(error))
-    except Exception:
-        logging.getLogger(__name__).exception("page %s failed", page.title)
-        st.error(UNFORESEEN)
+    except Exception as error:
+        named = shortage(error)
+        if named is None:
+            logging.getLogger(__name__).exception("page %s failed", page.title)
+        st.error(escaped(named) if named else UNFORESEEN)
 
 
 def _page(row: Page) -> st.Page:  # type: ignore[valid-type]

@@ -18,6 +18,7 @@ import streamlit as st
 
 from lab.experiments.base import Request, Result
 from lab.runs.store import RunFolder
+from lab.runs.tables import read_table
 from lab.settings import runs_dir
 
 
@@ -61,6 +62,21 @@ def _manifest(folder: str, version: tuple[int, ...]) -> tuple[dict[str, Any], st
     return json.loads(text), hashlib.sha256(text).hexdigest()
 
 
+def changed_table(run: RunFolder) -> str:
+    """Return a sentence when a table of a finished run is not the one that was computed, "" when all are.
+
+    The files are read again only when one of them has another size or time.
+    """
+    files = [run.path / "run.json", *sorted((run.path / "tables").glob("*.parquet"))]
+    status = [(file.name, entry.st_size, entry.st_mtime_ns) for file in files if (entry := file.stat())]
+    return _changed_table(str(run.path), tuple(status))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _changed_table(folder: str, files: tuple[tuple[str, int, int], ...]) -> str:
+    return RunFolder(Path(folder)).check_tables()
+
+
 def _table(folder: str, name: str, stamp: str) -> pd.DataFrame:
     """Return one table; a column that is set in it is set for this caller alone."""
     return _read_table(folder, name, stamp).copy(deep=False)
@@ -68,5 +84,5 @@ def _table(folder: str, name: str, stamp: str) -> pd.DataFrame:
 
 @st.cache_resource(show_spinner=False, max_entries=128)
 def _read_table(folder: str, name: str, stamp: str) -> pd.DataFrame:
-    """Read one table for all sessions; `stamp` is there to be part of the key."""
-    return pd.read_parquet(Path(folder) / "tables" / f"{name}.parquet")
+    """Read one table for all sessions and check that it is the one that was computed; `stamp` is part of the key."""
+    return read_table(Path(folder), name, RunFolder(Path(folder)).manifest)

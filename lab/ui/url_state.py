@@ -8,6 +8,7 @@ question's name before it (`late_layers_only.stage`): what is chosen for one que
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -131,8 +132,9 @@ def opened(kind: type[R]) -> R | None:
 def known_run(run_id: str) -> RunFolder:
     """Return the run with exactly this id; never a path, since a link must not open other folders."""
     run = RunFolder(runs_dir() / run_id) if RUN_ID.fullmatch(run_id) else None
-    if run is not None and run.readable:
-        return run
+    with contextlib.suppress(LabError):
+        if run is not None and run.request:
+            return run
     raise LabError(f"there is no run {run_id!r} on this computer; the page Runs lists those there are")
 
 

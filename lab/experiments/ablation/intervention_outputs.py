@@ -65,10 +65,7 @@ def plan(model: LoadedModel, only: str, *, spread: bool) -> tuple[list[PlannedIn
 
     The intact network is the first.
     """
-    names = list(INTERVENTIONS) if only == "all" else [n.strip() for n in only.split(",") if n.strip()]
-    if not names:
-        raise LabError(f"no intervention is named in {only!r}; known: {', '.join(INTERVENTIONS)}, or all")
-    rows = [intervention(name) for name in dict.fromkeys(names)]
+    rows = interventions_named(only)
     found = anatomy(model)
     changes, reasons = [PlannedIntervention(None, None)], []
     for row in rows:
@@ -77,6 +74,14 @@ def plan(model: LoadedModel, only: str, *, spread: bool) -> tuple[list[PlannedIn
         if not targets:
             reasons.append({"intervention": row.name, "title": row.title, "reason": row.reason(found)})
     return changes, reasons
+
+
+def interventions_named(only: str) -> list[Intervention]:
+    """Return the interventions of `only`: all, or those of names with commas between them."""
+    names = list(INTERVENTIONS) if only == "all" else [n.strip() for n in only.split(",") if n.strip()]
+    if not names:
+        raise LabError(f"no intervention is named in {only!r}; known: {', '.join(INTERVENTIONS)}, or all")
+    return [intervention(name) for name in dict.fromkeys(names)]
 
 
 def run_all(

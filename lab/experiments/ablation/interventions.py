@@ -17,13 +17,15 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.experiments.ablation.intervention_findings import findings
-from lab.experiments.ablation.intervention_outputs import plan, run_all
+from lab.experiments.ablation.intervention_outputs import interventions_named, plan, run_all
 from lab.experiments.ablation.intervention_tables import control_table, intervention_tables
 from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.images import short_name
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -38,6 +40,11 @@ class InterventionRequest(ProbeDataRequest):
 
     only: str = option("all", "interventions, with commas between them, or all")
     places: str = option("spread", "an early, a middle and a late place of each, or all places", choices=PLACES)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for interventions there are not, besides what all questions check."""
+        interventions_named(self.only)
+        super().check(cards)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -66,5 +73,11 @@ def run(
     classes = list(material.images.classes)
     hashes = material.hashes(model)
     return result_with_findings(
-        request, tables, findings(tables, classes), hashes=hashes, problems=problems, classes=classes
+        request,
+        tables,
+        findings(tables, classes),
+        hashes=hashes,
+        problems=problems,
+        classes=classes,
+        notes=list(material.images.notes),
     )

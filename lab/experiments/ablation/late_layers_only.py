@@ -28,7 +28,7 @@ from lab.experiments.ablation.stage_input import StageInputs, record_stage
 from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.manifest import result_with_findings
 from lab.interventions import Part, anatomy
-from lab.models import LoadedModel
+from lab.models import LoadedModel, load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -54,6 +54,8 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return what a stage makes of images that were made to fit; raises LabError when there is no such stage."""
+    if request.stage:  # before the images are read
+        _stage(anatomy(load_model(request.model)).trunk, request.stage)
     material, model = open_probe_data(request, progress, replace(compute, device="cpu"))
     trunk = anatomy(model).trunk
     part = _stage(trunk, request.stage)
@@ -68,7 +70,14 @@ def run(
         "controls": _controls(material, progress),
     }
     stages = [one.name for one in trunk[1:]]
-    return result_with_findings(request, tables, findings(tables), hashes=material.hashes(model), stages=stages)
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=material.hashes(model),
+        notes=list(material.images.notes),
+        stages=stages,
+    )
 
 
 def real_error(model: LoadedModel, part: Part) -> dict[str, Any]:

@@ -28,9 +28,11 @@ from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOT
 from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.images import short_name
 from lab.layers import Layer, select_layers
+from lab.models import card
 from lab.probing.pca import principal_axes, standardise
 from lab.probing.probes import fit_probes
 from lab.probing.splits import grouped_folds
@@ -49,6 +51,13 @@ class ConcatenationRequest(ProbeDataRequest):
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     early: str = option("", "the early layer; the one nearest to a third of the depth when left out")
     dimension: int = option(16, "principal components at matched dimension", least=1, most=512)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for fewer than two layers or an early one there is not, besides what all questions check."""
+        super().check(cards)
+        if layers := tuple(layers_asked(self, cards)):
+            several_layers(layers, self)
+            early_layer(layers, self.early)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -73,8 +82,7 @@ def run(
     """Return what each reader finds; raises LabError when there are fewer than two layers or no such early one."""
     material, model = open_probe_data(request, progress, compute)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
-    if len(layers) < 2:
-        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
+    several_layers(layers, request)
     early = early_layer(layers, request.early)
     vectors = dict(embed(model, material.images, layers, compute=compute, progress=progress))
     names = tuple(layer.name for layer in layers)
@@ -92,7 +100,20 @@ def run(
         "chosen": pd.DataFrame(chosen, columns=["kind", "layer", "times"]),
         "controls": control_table(model, material, compute, progress),
     }
-    return result_with_findings(request, tables, findings(tables), hashes=material.hashes(model), early=early.name)
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=material.hashes(model),
+        notes=list(material.images.notes),
+        early=early.name,
+    )
+
+
+def several_layers(layers: Sequence[Layer], request: ConcatenationRequest) -> None:
+    """Raise LabError when there is one layer only."""
+    if len(layers) < 2:
+        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
 
 
 def early_layer(layers: Sequence[Layer], name: str) -> Layer:

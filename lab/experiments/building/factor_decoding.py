@@ -24,6 +24,7 @@ from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, 
 from lab.experiments.building.decoding_data import PIXEL_SIDE, dealt, decoded_networks, shrunk, shuffled
 from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.images import open_image_set, short_name
 from lab.images.synthetic import DRAWN_SETS
@@ -48,6 +49,14 @@ class FactorsRequest(Request):
     layers: str = option("stages", "stages, blocks, or names with commas between them")
     pooling: str = option("avg", "avg, or a grid such as 4x4 that keeps places")
     seed: int = option(0, "moves the folds and the shuffles", least=0, most=2**31 - 1)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for images that were not drawn here, besides what all questions check."""
+        super().check(cards)
+        if not self.data.startswith("drawn:"):
+            raise LabError(
+                f"{self.data} is not drawn here, so its factors are not known; use drawn:pets or another set"
+            )
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -89,7 +98,11 @@ def run(
             rows += reading.rows(vectors[layer.name], kept, where, "untrained" if network.twin else "real")
     tables = {"readings": pd.DataFrame(rows), "factors": _listed(reading.factors), "images": reading.images.table()}
     return result_with_findings(
-        request, tables, findings(tables["readings"], tables["factors"], len(reading.images)), hashes=hashes
+        request,
+        tables,
+        findings(tables["readings"], tables["factors"], len(reading.images)),
+        hashes=hashes,
+        notes=list(reading.images.notes),
     )
 
 
@@ -181,7 +194,7 @@ def _number(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
 def _reading(request: FactorsRequest, progress: Progress) -> _FactorReadout:
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     if not isinstance(images, DrawnSet):
-        raise LabError(f"{request.data} is not drawn here, so its factors are not known; use drawn:pets or another set")
+        raise LabError(f"{request.data} is not drawn here, so its factors are not known; use drawn:pets or so")
     progress("Drawing", 0, len(images), "images")
     factors = factors_of(images.factors().drop(columns="image"))
     folds, boot = dealt(images, request.seed)

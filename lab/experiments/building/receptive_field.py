@@ -100,10 +100,11 @@ def _theory_and_effect(fields: pd.DataFrame) -> str:
     row = (local if len(local) else fields).iloc[(len(local) or len(fields)) // 2]
     seen = max(row.bottom - row.top, row.right - row.left)
     holds = "as much as" if row.half_side >= seen else "only"
+    theory = _side(row.side_height, row.side_width, row.status)
     return (
-        f"At {row.layer} one position can depend on {_side(row.side, row.status)}; half of its gradient comes from "
-        f"{holds} {row.half_side:.0f} × {row.half_side:.0f} of them (95 % interval {row.ci_low:.0f} to "
-        f"{row.ci_high:.0f}), 95 % from {row.most_side:.0f} × {row.most_side:.0f}."
+        f"At {row.layer} one position can depend on {theory}; half of its gradient comes from {holds} "
+        f"{row.half_side:.0f} × {row.half_side:.0f} of them (95 % interval {row.ci_low:.0f} to {row.ci_high:.0f}), "
+        f"95 % from {row.most_side:.0f} × {row.most_side:.0f}."
     )
 
 
@@ -134,11 +135,11 @@ def _training(fields: pd.DataFrame) -> list[str]:
     ]
 
 
-def _side(side: int, status: str) -> str:
+def _side(height: int, width: int, status: str) -> str:
     if status == "global":
         return "the whole picture"
     most = "at most " if status == "upper bound" else ""
-    return f"{most}{side} × {side} pixels" if side else "an unknown part of the picture's pixels"
+    return f"{most}{height} × {width} pixels" if height and width else "an unknown part of the picture's pixels"
 
 
 def _measured(
@@ -177,6 +178,8 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
         "height": layer.height,
         "width": layer.width,
         "side": layer.receptive_field,
+        "side_height": layer.receptive_field_height,
+        "side_width": layer.receptive_field_width,
         "status": layer.receptive_field_status,
         "top": int(ys.min(initial=len(rows))),
         "left": int(xs.min(initial=len(columns))),

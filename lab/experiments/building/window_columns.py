@@ -117,8 +117,10 @@ FIELD = {
         "A layer of a network, seen from its middle position.",
         {
             **same("model layer depth height width"),
-            "side": "theoretical field: side in pixels; 0 when not known",
-            "status": "whether that side is exact, an upper bound, global (the whole picture) or unknown",
+            "side": "theoretical field: its larger side in pixels; 0 when not known",
+            "side_height": "its height in pixels",
+            "side_width": "its width in pixels",
+            "status": "whether these are exact, an upper bound, global (the whole picture) or unknown",
             "top": "first row of the picture that the position can depend on",
             "left": "first column",
             "bottom": "row after the last one",

@@ -21,11 +21,13 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
 from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.layers import Layer, select_layers
-from lab.models import card
+from lab.models import ModelCard, card
 from lab.models.preprocess import normalised
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -51,6 +53,15 @@ class ChannelRequest(ScanRequest):
     count: int = option(9, "exemplar patches of each end", least=2, most=12)
     seed: int = option(0, "the noise the image begins as", least=0)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a layer or channel there is not, besides what all questions check."""
+        super().check(cards)
+        known = cards(self.model)
+        if known is None:
+            return
+        layer = select_layers(known.layers, self.layer or middle_stage(known), exclusions=known.exclusions)[0]
+        check_channels([layer], str(self.channel or 0), (), self.data)
+
     def title(self) -> str:
         """Return what is looked at."""
         which = "its most selective channel" if self.channel is None else f"channel {self.channel}"
@@ -67,7 +78,7 @@ def run(
     """Return the card; raises LabError for a layer or channel there is not."""
     from lab.experiments.channels.visualizer import Visualizer
 
-    look = open_scan(request, request.layer or middle_stage(request.model), progress, compute)
+    look = open_scan(request, request.layer or middle_stage(card(request.model)), progress, compute)
     layer = look.layers[0]
     target = _target(look, layer, request.channel)
     places = places_of(look, target, request.count)
@@ -83,14 +94,21 @@ def run(
         **_fed_by(look, target, [place for place in places if place.end == "most"], progress),
         **_off(look, target, [place for place in places if place.end == "most"], progress),
     }
-    return result_with_findings(request, tables, findings(tables), hashes=look.hashes, at=[layer.name, target.channel])
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=look.hashes,
+        notes=list(look.images.notes),
+        at=[layer.name, target.channel],
+    )
 
 
-def middle_stage(model: str) -> str:
+def middle_stage(known: ModelCard) -> str:
     """Return the name of the stage in the middle of a network's depth."""
-    stages = [layer for layer in select_layers(card(model).layers, "stages") if layer.height > 1]
+    stages = [layer for layer in select_layers(known.layers, "stages") if layer.height > 1]
     if not stages:
-        raise LabError(f"{model} has no layer with positions; name a layer")
+        raise LabError(f"{known.ref} has no layer with positions; name a layer")
     return min(stages, key=lambda layer: abs(layer.depth - 0.5)).name
 
 

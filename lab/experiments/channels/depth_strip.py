@@ -27,10 +27,12 @@ from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.patches import encoded, patches
 from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
 from lab.experiments.channels.visualize import findings as told_of_images
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
 from lab.experiments.picture import open_picture
-from lab.images import short_name
+from lab.images import class_names, short_name
+from lab.models import card
 from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -57,6 +59,12 @@ class DepthStripRequest(ScanRequest):
     steps: int = option(160, "steps of the search", least=8, most=4096)
     count: int = option(4, "exemplar patches of each end", least=1, most=12)
     seed: int = option(0, "the noise each image begins as", least=0)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for classes that the set has not, besides what all questions check."""
+        super().check(cards)
+        if known := class_names(self.data):
+            _two_classes(self.classes, known, self.data)
 
     def title(self) -> str:
         """Return what is looked at."""

@@ -18,11 +18,14 @@ import numpy as np
 import pandas as pd
 
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged
-from lab.images import short_name
+from lab.images import class_names, short_name
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -39,6 +42,11 @@ class ExemplarsRequest(ScanRequest):
     layers: str = option("stages", LAYERS_HELP)
     channels: str = option("top:6", CHANNELS_HELP)
     count: int = option(9, "patches of each end", least=1, most=12)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for channels that a layer has not, besides what all questions check."""
+        super().check(cards)
+        check_channels(list(layers_asked(self, cards)), self.channels, class_names(self.data), self.data)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -63,7 +71,11 @@ def run(
         "layers": look.layers_table(),
     }
     return result_with_findings(
-        request, tables, findings(tables, look.images.spec, len(look.images)), hashes=look.hashes
+        request,
+        tables,
+        findings(tables, look.images.spec, len(look.images)),
+        hashes=look.hashes,
+        notes=list(look.images.notes),
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.comparison.costs import CUT, MEMORY, WHOLE
+from lab.experiments.comparison.costs import NetworkSize, Speed
 from lab.experiments.comparison.evidence import Comparison, ModelCurve
 from lab.layers import Layer
-from lab.partial_results import Arrays
 from lab.stats.differences import simultaneous
 from lab.stats.intervals import Interval, chance, wilson
 
@@ -69,22 +68,35 @@ def models(
     emergence: pd.DataFrame,
     table: pd.DataFrame,
     chosen: Mapping[str, Layer],
-    speed: Mapping[str, Arrays],
+    sizes: Mapping[str, NetworkSize],
+    speed: Mapping[str, Speed],
 ) -> pd.DataFrame:
-    """Return one row per network: what it reads at best, from where on, what it costs, and its smallest good cut."""
-    return pd.DataFrame(
-        [_model(field, curve, emergence, table, chosen[curve.model], speed[curve.model]) for curve in field.curves]
-    )
+    """Return one row per network: what it reads at best, from where on, what it costs, and its smallest good cut.
+
+    A network without a speed has none in the table.
+    """
+    rows = (_model(field, curve, emergence, table, chosen[curve.model], sizes[curve.model]) for curve in field.curves)
+    return pd.DataFrame([{**row, **_speed_columns(speed.get(row["model"]))} for row in rows])
+
+
+def speeds(speed: Mapping[str, Speed]) -> pd.DataFrame:
+    """Return one row per network, part (whole or cut) and round."""
+    rows = [
+        (model, part, number, float(value), each.measured_as)
+        for model, each in speed.items()
+        for part, values in (("whole", each.whole), ("cut", each.cut))
+        for number, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=["model", "part", "round", "images_per_second", "measured_as"])
 
 
 def _model(
-    field: Comparison, curve: ModelCurve, emergence: pd.DataFrame, table: pd.DataFrame, cut: Layer, speed: Arrays
+    field: Comparison, curve: ModelCurve, emergence: pd.DataFrame, table: pd.DataFrame, cut: Layer, size: NetworkSize
 ) -> Row:
     right, last = curve.choice.correct, curve.layers[-1]
     low, high = wilson(float(right.mean()), round(len(right) / field.boot.group_size))
     own = table[table["model"] == curve.model].set_index("layer")
     best_row = own.loc[curve.layers[curve.choice.layer].name]
-    weights, activations = speed[MEMORY]
     return {
         "model": curve.model,
         "best_layer": best_row.name,
@@ -92,18 +104,24 @@ def _model(
         "ci_low": low,
         "ci_high": high,
         **_emergence_of(emergence, curve.model),
-        "parameters": last.parameters,
+        "parameters": size.parameters,
         "gflops": last.flops / GIGA,
-        **_pace("images_per_second", speed[WHOLE]),
-        "weights_mb": weights / MEGA,
-        "activations_mb": activations / MEGA,
+        "weights_mb": size.weights / MEGA,
+        "activations_mb": size.activations / MEGA,
         "accuracy_per_gflop": best_row["accuracy_per_gflop"],
         "cut_layer": cut.name,
         "cut_depth": cut.depth,
         "cut_accuracy": own.loc[cut.name, "accuracy"],
         "cut_parameters": cut.parameters,
         "cut_gflops": cut.flops / GIGA,
-        **_pace("cut_images_per_second", speed[CUT]),
+    }
+
+
+def _speed_columns(speed: Speed | None) -> Row:
+    nothing = np.array([np.nan])
+    return {
+        **_pace("images_per_second", nothing if speed is None else speed.whole),
+        **_pace("cut_images_per_second", nothing if speed is None else speed.cut),
     }
 
 

@@ -6,7 +6,7 @@ computed in `lab.probing`, `lab.stats` and `lab.geometry`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.tables import assemble
 from lab.images import ImageSet, open_image_set
 from lab.layers import select_layers
-from lab.models import LoadedModel, ModelRef, card
+from lab.models import LoadedModel, ModelRef, card, ref_of
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.threads import cores
@@ -47,9 +47,11 @@ def measure_and_assemble(
     tables, verdicts = assemble(question, subjects, readings, maps)
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
+    computed = dict.fromkeys(s.model for s in subjects if s.layers and not s.twin)
+    notes = [f"{model}: {note}" for model in computed for note in card(model).notes]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
-        hashes=hashes, threads=cores(), timings=clock.seconds,
+        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
     )  # fmt: skip
 
 
@@ -78,11 +80,13 @@ def probe(
 ) -> Result:
     """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
 
-    Models and images may be given by name or as what `load_model` and `open_image_set` return. The result is kept
+    Models and images may be given by name or as what `load_model` and `open_image_set` return. A loaded network is
+    measured with the weights that it has now: if they are no longer those it was loaded with, it goes by the name
+    ID@memory:DIGEST, which this process knows. Raises LabError for a model that is neither. The result is kept
     by the caller only; the command line and the dashboard keep theirs as runs.
     """
-    several = [models] if isinstance(models, str) or hasattr(models, "ref") else list(models)  # type: ignore[arg-type]
-    names = tuple(model if isinstance(model, str) else str(model.ref) for model in several)
+    several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
+    names = tuple(model if isinstance(model, str) else str(ref_of(model)) for model in several)
     given = None if isinstance(images, str) else images
     request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
     return measure_and_assemble(request.canonical(), progress, compute, {}, given)

@@ -80,12 +80,15 @@ def _evidence(question: ProbeSetup, network: EmbeddingSource, readings: Sequence
     )
 
 
+RECEPTIVE_FIELD = ("receptive_field", "receptive_field_height", "receptive_field_width", "receptive_field_status")
+
+
 def layer_rows(networks: Sequence[EmbeddingSource]) -> Iterator[Row]:
     """Yield the rows of the table `layers`."""
-    columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", "receptive_field")
+    columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", *RECEPTIVE_FIELD)
     for network in networks:
         for layer in network.layers:
-            described = {name: getattr(layer, name) for name in (*columns, "receptive_field_status")}
+            described = {name: getattr(layer, name) for name in columns}
             dim = network.embeddings[layer.name].shape[1]
             yield {"model": network.model, "layer": layer.name, "dim": dim, **described}
 

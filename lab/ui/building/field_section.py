@@ -68,7 +68,8 @@ def field_figures(fields: pd.DataFrame, model: str, seen: pd.Series, name: str) 
         inner = _share(row["half_top"], row["half_left"], side, side, height, width)
         label = html.escape(f"{name} with the receptive field of {row['layer']}", quote=True)
         shown = picture(row["thumbnail"], width=220, box=box, inner=inner, label=label)
-        theory = f"{row['side']} px in theory, {STATUS[row['status']]}" if row["side"] else "theory: not known"
+        sides = f"{row['side_height']} × {row['side_width']} px"
+        theory = f"{sides} in theory, {STATUS[row['status']]}" if row["side"] else "theory: not known"
         caption = (
             f"<b>{html.escape(row['layer'])}</b> · depth {row['depth']:.2f}<br><small>{theory}<br>"
             f"{row['half_side']:.0f} px hold half ({row['ci_low']:.0f} to {row['ci_high']:.0f})</small>"

@@ -119,6 +119,12 @@ def _image_caption(row: dict[Hashable, Any]) -> str:
     return f"{row['class']}, {row['layer'] or 'taken for ' + row['predicted']}"
 
 
+def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose prediction is another class, the surest mistakes first: those beside the confusion
+    matrix's diagonal, so that the two counts are always those of all images."""
+    return predictions[predictions["predicted"] != predictions["class"]].sort_values("p_true")
+
+
 def _confusions(result: Result, model: str) -> None:
     layer = layer_picker(result, model)
     side_by_side = result["images"]["class"].nunique() <= BESIDE_GALLERY
@@ -127,7 +133,7 @@ def _confusions(result: Result, model: str) -> None:
         view = {"width": "content"}
         show_chart(result, confusion_matrix, key="confusion_chart", view=view, model=model, layer=layer)
     here = result["predictions"].query("model == @model and layer == @layer")
-    wrong = here[here["correct"] <= 0.5].sort_values("p_true")
+    wrong = mistakes(here)
     urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
     with right:
         st.markdown(f"**Mistaken at this layer** :gray[({count(len(wrong), 'image')}, the surest mistakes first)]")

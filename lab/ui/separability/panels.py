@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
@@ -51,8 +52,7 @@ def facts(result: Result) -> None:
     per_class = (
         ", ".join(f"{n:,} {name}" for name, n in counts.items()) if len(counts) <= 3 else f"{len(counts)} classes"
     )
-    layers = result["layers"].groupby("model").size().max()
-    parts = [f"{count(len(images), 'image')} ({per_class})", count(int(layers), "layer")]
+    parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"])]
     folds = result["folds"]
     parts.append(f"{folds['fold'].nunique()} folds × {folds['repeat'].nunique()} repeats")
     if seconds := result.manifest.get("timings", {}).get("total"):
@@ -60,6 +60,14 @@ def facts(result: Result) -> None:
     if aside:
         parts.append(f"{count(aside, 'image')} set aside")
     st.caption(escaped(" · ".join(parts)))
+    for note in result.manifest.get("notes", ()):
+        st.caption(escaped(note))
+
+
+def layer_count(layers: pd.DataFrame) -> str:
+    """Return "18 layers", or "18 + 9 layers" when there are several networks."""
+    sizes = layers.groupby("model", sort=False).size().tolist()
+    return count(sizes[0], "layer") if len(sizes) == 1 else f"{' + '.join(map(str, sizes))} layers"
 
 
 def metric_picker() -> str:
