@@ -30,6 +30,7 @@ from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
 from lab.layers import Layer, select_layers
 from lab.models import card
 from lab.probing.pca import principal_axes, standardise
@@ -60,7 +61,7 @@ class ConcatenationRequest(ProbeDataRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"One layer or all of {self.network}, on {self.data}"
+        return f"One layer or all of {self.network}, on {short_name(self.data)}"
 
 
 @dataclass(frozen=True)

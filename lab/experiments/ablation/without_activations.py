@@ -32,6 +32,7 @@ from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.ablation.without_activations_findings import findings
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
 from lab.interventions import anatomy
 from lab.interventions.table import identity_activations
 from lab.layers import Layer
@@ -53,7 +54,7 @@ class WithoutActivationsRequest(ProbeDataRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"{self.network} without its activations, on {self.data}"
+        return f"{self.network} without its activations, on {short_name(self.data)}"
 
 
 @dataclass(frozen=True, eq=False)
