@@ -61,6 +61,24 @@ def open_picture(spec: str) -> ImageSet:
     return _of_file(_file(spec), spec)
 
 
+def pictures_beside(spec: str, count: int) -> list[ImageSet]:
+    """Return `count` pictures, the one that `spec` names first: others of its set, else photographs and drawings that
+    are on this computer. Fewer when there are not so many."""
+    first = open_picture(spec)
+    name, mark, which = spec.rpartition("#")
+    if mark and not os.path.isfile(spec):
+        images = open_image_set(name, per_class=DRAWN_AHEAD if name.startswith("drawn:") else None)
+        ids = [record.id for record in images.records]
+        own = int(which) if which.isdecimal() else ids.index(which)
+        rest = [index for index in range(len(ids)) if index != own]
+        picked = np.linspace(0, len(rest) - 1, min(count - 1, len(rest))).round().astype(int).tolist()
+        return [first, *(_single(f"{name}#{rest[k]}", images.pixels(rest[k])) for k in picked)]
+    photos = [f"photo:{name}" for name, photo in PHOTOS.items() if _photo_path(photo) is not None]
+    numbers = [half + k for k in range(DRAWN_AHEAD) for half in (0, DRAWN_AHEAD)]
+    others = [one for one in (*photos, *(f"drawn:pets#{number}" for number in numbers)) if one != spec]
+    return [first, *(open_picture(one) for one in others[: count - 1])]
+
+
 def settled_picture(spec: str) -> str:
     """Return a spec that means the same from every folder (`lab.images.settled`)."""
     name, mark, which = spec.rpartition("#")
