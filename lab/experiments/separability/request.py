@@ -11,9 +11,9 @@ from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request
 
 # What each control is for; "chance" needs no computing and is always there.
 CONTROLS = {
-    "untrained": "the same architecture with random weights",
+    "untrained": "the same architecture with random weights, three times over",
     "shuffled": "the same probe on shuffled labels",
-    "matched": "every layer reduced to the same number of dimensions",
+    "matched": "equally many random channels of every layer",
     "pixels": "the same probe on raw pixels",
 }
 
