@@ -140,6 +140,11 @@ def emergence(
             yield Emergence(*pair, nothing, nothing, nothing, -1, False, float(curve.max()))
 
 
+def halfway(depths: Sequence[float], curve: np.ndarray) -> float:
+    """Return the emergence depth of one curve `(L,)` of a pair's accuracies, see `emergence`."""
+    return float(_crossing(np.asarray(depths, dtype=np.float64), np.asarray(curve)[None])[0][0])
+
+
 def _pair_curves(
     probabilities: np.ndarray, labels: np.ndarray, boot: Bootstrap, pair: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
