@@ -185,12 +185,12 @@ def _row(cell: Cell, found: Sequence[dict[str, Any]]) -> list[str]:
     whole = [one for one in found if one["controls"]]
     often = {name: np.mean([name in one["passed"] for one in whole]) for one in whole for name in one["passed"]}
     most = max(often, key=lambda name: often[name]) if often and cell.effect == "none" else ""
-    accuracy = np.array([one["accuracy"] for one in found])
+    gaps, accuracy = (np.array([one[name] for one in found]) for name in ("gap", "accuracy"))
     outcomes = [one["outcome"] for one in whole]
     return [
         *what,
         str(len(found)),
-        *(_share(coverage(values)) for values in (np.array([one["gap"] for one in found]), accuracy[:, 0], accuracy[:, -1])),
+        *(_share(coverage(values)) for values in (gaps, accuracy[:, 0], accuracy[:, -1])),
         _share(_emergence_coverage(cell, found)),
         _share(np.mean([one["announced"] for one in found])),
         str(len(whole)),

@@ -73,7 +73,7 @@ def image_areas(probabilities: np.ndarray, labels: np.ndarray, splits: np.ndarra
     structural components of DeLong, DeLong & Clarke-Pearson 1988), so they may lie outside 0 to 1.
     """
     classes = range(probabilities.shape[2])
-    share = np.bincount(labels, minlength=len(classes)) / len(labels)
+    share = np.bincount(labels, weights=weights, minlength=len(classes)) / weights.sum()
     areas, parts = np.zeros(len(classes)), np.zeros(len(labels))
     for name in classes:
         of_class = labels == name

@@ -219,7 +219,5 @@ class _Checks:
         return _row(name, text, found, values, self.evidence.layers[rival])
 
 
-def _row(
-    name: str, text: str, found: Interval, compared: tuple[float, float] | None = None, layer: str = ""
-) -> Check:
+def _row(name: str, text: str, found: Interval, compared: tuple[float, float] | None = None, layer: str = "") -> Check:
     return Check(name, text, found.value, found.low, found.high, bool(found.low > 0), compared, layer)

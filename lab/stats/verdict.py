@@ -14,7 +14,7 @@ import numpy as np
 
 from lab.stats.checks import Check, Evidence, check_evidence
 
-__all__ = ["FOR", "AGAINST", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
+__all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
 
 OPTIONAL_CONTROLS = {  # control -> what the sentence calls it when it was not run
     "matched": "number of channels",

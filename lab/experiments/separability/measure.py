@@ -89,9 +89,7 @@ def prepare(request: ProbeRequest, progress: Progress, images: ImageSet | None =
     if images is None:
         progress("Reading images", 0, 1, "sets")
         images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
-    design = ProbeDesign.of(
-        images.labels, images.groups, request.folds, request.repeats, request.seed, images.classes
-    )
+    design = ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, request.seed, images.classes)
     return ProbeSetup(images, design, request)
 
 
@@ -104,9 +102,7 @@ def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> 
         try:
             found.append(_source(question, ref, str(ref), False, progress, compute))
             if "untrained" in question.request.controls and not ref.untrained:
-                found += [
-                    _source(question, ref.twin(seed), str(ref), True, progress, compute) for seed in TWIN_SEEDS
-                ]
+                found += [_source(question, ref.twin(seed), str(ref), True, progress, compute) for seed in TWIN_SEEDS]
         except LabError as error:
             if len(question.request.models) == 1:
                 raise
