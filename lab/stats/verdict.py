@@ -24,7 +24,7 @@ OPTIONAL_CONTROLS = {  # control -> what the sentence calls it when it was not r
 }
 # The checks that must all pass, of those that were run; all others are reported beside them
 FOR = (
-    "late_minus_best_early",
+    "best_late_minus_best_early",
     "late_above_chance",
     "matched_late_minus_early",
     "late_minus_untrained",
@@ -32,7 +32,9 @@ FOR = (
     "late_minus_pixels",
     "late_selectivity",
 )
-AGAINST = ("early_minus_best_late", "early_above_chance", "matched_early_minus_late", "early_selectivity")
+# The same for "against": the first ones must lie below 0 as a whole, the others must pass
+BELOW = ("best_late_minus_best_early", "matched_late_minus_early")
+AGAINST = ("early_above_chance", "early_selectivity")
 SMALL = 1 / 3  # a twin's rise is small when even the upper end of its interval is at most this share of the network's
 LISTED_CLASSES = 4
 
@@ -46,20 +48,21 @@ class Verdict:
 
 
 def verdict(evidence: Evidence, checks: Sequence[Check]) -> Verdict:
-    """Weigh the checks: all of `FOR` must pass for "for", all of `AGAINST` for "against"."""
+    """Weigh the checks: all of `FOR` must pass for "for", all of `BELOW` and `AGAINST` hold for "against"."""
     by_name = {check.check: check for check in checks}
     if len(evidence.layers) < 2:
         return Verdict("undecided", f"Not shown on this data: {evidence.model} was probed at a single layer.")
     failed = [by_name[name] for name in FOR if name in by_name and not by_name[name].passed]
     if not failed:
         return Verdict("for", _in_favour(evidence, by_name))
-    if all(by_name[name].passed for name in AGAINST if name in by_name):
+    reverse = all(by_name[name].ci_high < 0 for name in BELOW if name in by_name)
+    if reverse and all(by_name[name].passed for name in AGAINST if name in by_name):
         return Verdict("against", _against(evidence, by_name))
     return Verdict("undecided", _undecided(evidence, by_name, failed))
 
 
 def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
-    leading = by_name["late_minus_best_early"]
+    leading = by_name["best_late_minus_best_early"]
     held = []
     if "matched_late_minus_early" in by_name:
         held.append("holds at equal numbers of channels")
@@ -69,7 +72,7 @@ def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
         held.append("goes beyond raw pixels")
     return (
         f"On these {len(evidence.labels)} images, late layers of {evidence.model} separate {_apart(evidence.classes)} "
-        f"better than the best early one, {leading.layer}: {_values(evidence, leading)} ({_interval(leading)})"
+        f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})"
         + (f"; this {_listed(held)}" if held else "")
         + f".{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
     )
@@ -85,8 +88,8 @@ def _beyond_the_twin(by_name: Mapping[str, Check]) -> str:
 
 
 def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
-    leading = by_name["early_minus_best_late"]
-    held = "; this holds at equal numbers of channels" if "matched_early_minus_late" in by_name else ""
+    leading = by_name["best_late_minus_best_early"]
+    held = "; this holds at equal numbers of channels" if "matched_late_minus_early" in by_name else ""
     beside = []
     if "untrained" in evidence.scores and (twin := by_name["untrained_rise"].compared):
         beside.append(f"the untrained twin reads {twin[1]:.2f} in early layers and {twin[0]:.2f} in late ones")
@@ -95,29 +98,33 @@ def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     told = f" {_capital(_listed(beside))}." if beside else ""
     return (
         f"On these {len(evidence.labels)} images, early layers of {evidence.model} separate {_apart(evidence.classes)} "
-        f"better than the best late one, {leading.layer}: {_values(evidence, leading)} ({_interval(leading)}){held}."
+        f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}){held}."
         f"{told}{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
 
 def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequence[Check]) -> str:
-    leading = by_name["late_minus_best_early"]
-    reasons = [reason for check in failed if (reason := _reason(check, by_name))]
+    leading = by_name["best_late_minus_best_early"]
+    # Without a lead there is nothing for the controls to explain: only those that do as well or better are told
+    told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
+    reasons = [_reason(check) for check in told]
     return (
-        f"Not shown on this data: on these {len(evidence.labels)} images, late layers of {evidence.model} separate "
-        f"{_apart(evidence.classes)} with {_values(evidence, leading)} in the best early layer, {leading.layer} "
-        f"({_interval(leading)}), but {_listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
+        f"Not shown on this data: on these {len(evidence.labels)} images, {evidence.model} separates "
+        f"{_apart(evidence.classes)} with {_best(evidence, leading)} ({_interval(leading)}), "
+        f"but {_listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
 
-def _reason(check: Check, by_name: Mapping[str, Check]) -> str:
+def _reason(check: Check) -> str:
     """Say why a check failed: undecided, or clearly the other way round."""
     better, worse = check.compared or (np.nan, np.nan)
     reverse, same = check.ci_high < 0, f"{better:.2f}" == f"{worse:.2f}"
-    perhaps = "" if reverse or same else ", which may be chance"
+    perhaps = "" if better <= worse or same else ", which may be chance"
+    leading = "that is no difference" if same else "this difference may be chance"
+    leading = "it is the early layers that are better" if reverse else leading
     well = "better" if reverse else "about as well" if better <= worse or same else "perhaps as well"
     reasons = {
-        "late_minus_best_early": _leading_reason(by_name, same),
+        "best_late_minus_best_early": leading,
         "late_above_chance": f"late layers are not clearly above chance ({worse:.2f})",
         "matched_late_minus_early": f"at equal numbers of channels it is {better:.2f} against {worse:.2f}{perhaps}",
         "late_minus_untrained": f"the untrained twin does {well} ({worse:.2f})",
@@ -126,16 +133,6 @@ def _reason(check: Check, by_name: Mapping[str, Check]) -> str:
         "late_selectivity": f"the probe reads shuffled labels {well} ({worse:.2f})",
     }
     return reasons[check.check]
-
-
-def _leading_reason(by_name: Mapping[str, Check], same: bool) -> str:
-    if by_name["late_minus_early"].ci_high < 0:
-        return "it is the early layers that are better"
-    if same:
-        return "that is no difference"
-    if by_name["late_minus_early"].passed:
-        return "only the average early layer is clearly worse, not the best one"
-    return "this difference may be chance"
 
 
 def _twin_reason(twin: float, reverse: bool, own: float) -> str:
@@ -174,15 +171,18 @@ def _apart(classes: Sequence[str]) -> str:
     return _listed(classes) if len(classes) <= LISTED_CLASSES else f"the {len(classes)} classes"
 
 
-def _values(evidence: Evidence, check: Check) -> str:
-    better, worse = check.compared or (np.nan, np.nan)
+def _best(evidence: Evidence, check: Check) -> str:
+    """Return "0.98 at the best late layer, X, against 0.70 at the best early one, Y", the better side first."""
+    late, early = check.compared or (np.nan, np.nan)
+    sides = [(late, "late", check.layer), (early, "early", check.rival)]
+    (one, first, layer), (other, second, rival) = sides if late >= early else sides[::-1]
     named = "" if evidence.measure == "accuracy" else f"{evidence.measure} "
-    return f"{named}{better:.2f} against {worse:.2f}"
+    return f"{named}{one:.2f} at the best {first} layer, {layer}, against {other:.2f} at the best {second} one, {rival}"
 
 
 def _interval(check: Check) -> str:
-    interval = f"95 % interval {check.ci_low:z.2f} to {check.ci_high:z.2f}"
-    return f"difference {check.value:z.2f}, {interval} for other images like these"
+    interval = f"95 % interval {check.ci_low:+z.2f} to {check.ci_high:+z.2f}"
+    return f"late minus early {check.value:+z.2f}, {interval} for other images like these"
 
 
 def _listed(parts: Sequence[str]) -> str:

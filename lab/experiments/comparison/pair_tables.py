@@ -44,13 +44,10 @@ def best(field: Comparison) -> pd.DataFrame:
     for one, other in field.pairs:
         gap = difference(field.boot, one.choice.correct - other.choice.correct)
         layers = {"layer_a": one.layers[one.choice.layer].name, "layer_b": other.layers[other.choice.layer].name}
-        values = dict(
-            zip(
-                ("accuracy_a", "accuracy_b"),
-                map(field.boot.mean, (one.choice.correct, other.choice.correct)),
-                strict=True,
-            )
-        )
+        values = {
+            "accuracy_a": field.boot.mean(one.choice.correct),
+            "accuracy_b": field.boot.mean(other.choice.correct),
+        }
         rows.append({**_named(one, other), **layers, **values, **gap.columns("difference", "ci")})
     return pd.DataFrame(rows)
 

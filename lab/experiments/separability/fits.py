@@ -17,7 +17,7 @@ CHANNEL_DRAWS = 5  # random subsets of channels that the control "matched" avera
 
 @dataclass(frozen=True)
 class ProbeDesign:
-    """What all layers are asked: classes `(N,)`, copies `(N,)`, who is tested when and the shuffled labels, `(R, N)`."""
+    """What all layers are asked: classes and copies `(N,)`, who is tested when and the shuffled labels `(R, N)`."""
 
     labels: np.ndarray
     groups: np.ndarray

@@ -23,7 +23,7 @@ DRAWN = ("matched", "untrained")  # controls that are drawn several times
 
 @dataclass(frozen=True)
 class Judgement:
-    """The checks on one network and what follows from them; `emergence` of each pair of classes, `accuracy` by layer."""
+    """The checks on one network and what follows from them; for arrays emergence by pair and scores by layer too."""
 
     evidence: Evidence
     checks: tuple[Check, ...]
