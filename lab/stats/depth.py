@@ -102,24 +102,21 @@ def _spread(deviations: np.ndarray, boot: Bootstrap) -> np.ndarray:
 def behind_best(scores: np.ndarray, boot: Bootstrap) -> tuple[list[Interval], int]:
     """Return by how much each layer of `scores` `(L, N)` is behind the best layer, and the best one's position.
 
-    Which layer is best was found on the same images, so the intervals are those of all pairs of layers at once (max-t,
-    Westfall & Young 1993; multiple comparisons with the best, Hsu 1984). A layer is clearly worse than the best when
-    its interval lies above 0.
+    A layer is clearly worse than the best when its interval lies above 0. The intervals allow for all layers at once
+    (multiple comparisons with the best, Hsu 1984: the one-sided largest deviation, of resamples here), so that with
+    95 % confidence the layer that is truly best is not called worse.
     """
     means, draws = boot.mean(scores), boot.means(scores) - boot.mean(scores)
     best = int(means.argmax())
     if len(scores) < 2:
         return [Interval(0.0, 0.0, 0.0)], best
-    spread = np.stack([_spread(draws - one[:, None], boot) for one in draws.T])
-    largest = np.zeros(len(draws))
-    for first in range(len(scores) - 1):
-        rest = slice(first + 1, None)
-        largest = np.maximum(largest, np.abs((draws[:, [first]] - draws[:, rest]) / spread[first, rest]).max(axis=1))
-    reach = max(float(np.percentile(largest, 95)), ONE_SIDED) * spread[best]
+    others = np.arange(len(scores)) != best
+    deviations = draws[:, [best]] - draws
+    spread = _spread(deviations, boot)
+    largest = (deviations / spread)[:, others].max(axis=1)
+    reach = max(float(np.percentile(largest, 95)), ONE_SIDED) * spread * others
     gaps = means[best] - means
-    found = [Interval(float(g), float(g - r), float(g + r)) for g, r in zip(gaps, reach, strict=True)]
-    found[best] = Interval(0.0, 0.0, 0.0)
-    return found, best
+    return [Interval(float(g), float(g - r), float(g + r)) for g, r in zip(gaps, reach, strict=True)], best
 
 
 def decisions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequenc
     leading = by_name["best_late_minus_best_early"]
     # Without a lead there is nothing for the controls to explain: only those that do as well or better are told
     told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
-    reasons = [_reason(check) for check in told]
+    reasons = [_reason(check, by_name["late_minus_early"]) for check in told]
     return (
         f"Not shown on this data: on these {len(evidence.labels)} images, {evidence.model} separates "
         f"{_apart(evidence.classes)} with {_best(evidence, leading)} ({_interval(leading)}), "
@@ -115,16 +115,14 @@ def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequenc
     )
 
 
-def _reason(check: Check) -> str:
+def _reason(check: Check, average: Check) -> str:
     """Say why a check failed: undecided, or clearly the other way round."""
     better, worse = check.compared or (np.nan, np.nan)
     reverse, same = check.ci_high < 0, f"{better:.2f}" == f"{worse:.2f}"
     perhaps = "" if better <= worse or same else ", which may be chance"
-    leading = "that is no difference" if same else "this difference may be chance"
-    leading = "it is the early layers that are better" if reverse else leading
     well = "better" if reverse else "about as well" if better <= worse or same else "perhaps as well"
     reasons = {
-        "best_late_minus_best_early": leading,
+        "best_late_minus_best_early": _leading_reason(average, reverse=reverse, same=same),
         "late_above_chance": f"late layers are not clearly above chance ({worse:.2f})",
         "matched_late_minus_early": f"at equal numbers of channels it is {better:.2f} against {worse:.2f}{perhaps}",
         "late_minus_untrained": f"the untrained twin does {well} ({worse:.2f})",
@@ -133,6 +131,17 @@ def _reason(check: Check) -> str:
         "late_selectivity": f"the probe reads shuffled labels {well} ({worse:.2f})",
     }
     return reasons[check.check]
+
+
+def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
+    if reverse:
+        return "it is the early layers that are better"
+    if same:
+        return "that is no difference"
+    late, early = average.compared or (np.nan, np.nan)
+    if average.passed:
+        return f"late layers are clearly better only than the average early one ({late:.2f} against {early:.2f})"
+    return "this difference may be chance"
 
 
 def _twin_reason(twin: float, reverse: bool, own: float) -> str:
