@@ -45,7 +45,7 @@ GROUPS = {"one": (1,), "uneven": (1, 1, 1, 1, 2, 3, 6)}
 EVERY = 5  # one simulation in so many has all controls
 HEADER = (
     "n", "classes", "balance", "groups", "effect", "simulations", "late − early", "first layer", "last layer",
-    "emergence", "announced", "with controls", "for", "against", "most often passed",
+    "emergence", "announced", "late better", "early better", "with controls", "for", "against", "most often passed",
 )  # fmt: skip
 
 
@@ -159,8 +159,9 @@ def _complete(job: tuple[Cell, Path, int]) -> list[dict[str, Any]]:
 def record(judged: Judgement) -> dict[str, Any]:
     """Return what a simulation leaves: values with their intervals, and what was said."""
     checks = {check.check: check for check in judged.checks}
-    gap, apart = checks["late_minus_early"], judged.emergence
+    gap, lead, apart = checks["late_minus_early"], checks["best_late_minus_best_early"], judged.emergence
     return {
+        "lead": [lead.value, lead.ci_low, lead.ci_high],
         "gap": [gap.value, gap.ci_low, gap.ci_high],
         "accuracy": [[s.accuracy, s.ci_low, s.ci_high] for s in judged.accuracy],
         "curve": [s.balanced_accuracy for s in judged.accuracy],
@@ -193,6 +194,8 @@ def _row(cell: Cell, found: Sequence[dict[str, Any]]) -> list[str]:
         *(_share(coverage(values)) for values in (gaps, accuracy[:, 0], accuracy[:, -1])),
         _share(_emergence_coverage(cell, found)),
         _share(np.mean([one["announced"] for one in found])),
+        _share(np.mean([one["lead"][1] > 0 for one in found])),
+        _share(np.mean([one["lead"][2] < 0 for one in found])),
         str(len(whole)),
         *(_share(np.mean([one == outcome for one in outcomes])) for outcome in ("for", "against")),
         f"{most} {_share(often[most])}" if most else "",
