@@ -54,8 +54,8 @@ PROBE = {
             **same("model"),
             "check": "its name",
             "statement": "what it says, as a sentence",
-            "value": "the number: a difference of accuracies (of AUC where classes are very unequal), every class with the "
-            "same weight; for the trend the slope of a line through all layers, from input to output",
+            "value": "the number: a difference of accuracies (of AUC where classes are very unequal), every class with "
+            "the same weight; for the trend the slope of a line through all layers, from input to output",
             **ends(
                 "over images (copies count as one), random weights and draws of channels, for other images like these"
             ),
