@@ -159,7 +159,7 @@ def _complete(job: tuple[Cell, Path, int]) -> list[dict[str, Any]]:
 def record(judged: Judgement) -> dict[str, Any]:
     """Return what a simulation leaves: values with their intervals, and what was said."""
     checks = {check.check: check for check in judged.checks}
-    gap, lead, apart = checks["late_minus_early"], checks["best_late_minus_best_early"], judged.emergence
+    gap, lead, apart = checks["late_minus_early"], checks["late_minus_best_early"], judged.emergence
     return {
         "lead": [lead.value, lead.ci_low, lead.ci_high],
         "gap": [gap.value, gap.ci_low, gap.ci_high],

@@ -135,9 +135,9 @@ def test_balanced_weights_give_every_class_the_same_in_mixed_groups_too() -> Non
 def test_intervals_allow_for_refitting_and_for_few_images() -> None:
     labels, values = np.arange(200) % 2, np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 200)
     fixed, refitted = (
-        stats.difference(stats.bootstrap(np.arange(200), labels, refit=factor), values) for factor in (1.0, 1.36)
+        stats.difference(stats.bootstrap(np.arange(200), labels, refit=factor), values) for factor in (1.0, stats.REFIT)
     )
-    assert (refitted.high - refitted.low) / (fixed.high - fixed.low) == pytest.approx(1.36, rel=0.02)
+    assert (refitted.high - refitted.low) / (fixed.high - fixed.low) == pytest.approx(stats.REFIT, rel=0.02)
     few = stats.bootstrap(np.arange(4), np.arange(4) % 2, refit=1.0)
     assert few.means(np.array([0.0, 0.0, 1.0, 1.0])).std() > 2 * np.sqrt(0.25 / 4)  # Student's t with 2 degrees
 

@@ -32,7 +32,7 @@ from lab.errors import LabError, nearest
 # How a check of `lab.stats.verdict` is named on the axis; one that is not listed goes by its own name.
 CHECK_LABELS = {
     "late_minus_early": "late − early layers",
-    "best_late_minus_best_early": "best late − best early",
+    "late_minus_best_early": "late − best early layer",
     "late_above_chance": "late layers − chance",
     "early_above_chance": "early layers − chance",
     "matched_late_minus_early": "the same, equal channels",

@@ -12,7 +12,6 @@ from itertools import combinations
 
 import numpy as np
 
-from lab.stats.auc import Z95
 from lab.stats.differences import simultaneous
 from lab.stats.intervals import Bootstrap, Interval, difference
 
@@ -69,29 +68,6 @@ def against_best(scores: np.ndarray, others: np.ndarray, boot: Bootstrap) -> Int
     highs = [found.high for found in simultaneous(boot, gaps)]
     value = float(boot.mean(gaps).min())
     return Interval(value, min(*lows, value), max(min(highs), value))
-
-
-def best_against_best(one: np.ndarray, other: np.ndarray, boot: Bootstrap) -> Interval:
-    """Return the best mean of `one` `(A, N)` minus the best of `other` `(B, N)`.
-
-    Both were picked on these images. At the lower end a layer of `one` must exceed every layer of `other` (the
-    intersection of tests keeps its level, Berger 1982), by a margin that allows for picking it (max-t, Westfall & Young
-    1993); the upper end is the lower one with the sides exchanged.
-    """
-    low, high = _exceeds(one, other, boot), -_exceeds(other, one, boot)
-    value = float(boot.mean(one).max() - boot.mean(other).max())
-    return Interval(value, min(low, value), max(high, value))
-
-
-def _exceeds(one: np.ndarray, other: np.ndarray, boot: Bootstrap) -> float:
-    """Return by how much at least some layer of `one` exceeds all layers of `other`, with 97.5 % confidence."""
-    deviations = [boot.means(scores) - boot.mean(scores) for scores in (one, other)]
-    gaps = boot.mean(one)[:, None] - boot.mean(other)
-    rival = int(boot.mean(other).argmax())
-    spread = np.stack([_spread(deviations[0] - against[:, None], boot) for against in deviations[1].T], axis=1)
-    picked = (deviations[0] - deviations[1][:, [rival]]) / spread[:, rival]
-    reach = max(float(np.percentile(picked.max(axis=1), 97.5)), Z95)
-    return float((gaps - reach * spread).min(axis=1).max())
 
 
 def _spread(deviations: np.ndarray, boot: Bootstrap) -> np.ndarray:

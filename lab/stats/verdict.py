@@ -24,7 +24,7 @@ OPTIONAL_CONTROLS = {  # control -> what the sentence calls it when it was not r
 }
 # The checks that must all pass, of those that were run; all others are reported beside them
 FOR = (
-    "best_late_minus_best_early",
+    "late_minus_best_early",
     "late_above_chance",
     "matched_late_minus_early",
     "late_minus_untrained",
@@ -33,7 +33,7 @@ FOR = (
     "late_selectivity",
 )
 # The same for "against": the first ones must lie below 0 as a whole, the others must pass
-BELOW = ("best_late_minus_best_early", "matched_late_minus_early")
+BELOW = ("late_minus_best_early", "matched_late_minus_early")
 AGAINST = ("early_above_chance", "early_selectivity")
 SMALL = 1 / 3  # a twin's rise is small when even the upper end of its interval is at most this share of the network's
 LISTED_CLASSES = 4
@@ -62,7 +62,7 @@ def verdict(evidence: Evidence, checks: Sequence[Check]) -> Verdict:
 
 
 def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
-    leading = by_name["best_late_minus_best_early"]
+    leading = by_name["late_minus_best_early"]
     held = []
     if "matched_late_minus_early" in by_name:
         held.append("holds at equal numbers of channels")
@@ -88,7 +88,7 @@ def _beyond_the_twin(by_name: Mapping[str, Check]) -> str:
 
 
 def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
-    leading = by_name["best_late_minus_best_early"]
+    leading = by_name["late_minus_best_early"]
     held = "; this holds at equal numbers of channels" if "matched_late_minus_early" in by_name else ""
     beside = []
     if "untrained" in evidence.scores and (twin := by_name["untrained_rise"].compared):
@@ -104,7 +104,7 @@ def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
 
 
 def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequence[Check]) -> str:
-    leading = by_name["best_late_minus_best_early"]
+    leading = by_name["late_minus_best_early"]
     # Without a lead there is nothing for the controls to explain: only those that do as well or better are told
     told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
     reasons = [_reason(check, by_name["late_minus_early"]) for check in told]
@@ -122,7 +122,7 @@ def _reason(check: Check, average: Check) -> str:
     perhaps = "" if better <= worse or same else ", which may be chance"
     well = "better" if reverse else "about as well" if better <= worse or same else "perhaps as well"
     reasons = {
-        "best_late_minus_best_early": _leading_reason(average, reverse=reverse, same=same),
+        "late_minus_best_early": _leading_reason(average, reverse=reverse, same=same),
         "late_above_chance": f"late layers are not clearly above chance ({worse:.2f})",
         "matched_late_minus_early": f"at equal numbers of channels it is {better:.2f} against {worse:.2f}{perhaps}",
         "late_minus_untrained": f"the untrained twin does {well} ({worse:.2f})",
@@ -181,12 +181,12 @@ def _apart(classes: Sequence[str]) -> str:
 
 
 def _best(evidence: Evidence, check: Check) -> str:
-    """Return "0.98 at the best late layer, X, against 0.70 at the best early one, Y", the better side first."""
+    """Return "0.95 in late layers against 0.70 at the best early one, X", the better side first."""
     late, early = check.compared or (np.nan, np.nan)
-    sides = [(late, "late", check.layer), (early, "early", check.rival)]
-    (one, first, layer), (other, second, rival) = sides if late >= early else sides[::-1]
     named = "" if evidence.measure == "accuracy" else f"{evidence.measure} "
-    return f"{named}{one:.2f} at the best {first} layer, {layer}, against {other:.2f} at the best {second} one, {rival}"
+    if late >= early:
+        return f"{named}{late:.2f} in late layers against {early:.2f} at the best early one, {check.layer}"
+    return f"{named}{early:.2f} at the best early layer, {check.layer}, against {late:.2f} in late ones"
 
 
 def _interval(check: Check) -> str:

@@ -69,7 +69,7 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{UNEQUAL:g} times the images of another it is a difference of AUC. Its interval comes from "
             f"{RESAMPLES:,} resamples of the images, drawn once for all checks, widened by {REFIT:g} for the probes, "
             "which other images would change too. A check passes when its whole interval lies above 0. The leading one "
-            "compares the best late layer with the best early one and allows for picking both. The verdict is “for” "
+            "compares late layers with the best early one and allows for picking it. The verdict is “for” "
             "when it and every control that was run pass, “against” when its whole interval lies below 0 and equal "
             "numbers of channels, chance and shuffled labels agree, and otherwise “undecided”. How often intervals and "
             "verdicts hold in simulations with a known truth stands in docs/calibration.md.",
