@@ -140,7 +140,10 @@ def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
         return "that is no difference"
     late, early = average.compared or (np.nan, np.nan)
     if average.passed:
-        return f"late layers are clearly better only than the average early one ({late:.2f} against {early:.2f})"
+        return (
+            f"late layers are clearly better than early ones on average ({late:.2f} against {early:.2f}), though not "
+            "clearly than the best of them"
+        )
     return "this difference may be chance"
 
 
