@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.ui.channels.sections import OF_A_PICTURE
+from lab.ui.attributions.sections import SECTIONS
 from lab.ui.heading import heading
 from lab.ui.question_section import page_of_questions
 from lab.ui.selection import choose
@@ -12,4 +12,4 @@ heading(
     "Which places of a picture does an answer come from, seen at each depth? Every map here stands beside the "
     "checks that tell an explanation from a pretty picture.",
 )
-page_of_questions("attributions", OF_A_PICTURE, choose("picture"))
+page_of_questions("attributions", SECTIONS, choose("picture"))

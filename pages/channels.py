@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.ui.channels.sections import OF_CHANNELS
+from lab.ui.channels.sections import SECTIONS
 from lab.ui.channels.tiles import CSS
 from lab.ui.heading import heading
 from lab.ui.question_section import page_of_questions
@@ -14,4 +14,4 @@ heading(
     " the first layer to the last.",
     css=CSS,
 )
-page_of_questions("channels", OF_CHANNELS, choose("data"))
+page_of_questions("channels", SECTIONS, choose("data"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.experiments.separability.request import ProbeRequest
-from lab.ui import examples, run_status
+from lab.ui import examples, overview, run_status
 from lab.ui.heading import heading
-from lab.ui.overview import welcome
 from lab.ui.separability import panels
 
 heading(
@@ -16,7 +15,7 @@ heading(
     "your own images, at which step the classes come apart, and checks with controls that the answer means what it "
     "seems to mean.",
 )
-welcome.runs_under_way()
+overview.runs_under_way()
 
 default = ProbeRequest().canonical()
 st.subheader("The default experiment")
@@ -35,8 +34,8 @@ if result is not None:
     panels.how_to_read()
 
 st.subheader("Where to go next")
-welcome.next_steps(result)
+overview.next_steps(result)
 
 st.subheader("Questions people ask")
 st.markdown("Each is answered by an experiment, on a network and images of your choice.")
-welcome.questions()
+overview.questions()

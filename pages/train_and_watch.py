@@ -6,7 +6,7 @@ import streamlit as st
 
 from lab.ui.heading import heading
 from lab.ui.training.learning import learning
-from lab.ui.training.settings import asked, settings
+from lab.ui.training.settings import requested_training, settings
 from lab.ui.training.trained_models import trained_models
 from lab.ui.training.watch import watch
 
@@ -15,7 +15,7 @@ heading(
     "Where do edges, parts and whole things come from? Train a small network here, from random numbers, and watch "
     "what each layer knows while it learns.",
 )
-request = asked()
+request = requested_training()
 settings(request)
 result = learning(request)
 if result is not None:

@@ -19,7 +19,7 @@ from lab.activations.pooling import maps
 from lab.attributions.capability import capability, facts_of
 from lab.attributions.methods import FAST, METHODS, MethodFacts, named
 from lab.attributions.shared_pass import shared_pass
-from lab.attributions.targets import LinearProbe, Target, TargetChoice, class_index, class_target
+from lab.attributions.targets import LinearProbe, Target, TargetChoice, class_index, class_target, labels, short_names
 from lab.attributions.task import PICTURE, AttributionTask
 from lab.errors import LabError
 from lab.layers import Layer, select_layers
@@ -363,6 +363,50 @@ def test_targets_are_read() -> None:
     assert TargetChoice.parse("probe@blocks.3.0:dog") == TargetChoice("probe", "dog", "blocks.3.0")
     assert class_index("tabby", 1000) == class_index("281", 1000) == 281
     assert class_index("6", 7) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "index"), [("harp", 594), ("gong", 577), ("Polecat", 358), ("maillot, tank suit", 639)]
+)
+def test_the_first_name_of_a_class_wins(text: str, index: int) -> None:
+    assert class_index(text, 1000) == index
+
+
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        ("panda", "387 .*lesser panda.*, 388 .*giant panda"),
+        ("crane", "134 .crane., 517 .crane."),
+        ("horn", "513 .*, 566 "),
+        ("maillot", "638 .*, 639 "),
+    ],
+)
+def test_a_label_of_several_classes_is_told_with_their_numbers(text: str, candidates: str) -> None:
+    with pytest.raises(LabError, match=rf"'{text}' is the name of 2 classes: {candidates}.*; give the number"):
+        class_index(text, 1000)
+
+
+def test_short_names_are_unique() -> None:
+    names = short_names(1000)
+    assert len({name.lower() for name in names}) == 1000
+    assert (names[134], names[517], names[281]) == ("crane (134)", "crane (517)", "tabby")
+    assert short_names(7) == []
+
+
+def test_every_label_of_imagenet_names_one_class_or_is_told() -> None:
+    names = labels(1000)
+    told = set()
+    for index, name in enumerate(names):
+        for label in (part.strip() for part in name.split(",")):
+            try:
+                found = class_index(label, 1000)
+            except LabError:
+                told.add(label.lower())
+            else:
+                assert label.lower() in [part.strip().lower() for part in names[found].split(",")]
+                assert found == index or names[found].split(",")[0].lower() == label.lower()
+    assert len(told) == 12  # of 19 that two classes share; the others are the first name of one alone
+    assert {"panda", "horn", "crane", "cardigan", "missile"} & told == {"panda", "horn", "crane", "cardigan"}
 
 
 @pytest.mark.parametrize(

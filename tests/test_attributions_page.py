@@ -21,7 +21,7 @@ from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute, runs_dir
-from lab.ui.channels.overlays import opacity_style, overlay, scale
+from lab.ui.attributions.overlays import opacity_style, overlay, scale
 from lab.ui.routes import dashboard_file
 
 MODEL = "test_resnet@untrained:1"

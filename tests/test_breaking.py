@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from test_pages import healthy, opened, said
+from pages_helpers import healthy, opened, said
 
 from lab.charts.ablation import agreement_bars, intervention_curves, intervention_forest
 from lab.errors import LabError

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages_helpers import healthy, opened, said
 from streamlit.testing.v1 import AppTest
-from test_pages import healthy, opened, said
 
 from lab.experiments.base import Request, Result
 from lab.experiments.building import edges_to_shapes, tuning_curves

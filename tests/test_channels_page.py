@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pages_helpers import healthy, opened, said
 from PIL import Image
-from test_pages import healthy, opened, said
 
 from lab.charts.depth_gif import walk
 from lab.experiments.base import Result

@@ -13,7 +13,8 @@ from lab.cli import main
 from lab.cli.terminal import show_table
 from lab.experiments.attribution.request import ScoreRequest
 from lab.experiments.base import Request, names_in
-from lab.experiments.separability.request import CONTROLS, ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
+from lab.probing.controls import OPTIONAL as CONTROLS
 from lab.registry import EXPERIMENTS
 from lab.runs.store import find_run, list_runs
 

@@ -292,7 +292,7 @@ def finished(kept: Any) -> Any:
 
 @pytest.mark.parametrize("view", ["Curves", "Differences", "Cost", "Similarity", "Errors", "Export"])
 def test_the_page_shows_every_view(finished: Any, view: str) -> None:
-    from test_pages import healthy, opened, said
+    from pages_helpers import healthy, opened, said
 
     app = healthy(opened("compare", run=finished.id, compare_view=view))
     text = said(app).replace("\\", "")
@@ -302,7 +302,7 @@ def test_the_page_shows_every_view(finished: Any, view: str) -> None:
 
 
 def test_the_page_offers_and_starts_what_the_boxes_say(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from test_pages import healthy, opened, said
+    from pages_helpers import healthy, opened, said
 
     from lab.runs import jobs
 
@@ -349,3 +349,17 @@ def test_charts_follow_the_tables(kept: Any) -> None:
     within = similarity_rows(result["similarity"], one, one)
     assert len(within) == counts[one] ** 2
     assert np.allclose(within.query("layer_x == layer_y")["cka"], 1)
+
+
+def test_only_what_is_above_every_reference_is_recommended() -> None:
+    """Above chance alone is not enough where raw pixels do as well; a reference that is not there decides nothing."""
+    rows = pd.DataFrame(
+        {
+            "layer": ["cheap", "sound", "lone"],
+            "above_chance_low": [0.2, 0.2, 0.1],
+            "above_pixels_low": [-0.1, 0.1, 0.1],
+            "above_untrained_low": [0.1, 0.1, np.nan],
+        }
+    )
+    assert tables.above_every_reference(rows)["layer"].tolist() == ["sound", "lone"]
+    assert len(tables.above_every_reference(rows.iloc[:1])) == 1  # when none is, all are left to choose from

@@ -18,7 +18,7 @@ from tables import LAYERS, synthetic_result
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.pictures import picture, standard_charts
-from lab.encode import FORMULA_STARTS, as_csv, as_parquet, neutral, strict
+from lab.encode import FORMULA_STARTS, MISSING_NAMES, as_csv, as_parquet, from_csv, neutral, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.export import formats
@@ -53,6 +53,29 @@ def test_no_cell_and_no_heading_starts_a_formula(start: str) -> None:
 def test_only_the_apostrophe_is_added(text: str) -> None:
     assert neutral(text) in (text, f"'{text}")
     assert not neutral(text).startswith(FORMULA_STARTS)
+
+
+@pytest.mark.parametrize("name", [*sorted(MISSING_NAMES), "007", "1.0", "1e5", "inf", "TRUE", "1_000", " 5"])
+def test_text_that_is_taken_for_something_else_survives_any_reader(name: str) -> None:
+    """Read by pandas as everybody does, nothing is missing or changed but for an apostrophe; by the lab, nothing."""
+    table = pd.DataFrame({"class": ["cat", name, f"'{name}"], "value": [1.5, np.nan, 2.0]})
+    data = as_csv(table)
+    alone = pd.read_csv(io.BytesIO(as_csv(pd.DataFrame({"class": [name] * 2}))))
+    assert alone["class"].tolist() == [f"'{name}"] * 2
+    assert pd.read_csv(io.BytesIO(data))["class"].tolist() == ["cat", f"'{name}", f"''{name}"]
+    pd.testing.assert_frame_equal(from_csv(data), table)
+
+
+def test_missing_names_are_those_of_pandas() -> None:
+    from pandas._libs.parsers import STR_NA_VALUES
+
+    assert STR_NA_VALUES - {""} <= MISSING_NAMES
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_any_text_comes_back_from_csv(cells: list[str]) -> None:
+    table = pd.DataFrame({"class": ["a word", *(cell.replace("\r", " ") for cell in cells)]})
+    assert from_csv(as_csv(table))["class"].tolist() == table["class"].tolist()
 
 
 def test_numbers_are_not_text(result: Result) -> None:

@@ -79,7 +79,7 @@ def test_kernels_travel_as_text() -> None:
     "asked", [FaceRequest("1 0 2; 0 0 0; 0 0 0", "0 0 0; 0 3 0; 1 1 1", -20.0), of_preset("Eyes or mouth")]
 )
 def test_a_run_opens_as_it_was_asked_and_presets_are_still_there(asked: FaceRequest) -> None:
-    from test_pages import healthy, opened
+    from pages_helpers import healthy, opened
 
     from lab.ui.url_state import to_params
 
@@ -91,7 +91,7 @@ def test_a_run_opens_as_it_was_asked_and_presets_are_still_there(asked: FaceRequ
 
 @pytest.mark.parametrize("params", [{"face.bias": "nan"}, {"face.eyes_kernel": "x"}])
 def test_a_broken_link_shows_the_toy(params: dict[str, str]) -> None:
-    from test_pages import opened
+    from pages_helpers import opened
 
     app = opened("how_layers_build", question="One filter", experiment="face", **params)
     assert not app.exception

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.charts.filter_sum import MOST_CHANNELS, contribution_steps
 from lab.errors import LabError
 from lab.experiments.building.filter_findings import EXACT, findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, _Convolutions, run, sums
@@ -175,3 +176,19 @@ def test_a_file_is_a_picture_and_its_stamp_changes(tmp_path: Any) -> None:
     before = picture_stamp(str(path))
     os.utime(path, ns=(1, 1))
     assert picture_stamp(str(path)) != before
+
+
+@pytest.mark.parametrize("count", [3, MOST_CHANNELS + 4])
+def test_the_steps_of_a_sum_stand_on_each_other(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=count)
+    table = pd.DataFrame({"input_channel": range(count), "contribution": values})
+    bias, total = 0.5, float(values.sum() + 0.5)
+    steps = contribution_steps({"contributions": table}, bias=bias, total=total).to_dict()
+    drawn = pd.DataFrame(next(rows for rows in steps["datasets"].values() if "start" in rows[0]))
+    parts, whole = drawn.iloc[:-1], drawn.iloc[-1]
+    assert parts["start"].iloc[0] == 0
+    np.testing.assert_allclose(parts["start"].to_numpy()[1:], parts["end"].to_numpy()[:-1], atol=1e-3)
+    np.testing.assert_allclose(parts["end"] - parts["start"], parts["value"], atol=2e-3)
+    assert parts["end"].iloc[-1] == pytest.approx(total, abs=1e-3)
+    assert (whole["start"], whole["name"]) == (0, "sum")
+    assert whole["end"] == pytest.approx(total, abs=1e-3)

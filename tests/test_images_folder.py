@@ -115,6 +115,9 @@ def test_junk_and_other_files_are_ignored(make: Maker, tmp_path: Path) -> None:
     images = opened(make(tmp_path, pets() | dict.fromkeys(f"{junk} {others}".split(), b"junk")))
     assert len(images) == 6
     assert images.quarantined == ()
+    assert images.notes == (
+        "2 other files hold no image and were ignored: 1 .csv (such as 'labels.csv'), 1 .txt (such as 'dog/notes.txt')",
+    )
 
 
 def test_what_cannot_be_used_is_set_aside_with_a_reason(make: Maker, tmp_path: Path) -> None:
@@ -194,15 +197,24 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], tuple[str, ...], str]] = {
     "nothing at all": ({}, (), "holds no folders"),
     "loose images": ({"a.png": picture(1), "b.png": picture(2)}, (), "2 images but no folders"),
     "one class": ({"cat/a.png": picture(1)}, (), "only the class 'cat'"),
-    "an empty class": (pets() | {"bird/": b""}, (), "'bird'.*no usable image"),
-    "a class of text files": (pets() | {"bird/readme.txt": b"x"}, (), "'bird'.*no usable image"),
+    "an empty class": (pets() | {"bird/": b""}, ("cat", "bird"), "'bird'.*no usable image"),
+    "a class of text files": (pets() | {"bird/readme.txt": b"x"}, ("cat", "bird"), "'bird'.*no usable image"),
     "a class of broken files": (pets() | {"bird/b.jpg": b"no"}, (), "'bird'.*'bird/b.jpg': not a JPEG"),
     "a class of phone files": (pets() | {"bird/b.heic": b"no"}, (), "'bird'.*HEIC files are not read"),
     "unknown class": (pets(), ("cat", "dgo"), "no class 'dgo'; nearest: dog"),
     "unlike any class": (pets(), ("cat", "zebra"), "no class 'zebra'; it has 'cat', 'dog'"),
     "one class asked for": (pets(), ("cat",), "only the class 'cat'"),
     "one class asked for twice": (pets(), ("cat", "cat"), "only the class 'cat'"),
-    "splits": (pets(wrap="train/") | pets(wrap="test/"), (), r"splits \(test, train\).*such as .*/test"),
+    "splits without classes": (
+        {"train/a.png": picture(1), "val/b.png": picture(2)},
+        (),
+        "splits .'train', 'val'. without",
+    ),
+    "two levels that could be classes": (
+        pets(wrap="garden/") | pets(wrap="house/"),
+        (),
+        "'garden', 'house' with the same folders .'cat', 'dog'. in each.*garden,house or cat,dog",
+    ),
 }
 
 

@@ -319,6 +319,7 @@ def hostile_tar() -> bytes:
         (b"x" * 5_000_000, 1000, None, LabError, "broke off|MD5 differs"),
         (None, None, "0" * 32, HubUnreachable, "could not be downloaded"),
     ],
+    ids=["other bytes", "no archive", "hostile", "broken off", "not there"],  # an archive's own bytes hold the time
 )
 def test_a_failed_download_leaves_no_set(
     tmp_path: Path, serve: Any, content: bytes | None, cut: int | None, md5: str | None, kind: type, message: str

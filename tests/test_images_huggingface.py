@@ -105,7 +105,7 @@ def test_images_classes_and_what_is_set_aside(hub: dict[str, Any]) -> None:
     assert np.array_equal(images.pixels(1), np.asarray(Pillow.open(io.BytesIO(png(1)))))
     assert {q.id: q.reason for q in images.quarantined} == {
         "cat/000005": "no image in this row",
-        "dog/000004": "not a JPEG, PNG, GIF, BMP, WebP or TIFF image",
+        "dog/000004": "not a JPEG, PNG, GIF, BMP, WebP, TIFF, PNM, JPEG 2000 or AVIF image",
     }
     assert opened("pets", ("dog", "cat"), 1).classes == ("dog", "cat")
 

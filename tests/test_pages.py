@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from fake_runs import failed_run, finished_run, interrupted_run, running_run
-from streamlit.testing.v1 import AppTest
+from pages_helpers import PAGES, healthy, opened, said
 
 from lab.errors import LabError
 from lab.experiments.separability.request import ProbeRequest
@@ -20,41 +20,7 @@ from lab.runs import jobs
 from lab.runs.store import RunFolder, list_runs
 from lab.ui.routes import dashboard_file
 
-PAGES = (
-    "overview",
-    "separability",
-    "embedding_maps",
-    "compare",
-    "how_layers_build",
-    "break_the_stack",
-    "attributions",
-    "channels",
-    "train_and_watch",
-    "models",
-    "runs",
-)
 TWO = ProbeRequest(models=("tf_efficientnet_lite0@packaged", "tf_efficientnet_lite1@packaged"), data="drawn:shapes")
-
-
-def opened(page: str = "overview", **params: str | list[str]) -> AppTest:
-    """A fresh browser session on a page."""
-    app = AppTest.from_file(str(dashboard_file("app.py")), default_timeout=60)
-    app.switch_page(os.path.relpath(dashboard_file(f"pages/{page}.py"), dashboard_file("app.py").parent))
-    for name, value in params.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    """Everything the page says in words that streamlit reads as markdown."""
-    kinds = ("markdown", "caption", "error", "warning", "info", "success", "title", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
-
-
-def healthy(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -285,12 +251,13 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
 
 def test_every_question_has_its_page_and_every_section_its_tab() -> None:
     from lab.ui.ablation.sections import SECTIONS as ABLATION
+    from lab.ui.attributions.sections import SECTIONS as ATTRIBUTIONS
     from lab.ui.building.sections import SECTIONS as BUILDING
-    from lab.ui.channels.sections import OF_A_PICTURE, OF_CHANNELS
+    from lab.ui.channels.sections import SECTIONS as CHANNELS
 
     sections = {
         "how_layers_build": BUILDING, "break_the_stack": ABLATION,
-        "channels": OF_CHANNELS, "attributions": OF_A_PICTURE,
+        "channels": CHANNELS, "attributions": ATTRIBUTIONS,
     }  # fmt: skip
     tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
     assert {(page, tab) for page, those in sections.items() for tab in those} == tabs

@@ -203,6 +203,7 @@ def test_names_cannot_leave_their_place() -> None:
     result = poisoned()
     result.tables["quarantine"].loc[0] = [EVIL, EVIL]
     result.manifest["problems"] = [EVIL]
+    result.manifest["notes"] = [EVIL]
     result.manifest["versions"][EVIL] = EVIL
     page = Page(render_report(result))
     assert len(page.scripts) == 3

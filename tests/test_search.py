@@ -98,7 +98,7 @@ def test_a_tree_has_every_layer_below_what_holds_it() -> None:
 
 
 def test_the_page_finds_models_and_shows_layers() -> None:
-    from test_pages import healthy, opened, said
+    from pages_helpers import healthy, opened, said
 
     from lab.models import card
 

@@ -199,7 +199,7 @@ def test_what_cannot_be_is_told() -> None:
 
 
 def test_tasks_are_the_same_in_any_order_and_spelling() -> None:
-    from test_pages import healthy, opened
+    from pages_helpers import healthy, opened
 
     from lab.ui.url_state import to_params
 
@@ -225,7 +225,7 @@ def test_the_charts_draw_it(measured: Any) -> None:
 
 
 def test_the_tab_offers_it_and_shows_what_was_found(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from test_pages import healthy, opened, said
+    from pages_helpers import healthy, opened, said
 
     from lab.experiments.base import Result
     from lab.runs import jobs

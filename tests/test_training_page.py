@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_pages import healthy, opened, said
+from pages_helpers import healthy, opened, said
 
 from lab.experiments.base import Result
 from lab.experiments.training.request import TrainRequest, WatchRequest

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import LabError
-from lab.experiments.separability.request import CONTROLS, ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
+from lab.probing.controls import OPTIONAL as CONTROLS
 from lab.ui.url_state import from_params, to_params
 
 names = st.text(min_size=1, max_size=12).filter(lambda text: text.strip() == text and text != "none")

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pages_helpers import healthy, opened, said
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from test_pages import healthy, opened, said
 
 from lab.experiments.ablation.late_layers_only import LateLayersRequest
 from lab.experiments.attribution.request import AttributeRequest

@@ -172,7 +172,7 @@ def test_what_cannot_be_asked_is_told() -> None:
 
 
 def test_factors_of_other_drawings_open_as_they_were_asked() -> None:
-    from test_pages import opened, said
+    from pages_helpers import opened, said
 
     from lab.runs.store import open_run
 

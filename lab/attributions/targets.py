@@ -8,6 +8,8 @@ A probe's score is its logit for the class less the mean of the others', so with
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -138,21 +140,34 @@ def class_target(module: nn.Module, images: Tensor, wanted: TargetChoice) -> Tar
 
 
 def class_index(text: str, classes: int) -> int:
-    """Return the index of a class by its number or its label; labels are known for ImageNet's 1,000 classes."""
+    """Return the index of a class by its number or its label; labels are known for ImageNet's 1,000 classes.
+
+    Raises LabError for a number or label that is not there, and for a label that several classes share.
+    """
     if text.isdecimal():
         if int(text) >= classes:
             raise LabError(f"target {text} is out of range; this network has the classes 0 to {classes - 1}")
         return int(text)
     names = labels(classes)
-    lowered = text.lower()
-    exact = [k for k, name in enumerate(names) if lowered in [part.strip().lower() for part in name.split(",")]]
-    found = exact or [k for k, name in enumerate(names) if lowered == name.lower()]
-    if found:
+    found = _named(text, names)
+    if len(found) == 1:
         return found[0]
+    if found:
+        candidates = ", ".join(f"{k} ({names[k]})" for k in found)
+        raise LabError(f"{text!r} is the name of {len(found)} classes: {candidates}; give the number of one")
     if not names:
         raise LabError(f"the names of this network's {classes} classes are not known; give a number or `probe`")
     known = ["auto", "probe", *(part.strip() for name in names for part in name.split(","))]
     raise LabError(f"there is no class {text!r}{nearest(text, known)}; give auto, a number, a label or probe")
+
+
+def _named(text: str, names: Sequence[str]) -> list[int]:
+    """Return the classes that `text` names: by the first of their names, by all of them as written, or by any."""
+    wanted = text.strip().casefold()
+    every = [[part.strip().casefold() for part in name.split(",")] for name in names]
+    first = [k for k, own in enumerate(every) if own[0] == wanted]
+    whole = [k for k, name in enumerate(names) if name.casefold() == wanted and "," in name]
+    return first or whole or [k for k, own in enumerate(every) if wanted in own]
 
 
 @cache
@@ -164,6 +179,13 @@ def labels(classes: int) -> tuple[str, ...]:
 
     info = ImageNetInfo("imagenet-1k")
     return tuple(info.index_to_description(k) for k in range(classes))
+
+
+def short_names(classes: int) -> list[str]:
+    """Return the first name of every class, with its number where two classes share it, [] where none are known."""
+    first = [name.split(",")[0] for name in labels(classes)]
+    shared = {name for name, count in Counter(map(str.casefold, first)).items() if count > 1}
+    return [f"{name} ({k})" if name.casefold() in shared else name for k, name in enumerate(first)]
 
 
 def class_name(index: int, classes: int) -> str:

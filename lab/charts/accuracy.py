@@ -13,7 +13,6 @@ from typing import Any, Literal
 import pandas as pd
 
 from lab.charts.curves import (  # fmt: skip
-    CONTROLS,
     Metric,
     curve_rows,
     emergence_rows,
@@ -39,6 +38,7 @@ from lab.charts.theme import (  # fmt: skip
     rows,
 )
 from lab.errors import LabError
+from lab.probing.controls import CONTROLS
 
 LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer
 LABELLED_MODELS = 2  # with more models, labels at the curves' ends would find no room; a legend takes their place

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lab.charts.curves import CONTROLS, METRICS, metric_named
+from lab.charts.curves import METRICS, metric_named
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import (  # fmt: skip
     INK,
@@ -28,6 +28,7 @@ from lab.charts.theme import (  # fmt: skip
     side_by_side,
 )
 from lab.errors import LabError, nearest
+from lab.probing.controls import CONTROLS
 
 # How a check of `lab.stats.verdict` is named on the axis; one that is not listed goes by its own name.
 CHECK_LABELS = {

@@ -58,7 +58,7 @@ def gaps_by_depth(tables: Tables, *, reference: str | None = None, height: int =
         ),
         width="container",
         height=height,
-        description=_told_gaps(table, against),
+        description=_gaps_text(table, against),
     )
 
 
@@ -99,7 +99,7 @@ def cost_and_quality(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart:
         title=alt.Title("Where to cut", subtitle="Ring: the cheapest layer that the best one is not clearly above."),
         width="container",
         height=height,
-        description=_told_cuts(table),
+        description=_cuts_text(table),
     )
 
 
@@ -132,7 +132,7 @@ def _powers(values: pd.Series) -> list[float]:
     return [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
 
 
-def _told_gaps(table: pd.DataFrame, against: str) -> str:
+def _gaps_text(table: pd.DataFrame, against: str) -> str:
     parts = []
     for model, gaps in table.groupby("model", sort=False):
         ahead, behind = int((gaps["low"] > 0).sum()), int((gaps["high"] < 0).sum())
@@ -140,7 +140,7 @@ def _told_gaps(table: pd.DataFrame, against: str) -> str:
     return f"Accuracy minus that of {against} at equal depth. {' '.join(parts)}"
 
 
-def _told_cuts(table: pd.DataFrame) -> str:
+def _cuts_text(table: pd.DataFrame) -> str:
     chosen = table[table["chosen"]]
     where = "".join(f" Recommended: {row.layer} of {row.model}." for row in chosen.itertuples())
     return f"Accuracy against operations of {len(table)} layers.{where}"

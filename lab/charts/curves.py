@@ -10,6 +10,7 @@ import pandas as pd
 
 from lab.charts.theme import Tables, interval_text, models_of
 from lab.errors import LabError, nearest
+from lab.probing.controls import CONTROLS
 
 
 @dataclass(frozen=True)
@@ -32,25 +33,6 @@ METRICS: dict[str, Metric] = {
         Metric("knn_accuracy", "Accuracy of nearest neighbours", "k-NN accuracy (share of images)"),
         Metric("silhouette", "Silhouette of the classes", "silhouette (0 mixed, 1 apart)"),
     )
-}
-
-
-@dataclass(frozen=True)
-class Control:
-    """How a row of the summary table is told and dashed; a `rule` is one value for the whole depth."""
-
-    label: str
-    dash: tuple[int, ...] = ()
-    rule: bool = False
-
-
-CONTROLS: dict[str, Control] = {
-    "probe": Control("probe"),
-    "matched": Control("matched dimension", (10, 3, 2, 3)),
-    "untrained": Control("untrained twin", (6, 4)),
-    "shuffled": Control("shuffled labels", (2, 3)),
-    "pixels": Control("raw pixels", (10, 4), rule=True),
-    "chance": Control("chance", (1, 3), rule=True),
 }
 
 

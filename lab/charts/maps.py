@@ -48,7 +48,7 @@ def embedding_maps(
 
     Raises LabError for an unknown model or layer, or when the run has no maps.
     """
-    name, shown = _asked(tables, model, layers)
+    name, shown = _model_and_layers(tables, model, layers)
     table, order, trust = wide_rows(tables, name), layers_of(tables["projection"], name), trust_by_layer(tables, name)
     brush, pick = _selections()
     dots = _dots(alt.Chart(width=size, height=size), tables, brush & pick, dot=34, faint=0.08)
@@ -70,7 +70,7 @@ def projection_map(
     tables: Tables, model: str | None, layer: str, *, size: int = 460, thumbnails: bool = True
 ) -> alt.Chart:
     """Return the map of one layer; a click or a box selects images (fields image)."""
-    name, _ = _asked(tables, model, [layer])
+    name, _ = _model_and_layers(tables, model, [layer])
     table = wide_rows(tables, name)
     at = layers_of(tables["projection"], name).index(layer)
     brush, pick = _selections()
@@ -86,7 +86,7 @@ def depth_walk(
     tables: Tables, model: str | None = None, *, start: str | None = None, size: int = 460, thumbnails: bool = True
 ) -> alt.Chart:
     """Return one map with a slider that walks through depth: between two layers, points move from one to the other."""
-    name, shown = _asked(tables, model, [start] if start else None)
+    name, shown = _model_and_layers(tables, model, [start] if start else None)
     table = wide_rows(tables, name)
     order = layers_of(tables["projection"], name)
     last = len(order) - 1
@@ -105,7 +105,7 @@ def depth_walk(
     return _with_thumbnails(chart, tables, table) if thumbnails else chart
 
 
-def _asked(tables: Tables, model: str | None, layers: Sequence[str | None] | None) -> tuple[str, list[str]]:
+def _model_and_layers(tables: Tables, model: str | None, layers: Sequence[str | None] | None) -> tuple[str, list[str]]:
     table = tables.get("projection", pd.DataFrame())
     if table.empty:
         raise LabError("this run has no maps: its layers were not projected")

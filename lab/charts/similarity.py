@@ -73,7 +73,7 @@ def similarity_map(tables: Tables, *, first: str | None = None, second: str | No
         width=side * len(columns),
         height=side * len(lines),
         autosize=alt.AutoSizeParams(type="pad"),  # labels go around the cells, not in their place
-        description=_told_similarity(table, across, up),
+        description=_similarity_text(table, across, up),
     )
 
 
@@ -164,6 +164,6 @@ def _of_pair(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
     return table[table["model_a"].isin([one, other]) & table["model_b"].isin([one, other])]
 
 
-def _told_similarity(table: pd.DataFrame, across: str, up: str) -> str:
+def _similarity_text(table: pd.DataFrame, across: str, up: str) -> str:
     clear = int(table["clear"].sum())
     return f"CKA of layers of {across} and {up}: {clear} of {len(table)} pairs beyond shuffled images."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lab.charts.curves import CONTROLS
 from lab.charts.map_rows import data_url
 from lab.charts.theme import Tables, check_layer, classes_of, layers_of, of_model, only_model
+from lab.probing.controls import CONTROLS
 
 
 def layer_table(tables: Tables, model: str | None = None) -> pd.DataFrame:

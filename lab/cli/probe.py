@@ -35,6 +35,8 @@ def show(run: RunFolder) -> None:
         print(f"\n{result.manifest['verdicts'][model]['sentence']}")
     for problem in result.manifest["problems"]:
         say(f"Left out: {problem}")
+    for note in result.manifest.get("notes", ()):
+        say(f"Images: {note}")
     if len(result.tables["quarantine"]):
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 
@@ -53,6 +55,7 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
             for model, layers in _by_model(summary)
         ],
         "problems": result.manifest["problems"],
+        "notes": result.manifest.get("notes", []),
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import NOT_TEXT, strict, text_records
 from lab.errors import BeingComputed, LabError, nearest
-from lab.experiments.base import Request, Result, names_in
+from lab.experiments.base import Request, Result, names_in, type_name
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
@@ -129,6 +129,7 @@ def document(run: RunFolder, result: Result) -> dict[str, Any]:
         "request": result.request.as_dict(),
         "findings": result.findings,
         "problems": strict(result.manifest.get("problems", [])),
+        "notes": strict(result.manifest.get("notes", [])),
         "tables": {name: text_records(table) for name, table in result.tables.items()},
     }
 
@@ -141,7 +142,7 @@ def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field[Any]) -
     default: Any = "" if field.default in (None, "", ()) else field.default
     if choices:
         more = {"choices": choices}
-    elif field.type == "bool":
+    elif type_name(field) == "bool":
         more = {"type": _yes_no, "metavar": "yes|no"}
     elif repeated:
         more = {"action": _Members, "metavar": repeated.upper(), "dest": field.name}
@@ -172,7 +173,7 @@ def _names_of(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 
 
 def _type_of(field: dataclasses.Field[Any]) -> Callable[[str], Any]:
-    return {"int": int, "int | None": int, "float": float}.get(str(field.type), str)
+    return {"int": int, "int | None": int, "float": float}.get(type_name(field), str)
 
 
 def _yes_no(text: str) -> bool:

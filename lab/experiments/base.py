@@ -150,6 +150,11 @@ class Request:
         return found
 
 
+def type_name(field: dataclasses.Field[Any]) -> str:
+    """Return a field's type as it is written, whether or not its module postpones annotations."""
+    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+
+
 def list_of(names: Iterable[str]) -> str:
     """Return names with commas between them; one that holds a comma or a quote is quoted, as in CSV."""
     line = io.StringIO()
@@ -158,7 +163,11 @@ def list_of(names: Iterable[str]) -> str:
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """Return the names that `list_of` put into a line, or that somebody typed with commas between them."""
+    """Return the names that `list_of` put into a line, or that somebody typed with commas between them.
+
+    >>> names_in('cat, "dog, wet"')
+    ('cat', 'dog, wet')
+    """
     parts = next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])
     return tuple(name for part in parts if (name := part.strip()))
 

@@ -88,7 +88,7 @@ IMAGES = Table(
         **same("image class group"),
         "width": "pixels, upright",
         "height": "pixels, upright",
-        "digest": "SHA-256 of its content",
+        "digest": "SHA-256 of its content, and of its scale of values where they have more than 8 bits",
     },
 )
 SHOWN_IMAGES = IMAGES.but(thumbnail="a small JPEG (Parquet only)")

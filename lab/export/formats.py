@@ -164,8 +164,9 @@ def _readme(result: Result, note: str) -> str:
 
 CSV_NOTE = (
     "Text that starts with =, +, -, @, a tab or a line break has an apostrophe in front, so that no spreadsheet runs "
-    "it as a formula; remove that one character to get the text back. Empty cells are values that do not exist. "
-    "Files are UTF-8 with a byte order mark."
+    "it as a formula, and so has text that a reader takes for a missing value (NA, None, nan, null) or for a number "
+    "(007, 1.0); remove that one character to get the text back, or read the files with `lab.encode.from_csv`. Empty "
+    "cells are values that do not exist. Files are UTF-8 with a byte order mark."
 )
 FORMATS: dict[str, Format] = {
     row.name: row

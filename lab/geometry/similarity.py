@@ -50,6 +50,10 @@ def debiased_cka(x: np.ndarray, y: np.ndarray) -> float:
     """Return the debiased linear CKA of two embeddings `(N, D)` and `(N, E)`; nan when one is constant.
 
     Raises LabError for fewer than 4 images, unequal numbers of images and values that are not finite.
+
+    >>> x = np.random.default_rng(0).normal(size=(40, 8))
+    >>> round(debiased_cka(x, 3 * x + 1), 3)  # the same but for scale and origin
+    1.0
     """
     return float(cka_matrix([x, y])[0, 1])
 

@@ -15,6 +15,7 @@ from lab.images.decode import DecodeError, decode, thumbnail
 from lab.images.facts import FactsCache, ImageFacts
 from lab.images.groups import split_groups
 from lab.images.layout import Layout, Member, Unreadable
+from lab.images.modes import GrayScale, common_scale
 from lab.images.scan import digest_of, digests_of, facts_of_chosen
 from lab.images.types import ImageRecord, ImageSet, Quarantined, balanced_positions
 from lab.progress import Progress
@@ -23,10 +24,17 @@ from lab.progress import Progress
 class EncodedSource:
     """Gives the pixels of encoded files, and makes sure that each still is the file it was."""
 
-    def __init__(self, members: Sequence[Member], digests: Sequence[str], plain: Sequence[bool]) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        digests: Sequence[str],
+        plain: Sequence[bool],
+        scales: Sequence[GrayScale | None],
+    ) -> None:
         self._members = members
         self._digests = digests
         self._plain = plain
+        self._scales = scales
 
     def encoded(self, index: int) -> bytes:
         """Return file `index` as it is; raise LabError when it went away or changed since the set was opened."""
@@ -42,7 +50,7 @@ class EncodedSource:
     def pixels(self, index: int) -> np.ndarray:
         """Return image `index` upright as RGB, uint8, shape `(H, W, 3)`."""
         try:
-            return decode(self.encoded(index))
+            return decode(self.encoded(index), self._scales[index])
         except DecodeError as error:
             raise LabError(f"{self._members[index].id}: {error}") from error
 
@@ -52,7 +60,8 @@ class EncodedSource:
 
     def thumbnail(self, index: int) -> bytes:
         """Return image `index` as a small JPEG, from the cache where it is kept."""
-        return FactsCache().thumbnail(self._digests[index]) or thumbnail(self.pixels(index))
+        kept = None if self._scales[index] else FactsCache().thumbnail(self._digests[index])
+        return kept or thumbnail(self.pixels(index))
 
 
 def assemble(spec: str, layout: Layout, per_class: int | None, progress: Progress) -> ImageSet:
@@ -75,16 +84,16 @@ def assemble(spec: str, layout: Layout, per_class: int | None, progress: Progres
 
 def _conflicts(layout: Layout, digests: dict[int, str]) -> dict[int, str]:
     """Return a reason for every file that is also, byte for byte, in another class: its label is unknown."""
-    same: dict[str, list[int]] = defaultdict(list)
-    for k, digest in digests.items():
-        same[digest].append(k)
+    same: dict[str, dict[int, int]] = defaultdict(dict)  # per content, the first file of each class
+    for k in sorted(digests):
+        same[digests[k]].setdefault(layout.members[k].label, k)
     reasons = {}
-    for positions in same.values():
-        for k in positions:
-            other = next((o for o in positions if layout.members[o].label != layout.members[k].label), None)
-            if other is not None:
-                name = layout.classes[layout.members[other].label]
-                reasons[k] = f"the same file is in class {name!r} as {layout.members[other].id!r}"
+    for k, digest in digests.items():
+        label = layout.members[k].label
+        other = next((first for owner, first in same[digest].items() if owner != label), None)
+        if other is not None:
+            name = layout.classes[layout.members[other].label]
+            reasons[k] = f"the same file is in class {name!r} as {layout.members[other].id!r}"
     return reasons
 
 
@@ -121,9 +130,36 @@ def _image_set(
     content = [digests[k] for k in chosen]
     known = [facts[k] for k in chosen]
     groups = split_groups(content, [look for f in known if (look := f.look) is not None])
+    scales = _scales(known)
     records = tuple(
         ImageRecord(member.id, member.label, digest, group, f.width, f.height)
-        for member, digest, group, f in zip(members, content, groups, known, strict=True)
+        for member, digest, group, f in zip(members, map(_pixels_digest, content, scales), groups, known, strict=True)
     )
-    source = EncodedSource(members, content, [f.plain_jpeg for f in known])
-    return ImageSet(spec, layout.classes, records, source, quarantined)
+    source = EncodedSource(members, content, [f.plain_jpeg for f in known], scales)
+    notes = (*layout.notes, *_scale_notes(known, scales))
+    return ImageSet(spec, layout.classes, records, source, quarantined, notes)
+
+
+def _scales(facts: Sequence[ImageFacts]) -> list[GrayScale | None]:
+    """Return the scale of every image with more than 8 bits a channel: the same for all with one kind of values."""
+    ranges = [f.values for f in facts]
+    common = {floats: common_scale([r for r in ranges if r and r.floats == floats]) for floats in (False, True)}
+    return [common[r.floats] if r else None for r in ranges]
+
+
+def _pixels_digest(digest: str, scale: GrayScale | None) -> str:
+    """Return the name of an image's pixels: the file's own where it alone decides them."""
+    return digest if scale is None else digest_of(f"{digest} {scale.black!r} {scale.white!r}".encode())
+
+
+def _scale_notes(facts: Sequence[ImageFacts], scales: Sequence[GrayScale | None]) -> tuple[str, ...]:
+    """Say how values of more than 8 bits were read."""
+    notes = []
+    for scale in dict.fromkeys(scale for scale in scales if scale):
+        ranges = [f.values for f, own in zip(facts, scales, strict=True) if own == scale and f.values]
+        low, high = min(r.low for r in ranges), max(r.high for r in ranges)
+        notes.append(
+            f"{len(ranges):,} images have more than 8 bits a channel: their values ({low:g} to {high:g}) are read from"
+            f" {scale.black:g} (black) to {scale.white:g} (white), the same for all of them"
+        )
+    return tuple(notes)

@@ -2,38 +2,35 @@
 
 `decode` takes bytes and gives uint8 pixels of shape `(H, W, 3)`. EXIF turns are applied, transparency lies
 over white, CMYK and palettes become RGB, an animation gives its first frame, and images with more than 8
-bits a channel are scaled, not clipped. Sizes are read from the header and refused before anything large is
-decoded.
+bits a channel are scaled, not clipped (`modes`). What an image will take in size, memory and work is foreseen
+from its header and refused before anything large is decoded (`limits`).
 
 Left out: colour profiles are ignored (pixels are read as sRGB, as image classifiers are trained), and a
-defect inside Pillow's own C code is not contained here, which is why only six formats are accepted.
+defect inside Pillow's own C code is not contained here, which is why only nine formats are accepted.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from lab.errors import LabError
-from lab.images.modes import flattened, orientation, upright
+from lab.images.limits import MAX_PIXELS, CountedBytes, DecodeError, check_file, check_image
+from lab.images.modes import GrayScale, ValueRange, flattened, is_deep, orientation, rgb, turned, upright, value_range
 
-SAFE_FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-DECODER_VERSION: Final = 1  # raise it when the same bytes would give other pixels, facts or reasons
+FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
+DECODER_VERSION: Final = 3  # raise it when the same bytes would give other pixels, facts or reasons
 
-MAX_BYTES: Final = 256 * 1024**2
-MAX_PIXELS: Final = 64_000_000
-MAX_SIDE: Final = 65_535
-# A small progressive JPEG can ask for thousands of passes over a large image; real ones make about ten.
-MAX_PASSES_TIMES_PIXELS: Final = 2_000_000_000
 # Images above this size are decoded one at a time, so that memory does not grow with the number of threads.
 LARGE_PIXELS: Final = 12_000_000
 
@@ -42,32 +39,35 @@ REDUCED_SIDE: Final = 64  # the shorter side that a reduced decoding keeps, wher
 
 _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive
 _PILLOW_HINTS: Final = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as in `warnings.filters`
+_DEEP_COLOUR: Final = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")  # Pillow's names of the layouts of 16-bit samples
+_CUT_MODE: Final = re.compile(r"^(LA|RGBa|R|G|B);16")
 _one_large_image = threading.Lock()
-
-
-class DecodeError(LabError):
-    """Bytes that are not an image the lab reads; the message is a reason of a few words."""
 
 
 @dataclass(frozen=True)
 class Reduced:
-    """A quick look at an image: upright RGB `pixels` of reduced size, the full upright size, and whether the
-    bytes are a JPEG that any decoder turns into the same upright RGB."""
+    """A quick look at an image: upright RGB `pixels` of reduced size, the full upright size, whether the bytes are a
+    JPEG that any decoder turns into the same upright RGB, and the range of its values if they have more than 8 bits."""
 
     pixels: np.ndarray
     width: int
     height: int
     plain_jpeg: bool
+    values: ValueRange | None = None
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes, scale: GrayScale | None = None) -> np.ndarray:
     """Return the image in `data` upright as RGB, uint8, shape `(H, W, 3)`.
 
-    Raises `DecodeError` with a reason, and nothing else, whatever the bytes are.
+    Values of more than 8 bits are read on `scale`, or on that of the image itself. Raises `DecodeError` with a reason,
+    and nothing else, whatever the bytes are.
     """
     with _failures_told(), _opened(data) as image:
-        image.load()
-        return np.array(upright(flattened(image), orientation(image)))
+        loaded = _loaded(image, data)
+        turn = orientation(image)
+        pixels = loaded.rgb(scale)
+        image.close()
+        return turned(pixels, turn)
 
 
 def decode_reduced(data: bytes) -> Reduced:
@@ -78,15 +78,14 @@ def decode_reduced(data: bytes) -> Reduced:
     with _failures_told(), _opened(data) as image:
         width, height = image.size
         drafted = image.draft("RGB", _reduced_size(width, height))
-        image.load()
+        loaded = _loaded(image, data)
         turn = orientation(image)
         plain = turn == 1 and _is_plain_jpeg(image, data)
         box = drafted[1] if drafted else None  # 333 pixels at 1/4 are 83.25 pixels in an image of 84
-        size = _at_most(image.size, 4 * THUMBNAIL_SIDE)
-        small = upright(flattened(image).resize(size, box=box, reducing_gap=2.0), turn)
+        small = upright(loaded.resized(_at_most(image.size, 4 * THUMBNAIL_SIDE), box), turn)
         if turn >= 5:
             width, height = height, width
-        return Reduced(np.array(small), width, height, plain)
+        return Reduced(np.array(small), width, height, plain, loaded.values)
 
 
 def thumbnail(pixels: np.ndarray, side: int = THUMBNAIL_SIDE) -> bytes:
@@ -107,7 +106,7 @@ def _failures_told() -> Iterator[None]:
     except DecodeError:
         raise
     except UnidentifiedImageError as error:
-        raise DecodeError("not a JPEG, PNG, GIF, BMP, WebP or TIFF image") from error
+        raise DecodeError("not a JPEG, PNG, GIF, BMP, WebP, TIFF, PNM, JPEG 2000 or AVIF image") from error
     except Image.DecompressionBombError as error:
         raise DecodeError(f"too large: more than {MAX_PIXELS // 1_000_000} megapixels") from error
     except MemoryError as error:
@@ -128,31 +127,94 @@ def _ignore_pillow_hints() -> None:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """Open `data`, refuse what is empty or too large, and wait for other large images to be finished."""
-    if not data:
-        raise DecodeError("empty file")
-    if len(data) > MAX_BYTES:
-        raise DecodeError(f"too large: {len(data) / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read")
-    with Image.open(io.BytesIO(data), formats=SAFE_FORMATS) as image:
-        width, height = image.size
-        _check_size(width, height)
-        if _is_jpeg(image) and data.count(b"\xff\xda") * width * height > MAX_PASSES_TIMES_PIXELS:
-            raise DecodeError("too many progressive passes for its size")
-        if width * height > LARGE_PIXELS:
+    """Open `data`, refuse what takes too much, and wait for other large images to be finished."""
+    check_file(data)
+    with Image.open(CountedBytes(data), formats=_formats()) as image:
+        deep_colour = any(_low_bytes_mode(mode) for mode in _raw_modes(image))
+        check_image(image, data, copies=2 if deep_colour else 1)
+        if image.width * image.height > LARGE_PIXELS:
             with _one_large_image:
                 yield image
         else:
             yield image
 
 
-def _check_size(width: int, height: int) -> None:
-    if width < 1 or height < 1:
-        raise DecodeError("an image without pixels")
-    if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
-        raise DecodeError(f"too large: {width} × {height} pixels, at most {limit} megapixels are read")
-    if max(width, height) > MAX_SIDE:
-        raise DecodeError(f"too large: {width} × {height} pixels, at most {MAX_SIDE} a side are read")
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return the accepted formats that the installed Pillow reads."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A decoded image, the low bytes of its samples where Pillow keeps the high ones, and the range of its values."""
+
+    image: Image.Image
+    low_bytes: Image.Image | None
+    values: ValueRange | None
+
+    def rgb(self, scale: GrayScale | None) -> np.ndarray:
+        return rgb(self.image, (scale or self.values.scale()) if self.values else None, self.low_bytes)
+
+    def resized(self, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Image.Image:
+        """Return the image as RGB of another size; a large one is made smaller before its colours are."""
+        converted = self.image.mode != "RGB" or "transparency" in self.image.info
+        if self.values or (converted and self.image.width * self.image.height > LARGE_PIXELS):
+            pixels = self.rgb(None)
+            self.image.close()
+            return Image.fromarray(pixels).resize(size, box=box, reducing_gap=2.0)
+        return flattened(self.image).resize(size, box=box, reducing_gap=2.0)
+
+
+def _loaded(image: Image.Image, data: bytes) -> _Loaded:
+    low_bytes = _low_bytes(image, data)
+    cut = low_bytes is None and any(_CUT_MODE.search(mode) for mode in _raw_modes(image))
+    image.load()
+    if cut and all(high < 128 for _, high in _extrema(image)[:3]):
+        raise DecodeError("16 bits a channel in a layout that is read by 8; save it with 8 bits a channel")
+    deep = low_bytes is not None or is_deep(image)
+    return _Loaded(image, low_bytes, value_range(image, low_bytes) if deep else None)
+
+
+def _extrema(image: Image.Image) -> Sequence[tuple[float, float]]:
+    found = image.getextrema()
+    return found if isinstance(found[0], tuple) else (found,)  # type: ignore[return-value]
+
+
+def _low_bytes(image: Image.Image, data: bytes) -> Image.Image | None:
+    """Return an image of 16-bit colour with the low byte of every sample, None for other images.
+
+    Pillow keeps the high byte only. Read in the other byte order, the same file gives the low one.
+    """
+    if not any(_low_bytes_mode(mode) for mode in _raw_modes(image)):
+        return None
+    again = Image.open(CountedBytes(data), formats=_formats())
+    again.tile = [tile._replace(args=_with_mode(tile.args, _low_bytes_mode(_mode(tile.args)))) for tile in again.tile]
+    again.load()
+    return again
+
+
+def _raw_modes(image: Image.Image) -> list[str]:
+    return [_mode(tile.args) for tile in getattr(image, "tile", ())]
+
+
+def _mode(args: Any) -> str:
+    first = args[0] if isinstance(args, tuple) and args else args
+    return first if isinstance(first, str) else ""
+
+
+def _with_mode(args: Any, mode: str) -> Any:
+    return (mode, *args[1:]) if isinstance(args, tuple) else mode
+
+
+def _low_bytes_mode(mode: str) -> str:
+    """Return the name of the layout of samples in the other byte order, "" for what is not 16-bit colour."""
+    match = _DEEP_COLOUR.fullmatch(mode)
+    if match is None:
+        return ""
+    high_first = match[2] == "B" or (match[2] == "N" and sys.byteorder == "big")
+    return f"{match[1]};16{'L' if high_first else 'B'}"
 
 
 def _is_jpeg(image: Image.Image) -> bool:

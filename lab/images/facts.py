@@ -18,13 +18,15 @@ import PIL
 
 from lab.images.decode import DECODER_VERSION, DecodeError, decode, decode_reduced, thumbnail
 from lab.images.image_signature import ImageSignature, signature_of
+from lab.images.modes import ValueRange
 from lab.settings import cache_dir
 
 T = TypeVar("T")
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS facts (digest TEXT PRIMARY KEY, reason TEXT NOT NULL, width INTEGER NOT NULL,
-    height INTEGER NOT NULL, plain_jpeg INTEGER NOT NULL, look BLOB NOT NULL) WITHOUT ROWID;
+    height INTEGER NOT NULL, plain_jpeg INTEGER NOT NULL, look BLOB NOT NULL, low REAL, high REAL, floats INTEGER)
+    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS thumbnails (digest TEXT PRIMARY KEY, jpeg BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (version TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -34,14 +36,15 @@ _AT_ONCE: Final = 500  # values in one query; SQLite allows 999 everywhere
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image file's facts: `reason` says why it cannot be used ("" when it can); sizes in pixels,
-    upright."""
+    """An image file's facts: `reason` says why it cannot be used ("" when it can); sizes in pixels, upright;
+    `values` is the range of values of more than 8 bits."""
 
     reason: str
     width: int = 0
     height: int = 0
     plain_jpeg: bool = False
     look: ImageSignature | None = None
+    values: ValueRange | None = None
 
 
 def examine(data: bytes) -> tuple[ImageFacts, bytes]:
@@ -56,7 +59,21 @@ def examine(data: bytes) -> tuple[ImageFacts, bytes]:
         if isinstance(error.__cause__, MemoryError):
             raise error.__cause__ from None
         return ImageFacts(str(error)), b""
-    return ImageFacts("", seen.width, seen.height, seen.plain_jpeg, look), thumbnail(seen.pixels)
+    facts = ImageFacts("", seen.width, seen.height, seen.plain_jpeg, look, seen.values)
+    return facts, thumbnail(seen.pixels)
+
+
+def _packed(facts: ImageFacts) -> tuple[Any, ...]:
+    """Return a row of the table of facts, without its digest."""
+    look, values = facts.look.packed() if facts.look else b"", facts.values
+    ends = (values.low, values.high, values.floats) if values else (None, None, None)
+    return facts.reason, facts.width, facts.height, facts.plain_jpeg, look, *ends
+
+
+def _unpacked(*row: Any) -> ImageFacts:
+    reason, width, height, plain, look, low, high, floats = row
+    values = ValueRange(low, high, bool(floats)) if low is not None else None
+    return ImageFacts(reason, width, height, bool(plain), ImageSignature.unpacked(look) if look else None, values)
 
 
 class FactsCache:
@@ -67,11 +84,9 @@ class FactsCache:
 
     def facts(self, digests: Iterable[str]) -> dict[str, ImageFacts]:
         """Return what is known, by digest."""
-        query = "SELECT digest, reason, width, height, plain_jpeg, look FROM facts WHERE digest IN ({})"
-        return {
-            digest: ImageFacts(reason, width, height, bool(plain), ImageSignature.unpacked(look) if look else None)
-            for digest, reason, width, height, plain, look in self._select(query, digests)
-        }
+        columns = "digest, reason, width, height, plain_jpeg, look, low, high, floats"
+        query = f"SELECT {columns} FROM facts WHERE digest IN ({{}})"
+        return {digest: _unpacked(*row) for digest, *row in self._select(query, digests)}
 
     def digests(self, versions: Iterable[str]) -> dict[str, str]:
         """Return the digests of files that were seen in exactly these versions, by version."""
@@ -84,15 +99,12 @@ class FactsCache:
 
     def keep(self, found: dict[str, tuple[ImageFacts, bytes]]) -> None:
         """Keep facts and thumbnails by digest, all or none."""
-        facts = [
-            (digest, f.reason, f.width, f.height, f.plain_jpeg, f.look.packed() if f.look else b"")
-            for digest, (f, _) in found.items()
-        ]
+        facts = [(digest, *_packed(f)) for digest, (f, _) in found.items()]
         thumbnails = [(digest, jpeg) for digest, (_, jpeg) in found.items() if jpeg]
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts)
+                connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", facts)
                 connection.executemany("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", thumbnails)
 
         self._connected(write, None)

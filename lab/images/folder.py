@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.images.decode import MAX_BYTES
-from lab.images.layout import MAX_FILES, Entry, Parts, Tree, Unreadable, is_image_name, is_junk
+from lab.images.endings import HEAD_BYTES, READ_SUFFIXES, should_be_image, suffix, unread_format
+from lab.images.layout import MAX_DEPTH, MAX_FILES, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
+from lab.images.limits import MAX_BYTES
 
 # A file changed this recently could change again within the resolution of its times.
 _SETTLED_NANOSECONDS = 2_000_000_000
@@ -31,13 +32,24 @@ def read_folder(path: Path) -> Tree:
     """Return the files and folders below `path`, less junk; raise LabError when a folder cannot be listed."""
     root = os.path.realpath(path)
     entries: list[Entry] = []
+    aside: list[Entry] = []
+    others: list[Parts] = []
     folders: set[Parts] = set()
     for found in _walk(root, str(path)):
         if found.is_folder and not found.is_link:
             folders.add(found.parts)
-        elif found.is_folder or is_image_name(found.parts[-1]):
-            entries.append(_entry(found, root))
-    return Tree(str(path), tuple(entries), frozenset(folders))
+            if len(found.parts) > MAX_DEPTH:
+                aside.append(_entry(found, TOO_DEEP))
+            continue
+        problem = _problem(found, root)
+        head = b"" if problem or suffix(found.parts[-1]) in READ_SUFFIXES else _head(found.path)
+        if found.is_folder:
+            aside.append(_entry(found, problem))
+        elif should_be_image(found.parts[-1], head):
+            entries.append(_entry(found, problem or unread_format(found.parts[-1], head)))
+        else:
+            others.append(found.parts)
+    return Tree(str(path), tuple(entries), frozenset(folders), tuple(others), tuple(aside))
 
 
 def folder_stamp(path: Path) -> str:
@@ -70,7 +82,7 @@ def _walk(root: str, where: str) -> Iterator[_Found]:
             if count > MAX_FILES:
                 raise LabError(f"{where} holds more than {MAX_FILES:,} files; choose a folder with fewer")
             found = _found(item, (*parts, item.name))
-            if found.is_folder and not found.is_link:
+            if found.is_folder and not found.is_link and len(found.parts) <= MAX_DEPTH:
                 pending.append((item.path, found.parts))
             yield found
 
@@ -94,9 +106,18 @@ def _found(item: os.DirEntry[str], parts: Parts) -> _Found:
     return _Found(parts, item.path, stat.S_ISDIR(status.st_mode), is_link, status)
 
 
-def _entry(found: _Found, root: str) -> Entry:
+def _entry(found: _Found, problem: str) -> Entry:
     version = "" if found.is_link else file_version(found.path, found.status)
-    return Entry(found.parts, FileReader(found.path), version, _problem(found, root))
+    return Entry(found.parts, FileReader(found.path), version, problem)
+
+
+def _head(path: str) -> bytes:
+    """Return a file's first bytes, none when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _problem(found: _Found, root: str) -> str:
@@ -111,6 +132,8 @@ def _problem(found: _Found, root: str) -> str:
             return "a link to a file that is not there"
     if not stat.S_ISREG(found.status.st_mode):
         return "not a regular file"
+    if not found.status.st_size:
+        return "empty file"
     if found.status.st_size > MAX_BYTES:
         return f"too large: {found.status.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
     return ""

@@ -1,7 +1,7 @@
 """From a tree of files to classes: one folder per class, in a folder on disk or inside a zip.
 
-Junk that computers leave about is ignored, and so is what is not named like an image. A single folder
-around the class folders is stepped into. Image-named files that cannot be used are set aside with a reason.
+Junk that computers leave about is ignored. Files that hold no image are counted and named; images that cannot be used
+are set aside with a reason. Which folders are classes and which are splits of them is `structure`'s business.
 """
 
 from __future__ import annotations
@@ -9,27 +9,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from lab.errors import LabError, nearest
+from lab.images.endings import suffix
+from lab.images.structure import Parts, Structure, find_structure
 from lab.images.types import Quarantined
 
-# fmt: off
-READ_SUFFIXES: Final = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff",
-})
-OTHER_SUFFIXES: Final = frozenset({
-    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ico", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf",
-    ".orf", ".rw2", ".exr", ".hdr",
-})
-# fmt: on
 JUNK: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"})
-SPLITS: Final = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 MAX_FILES: Final = 200_000
-
-Parts = tuple[str, ...]
+MAX_DEPTH: Final = 64  # folders in folders; what lies deeper is set aside
+TOO_DEEP: Final = f"lies in more than {MAX_DEPTH} folders"
+_SHOWN: Final = 4  # names in a note
 
 
 class Unreadable(LabError):
@@ -49,12 +42,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tree:
-    """Below one place, all files named like images, all links to folders (as entries with a problem) and all folders;
-    `where` is what the user calls the place."""
+    """What is below one place; `where` is what the user calls the place.
+
+    `entries` are the files that should be images by their name or their first bytes, `folders` all folders, `others`
+    the files that are no images. `aside` is what has no place in the tree (links to folders, entries without a name).
+    """
 
     where: str
     entries: tuple[Entry, ...]
     folders: frozenset[Parts]
+    others: tuple[Parts, ...] = ()
+    aside: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Layout:
-    """The classes of a tree, the files that should be their images, and the files set aside already."""
+    """The classes of a tree, the files that should be their images, the files set aside already, and sentences about
+    how the tree was understood."""
 
     classes: tuple[str, ...]
     members: tuple[Member, ...]
     quarantined: tuple[Quarantined, ...]
+    notes: tuple[str, ...] = ()
 
 
 def is_junk(name: str) -> bool:
@@ -82,32 +82,22 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.casefold() in JUNK
 
 
-def suffix(name: str) -> str:
-    """Return a file name's ending in small letters, with its dot."""
-    dot = name.rfind(".")
-    return name[dot:].casefold() if dot > 0 else ""
-
-
-def is_image_name(name: str) -> bool:
-    """Tell whether a file of this name should be an image, readable here or not."""
-    return suffix(name) in READ_SUFFIXES | OTHER_SUFFIXES
-
-
 def arrange(tree: Tree, wanted: Sequence[str] = ()) -> Layout:
     """Return the classes of `tree` (those `wanted`, in that order, or all by name) and their files.
 
-    Raises LabError when there are not at least two classes with files named like images.
+    Raises LabError when there are not at least two classes with files that should be images, or when it cannot be told
+    which folders are the classes.
     """
-    images = [entry for entry in tree.entries if is_image_name(entry.parts[-1])]
-    prefix = _wrapping(images, tree)
-    images = [e for e in images if e.parts[: len(prefix)] == prefix]
-    names = {e.parts[len(prefix)] for e in images if len(e.parts) > len(prefix) + 1}
-    names |= {f[len(prefix)] for f in tree.folders if len(f) > len(prefix) and f[: len(prefix)] == prefix}
-    where = "/".join((tree.where, *prefix))
-    _check_folders(names, images, prefix, where)
-    classes = select_classes(sorted(names), wanted, where)
-    links = [e for e in tree.entries if not is_image_name(e.parts[-1]) and e.parts[: len(prefix)] == prefix]
-    return _layout([*images, *links], classes, len(prefix), where)
+    structure = find_structure([entry.parts for entry in tree.entries], wanted, tree.where)
+    where = "/".join((tree.where, *structure.prefix))
+    filled = {name for entry in tree.entries if (name := _class_of(structure, entry.parts))}
+    empty = _empty_folders(tree, structure)
+    if not filled and not empty:
+        _no_folders(where, len(tree.entries))
+    classes = select_classes(sorted(filled | (set(empty.values()) & set(wanted))), wanted, where)
+    used = {name for name in empty if empty[name] in classes}
+    notes = (*_split_note(structure), *_empty_note([name for name in empty if name not in used]), *_other_note(tree))
+    return _layout(tree, structure, classes, where, notes)
 
 
 def select_classes(found: Sequence[str], wanted: Sequence[str], where: str) -> tuple[str, ...]:
@@ -134,72 +124,117 @@ def printable(name: str) -> str:
     return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", name)
 
 
-def _wrapping(images: Sequence[Entry], tree: Tree) -> Parts:
-    """Return the path of the folder that holds the class folders: steps into a folder that stands alone."""
-    prefix: Parts = ()
-    while True:
-        depth = len(prefix)
-        inside = [e.parts[depth:] for e in images if e.parts[:depth] == prefix]
-        tops = {f[depth] for f in tree.folders if len(f) > depth and f[:depth] == prefix}
-        tops |= {parts[0] for parts in inside if len(parts) > 1}
-        if len(tops) != 1 or any(len(parts) < 3 for parts in inside) or not inside:
-            return prefix
-        prefix = (*prefix, tops.pop())
+def _class_of(structure: Structure, path: Parts) -> str | None:
+    """Return the class folder of the file at `path`, None when it lies in none."""
+    root = structure.root_of(path)
+    return path[len(root)] if root is not None and len(path) > len(root) + 1 else None
 
 
-def _check_folders(names: set[str], images: Sequence[Entry], prefix: Parts, where: str) -> None:
+def _empty_folders(tree: Tree, structure: Structure) -> dict[str, str]:
+    """Return the folders beside classes or beside splits that hold no image: path and name."""
+    beside = {structure.prefix, *structure.roots}
+    found: set[Parts] = set()
+    for depth in {len(above) + 1 for above in beside}:
+        full = {entry.parts[:depth] for entry in tree.entries if len(entry.parts) > depth}
+        named = {folder[:depth] for folder in tree.folders if len(folder) >= depth}
+        named |= {path[:depth] for path in tree.others if len(path) > depth}
+        found |= {folder for folder in named - full if folder[:-1] in beside}
+    return {printable("/".join(folder[len(structure.prefix) :])): folder[-1] for folder in sorted(found)}
+
+
+def _no_folders(where: str, images: int) -> None:
+    found = f"{images} images but " if images else ""
+    raise LabError(
+        f"{where} holds {found}no folders; put the images of each class into a folder named after the class"
+        " (links to folders are not followed)"
+    )
+
+
+def _split_note(structure: Structure) -> tuple[str, ...]:
+    splits = [printable(name) for name in structure.splits]
+    if len(splits) > 1:
+        return (f"{_listed(splits)} are splits of the same classes: their images are used together",)
+    return tuple(f"only the split {name!r} has a folder for each class: the others are set aside" for name in splits)
+
+
+def _empty_note(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
-        found = f"{len(images)} images but " if images else ""
-        raise LabError(
-            f"{where} holds {found}no folders; put the images of each class into a folder named after the class"
-            " (links to folders are not followed)"
-        )
-    deep = any(len(e.parts) > len(prefix) + 2 for e in images)
-    if deep and all(name.casefold() in SPLITS for name in names):
-        splits = sorted(names)
-        raise LabError(
-            f"{where} holds splits ({', '.join(splits)}) rather than classes; choose one, such as {where}/{splits[0]}"
-        )
+        return ()
+    return (f"{_counted(len(names), 'folder')} without any image {_verb(names)} ignored: {_listed(names)}",)
 
 
-def _layout(images: Sequence[Entry], classes: tuple[str, ...], depth: int, where: str) -> Layout:
+def _other_note(tree: Tree) -> tuple[str, ...]:
+    if not tree.others:
+        return ()
+    first: dict[str, str] = {}
+    for parts in sorted(tree.others):
+        first.setdefault(suffix(parts[-1]), printable("/".join(parts)))
+    counts = sorted(Counter(suffix(parts[-1]) for parts in tree.others).items(), key=lambda kind: (-kind[1], kind[0]))
+    kinds = [f"{count:,} {printable(kind) or 'without an ending'} (such as {first[kind]!r})" for kind, count in counts]
+    held = "hold no image and were" if len(tree.others) > 1 else "holds no image and was"
+    return (f"{_counted(len(tree.others), 'other file')} {held} ignored: {_listed(kinds, quoted=False)}",)
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def _verb(names: Collection[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def _listed(names: Sequence[str], quoted: bool = True) -> str:
+    shown = [repr(name) if quoted else name for name in names[:_SHOWN]]
+    more = [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
+    return ", ".join([*shown, *more])
+
+
+def _layout(tree: Tree, structure: Structure, classes: tuple[str, ...], where: str, notes: tuple[str, ...]) -> Layout:
     labels = {name: label for label, name in enumerate(classes)}
-    members, quarantined, seen = [], [], Counter[str]()
-    for entry in sorted(images, key=lambda e: e.parts):
-        path = entry.parts[depth:]
-        loose = len(path) == 1
-        if not loose and path[0] not in labels:
+    members, seen = [], Counter[str]()
+    quarantined: list[tuple[str | None, Quarantined]] = []
+    for entry in sorted([*tree.entries, *tree.aside], key=lambda e: e.parts):
+        name = _class_of(structure, entry.parts)
+        if name is not None and name not in labels:
             continue
-        name = printable("/".join(path))
-        seen[name] += 1
-        name = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        problem = entry.problem or ("not inside a class folder" if loose else _unread_format(path[-1]))
-        if problem:
-            quarantined.append(Quarantined(name, problem))
+        problem = entry.problem or (_misplaced(structure) if name is None else "")
+        shown = _id(entry.parts, structure, seen)
+        if name is None or problem:
+            quarantined.append((name, Quarantined(shown, problem)))
         else:
-            members.append(Member(name, labels[path[0]], entry.version, entry.read))
+            members.append(Member(shown, labels[name], entry.version, entry.read))
     _check_not_empty(classes, members, quarantined, where)
-    shown = tuple(printable(name) for name in classes)
-    return Layout(shown, tuple(members), tuple(quarantined))
+    return Layout(tuple(map(printable, classes)), tuple(members), tuple(q for _, q in quarantined), notes)
+
+
+def _id(path: Parts, structure: Structure, seen: Counter[str]) -> str:
+    """Return a file's path in the set, printable, with a number behind it when it was there before."""
+    depth = len(structure.prefix)
+    name = printable("/".join(path[depth:] if path[:depth] == structure.prefix else path))
+    seen[name] += 1
+    return name if seen[name] == 1 else f"{name} ({seen[name]})"
+
+
+def _misplaced(structure: Structure) -> str:
+    splits = _listed([printable(name) for name in structure.splits])
+    return f"not inside a class folder of the splits {splits}" if splits else "not inside a class folder"
 
 
 def _check_not_empty(
-    classes: tuple[str, ...], members: Sequence[Member], quarantined: Sequence[Quarantined], where: str
+    classes: tuple[str, ...],
+    members: Sequence[Member],
+    quarantined: Sequence[tuple[str | None, Quarantined]],
+    where: str,
 ) -> None:
     filled = {member.label for member in members}
     for label, name in enumerate(classes):
         if label not in filled:
-            aside = [q for q in quarantined if q.id.startswith(f"{printable(name)}/")]
-            why = f" ({len(aside)} set aside, the first as {aside[0].reason!r})" if aside else ""
+            aside = [found.reason for owner, found in quarantined if owner == name]
+            why = f" ({len(aside)} set aside, the first as {aside[0]!r})" if aside else ""
             raise LabError(
                 f"Class {printable(name)!r} in {where} holds no usable image{why}; add images, remove the folder"
                 " or choose other classes"
             )
-
-
-def _unread_format(name: str) -> str:
-    ending = suffix(name)
-    return f"{ending[1:].upper()} files are not read; convert it to JPEG or PNG" if ending in OTHER_SUFFIXES else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -52,13 +52,14 @@ class PixelSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images with classes: what every experiment looks at."""
+    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood."""
 
     spec: str
     classes: tuple[str, ...]
     records: tuple[ImageRecord, ...]
     source: PixelSource = field(repr=False, compare=False)
     quarantined: tuple[Quarantined, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.records)

@@ -85,7 +85,7 @@ class ModelCard:
         )
 
 
-def kept_card(ref: ModelRef) -> ModelCard | None:
+def cached_card(ref: ModelRef) -> ModelCard | None:
     """Return the card of a model from the cache, None when there is none or its files have changed."""
     values = _read(_path(ref))
     if values is None or values["card"]["model"] != str(ref):
@@ -104,7 +104,7 @@ def card_of(ref: ModelRef, built: Built) -> ModelCard:
     module = built.module.eval().requires_grad_(False)
     refuse_not_finite(module.state_dict(), str(ref))
     digest = weights_digest(module)
-    known = kept_card(ref)
+    known = cached_card(ref)
     if known is None or known.weights_digest != digest:
         known = _describe(ref, module, digest)
         files = {str(path): file_stamp(path) for path in built.files}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.layers import Layer
 from lab.malloc import tune_allocator
-from lab.models.cards import ModelCard, card_of, kept_card
+from lab.models.cards import ModelCard, cached_card, card_of
 from lab.models.devices import pick_device
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
@@ -63,4 +63,4 @@ def load_model(model: str | ModelRef, *, device: str = "cpu") -> LoadedModel:
 def card(model: str | ModelRef) -> ModelCard:
     """Return what is known of a model: from the cache if its weights have not changed, else by loading it once."""
     ref = ModelRef.parse(model)
-    return kept_card(ref) or load_model(ref).card
+    return cached_card(ref) or load_model(ref).card

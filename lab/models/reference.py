@@ -22,6 +22,9 @@ class ModelRef:
 
         Without weights: the package's when there is one for the id, else timm's. Looks nothing up; raises LabError
         for an empty id or an unknown weight source.
+
+        >>> str(ModelRef.parse("resnet18@untrained"))
+        'resnet18@untrained:0'
         """
         if isinstance(text, ModelRef):
             return text

@@ -28,7 +28,11 @@ def experiment_named(name: str) -> Experiment:
 
 
 def request_from(values: Mapping[str, Any]) -> Request:
-    """Return the request that a run folder, a URL or another program describes by `values`."""
+    """Return the request that a run folder, a URL or another program describes by `values`.
+
+    >>> request_from({"experiment": "slide", "size": 9}).command()
+    'feature-lab ask slide --size=9'
+    """
     return experiment_named(str(values.get("experiment", ""))).request_type.from_dict(values)
 
 

@@ -17,6 +17,9 @@ def ask(question: str, *, progress: Progress = silent, compute: Compute | None =
 
     `fields` are those of the question's request; what is left out is as usual. Raises LabError for a question or a
     field that is not there, and for input that cannot be used.
+
+    >>> ask("slide", size=9).findings[0]
+    '(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 places.'
     """
     run = open_run(request_from({**fields, "experiment": question}).canonical())
     if run.status != "finished":

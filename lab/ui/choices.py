@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.images import SetInfo, catalogue, class_names
 from lab.layers import select_layers
 from lab.models import ModelRef, search_models
-from lab.models.cards import kept_card
+from lab.models.cards import cached_card
 from lab.weights.trained import list_trained
 
 # Networks worth a first look; any other timm id can be typed. The packaged ones need no download.
@@ -48,7 +48,7 @@ def find_networks(text: str) -> list[dict[str, Any]]:
 @st.cache_data(show_spinner=False, ttl=20, max_entries=32)
 def layer_names(model: str) -> list[str]:
     """Return a network's layers from its card, if it has been opened on this computer; [] if it has not."""
-    known = kept_card(ModelRef.parse(model))
+    known = cached_card(ModelRef.parse(model))
     return [layer.name for layer in select_layers(known.layers, "blocks")] if known else []
 
 

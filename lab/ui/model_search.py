@@ -11,7 +11,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.layers.tree import layer_tree
 from lab.models import ModelRef
-from lab.models.cards import kept_card
+from lab.models.cards import cached_card
 from lab.models.search import ModelFilter, families, quantity, search_models
 from lab.runs.jobs import in_own_process
 from lab.ui.chart import on_a_phone
@@ -102,7 +102,7 @@ def _link(page: str, label: str, icon: str, query: dict[str, str | list[str]]) -
 
 def _layers(ref: ModelRef, parameters: int | None) -> None:
     """Show the layer tree; of a network nobody has opened yet, offer to find it, which takes the network itself."""
-    card = kept_card(ref) or kept_card(ref.twin())
+    card = cached_card(ref) or cached_card(ref.twin())
     if card is None:
         _offer(ref.twin() if ref.source.name != "lab" else ref, parameters)
         return

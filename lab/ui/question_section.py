@@ -18,9 +18,8 @@ from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.registry import EXPERIMENTS, charts_of, meaning
 from lab.registry.row import Experiment
+from lab.ui.answer import answered
 from lab.ui.chart import show_spec
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
 from lab.ui.tabs import Tab, questions
 from lab.ui.text import escaped
@@ -61,18 +60,8 @@ def question_section(rows: Sequence[Experiment], subject: Selection) -> None:
         except LabError as error:
             st.warning(escaped(error))
             continue
-        answer(request, show_all, offer=OFFER)
-
-
-def answer(request: Request, show: Callable[[Result], None], *, offer: str, findings: bool = True) -> None:
-    """Show the command that asks the same, then what was found and what `show` makes of the result; or its status."""
-    show_command(request)
-    result = result_or_status(request, offer=offer)
-    if result is None:
-        return
-    if findings:
-        show_findings(result.manifest["findings"])
-    show(result)
+        if (result := answered(request, offer=OFFER)) is not None:
+            show_all(result)
 
 
 def show_all(result: Result) -> None:

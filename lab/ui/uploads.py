@@ -27,7 +27,7 @@ def keep_upload(name: str, file: BinaryIO) -> Path:
     if not zipfile.is_zipfile(file):
         raise LabError(f"{name} is not a zip file; pack a folder that holds one subfolder per class")
     file.seek(0)
-    return _keep(name, file.read(), ".zip")
+    return _store(name, file.read(), ".zip")
 
 
 def keep_picture(name: str, file: BinaryIO) -> Path:
@@ -38,10 +38,10 @@ def keep_picture(name: str, file: BinaryIO) -> Path:
     except DecodeError as error:
         raise LabError(f"{name} cannot be read as an image: {error}") from error
     suffix = Path(name).suffix.lower()
-    return _keep(name, data, suffix if suffix[1:] in PICTURES else "")
+    return _store(name, data, suffix if suffix[1:] in PICTURES else "")
 
 
-def _keep(name: str, data: bytes, suffix: str) -> Path:
+def _store(name: str, data: bytes, suffix: str) -> Path:
     """Keep `data` in a folder named by its content; the same content is kept once, under its first name."""
     folder = uploads_dir() / hashlib.sha256(data).hexdigest()[:16]
     kept = [path for path in sorted(folder.glob("*")) if not path.name.startswith(".")]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.base import Request
+from lab.experiments.base import Request, type_name
 from lab.registry import ALIASES
 from lab.runs.store import RunFolder, list_runs
 from lab.ui.routes import shares_its_page
@@ -53,7 +53,7 @@ def from_params(kind: type[R], params: Mapping[str, list[str]]) -> R:
     """Return the request that query parameters describe; raises LabError for values that mean nothing."""
     default = kind()
     values = {
-        field.name: _value(field.name, given, getattr(default, field.name), str(field.type))
+        field.name: _value(field.name, given, getattr(default, field.name), type_name(field))
         for field in dataclasses.fields(kind)
         if (given := params.get(param(kind, field.name)))
     }

@@ -65,5 +65,11 @@ def run(
     classes = list(material.images.classes)
     hashes = material.hashes(model)
     return result_with_findings(
-        request, tables, findings(tables, classes), hashes=hashes, problems=problems, classes=classes
+        request,
+        tables,
+        findings(tables, classes),
+        hashes=hashes,
+        problems=problems,
+        classes=classes,
+        notes=list(material.images.notes),
     )

@@ -68,7 +68,14 @@ def run(
         "controls": _controls(material, progress),
     }
     stages = [one.name for one in trunk[1:]]
-    return result_with_findings(request, tables, findings(tables), hashes=material.hashes(model), stages=stages)
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=material.hashes(model),
+        notes=list(material.images.notes),
+        stages=stages,
+    )
 
 
 def real_error(model: LoadedModel, part: Part) -> dict[str, Any]:

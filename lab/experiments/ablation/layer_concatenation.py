@@ -91,7 +91,14 @@ def run(
         "chosen": pd.DataFrame(chosen, columns=["kind", "layer", "times"]),
         "controls": control_table(model, material, compute, progress),
     }
-    return result_with_findings(request, tables, findings(tables), hashes=material.hashes(model), early=early.name)
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=material.hashes(model),
+        notes=list(material.images.notes),
+        early=early.name,
+    )
 
 
 def early_layer(layers: Sequence[Layer], name: str) -> Layer:

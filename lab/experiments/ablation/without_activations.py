@@ -89,7 +89,13 @@ def run(
     problems = [f"up to {cut.layer}: {cut.problem}" for cut in cuts if cut.problem]
     hashes = material.hashes(model)
     return result_with_findings(
-        request, tables, findings(tables, len(acting)), hashes=hashes, problems=problems, activations=len(acting)
+        request,
+        tables,
+        findings(tables, len(acting)),
+        hashes=hashes,
+        problems=problems,
+        activations=len(acting),
+        notes=list(material.images.notes),
     )
 
 

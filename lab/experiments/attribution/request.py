@@ -11,6 +11,7 @@ from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, LAYERS_HELP, Request, model_option, option
 from lab.experiments.picture import PICTURE_HELP, picture_name
 from lab.images import stamp
+from lab.images.synthetic import DRAWN_SETS
 
 METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
 BASELINES = ("mean", "black", "white")
@@ -67,7 +68,7 @@ class ScoreRequest(Request):
     command_words: ClassVar[tuple[str, ...]] = ("attribution-score",)
 
     model: str = model_option()
-    data: str = option(DEFAULT_DATA, "a drawn image set: drawn:pets, drawn:faces, drawn:shapes")
+    data: str = option(DEFAULT_DATA, f"a drawn image set: {', '.join(DRAWN_SETS)}")
     layers: str = option("stages", LAYERS_HELP)
     method: str = option("fast", METHODS_HELP)
     images: int = option(12, "pictures a class that are explained", least=2, most=1000)

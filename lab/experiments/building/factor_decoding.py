@@ -26,6 +26,7 @@ from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.manifest import result_with_findings
 from lab.images import open_image_set
+from lab.images.synthetic import DRAWN_SETS
 from lab.images.synthetic.sets import DrawnSet
 from lab.models import card
 from lab.progress import Progress, silent
@@ -42,7 +43,7 @@ class FactorsRequest(Request):
     experiment: ClassVar[str] = "factors"
 
     model: str = model_option()
-    data: str = option(DEFAULT_DATA, "a drawn image set: drawn:pets, drawn:shapes or drawn:faces")
+    data: str = option(DEFAULT_DATA, f"a drawn image set: {', '.join(DRAWN_SETS)}")
     per_class: int = option(200, "drawings of each class", least=20, most=5000)
     layers: str = option("stages", "stages, blocks, or names with commas between them")
     pooling: str = option("avg", "avg, or a grid such as 4x4 that keeps places")
@@ -88,7 +89,11 @@ def run(
             rows += reading.rows(vectors[layer.name], kept, where, "untrained" if network.twin else "real")
     tables = {"readings": pd.DataFrame(rows), "factors": _listed(reading.factors), "images": reading.images.table()}
     return result_with_findings(
-        request, tables, findings(tables["readings"], tables["factors"], len(reading.images)), hashes=hashes
+        request,
+        tables,
+        findings(tables["readings"], tables["factors"], len(reading.images)),
+        hashes=hashes,
+        notes=list(reading.images.notes),
     )
 
 

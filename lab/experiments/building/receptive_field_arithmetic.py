@@ -21,7 +21,11 @@ from lab.settings import Compute
 
 
 def chain_field(steps: Iterable[tuple[int, int, int]]) -> int:
-    """Return the side in pixels that one output of a chain of windows (kernel, stride, dilation) can see."""
+    """Return the side in pixels that one output of a chain of windows (kernel, stride, dilation) can see.
+
+    >>> chain_field([(7, 2, 1), (3, 2, 1), (3, 1, 1)])  # the first convolution, pooling and block of a ResNet
+    19
+    """
     field, jump = 1, 1
     for kernel, stride, dilation in steps:
         field += (reach(kernel, dilation) - 1) * jump

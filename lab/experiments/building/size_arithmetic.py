@@ -32,6 +32,9 @@ def output_size(
     """Return how many places a window has along one side; `padding` is that of each end (the mean, if they differ).
 
     Raises LabError when the window is larger than the padded side.
+
+    >>> output_size(224, kernel=7, stride=2, padding=3)
+    112
     """
     free = size - reach(kernel, dilation) + 2 * padding
     if free < 0:

@@ -98,7 +98,12 @@ def run(
             pictures += drawn
     tables = {"rebuilt": pd.DataFrame(rows), "pictures": pd.DataFrame(pictures), "images": question.images.table()}
     return result_with_findings(
-        request, tables, findings(tables["rebuilt"], len(question.images)), hashes=hashes, side=SIDE
+        request,
+        tables,
+        findings(tables["rebuilt"], len(question.images)),
+        hashes=hashes,
+        side=SIDE,
+        notes=list(question.images.notes),
     )
 
 

@@ -83,7 +83,14 @@ def run(
         **_fed_by(look, target, [place for place in places if place.end == "most"], progress),
         **_off(look, target, [place for place in places if place.end == "most"], progress),
     }
-    return result_with_findings(request, tables, findings(tables), hashes=look.hashes, at=[layer.name, target.channel])
+    return result_with_findings(
+        request,
+        tables,
+        findings(tables),
+        hashes=look.hashes,
+        notes=list(look.images.notes),
+        at=[layer.name, target.channel],
+    )
 
 
 def middle_stage(model: str) -> str:

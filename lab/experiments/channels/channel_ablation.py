@@ -14,7 +14,7 @@ import pandas as pd
 
 from lab.activations.pooling import pool
 from lab.activations.recording import record
-from lab.attributions.targets import labels
+from lab.attributions.targets import short_names
 from lab.embeddings.streaming import pixel_batches
 from lab.experiments.channels.channel_contributions import held
 from lab.experiments.channels.probe_direction import ProbeDirection, probe_direction
@@ -141,7 +141,7 @@ def _interval_over(groups: np.ndarray, change: np.ndarray) -> Interval:
 
 def _classes(look: ScanContext, layer: Layer, channel: int, exemplars: np.ndarray, progress: Progress) -> pd.DataFrame:
     """Return the network's own classes whose logit falls most on the exemplars, with the interval over them."""
-    names = _class_names(look.model.card.classifier_classes)
+    names = short_names(look.model.card.classifier_classes)
     if not names or len(exemplars) < 2:
         return pd.DataFrame(columns=["name", "change", "ci_low", "ci_high"])
     (_, before), (_, after) = _answers(look, layer, [None, channel], exemplars, progress)
@@ -152,8 +152,3 @@ def _classes(look: ScanContext, layer: Layer, channel: int, exemplars: np.ndarra
         found = _interval_over(look.images.groups[exemplars], change[:, index])
         rows.append({"name": names[index], **found.columns("change", "ci")})
     return pd.DataFrame(rows)
-
-
-def _class_names(count: int) -> list[str]:
-    """Return the short names of a network's classes, [] where they are not known."""
-    return [name.split(",")[0] for name in labels(count)]

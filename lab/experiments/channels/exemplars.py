@@ -62,7 +62,11 @@ def run(
         "layers": look.layers_table(),
     }
     return result_with_findings(
-        request, tables, findings(tables, look.images.spec, len(look.images)), hashes=look.hashes
+        request,
+        tables,
+        findings(tables, look.images.spec, len(look.images)),
+        hashes=look.hashes,
+        notes=list(look.images.notes),
     )
 
 

@@ -77,7 +77,15 @@ def run(
     clock.mark("speed")
     hashes = {"images": question.images.fingerprint, **{network.model: network.digest for network in networks}}
     sentences = findings(found, question.images.classes, data=request.data)
-    return result_with_findings(request, found, sentences, hashes=hashes, problems=problems, timings=clock.seconds)
+    return result_with_findings(
+        request,
+        found,
+        sentences,
+        hashes=hashes,
+        problems=problems,
+        timings=clock.seconds,
+        notes=list(question.images.notes),
+    )
 
 
 def _tables(

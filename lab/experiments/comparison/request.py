@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_MODEL, option
-from lab.experiments.separability.request import CONTROLS, ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
+from lab.probing.controls import OPTIONAL
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
 # What runs may differ in and still be compared: the networks, and what only speaks about one network at a time.
@@ -24,7 +25,7 @@ class CompareRequest(ProbeRequest):
     command_words: ClassVar[tuple[str, ...]] = ("compare",)
 
     models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; two or more", repeated="model")
-    controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(CONTROLS))
+    controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(OPTIONAL))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,8 +53,8 @@ def comparison_of(requests: Iterable[ProbeRequest]) -> CompareRequest:
             one, two = getattr(first, field.name), getattr(other, field.name)
             if field.name not in FREE and one != two:
                 raise LabError(
-                    f"runs {first.run_id} and {other.run_id} differ in {field.name.replace('_', ' ')} ({_told(one)}, "
-                    f"{_told(two)}); compare runs that ask the same of the same images"
+                    f"runs {first.run_id} and {other.run_id} differ in {field.name.replace('_', ' ')} ({_shown(one)}, "
+                    f"{_shown(two)}); compare runs that ask the same of the same images"
                 )
     models = tuple(dict.fromkeys(model for request in several for model in request.models))
     shared = {f.name: getattr(first, f.name) for f in dataclasses.fields(ProbeRequest) if f.name not in FREE}
@@ -66,5 +67,5 @@ def _short(models: tuple[str, ...]) -> list[str]:
     return [name if names.count(name) == 1 else model for name, model in zip(names, models, strict=True)]
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -35,7 +35,7 @@ def cuts(field: Comparison) -> pd.DataFrame:
     for name, reference in _references(field).items():
         _add(table, name, simultaneous(field.boot, correct - reference))
     table["within"] = table["behind_low"] <= 0
-    order = _sound(table[table["within"]]).sort_values(["gflops", "behind"], kind="stable")
+    order = above_every_reference(table[table["within"]]).sort_values(["gflops", "behind"], kind="stable")
     table["chosen"] = table.index == order.index[0]
     return table
 
@@ -50,12 +50,12 @@ def smallest_cuts(field: Comparison, table: pd.DataFrame) -> dict[str, Layer]:
         correct = curve.correct
         behind = simultaneous(field.boot, correct[int(field.boot.mean(correct).argmax())] - correct)
         within = {layer.name: layer for layer, gap in zip(curve.layers, behind, strict=True) if gap.low <= 0}
-        own = _sound(table[(table["model"] == curve.model) & table["layer"].isin(set(within))])
+        own = above_every_reference(table[(table["model"] == curve.model) & table["layer"].isin(set(within))])
         found[curve.model] = min((within[name] for name in own["layer"]), key=lambda layer: (layer.flops, layer.depth))
     return found
 
 
-def _sound(rows: pd.DataFrame) -> pd.DataFrame:
+def above_every_reference(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows clearly above every reference there is, or all when none is: few images leave wide intervals,
     within which a layer at chance may be as good as the best."""
     lows = rows.filter(regex="^above_.*_low$")

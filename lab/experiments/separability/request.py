@@ -8,14 +8,7 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
-
-# What each control is for; "chance" needs no computing and is always there.
-CONTROLS = {
-    "untrained": "the same architecture with random weights, three times over",
-    "shuffled": "the same probe on shuffled labels",
-    "matched": "equally many random channels of every layer",
-    "pixels": "the same probe on raw pixels",
-}
+from lab.probing.controls import OPTIONAL
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class ProbeRequest(Request):
     per_class: int | None = option(None, "at most N images a class", least=2, most=1_000_000)
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     pooling: str = option("avg", "avg, max, avg+max, cls or a grid such as 2x2")
-    controls: tuple[str, ...] = option(tuple(CONTROLS), "controls beside chance", known=tuple(CONTROLS))
+    controls: tuple[str, ...] = option(tuple(OPTIONAL), "controls beside chance", known=tuple(OPTIONAL))
     folds: int = option(5, "folds of the cross-validation", least=2, most=20)
     repeats: int = option(3, "how often it is repeated with other folds", least=1, most=50)
     seed: int = option(0, "moves folds and shuffled labels", least=0, most=2**31 - 1)

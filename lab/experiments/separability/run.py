@@ -49,7 +49,7 @@ def measure_and_assemble(
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
-        hashes=hashes, threads=cores(), timings=clock.seconds,
+        hashes=hashes, threads=cores(), timings=clock.seconds, notes=list(question.images.notes),
     )  # fmt: skip
 
 

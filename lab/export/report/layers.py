@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lab.charts.curves import CONTROLS
 from lab.charts.tables import layer_table, whole_controls
 from lab.charts.theme import Tables, models_of
 from lab.experiments.base import Result
 from lab.export.report.markup import Html, join, tag
 from lab.export.report.sections import model_heading, number, section
+from lab.probing.controls import CONTROLS
 
 # column of the layer table -> (heading, what it says in full, decimals)
 LAYER_COLUMNS: dict[str, tuple[str, str, int]] = {

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from lab.charts.checks import check_rows
-from lab.charts.curves import CONTROLS
 from lab.charts.tables import whole_controls
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
 from lab.experiments.base import Result
 from lab.export.report.markup import Html, join, tag
+from lab.probing.controls import CONTROLS
 
 OUTCOMES = {
     "for": "Yes, they come apart with depth",
@@ -118,14 +118,15 @@ def maps(result: Result, charts: dict[str, Any]) -> Html | None:
 
 
 def aside(result: Result) -> Html | None:
-    """Return the images that were set aside, and why."""
+    """Return the images that were set aside, and why, and what else there is to know about how the set was read."""
     table = result.tables["quarantine"]
+    notes = [tag("p", f"{note}.") for note in result.manifest.get("notes", ())]
     if table.empty:
-        return None
+        return section("How the images were read", *notes, id_="aside") if notes else None
     rows = [[row["image"], row["reason"]] for _, row in table.head(200).iterrows()]
     more = tag("p", f"and {len(table) - 200} more", class_="quiet") if len(table) > 200 else None
     count = f"{len(table)} image{'s' if len(table) > 1 else ''} could not be used"
-    return section("Set aside", wide_table(["image", "reason"], rows), more, id_="aside", lead=f"{count}.")
+    return section("Set aside", *notes, wide_table(["image", "reason"], rows), more, id_="aside", lead=f"{count}.")
 
 
 def wide_table(head_row: Sequence[str], body: Sequence[Sequence[object]], **styles: Sequence[str]) -> Html:

@@ -3,4 +3,7 @@
 from lab.images.synthetic.sets import DRAWING_VERSION, FAMILIES, DrawnSet, DrawnSource, draw_set
 from lab.images.synthetic.types import Drawing, DrawnFamily
 
-__all__ = ["DRAWING_VERSION", "FAMILIES", "Drawing", "DrawnFamily", "DrawnSet", "DrawnSource", "draw_set"]
+# spec -> title of every drawn set, for lists and help texts
+DRAWN_SETS = {f"drawn:{name}": family.title for name, family in FAMILIES.items()}
+
+__all__ = ["DRAWING_VERSION", "DRAWN_SETS", "FAMILIES", "Drawing", "DrawnFamily", "DrawnSet", "DrawnSource", "draw_set"]

@@ -8,9 +8,8 @@ import streamlit as st
 
 from lab.experiments.ablation.collapse import CollapseRequest
 from lab.experiments.base import Result
+from lab.ui.answer import answered
 from lab.ui.building.cells import figures, picture
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
 
 OFFER = (
@@ -33,11 +32,8 @@ COLUMNS = {
 def collapse_section(subject: Selection) -> None:
     """Show the one convolution that the first layers of the chosen network are without activations."""
     request = request_for(CollapseRequest, subject)
-    show_command(request)
-    result = result_or_status(request, offer=OFFER)
-    if result is None:
+    if (result := answered(request, offer=OFFER)) is None:
         return
-    show_findings(result.manifest["findings"])
     layer = html.escape(str(result.manifest["layer"]))
     st.markdown("##### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))

@@ -6,9 +6,9 @@ import streamlit as st
 
 from lab.charts.ablation import concatenation_forest, single_layers
 from lab.experiments.ablation.layer_concatenation import ConcatenationRequest
+from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
+from lab.ui.findings import show_command
 from lab.ui.selection import Selection, request_for
 from lab.ui.url_widgets import url_field
 
@@ -19,7 +19,7 @@ OFFER = (
 )
 
 
-def together_section(subject: Selection) -> None:
+def concatenation_section(subject: Selection) -> None:
     """Show whether readers of several layers find more than a reader of one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kept = url_field(ConcatenationRequest(), "dimension", key="together_dimension")
@@ -27,10 +27,8 @@ def together_section(subject: Selection) -> None:
         dimension = st.selectbox("Dimensions each", sizes, width=180, **kept)
         request = request_for(ConcatenationRequest, subject, dimension=dimension)
         show_command(request)
-    result = result_or_status(request, offer=OFFER)
-    if result is None:
+    if (result := answered(request, offer=OFFER, command=False)) is None:
         return
-    show_findings(result.manifest["findings"])
     show_chart(result, concatenation_forest, key="together_chart")
     show_chart(result, single_layers, key="together_layers", height=with_legend(2, 380))
     with st.expander("Every reader", icon=":material/table_rows:"):

@@ -8,9 +8,9 @@ from lab.charts.ablation import MOST_CURVES, agreement_bars, intervention_curves
 from lab.experiments.ablation.interventions import InterventionRequest
 from lab.experiments.base import Result
 from lab.interventions import INTERVENTIONS
+from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
+from lab.ui.findings import show_command
 from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
@@ -23,7 +23,7 @@ OFFER = (
 )
 
 
-def changes_section(subject: Selection) -> None:
+def intervention_section(subject: Selection) -> None:
     """Show what every intervention leaves of the chosen network."""
     st.markdown(
         "Two readers tell what is left. **The old reader** was fitted to the intact network: it shows whether the "
@@ -37,10 +37,8 @@ def changes_section(subject: Selection) -> None:
         )  # fmt: skip
         request = request_for(InterventionRequest, subject, places=places)
         show_command(request)
-    result = result_or_status(request, offer=OFFER)
-    if result is None:
+    if (result := answered(request, offer=OFFER, command=False)) is None:
         return
-    show_findings(result.manifest["findings"])
     show_chart(result, intervention_forest, key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():

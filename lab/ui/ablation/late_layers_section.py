@@ -20,7 +20,7 @@ OFFER = (
 )
 
 
-def tail_section(subject: Selection) -> None:
+def late_layers_section(subject: Selection) -> None:
     """Show what a late stage makes of the image itself."""
     st.markdown(
         "A network computes y = j(i(h(x))). If the last stage j is so clever, why not give it the image x itself?"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from lab.ui.ablation.collapse_section import collapse_section
-from lab.ui.ablation.concatenation_section import together_section
-from lab.ui.ablation.intervention_section import changes_section
-from lab.ui.ablation.late_layers_section import tail_section
-from lab.ui.ablation.width_vs_depth_section import side_by_side_section
-from lab.ui.ablation.without_activations_section import linear_section
+from lab.ui.ablation.concatenation_section import concatenation_section
+from lab.ui.ablation.intervention_section import intervention_section
+from lab.ui.ablation.late_layers_section import late_layers_section
+from lab.ui.ablation.width_vs_depth_section import width_vs_depth_section
+from lab.ui.ablation.without_activations_section import without_activations_section
 from lab.ui.question_section import Sections
 
 SECTIONS: Sections = {
-    "Break a part": changes_section,
-    "y = j(x)?": tail_section,
-    "No activations": linear_section,
+    "Break a part": intervention_section,
+    "y = j(x)?": late_layers_section,
+    "No activations": without_activations_section,
     "One convolution": collapse_section,
-    "Side by side": side_by_side_section,
-    "All layers": together_section,
+    "Side by side": width_vs_depth_section,
+    "All layers": concatenation_section,
 }

@@ -11,9 +11,8 @@ from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.experiments.width_vs_depth.tasks import TASKS, tasks_named
+from lab.ui.answer import answered
 from lab.ui.chart import on_a_phone, show_chart
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
 from lab.ui.text import escaped
 from lab.ui.url_state import opened
 from lab.ui.url_widgets import url_field
@@ -25,21 +24,18 @@ OFFER = (
 )
 
 
-def side_by_side_section(choice: object = None) -> None:
+def width_vs_depth_section(choice: object = None) -> None:
     """Show the settings, what was found, the curves and the differences; the page's network plays no part in it."""
     st.markdown(
         "Why put layers **on top of** each other and not **beside** each other? Five networks with equally many "
         "parameters: a stack of five layers, one wide layer, four layers of different kernels side by side, the stack "
         "without activations, and a fully connected network. All see the same images in the same number of steps."
     )
-    request = _asked()
+    request = _requested()
     if request is None:
         return
-    show_command(request)
-    result = result_or_status(request, offer=OFFER)
-    if result is None:
+    if (result := answered(request, offer=OFFER)) is None:
         return
-    show_findings(result.manifest["findings"])
     phone = on_a_phone()
     show_chart(
         result, accuracy_by_budget, key="budget_chart", view={"width": "content"}, columns=1 if phone else 2,
@@ -49,7 +45,7 @@ def side_by_side_section(choice: object = None) -> None:
     _tables(result)
 
 
-def _asked() -> WidthVsDepthRequest | None:
+def _requested() -> WidthVsDepthRequest | None:
     """Show the settings and return what they ask; None when they make no sense."""
     shown = (opened(WidthVsDepthRequest) or WidthVsDepthRequest()).canonical()
     tasks, parameters, seen = st.columns([5, 2, 2], gap="medium", vertical_alignment="bottom")

@@ -6,9 +6,8 @@ import streamlit as st
 
 from lab.charts.ablation import linear_curves, linear_depths
 from lab.experiments.ablation.without_activations import WithoutActivationsRequest
+from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
 
 OFFER = (
@@ -17,14 +16,11 @@ OFFER = (
 )
 
 
-def linear_section(subject: Selection) -> None:
+def without_activations_section(subject: Selection) -> None:
     """Show what the chosen network is without its activations."""
     request = request_for(WithoutActivationsRequest, subject)
-    show_command(request)
-    result = result_or_status(request, offer=OFFER)
-    if result is None:
+    if (result := answered(request, offer=OFFER)) is None:
         return
-    show_findings(result.manifest["findings"])
     show_chart(result, linear_depths, key="linear_chart")
     show_chart(result, linear_curves, key="linear_curves", height=with_legend(len(result["depths"])))
     with st.expander("Every depth", icon=":material/table_rows:"):

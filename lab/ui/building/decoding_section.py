@@ -13,6 +13,7 @@ from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.building.factor_decoding import FactorsRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.thumbnail_decoding import POOLINGS, ThumbnailRequest
+from lab.images.synthetic import DRAWN_SETS
 from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
 from lab.ui.chart import on_a_phone, show_chart
@@ -30,11 +31,10 @@ VIEWS = {
     "Which facts can be read": ("factors",),
     "The picture rebuilt": ("inversion",),
 }
-DRAWN = {"drawn:pets": "Drawn cats and dogs", "drawn:shapes": "Drawn shapes", "drawn:faces": "Drawn faces"}
 POOLING_NAMES = {"4x4": "A 4 × 4 grid of averages", "avg": "One average"}
 
 
-def left_section(subject: Selection) -> None:
+def decoding_section(subject: Selection) -> None:
     """Show one of the three ways to ask."""
     view = chosen_view("left_view", VIEWS)
     if view == "Which facts can be read":
@@ -87,9 +87,10 @@ def thumbnails_shown(result: Result, pooling: str) -> str:
 
 def _factors(subject: Selection) -> None:
     asked = opened(FactorsRequest)
-    sets = with_current(DRAWN, [asked.data] if asked else [])
+    sets = with_current(DRAWN_SETS, [asked.data] if asked else [])
     data = st.selectbox(
-        "Images", sets, format_func=lambda name: DRAWN.get(name, name), help="Factors are known for drawings only.",
+        "Images", sets, format_func=lambda name: DRAWN_SETS.get(name, name),
+        help="Factors are known for drawings only.",
         **url_widget("data", DEFAULT_DATA, key="factors_data", options=sets),
     )  # fmt: skip
     request = request_for(FactorsRequest, subject, data=data)

@@ -36,7 +36,7 @@ def filter_section(subject: Selection) -> None:
     found = _chosen_sum(subject, result, layer)
     sentences = findings(layer, found)
     show_findings(sentences)
-    show_command(_asked(result, found))
+    show_command(_request_here(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")
     tables = sums(found)
@@ -48,7 +48,7 @@ def filter_section(subject: Selection) -> None:
     _network(result)
 
 
-def _asked(result: Result, found: FilterSum) -> FilterRequest:
+def _request_here(result: Result, found: FilterSum) -> FilterRequest:
     """Return the request of the very sum that is shown, which the run's other places need no computing for."""
     asked, layer = result.request.as_dict(), str(result["chosen"]["layer"].iloc[0])
     return FilterRequest(asked["model"], asked["picture"], layer, found.channel, found.row, found.column)
@@ -107,14 +107,14 @@ def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, flo
 def _layer(result: Result) -> FilterLayer:
     tables = result.tables
     return (
-        _kept_layer(tables.folder, tables.stamp)
+        _cached_layer(tables.folder, tables.stamp)
         if isinstance(tables, CachedTables)
         else FilterLayer.from_tables(tables)
     )
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _kept_layer(folder: str, stamp: str) -> FilterLayer:
+def _cached_layer(folder: str, stamp: str) -> FilterLayer:
     """Keep a layer's arrays unpacked; nobody writes to them."""
     names = ("chosen", "inputs", "kernels", "outputs")
     return FilterLayer.from_tables(CachedTables(folder, stamp, names))
@@ -146,7 +146,7 @@ def _layer_box(
     table = result["layers"].set_index("layer")
     st.session_state["sum_layer"] = layer.name
 
-    def told_as(name: str) -> str:
+    def shown_as(name: str) -> str:
         row = table.loc[name]
         return f"{name} · {row.kernel_height}×{row.kernel_width}, {row.spanned} of {row.in_channels} channels"
 
@@ -157,7 +157,7 @@ def _layer_box(
         if run_of(wanted) is None:
             launch(wanted)
 
-    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=told_as, on_change=chosen)
+    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=shown_as, on_change=chosen)
 
 
 def _go(channel: int, row: int, column: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.ui.building.decoding_section import left_section
+from lab.ui.building.decoding_section import decoding_section
 from lab.ui.building.face_section import face_section
 from lab.ui.building.field_section import field_section
 from lab.ui.building.filter_section import filter_section
@@ -42,5 +42,5 @@ SECTIONS: Sections = {
     "Edges become shapes": shapes_section,
     "Sizes and weights": _sizes,
     "Receptive field": _fields,
-    "What is left": left_section,
+    "What is left": decoding_section,
 }

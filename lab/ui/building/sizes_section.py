@@ -7,11 +7,11 @@ import streamlit as st
 from lab.charts.sizes import map_sizes, weight_counts
 from lab.experiments.base import Result
 from lab.experiments.building.sizes import SizesRequest
+from lab.ui.answer import answered
 from lab.ui.chart import show_chart
-from lab.ui.findings import show_command, show_findings
-from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
 
+OFFER = "Runs this network once and compares every window with the formula. Seconds."
 COLUMNS = {
     "layer": "layer",
     "kind": "kind",
@@ -29,13 +29,8 @@ COLUMNS = {
 def sizes_section(subject: Selection) -> None:
     """Show what the formula says of every window of the chosen network, and what came out."""
     request = request_for(SizesRequest, subject)
-    result = result_or_status(
-        request, offer="Runs this network once and compares every window with the formula. Seconds."
-    )
-    if result is None:
+    if (result := answered(request, offer=OFFER)) is None:
         return
-    show_findings(result.manifest["findings"])
-    show_command(request)
     left, right = st.columns(2, gap="large")
     with left:
         show_chart(result, map_sizes, key="sizes_chart", height=430)

@@ -1,1 +1,1 @@
-"""The parts of the pages *What a layer looks at* and *Channels*."""
+"""The parts of the page *Channels*."""

@@ -1,20 +1,14 @@
-"""The questions of the pages *What a layer looks at* and *Channels*, one tab each; only the open one is shown."""
+"""The questions of the page *Channels*, one tab each; only the open one is shown."""
 
 from __future__ import annotations
 
-from lab.ui.channels.attribution_section import attribution_section
 from lab.ui.channels.card_section import card_section
 from lab.ui.channels.kernels_section import kernels_section
-from lab.ui.channels.score_section import score_section
 from lab.ui.channels.sheet_section import sheet_section
 from lab.ui.channels.strip_section import strip_section
 from lab.ui.question_section import Sections
 
-OF_A_PICTURE: Sections = {
-    "Maps of a picture": attribution_section,
-    "Which maps are right": score_section,
-}
-OF_CHANNELS: Sections = {
+SECTIONS: Sections = {
     "Depth strip": strip_section,
     "Layer sheet": sheet_section,
     "Channel card": card_section,

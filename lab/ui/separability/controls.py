@@ -10,9 +10,10 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.separability.request import CONTROLS, ProbeRequest
+from lab.experiments.separability.request import ProbeRequest
 from lab.images import class_names
 from lab.models import ModelRef
+from lab.probing.controls import OPTIONAL
 from lab.ui.choices import image_sets, known_classes, with_current
 from lab.ui.draft import fill_in, run_row
 from lab.ui.inputs import images_box, network_finder, networks_box, upload_images
@@ -50,7 +51,7 @@ def draft() -> ProbeRequest:
         if state["draft_layers"] == "by name"
         else state["draft_layers"],
         pooling=state["draft_pooling"],
-        controls=tuple(name for name in CONTROLS if name in state["draft_controls"]),
+        controls=tuple(name for name in OPTIONAL if name in state["draft_controls"]),
         folds=state["draft_folds"],
         repeats=state["draft_repeats"],
         seed=state["draft_seed"],
@@ -168,9 +169,9 @@ def _run(wanted: ProbeRequest) -> None:
 def _control_boxes() -> None:
     st.multiselect(
         "Controls, beside chance",
-        list(CONTROLS),
+        list(OPTIONAL),
         key="draft_controls",
         persist_state="page",
-        help="; ".join(f"**{name}**: {why}" for name, why in CONTROLS.items()),
+        help="; ".join(f"**{name}**: {why}" for name, why in OPTIONAL.items()),
     )
     st.caption("Without controls a high accuracy can mean less than it seems.")

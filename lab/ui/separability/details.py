@@ -106,7 +106,7 @@ def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
     # The clearest first and the hardest last: with many images, both ends say most.
     shown = rows if len(rows) <= PER_BIN else pd.concat([rows.head(PER_BIN // 2), rows.tail(PER_BIN // 2)])
     pictures = [
-        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _told(row))
+        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _image_caption(row))
         for row in shown.to_dict("records")
     ]
     gallery(pictures, key=f"gallery_{name.lower().replace(' ', '_')}")
@@ -114,7 +114,7 @@ def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
         st.caption(f"The {PER_BIN // 2} earliest and the {PER_BIN // 2} latest of {len(rows):,}.")
 
 
-def _told(row: dict[Hashable, Any]) -> str:
+def _image_caption(row: dict[Hashable, Any]) -> str:
     """Return the line under a thumbnail: its class, and from which layer on it is right or what it is taken for."""
     return f"{row['class']}, {row['layer'] or 'taken for ' + row['predicted']}"
 

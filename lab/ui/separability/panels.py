@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
-from lab.charts.curves import CONTROLS, METRICS
+from lab.charts.curves import METRICS
 from lab.experiments.base import Result
+from lab.probing.controls import CONTROLS
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
 
@@ -59,6 +60,8 @@ def facts(result: Result) -> None:
     if aside:
         parts.append(f"{count(aside, 'image')} set aside")
     st.caption(escaped(" · ".join(parts)))
+    for note in result.manifest.get("notes", ()):
+        st.caption(escaped(note))
 
 
 def metric_picker() -> str:

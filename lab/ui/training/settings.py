@@ -29,7 +29,7 @@ ARCHITECTURES = {
 FIELDS = ("model", "data", "per_class", "size", "epochs", "rate", "enough", "seed", "name")
 
 
-def asked() -> TrainRequest:
+def requested_training() -> TrainRequest:
     """Return the training that the URL asks for; a run of watching stands for the training it watched."""
     _spell_out_watched()
     return url_state.requested(TrainRequest)

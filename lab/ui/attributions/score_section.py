@@ -8,6 +8,7 @@ from lab.attributions.methods import METHODS
 from lab.charts.attributions import share_matrix, shares_by_layer
 from lab.errors import LabError
 from lab.experiments.attribution.request import ScoreRequest
+from lab.images.synthetic import DRAWN_SETS
 from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_sentences
@@ -17,7 +18,6 @@ from lab.ui.text import escaped
 from lab.ui.url_state import opened
 from lab.ui.url_widgets import url_field, url_widget
 
-SETS = {"drawn:pets": "Cats and dogs: ears, pupils, muzzle", "drawn:faces": "Faces", "drawn:shapes": "Shapes"}
 OFFER = (
     "Fits a probe on every layer, explains its decisions on drawings it has never seen, and measures how much of each "
     "map lies on what really differs: trained and untrained. About half a minute with the usual network."
@@ -33,9 +33,9 @@ def score_section(subject: Selection) -> None:
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     usual = ScoreRequest()
     asked = opened(ScoreRequest)
-    sets = with_current(SETS, [asked.data] if asked else [])
+    sets = with_current(DRAWN_SETS, [asked.data] if asked else [])
     data = left.selectbox(
-        "Drawings", sets, format_func=lambda name: SETS.get(name, name),
+        "Drawings", sets, format_func=lambda name: DRAWN_SETS.get(name, name),
         **url_widget("data", usual.data, key="score_data", options=sets),
     )  # fmt: skip
     images = middle.number_input("Pictures a class", 2, 1000, **url_field(usual, "images", key="score_images"))

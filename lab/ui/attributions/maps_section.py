@@ -16,8 +16,8 @@ from lab.experiments.attribution.map_findings import findings, learned, matters,
 from lab.experiments.attribution.request import AttributeRequest
 from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
-from lab.ui.channels.attribution_controls import choose_method, choose_question
-from lab.ui.channels.overlays import CSS, heat_png, opacity_style, overlay, scale, under
+from lab.ui.attributions.controls import choose_method, choose_question
+from lab.ui.attributions.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.chart import show_chart
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import result_or_status
@@ -35,7 +35,7 @@ OFFER = (
 )
 
 
-def attribution_section(subject: Selection) -> None:
+def maps_section(subject: Selection) -> None:
     """Show the maps of the chosen network on the chosen picture."""
     st.html(CSS)
     base = choose_question(subject)
