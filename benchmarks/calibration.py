@@ -106,7 +106,9 @@ def image_set(cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     shares = np.ones(cell.classes)
     shares[0] = 19.0 if cell.balance == "19:1" else 1.0
     sizes = np.maximum(np.round(shares / shares.sum() * cell.images), 2).astype(int)
-    pattern, labels, groups = GROUPS[cell.groups], [], []
+    labels: list[int] = []
+    groups: list[int] = []
+    pattern = GROUPS[cell.groups]
     for name, size in enumerate(sizes):
         while size > 0:
             held = min(size, pattern[len(set(groups)) % len(pattern)])
@@ -208,7 +210,7 @@ def _emergence_coverage(cell: Cell, found: Sequence[dict[str, Any]]) -> float:
     if cell.classes != 2 or cell.effect not in ("strong", "weak") or len(reached) < len(found) / 2:
         return float("nan")
     curve = np.mean([one["curve"] for one in found], axis=0)
-    return coverage(reached, halfway(np.linspace(0, 1, LAYERS), curve))
+    return coverage(reached, halfway(np.linspace(0, 1, LAYERS).tolist(), curve))
 
 
 def _share(value: float | np.floating[Any]) -> str:

@@ -147,7 +147,7 @@ def _pair_curves(
     probabilities: np.ndarray, labels: np.ndarray, boot: Bootstrap, pair: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a pair's accuracy by layer `(L,)`, in each resample `(B, L)`, and its spread `(L,)`, never 0."""
-    curve, curves, heavy = 0.0, 0.0, 0.0
+    curve, curves, heavy = np.zeros(len(probabilities)), np.zeros((boot.resamples, len(probabilities))), 0.0
     for own, other in (pair, pair[::-1]):
         images = np.flatnonzero(labels == own)
         right, total = _prefers(probabilities, images, own, other), boot.base[images].sum()
@@ -155,7 +155,7 @@ def _pair_curves(
         curves = curves + boot.weights[:, images] @ right.T / total / 2
         heavy += (boot.base[images] ** 2).sum() / total**2 / 4
     spread = np.sqrt(((curves - curve) ** 2).mean(axis=0))
-    return np.asarray(curve), np.asarray(curves), np.maximum(spread, 2**0.5 / (1 / heavy + 2))
+    return curve, curves, np.maximum(spread, 2**0.5 / (1 / heavy + 2))
 
 
 def _crossing(depth: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
