@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
+from lab.stats.auc import Z95
 from lab.stats.differences import simultaneous
 from lab.stats.intervals import Bootstrap, Interval, difference
 
@@ -78,21 +79,24 @@ def _spread(deviations: np.ndarray, boot: Bootstrap) -> np.ndarray:
 def behind_best(scores: np.ndarray, boot: Bootstrap) -> tuple[list[Interval], int]:
     """Return by how much each layer of `scores` `(L, N)` is behind the best layer, and the best one's position.
 
-    A layer is clearly worse than the best when its interval lies above 0. The intervals allow for all layers at once
-    (multiple comparisons with the best, Hsu 1984: the one-sided largest deviation, of resamples here), so that with
-    95 % confidence the layer that is truly best is not called worse.
+    A layer is clearly worse than the best when its interval lies above 0. Any other layer may be the one that beats it,
+    so its margin is the largest deviation of all others from it (multiple comparisons with the best, Hsu 1984): with
+    97.5 % confidence the layer that is truly best is not called worse.
     """
     means, draws = boot.mean(scores), boot.means(scores) - boot.mean(scores)
     best = int(means.argmax())
-    if len(scores) < 2:
-        return [Interval(0.0, 0.0, 0.0)], best
-    others = np.arange(len(scores)) != best
-    deviations = draws[:, [best]] - draws
-    spread = _spread(deviations, boot)
-    largest = (deviations / spread)[:, others].max(axis=1)
-    reach = max(float(np.percentile(largest, 95)), ONE_SIDED) * spread * others
-    gaps = means[best] - means
-    return [Interval(float(g), float(g - r), float(g + r)) for g, r in zip(gaps, reach, strict=True)], best
+    found = []
+    for layer in range(len(scores)):
+        others = np.flatnonzero(np.arange(len(scores)) != layer)
+        if layer == best or not len(others):
+            found.append(Interval(0.0, 0.0, 0.0))
+            continue
+        deviations = draws[:, others] - draws[:, [layer]]
+        spread = _spread(deviations, boot)
+        reach = max(float(np.percentile((deviations / spread).max(axis=1), 97.5)), Z95)
+        gap, margin = float(means[best] - means[layer]), float(reach * spread[others == best][0])
+        found.append(Interval(gap, gap - margin, gap + margin))
+    return found, best
 
 
 def decisions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
