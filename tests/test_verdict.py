@@ -62,7 +62,7 @@ def test_a_rising_curve_with_all_controls_is_for() -> None:
         f"{lead.value:+.2f}, 95 % interval {lead.ci_low:+.2f} to {lead.ci_high:+.2f} for other images like these); "
         "this holds at equal numbers of channels, is not there in the untrained twin (its rise: "
         f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}) and goes beyond raw pixels. "
-        "The first layer that is not clearly worse than the best (0.98) is layer8 (0.98)."
+        "The first layer that is not clearly worse than the best (0.98) is layer7 (0.93)."
     )
 
 
