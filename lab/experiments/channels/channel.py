@@ -243,18 +243,19 @@ def _about_effect(effects: pd.DataFrame) -> list[str]:
     own, others = effects[effects["asked"]].iloc[0], effects[~effects["asked"]]
     largest = float(others["change"].abs().max()) if len(others) else float("nan")
     clear = own.ci_low > 0 or own.ci_high < 0
+    least = min(abs(own.ci_low), abs(own.ci_high)) if clear else 0.0
     verdict = (
-        "no clear change"
+        "no change is shown"
         if not clear
         else "more than any of the others"
-        if abs(own.change) > largest
-        else "no more than other channels of the layer do"
+        if least > largest
+        else "a change, which is not shown to be more than other channels of the layer make"
     )
     return [
         f"Switched off (held at its average), the probe's logit for {own['class']} changes by {_signed(own.change)} on "
-        f"images of that class (95 % interval {_signed(own.ci_low)} to {_signed(own.ci_high)}): {verdict}; of "
-        f"{len(others)} other channels switched off alike, the largest change is {largest:.3f}. {own.agreement:.0%} of "
-        "the decisions stay."
+        f"images of that class (95 % interval {_signed(own.ci_low)} to {_signed(own.ci_high)}, over images, for all "
+        f"channels at once): {verdict}; of {len(others)} other channels switched off alike, the largest change is "
+        f"{largest:.3f}. {own.agreement:.0%} of the decisions stay."
     ]
 
 

@@ -141,7 +141,11 @@ CHANNEL = {
     ),
     "classes": Table(
         "One of the network's own classes whose logit falls most when the channel is held.",
-        {"name": "its name", "change": "change of its logit on the exemplars, mean", **ends("over exemplars")},
+        {
+            "name": "its name",
+            "change": "change of its logit on the exemplars, mean",
+            **ends("over exemplars, for all classes at once"),
+        },
     ),
 }
 DEPTH_STRIP = {

@@ -18,7 +18,10 @@ PROBE = {
     "folds": Table(
         "The score of one fold of one repetition.",
         {
-            **same("model layer control repeat fold"),
+            **same("model layer control"),
+            "repeat": "which repetition of the cross-validation, from 0; where a control was drawn several times "
+            "(channels of `matched`, twins of `untrained`) its repetitions follow each other, draw after draw",
+            **same("fold"),
             "n_train": "images the probe was fitted on",
             "n_test": "images held out",
             "C": "inverse strength of regularisation, chosen inside the training part",
@@ -51,9 +54,12 @@ PROBE = {
             **same("model"),
             "check": "its name",
             "statement": "what it says, as a sentence",
-            "value": "the number: mostly a difference of accuracies, tau for the trend",
-            **ends(),
-            "passed": "whether its interval supports the statement",
+            "value": "the number: a difference of accuracies (of AUC where classes are very unequal), every class with "
+            "the same weight; for the trend the slope of a line through all layers, from input to output",
+            **ends(
+                "over images (copies count as one), random weights and draws of channels, for other images like these"
+            ),
+            "passed": "whether its whole interval lies above 0, as the statement says",
         },
     ),
     "projection": Table(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
-from lab.images import groups_stamp, settled_groups
+from lab.images import groups_stamp, settled_groups, short_name
 from lab.probing.controls import OPTIONAL
 
 
@@ -52,5 +51,5 @@ class ProbeRequest(Request):
 
     def title(self) -> str:
         """Return "network, network on images"."""
-        images = os.path.basename(self.data) if os.path.isabs(self.data) else self.data
+        images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"

@@ -13,6 +13,7 @@ from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
 from lab.experiments.base import Result
 from lab.experiments.separability.split_notes import split_text
 from lab.export.report.markup import Html, join, tag
+from lab.images import short_name
 from lab.probing.controls import CONTROLS
 
 OUTCOMES = {
@@ -157,11 +158,11 @@ def number(value: Any, digits: int) -> str:
 def _looked_at(result: Result) -> str:
     images = result.tables["images"]
     per_class = ", ".join(f"{count} {name}" for name, count in images["class"].value_counts(sort=False).head(8).items())
-    request = result.request.as_dict()
+    data = result.request.as_dict().get("data")
     models = models_of(result.tables["layers"])
     depth = ", ".join(f"{len(layers_of(result.tables['layers'], m))} layers of {m}" for m in models)
     folds = split_text(result.tables["splits"])
-    return f"{len(images)} images ({per_class}) from {request.get('data', 'memory')}; {folds}; {depth}."
+    return f"{len(images)} images ({per_class}) from {short_name(data) if data else 'memory'}; {folds}; {depth}."
 
 
 def _problem(text: str) -> Html:

@@ -38,7 +38,9 @@ def linked_maps(result: Result, model: str) -> None:
     if opened_with:
         _preselect(spec, opened_with)
     event = show_spec(spec, key="maps_chart", width="content", on_select="rerun")
-    chosen = selected_images(event.selection if event else {}, wide_rows(result.tables, model))
+    selection = event.selection if event else {}
+    points = wide_rows(result.tables, model) if any(selection.values()) else pd.DataFrame()
+    chosen = selected_images(selection, points)
     if chosen is None:
         chosen = opened_with if not st.session_state.get("maps_touched") else []
     else:
