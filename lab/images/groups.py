@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 
 from lab.images.alignment import IDENTITY, composed, inverted
-from lab.images.copies import LOOSE, STRICT, Limits, Thumbnails, is_rich, moved_copies, nearly_equal
+from lab.images.copies import Thumbnails, is_rich, moved_copies
 from lab.images.copy_candidates import NEAREST, candidates
 from lab.images.image_signature import ImageSignature
+from lab.images.simple_copies import LOOSE, STRICT, Limits, nearly_equal
 from lab.malloc import tune_allocator
 
 _PAIRS: Final = 32  # pairs verified at once: their images fit a processor's cache
