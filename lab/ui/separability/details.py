@@ -14,6 +14,7 @@ from lab.charts.tables import gallery as gallery_rows
 from lab.charts.tables import layer_table
 from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
+from lab.experiments.separability.label_efficiency import label_findings
 from lab.ui.chart import show_chart
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
@@ -144,6 +145,14 @@ def _confusions(result: Result, model: str) -> None:
         gallery(pictures[:PER_BIN], key="gallery_mistakes")
 
 
+def _labels(result: Result, model: str) -> None:
+    for sentence in label_findings(result.tables, model):
+        st.markdown(escaped(sentence))
+    if len(result["code_length"]):
+        show_chart(result, "code_length", key="code_length_chart", model=model)
+        show_chart(result, "label_efficiency", key="label_efficiency_chart", model=model)
+
+
 def _pairs(result: Result, model: str) -> None:
     show_chart(result, emergence_by_pair, key="pairs_chart", models=(model,))
 
@@ -179,6 +188,13 @@ VIEWS = (
         _images,
     ),
     Tab("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
+    Tab(
+        "Labels",
+        "How many labels does a layer need? The *code length* counts the bits in which the labels of all images can be "
+        "sent to someone who knows the layer and learns from the labels sent so far; shuffled labels show what a probe "
+        "spends when there is nothing to learn (Voita & Titov 2020). Below, the accuracy with few labels.",
+        _labels,
+    ),
     Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
     Tab("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),
     Tab("Export", "Everything behind this page, to take along.", _export),
