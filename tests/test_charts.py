@@ -21,17 +21,17 @@ from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest, fold_strip
 from lab.charts.curves import METRICS, curve_rows, spread
 from lab.charts.decisions import (
-    NEVER,
     confusion_matrix,
     decision_counts,
     depth_of_decision,
     emergence_by_pair,
     pair_rows,
 )
+from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.maps import depth_walk, embedding_maps, projection_map
-from lab.charts.tables import confusion, gallery, layer_table
+from lab.charts.tables import LUCK, NEVER, confusion, gallery, layer_table
 from lab.charts.theme import themed
 from lab.errors import LabError
 
@@ -47,6 +47,8 @@ CHARTED: dict[str, Callable[[Any], Any]] = {
     "confusion": confusion_matrix,
     "decisions": depth_of_decision,
     "emergence": emergence_by_pair,
+    "code_length": code_length_by_depth,
+    "label_efficiency": accuracy_by_labels,
     "maps": lambda t: embedding_maps(t, layers=LAYERS[:3]),
     "map": lambda t: projection_map(t, None, LAYERS[2]),
     "walk": depth_walk,
@@ -320,7 +322,8 @@ def test_confusions_count_the_predictions(tables: Any) -> None:
 def test_every_image_is_decided_once(tables: Any) -> None:
     counts = decision_counts(tables, MODEL)
     assert counts["images"].sum() == 40
-    never = tables["decisions"].query("model == @MODEL")["depth_of_decision"].isna().sum()
+    here = tables["decisions"].query("model == @MODEL")
+    never = (here["right_from"] == "").sum()
     assert counts.loc[counts["layer"] == NEVER, "images"].sum() == never > 0
     spec = depth_of_decision(tables, MODEL).to_dict()
     assert spec["encoding"]["x"]["scale"]["domain"] == [*LAYERS, NEVER]
@@ -450,8 +453,10 @@ def test_the_gallery_runs_from_early_to_never(tables: Any) -> None:
     decided = table["depth_of_decision"].dropna()
     assert decided.is_monotonic_increasing
     assert table["depth_of_decision"].isna().tolist() == [False] * len(decided) + [True] * (40 - len(decided))
-    never = table[table["depth_of_decision"].isna()]
-    assert (never["predicted"] != never["class"]).all()
+    never = table[table["layer"] == NEVER]
+    assert len(never)
+    assert (table["layer"].tail(len(never)) == NEVER).all()
+    assert (table.loc[table["depth_of_decision"].isna() & (table["layer"] != NEVER), "layer"] == LUCK).all()
     assert table["thumbnail"].str.startswith("data:image/jpeg").all()
 
 

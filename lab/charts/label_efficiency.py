@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
+from lab.charts.lazy_altair import alt
 from lab.charts.theme import (
     INK,
     PASSED,
@@ -26,7 +26,7 @@ TRUE, SHUFFLED = "true labels", "shuffled labels"
 EARLY_COLOUR, LATE_COLOUR = "#d9621f", "#2474cf"  # both stand out from either background
 
 
-def code_length(tables: Tables, model: str | None = None) -> alt.LayerChart:
+def code_length_by_depth(tables: Tables, model: str | None = None) -> alt.LayerChart:
     """Return, by depth, the bits that all labels cost knowing a layer: true labels and shuffled ones.
 
     Raises LabError for an unknown model.
@@ -36,7 +36,7 @@ def code_length(tables: Tables, model: str | None = None) -> alt.LayerChart:
     dashes = alt.Scale(domain=[TRUE, SHUFFLED], range=[[1, 0], [2, 3]])
     colours = alt.Scale(domain=[TRUE, SHUFFLED], range=[PASSED, INK])
     tooltip = [
-        "layer:N", alt.Tooltip("labels:N"), alt.Tooltip("bits:Q", format=".1f"),
+        alt.Tooltip("layer:N"), alt.Tooltip("labels:N"), alt.Tooltip("bits:Q", format=".1f"),
         alt.Tooltip("saved:Q", title="bits saved", format=".1f"), interval_tooltip(),
         alt.Tooltip("labels_saved:Q", title="labels saved", format=".1f"),
     ]  # fmt: skip
@@ -47,7 +47,9 @@ def code_length(tables: Tables, model: str | None = None) -> alt.LayerChart:
         tooltip=tooltip,
     )
     best = table[table["labels"] == TRUE].sort_values("bits", kind="stable").iloc[0]
-    told = f"{best['images']} images; fewest at {best['layer']}: {best['bits']:.0f} bits, shuffled {best['control']:.0f}"
+    told = (
+        f"{best['images']} images; fewest at {best['layer']}: {best['bits']:.0f} bits, shuffled {best['control']:.0f}"
+    )
     return layered(
         base.mark_line(strokeWidth=2).encode(alt.StrokeDash("labels:N", scale=dashes, legend=None)),
         base.mark_point(filled=True, size=70, opacity=1),
@@ -58,14 +60,14 @@ def code_length(tables: Tables, model: str | None = None) -> alt.LayerChart:
     )
 
 
-def label_efficiency(tables: Tables, model: str | None = None) -> alt.LayerChart:
+def accuracy_by_labels(tables: Tables, model: str | None = None) -> alt.LayerChart:
     """Return balanced accuracy by number of labels per class, a line per layer coloured by depth; rule: guessing."""
     name = only_model(tables["label_efficiency"], model)
     table = of_model(tables["label_efficiency"], name)
     table = table.assign(draws_text=interval_text(table["least"], table["most"]))
     depth = alt.Scale(domain=[0, 1], range=[EARLY_COLOUR, LATE_COLOUR])
     tooltip = [
-        "layer:N", alt.Tooltip("per_class:Q", title="labels per class"),
+        alt.Tooltip("layer:N"), alt.Tooltip("per_class:Q", title="labels per class"),
         alt.Tooltip("balanced_accuracy:Q", title="balanced accuracy", format=".3f"),
         alt.Tooltip("draws_text:N", title="least and most of the draws"),
     ]  # fmt: skip

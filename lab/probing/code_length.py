@@ -76,9 +76,7 @@ def one_per_group(labels: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> n
     return np.sort(np.concatenate(kept))
 
 
-def online_code(
-    embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, orders: int | None = None
-) -> CodeLength:
+def online_code(embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, orders: int | None = None) -> CodeLength:
     """Return the online code length of labels `(N,)` given an embedding `(N, D)`, every image a group of its own.
 
     `orders` None takes `ORDERS`, or `FEW_ORDERS` with many classes. Raises LabError for fewer than 8 images or values
@@ -136,7 +134,7 @@ def block_ends(count: int, classes: int) -> list[int]:
 
 @dataclass(frozen=True)
 class _Predictions:
-    """Of images not learned from: probabilities of the classes `(R, S, C, K, m)`, and of the true one `(R, S, C, m)`."""
+    """For images not learned from: all classes' probabilities `(R, S, C, K, m)`, and the true one's `(R, S, C, m)`."""
 
     probability: np.ndarray
     right: np.ndarray

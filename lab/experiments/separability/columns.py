@@ -40,8 +40,22 @@ PROBE = {
         "One image's depth of decision.",
         {
             **same("model image class"),
-            "depth_of_decision": "relative depth of that layer; empty when the prediction is wrong at the last layer",
-            "layer": "the first layer from which its held-out prediction stays right; empty for never",
+            "depth_of_decision": "relative depth of that layer; empty when it is right for good nowhere, or by luck",
+            "layer": "the layer from which it is right for good beyond luck (`decision_luck`), surest images first",
+            "right_from": "the first layer from which it is right in every repeat up to the last, luck included; "
+            "empty for never",
+            "margin": "probability of the true class less that of the best other one there, mean over repeats",
+        },
+    ),
+    "decision_luck": Table(
+        "How many images one layer decides, and how many of them luck alone would.",
+        {
+            **same("model layer depth"),
+            "right_from_here": "images that are right in every repeat at this layer and all later ones",
+            "by_luck": "how many there would be if this layer named the classes as often, but without looking "
+            "(of those that are right from the next layer on)",
+            "independent": "how many there would be if all layers were as accurate, but erred on unrelated images",
+            **between("decided", "share of images decided here or before, with luck taken off; for all layers at once"),
         },
     ),
     "code_length": Table(
