@@ -25,9 +25,10 @@ from lab.charts.decisions import (
     decision_counts,
     depth_of_decision,
     emergence_by_pair,
+    luck_rows,
     pair_rows,
 )
-from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
+from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth, code_rows
 from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.maps import depth_walk, embedding_maps, projection_map
@@ -325,8 +326,25 @@ def test_every_image_is_decided_once(tables: Any) -> None:
     here = tables["decisions"].query("model == @MODEL")
     never = (here["right_from"] == "").sum()
     assert counts.loc[counts["layer"] == NEVER, "images"].sum() == never > 0
+    lucky = here["depth_of_decision"].isna().sum() - never
+    assert counts.loc[counts["layer"] == LUCK, "images"].sum() == lucky > 0
     spec = depth_of_decision(tables, MODEL).to_dict()
-    assert spec["encoding"]["x"]["scale"]["domain"] == [*LAYERS, NEVER]
+    assert [part["encoding"]["x"]["scale"]["domain"] for part in spec["layer"]] == [[*LAYERS, LUCK, NEVER]] * 2
+
+
+def test_what_is_right_for_good_beside_the_bars_holds_luck(tables: Any) -> None:
+    """The ticks count every image that is right at the end once, at the first layer of its run."""
+    ticks = luck_rows(tables, MODEL)
+    starts = tables["decisions"].query("model == @MODEL")["right_from"].value_counts()
+    assert ticks.set_index("layer")["starting"].to_dict() == {layer: starts.get(layer, 0) for layer in LAYERS}
+
+
+def test_the_cost_of_labels_has_a_row_for_true_and_shuffled_ones(tables: Any) -> None:
+    table = code_rows(tables, MODEL)
+    bits = table.pivot_table(index="layer", columns="labels", values="bits", sort=False)
+    assert list(bits.index) == list(LAYERS)
+    saved = table.drop_duplicates("layer").set_index("layer")["saved"]
+    pd.testing.assert_series_equal(bits["shuffled labels"] - bits["true labels"], saved, check_names=False)
 
 
 def test_pairs_run_from_early_to_late_and_are_cut_in_the_middle() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import Arrays, PartialResults
 from lab.experiments.separability.columns import PROBE
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.layers import Layer
+from lab.partial_results import Arrays, PartialResults
 from lab.probing.code_length import LEAST_IMAGES, learning_curve, one_per_group, online_code
 from lab.progress import Progress
 from lab.stats.intervals import mean_interval
