@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from functools import partial
 from typing import Any
 
@@ -154,3 +156,27 @@ def test_the_section_shows_the_last_certificate() -> None:
     certify((RIGHT,))
     page.run()
     assert page.success
+
+
+def test_a_check_that_is_started_on_the_page_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def sleep(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        assert command[1:] == ["-m", "lab.cli", "selfcheck", "--json"]
+        started.append(real([sys.executable, "-c", "import time; time.sleep(60)"], **how))
+        return started[-1]
+
+    monkeypatch.setattr("lab.ui.selfcheck.subprocess.Popen", sleep)
+    page = AppTest.from_function(_page, default_timeout=20).run()
+    try:
+        page.button(key="selfcheck_start").click().run()
+        assert not page.exception
+        assert len(started) == 1
+        assert not [button for button in page.button if button.key == "selfcheck_start"]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    page.run()
+    assert page.button(key="selfcheck_start")
