@@ -33,6 +33,12 @@ from lab.charts.theme import (  # fmt: skip
 
 MOST_PAIRS = 40
 MOST_WRITTEN = 12  # classes up to which a confusion cell holds its number
+_TICK: dict[str, Any] = {
+    "color": INK,
+    "thickness": 4,
+    "stroke": "#ffffff",
+    "strokeWidth": 0.8,
+}  # seen on bars and on the paper
 _CELLS = ("#e9eef6", "#123f7a")  # none to all of a class: dark text on the lighter half, white on the darker
 
 
@@ -85,7 +91,7 @@ def depth_of_decision(tables: Tables, model: str | None = None) -> alt.LayerChar
         class_colour(classes_of(tables)),
         tooltip=[alt.Tooltip("layer:N", title="decided at"), alt.Tooltip("class:N"), alt.Tooltip("images:Q")],
     )  # fmt: skip
-    ticks = alt.Chart(rows(luck_rows(tables, name))).mark_tick(color=INK, thickness=2).encode(
+    ticks = alt.Chart(rows(luck_rows(tables, name))).mark_tick(**_TICK).encode(
         layer_axis(order, "layer at which an image is decided"),
         alt.Y("starting:Q"),
         tooltip=[
