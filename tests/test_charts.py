@@ -32,7 +32,7 @@ from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.maps import depth_walk, embedding_maps, projection_map
-from lab.charts.tables import LUCK, NEVER, confusion, gallery, layer_table
+from lab.charts.tables import LUCK, NEVER, confusion, gallery, layer_table, mistakes_by_guessing
 from lab.charts.theme import themed
 from lab.errors import LabError
 
@@ -463,6 +463,14 @@ def test_the_layer_table_is_the_summary_by_layer(tables: Any) -> None:
         assert row.selectivity == pytest.approx(row.accuracy - summary["shuffled", row.layer])
     bare = {**tables, "summary": tables["summary"].query("control == 'probe'"), "projection_quality": None}
     assert not {"untrained", "selectivity", "trustworthiness"} & set(layer_table(bare, MODEL))
+
+
+def test_mistakes_by_guessing_are_those_of_answers_dealt_at_random(tables: Any) -> None:
+    expected = mistakes_by_guessing(tables, MODEL, LAYERS[4])
+    here = tables["predictions"].query("model == @MODEL and layer == @LAYERS[4]")
+    rng = np.random.default_rng(0)
+    dealt = [(rng.permutation(here["predicted"]) != here["class"]).sum() for _ in range(2000)]
+    assert expected == pytest.approx(np.mean(dealt), abs=0.3)
 
 
 def test_the_gallery_runs_from_early_to_never(tables: Any) -> None:

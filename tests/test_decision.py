@@ -106,3 +106,23 @@ def test_what_layers_of_these_accuracies_would_give_by_themselves() -> None:
     assert found.independent[-1] == COUNT
     assert found.independent[-2] == pytest.approx(COUNT / 2, abs=25)
     assert np.all(np.diff(found.independent) >= 0)
+
+
+def test_probes_of_noise_on_layers_that_are_alike_decide_nothing() -> None:
+    """Through the lab's own probes, each layer nearly a rotation of the one before: errors go together, by luck."""
+    from lab.probing.probes import fit_probes, make_splits
+
+    labels, groups = np.arange(60) % 2, np.arange(60)
+    counted = []
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        layer = rng.normal(size=(60, 24))
+        splits = make_splits(labels, groups, seed=seed)
+        found = []
+        for _ in range(5):
+            fits = fit_probes(layer, labels[None], splits, groups, dimensions=(None,), regularisation=(1e-3, 1e-1))
+            found.append(fits[None, 0].probabilities)
+            turn = np.linalg.qr(rng.normal(size=(24, 24)))[0]
+            layer = np.maximum(layer @ turn + 0.15 * rng.normal(size=layer.shape), -0.5)
+        counted.append((decisions(np.stack(found), labels, groups).decided_at >= 0).any())
+    assert np.mean(counted) <= 0.125

@@ -73,6 +73,13 @@ def decided_at(decisions: pd.DataFrame) -> pd.Series:
     return decisions["layer"].mask(undecided, LUCK).mask(decisions["right_from"] == "", NEVER)
 
 
+def mistakes_by_guessing(tables: Tables, model: str, layer: str) -> float:
+    """Return how many images a layer would mistake if it named the classes as often, but without looking."""
+    counts = confusion(tables, model, layer)
+    total = float(counts.to_numpy().sum())
+    return total - float((counts.sum(axis=1) * counts.sum(axis=0)).sum()) / total
+
+
 def confusion(tables: Tables, model: str | None = None, layer: str | None = None) -> pd.DataFrame:
     """Return counts of images, a row per true class and a column per predicted class; `layer` None is the last."""
     table = tables["predictions"]

@@ -48,7 +48,7 @@ def decision_findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[st
     )
     half = beyond[beyond["decided"] >= 0.5]
     if len(half) and half.iloc[0].layer != start.layer:
-        found.append(f"Half of them are by {half.iloc[0].layer}: {_share(half.iloc[0])}.")
+        found.append(f"Half of them are decided by {half.iloc[0].layer}: {_share(half.iloc[0])}.")
     lucky = int(((images["layer"] == "") & (images["right_from"] != "")).sum())
     if lucky:
         found.append(f"{lucky} more are right at the end as well, but no more than luck gives.")

@@ -11,7 +11,7 @@ import streamlit as st
 from lab.charts.checks import checks_forest, fold_strip
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
-from lab.charts.tables import LUCK, NEVER, layer_table
+from lab.charts.tables import LUCK, NEVER, layer_table, mistakes_by_guessing
 from lab.charts.tables import gallery as gallery_rows
 from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
@@ -143,7 +143,11 @@ def _confusions(result: Result, model: str) -> None:
     wrong = mistakes(here)
     urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
     with right:
-        st.markdown(f"**Mistaken at this layer** :gray[({count(len(wrong), 'image')}, the surest mistakes first)]")
+        guessing = mistakes_by_guessing(result.tables, model, layer)
+        st.markdown(
+            f"**Mistaken at this layer** :gray[({count(len(wrong), 'image')}, the surest mistakes first; naming the "
+            f"classes as often without looking would mistake about {guessing:.0f})]"
+        )
         pictures = [
             Picture(urls.get(str(row.image)), f"{row.image}, class {label}", f"{label}, taken for {row.predicted}")
             for row, label in zip(wrong.itertuples(), wrong["class"], strict=True)
