@@ -73,7 +73,7 @@ def _table(found: Certificate) -> None:
 
 
 @st.cache_resource
-def _workers() -> list[tuple[subprocess.Popen[bytes], float]]:
+def _workers() -> list[tuple[subprocess.Popen[bytes], str]]:
     """Return the check that this server started last, and when its process began."""
     return []
 
