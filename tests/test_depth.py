@@ -1,4 +1,4 @@
-"""Curves along depth: emergence and decisions on curves whose answer is known."""
+"""Curves along depth: emergence on curves whose answer is known."""
 
 from __future__ import annotations
 
@@ -114,12 +114,6 @@ def test_crossings_are_where_their_definition_says(values: list[float], seed: in
         assert depth[first - 1] <= crossing <= depth[first]
         line = np.interp(crossing, depth[first - 1 : first + 1], curve[first - 1 : first + 1])
         assert line == pytest.approx(threshold)
-
-
-def test_decisions_are_the_first_layer_that_stays_right() -> None:
-    right = np.array([[1, 1, 0, 0, 1], [1, 0, 0, 1, 1], [1, 1, 0, 1, 0]])  # layers x images
-    probabilities = np.stack([1.0 - right, right], axis=2)
-    assert curves.decisions(probabilities, np.ones(5, dtype=int)).tolist() == [0, 2, -1, 1, -1]
 
 
 def test_many_pairs_of_classes_announce_nothing_on_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What accuracies do along a network's depth: trend, peak, emergence of a class pair, decision on an image.
+"""What accuracies do along a network's depth: trend, peak, emergence of a class pair.
 
 Everything takes layers in order of depth as the first axis and images as the last. Depth is a layer's position from 0
 to 1 (`lab.layers`). Intervals are 95 %, from the resamples of `lab.stats.intervals.bootstrap`.
@@ -97,16 +97,6 @@ def behind_best(scores: np.ndarray, boot: Bootstrap) -> tuple[list[Interval], in
         gap, margin = float(means[best] - means[layer]), float(reach * spread[others == best][0])
         found.append(Interval(gap, gap - margin, gap + margin))
     return found, best
-
-
-def decisions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return per image the position of the first layer from which its prediction stays right to the last, `(N,)`.
-
-    `probabilities` `(L, N, K)` are out of fold, averaged over repeats; -1 for an image that is wrong at the end.
-    """
-    right = probabilities.argmax(axis=2) == labels
-    stays = np.logical_and.accumulate(right[::-1], axis=0)[::-1]
-    return np.where(right[-1], stays.argmax(axis=0), -1)
 
 
 def emergence(

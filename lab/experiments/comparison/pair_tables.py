@@ -13,6 +13,7 @@ from lab.experiments.comparison.evidence import Comparison, ModelCurve
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.partial_results import Arrays
 from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
+from lab.stats.disagreement import disagreement
 from lab.stats.intervals import difference
 
 Row = dict[str, Any]
@@ -65,6 +66,7 @@ def agreement(field: Comparison) -> pd.DataFrame:
             for curve, layer in zip((one, other), layers, strict=True)
         )
         found = consistency(field.boot, a, b)
+        apart = disagreement(one.per_repeat[:, layers[0]], other.per_repeat[:, layers[1]])
         rows.append(
             {
                 **_named(one, other),
@@ -78,6 +80,10 @@ def agreement(field: Comparison) -> pd.DataFrame:
                 "consistency": found.observed,
                 "expected": found.expected,
                 **found.kappa.columns("kappa", "ci"),
+                "steady_a": apart.steady_a,
+                "steady_b": apart.steady_b,
+                "by_accuracy": apart.by_accuracy,
+                "by_folds": apart.by_folds,
             }
         )
     return pd.DataFrame(rows)

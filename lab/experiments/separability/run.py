@@ -15,6 +15,8 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.separability.decision_depth import decision_tables
+from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import ProbeRequest
@@ -44,9 +46,12 @@ def measure_and_assemble(
     clock.mark("embeddings")
     readings = list(probe_all(question, subjects, progress, partial_results))
     clock.mark("probes")
+    labels_needed = label_tables(question, subjects, progress, partial_results)
+    clock.mark("labels")
     maps = draw_maps(question, subjects, progress)
     clock.mark("maps")
     tables, verdicts = assemble(question, subjects, readings, maps)
+    tables |= decision_tables(question, subjects, readings) | labels_needed
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
     computed = dict.fromkeys(s.model for s in subjects if s.layers and not s.twin)

@@ -1,7 +1,8 @@
 """Turns the readings of a probe run into its tidy tables and verdicts; one function per table.
 
-`layers`, `splits`, `images`, `quarantine` describe what was looked at; `folds`, `summary`, `predictions`,
-`decisions`, `emergence`, `checks` what was found; `projection`, `projection_quality` draw it. Columns: docs/tables.md.
+`layers`, `splits`, `images`, `quarantine` describe what was looked at; `folds`, `summary`, `predictions`, `emergence`,
+`checks` what was found; `projection`, `projection_quality` draw it. Columns: docs/tables.md. The rest is made in
+`decision_depth` and `label_efficiency`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lab.images import ImageSet
 from lab.models import ModelRef
 from lab.partial_results import PartialResultsFolder
 from lab.settings import cache_dir
-from lab.stats.depth import decisions, emergence
+from lab.stats.depth import emergence
 from lab.stats.intervals import Bootstrap, chance, correctness, fold_scores, scores
 
 Maps = Mapping[tuple[str, str], "Projection"]
@@ -40,7 +41,6 @@ def assemble(
         "folds": pd.DataFrame(list(_folds(question, readings))),
         "summary": pd.DataFrame([*_summary(question, networks, readings, maps), chance_row(question)]),
         "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
-        "decisions": pd.concat([_decisions(question, n, readings) for n in networks]),
         "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, boot)]),
         "checks": pd.DataFrame([{"model": m, **check.row()} for m, found in judged.items() for check in found.checks]),
         "projection": pd.concat([_projection(question, n, maps) for n in networks]),
@@ -184,24 +184,6 @@ def _predictions(question: ProbeSetup, reading: ProbeResult) -> pd.DataFrame:
             "predicted": classes[mean.argmax(axis=1)],
             "p_true": mean[np.arange(len(mean)), question.labels],
             "correct": correctness(reading.probabilities, question.labels),
-        }
-    )
-
-
-def _decisions(question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult]) -> pd.DataFrame:
-    found = _of(readings, network.model, "probe")
-    settled = decisions(np.stack([r.probabilities.mean(axis=0) for r in found]), question.labels)
-    # Position -1 (wrong at the end) takes the entry that is appended last.
-    depths = np.array([*(layer.depth for layer in network.layers), np.nan])
-    names = np.array([*(layer.name for layer in network.layers), ""], dtype=object)
-    classes = np.array(question.images.classes, dtype=object)
-    return pd.DataFrame(
-        {
-            "model": network.model,
-            "image": [record.id for record in question.images.records],
-            "class": classes[question.labels],
-            "depth_of_decision": depths[settled],
-            "layer": names[settled],
         }
     )
 
