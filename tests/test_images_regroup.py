@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from lab.errors import LabError
+from lab.experiments.separability.fits import ProbeDesign
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems, split_text
 from lab.images import ImageRecord, ImageSet, regrouped, settled_groups
 from lab.images.arrays import ArraySource
 from lab.layers import Layer
-from lab.probing.splits import make_splits
 
 
 def image_set(groups: list[int], labels: list[int]) -> ImageSet:
@@ -28,8 +28,8 @@ def image_set(groups: list[int], labels: list[int]) -> ImageSet:
 
 def setup(images: ImageSet, **fields: object) -> ProbeSetup:
     request = ProbeRequest(**fields)  # type: ignore[arg-type]
-    splits = make_splits(images.labels, images.groups, folds=request.folds, repeats=request.repeats)
-    return ProbeSetup(images, splits, np.zeros_like(splits), request)
+    design = ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, 0, images.classes)
+    return ProbeSetup(images, design, request)
 
 
 def source(embedding: np.ndarray) -> EmbeddingSource:
