@@ -33,7 +33,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
                 pixels = np.full((16, 16, 3), 40 * number + 9 + ord(kind), np.uint8)
                 Image.fromarray(pixels).save(folder / kind / f"{number}.png")
         torch.save({}, folder / "weights.pth")
-        (folder / "config.json").write_text("{}")
+        (folder / "config.json").write_text('{"architecture": "test_resnet"}')
     monkeypatch.setenv(ROOTS_VARIABLE, as_text([tmp_path / "inside"]))
     return tmp_path / "inside", tmp_path / "outside"
 
