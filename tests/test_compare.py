@@ -23,7 +23,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.layers import Layer
 from lab.registry import EXPERIMENTS, request_from
 from lab.stats.differences import DEPTHS, at_depths, best_layer, consistency, nearest_layers, simultaneous
-from lab.stats.intervals import bootstrap, wilson
+from lab.stats.intervals import accuracy_interval, bootstrap
 
 IMAGES = 200
 LABELS = np.repeat([0, 1], IMAGES // 2)
@@ -111,7 +111,7 @@ def test_the_smallest_cut_that_is_as_good_is_chosen() -> None:
     assert {name: layer.name for name, layer in tables.smallest_cuts(field, table).items()} == {
         "one": "l1", "two": "l1"
     }  # fmt: skip
-    low, high = wilson(0.95, IMAGES)
+    low, high = accuracy_interval(0.95, IMAGES)
     assert table.iloc[2][["ci_low", "ci_high"]].tolist() == pytest.approx([low, high])
 
 

@@ -72,5 +72,5 @@ def test_what_cannot_fit_is_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: left)
     with pytest.raises(MemoryShort, match="what is kept of the images needs"):
         embed(model, images, model.layers[:1])
-    with pytest.raises(MemoryShort, match="5 million parameters, needs"):
+    with pytest.raises(MemoryShort, match=r"5 million parameters\) needs"):
         load_model("efficientnet_lite0@untrained:0")

@@ -23,6 +23,7 @@ from lab.runs.storage import home_size
 from lab.runs.store import RunFolder, find_run, list_runs, unreadable_runs
 from lab.settings import home
 from lab.ui.server import serve
+from lab.ui.sharing import LOCAL, Sharing
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,18 @@ def app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `app`."""
     parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument(
+        "--address",
+        metavar="IP",
+        help="serve on a network, to whoever has the link (0.0.0.0: on all; default: here only)",
+    )
+    parser.add_argument(
+        "--host", action="append", default=[], metavar="NAME", help="a further name it is reached by (that of a proxy)"
+    )
+    parser.add_argument(
+        "--root", action="append", type=Path, metavar="DIR",
+        help="a folder whose images and checkpoints may be read, no path elsewhere; without any, nothing on a network",
+    )  # fmt: skip
 
 
 def app(given: argparse.Namespace) -> None:
@@ -191,7 +204,9 @@ def _export_embeddings(result: Result, path: Path) -> Path:
 def _serve(run_id: str | None, given: argparse.Namespace) -> None:
     if not 1 <= given.port <= 65535:
         raise LabError(f"port is {given.port}; it must be from 1 to 65535")
-    serve(run_id, port=given.port, open_browser=not given.no_browser)
+    roots = None if given.root is None else tuple(given.root)
+    sharing = Sharing((given.address or LOCAL).strip("[]"), tuple(given.host), roots)
+    serve(run_id, port=given.port, open_browser=not given.no_browser, sharing=sharing)
 
 
 def _list_runs(as_json: bool) -> None:

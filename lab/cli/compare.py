@@ -6,11 +6,12 @@ import argparse
 from dataclasses import replace
 
 from lab.cli import question
-from lab.cli.terminal import show_json, show_table
+from lab.cli.terminal import say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.comparison.request import CompareRequest, comparison_of
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.split_notes import split_text
 from lab.runs.store import find_run
 
 SHOWN = {
@@ -53,6 +54,9 @@ def show(result: Result) -> None:
     print()
     for sentence in result.manifest["findings"]:
         print(sentence)
+    print(f"\n{split_text(result['splits'])}")
+    for problem in result.manifest["problems"]:
+        say(f"Mind: {problem}")
 
 
 def _request(given: argparse.Namespace) -> Request:

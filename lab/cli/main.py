@@ -1,6 +1,7 @@
 """`feature-lab`: one row per command. Answers go to stdout, everything else to stderr.
 
-Exit codes: 0 done, 2 bad arguments or input (one sentence on stderr), 130 interrupted; a traceback is a defect.
+Exit codes: 0 done, 1 `selfcheck` found another answer than the known one, 2 bad arguments or input (one sentence on
+stderr), 130 interrupted; a traceback is a defect.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import attribute, commands, compare, export_backbone, probe, question, storage, train, visualize
+from lab.cli import attribute, commands, compare, export_backbone, probe, question, selfcheck, storage, train, visualize
 from lab.errors import LabError
 from lab.settings import home
 from lab.shortages import shortage
@@ -68,6 +69,12 @@ COMMANDS = (
         "write a network cut at a layer, with its probe, to take along",
         export_backbone.options,
         export_backbone.act,
+    ),
+    Command(
+        "selfcheck",
+        "put systems with a known answer through the lab and show which come out right",
+        selfcheck.options,
+        selfcheck.act,
     ),
 )
 

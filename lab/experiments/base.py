@@ -31,7 +31,7 @@ from lab.progress import Progress
 from lab.settings import Compute
 
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
 DEFAULT_DATA = "drawn:pets"
 DATA_HELP = "images: a set's name, or a folder or zip with one folder a class"

@@ -21,7 +21,7 @@ SHARED: dict[str, str] = {
     "group": "images that share a group are copies or near-copies and are never split between training and test",
     "control": "`probe` (the real thing), `untrained`, `shuffled`, `matched`, `pixels` or `chance`",
     "dim": "dimensions of the pooled embedding that the probe sees",
-    "accuracy": "share of held-out images predicted right",
+    "accuracy": "share of held-out images predicted right, copies counting as one image together",
     "balanced_accuracy": "mean over classes of the share of held-out images predicted right",
     "auc": "area under the ROC curve, held out; one class against the rest, averaged, for more than two",
     "log_loss": "mean negative log probability of the true class, held out (natural logarithm)",
@@ -103,7 +103,7 @@ EMERGENCE = Table(
         "depth": "relative depth from which accuracy on the pair stays above halfway between chance and its best",
         **ends(),
         "layer": "the first layer at or past that depth",
-        "reached": "whether its best accuracy is above chance by more than a 95 % margin",
+        "reached": "whether a layer is above chance by more than a 95 % margin over all layers and pairs of classes",
     },
 )
 PICTURE = Table(

@@ -2,6 +2,7 @@
 
     photo:china | photo:flower | photo:hopper      scikit-learn's and matplotlib's sample photographs
     drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number or its id (at most 3 drawn a class)
+    upload:3f2a…                                   a picture that was uploaded to this computer, by its content
     /path/to/photo.jpg                             a file
 
 Torch-free; `lab.experiments.model_and_picture` makes it what a network takes.
@@ -21,6 +22,8 @@ from lab.images import ImageRecord, ImageSet, open_image_set, settled, stamp
 from lab.images.arrays import ArraySource
 from lab.images.decode import DecodeError, decode
 from lab.images.image_signature import exact_digest
+from lab.images.uploads import is_upload, upload_name, uploaded_file
+from lab.roots import permitted
 
 DEFAULT_PICTURE = "photo:flower"
 PICTURE_HELP = "photo:NAME, SET#NUMBER (drawn:pets#0), or an image file"
@@ -90,12 +93,12 @@ def picture_stamp(spec: str) -> str:
     if mark and not os.path.isfile(spec):
         return stamp(name)
     status = _file(spec).stat()
-    return f"{status.st_size}:{status.st_mtime_ns}" if not spec.startswith("photo:") else spec
+    return spec if spec.startswith("photo:") or is_upload(spec) else f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def picture_name(spec: str) -> str:
     """Return a short text for people."""
-    return offered_pictures().get(spec) or Path(spec).name
+    return offered_pictures().get(spec) or (upload_name(spec) if is_upload(spec) else Path(spec).name)
 
 
 def _of_set(name: str, which: str, spec: str) -> ImageSet:
@@ -132,7 +135,9 @@ def _file(spec: str) -> Path:
         if path is None:
             raise LabError(f"the photograph {name!r} is not on this computer: {PHOTOS[name].package} is not installed")
         return path
-    path = Path(spec).expanduser()
+    if is_upload(spec):
+        return uploaded_file(spec)
+    path = permitted(spec)
     if not path.is_file():
         known = [*offered_pictures(), "SET#NUMBER"]
         raise LabError(f"there is no picture {spec!r}{nearest(spec, known)}; give a file, or one of {', '.join(known)}")

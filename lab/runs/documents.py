@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,23 @@ def document(folder: Path, name: str) -> dict[str, Any] | None:
 
 def request_of(folder: Path) -> Request:
     """Return what a run asks; raises LabError when its folder does not say it in a way this version understands."""
-    values = document(folder, "request.json")
-    if values is None:
+    try:
+        seen = (folder / "request.json").stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise LabError(
             f"{folder} is not a run folder, it holds no request.json; name a run that `feature-lab runs` lists"
-        )
+        ) from error
+    except OSError as error:
+        raise LabError(f"its request.json cannot be read ({error.strerror}); {WAY_OUT}") from error
+    return _request_in(folder, (seen.st_ino, seen.st_size, seen.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=8192)
+def _request_in(folder: Path, version: tuple[int, ...]) -> Request:
+    """Read a request once for each version of its file: lists of runs ask for it over and over."""
+    values = document(folder, "request.json")
     try:
-        return request_from(values)
+        return request_from(values or {})
     except (LabError, AttributeError, TypeError, ValueError) as error:
         raise LabError(f"its request.json asks nothing that this version knows ({error}); {WAY_OUT}") from error
 

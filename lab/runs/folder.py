@@ -108,7 +108,7 @@ class RunFolder:
         if error is not None:
             return "cancelled" if error.get("kind") == "cancelled" else "failed"
         if self.worker_alive:
-            return "queued" if self.progress.get("stage") == QUEUED_STAGE else "running"
+            return "queued" if str(self.progress.get("stage", "")).startswith(QUEUED_STAGE) else "running"
         return "interrupted" if (self.path / "worker.json").exists() else "new"
 
     @property

@@ -27,10 +27,10 @@ from lab.files import read_json
 from lab.models.devices import pick_device
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
-from lab.runs.progress_file import QUEUED_STAGE, ProgressFile
+from lab.runs.progress_file import ProgressFile
 from lab.runs.storage import make_room
 from lab.runs.store import RunFolder, open_run
-from lab.settings import Compute, home, runs_dir, workers
+from lab.settings import Compute, runs_dir
 from lab.shortages import LEAST_DISK, need_disk, shortage
 
 if TYPE_CHECKING:
@@ -129,27 +129,6 @@ def in_own_process(*arguments: str) -> str:
         return ""
     lines = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
     return lines[-1].removeprefix("feature-lab: ")
-
-
-@contextlib.contextmanager
-def waiting_turn(progress: Progress) -> Iterator[None]:
-    """Hold one of the places for computing runs (`lab.settings.workers`), waiting for it if need be."""
-    from filelock import FileLock, Timeout
-
-    folder = home() / "places"
-    folder.mkdir(parents=True, exist_ok=True)
-    locks = [FileLock(folder / f"{place}.lock") for place in range(workers())]
-    while True:
-        for lock in locks:
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0)
-                try:
-                    yield
-                finally:
-                    lock.release()
-                return
-        progress(QUEUED_STAGE, 0, 1, "runs")
-        time.sleep(0.2)
 
 
 def _kill(process: psutil.Process) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lab.errors import BeingComputed, LabError
 from lab.files import sweep
-from lab.runs.jobs import compute, waiting_turn
+from lab.runs.jobs import compute
 from lab.runs.progress_file import ProgressFile
+from lab.runs.queue import waiting_turn
 from lab.runs.store import RunFolder
 from lab.settings import Compute, home
 from lab.shortages import shortage
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> int:
     try:
         progress = ProgressFile(run.path / "progress.json")
         progress("Loading libraries", 0, 1, "steps")
-        with waiting_turn(progress):
+        with waiting_turn(progress, run.name):
             sweep(home() / "cache", deep=True)
             compute(run, Compute(device, int(batch_size)), progress, dedicated=True)
     except BeingComputed:  # begun elsewhere while this worker waited its turn: that process tells how it ends

@@ -10,6 +10,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.registry.pages import PAGES, Page
 from lab.shortages import shortage
+from lab.ui.notices import notices
 from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
 from lab.ui.text import escaped
@@ -30,6 +31,7 @@ def main() -> None:
         groups.setdefault(row.group, []).append(_page(row))
     page = st.navigation(groups, expanded=True)
     try:
+        notices(page.url_path)
         page.run()
     except LabError as error:
         st.error(escaped(error))

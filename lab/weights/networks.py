@@ -53,7 +53,8 @@ def build_network(id: str, seed: int = 0, **options: Any) -> nn.Module:
 def check_room(id: str, **options: Any) -> None:
     """Raise LabError when a network needs more memory than there is; it is not built for that."""
     size = weights_size(id, **options)
-    need_memory(round(ROOM * size), f"{id} ({size / 4e9:.1f} billion parameters)", "pick a smaller network")
+    count = f"{size / 4e9:.1f} billion" if size >= 4e9 else f"{size / 4e6:.0f} million"
+    need_memory(round(ROOM * size), f"{id} ({count} parameters)", "pick a smaller network")
 
 
 def weights_size(id: str, **options: Any) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.roots import permitted
 from lab.weights import in_memory, packaged, trained, zoo
 from lab.weights.checkpoints import build_from_file, local_weights
 from lab.weights.hub import build_from_hub, check_reachable, from_hub, is_hub_id
@@ -40,9 +41,13 @@ class WeightSource:
 def check_id(id: str) -> None:
     """Raise LabError when no network has this id; ids on the hub are not asked for here."""
     if id.startswith(LOCAL_SCHEME):
-        _check_folder(Path(id.removeprefix(LOCAL_SCHEME)))
+        _check_folder(_folder(id))
     elif not is_hub_id(id) and package_of(id) is None:  # packaged ones are known without reading timm's sources
         zoo.find(id)
+
+
+def _folder(id: str) -> Path:
+    return permitted(id.removeprefix(LOCAL_SCHEME))
 
 
 def _check_folder(folder: Path) -> None:
@@ -78,7 +83,7 @@ def _check_pretrained(id: str, argument: str) -> None:
 
 def _build_pretrained(id: str, argument: str) -> Built:
     if id.startswith(LOCAL_SCHEME):
-        folder = Path(id.removeprefix(LOCAL_SCHEME))
+        folder = _folder(id)
         weights = local_weights(folder)
         built = build_from_file(functools.partial(build_network, id), weights)
         return replace(built, files=(folder / "config.json", weights))
@@ -88,7 +93,7 @@ def _build_pretrained(id: str, argument: str) -> Built:
 def _stamp_pretrained(id: str, argument: str) -> str:
     if not id.startswith(LOCAL_SCHEME):
         return zoo.timm_version()
-    files = sorted(path for path in Path(id.removeprefix(LOCAL_SCHEME)).glob("*") if path.is_file())
+    files = sorted(path for path in _folder(id).glob("*") if path.is_file())
     return " ".join(file_stamp(path) for path in files)
 
 
@@ -116,7 +121,9 @@ def _stamp_checkpoint(id: str, argument: str) -> str:
 def _file_and_part(argument: str) -> tuple[Path, str]:
     """Return the file and which of the networks in it is meant: PATH#student; a file of that very name comes first."""
     path, sign, part = argument.rpartition("#")
-    return (Path(path), part) if sign and not Path(argument).is_file() else (Path(argument), "")
+    if sign and not permitted(argument).is_file():
+        return permitted(path), part
+    return permitted(argument), ""
 
 
 # --- untrained ------------------------------------------------------------------------------------------------------

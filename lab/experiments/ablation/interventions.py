@@ -25,6 +25,7 @@ from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
 from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -48,7 +49,7 @@ class InterventionRequest(ProbeDataRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"{self.network} broken, on {self.data}"
+        return f"{self.network} broken, on {short_name(self.data)}"
 
 
 def run(

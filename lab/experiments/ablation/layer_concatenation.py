@@ -32,6 +32,7 @@ from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
 from lab.layers import Layer, select_layers
 from lab.models import card
 from lab.probing.probes import fit_probes
@@ -76,7 +77,7 @@ class ConcatenationRequest(ProbeDataRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"One layer or all of {self.network}, on {self.data}"
+        return f"One layer or all of {self.network}, on {short_name(self.data)}"
 
 
 def run(

@@ -33,6 +33,7 @@ from lab.experiments.ablation.without_activations_tables import NOTHING, Lineari
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.building.decoding_data import shrunk
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
 from lab.interventions import anatomy
 from lab.interventions.table import identity_activations
 from lab.layers import Layer
@@ -52,7 +53,7 @@ class WithoutActivationsRequest(ProbeDataRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"{self.network} without its activations, on {self.data}"
+        return f"{self.network} without its activations, on {short_name(self.data)}"
 
 
 def run(

@@ -31,7 +31,7 @@ from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
-from lab.images import open_image_set
+from lab.images import open_image_set, short_name
 from lab.images.synthetic import DRAWN_SETS
 from lab.images.synthetic.sets import DrawnSet
 from lab.models import card
@@ -65,7 +65,7 @@ class FactorsRequest(Request):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"What {self.model.split('@')[0]} can tell of {self.data}"
+        return f"What {self.model.split('@')[0]} can tell of {short_name(self.data)}"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding_findings import findings
 from lab.experiments.building.thumbnail_scores import ScoredThumbnails
 from lab.experiments.manifest import result_with_findings
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, short_name
 from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -66,7 +66,7 @@ class ThumbnailRequest(Request):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"What {self.model.split('@')[0]} keeps of {self.data}"
+        return f"What {self.model.split('@')[0]} keeps of {short_name(self.data)}"
 
 
 @dataclass(frozen=True)

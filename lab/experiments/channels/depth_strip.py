@@ -31,7 +31,7 @@ from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import interval_of, ranged
 from lab.experiments.picture import open_picture
-from lab.images import class_names
+from lab.images import class_names, short_name
 from lab.models import card
 from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
@@ -69,7 +69,7 @@ class DepthStripRequest(ScanRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"Depth strip of {self.model.split('@')[0]} on {self.data}"
+        return f"Depth strip of {self.model.split('@')[0]} on {short_name(self.data)}"
 
 
 def run(

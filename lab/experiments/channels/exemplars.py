@@ -24,7 +24,7 @@ from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, Sc
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged
-from lab.images import class_names
+from lab.images import class_names, short_name
 from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -51,7 +51,7 @@ class ExemplarsRequest(ScanRequest):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"Exemplar patches of {self.model.split('@')[0]} in {self.data}"
+        return f"Exemplar patches of {self.model.split('@')[0]} in {short_name(self.data)}"
 
 
 def run(

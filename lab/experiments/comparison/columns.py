@@ -125,6 +125,11 @@ COMPARE = {
             "expected": "what it would be if their errors had nothing to do with each other",
             "kappa": "error consistency beyond that: 1 always the same images, 0 as expected",
             **ends(),
+            "steady_a": "images that the first reads right in every repeat and the second wrong in every repeat",
+            "steady_b": "images that the second reads right in every repeat and the first wrong in every repeat",
+            "by_accuracy": "images that only one would read right if their errors had nothing to do with each other",
+            "by_folds": "images that one and the same network reads right in one repeat and wrong in another, the mean "
+            "over pairs of repeats and both networks; empty for a single repeat",
         },
     ),
     "votes": Table(

@@ -36,6 +36,7 @@ from lab.experiments.separability.measure import (
     prepare,
     probe_all,
 )
+from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
 from lab.partial_results import Arrays
@@ -64,6 +65,7 @@ def run(
     networks = [subject for subject in subjects if subject.layers and not subject.twin]
     if len(networks) < 2:
         raise LabError("fewer than two networks could be computed: " + "; ".join(problems))
+    problems += split_problems(question, networks)
     clock.mark("probes")
     field = gather(question, networks, readings)
     progress("Comparing in pairs", 0, 1, "steps")

@@ -143,15 +143,18 @@ def alike(similarity: pd.DataFrame) -> list[str]:
 
 
 def errors(agreement: pd.DataFrame) -> list[str]:
-    """Say whether the networks are wrong on the same images at their ends."""
+    """Say whether the networks are wrong on the same images at their ends, beside what accuracy and folds bring."""
     found = []
     last = agreement[agreement["depth"] == agreement["depth"].max()]
     for row in _rows(last.head(LISTED)):
         total = row.both_right + row.only_a + row.only_b + row.both_wrong
         said = (
             f"At their ends only one of {row.model_a} and {row.model_b} is right on {row.only_a + row.only_b} of "
-            f"{total} images (the first on {row.only_a}, the second on {row.only_b})"
+            f"{total} images (the first on {row.only_a}, the second on {row.only_b}; in every repeat on "
+            f"{row.steady_a} and {row.steady_b}); unrelated errors of their accuracies would give {row.by_accuracy:.0f}"
         )
+        if np.isfinite(row.by_folds):
+            said += f", other folds of one and the same network {row.by_folds:.0f}"
         if np.isfinite(row.kappa):
             kind = (
                 "they err on the same images more than chance would have it"

@@ -11,6 +11,7 @@ from lab.errors import LabError
 from lab.experiments.base import DEFAULT_MODEL, option
 from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.separability.request import ProbeRequest
+from lab.images import short_name
 from lab.models import card
 from lab.probing.controls import OPTIONAL
 
@@ -45,7 +46,7 @@ class CompareRequest(ProbeRequest):
 
     def title(self) -> str:
         """Return "network against network on images"."""
-        return f"{' against '.join(_short(self.models))} on {self.data}"
+        return f"{' against '.join(_short(self.models))} on {short_name(self.data)}"
 
     def as_probe(self) -> ProbeRequest:
         """Return the probe run that this comparison is made of."""

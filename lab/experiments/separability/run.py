@@ -15,11 +15,14 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.separability.decision_depth import decision_tables
+from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import select_layers
 from lab.models import LoadedModel, ModelRef, card, ref_of
 from lab.progress import Progress, silent
@@ -39,12 +42,16 @@ def measure_and_assemble(
     question = prepare(request, progress, images)
     clock.mark("images")
     subjects, problems = open_sources(question, progress, compute)
+    problems += split_problems(question, subjects)
     clock.mark("embeddings")
     readings = list(probe_all(question, subjects, progress, partial_results))
     clock.mark("probes")
+    labels_needed = label_tables(question, subjects, progress, partial_results)
+    clock.mark("labels")
     maps = draw_maps(question, subjects, progress)
     clock.mark("maps")
     tables, verdicts = assemble(question, subjects, readings, maps)
+    tables |= decision_tables(question, subjects, readings) | labels_needed
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
     computed = dict.fromkeys(s.model for s in subjects if s.layers and not s.twin)
@@ -107,6 +114,7 @@ def embeddings_of(
     if not isinstance(request, ProbeRequest):
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
     images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    images = regrouped(images, request.groups)
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
     found: dict[str, np.ndarray] = {}

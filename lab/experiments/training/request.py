@@ -13,7 +13,7 @@ from typing import ClassVar
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, Request, option
 from lab.experiments.early import CardLookup
-from lab.images import class_names, settled, stamp
+from lab.images import class_names, settled, short_name, stamp
 from lab.models import ModelRef, card
 from lab.settings import runs_dir
 from lab.weights.sources import check_id
@@ -74,7 +74,7 @@ class TrainRequest(Request):
 
     def title(self) -> str:
         """Return what is trained on what."""
-        return f"{self.model} trained on {Path(self.data).name if '/' in self.data else self.data}"
+        return f"{self.model} trained on {short_name(self.data)}"
 
     def _own_name(self) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", Path(self.data).name.partition("?")[0].removeprefix("drawn:").lower())

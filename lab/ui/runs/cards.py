@@ -127,8 +127,10 @@ def _open_and_export(run: RunFolder, status: str) -> None:
     if experiment == "probe":
         maps = dashboard_file("pages/embedding_maps.py")
         st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
-    with st.popover("Export", icon=":material/download:", key=f"export_{run.id}"):
-        downloads.download_buttons(finished_result(run), key=run.id)
+    export = st.popover("Export", icon=":material/download:", key=f"export_{run.id}", on_change="rerun")
+    if export.open:  # what is in a closed one costs more than the rest of its card
+        with export:
+            downloads.download_buttons(finished_result(run), key=run.id)
 
 
 def _rename(folder: str) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
 from lab.charts.curves import METRICS
 from lab.experiments.base import Result
+from lab.experiments.separability.split_notes import split_text
 from lab.probing.controls import CONTROLS
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
@@ -40,7 +41,7 @@ def verdicts(result: Result) -> None:
 
 
 def problems(result: Result) -> None:
-    """Tell which networks could not be computed, and why."""
+    """Tell which networks could not be computed and what is doubtful about the folds, and why."""
     for problem in result.manifest.get("problems", ()):
         st.warning(escaped(problem))
 
@@ -53,8 +54,7 @@ def facts(result: Result) -> None:
         ", ".join(f"{n:,} {name}" for name, n in counts.items()) if len(counts) <= 3 else f"{len(counts)} classes"
     )
     parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"])]
-    folds = result["folds"]
-    parts.append(f"{folds['fold'].nunique()} folds × {folds['repeat'].nunique()} repeats")
+    parts.append(split_text(result["splits"]))
     if seconds := result.manifest.get("timings", {}).get("total"):
         parts.append(f"computed in {duration(seconds)}")
     if aside:
