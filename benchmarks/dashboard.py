@@ -8,23 +8,18 @@ that of a new server, which has answered nobody yet; times are wall-clock second
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 from playwright.sync_api import sync_playwright
 
 from lab.runs.store import find_run, list_runs
-from lab.ui.server import command
+from lab.ui.server import served
 
 SERVERS, SWITCHES = 3, 8
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -44,10 +39,10 @@ def main(arguments: list[str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for _ in range(SERVERS):
-            with served() as base:
+            with served() as up:
                 page = browser.new_context().new_page()
                 began = time.perf_counter()
-                page.goto(f"{base}/separability?run={run.id}")
+                page.goto(up.link(run.id))
                 page.locator("h1").wait_for()
                 paints.append(time.perf_counter() - began)
                 page.locator(".st-key-accuracy_chart svg.marks").wait_for()
@@ -76,25 +71,6 @@ def switch(page: Any) -> Iterator[float]:
         page.locator(".st-key-metric").get_by_text(label, exact=True).click()
         page.wait_for_function(SWITCHED, arg=title, polling=20)
         yield time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def served() -> Iterator[str]:
-    """Run a dashboard on a free port, up and waiting."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL)
-    try:
-        while True:
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
-                break
-            time.sleep(0.05)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 if __name__ == "__main__":

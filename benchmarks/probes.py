@@ -73,7 +73,7 @@ def by_lab(layers: Layers, labels: np.ndarray, splits: np.ndarray, groups: np.nd
 
 
 def whole_question(layers: Layers, labels: np.ndarray, splits: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    shuffled = shuffled_labels(labels, groups, seed=0, repeats=len(splits))
+    shuffled = shuffled_labels(labels, groups, splits, seed=0)
     label_sets = np.stack([np.repeat(labels[None], len(splits), axis=0), shuffled])
     probes = [fit_probes(embedding, label_sets, splits, groups) for embedding in layers.values()]
     return np.array([(p[None, 0].probabilities.argmax(axis=2) == labels).mean() for p in probes])

@@ -4,7 +4,9 @@
 
 For each network: every listed layer is captured in one pass, its pooled vectors are finite and of the length that was
 announced, an image's vectors are the same whether it comes alone or in a batch, and the maps that timm's own
-`forward_intermediates` returns are among the layers, to the number. What cannot be read is listed with the reason.
+`forward_intermediates` returns are among the layers, to the number. Places are checked twice: a layer whose map does
+not move where the image is changed has no height and width (`lab.layers.places`), and no layer holds the values of one
+of timm's maps in another order. What cannot be read is listed with the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ LARGE = 512  # pixels; beyond this a smaller input is used if the network says w
 # Of a layer's largest activation: float32 rounding through a deep network, as in lab.activations.folding. (Embeddings
 # do not depend on how many images there are: the lab fills every batch up.)
 TOLERANCE = 1e-4
-HEADER = "| family | model | input | layers | blocks | stages | kept out | same as timm's | alone and in a batch |"
+HEADER = (
+    "| family | model | input | layers | blocks | stages | kept out | without positions | same as timm's "
+    "| alone and in a batch |"
+)
 
 
 def main() -> None:
@@ -85,6 +90,7 @@ def swept(name: str) -> dict[str, Any]:
             "blocks": sum(layer.kind == "block" for layer in layers),
             "stages": sum(layer.stage_end for layer in layers),
             "excluded": len(exclusions),
+            "unplaced": sum(layer.layout != "NC" and not layer.height for layer in layers),
             **checked(module, layers, size),
         }
     except Exception as error:
@@ -133,14 +139,18 @@ def checked(module: Any, layers: Any, size: tuple[int, int, int]) -> dict[str, A
         else:
             largest = max(float(whole[layer.name].abs().max()), 1e-3)
             gap = max(gap, float((vectors[:1] - alone[layer.name]).abs().max()) / largest)
-    same, known = intermediates(module, layers, whole, images)
+    same, known, moved = intermediates(module, layers, whole, images)
+    if moved:
+        problems.append(f"the positions of {', '.join(moved[:3])} are not timm's")
     if gap > TOLERANCE:
         problems.append(f"an image alone differs by {gap:.1g} of the layer's largest activation")
     return {"same": same, "intermediates": known, "gap": gap, **({"problem": "; ".join(problems)} if problems else {})}
 
 
-def intermediates(module: Any, layers: Any, whole: dict[str, Any], images: Any) -> tuple[int, int | None]:
-    """Return how many of timm's intermediate maps are among the layers, and how many there are (None: it has none)."""
+def intermediates(module: Any, layers: Any, whole: dict[str, Any], images: Any) -> tuple[int, int | None, list[str]]:
+    """Return how many of timm's intermediate maps are among the layers, how many there are (None: it has none), and
+    which layers hold the values of one at other places.
+    """
     import torch
 
     from lab.activations.pooling import maps
@@ -150,16 +160,23 @@ def intermediates(module: Any, layers: Any, whole: dict[str, Any], images: Any) 
             warnings.simplefilter("ignore")
             found = module.forward_intermediates(images, intermediates_only=True, output_fmt="NCHW")
     except Exception:
-        return 0, None
-    shaped = [maps(whole[layer.name], layer) for layer in layers if layer.layout != "NLC" or layer.height]
-    same = 0
+        return 0, None, []
+    shaped = {layer.name: maps(whole[layer.name], layer) for layer in layers if layer.layout == "NC" or layer.height}
+    same, moved = 0, []
     for wanted in found:
         if isinstance(wanted, (tuple, list)):
             wanted = wanted[0]
         near = 1e-5 * max(float(wanted.abs().max()), 1e-3)
-        alike = [known for known in shaped if known.shape == wanted.shape]
-        same += any(float((known - wanted).abs().max()) <= near for known in alike)
-    return same, len(found)
+        gaps = {name: float((one - wanted).abs().max()) for name, one in shaped.items() if one.shape == wanted.shape}
+        same += any(gap <= near for gap in gaps.values())
+        moved += [name for name, gap in gaps.items() if gap > near and same_values(shaped[name], wanted, near)]
+    return same, len(found), moved
+
+
+def same_values(known: Any, wanted: Any, near: float) -> bool:
+    """Whether two maps hold the same values, wherever they are."""
+    one, other = (maps.norm(dim=1).flatten(1).sort().values for maps in (known, wanted))
+    return float((one - other).abs().max()) <= near
 
 
 def write(rows: list[dict[str, Any]]) -> None:
@@ -176,6 +193,8 @@ def write(rows: list[dict[str, Any]]) -> None:
         f"{len(_missing(rows))} were not swept yet.",
         "",
         "- *layers*: modules whose output can be read; *kept out*: modules that run twice, never, or give no tensor;",
+        "- *without positions*: layers whose rows are no places of the image (or not in its order), so that grids,",
+        "  attributions and exemplars refuse them;",
         f"- *same as timm's*: how many of the maps of timm's `forward_intermediates` are among the layers, to 1e-5 of "
         f"the largest value (all of them in {every} of {len(known)} families; in the others timm makes them "
         "between modules, or a block hands them on in a tuple, and the layers within it are read instead);",
@@ -183,7 +202,7 @@ def write(rows: list[dict[str, Any]]) -> None:
         "  layer's largest activation.",
         "",
         HEADER,
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(_line(row) for row in sorted(good, key=lambda row: row["family"])),
         "",
         "## Left out",
@@ -207,7 +226,8 @@ def _missing(rows: list[dict[str, Any]]) -> dict[str, str]:
 def _line(row: dict[str, Any]) -> str:
     same = f"{row['same']} of {row['intermediates']}" if row["intermediates"] is not None else "it has none"
     cells = [row["family"], f"`{row['model']}`", row["input"], row["layers"], row["blocks"], row["stages"]]
-    return f"| {' | '.join(map(str, [*cells, row['excluded'], same, format(row['gap'], '.1g')]))} |"
+    unplaced = row.get("unplaced", "")
+    return f"| {' | '.join(map(str, [*cells, row['excluded'], unplaced, same, format(row['gap'], '.1g')]))} |"
 
 
 if __name__ == "__main__":

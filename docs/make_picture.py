@@ -1,6 +1,6 @@
 """Make docs/separability.png: the default run as the dashboard shows it (README's picture).
 
-    python docs/make_picture.py http://localhost:8501
+    python docs/make_picture.py 'http://localhost:8501/?token=…'        the link that the terminal printed
 
 Needs a served dashboard whose default run is finished, playwright, and a Chromium on the path.
 """
@@ -24,7 +24,7 @@ def main(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": WIDTH, "height": 1500}, color_scheme="light").new_page()
-        page.goto(f"{url}/separability")
+        page.goto(url.replace("/?", "/separability?", 1))
         page.locator(".st-key-accuracy_chart svg.marks").wait_for()
         page.wait_for_timeout(3000)  # the last components arrive after the chart
         end = page.get_by_text("How to read this").bounding_box()["y"] - BELOW

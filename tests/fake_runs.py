@@ -10,7 +10,7 @@ from tables import synthetic_result
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.files import write_json
-from lab.runs.jobs import ProgressFile
+from lab.runs.progress_file import ProgressFile
 from lab.runs.store import RunFolder, open_run
 
 LAYERS = ("conv_stem", "blocks.0.0", "blocks.1.0", "blocks.3.1", "blocks.5.0", "conv_head")
@@ -54,7 +54,7 @@ def running_run(pid: int, request: ProbeRequest | None = None) -> RunFolder:
 def interrupted_run(request: ProbeRequest | None = None) -> RunFolder:
     """Return a run whose process is gone without a word."""
     run = open_run((request or ProbeRequest()).canonical())
-    write_json(run.path / "worker.json", {"pid": 2**22 + 1, "started": 1.0})
+    write_json(run.path / "worker.json", {"pid": 2**22 + 1, "started": "another boot 1"})
     return run
 
 

@@ -91,7 +91,8 @@ def synthetic_result(
 
 
 _PER_MODEL = (
-    "layers", "folds", "summary", "predictions", "decisions", "emergence", "checks", "projection", "projection_quality",
+    "layers", "folds", "summary", "predictions", "decisions", "decision_luck", "code_length", "label_efficiency",
+    "emergence", "checks", "projection", "projection_quality",
 )  # fmt: skip
 _EMPTY_SUMMARY: dict[str, Any] = {
     "model": "", "layer": "", "depth": 0.0, "dim": 0, "control": "", "accuracy": np.nan, "ci_low": np.nan,
@@ -157,6 +158,8 @@ def _one_model(
         "layers": _layers(model, layers, depths, dims),
         "predictions": predictions,
         "decisions": _decisions(model, layers, depths, predictions, images),
+        "decision_luck": _decision_luck(model, layers, depths, predictions, images),
+        **_labels_needed(model, layers, depths, len(images)),
         "emergence": _emergence(model, layers, depths, sorted(set(labels)), shift),
         "folds": pd.concat([_folds(model, k, layers, a, labels, splits) for k, a in answers.items()]),
         "summary": pd.DataFrame([_summary(model, k, where, a, labels) for k, a in answers.items()]),
@@ -258,16 +261,56 @@ def _layers(model: str, layers: Sequence[str], depths: np.ndarray, dims: np.ndar
 def _decisions(
     model: str, layers: Sequence[str], depths: np.ndarray, predictions: pd.DataFrame, images: pd.DataFrame
 ) -> pd.DataFrame:
-    right = predictions.pivot(index="image", columns="depth", values="correct").loc[images["image"]].to_numpy() > 0.5
-    stays = np.logical_and.accumulate(right[:, ::-1], axis=1)[:, ::-1]
+    stays = _stays_right(predictions, images)
     first = np.where(stays.any(axis=1), stays.argmax(axis=1), -1)
+    beyond = np.where(np.arange(len(first)) % 7 == 3, -1, first)  # every seventh image is right within luck
     return pd.DataFrame(
         {
             "model": model, "image": images["image"], "class": images["class"],
-            "depth_of_decision": [depths[i] if i >= 0 else np.nan for i in first],
-            "layer": [layers[i] if i >= 0 else "" for i in first],
+            "depth_of_decision": [depths[i] if i >= 0 else np.nan for i in beyond],
+            "layer": [layers[i] if i >= 0 else "" for i in beyond],
+            "right_from": [layers[i] if i >= 0 else "" for i in first],
+            "margin": 0.5,
         }
     )  # fmt: skip
+
+
+def _decision_luck(
+    model: str, layers: Sequence[str], depths: np.ndarray, predictions: pd.DataFrame, images: pd.DataFrame
+) -> pd.DataFrame:
+    on = _stays_right(predictions, images).sum(axis=0)
+    decided = on / len(images) * 0.8
+    return pd.DataFrame(
+        {
+            "model": model, "layer": list(layers), "depth": depths, "right_from_here": on, "by_luck": on * 0.5,
+            "independent": on * 0.3, "decided": decided, "decided_low": decided - 0.1, "decided_high": decided + 0.1,
+        }
+    )  # fmt: skip
+
+
+def _stays_right(predictions: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
+    """Return whether each image is right from each layer to the last, in every repeat, `(N, L)`."""
+    right = predictions.pivot(index="image", columns="depth", values="correct").loc[images["image"]].to_numpy() == 1
+    return np.logical_and.accumulate(right[:, ::-1], axis=1)[:, ::-1]
+
+
+def _labels_needed(model: str, layers: Sequence[str], depths: np.ndarray, count: int) -> dict[str, pd.DataFrame]:
+    """Return the tables on how many labels a layer needs: the later, the fewer."""
+    named = {"model": model, "layer": list(layers), "depth": depths}
+    saved = count * 0.8 * depths
+    code = pd.DataFrame(
+        {
+            **named, "images": count, "orders": 8, "bits": count + 2 - saved, "control_bits": count + 2.0,
+            "uniform_bits": float(count), "saved": saved, "saved_low": saved - 2, "saved_high": saved + 2,
+            "labels_saved": saved, "compression": count / (count + 2 - saved),
+        }
+    )  # fmt: skip
+    curve = pd.concat(
+        pd.DataFrame({**named, "per_class": m, "draws": 12, "balanced_accuracy": 0.5 + 0.45 * depths * m / (m + 2)})
+        for m in (1, 2, 5, 10)
+    )
+    around = {"least": curve["balanced_accuracy"] - 0.1, "most": curve["balanced_accuracy"] + 0.05}
+    return {"code_length": code, "label_efficiency": curve.assign(**around)}
 
 
 def _emergence(

@@ -18,6 +18,7 @@ FLOORS = (
     ("lab.runs",),
     ("lab.registry",),
     ("lab.charts",),
+    ("lab.selfcheck",),
     ("lab.experiments",),
     ("lab.exemplars", "lab.visualization"),
     ("lab.attributions", "lab.embeddings", "lab.training"),

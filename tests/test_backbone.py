@@ -35,7 +35,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Any:
             assert main(["export-backbone", run, "--model", model, "--layer", layer, "--out", str(folder / out)]) == 0
         result = find_run(run).result()
         images = lab.open_image_set("drawn:pets", per_class=15)
-        embeddings = lab.experiments.separability.embeddings_of(result)
+        embeddings = lab.experiments.separability.run.embeddings_of(result)
         from PIL import Image
 
         for index in (0, 20):
@@ -175,6 +175,10 @@ def test_weights_that_do_not_fit_are_refused(work: Any, tmp_path: Path) -> None:
     for changed, words in cases:
         save_file(changed, tmp_path / "backbone.safetensors")
         (tmp_path / "backbone.json").write_text(json.dumps(about))
+        with pytest.raises(LabError, match="SHA-256"):
+            lab.load_backbone(tmp_path)
+        unsigned = {name: value for name, value in about.items() if name != "sha256"}
+        (tmp_path / "backbone.json").write_text(json.dumps(unsigned))
         with pytest.raises(LabError, match=words):
             lab.load_backbone(tmp_path)
     (tmp_path / "backbone.safetensors").write_bytes(b"\x80\x04no tensors")

@@ -21,17 +21,18 @@ from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest, fold_strip
 from lab.charts.curves import METRICS, curve_rows, spread
 from lab.charts.decisions import (
-    NEVER,
     confusion_matrix,
     decision_counts,
     depth_of_decision,
     emergence_by_pair,
+    luck_rows,
     pair_rows,
 )
+from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth, code_rows
 from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.maps import depth_walk, embedding_maps, projection_map
-from lab.charts.tables import confusion, gallery, layer_table
+from lab.charts.tables import LUCK, NEVER, confusion, gallery, layer_table, mistakes_by_guessing
 from lab.charts.theme import themed
 from lab.errors import LabError
 
@@ -47,6 +48,8 @@ CHARTED: dict[str, Callable[[Any], Any]] = {
     "confusion": confusion_matrix,
     "decisions": depth_of_decision,
     "emergence": emergence_by_pair,
+    "code_length": code_length_by_depth,
+    "label_efficiency": accuracy_by_labels,
     "maps": lambda t: embedding_maps(t, layers=LAYERS[:3]),
     "map": lambda t: projection_map(t, None, LAYERS[2]),
     "walk": depth_walk,
@@ -320,10 +323,28 @@ def test_confusions_count_the_predictions(tables: Any) -> None:
 def test_every_image_is_decided_once(tables: Any) -> None:
     counts = decision_counts(tables, MODEL)
     assert counts["images"].sum() == 40
-    never = tables["decisions"].query("model == @MODEL")["depth_of_decision"].isna().sum()
+    here = tables["decisions"].query("model == @MODEL")
+    never = (here["right_from"] == "").sum()
     assert counts.loc[counts["layer"] == NEVER, "images"].sum() == never > 0
+    lucky = here["depth_of_decision"].isna().sum() - never
+    assert counts.loc[counts["layer"] == LUCK, "images"].sum() == lucky > 0
     spec = depth_of_decision(tables, MODEL).to_dict()
-    assert spec["encoding"]["x"]["scale"]["domain"] == [*LAYERS, NEVER]
+    assert [part["encoding"]["x"]["scale"]["domain"] for part in spec["layer"]] == [[*LAYERS, LUCK, NEVER]] * 2
+
+
+def test_what_is_right_for_good_beside_the_bars_holds_luck(tables: Any) -> None:
+    """The ticks count every image that is right at the end once, at the first layer of its run."""
+    ticks = luck_rows(tables, MODEL)
+    starts = tables["decisions"].query("model == @MODEL")["right_from"].value_counts()
+    assert ticks.set_index("layer")["starting"].to_dict() == {layer: starts.get(layer, 0) for layer in LAYERS}
+
+
+def test_the_cost_of_labels_has_a_row_for_true_and_shuffled_ones(tables: Any) -> None:
+    table = code_rows(tables, MODEL)
+    bits = table.pivot_table(index="layer", columns="labels", values="bits", sort=False)
+    assert list(bits.index) == list(LAYERS)
+    saved = table.drop_duplicates("layer").set_index("layer")["saved"]
+    pd.testing.assert_series_equal(bits["shuffled labels"] - bits["true labels"], saved, check_names=False)
 
 
 def test_pairs_run_from_early_to_late_and_are_cut_in_the_middle() -> None:
@@ -444,14 +465,24 @@ def test_the_layer_table_is_the_summary_by_layer(tables: Any) -> None:
     assert not {"untrained", "selectivity", "trustworthiness"} & set(layer_table(bare, MODEL))
 
 
+def test_mistakes_by_guessing_are_those_of_answers_dealt_at_random(tables: Any) -> None:
+    expected = mistakes_by_guessing(tables, MODEL, LAYERS[4])
+    here = tables["predictions"].query("model == @MODEL and layer == @LAYERS[4]")
+    rng = np.random.default_rng(0)
+    dealt = [(rng.permutation(here["predicted"]) != here["class"]).sum() for _ in range(2000)]
+    assert expected == pytest.approx(np.mean(dealt), abs=0.3)
+
+
 def test_the_gallery_runs_from_early_to_never(tables: Any) -> None:
     table = gallery(tables, MODEL)
     assert len(table) == 40
     decided = table["depth_of_decision"].dropna()
     assert decided.is_monotonic_increasing
     assert table["depth_of_decision"].isna().tolist() == [False] * len(decided) + [True] * (40 - len(decided))
-    never = table[table["depth_of_decision"].isna()]
-    assert (never["predicted"] != never["class"]).all()
+    never = table[table["layer"] == NEVER]
+    assert len(never)
+    assert (table["layer"].tail(len(never)) == NEVER).all()
+    assert (table.loc[table["depth_of_decision"].isna() & (table["layer"] != NEVER), "layer"] == LUCK).all()
     assert table["thumbnail"].str.startswith("data:image/jpeg").all()
 
 

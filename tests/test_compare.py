@@ -12,8 +12,10 @@ import pytest
 
 from lab.cli import main
 from lab.errors import LabError
+from lab.experiments.comparison import costs as speeds
 from lab.experiments.comparison import pair_tables, tables
 from lab.experiments.comparison.compare import run
+from lab.experiments.comparison.costs import NetworkCut, NetworkSize, Speed, interleaved, measure_speeds, network_size
 from lab.experiments.comparison.evidence import Comparison, ModelCurve
 from lab.experiments.comparison.findings import findings
 from lab.experiments.comparison.request import CompareRequest, comparison_of
@@ -21,7 +23,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.layers import Layer
 from lab.registry import EXPERIMENTS, request_from
 from lab.stats.differences import DEPTHS, at_depths, best_layer, consistency, nearest_layers, simultaneous
-from lab.stats.intervals import bootstrap, wilson
+from lab.stats.intervals import accuracy_interval, bootstrap
 
 IMAGES = 200
 LABELS = np.repeat([0, 1], IMAGES // 2)
@@ -109,7 +111,7 @@ def test_the_smallest_cut_that_is_as_good_is_chosen() -> None:
     assert {name: layer.name for name, layer in tables.smallest_cuts(field, table).items()} == {
         "one": "l1", "two": "l1"
     }  # fmt: skip
-    low, high = wilson(0.95, IMAGES)
+    low, high = accuracy_interval(0.95, IMAGES)
     assert table.iloc[2][["ci_low", "ci_high"]].tolist() == pytest.approx([low, high])
 
 
@@ -129,15 +131,18 @@ def test_a_layer_at_chance_is_not_recommended_for_being_cheap() -> None:
     assert {layer.name for layer in tables.smallest_cuts(field, table).values()} == {"l1"}
 
 
-def sentences(field: Comparison, **changes: Any) -> str:
+def speed_of(model: str, rounds: list[float], measured_as: str = "") -> Speed:
+    return Speed(measured_as or model, np.array(rounds, float), np.array(rounds, float) * 1.5)
+
+
+def sentences(field: Comparison, speed: dict[str, Speed] | None = None, **changes: Any) -> str:
     cuts = tables.cuts(field)
     chosen = tables.smallest_cuts(field, cuts)
-    fast, slow = np.array([90.0, 100, 110]), np.array([9.0, 10, 11])
-    memory = np.array([1e6, 1e6])
-    speed = {
-        curve.model: {"whole": fast if k == 0 else slow, "cut": fast, "memory": memory}
+    speed = speed or {
+        curve.model: speed_of(curve.model, [(10, 100)[k == 0] + j for j in range(9)])
         for k, curve in enumerate(field.curves)
     }
+    sizes = {curve.model: NetworkSize(10**6, 4 * 10**6, 10**6) for curve in field.curves}
     pairs = pd.DataFrame(
         [
             {"model": c.model, "class_a": "cat", "class_b": "dog", "depth": 0.3, "ci_low": 0.2, "ci_high": 0.4,
@@ -150,7 +155,8 @@ def sentences(field: Comparison, **changes: Any) -> str:
         [{"model_a": "one", "model_b": "two", **alike, "cka": 0.1, "ci_low": -0.1, "ci_high": 0.3, "null_95": 0.2}]
     )
     found = {
-        "cuts": cuts, "models": tables.models(field, pairs, cuts, chosen, speed), "matched": pair_tables.matched(field),
+        "cuts": cuts, "models": tables.models(field, pairs, cuts, chosen, sizes, speed),
+        "speeds": tables.speeds(speed), "matched": pair_tables.matched(field),
         "best": pair_tables.best(field), "agreement": pair_tables.agreement(field), "similarity": similarity,
         "images": pd.DataFrame({"image": range(IMAGES)}), **changes,
     }  # fmt: skip
@@ -173,6 +179,81 @@ def test_the_text_follows_the_numbers() -> None:
     assert "clearly behind at 0" not in again
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ([100.0] * 9, [50.0] * 9, "one is the fastest here, in each of 9 rounds"),
+        ([100.0] * 8 + [40], [50.0] * 9, ""),  # behind in a single round
+        ([100.0] * 9, [98.0] * 9, ""),  # by less than can be told from noise
+        ([100.0] * 5, [50.0] * 5, ""),  # too few rounds
+        ([2.34] * 9, [1.98] * 9, "2.34 images/s (middle half of the rounds 2.34 to 2.34) against 1.98 images/s"),
+    ],
+)
+def test_a_network_is_the_fastest_only_when_every_round_says_so(one: list[float], two: list[float], said: str) -> None:
+    field = field_with(*(curve_of(name, [0.6, 0.9], [0.1, 0.4], seed) for seed, name in enumerate(("one", "two"))))
+    text = sentences(field, {"one": speed_of("one", one), "two": speed_of("two", two)})
+    assert said in text
+    assert ("the fastest" in text) == bool(said)
+
+
+def test_networks_measured_as_one_are_never_set_against_each_other() -> None:
+    names = ("one", "two", "three")
+    field = field_with(*(curve_of(name, [0.6, 0.9], [0.1, 0.4], seed) for seed, name in enumerate(names)))
+    same = {"one": speed_of("one", [100.0] * 9), "two": speed_of("two", [100.0] * 9, "one")}
+    assert "is the fastest here" not in sentences(field_with(*field.curves[:2]), same)
+    text = sentences(field, {**same, "three": speed_of("three", [50.0] * 9)})
+    assert "one (as two, of the same architecture) is the fastest here" in text
+
+
+def test_rounds_meet_every_network_and_a_slow_spell_of_the_machine_is_no_difference() -> None:
+    """Three passes of equal work on a machine that slows down half way: their medians and every round agree."""
+    calls: list[str] = []
+
+    def work(name: str) -> Any:
+        def take() -> float:
+            calls.append(name)
+            return 1.0 if len(calls) < 16 else 3.0
+
+        return take
+
+    found = interleaved({name: work(name) for name in "abc"}, 9, patience=60)
+    assert [sorted(calls[k : k + 3]) for k in range(0, 30, 3)] == [["a", "b", "c"]] * 10
+    assert calls[:3] != calls[3:6]  # no pass always follows the same one
+    assert found["a"] == found["b"] == found["c"]
+    assert {len(each) for each in interleaved({"a": lambda: 1.0}, 9, patience=-1).values()} == {3}
+
+
+def test_equal_architectures_are_measured_once_and_a_cut_is_never_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[str] = []
+
+    def passes(model: str, layers: Any, compute: Any) -> dict[str, Any]:
+        timed.append(model)
+        # The cut, which does less, looks slower: noise.
+        return {f"{model}/{layer.name}": lambda k=k: (0.1, 0.2)[k] for k, layer in enumerate(layers)}
+
+    monkeypatch.setattr(speeds, "_passes", passes)
+    names = ("test_resnet@untrained:0", "test_resnet@untrained:1", "test_vit@untrained:0")
+    known = {name: speeds.card(name).layers for name in names}
+    asked = [NetworkCut(name, known[name][1], known[name][-1]) for name in names]
+    kept: dict[str, Any] = {}
+    found = measure_speeds(asked, kept, speeds.Compute(), lambda *_: None)
+    assert timed == [names[0], names[2]]
+    assert found[names[1]].measured_as == names[0]
+    assert (found[names[0]].whole == found[names[1]].whole).all()
+    for each in found.values():
+        assert np.median(each.cut) >= np.median(each.whole)
+    again = measure_speeds(asked, kept, speeds.Compute(), lambda *_: None)
+    assert len(timed) == 2
+    assert (again[names[2]].cut == found[names[2]].cut).all()
+
+
+def test_a_network_has_one_number_of_parameters() -> None:
+    for name in ("test_resnet@untrained:0", "test_vit@untrained:0"):
+        size = network_size(name, {})
+        assert size.parameters == speeds.card(name).parameters
+        assert size.weights == 4 * size.parameters
+
+
 def test_the_text_can_say_none_and_level() -> None:
     weak = [curve_of(name, [0.5, 0.52], [0.1, 0.4], seed) for seed, name in enumerate(("one", "two"))]
     said = sentences(field_with(*weak))
@@ -189,7 +270,7 @@ def test_runs_become_one_comparison_or_are_told_apart() -> None:
     joined = comparison_of([one, replace(two, controls=())])
     assert joined.models == ("test_resnet@untrained:0", "test_vit@untrained:0")
     assert request_from(joined.as_dict()) == joined
-    assert "compare --model test_resnet@untrained:0 --model test_vit" in joined.command()
+    assert "compare --model=test_resnet@untrained:0 --model=test_vit" in joined.command()
     with pytest.raises(LabError, match=r"differ in data \(drawn:pets, drawn:shapes\)"):
         comparison_of([one, replace(two, data="drawn:shapes")])
     with pytest.raises(LabError, match="differ in layers"):
@@ -228,6 +309,8 @@ def test_a_real_comparison(kept: Any) -> None:
     counted = result["agreement"][["both_right", "only_a", "only_b", "both_wrong"]].sum(axis=1)
     assert (counted == 24).all()
     assert (result["models"]["images_per_second"] > 0).all()
+    assert (result["models"]["cut_images_per_second"] >= result["models"]["images_per_second"]).all()
+    assert set(result["speeds"]["part"]) == {"whole", "cut"}
     assert (result["models"]["cut_gflops"] <= result["models"]["gflops"]).all()
     summary = result["summary"]
     assert set(summary["control"]) == {"probe", "pixels", "chance"}  # an untrained network has no untrained twin
@@ -241,10 +324,24 @@ def test_a_run_goes_on_from_its_pieces(kept: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
     monkeypatch.setattr("lab.probing.probes.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
     monkeypatch.setattr("lab.geometry.similarity.cka_evidence", lambda *a, **k: pytest.fail("compared again"))
-    monkeypatch.setattr("lab.experiments.comparison.costs._measure", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr("lab.experiments.comparison.costs._rounds", lambda *a: pytest.fail("measured again"))
     again = run(SMALL, partial_results=partial_results)
     for name, table in result.tables.items():
         pd.testing.assert_frame_equal(again[name], table)
+
+
+def test_speed_is_left_out_when_it_is_not_wanted(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, partial_results, home = kept
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
+    monkeypatch.setattr("lab.experiments.comparison.costs._rounds", lambda *a: pytest.fail("measured"))
+    request = replace(SMALL, speed=False)
+    left_out = {key: value for key, value in partial_results.items() if not key.startswith("speed/")}
+    result = run(request, partial_results=left_out)
+    assert result["models"]["images_per_second"].isna().all()
+    assert result["speeds"].empty
+    assert "images/s" not in " ".join(result.manifest["findings"])
+    assert "speed" in request.command()
+    assert request_from(request.as_dict()) == request
 
 
 def test_it_is_told_when_too_few_are_left(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,13 +361,14 @@ def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, ca
     document = json.loads(capsys.readouterr().out)
     assert {row["model"] for row in document["tables"]["models"]} == set(SMALL.models[:2])
     assert document["findings"][0].startswith("To tell cat from dog I would use")
+    assert main(["compare", *runs, "--no-speed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tables"]["speeds"] == []
     assert main(["compare", *runs]) == 0
     assert "smallest good cut" in capsys.readouterr().out
     for arguments, said in (
         (["compare", *runs, "--model", "test_vit"], "not both"),
         (["compare", runs[0]], "two networks or more"),
         (["compare", "nothing"], "no run 'nothing'"),
-        (["compare"], "no model was named"),
         (["compare", "--model", "a", "--model", "b", "--controls", "magic"], "no control 'magic'"),
     ):
         assert main(arguments) == 2

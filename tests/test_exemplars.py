@@ -134,7 +134,9 @@ def test_a_patch_is_exactly_what_the_value_depends_on(model: LoadedModel, layers
 def test_the_reach_of_one_convolution_is_its_window_on_images_that_are_not_square() -> None:
     module = nn.Sequential(nn.Conv2d(3, 2, 3, stride=2, padding=1)).eval()
     size = (20, 34)
-    layer = Layer("0", "module", 1.0, "NCHW", 2, 10, 17, 2, 3, "exact")
+    layer = Layer(
+        "0", "module", 1.0, "NCHW", 2, 10, 17, 2, 3, "exact", receptive_field_height=3, receptive_field_width=3
+    )
     ((_, rows, columns),) = measured(module, [layer], size)
     for found, side in ((rows, size[0]), (columns, size[1])):
         places = np.arange(len(found))

@@ -11,6 +11,7 @@ import torch
 from lab.activations import check_pooling, pool, record
 from lab.activations.pooling import dimension, maps
 from lab.embeddings import embed
+from lab.errors import LabError
 from lab.images import open_image_set
 from lab.layers import receptive, select_layers
 from lab.layers.table import layer_table
@@ -56,12 +57,43 @@ def test_every_layer_of_a_family_is_read(name: str, no_fields: None) -> None:
     assert any(layer.kind == "block" for layer in layers)
     found = module.forward_intermediates(images, intermediates_only=True, output_fmt="NCHW")
     assert len(found) == DOZEN[name]
-    shaped = [maps(whole[layer.name], layer) for layer in layers if layer.layout != "NLC" or layer.height]
+    shaped = [maps(whole[layer.name], layer) for layer in layers if layer.layout == "NC" or layer.height]
     for wanted in found:
         near = 1e-5 * float(wanted.abs().max())
-        assert any(float((known - wanted).abs().max()) <= near for known in shaped if known.shape == wanted.shape), (
-            tuple(wanted.shape)
-        )
+        alike = [known for known in shaped if known.shape == wanted.shape]
+        assert any(float((known - wanted).abs().max()) <= near for known in alike), tuple(wanted.shape)
+        assert not any(reordered(known, wanted, near) for known in alike)
+
+
+def reordered(known: torch.Tensor, wanted: torch.Tensor, near: float) -> bool:
+    """Whether a map holds the values of another at other places."""
+    sizes = [torch.sort(one.norm(dim=1).flatten(1)).values for one in (known, wanted)]
+    return float((sizes[0] - sizes[1]).abs().max()) <= near < float((known - wanted).abs().max())
+
+
+def test_hieras_windows_within_windows_have_no_positions_until_they_are_in_order(no_fields: None) -> None:
+    module = build_network("hiera_tiny_224").eval().requires_grad_(False)
+    layers, _ = layer_table(module, (3, 224, 224))
+    blocks = {layer.name: layer for layer in layers if layer.kind == "block"}
+    assert [name for name, layer in blocks.items() if layer.height] == ["blocks.10", "blocks.11"]
+    with pytest.raises(LabError, match="positions"):
+        check_pooling("2x2", [blocks["blocks.4"]])
+    images = torch.randn((1, 3, 224, 224), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode(), record(module, tuple(blocks.values())) as taken:
+        *_, wanted = module.forward_intermediates(images, intermediates_only=True, output_fmt="NCHW")
+    torch.testing.assert_close(maps(taken["blocks.11"], blocks["blocks.11"]), wanted)
+    with pytest.raises(LabError, match="positions"):
+        maps(taken["blocks.4"], blocks["blocks.4"])
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet", "swin_tiny_patch4_window7_224", "cait_xxs24_224"])
+def test_a_changed_patch_is_seen_where_it_is(name: str, no_fields: None) -> None:
+    """Blocks keep their positions; tables of attention, as square as a map, have none."""
+    module = build_network(name).eval()
+    size = module.default_cfg["input_size"]
+    layers, _ = layer_table(module, size)
+    assert all(layer.height for layer in layers if layer.kind == "block" and not layer.name.startswith("blocks_token"))
+    assert not any(layer.height > size[1] // 4 for layer in layers if "attn" in layer.name)
 
 
 def test_the_class_token_is_kept_apart_and_can_be_the_pooling(no_fields: None) -> None:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from lab.errors import LabError
 from lab.experiments.building.effective_receptive_field import square_of, theoretical
-from lab.experiments.building.receptive_field import FieldRequest, findings, run
+from lab.experiments.building.receptive_field import FieldRequest, run
 from lab.experiments.building.receptive_field_arithmetic import StackRequest, chain_field
 from lab.experiments.building.receptive_field_arithmetic import findings as told_of_stack
+from lab.experiments.building.receptive_field_findings import findings
+from lab.experiments.picture import open_picture, pictures_beside
 from lab.layers import Layer
 from lab.progress import silent
 from lab.registry import charts_of
@@ -95,13 +97,13 @@ def test_the_square_holds_the_share() -> None:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("fields")))
-        return run(FieldRequest("test_resnet@untrained:1", draws=3))
+        return run(FieldRequest("test_resnet@untrained:1", pictures=3))
 
 
 def test_gradients_of_a_real_network_stay_inside(measured: Any) -> None:
     fields = measured["fields"]
     assert fields["contained"].all()
-    assert f"In all {len(fields)} measurements" in measured.manifest["findings"][0]
+    assert f"In all {len(measured['draws'])} measurements" in measured.manifest["findings"][0]
     assert "untrained itself" in measured.manifest["findings"][-1]
     local = fields[(fields["top"] > 0) & (fields["left"] > 0) & (fields["status"] == "exact")]
     assert len(local) >= 3
@@ -113,13 +115,73 @@ def test_gradients_of_a_real_network_stay_inside(measured: Any) -> None:
 
 def test_the_text_follows_numbers_that_say_otherwise(measured: Any) -> None:
     size = (160, 160)
-    outside = measured["fields"].assign(contained=False, outside=0.25)
-    assert "25.00% of it lies outside, so the theory is wrong" in findings(outside, size)[0]
-    filled = measured["fields"].assign(half_side=999.0)
-    assert "as much as 999 × 999" in findings(filled, size)[1]
-    twin = measured["fields"].assign(model="twin", ci_low=0.0, ci_high=0.5, half_side=0.25)
-    said = findings(pd.concat([measured["fields"], twin]), size)[-1]
-    assert f"wider at {len(twin)} of {len(twin)} layers and narrower at 0" in said
+    fields, draws = measured["fields"], measured["draws"]
+    assert "25.00% of it lies outside, so the theory is wrong" in findings(fields, draws.assign(outside=0.25), size)[0]
+    assert "as much as 999 × 999" in findings(fields.assign(half_side=999.0), draws, size)[1]
+
+
+def planted(
+    ratio: float, *, pictures: int = 6, starts: int = 3, of_pictures: float = 0.0, of_starts: float = 0.0
+) -> Any:
+    """Return tables in which the trained field is so many times the untrained one's, on average over either."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for layer in ("a", "b"):
+        per_picture = of_pictures * rng.normal(size=pictures)
+        for twin in range(-1, starts):
+            own = np.log(ratio) + per_picture if twin < 0 else of_starts * rng.normal() + np.zeros(pictures)
+            for picture, size in enumerate(40 * np.exp(own + 0.02 * rng.normal(size=pictures))):
+                where = {"model": f"m{twin}", "twin": twin, "layer": layer, "picture": picture, "draw": 0}
+                rows.append({**where, "half_side": size, "outside": 0.0})
+    draws = pd.DataFrame(rows)
+    shape = {
+        "status": "exact",
+        "side": 80,
+        "side_height": 80,
+        "side_width": 80,
+        "depth": 0.5,
+        "top": 40,
+        "left": 40,
+        "bottom": 120,
+        "right": 120,
+    }
+    more = {"half_side": 40.0, "ci_low": 38.0, "ci_high": 42.0, "most_side": 70}
+    fields = pd.DataFrame(
+        [{"model": name, "layer": layer, **shape, **more} for name in ("m-1", "m0") for layer in "ab"]
+    )
+    return fields, draws, (160, 160)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (1.0, "wider at 0 of 2 layers and narrower at 0, alike to within 10% at 2"),
+        (1.5, "wider at 2 of 2 layers (a, b) and narrower at 0"),
+        (0.6, "wider at 0 of 2 layers and narrower at 2 (a, b)"),
+    ],
+)
+def test_what_training_does_to_the_field_follows_the_planted_truth(ratio: float, said: str) -> None:
+    found = findings(*planted(ratio))[-1]
+    assert said in found
+    assert "3 networks with random weights, over 6 pictures" in found
+
+
+@pytest.mark.parametrize("spread", [{"of_pictures": 0.5}, {"of_starts": 0.5}])
+def test_a_lucky_picture_or_start_is_no_finding(spread: dict[str, float]) -> None:
+    assert "wider at 0 of 2 layers and narrower at 0" in findings(*planted(1.1, **spread))[-1]
+
+
+def test_one_picture_is_no_population() -> None:
+    assert "1 picture and 3 random starts are too few" in findings(*planted(1.5, pictures=1))[-1]
+    assert "6 pictures and 1 random start are too few" in findings(*planted(1.5, starts=1))[-1]
+
+
+def test_pictures_beside_one_are_others() -> None:
+    drawn = pictures_beside("drawn:pets#2", 5)
+    assert len({one.digests[0] for one in drawn}) == 5
+    assert drawn[0].digests == open_picture("drawn:pets#2").digests
+    assert len({one.digests[0] for one in pictures_beside("photo:flower", 6)}) == 6
+    assert len(pictures_beside("drawn:pets#2", 40)) == 12  # as many as there are
 
 
 def test_the_chart_is_plain_json(measured: Any) -> None:
@@ -128,7 +190,7 @@ def test_the_chart_is_plain_json(measured: Any) -> None:
 
 
 def test_attention_sees_the_whole_picture() -> None:
-    result = run(FieldRequest("test_vit@untrained", draws=2))
+    result = run(FieldRequest("test_vit@untrained", draws=1, pictures=2))
     assert (result["fields"]["status"] == "global").any()
     said = " ".join(result.manifest["findings"])
     assert "can depend on the whole picture" in said

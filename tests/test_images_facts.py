@@ -179,7 +179,7 @@ def test_real_photographs_open_again_at_once(photos: Path) -> None:
     opened(photos / "pets")
     started = time.perf_counter()
     images = opened(photos / "pets")
-    assert time.perf_counter() - started < 0.2  # 0.02 s when measured
+    assert time.perf_counter() - started < 3  # 0.3 s when measured, nearly all for finding copies
     assert len(images) == 240
     assert images.quarantined == ()
     assert len(set(images.groups)) == 240

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from lab.images.decode import decode, decode_reduced
 from lab.images.digits import open_digits
@@ -30,11 +30,20 @@ def jpeg(image: Image.Image, quality: int) -> Image.Image:
 # What must not keep two images apart.
 CHANGES: dict[str, Change] = {
     "re-encoded": lambda i: jpeg(i, 85),
-    "re-encoded badly": lambda i: jpeg(i, 15),
+    "re-encoded badly": lambda i: jpeg(i, 30),
     "half the size": lambda i: i.resize((i.width // 2, i.height // 2)),
     "larger": lambda i: i.resize((i.width * 3 // 2, i.height * 3 // 2)),
     "square": lambda i: i.resize((224, 224)),
-    "brighter": lambda i: ImageEnhance.Brightness(i).enhance(1.08),
+    "brighter": lambda i: ImageEnhance.Brightness(i).enhance(1.05),
+    "much darker": lambda i: ImageEnhance.Brightness(i).enhance(0.7),
+    "less contrast": lambda i: ImageEnhance.Contrast(i).enhance(0.6),
+    "gray": lambda i: i.convert("L").convert("RGB"),
+    "paler": lambda i: ImageEnhance.Color(i).enhance(0.3),
+    "cropped": lambda i: i.crop((12, 12, i.width - 12, i.height - 12)),
+    "cropped at a corner": lambda i: i.crop((25, 25, i.width, i.height)),
+    "framed": lambda i: ImageOps.expand(i, 20, "white"),
+    "turned": lambda i: i.rotate(5, Image.Resampling.BICUBIC),
+    "mirrored and cropped": lambda i: ImageOps.mirror(i).crop((8, 3, i.width - 13, i.height - 8)),
     "darker": lambda i: ImageEnhance.Brightness(i).enhance(0.85),
     "more contrast": lambda i: ImageEnhance.Contrast(i).enhance(1.1),
     "a pixel less": lambda i: i.crop((1, 0, i.width, i.height - 1)),
@@ -166,17 +175,58 @@ def test_halving_takes_means() -> None:
     assert np.allclose(halved(images), expected, atol=1e-4)
 
 
-def test_five_thousand_images_take_a_second_or_so() -> None:
+def shots(thing: str) -> list[Image.Image]:
+    """A fixed camera: one ground, noise, small shifts and light of their own, and one small thing in 16 places."""
+    rng = np.random.default_rng(5)
+    ground = np.asarray(scene(3, 280), float)
+    rows, columns = np.mgrid[:280, :280]
+    found = []
+    for k in range(16):
+        pixels, turn = ground.copy(), rng.uniform(0, np.pi)
+        y, x = rows - (50 + 60 * (k // 4)), columns - (50 + 60 * (k % 4))
+        if thing == "disc":
+            here = x**2 + y**2 < 9**2
+        else:
+            here = (abs(y * np.cos(turn) - x * np.sin(turn)) < 2) & (abs(y * np.sin(turn) + x * np.cos(turn)) < 16)
+        base = pixels[here].mean(0)
+        pixels[here] = base + 90 * (1 if base.mean() < 128 else -1)
+        dy, dx = rng.integers(0, 5, 2)
+        noisy = (pixels[10 + dy : 266 + dy, 10 + dx : 266 + dx] + rng.normal(0, 3, (256, 256, 3))) * rng.uniform(
+            0.95, 1
+        )
+        found.append(Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)))
+    return found
+
+
+@pytest.mark.parametrize("thing", ["disc", "scratch"])
+def test_shots_of_a_fixed_camera_stay_apart_when_a_small_part_differs(thing: str) -> None:
+    images = shots(thing)
+    assert groups_of(images) == list(range(16))
+    assert groups_of([*images[:4], *(jpeg(image, 60) for image in images[:4])]) == [0, 1, 2, 3] * 2
+
+
+def test_a_bright_frame_around_different_dark_pictures_joins_nothing() -> None:
+    dark = [ImageOps.expand(scene(seed, 160).point(lambda v: v // 5), 40, "white") for seed in range(8)]
+    assert groups_of(dark) == list(range(8))
+
+
+def test_more_copies_than_candidates_are_one_group() -> None:
+    picture = scene(2)
+    copies = [picture.crop((k, k, 256 - k, 256 - k)) for k in range(0, 20, 2)]
+    assert groups_of([scene(1), *copies, scene(4)]) == [0, *[1] * len(copies), 2]
+
+
+def test_time_does_not_explode_with_images() -> None:
     rng = np.random.default_rng(0)
-    base = [np.asarray(scene(seed).convert("L").resize((64, 64))) for seed in range(20)]
-    colour = np.full((2, 8, 8), 128, np.uint8)
+    base = [np.asarray(scene(seed).convert("L").resize((96, 96))) for seed in range(20)]
+    colour = np.full((2, 24, 24), 128, np.uint8)
     looks = [
-        ImageSignature(rng.permutation(base[k % 20].reshape(16, 4, 64)).reshape(64, 64), colour) for k in range(5000)
+        ImageSignature(rng.permutation(base[k % 20].reshape(16, 6, 96)).reshape(96, 96), colour) for k in range(1000)
     ]
     started = time.perf_counter()
-    groups = split_groups([str(k) for k in range(5000)], looks)
-    assert time.perf_counter() - started < 20  # 0.3 s when measured; the limit only catches another order of growth
-    assert len(set(groups)) > 4990
+    groups = split_groups([str(k) for k in range(1000)], looks)
+    assert time.perf_counter() - started < 60  # 3 s when measured; the limit only catches another order of growth
+    assert len(set(groups)) > 990
 
 
 def test_photographs_are_never_merged_and_their_copies_always(photos: Path) -> None:

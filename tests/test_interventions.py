@@ -122,6 +122,27 @@ def test_dropping_a_block_is_the_network_without_it(loaded: Any) -> None:
             assert torch.equal(vit.forward_head(vit.norm(tokens)), broken)
 
 
+@pytest.mark.parametrize("name", ["test_vit", "test_convnext", "test_resnet"])
+def test_without_its_shortcut_a_block_is_its_branch(loaded: Any, name: str) -> None:
+    """With the shortcut's input added back by hand the block is what it was; ResNets bend the sum afterwards."""
+    model, found = loaded[name]
+    row = intervention("unshortcut")
+    targets = row.targets(found)
+    assert {target.label for target in targets} == {block.name for block in found.blocks if block.shortcut}
+    part = targets[-1].parts[0]
+    values = torch.randn((2, *part.entering), generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        block = model.module.get_submodule(part.name)
+        whole = block(values.clone())
+        if name == "test_resnet":
+            inside = block.bn2(block.conv2(block.act1(block.bn1(block.conv1(values)))))
+            branch = torch.relu(inside)
+        else:
+            branch = whole - values
+        with row.change(model, targets[-1], 0):
+            assert torch.allclose(model.module.get_submodule(part.name)(values.clone()), branch, atol=1e-5)
+
+
 def test_swapped_blocks_run_in_the_other_order(loaded: Any) -> None:
     model, found = loaded["test_vit"]
     row = intervention("swap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.files import read_json, write_json
 from lab.progress import silent
 from lab.runs import jobs, worker
-from lab.runs.jobs import ProgressFile
+from lab.runs.progress_file import ProgressFile
 from lab.runs.store import RunFolder, open_run
 from lab.settings import Compute
 
@@ -144,7 +145,7 @@ def test_a_defect_is_told_in_a_sentence_and_kept_in_the_log(monkeypatch: pytest.
         raise ZeroDivisionError("deep inside")
 
     row = EXPERIMENTS["probe"]
-    monkeypatch.setitem(EXPERIMENTS, "probe", type(row)(row.name, row.question, row.request_type, lambda: broken))
+    monkeypatch.setitem(EXPERIMENTS, "probe", dataclasses.replace(row, run=broken))
     run = open_run(SMALL)
     with pytest.raises(ZeroDivisionError):
         jobs.compute(run, Compute(), silent)
@@ -193,7 +194,7 @@ def test_a_worker_whose_turn_comes_late_leaves_the_run_to_whom_it_belongs(monkey
     with FileLock(run.path / "lock"):
         assert worker.main([str(run.path), *arguments]) == 0
     assert run.status == "running"
-    write_json(run.path / "run.json", {})
+    write_json(run.path / "run.json", {"tables": {}})
     before = read_json(run.path / "worker.json")
     assert worker.main([str(run.path), *arguments]) == 0
     assert not computed

@@ -391,3 +391,83 @@ def test_a_module_at_two_places_breaks_nothing(no_fields: None) -> None:
     layers, exclusions = layer_table(shared, SIZE)
     assert any(layer.kind == "block" for layer in layers)
     assert "1.1.1.conv1" in {exclusion.name for exclusion in exclusions}
+
+
+def test_height_and_width_of_a_field_are_apart() -> None:
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, (1, 7), padding=(0, 3)),
+        nn.Conv2d(4, 4, 3, padding=1, stride=2),
+        nn.Conv2d(4, 4, (7, 1), padding=(3, 0)),
+        nn.Conv2d(4, 4, (1, 7), padding=(0, 3)),
+    )
+    layers, _ = layer_table(module, SIZE)
+    found = [(x.receptive_field_height, x.receptive_field_width, x.receptive_field) for x in layers]
+    assert found == [(1, 7, 7), (3, 9, 9), (15, 9, 15), (15, 21, 21)]  # by hand
+    assert {x.receptive_field_status for x in layers} == {"exact"}
+
+
+def test_a_field_that_is_global_along_one_side_has_the_inputs_length_there() -> None:
+    class RowMeans(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + x.mean(3, keepdim=True)
+
+    layers, _ = layer_table(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), RowMeans()), SIZE)
+    last = layers[-1]
+    assert (last.receptive_field_height, last.receptive_field_width) == (3, 64)
+    assert last.receptive_field_status == "global"
+
+
+class Tokens(nn.Module):
+    """Patches of 8 pixels as tokens, line by line or in windows of 4 by 4, then a map of each token by itself."""
+
+    def __init__(self, windows: bool) -> None:
+        super().__init__()
+        self.patch, self.windows = nn.Conv2d(3, 6, 8, stride=8), windows
+        self.mix, self.heads = nn.Linear(6, 6), nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patch(x)
+        if self.windows:
+            x = x.unflatten(2, (2, 4)).unflatten(4, (2, 4)).transpose(3, 4)
+        x = self.mix(x.flatten(2).transpose(1, 2))
+        scores = self.heads(x) @ x.transpose(1, 2)
+        return self.mixed(scores.softmax(-1), x)
+
+    def mixed(self, scores: Tensor, x: Tensor) -> Tensor:
+        return scores @ x
+
+
+def test_tokens_in_another_order_have_no_positions() -> None:
+    torch.manual_seed(0)
+    for windows in (False, True):
+        table = {layer.name: layer for layer in layer_table(Tokens(windows), SIZE)[0]}
+        assert (table["patch"].height, table["patch"].width) == (8, 8)
+        assert (table["mix"].height, table["mix"].width) == ((0, 0) if windows else (8, 8))
+        assert table["heads"].height == table["mix"].height
+
+
+def test_a_table_of_scores_between_tokens_is_no_map() -> None:
+    class Scores(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patch, self.scores = nn.Conv2d(3, 6, 8, stride=8), nn.Softmax(-1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.patch(x).flatten(2).transpose(1, 2)[:, None].expand(-1, 2, -1, -1)
+            return self.scores(10 * x @ x.transpose(2, 3))  # (N, heads, 64, 64): as square as a picture
+
+    torch.manual_seed(0)
+    (_, scores), _ = layer_table(Scores(), SIZE)
+    assert scores.name == "scores"
+    assert (scores.height, scores.width) == (0, 0)
+
+
+def test_layers_without_positions_refuse_what_needs_them() -> None:
+    from lab.activations.pooling import check_pooling, maps, pool
+
+    layer = Layer("blocks.0", "block", 0.5, "NLC", 6, 0, 0, 0, 0, "unknown")
+    with pytest.raises(LabError, match="positions"):
+        check_pooling("2x2", [layer])
+    with pytest.raises(LabError, match="positions"):
+        maps(torch.ones(1, 64, 6), layer)
+    assert pool(torch.ones(1, 64, 6), layer, "avg").shape == (1, 6)

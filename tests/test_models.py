@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from lab.errors import LabError
 from lab.layers import receptive
-from lab.models import ModelCard, ModelRef, card, load_model, search_models
+from lab.models import ModelCard, ModelRef, card, load_model, ref_of, search_models, structure
 from lab.models.devices import pick_device
-from lab.weights import SOURCES
+from lab.weights import SOURCES, hub
 
 TINY = "test_resnet@untrained"
 
@@ -181,3 +181,56 @@ def test_the_same_weights_behind_another_preprocessing_are_another_view() -> Non
     assert replace(known).view == known.view
     assert replace(known, preprocessing=replace(known.preprocessing, crop_pct=0.5)).view != known.view
     assert replace(known, weights_digest="0" * 64).view != known.view
+
+
+def test_a_network_in_memory_is_measured_as_it_is() -> None:
+    import lab
+
+    model = load_model(TINY)
+    assert ref_of(model) == model.ref == ref_of(str(model.ref))
+    with torch.no_grad():
+        model.module.get_submodule("layer4.0.conv1").weight.mul_(1.5)
+    ref = ref_of(model)
+    assert ref.weights.startswith("memory:")
+    again = load_model(ref)
+    assert again.weights_digest != model.weights_digest
+    assert again.weights_digest.startswith(ref.argument)
+    assert all(torch.equal(value, model.module.state_dict()[name]) for name, value in again.module.state_dict().items())
+    result = lab.probe(model, lab.open_image_set("drawn:pets", per_class=6), layers="stages", controls=(), repeats=1)
+    assert result.manifest["hashes"][str(ref)] == again.weights_digest
+    assert set(result["layers"]["model"]) == {str(ref)}
+    with torch.no_grad():
+        model.module.get_submodule("layer4.0.conv1").weight.mul_(2)
+    assert ref_of(model) != ref
+    assert load_model(ref).weights_digest == again.weights_digest  # a copy as it was then
+
+
+def test_networks_that_no_name_stands_for_are_refused() -> None:
+    import lab
+
+    model = load_model(TINY)
+    with pytest.raises(LabError, match="is no model of the lab"):
+        lab.probe(model.module)  # type: ignore[arg-type]
+    model.module.get_submodule("layer4.0").act1 = torch.nn.GELU()  # type: ignore[assignment]
+    with pytest.raises(LabError, match="were replaced"):
+        lab.probe(model)
+    with pytest.raises(LabError, match="memory of another process"):
+        ModelRef.parse("test_resnet@memory:0123456789abcdef").check()
+
+
+def test_layers_need_neither_weights_nor_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "reachable", lambda address: False)
+    found = structure("test_resnet.r160_in1k@pretrained")
+    own = card("test_resnet.r160_in1k@untrained")
+    assert (found.layers, found.preprocessing) == (own.layers, own.preprocessing)
+
+
+def test_gray_networks_name_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab.models.preprocess import preprocessing_of
+    from lab.weights.networks import build_network
+
+    with pytest.raises(LabError, match="takes 1 channel, the lab's images have 3"):
+        preprocessing_of(build_network("test_resnet", in_chans=1))

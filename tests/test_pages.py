@@ -144,6 +144,7 @@ def test_run_asks_for_what_the_widgets_say(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_folder_that_is_not_there_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("started"))
     app = opened("separability", data="/no/such/*folder*")
+    app.button(key="open_held").click().run()
     app.button(key="run").click().run()
     assert not app.exception
     assert r"\*folder\*" in app.error[0].value

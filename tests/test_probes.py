@@ -62,7 +62,7 @@ def test_equal_to_scikit_learn(count: int, features: int, classes: int, dimensio
     embedding, labels = blobs(count, features, classes)
     groups = np.arange(count)
     splits = make_splits(labels, groups, repeats=1, seed=1)
-    label_sets = np.stack([labels, shuffled_labels(labels, groups, seed=0)[0]])
+    label_sets = np.stack([labels, shuffled_labels(labels, groups, splits, seed=0)[0]])
     probes = fit_probes(embedding, label_sets, splits, groups, dimensions=(dimension,))
     for s, own in enumerate(label_sets):
         fit = probes[dimension, s]
@@ -195,7 +195,8 @@ def test_a_class_missing_from_a_training_part_gets_probability_zero(classes: int
 def test_shuffled_labels_are_read_at_chance() -> None:
     embedding, labels = blobs(240, 60)
     groups = np.arange(240)
-    splits, shuffled = make_splits(labels, groups, repeats=3), shuffled_labels(labels, groups, seed=0, repeats=3)
+    splits = make_splits(labels, groups, repeats=3)
+    shuffled = shuffled_labels(labels, groups, splits, seed=0)
     label_sets = np.stack([np.repeat(labels[None], 3, axis=0), shuffled])
     probes = fit_probes(embedding, label_sets, splits, groups, dimensions=(None,))
     accuracy = [(probes[None, s].probabilities.argmax(axis=2) == label_sets[s]).mean() for s in (0, 1)]
@@ -225,7 +226,7 @@ def test_the_same_question_gives_the_same_bits_at_any_thread_count() -> None:
     embedding, labels = blobs(120, 90, 3)
     groups = np.arange(120)
     splits = make_splits(labels, groups, repeats=2)
-    label_sets = np.stack([labels, shuffled_labels(labels, groups, seed=1)[0]])
+    label_sets = np.stack([labels, shuffled_labels(labels, groups, splits, seed=1)[0]])
     digests = {digest(fit_probes(embedding, label_sets, splits, groups, threads=t)) for t in (1, 2, 2, 3)}
     assert len(digests) == 1
 

@@ -83,15 +83,32 @@ def test_folds_and_predictions_agree_with_the_summary(tiny: Result) -> None:
 
 def test_decisions_follow_from_the_predictions(tiny: Result) -> None:
     predictions, layers = tiny.tables["predictions"], list(tiny.tables["layers"].layer)
-    right = (predictions.predicted == predictions["class"]).groupby([predictions.image, predictions.layer]).first()
+    right = (predictions.correct == 1).groupby([predictions.image, predictions.layer]).first()
     for row in tiny.tables["decisions"].itertuples():
         correct = [right[row.image, layer] for layer in layers]
         if not correct[-1]:
             assert np.isnan(row.depth_of_decision)
+            assert row.right_from == row.layer == ""
             continue
-        first = layers.index(row.layer)
+        first = layers.index(row.right_from)
         assert all(correct[first:])
         assert first == 0 or not correct[first - 1]
+        assert row.layer == "" or layers.index(row.layer) >= first
+    luck = tiny.tables["decision_luck"].set_index("layer")
+    starts = tiny.tables["decisions"].right_from.value_counts().reindex(layers, fill_value=0)
+    assert luck.right_from_here.tolist() == starts.cumsum().tolist()
+
+
+def test_every_layer_says_what_its_labels_cost_and_how_few_suffice(tiny: Result) -> None:
+    layers = list(tiny.tables["layers"].layer)
+    code, curve = tiny.tables["code_length"], tiny.tables["label_efficiency"]
+    assert list(code.layer) == layers
+    assert (code.bits <= code.uniform_bits + np.log2(6) + 1e-9).all(), "no code is longer than naming every label"
+    np.testing.assert_allclose(code.saved, code.control_bits - code.bits)
+    assert (code.images == tiny.tables["images"].group.nunique()).all()
+    assert list(curve.layer.unique()) == layers
+    assert (curve.least <= curve.balanced_accuracy).all()
+    assert (curve.balanced_accuracy <= curve.most).all()
 
 
 def test_the_same_request_gives_the_same_tables_hash_for_hash(tiny: Result) -> None:

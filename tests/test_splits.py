@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import LabError
+from lab.probing.probes import fit_probes
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
+from lab.stats.intervals import correctness
 
 
 def draw_labels(data: st.DataObject, classes: int, groups_a_class: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,19 +104,39 @@ def test_bad_input_is_told(labels: list[int], groups: list[int], folds: int, mes
 
 @settings(deadline=None, max_examples=40)
 @given(st.data(), st.integers(0, 3))
-def test_shuffles_move_groups_whole_and_keep_how_many_groups_each_class_has(data: st.DataObject, seed: int) -> None:
+def test_shuffles_move_groups_whole_and_keep_how_many_groups_each_class_has_in_a_fold(
+    data: st.DataObject, seed: int
+) -> None:
     labels, groups = draw_labels(data, 3, 2)
-    shuffled = shuffled_labels(labels, groups, seed=seed, repeats=2)
+    splits = make_splits(labels, groups, folds=2, repeats=2, seed=seed)
+    shuffled = shuffled_labels(labels, groups, splits, seed=seed)
     assert shuffled.shape == (2, len(labels))
     _, first = np.unique(groups, return_index=True)
-    for permuted in shuffled:
+    for permuted, tested in zip(shuffled, splits, strict=True):
         assert all(len(set(permuted[groups == g])) == 1 for g in np.unique(groups))
-        assert np.array_equal(np.bincount(permuted[first]), np.bincount(labels[first]))
+        for fold in range(2):
+            of_fold = first[tested[first] == fold]
+            assert np.array_equal(np.sort(permuted[of_fold]), np.sort(labels[of_fold]))
 
 
 def test_shuffles_of_mixed_groups_keep_class_counts() -> None:
     labels, groups = np.arange(60) % 3, np.arange(60) // 10
-    shuffled = shuffled_labels(labels, groups, seed=0, repeats=3)
-    assert all(np.array_equal(np.bincount(row), np.bincount(labels)) for row in shuffled)
+    splits = make_splits(labels, groups, folds=3, repeats=3)
+    shuffled = shuffled_labels(labels, groups, splits, seed=0)
+    for row, tested in zip(shuffled, splits, strict=True):
+        for fold in range(3):
+            assert np.array_equal(np.bincount(row[tested == fold]), np.bincount(labels[tested == fold]))
     assert not np.array_equal(shuffled[0], shuffled[1])
-    assert np.array_equal(shuffled, shuffled_labels(labels, groups, seed=0, repeats=3))
+    assert np.array_equal(shuffled, shuffled_labels(labels, groups, splits, seed=0))
+
+
+def test_shuffled_labels_score_chance_and_not_below_it() -> None:
+    rng, found = np.random.default_rng(0), []
+    for seed in range(60):
+        labels, groups = rng.permutation(np.arange(40) % 2), np.arange(40)
+        splits = make_splits(labels, groups, seed=seed, repeats=2)
+        shuffled = shuffled_labels(labels, groups, splits, seed=seed)
+        embedding = rng.standard_normal((40, 30)) + 2.0 * labels[:, None]
+        fit = fit_probes(embedding, shuffled[None], splits, groups, dimensions=(None,), regularisation=(0.01,))
+        found.append(correctness(fit[None, 0].probabilities, shuffled).mean())
+    assert abs(np.mean(found) - 0.5) < 3 * np.std(found) / np.sqrt(len(found)) < 0.04

@@ -89,7 +89,7 @@ def test_status_follows_files_and_process() -> None:
 
 def test_another_process_with_the_same_number_is_not_the_worker() -> None:
     run = open_run(REQUEST)
-    write_json(run.path / "worker.json", {"pid": os.getpid(), "started": process_started(os.getpid()) - 1000})
+    write_json(run.path / "worker.json", {"pid": os.getpid(), "started": "0 0"})
     assert not run.worker_alive
 
 
@@ -220,13 +220,14 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
     code = (
         "import pandas as pd, numpy as np, sys\n"
         "from lab.experiments.base import Result\n"
-        "from lab.experiments.separability import ProbeRequest\n"
+        "from lab.experiments.separability.request import ProbeRequest\n"
         "from lab.runs.store import open_run\n"
         "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:pets')\n"
         "print('ready', flush=True)\n"
         "for i in range(10**6):\n"
-        "    t = pd.DataFrame({'x': np.full(2000, i)})\n"
-        "    run = open_run(r); run.finish(Result(r, {'a': t, 'b': t}, {'sources': r.sources()})); run.reopen()\n"
+        "    x = np.full(2000, i)\n"
+        "    t = {'summary': pd.DataFrame({'accuracy': x}), 'layers': pd.DataFrame({'depth': x})}\n"
+        "    run = open_run(r); run.finish(Result(r, t, {'sources': r.sources()})); run.reopen()\n"
     )
     for milliseconds in (5, 40, 90):
         writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=dict(os.environ))
@@ -239,7 +240,7 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
         writer.communicate()
         run = next(iter(list_runs()), None)
         if run is not None and run.status == "finished":
-            assert set(run.result().tables) == {"a", "b"}
+            assert set(run.result().tables) == {"summary", "layers"}
             for table in run.result().tables.values():
                 assert len(table) == 2000
     assert runs_dir().exists()

@@ -14,7 +14,7 @@ from lab.experiments.training.train import run as teach
 from lab.experiments.training.watch import run as watch
 from lab.files import write_json
 from lab.runs import jobs
-from lab.runs.jobs import ProgressFile
+from lab.runs.progress_file import ProgressFile
 from lab.runs.store import RunFolder, open_run
 from lab.training.loop import HISTORY
 from lab.weights.trained import list_trained

@@ -14,6 +14,7 @@ from lab.experiments.building.inversion import run as run_inversion
 from lab.experiments.building.inversion_findings import findings as inversion_told
 from lab.experiments.building.tuning_curves import TuningRequest, curve, draws, explained
 from lab.experiments.building.tuning_curves import run as run_tuning
+from lab.experiments.building.tuning_curves import summarised as summarised_tuning
 from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import ORIENTATIONS, SHAPES, drawn, grating, outline
 
@@ -38,13 +39,13 @@ def test_the_share_is_the_textbooks_and_zero_on_average_where_nothing_is() -> No
 
 def test_the_best_channel_is_chosen_on_other_draws() -> None:
     rng = np.random.default_rng(1)
-    asked = np.tile(np.repeat(np.arange(4), 6), (5, 1))
-    answers = rng.normal(size=(5, 24, 200))
-    nothing = np.array([row["best"] for row in draws(answers, asked, "real")])
+    asked = np.tile(np.repeat(np.arange(4), 6), (8, 1))
+    answers = rng.normal(size=(8, 24, 200))
+    nothing = np.array([row["best"] for row in draws(answers, asked, "real", 200)])
     assert abs(nothing.mean()) < 0.12  # the best of 200 on its own data would be near 0.4
     assert max(explained(answers[0], asked[0])) > 0.25
     answers[:, :, 7] += 2 * asked
-    assert all(row["channel"] == 7 and row["best"] > 0.5 for row in draws(answers, asked, "real"))
+    assert all(row["channel"] == 7 and row["best"] > 0.5 for row in draws(answers, asked, "real", 200))
     rows = curve(answers, asked, ("a", "b", "c", "d"))
     assert rows[0]["channel"] == 7
     assert [row["response"] for row in rows] == sorted(row["response"] for row in rows)
@@ -85,7 +86,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("tuning")))
         patch.setattr(tuning_curves, "EACH", 2)
-        return run_tuning(TuningRequest(TINY, draws=3), partial_results=partial_results), partial_results
+        return run_tuning(TuningRequest(TINY, draws=4), partial_results=partial_results), partial_results
 
 
 def test_a_run_tunes_every_layer(tuned: tuple[Any, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,33 +102,89 @@ def test_a_run_tunes_every_layer(tuned: tuple[Any, dict[str, Any]], monkeypatch:
     assert run_tuning(result.request, partial_results=partial_results)["tuning"].equals(tuning)
 
 
-def tuning_table(orientation: tuple[float, float], shape: tuple[float, float], twin: float, shuffled: float) -> Any:
-    rows = []
-    values = {("orientation", "real"): orientation, ("shape", "real"): shape}
-    values |= {(kind, "untrained"): (twin, twin) for kind in ("orientation", "shape")}
-    values |= {(kind, "shuffled"): (shuffled, shuffled) for kind in ("orientation", "shape")}
-    for (kind, control), (first, last) in values.items():
-        for layer, depth, value in (("a", 0.0, first), ("b", 0.5, (first + last) / 2), ("c", 1.0, last)):
-            row = {"layer": layer, "depth": depth, "kind": kind, "control": control}
-            for name in ("mean", "best"):
-                row |= {name: value, f"{name}_low": value - 0.02, f"{name}_high": value + 0.02}
-            rows.append(row)
-    return pd.DataFrame(rows)
+def planted(
+    layers: dict[str, tuple[int, float]], *, twin: float = 0.0, starts: float = 0.0, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of a network whose layers have so many channels, tuned so strongly to both on average.
+
+    `twin` is the strength in each of three twins, which differ by `starts`.
+    """
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    asked = np.tile(np.repeat(np.arange(5), 2), (12, 1))
+    narrowest = min(width for width, _ in layers.values())
+    for kind in ("orientation", "shape"):
+        for number, (layer, (width, strength)) in enumerate(layers.items()):
+            where = {"layer": layer, "depth": number / (len(layers) - 1), "kind": kind}
+            plans = [("real", -1, strength), ("shuffled", -1, 0.0)]
+            plans += [("untrained", one, max(0.0, twin + starts * rng.normal())) for one in range(3)]
+            for control, which, size in plans:
+                effect = size * (asked - 2)[..., None] * -np.log((np.arange(width) + 0.5) / width)
+                taken = draws(effect + rng.normal(size=(*asked.shape, width)), asked, control, narrowest)
+                rows += [{"model": f"m{which}", **where, "twin": which, **row} for row in taken]
+    found = pd.DataFrame(rows)
+    return summarised_tuning(found), found
 
 
-def test_the_tuning_text_follows_the_numbers() -> None:
-    said = findings(tuning_table((0.8, 0.2), (0.1, 0.7), 0.05, 0.0))
-    assert "the first of these layers has channels tuned more sharply" in said[0]
-    assert "the last of these layers has channels tuned more sharply" in said[1]
-    assert "from a on (depth 0.00), before those tuned to shape, from b on" in said[2]
-    assert "orientation: more in the trained best channel at 3 of 3" in said[3]
-    against = findings(tuning_table((0.2, 0.8), (0.5, 0.5), 0.9, 0.4))
-    assert "the last of these layers has channels tuned more sharply" in against[0]
-    assert "do not differ clearly" in against[1]
-    assert "not before those tuned to shape" in against[2]
-    assert "at 0 of 3 layers, less at 3" in against[3]
-    assert "still explains 0.40" in against[-1]
-    assert "clearly enough to say" in findings(tuning_table((0.0, 0.0), (0.0, 0.0), 0.0, 0.0))[2]
+def test_a_wide_layer_is_not_called_sharper_for_its_width() -> None:
+    """One kind of channels, 16 of them and 640: the best of all is sharper in the wide one, the best of 16 is not."""
+    tables = planted({"narrow": (16, 0.25), "wide": (640, 0.25)})
+    real = tables[0][tables[0]["control"] == "real"].set_index(["kind", "layer"])
+    for number, kind in enumerate(("orientation", "shape")):
+        assert real.loc[(kind, "wide"), "best_of_all"] > real.loc[(kind, "narrow"), "best_of_all"]
+        said = findings(*tables)[number]
+        assert "tuned more sharply" not in said
+        assert "of the best of 16 channels" in said
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (0.0, 0.0, ("no difference between the first and the last layer is shown", "are tuned to it alike")),
+        (0.2, 0.9, ("channels of the last of these layers are tuned more sharply",)),
+        (0.9, 0.2, ("channels of the first of these layers are tuned more sharply",)),
+    ],
+)
+def test_the_tuning_text_follows_the_planted_truth(first: float, last: float, said: tuple[str, ...]) -> None:
+    found = findings(*planted({"a": (40, first), "b": (160, (first + last) / 2), "c": (160, last)}, seed=1))
+    assert all(any(one in found[number] for one in said) for number in (0, 1))
+    if not first and not last:
+        assert "clearly enough to say" in found[2]
+
+
+def test_nothing_is_rarely_called_sharper() -> None:
+    false = 0
+    for seed in range(40):
+        found = findings(*planted({"a": (20, 0.0), "b": (80, 0.0)}, seed=seed))
+        false += sum("more sharply" in sentence for sentence in found[:2])
+    assert false <= 6  # of 80; 2 are expected
+
+
+def test_what_training_adds_is_said_over_several_random_starts() -> None:
+    layers = {"a": (40, 0.8), "b": (40, 0.8)}
+    more = findings(*planted(layers, twin=0.1))[-2]
+    assert "orientation: the trained network's channels are tuned more at 2 of 2 layers" in more
+    less = findings(*planted({"a": (40, 0.1), "b": (40, 0.1)}, twin=0.9))[-2]
+    assert "more at 0 of 2 layers, less at 2" in less
+    # Twins that differ as much among themselves as from the network show nothing.
+    lucky = findings(*planted({"a": (40, 0.5), "b": (40, 0.5)}, twin=0.4, starts=0.4, seed=3))[-2]
+    assert "more at 0 of 2 layers, less at 0" in lucky
+    _, found = planted(layers, twin=0.1)
+    one = found[found["twin"] < 1]
+    assert "one random start" in findings(summarised_tuning(one), one)[-2]
+
+
+def test_which_property_comes_first_needs_the_other_to_be_absent_there() -> None:
+    tuning, found = planted({"a": (40, 0.8), "b": (40, 0.8)})
+    assert "no layer earlier than those tuned to shape" in findings(tuning, found)[2]
+    late = tuning.copy()
+    at = (late["kind"] == "shape") & (late["layer"] == "a")
+    late.loc[at, ["best", "best_low", "best_high"]] = 0.0, -0.01, 0.01
+    assert "before those tuned to shape, from b" in findings(late, found)[2]
+    late.loc[at, ["best", "best_low", "best_high"]] = 0.3, 0.1, 0.6
+    assert "which come first is not shown" in findings(late, found)[2]
+    late.loc[late["control"] == "shuffled", "best"] = 0.4
+    assert "still explains 0.40" in findings(late, found)[-1]
 
 
 def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> None:
@@ -151,22 +208,35 @@ def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> 
     assert spread(tuple(range(9)), 3) == (0, 4, 8)  # type: ignore[arg-type, comparison-overlap]
 
 
-def test_the_inversion_text_follows_the_numbers() -> None:
-    def table(trained: tuple[float, float], twin: tuple[float, float], error: float) -> pd.DataFrame:
-        rows = [
-            {"model": "m", "twin": is_twin, "layer": layer, "depth": depth, "start": start, "error": error}
-            | {"likeness": value + 0.001 * start}
-            for is_twin, values in ((False, trained), (True, twin))
-            for layer, depth, value in zip("ab", (0.0, 1.0), values, strict=True)
-            for start in range(3)
-        ]
-        return summarised(pd.DataFrame(rows))
+def inverted(trained: tuple[float, float], twin: tuple[float, float], errors: tuple[float, float]) -> pd.DataFrame:
+    rows = [
+        {"model": "m", "twin": is_twin, "layer": layer, "depth": depth, "start": start, "error": error}
+        | {"likeness": value + 0.001 * start}
+        for is_twin, values in ((False, trained), (True, twin))
+        for layer, depth, value, error in zip("ab", (0.0, 1.0), values, errors, strict=True)
+        for start in range(3)
+    ]
+    return summarised(pd.DataFrame(rows))
 
-    said = inversion_told(table((0.9, 0.1), (0.8, 0.5), 0.01), 3)
-    assert "the more different pictures look alike" in said[0]
+
+def test_the_inversion_text_follows_the_numbers() -> None:
+    said = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.01, 0.01)), 3)
+    assert "more that differs from the picture looks the same to the deeper one" in said[0]
     assert "what its layer does not notice" in said[1]
-    assert "worse at 1 of 2 layers and better at 1" in said[2]
-    against = inversion_told(table((0.1, 0.9), (0.95, 0.95), 0.6), 3)
-    assert "gives more of the picture back" in against[0]
-    assert "may be the search's fault" in against[1]
-    assert "worse at 0 of 2 layers and better at 2" in against[2]
+    assert "worse at 1 and better at 1" in said[2]
+    against = inversion_told(inverted((0.1, 0.9), (0.95, 0.95), (0.01, 0.05)), 3)
+    assert "the deeper one gives more of the picture back" in against[0]
+    assert "worse at 0 and better at 2" in against[2]
+    alike = inversion_told(inverted((0.5, 0.5), (0.5, 0.5), (0.01, 0.01)), 3)
+    assert "no difference between them is shown" in alike[0]
+
+
+def test_a_search_that_did_not_get_there_shows_nothing() -> None:
+    failed = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.05, 0.58)), 3)
+    assert "at 1 of 2 layers: what other layers do not notice is not shown" in failed[0]
+    assert "At b the search did not surely match the activations (at b it left 58%)" in failed[1]
+    assert "nothing is concluded" in failed[1]
+    assert "at the 1 layers where both" in failed[2]
+    nowhere = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.4, 0.58)), 3)
+    assert "not compared" in nowhere[2]
+    assert not any("looks the same" in sentence for sentence in failed + nowhere)

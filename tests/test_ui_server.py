@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,17 +10,32 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 import pytest
 
 from lab.errors import LabError
+from lab.roots import ROOTS_VARIABLE, SHARED_VARIABLE
 from lab.ui.routes import dashboard_file
-from lab.ui.server import address, command, serve
+from lab.ui.server import Served, serve, server_settings
+from lab.ui.sharing import Sharing
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def asked(port: int, place: str, *, token: str = "", **headers: str) -> tuple[int, bool]:
+    """The status of an answer, and whether it is streamlit's page."""
+    told = {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"http://localhost:{port}{place}", headers=told)) as answer:
+            return answer.status, b"streamlit" in answer.read().lower()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, b"streamlit" in error.read().lower()
 
 
 def free_port() -> int:
@@ -29,19 +45,67 @@ def free_port() -> int:
 
 
 def test_every_option_of_the_config_file_is_passed() -> None:
-    words = command(9999)
+    options = server_settings(9999, Sharing())["options"]
     config = tomllib.loads(dashboard_file("config.toml").read_text())
-    assert "--browser.gatherUsageStats=false" in words
-    assert f"--theme.dark.primaryColor={config['theme']['dark']['primaryColor']}" in words
-    assert f"--theme.dark.sidebar.backgroundColor={config['theme']['dark']['sidebar']['backgroundColor']}" in words
-    assert not any("{" in word or "[" in word for word in words), "a list or table cannot be a command line flag"
+    assert options["browser.gatherUsageStats"] is False
+    assert options["server.port"] == 9999
+    assert options["theme.dark.primaryColor"] == config["theme"]["dark"]["primaryColor"]
+    assert options["theme.dark.sidebar.backgroundColor"] == config["theme"]["dark"]["sidebar"]["backgroundColor"]
+    assert not any(isinstance(value, dict) for value in options.values())
 
 
 def test_streamlit_knows_every_option_that_is_passed() -> None:
     from streamlit import config
 
-    names = {word[2:].split("=")[0] for word in command(9999) if word.startswith("--")}
-    assert names <= set(config._config_options_template)
+    assert set(server_settings(9999, Sharing())["options"]) <= set(config._config_options_template)
+
+
+def test_every_session_has_a_token_of_its_own_unless_one_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (server_settings(9999, Sharing())["token"] for _ in range(2))
+    assert first != second
+    assert len(first) >= 40
+    monkeypatch.setenv("FEATURE_LAB_TOKEN", "given-" * 5)
+    assert server_settings(9999, Sharing())["token"] == "given-" * 5
+    monkeypatch.setenv("FEATURE_LAB_TOKEN", "short")
+    with pytest.raises(LabError, match="at least 20"):
+        server_settings(9999, Sharing())
+
+
+def test_the_link_opens_a_run_with_the_token() -> None:
+    up = Served(cast(Any, None), "http://localhost:8501", "secret")
+    assert up.link() == "http://localhost:8501/?token=secret"
+    assert up.link("probe-1") == "http://localhost:8501/separability?run=probe-1&token=secret"
+    assert "secret" not in repr(up)
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "::1", "[::1]"])
+def test_here_alone_no_path_is_off_limits(address: str) -> None:
+    sharing = Sharing(address)
+    assert not sharing.on_network
+    assert sharing.environment == {}
+    assert {"localhost", "127.0.0.1", "[::1]"} == set(sharing.hosts) | {"localhost"}
+
+
+@pytest.mark.parametrize("sharing", [Sharing("0.0.0.0"), Sharing("192.0.2.7"), Sharing(names=("lab.example.org",))])
+def test_on_a_network_nothing_is_read_unless_a_root_is_given(sharing: Sharing) -> None:
+    assert sharing.on_network
+    assert sharing.environment == {ROOTS_VARIABLE: "[]", SHARED_VARIABLE: "1"}
+    assert "--root" in sharing.told
+
+
+def test_roots_and_names_are_those_given(tmp_path: Path) -> None:
+    sharing = Sharing("192.0.2.7", ("lab.example.org",), (tmp_path,))
+    assert json.loads(sharing.environment[ROOTS_VARIABLE]) == [str(tmp_path.resolve())]
+    assert {"192.0.2.7", "lab.example.org"} <= set(sharing.hosts)
+    assert "evil.example" not in sharing.hosts
+    assert sharing.host == "lab.example.org"
+    with pytest.raises(LabError, match="is not a folder"):
+        Sharing(roots=(tmp_path / "nothing",))
+
+
+def test_an_address_of_another_computer_is_told() -> None:
+    with pytest.raises(LabError, match="no address of this computer"):
+        serve(None, port=free_port(), open_browser=False, sharing=Sharing("192.0.2.7"))
 
 
 @pytest.mark.parametrize("page", ["overview", "separability", "embedding_maps", "runs"])
@@ -52,11 +116,6 @@ def test_pages_are_found(page: str) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"pages/nothing\.py"):
         dashboard_file("pages/nothing.py")
-
-
-def test_the_address_opens_a_run() -> None:
-    assert address(8501) == "http://localhost:8501"
-    assert address(8501, "probe-1") == "http://localhost:8501/separability?run=probe-1"
 
 
 def test_a_port_in_use_is_told() -> None:
@@ -83,11 +142,19 @@ def test_it_serves_on_this_computer_only_and_ends_cleanly(how: signal.Signals, t
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        assert f"http://localhost:{port}/separability?run=probe-1" in process.stdout.readline()
-        with urllib.request.urlopen(f"http://localhost:{port}/") as page:
-            assert b"<html" in page.read()
+        link = process.stdout.readline().split()[-1]
+        assert link.startswith(f"http://localhost:{port}/separability?run=probe-1&token=")
+        token = link.rpartition("=")[2]
+        assert asked(port, "/", token=token) == (200, True)
+        assert asked(port, "/_stcore/health", token=token)[0] == 200
+        for place in ("/", "/_stcore/health", "/_stcore/host-config", "/media/x", "/favicon.png"):
+            assert asked(port, place)[0] == 403
+            assert asked(port, place, token=token, Host="evil.example")[0] == 400
+            assert asked(port, place, token=token, Origin="http://localhost:3000")[0] == 403
         server = psutil.Process(process.pid).children()[0]
         heard_on = {c.laddr.ip for c in server.net_connections() if c.status == psutil.CONN_LISTEN}
+        about = " ".join([*server.cmdline(), *server.environ().values(), *process.args])
+        assert token not in about, "other users of this computer see command lines"
         assert heard_on <= {"127.0.0.1", "::1"}
         began = time.monotonic()
         process.send_signal(how)

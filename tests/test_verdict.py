@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lab.stats.checks import Check, Evidence, check_evidence
 from lab.stats.intervals import bootstrap
-from lab.stats.verdict import Check, Evidence, Verdict, check_evidence, verdict
+from lab.stats.verdict import FOR, Verdict, verdict
 
 COUNT = 240
 LAYERS = 9
@@ -37,25 +38,31 @@ def judge(
         layers=tuple(f"layer{i}" for i in range(len(probe))),
         depths=tuple(np.linspace(0, 1, len(probe))),
         labels=labels,
-        correct={
+        scores={
             name: correct(values, seed)[0] if name == "pixels" else correct(values, seed)
             for seed, (name, values) in enumerate(readings.items())
         },
         trained=trained,
+        chance=1 / len(classes),
     )
-    checks = check_evidence(evidence, bootstrap(np.arange(COUNT), labels))
+    checks = check_evidence(evidence, bootstrap(np.arange(COUNT), labels, balanced=True))
     return verdict(evidence, checks), {check.check: check for check in checks}
 
 
 def test_a_rising_curve_with_all_controls_is_for() -> None:
     found, checks = judge(RISING)
+    lead, twin = checks["late_minus_best_early"], checks["untrained_rise"]
+    assert lead.compared is not None
+    early = lead.compared[1]
     assert found.outcome == "for"
-    assert all(check.passed for check in checks.values())
+    assert all(checks[name].passed for name in FOR)
     assert found.sentence == (
-        "On these 240 images, late layers of net separate cat from dog better than early ones: "
-        f"0.93 against 0.65 (difference {checks['late_minus_early'].value:.2f}, 95 % interval "
-        f"{checks['late_minus_early'].ci_low:.2f} to {checks['late_minus_early'].ci_high:.2f}); "
-        "this holds at matched dimension, is not there in the untrained twin and goes beyond raw pixels."
+        "On these 240 images, late layers of net separate cat from dog better than early ones: 0.93 in late "
+        f"layers against {early:.2f} at the best early one, layer2 (late minus early "
+        f"{lead.value:+.2f}, 95 % interval {lead.ci_low:+.2f} to {lead.ci_high:+.2f} for other images like these); "
+        "this holds at equal numbers of channels, is not there in the untrained twin (its rise: "
+        f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}) and goes beyond raw pixels. "
+        "The first layer that is not clearly worse than the best (0.98) is layer7 (0.93)."
     )
 
 
@@ -63,14 +70,18 @@ def test_every_check_has_its_number_inside_its_interval() -> None:
     _, checks = judge(RISING)
     assert set(checks) == {
         "late_minus_early",
+        "late_minus_best_early",
         "late_above_chance",
         "early_above_chance",
         "matched_late_minus_early",
         "late_minus_untrained",
         "rise_minus_untrained",
+        "untrained_rise",
         "late_minus_pixels",
+        "early_selectivity",
         "late_selectivity",
         "trend",
+        "first_behind_best",
         "last_minus_best",
     }
     for check in checks.values():
@@ -78,18 +89,48 @@ def test_every_check_has_its_number_inside_its_interval() -> None:
         assert set(check.row()) == {"check", "statement", "value", "ci_low", "ci_high", "passed"}
 
 
-def test_a_falling_curve_is_against() -> None:
-    found, checks = judge(RISING[::-1], {})
+def test_a_falling_curve_is_against_on_the_same_evidence() -> None:
+    found, checks = judge(RISING[::-1], {"matched": RISING[::-1], "shuffled": FULL["shuffled"]})
     assert found.outcome == "against"
-    assert checks["late_minus_early"].ci_high < 0
-    assert "early layers of net separate cat from dog better than late ones: 0.93 against 0.65" in found.sentence
+    assert checks["late_minus_best_early"].ci_high < 0
+    assert (
+        "early layers of net separate cat from dog better than late ones: 0.98 at the best early layer"
+        in found.sentence
+    )
+    assert "this holds at equal numbers of channels" in found.sentence
+    for control, values in (("matched", FLAT), ("shuffled", np.full(LAYERS, 0.95))):
+        against, _ = judge(RISING[::-1], {"matched": RISING[::-1], "shuffled": FULL["shuffled"], control: values})
+        assert against.outcome == "undecided", control
 
 
-def test_a_flat_curve_is_undecided() -> None:
-    found, _ = judge(np.linspace(0.79, 0.81, LAYERS))
+def test_what_twin_and_pixels_reach_is_told_where_early_layers_are_better() -> None:
+    controls = {"untrained": np.linspace(0.9, 0.6, LAYERS), "pixels": np.array([0.85])}
+    found, _ = judge(RISING[::-1], controls)
+    assert found.outcome == "against"
+    assert "The untrained twin reads 0.86 in early layers and 0.64 in late ones and raw pixels 0.85." in found.sentence
+
+
+def test_a_flat_curve_is_undecided_and_the_first_layer_suffices() -> None:
+    found, checks = judge(np.linspace(0.79, 0.81, LAYERS))
     assert found.outcome == "undecided"
     assert found.sentence.startswith("Not shown on this data: ")
     assert "this difference may be chance" in found.sentence
+    assert "The first layer, layer0, already suffices: it reads 0.79, no layer clearly more." in found.sentence
+    assert not checks["first_behind_best"].passed
+
+
+def test_one_good_early_layer_among_bad_ones_is_enough_against_for() -> None:
+    """The mean of early layers is clearly worse than that of late ones, the best early layer is not."""
+    found, checks = judge(np.array([0.97, 0.7, 0.7, 0.97, 0.97, 0.97, 0.97, 0.97, 0.98]))
+    assert checks["late_minus_early"].passed
+    assert found.outcome == "undecided"
+    assert "The first layer, layer0, already suffices" in found.sentence
+
+
+def test_nothing_suffices_where_nothing_is_read() -> None:
+    found, _ = judge(np.full(LAYERS, 0.5), {})
+    assert "suffices" not in found.sentence
+    assert "not clearly worse" not in found.sentence
 
 
 def test_equal_accuracies_are_not_called_a_difference() -> None:
@@ -98,12 +139,46 @@ def test_equal_accuracies_are_not_called_a_difference() -> None:
     assert "may be chance" not in found.sentence
 
 
+@pytest.mark.parametrize("twins", [1, 3])
+def test_twins_that_differ_leave_the_interval_wider(twins: int) -> None:
+    """One twin in three rises as the network does: that is told, with an interval over twins."""
+    rows = [correct(FLAT, 20), correct(FLAT, 21), correct(np.linspace(0.55, 0.85, LAYERS), 22)][:twins]
+    labels = np.arange(COUNT) % 2
+    scores = {"probe": correct(RISING, 0), "untrained": np.stack(rows)}
+    layers = tuple(f"layer{k}" for k in range(LAYERS))
+    evidence = Evidence("net", ("cat", "dog"), layers, tuple(np.linspace(0, 1, LAYERS)), labels, scores)
+    found = check_evidence(evidence, bootstrap(np.arange(COUNT), labels, balanced=True))
+    checks = {check.check: check for check in found}
+    rise = checks["untrained_rise"]
+    assert (rise.ci_high - rise.ci_low > 0.4) == (twins == 3)
+    said = verdict(evidence, found).sentence
+    assert ("is not there in the untrained twin" in said) == (twins == 1)
+
+
+def test_luck_in_the_choice_of_channels_is_no_depth() -> None:
+    """Late layers whose draws of channels differ by more than they exceed early ones do not pass."""
+    labels, layers = np.arange(COUNT) % 2, tuple(f"layer{k}" for k in range(LAYERS))
+    early = [0.7] * 6
+    steady = np.stack([correct(np.array([*early, 0.8, 0.8, 0.82]), k) for k in range(5)])
+    lucky = np.stack(
+        [correct(np.array([*early, *(0.8 + 0.1 * np.random.default_rng(k).standard_normal(3)).clip(0, 1)]), k)
+         for k in range(5)]
+    )  # fmt: skip
+    passed = []
+    for matched in (steady, lucky):
+        scores = {"probe": correct(RISING, 0), "matched": matched}
+        evidence = Evidence("net", ("a", "b"), layers, tuple(np.linspace(0, 1, LAYERS)), labels, scores)
+        found = check_evidence(evidence, bootstrap(np.arange(COUNT), labels, balanced=True))
+        passed.append({check.check: check for check in found}["matched_late_minus_early"])
+    assert passed[1].ci_high - passed[1].ci_low > 1.5 * (passed[0].ci_high - passed[0].ci_low)
+
+
 @pytest.mark.parametrize(
     ("control", "values", "check", "words"),
     [
-        ("matched", FLAT, "matched_late_minus_early", "at matched dimension it is 0.55 against 0.55"),
+        ("matched", FLAT, "matched_late_minus_early", "at equal numbers of channels it is 0.55 against 0.55"),
         ("untrained", RISING, "late_minus_untrained", "the untrained twin does about as well (0.93)"),
-        ("untrained", RISING - 0.1, "rise_minus_untrained", "the untrained twin rises about as much (+0.29)"),
+        ("untrained", RISING - 0.1, "rise_minus_untrained", "is not clearly more than the untrained twin's (+0.29)"),
         ("pixels", np.array([0.95]), "late_minus_pixels", "raw pixels do about as well (0.95)"),
         ("shuffled", np.full(LAYERS, 0.93), "late_selectivity", "the probe reads shuffled labels about as well (0.93)"),
     ],
@@ -115,14 +190,9 @@ def test_one_control_that_disagrees_is_enough(control: str, values: np.ndarray, 
     assert words in found.sentence
 
 
-def test_width_that_passes_for_depth_is_not_against_either() -> None:
-    found, _ = judge(RISING[::-1], {"matched": RISING})
-    assert found.outcome == "undecided"
-
-
 def test_below_chance_is_not_against() -> None:
     found, checks = judge(np.linspace(0.5, 0.3, LAYERS), {})
-    assert checks["late_minus_early"].ci_high < 0
+    assert checks["late_minus_best_early"].ci_high < 0
     assert found.outcome == "undecided"
     assert "it is the early layers that are better" in found.sentence
 
@@ -136,8 +206,10 @@ def test_controls_that_were_not_run_are_named() -> None:
     found, checks = judge(RISING, {"untrained": FLAT})
     assert found.outcome == "for"
     assert "late_minus_pixels" not in checks
-    assert "this is not there in the untrained twin." in found.sentence
-    assert found.sentence.endswith("Not controlled for: dimension, probe capacity (shuffled labels), raw pixels.")
+    assert "this is not there in the untrained twin (" in found.sentence
+    assert found.sentence.endswith(
+        "Not controlled for: number of channels, probe capacity (shuffled labels), raw pixels."
+    )
     bare, _ = judge(RISING, {})
     assert bare.outcome == "for"
     assert "; this" not in bare.sentence
@@ -150,7 +222,7 @@ def test_a_peak_before_the_last_layer_is_told() -> None:
     curve = np.array([0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 0.97, 0.97, 0.8])
     found, checks = judge(curve)
     assert found.outcome == "for"
-    assert not checks["last_minus_best"].passed
+    assert checks["last_minus_best"].ci_high < 0
     assert "(0.97), clearly before the last (0.80)." in found.sentence
 
 
@@ -161,13 +233,13 @@ def test_many_classes_are_counted_and_few_are_listed() -> None:
     assert "separate the 12 classes better" in many.sentence
 
 
-def test_chance_counts_the_commonest_class() -> None:
+def test_naming_the_large_class_is_not_above_chance() -> None:
     labels = np.array([0] * 180 + [1] * 60)
-    evidence = Evidence(
-        "net", ("a", "b"), ("x", "y"), (0.0, 1.0), labels, {"probe": np.stack([labels == 5, labels == 0]).astype(float)}
-    )
-    checks = {c.check: c for c in check_evidence(evidence, bootstrap(np.arange(COUNT), labels))}
+    scores = {"probe": np.stack([labels == 5, labels == 0]).astype(float)}
+    evidence = Evidence("net", ("a", "b"), ("x", "y"), (0.0, 1.0), labels, scores, measure="balanced accuracy")
+    checks = {c.check: c for c in check_evidence(evidence, bootstrap(np.arange(COUNT), labels, balanced=True))}
     assert checks["late_minus_early"].passed
+    assert checks["late_above_chance"].value == pytest.approx(0.0)
     assert not checks["late_above_chance"].passed
 
 

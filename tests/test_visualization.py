@@ -399,7 +399,7 @@ def test_a_strip_goes_from_first_to_last() -> None:
     assert strip["depth"].is_monotonic_increasing
     assert (strip.groupby("layer").size() == 2).all()
     chance = strip.assign(ci_low=0.2, ci_high=0.8, auc=0.5)
-    assert "at no layer does a single channel" in depth_strip.findings(chance, found["visualizations"])[0]
+    assert "at no layer is a single channel shown" in depth_strip.findings(chance, found["visualizations"])[0]
     with pytest.raises(LabError, match="two classes"):
         depth_strip.run(depth_strip.DepthStripRequest(**SMALL, classes="rectangle"))
 

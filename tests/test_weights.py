@@ -27,6 +27,7 @@ from lab.weights import SOURCES, hub, zoo
 from lab.weights.checkpoints import load_by_position, read_tensors
 from lab.weights.networks import build_network
 from lab.weights.packaged import PACKAGES
+from lab.weights.trained import keep_about, keep_checkpoint
 
 TINY = "test_resnet"
 
@@ -275,6 +276,15 @@ def test_cached_weights_load_without_the_hub(id: str, offline: Path) -> None:
     assert repository in hub.cached_repositories()
 
 
+def test_cached_weights_of_whole_numbers_are_refused(offline: Path) -> None:
+    module = _cached(offline, "someone/thing")
+    whole = {name: (value * 100).to(torch.int8) for name, value in module.state_dict().items()}
+    (path,) = offline.glob("models--someone--thing/snapshots/*/model.safetensors")
+    save_file(whole, path)
+    with pytest.raises(LabError, match="is I8"):
+        SOURCES["pretrained"].build("hf-hub:someone/thing", "")
+
+
 @pytest.mark.parametrize("id", ["test_resnet", "hf-hub:someone/thing", "resnet50.a1_in1k"])
 def test_an_unreachable_hub_is_told(id: str, offline: Path) -> None:
     with pytest.raises(HubUnreachable) as caught:
@@ -326,6 +336,25 @@ def test_no_weights_to_be_had(offline: Path) -> None:
         load_model("mnasnet_050@pretrained")
 
 
+def test_trained_weights_are_those_that_training_wrote(tiny: nn.Module) -> None:
+    weights = {name: value.clone() for name, value in tiny.state_dict().items()}
+    weights |= {"fc.weight": weights["fc.weight"][:2].clone(), "fc.bias": weights["fc.bias"][:2].clone()}
+    keep_checkpoint(TINY, "mine", 0, weights)
+    about = {
+        "input": {"size": 96, "mean": [0.5] * 3, "std": [0.5] * 3},
+        "classes": ["a", "b"],
+        "steps": [0],
+        "final": 0,
+    }
+    trained = keep_about(TINY, "mine", about)
+    assert_same(SOURCES["lab"].build(TINY, "mine").module.state_dict(), weights)
+    content = bytearray(trained.file(0).read_bytes())
+    content[-100] ^= 1  # safetensors itself has no checksum
+    trained.file(0).write_bytes(content)
+    with pytest.raises(LabError, match="SHA-256"):
+        SOURCES["lab"].build(TINY, "mine")
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
@@ -358,7 +387,7 @@ def test_unknown_models_get_the_nearest_names() -> None:
 
 
 def test_every_source_has_a_title_and_refuses_bad_arguments() -> None:
-    assert list(SOURCES) == ["packaged", "pretrained", "checkpoint", "untrained", "lab"]
+    assert list(SOURCES) == ["packaged", "pretrained", "checkpoint", "untrained", "lab", "memory"]
     assert all(row.title for row in SOURCES.values())
     for seed in ("x", "-1", "1.5"):
         with pytest.raises(LabError, match="not a seed"):

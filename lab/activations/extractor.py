@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from lab.errors import LabError
 from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.models.preprocess import normalised
+from lab.shortages import MemoryShort, is_memory_short
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +28,7 @@ class Extractor:
     def __init__(self, model: LoadedModel, layers: Sequence[Layer], pooling: str = "avg") -> None:
         check_pooling(pooling, layers)
         self.model, self.layers, self.pooling = model, tuple(layers), pooling
+        self.halved = False
         how = model.preprocessing
         on_cpu = model.device == "cpu"
         self.module = faster_copy(model.module, layers, (3, how.height, how.width)) if on_cpu else model.module
@@ -33,8 +36,37 @@ class Extractor:
     def __call__(self, pixels: Tensor) -> dict[str, np.ndarray]:
         """Return float32 vectors `(N, D)` by layer name, for uint8 pixels `(N, 3, H, W)` as `pixels_for` makes them.
 
-        Raises LabError naming the first layer whose vectors hold NaN or infinity.
+        When memory runs out, this batch and those that follow are passed through in halves, and the log says so.
+        Raises MemoryShort when halves are too large as well, and LabError naming the first layer whose vectors hold
+        NaN or infinity.
         """
+        if not self.halved:
+            try:
+                return self._passed(pixels)
+            except Exception as error:
+                if not is_memory_short(error) or len(pixels) < 2:
+                    raise
+            # Out of the handler, so that what the failed pass held is free again.
+            self.halved = True
+            logging.getLogger(__name__).warning(
+                "%s: memory ran out; batches of %d images go on in halves", self.model.ref, len(pixels)
+            )
+        return self._in_halves(pixels)
+
+    def _in_halves(self, pixels: Tensor) -> dict[str, np.ndarray]:
+        half = -(-len(pixels) // 2)
+        try:
+            parts = [self._passed(part) for part in (pixels[:half], pixels[half:]) if len(part)]
+        except Exception as error:
+            if not is_memory_short(error):
+                raise
+            raise MemoryShort(
+                f"{self.model.ref}: a forward pass of {half} images needs more memory than there is; ask with a "
+                f"smaller --batch-size than {half}, close other programs, or use a smaller network"
+            ) from error
+        return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.layers}
+
+    def _passed(self, pixels: Tensor) -> dict[str, np.ndarray]:
         import torch
 
         batch = normalised(pixels.to(self.model.device), self.model.preprocessing)

@@ -42,10 +42,14 @@ def check_pooling(pooling: str, layers: Sequence[Layer] = ()) -> None:
     if pooling == "cls" and layers and not any(layer.prefix_tokens for layer in layers):
         raise LabError("pooling 'cls' needs a network with a class token, and none of these layers has one; use avg")
     for layer in layers:
-        if side and layer.layout == "NLC" and not layer.height:
-            raise LabError(
-                f"pooling {pooling!r} needs positions, and layer {layer.name} has none that are known; use avg"
-            )
+        if side and layer.layout != "NC":
+            check_positions(layer, f"pooling {pooling!r}", "use avg")
+
+
+def check_positions(layer: Layer, what: str, instead: str = "choose another layer") -> None:
+    """Raise LabError when it is not known which part of the image a layer's positions stand for."""
+    if not layer.height:
+        raise LabError(f"{what} needs positions, and those of layer {layer.name} are not known; {instead}")
 
 
 def dimension(layer: Layer, pooling: str) -> int:
@@ -63,7 +67,12 @@ def grid_side(pooling: str) -> int | None:
 
 
 def maps(activation: Tensor, layer: Layer) -> Tensor:
-    """Return an activation as maps `(N, C, H, W)`, whatever its layout, without tokens that stand for no place."""
+    """Return an activation as maps `(N, C, H, W)`, whatever its layout, without tokens that stand for no place.
+
+    Vectors are maps of one position. Raises LabError for a layer whose positions are not known.
+    """
+    if layer.layout != "NC":
+        check_positions(layer, "a map")
     if layer.layout == "NHWC":
         return activation.permute(0, 3, 1, 2)
     if layer.layout == "NLC":

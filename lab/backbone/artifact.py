@@ -10,6 +10,7 @@ No pickle is read. The weights' names and shapes are checked before anything is 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def load_backbone(folder: str | Path) -> Backbone:
     about = read_json(folder / ABOUT)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise LabError(f"{folder} holds no {ABOUT} of format {FORMAT}; give a folder that export-backbone has written")
-    tensors = _tensors(folder / WEIGHTS)
+    tensors = _tensors(folder / WEIGHTS, about.get("sha256"))
     id, input = about["architecture"], about["input"]
     network = build_for_input(id, input, num_classes=len(about["classes"])) if input else build_network(id)
     network.eval().requires_grad_(False)
@@ -103,12 +104,16 @@ def load_backbone(folder: str | Path) -> Backbone:
     return Backbone(about, cut.eval())
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def _tensors(path: Path, sha256: str | None) -> dict[str, Tensor]:
+    """Return the tensors of a file, whose SHA-256 must be this one (backbones of earlier versions have none)."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
-        return dict(load_file(path))
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise LabError(f"{path} is not the file that was exported: its SHA-256 differs; export the backbone again")
+        return dict(load(content))
     except (OSError, SafetensorError) as error:
         raise LabError(f"{path} cannot be read ({error}); export the backbone again") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import json
 import warnings
@@ -83,8 +84,8 @@ def export_backbone(
     progress("Writing", 0, 1, "steps")
     how = loaded.preprocessing
     weights = weights_up_to(loaded.module, at, (how.height, how.width))
-    about = _about(result, loaded, at, fitted, weights)
     written = {WEIGHTS: _safetensors(weights, fitted)}
+    about = _about(result, loaded, at, fitted, weights) | {"sha256": hashlib.sha256(written[WEIGHTS]).hexdigest()}
     put_weights(loaded.module, weights)
     probe = [_float(fitted.weight), _float(fitted.bias)]
     cut = ProbedBackbone(loaded.module, at, about["pooling"], how.mean, how.std, *probe).eval()

@@ -12,15 +12,15 @@ from lab.errors import LabError, nearest
 from lab.experiments.ablation.intervention_outputs import INTACT
 from lab.experiments.base import Result
 
-OLD, NEW, BEFORE = "the old reader", "a new reader", "a new reader of what enters the stage"
+OLD, NEW, BEFORE = "the frozen probe", "a refit probe", "a refit probe of what enters the stage"
 PROBES = (("carried", OLD), ("refitted", NEW))
 # What the marks stand for; a page says more of it, an exported picture has only this.
-WHO = ("Old reader: fitted to the intact network.", "New reader: fitted to the changed one.")
+WHO = ("Frozen probe: fitted to the intact network.", "Refit probe: fitted to the changed one.")
 MOST_CURVES = 5
 
 
 def intervention_forest(tables: Tables, *, intervention: str | None = None) -> alt.LayerChart:
-    """Return accuracy after every change (of one `intervention`) for the old reader and a new one, with intervals.
+    """Return accuracy after every change (of one `intervention`) for the frozen probe and a refit one, with intervals.
 
     Reads `changes` and `controls` of a run of `break`. Raises LabError for an intervention that is not in the run.
     """
@@ -60,7 +60,7 @@ def intervention_curves(tables: Tables, *, intervention: str, height: int = 360)
     names = dict.fromkeys(places, "") | {"": "the intact network"} | {name: name for name in shown}
     title = str(table.loc[table["intervention"] == intervention, "change"].iloc[0]).split(": ")[0]
     some = f" {len(shown)} of {len(places)} places." if len(shown) < len(places) else ""
-    lines = [f"A new reader at every layer.{some}", "Thick: the intact network. Bands: 95 % intervals."]
+    lines = [f"A probe refit at every layer.{some}", "Thick: the intact network. Bands: 95 % intervals."]
     return curves(
         table.assign(change=table["place"].map(names)), ["the intact network", *shown], floor(tables),
         alt.Title(f"{title}: where it shows", subtitle=lines), height,
@@ -71,13 +71,16 @@ def linear_curves(tables: Tables, *, height: int = 360) -> alt.LayerChart:
     """Return accuracy by depth of the intact network and with activations taken out up to each depth."""
     table = tables["curve"].assign(change=tables["curve"]["up_to"].map(cut_name))
     names = [str(name) for name in table["change"].unique()]
-    lines = ["A new reader at every layer. Thick: nothing taken out;", "band: its 95 % interval. Dashed: the controls."]
+    lines = [
+        "A probe refit at every layer. Thick: nothing taken out;",
+        "band: its 95 % interval. Dashed: the controls.",
+    ]
     title = alt.Title("Activations taken out from the front", subtitle=lines)
     return curves(table, names, floor(tables), title, height, ramp=True)
 
 
 def linear_depths(tables: Tables) -> alt.LayerChart:
-    """Return what readers of the last layer find by the depth up to which activations were taken out."""
+    """Return what probes of the last layer find by the depth up to which activations were taken out."""
     table = tables["depths"].assign(label=tables["depths"]["up_to"].map(cut_name))
     lines = [*WHO, "Bars: 95 % intervals. Dashed: chance, intact network."]
     marks = chance_and(tables, "the intact network", float(table["carried"].iloc[0]))
@@ -89,7 +92,7 @@ def adapter_forest(tables: Tables) -> alt.LayerChart:
     """Return what remains when a stage is fed the image through each adapter, before and behind the stage."""
     readers = (*PROBES, ("before", BEFORE))
     found = long_rows(tables["adapters"], "adapter", readers)
-    lines = ["Old reader: fitted behind the intact network.", "Bars: 95 % intervals. Dashed: chance, raw pixels."]
+    lines = ["Frozen probe: fitted behind the intact network.", "Bars: 95 % intervals. Dashed: chance, raw pixels."]
     title = alt.Title("What the stage gets, and what remains", subtitle=lines)
     return forest(found, [name for _, name in readers], floor(tables), title)
 

@@ -33,14 +33,18 @@ from lab.probing.controls import CONTROLS
 # How a check of `lab.stats.verdict` is named on the axis; one that is not listed goes by its own name.
 CHECK_LABELS = {
     "late_minus_early": "late − early layers",
+    "late_minus_best_early": "late − best early layer",
     "late_above_chance": "late layers − chance",
     "early_above_chance": "early layers − chance",
-    "matched_late_minus_early": "late − early, matched dim.",
+    "matched_late_minus_early": "the same, equal channels",
     "late_minus_untrained": "late − untrained twin",
     "rise_minus_untrained": "rise − rise of the twin",
+    "untrained_rise": "rise of the untrained twin",
     "late_minus_pixels": "late layers − raw pixels",
+    "early_selectivity": "early: true − shuffled labels",
     "late_selectivity": "late: true − shuffled labels",
-    "trend": "trend with depth (tau)",
+    "trend": "trend with depth (slope)",
+    "first_behind_best": "best − first layer",
     "last_minus_best": "last − best earlier layer",
 }
 OUTCOMES = ("passed", "not passed")

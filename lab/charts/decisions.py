@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from lab.charts.lazy_altair import alt
-from lab.charts.tables import confusion
+from lab.charts.tables import LUCK, NEVER, confusion, decided_at
 from lab.charts.theme import (  # fmt: skip
+    INK,
     SMALL_FONT,
     Tables,
     class_colour,
@@ -30,9 +31,14 @@ from lab.charts.theme import (  # fmt: skip
     side_by_side,
 )
 
-NEVER = "never"  # the bar of images whose prediction is wrong at the last layer
 MOST_PAIRS = 40
 MOST_WRITTEN = 12  # classes up to which a confusion cell holds its number
+_TICK: dict[str, Any] = {
+    "color": INK,
+    "thickness": 4,
+    "stroke": "#ffffff",
+    "strokeWidth": 0.8,
+}  # seen on bars and on the paper
 _CELLS = ("#e9eef6", "#123f7a")  # none to all of a class: dark text on the lighter half, white on the darker
 
 
@@ -71,25 +77,41 @@ def confusion_matrix(tables: Tables, model: str | None = None, layer: str | None
     )
 
 
-def depth_of_decision(tables: Tables, model: str | None = None) -> alt.Chart:
-    """Return, per layer, how many images are predicted right from there on; stacked by class."""
+def depth_of_decision(tables: Tables, model: str | None = None) -> alt.LayerChart:
+    """Return, per layer, how many images are decided there beyond luck, stacked by class; ticks: luck included."""
     name = only_model(tables["decisions"], model)
-    order = [*layers_of(tables["layers"], name), NEVER]
+    order = [*layers_of(tables["layers"], name), LUCK, NEVER]
     table = decision_counts(tables, name)
-    never, count = int(table.loc[table["layer"] == NEVER, "images"].sum()), int(table["images"].sum())
-    encoded = alt.Chart(rows(table)).mark_bar(cornerRadiusEnd=2).encode(
-        layer_axis(order, "first layer from which the prediction stays right"),
-        alt.Y("images:Q", title="images", axis=alt.Axis(tickMinStep=1, labelFontSize=SMALL_FONT)),
+    count = int(table["images"].sum())
+    never, lucky = (int(table.loc[table["layer"] == which, "images"].sum()) for which in (NEVER, LUCK))
+    y = alt.Y("images:Q", title="images", axis=alt.Axis(tickMinStep=1, labelFontSize=SMALL_FONT))
+    bars = alt.Chart(rows(table)).mark_bar(cornerRadiusEnd=2).encode(
+        layer_axis(order, "layer at which an image is decided"),
+        y,
         class_colour(classes_of(tables)),
-        tooltip=[alt.Tooltip("layer:N", title="right from"), alt.Tooltip("class:N"), alt.Tooltip("images:Q")],
+        tooltip=[alt.Tooltip("layer:N", title="decided at"), alt.Tooltip("class:N"), alt.Tooltip("images:Q")],
     )  # fmt: skip
-    return encoded.properties(
+    ticks = alt.Chart(rows(luck_rows(tables, name))).mark_tick(**_TICK).encode(
+        layer_axis(order, "layer at which an image is decided"),
+        alt.Y("starting:Q"),
+        tooltip=[
+            alt.Tooltip("layer:N"), alt.Tooltip("starting:Q", title="right for good from here, luck included"),
+            alt.Tooltip("right_from_here:Q", title="from here or before"),
+            alt.Tooltip("by_luck:Q", title="of these by luck alone", format=".1f"),
+        ],
+    )  # fmt: skip
+    return layered(
+        bars,
+        ticks,
         title=alt.Title(
-            "Depth of decision", subtitle=f"{never} of {count} images are wrong at the last layer ({NEVER})"
+            "Depth of decision",
+            subtitle=f"Bar: decided beyond luck. Tick: right for good from here, luck included. {never} of {count} "
+            f"images are not right in every repeat at the last layer ({NEVER})",
         ),
         width="container",
         height=320,
-        description=f"Bars per layer of {name}: images predicted right from that layer on; {never} of {count} never.",
+        description=f"Bars per layer of {name}: images decided there beyond luck; {lucky} of {count} are right at the "
+        f"end within luck, {never} never.",
     )
 
 
@@ -135,10 +157,16 @@ def confusion_rows(tables: Tables, model: str, layer: str) -> pd.DataFrame:
 
 
 def decision_counts(tables: Tables, model: str) -> pd.DataFrame:
-    """Return layer, class, images: how many images of each class are right from each layer on, or `NEVER`."""
+    """Return layer, class, images: how many images of each class are decided at each layer, or `LUCK`, or `NEVER`."""
     here = of_model(tables["decisions"], model)
-    layer = here["layer"].where(here["depth_of_decision"].notna(), NEVER)
-    return here.assign(layer=layer).groupby(["layer", "class"], sort=False).size().reset_index(name="images")
+    return here.assign(layer=decided_at(here)).groupby(["layer", "class"], sort=False).size().reset_index(name="images")
+
+
+def luck_rows(tables: Tables, model: str) -> pd.DataFrame:
+    """Return the rows of `decision_luck` with `starting`: images right for good from exactly there, luck included."""
+    here = of_model(tables["decision_luck"], model).sort_values("depth", kind="stable")
+    before = here["right_from_here"].shift(fill_value=0)
+    return here.assign(starting=here["right_from_here"] - before)
 
 
 def pair_rows(tables: Tables, models: Sequence[str]) -> tuple[pd.DataFrame, int]:

@@ -20,7 +20,10 @@ from lab.charts.theme import (
 from lab.models import ModelRef
 
 IN_THEORY = "in theory"
-EXPLAINED = ["Dashed: what it can depend on. Lines: the square that", "holds half of its gradient, 95 % intervals."]
+EXPLAINED = [
+    "Dashed: what it can depend on. Lines: the square that holds half of its gradient,",
+    "mean over pictures (and untrained twins), 95 % intervals for all layers at once.",
+]
 
 
 def field_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:

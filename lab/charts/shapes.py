@@ -57,7 +57,8 @@ def orientation_sums(tables: Tables, *, height: int = 360) -> alt.LayerChart:
 def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 420) -> alt.LayerChart:
     """Return how much of a channel's variance orientation and shape explain by depth, trained, untrained and shuffled.
 
-    Reads the table `tuning` of a tuning run; `which` is "best" (each layer's best channel) or "mean" (over channels).
+    Reads the table `tuning` of a tuning run; `which` is "best" (the best of equally many channels) or "mean" (over
+    channels).
     """
     table = tables["tuning"].copy()
     table["weights"] = table["control"].map(STATES)
@@ -75,14 +76,18 @@ def tuning_by_depth(tables: Tables, *, which: str = "best", height: int = 420) -
     about = [alt.Tooltip(f"{name}:N") for name in ("layer", "kind", "weights", "interval")]
     base = alt.Chart(rows(table)).encode(depth_axis("depth"), y, colour, tooltip=[*about, alt.Tooltip("value:Q")])
     bars = base.mark_rule(strokeWidth=2, opacity=0.7).encode(alt.Y("low:Q", scale=height_scale), alt.Y2("high:Q"))
-    who = "Each layer's best channel" if which == "best" else "All channels of a layer, on average"
+    best = f"The best of {table['width'].iloc[0]} channels of each layer, the mean over all subsets of so many"
+    who = best if which == "best" else "All channels of a layer, on average"
     return layered(
         base.mark_line(strokeWidth=2).encode(dash, detail="control:N"),
         bars,
         base.mark_point(filled=True, size=60, opacity=1),
         title=alt.Title(
             "What channels are tuned to, by depth",
-            subtitle=[f"{who}, 95 % intervals.", "0: the property explains nothing."],
+            subtitle=[
+                f"{who}.",
+                "95 % intervals over draws of stimuli, for all layers at once. 0: the property explains nothing.",
+            ],
         ),
         width="container",
         height=height,

@@ -8,6 +8,9 @@ from lab.charts.map_rows import data_url
 from lab.charts.theme import Tables, check_layer, classes_of, layers_of, of_model, only_model
 from lab.probing.controls import CONTROLS
 
+NEVER = "never"  # an image that is not right in every repeat at the last layer
+LUCK = "by luck"  # an image that is, among no more than luck gives
+
 
 def layer_table(tables: Tables, model: str | None = None) -> pd.DataFrame:
     """Return one row per layer by depth: layer, kind, depth, dim, accuracy with its interval, the other metrics,
@@ -43,10 +46,10 @@ def whole_controls(tables: Tables) -> pd.DataFrame:
 
 
 def gallery(tables: Tables, model: str | None = None) -> pd.DataFrame:
-    """Return one row per image, the earliest decided first and the never decided last.
+    """Return one row per image, the earliest decided first, then those right by luck, and the never decided last.
 
-    Columns: image, class, predicted and p_true at the last layer, depth_of_decision, layer ("" for never), thumbnail
-    (data URL or None).
+    Columns: image, class, predicted and p_true at the last layer, depth_of_decision, layer (`LUCK`, `NEVER` where
+    there is none), thumbnail (data URL or None).
     """
     name = only_model(tables["decisions"], model)
     last = layers_of(tables["predictions"], name)[-1]
@@ -56,9 +59,25 @@ def gallery(tables: Tables, model: str | None = None) -> pd.DataFrame:
     table = table.merge(final[["image", "predicted", "p_true"]], on="image", how="left")
     thumbnails = tables["images"].set_index("image")["thumbnail"].map(data_url)
     table["thumbnail"] = table["image"].map(thumbnails)
-    table = table.sort_values(["depth_of_decision", "p_true", "image"], ascending=[True, False, True], kind="stable")
+    table["layer"] = decided_at(table)
+    table["never"] = table["layer"] == NEVER
+    order = ["depth_of_decision", "never", "p_true", "image"]
+    table = table.sort_values(order, ascending=[True, True, False, True], kind="stable")
     columns = ["image", "class", "predicted", "p_true", "depth_of_decision", "layer", "thumbnail"]
     return table[columns].reset_index(drop=True)
+
+
+def decided_at(decisions: pd.DataFrame) -> pd.Series:
+    """Return the layer at which each image is decided beyond luck, or `LUCK`, or `NEVER`."""
+    undecided = decisions["depth_of_decision"].isna()
+    return decisions["layer"].mask(undecided, LUCK).mask(decisions["right_from"] == "", NEVER)
+
+
+def mistakes_by_guessing(tables: Tables, model: str, layer: str) -> float:
+    """Return how many images a layer would mistake if it named the classes as often, but without looking."""
+    counts = confusion(tables, model, layer)
+    total = float(counts.to_numpy().sum())
+    return total - float((counts.sum(axis=1) * counts.sum(axis=0)).sum()) / total
 
 
 def confusion(tables: Tables, model: str | None = None, layer: str | None = None) -> pd.DataFrame:

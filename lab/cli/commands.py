@@ -16,11 +16,14 @@ from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_run, write_embeddings
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
-from lab.models import card
+from lab.models import structure
 from lab.models.search import ModelFilter, families, quantity, search_models
-from lab.runs import jobs
-from lab.runs.store import RunFolder, find_run, list_runs
+from lab.runs import jobs, trash
+from lab.runs.storage import home_size
+from lab.runs.store import RunFolder, find_run, list_runs, unreadable_runs
+from lab.settings import home
 from lab.ui.server import serve
+from lab.ui.sharing import LOCAL, Sharing
 
 
 def demo_options(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,18 @@ def app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `app`."""
     parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument(
+        "--address",
+        metavar="IP",
+        help="serve on a network, to whoever has the link (0.0.0.0: on all; default: here only)",
+    )
+    parser.add_argument(
+        "--host", action="append", default=[], metavar="NAME", help="a further name it is reached by (that of a proxy)"
+    )
+    parser.add_argument(
+        "--root", action="append", type=Path, metavar="DIR",
+        help="a folder whose images and checkpoints may be read, no path elsewhere; without any, nothing on a network",
+    )  # fmt: skip
 
 
 def app(given: argparse.Namespace) -> None:
@@ -107,7 +122,10 @@ def layers(given: argparse.Namespace) -> None:
     """Show the layer table of a model."""
     import dataclasses
 
-    every = card(given.model).layers
+    known = structure(given.model)
+    every = known.layers
+    for note in known.notes:
+        say(note)
     chosen = every if given.layers == "all" else select_layers(every, given.layers)
     if given.tree and not given.json:
         print("\n".join(layer_tree(chosen)))
@@ -119,28 +137,36 @@ def layers(given: argparse.Namespace) -> None:
 def runs_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `runs`."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--deleted", action="store_true", help="list what is in the trash instead")
     acts = parser.add_subparsers(dest="act_on", metavar="ACTION")
     for name, text in (
         ("rename", "give a run a name"),
-        ("delete", "delete a run"),
+        ("delete", "put a run into the trash"),
+        ("restore", "bring a deleted run back"),
         ("cancel", "end the work on a run"),
     ):
         row = acts.add_parser(name, help=text)
         row.add_argument("run", help="the run's id, name or folder")
         if name == "rename":
             row.add_argument("name", help="its new name")
+        if name == "delete":
+            row.add_argument("--yes", action="store_true", help="also when its folder is outside the home folder")
 
 
 def runs(given: argparse.Namespace) -> None:
     """List the runs, or do something to one of them."""
     if given.act_on is None:
-        _list_runs(given.json)
+        _list_deleted(given.json) if given.deleted else _list_runs(given.json)
+        return
+    if given.act_on == "restore":
+        say(f"restored: {trash.restore(trash.find_deleted(given.run))}")
         return
     run = find_run(given.run)
     if given.act_on == "rename":
         run.rename(given.name)
     elif given.act_on == "delete":
-        run.delete()
+        run.delete(outside_home=given.yes)
+        say(f"`feature-lab runs restore {run.id}` brings it back within {trash.KEEP_DAYS} days")
     else:
         jobs.cancel(run)
     say(f"{given.act_on}: {run.id}")
@@ -178,23 +204,34 @@ def _export_embeddings(result: Result, path: Path) -> Path:
 def _serve(run_id: str | None, given: argparse.Namespace) -> None:
     if not 1 <= given.port <= 65535:
         raise LabError(f"port is {given.port}; it must be from 1 to 65535")
-    serve(run_id, port=given.port, open_browser=not given.no_browser)
+    roots = None if given.root is None else tuple(given.root)
+    sharing = Sharing((given.address or LOCAL).strip("[]"), tuple(given.host), roots)
+    serve(run_id, port=given.port, open_browser=not given.no_browser, sharing=sharing)
 
 
 def _list_runs(as_json: bool) -> None:
-    rows = [_row(run) for run in list_runs()]
+    rows = [_row(run) for run in (*list_runs(), *unreadable_runs())]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table(pd.DataFrame(rows))
+        say(f"{home()}: {home_size()}")
+    else:
+        say("no runs yet; `feature-lab demo` makes the first")
+
+
+def _list_deleted(as_json: bool) -> None:
+    found = trash.deleted_runs()
+    rows = [{"run": run.id, "name": run.name, "days_left": run.days_left, "was": str(run.origin)} for run in found]
     if as_json:
         show_json(rows)
     elif rows:
         show_table(pd.DataFrame(rows))
     else:
-        say("no runs yet; `feature-lab demo` makes the first")
+        say("the trash is empty")
 
 
 def _row(run: RunFolder) -> dict[str, str]:
-    return {
-        "run": run.id,
-        "status": run.status,
-        "name": run.name,
-        "created": str(run.manifest.get("created", "")),
-    }
+    status = run.status
+    created = "" if status == "damaged" else str(run.manifest.get("created", ""))
+    return {"run": run.shown_id, "status": status, "name": run.name, "created": created, "problem": run.problem}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from lab.cli import question
-from lab.cli.terminal import show_json, show_table
+from lab.cli.terminal import say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.comparison.request import CompareRequest, comparison_of
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.split_notes import split_text
 from lab.runs.store import find_run
 
 SHOWN = {
@@ -30,6 +32,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the runs, or the options of a comparison."""
     parser.add_argument("runs", nargs="*", metavar="RUN", help="probe runs on the same images (id, name or folder)")
     question.options(parser, CompareRequest)
+    parser.add_argument(
+        "--no-speed", action="store_false", dest="speed", default=argparse.SUPPRESS, help="the same as --speed no"
+    )
 
 
 def act(given: argparse.Namespace) -> None:
@@ -49,6 +54,9 @@ def show(result: Result) -> None:
     print()
     for sentence in result.manifest["findings"]:
         print(sentence)
+    print(f"\n{split_text(result['splits'])}")
+    for problem in result.manifest["problems"]:
+        say(f"Mind: {problem}")
 
 
 def _request(given: argparse.Namespace) -> Request:
@@ -62,4 +70,4 @@ def _request(given: argparse.Namespace) -> Request:
         if not isinstance(request, ProbeRequest):
             raise LabError(f"run {name!r} answers another question ({request.experiment}); name probe runs")
         asked.append(request)
-    return comparison_of(asked)
+    return replace(comparison_of(asked), speed=given.speed)

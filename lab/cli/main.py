@@ -1,6 +1,7 @@
 """`feature-lab`: one row per command. Answers go to stdout, everything else to stderr.
 
-Exit codes: 0 done, 2 bad arguments or input (one sentence on stderr), 130 interrupted; a traceback is a defect.
+Exit codes: 0 done, 1 `selfcheck` found another answer than the known one, 2 bad arguments or input (one sentence on
+stderr), 130 interrupted; a traceback is a defect.
 """
 
 from __future__ import annotations
@@ -11,9 +12,22 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import attribute, commands, compare, export_backbone, ladder, probe, question, train, visualize
+from lab.cli import (
+    attribute,
+    commands,
+    compare,
+    export_backbone,
+    ladder,
+    probe,
+    question,
+    selfcheck,
+    storage,
+    train,
+    visualize,
+)
 from lab.errors import LabError
 from lab.settings import home
+from lab.shortages import shortage
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,9 @@ COMMANDS = (
         question.act,
     ),
     Command("visualize", "optimise images that channels respond to, and write them", visualize.options, visualize.act),
-    Command("runs", "list, rename, delete or cancel runs", commands.runs_options, commands.runs),
+    Command("runs", "list, rename, delete, restore or cancel runs", commands.runs_options, commands.runs),
+    Command("verify", "compute a run again and compare its tables", storage.verify_options, storage.verify_act),
+    Command("clean", "make room in the lab's home folder", storage.clean_options, storage.clean_act),
     Command(
         "export",
         "write a run as CSV, Parquet, JSON or an HTML report",
@@ -66,6 +82,12 @@ COMMANDS = (
         "write a network cut at a layer, with its probe, to take along",
         export_backbone.options,
         export_backbone.act,
+    ),
+    Command(
+        "selfcheck",
+        "put systems with a known answer through the lab and show which come out right",
+        selfcheck.options,
+        selfcheck.act,
     ),
 )
 
@@ -103,16 +125,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has gone; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        told = shortage(error) or _told(error)
+        if told is None:
             raise
-        print(
-            f"feature-lab: {error.filename}: {error.strerror}; the lab's files are in {home()}, "
-            "FEATURE_LAB_HOME names another folder",
-            file=sys.stderr,
-        )
+        print(f"feature-lab: {told}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("feature-lab: interrupted; the same command goes on from what was finished", file=sys.stderr)
         return 130
     return 0
+
+
+def _told(error: Exception) -> str | None:
+    """Return the sentence for a file that could not be read or written, None for what is a defect."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    return f"{error.filename}: {error.strerror}; the lab's files are in {home()}, FEATURE_LAB_HOME names another folder"

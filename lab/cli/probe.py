@@ -12,6 +12,7 @@ from lab.cli.terminal import say, show_json, show_table
 from lab.encode import records
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.split_notes import split_text
 from lab.runs.store import RunFolder
 
 
@@ -33,10 +34,11 @@ def show(run: RunFolder) -> None:
         print(f"\n{model} on {result.request.as_dict()['data']}\n")
         show_table(_readable(layers, result.tables["summary"]))
         print(f"\n{result.manifest['verdicts'][model]['sentence']}")
+    print(f"\n{split_text(result['splits'])}")
     for problem in result.manifest["problems"]:
-        say(f"Left out: {problem}")
+        say(f"Mind: {problem}")
     for note in result.manifest.get("notes", ()):
-        say(f"Images: {note}")
+        say(f"Note: {note}")
     if len(result.tables["quarantine"]):
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 
@@ -48,6 +50,8 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
         "run": run_id,
         "request": result.request.as_dict(),
         "images": len(result.tables["images"]),
+        "groups": int(result.tables["splits"]["group"].nunique()),
+        "folds": int(result.tables["splits"]["fold"].nunique()),
         "set_aside": len(result.tables["quarantine"]),
         "baselines": {row["control"]: _scores(row) for row in records(summary[summary.layer == ""])},
         "models": [

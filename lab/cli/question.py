@@ -101,7 +101,7 @@ def computed_run(request: Request, how: Compute, folder: Path | None = None) -> 
         jobs.compute(run, how, bars)
     except LabError as error:
         if new and not isinstance(error, BeingComputed):
-            run.delete()
+            run.discard()
         raise
     finally:
         bars.close()

@@ -26,7 +26,8 @@ from lab.malloc import tune_allocator
 from lab.models import LoadedModel, ModelCard, ModelRef, card, load_model
 from lab.models.preprocess import PREPROCESSING_VERSION
 from lab.progress import Progress, silent
-from lab.settings import Compute
+from lab.settings import Compute, cache_dir
+from lab.shortages import need_disk, need_memory
 
 # Raise when the same weights, pixels and pooling give other vectors.
 EMBEDDINGS_VERSION = 1
@@ -111,6 +112,7 @@ def _completed(
     """Return every image's vectors, computing and keeping those that are missing."""
     began = time.monotonic()
     digests = image_set.digests
+    _foresee(len(digests) * sum(sizes.values()) * np.dtype(np.float32).itemsize)
     vectors = {name: np.empty((len(digests), size), np.float32) for name, size in sizes.items()}
     have = {name: store.fill(name, digests, array) for name, array in vectors.items()}
     missing_names = [name for name, there in have.items() if not there.all()]
@@ -127,6 +129,13 @@ def _completed(
                 progress(done, len(missing))
         _copy_to_duplicates(digests, missing, missing_names, vectors)
     return Embeddings(vectors, len(missing), time.monotonic() - began)
+
+
+def _foresee(size: int) -> None:
+    """Raise LabError when vectors of `size` bytes would not fit into memory or on the disk."""
+    way_out = "use fewer images (--per-class), fewer layers, or the pooling avg"
+    need_memory(size, "what is kept of the images", way_out)
+    need_disk(size, cache_dir("embeddings"), "what is kept of the images")
 
 
 def _forward(

@@ -63,8 +63,8 @@ class Reach:
         """Return the patch that a position can depend on."""
         (top, bottom), (left, right) = self.rows[row].tolist(), self.columns[column].tolist()
         status: str = self.layer.receptive_field_status
-        side = self.layer.receptive_field
-        if status in ("exact", "upper bound") and side and min(bottom - top, right - left) < side:
+        whole = (self.layer.receptive_field_height, self.layer.receptive_field_width)
+        if status in ("exact", "upper bound") and (bottom - top < whole[0] or right - left < whole[1]):
             status = CUT
         return Crop(top, left, bottom, right, status)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from lab.activations.folding import faster_copy
 from lab.activations.partial_forward import forward_through
-from lab.activations.pooling import maps
+from lab.activations.pooling import check_positions, maps
 from lab.activations.recording import record
 from lab.embeddings.streaming import pixel_batches
 from lab.errors import LabError
@@ -67,8 +67,11 @@ def scan(
 ) -> dict[str, Scan]:
     """Return the scan of each layer by name; layers that are in the cache already cost nothing.
 
-    Raises LabError when a layer puts out NaN or an image cannot be decoded any more.
+    Raises LabError when a layer's positions are not known, it puts out NaN, or an image cannot be decoded any more.
     """
+    for layer in layers:
+        if layer.layout != "NC":
+            check_positions(layer, "finding exemplars")
     cache = PartialResultsFolder(cache_dir("exemplars"))
     starts = range(0, len(images), SHARD)
     parts: dict[str, list[Scan]] = {layer.name: [] for layer in layers}

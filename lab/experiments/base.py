@@ -22,15 +22,16 @@ from typing import Any, ClassVar, Protocol, Self
 import pandas as pd
 
 from lab.errors import LabError, nearest
+from lab.experiments.early import CardLookup, check_listed
 from lab.experiments.picture import picture_stamp, settled_picture
 from lab.images import settled, stamp
-from lab.models import ModelRef
+from lab.models import ModelRef, card
 from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
 DEFAULT_DATA = "drawn:pets"
 DATA_HELP = "images: a set's name, or a folder or zip with one folder a class"
@@ -138,6 +139,11 @@ class Request:
             "data": settled, "probe_data": settled,
         }  # fmt: skip
         return replace(self, **{name: way(value) for name, way in ways.items() if (value := getattr(self, name, None))})
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for what can be told to be wrong before any work (`lab.experiments.early`): what is not
+        listed, a number that its layer has not. `cards` gives the card of a model, None where it is not at hand."""
+        check_listed(self, cards)
 
     def sources(self) -> dict[str, str]:
         """Return what the answer depends on beyond the request (weights, pictures, images), each with a cheap stamp."""

@@ -21,7 +21,7 @@ SHARED: dict[str, str] = {
     "group": "images that share a group are copies or near-copies and are never split between training and test",
     "control": "`probe` (the real thing), `untrained`, `shuffled`, `matched`, `pixels` or `chance`",
     "dim": "dimensions of the pooled embedding that the probe sees",
-    "accuracy": "share of held-out images predicted right",
+    "accuracy": "share of held-out images predicted right, copies counting as one image together",
     "balanced_accuracy": "mean over classes of the share of held-out images predicted right",
     "auc": "area under the ROC curve, held out; one class against the rest, averaged, for more than two",
     "log_loss": "mean negative log probability of the true class, held out (natural logarithm)",
@@ -33,8 +33,10 @@ SHARED: dict[str, str] = {
     "height": "rows of the activation",
     "width": "columns of the activation",
     "stride": "input pixels between neighbouring positions",
-    "receptive_field": "side of the input square one position can see, in pixels",
-    "receptive_field_status": "whether that side is exact, and if not why",
+    "receptive_field": "the larger side of the part of the input that one position can see, in pixels",
+    "receptive_field_height": "rows of the input that one position can see",
+    "receptive_field_width": "columns of the input that one position can see",
+    "receptive_field_status": "whether those sides are exact, and if not why",
     "chance": "accuracy of guessing the most frequent class",
     "thumbnail": "the picture itself, PNG or JPEG (Parquet only)",
     "seed": "random seed of the repetition",
@@ -79,7 +81,7 @@ LAYERS = Table(
     "A layer of a network, as it was read.",
     {
         **same("model layer dim kind depth layout channels height width stride receptive_field"),
-        **same("receptive_field_status"),
+        **same("receptive_field_height receptive_field_width receptive_field_status"),
     },
 )
 IMAGES = Table(
@@ -101,7 +103,7 @@ EMERGENCE = Table(
         "depth": "relative depth from which accuracy on the pair stays above halfway between chance and its best",
         **ends(),
         "layer": "the first layer at or past that depth",
-        "reached": "whether its best accuracy is above chance by more than a 95 % margin",
+        "reached": "whether a layer is above chance by more than a 95 % margin over all layers and pairs of classes",
     },
 )
 PICTURE = Table(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+
+from lab.stats.intervals import Interval
 
 SURE = "95 % interval "
 NO_TWIN = "This network is untrained itself, so there is no trained one to compare it with."
@@ -20,7 +23,26 @@ def ranged(row: pd.Series | Mapping[str, Any], name: str, ends: str = "", *, cal
     return f"{two(row[name])} ({called}{two(low)} to {two(high)})"
 
 
+def interval_of(row: pd.Series | Mapping[str, Any], name: str, ends: str = "") -> Interval:
+    """Return a column of a row with its interval, as `ranged` finds it."""
+    return Interval(float(row[name]), float(row[f"{ends or name}_low"]), float(row[f"{ends or name}_high"]))
+
+
 def two(value: float) -> str:
     """Return a number with two decimals, never "-0.00"."""
     text = f"{value:.2f}"
     return "0.00" if text == "-0.00" else text
+
+
+def with_ends(found: Interval, called: str = "") -> str:
+    """Return "+0.12 (+0.04 to +0.20)" of a difference, with real minus signs; without its ends where it has none."""
+    value = signed(found.value)
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return f"{value} (too few repetitions for an interval)"
+    return f"{value} ({called}{signed(found.low)} to {signed(found.high)})"
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign and two decimals, 0.00 without one."""
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")

@@ -2,6 +2,7 @@
 
     photo:china | photo:flower | photo:hopper      scikit-learn's and matplotlib's sample photographs
     drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number or its id (at most 3 drawn a class)
+    upload:3f2a…                                   a picture that was uploaded to this computer, by its content
     /path/to/photo.jpg                             a file
 
 Torch-free; `lab.experiments.model_and_picture` makes it what a network takes.
@@ -21,6 +22,8 @@ from lab.images import ImageRecord, ImageSet, open_image_set, settled, stamp
 from lab.images.arrays import ArraySource
 from lab.images.decode import DecodeError, decode
 from lab.images.image_signature import exact_digest
+from lab.images.uploads import is_upload, upload_name, uploaded_file
+from lab.roots import permitted
 
 DEFAULT_PICTURE = "photo:flower"
 PICTURE_HELP = "photo:NAME, SET#NUMBER (drawn:pets#0), or an image file"
@@ -58,6 +61,24 @@ def open_picture(spec: str) -> ImageSet:
     return _of_file(_file(spec), spec)
 
 
+def pictures_beside(spec: str, count: int) -> list[ImageSet]:
+    """Return `count` pictures, the one that `spec` names first: others of its set, else photographs and drawings that
+    are on this computer. Fewer when there are not so many."""
+    first = open_picture(spec)
+    name, mark, which = spec.rpartition("#")
+    if mark and not os.path.isfile(spec):
+        images = open_image_set(name, per_class=DRAWN_AHEAD if name.startswith("drawn:") else None)
+        ids = [record.id for record in images.records]
+        own = int(which) if which.isdecimal() else ids.index(which)
+        rest = [index for index in range(len(ids)) if index != own]
+        picked = np.linspace(0, len(rest) - 1, min(count - 1, len(rest))).round().astype(int).tolist()
+        return [first, *(_single(f"{name}#{rest[k]}", images.pixels(rest[k])) for k in picked)]
+    photos = [f"photo:{name}" for name, photo in PHOTOS.items() if _photo_path(photo) is not None]
+    numbers = [half + k for k in range(DRAWN_AHEAD) for half in (0, DRAWN_AHEAD)]
+    others = [one for one in (*photos, *(f"drawn:pets#{number}" for number in numbers)) if one != spec]
+    return [first, *(open_picture(one) for one in others[: count - 1])]
+
+
 def settled_picture(spec: str) -> str:
     """Return a spec that means the same from every folder (`lab.images.settled`)."""
     name, mark, which = spec.rpartition("#")
@@ -72,12 +93,12 @@ def picture_stamp(spec: str) -> str:
     if mark and not os.path.isfile(spec):
         return stamp(name)
     status = _file(spec).stat()
-    return f"{status.st_size}:{status.st_mtime_ns}" if not spec.startswith("photo:") else spec
+    return spec if spec.startswith("photo:") or is_upload(spec) else f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def picture_name(spec: str) -> str:
     """Return a short text for people."""
-    return offered_pictures().get(spec) or Path(spec).name
+    return offered_pictures().get(spec) or (upload_name(spec) if is_upload(spec) else Path(spec).name)
 
 
 def _of_set(name: str, which: str, spec: str) -> ImageSet:
@@ -114,7 +135,9 @@ def _file(spec: str) -> Path:
         if path is None:
             raise LabError(f"the photograph {name!r} is not on this computer: {PHOTOS[name].package} is not installed")
         return path
-    path = Path(spec).expanduser()
+    if is_upload(spec):
+        return uploaded_file(spec)
+    path = permitted(spec)
     if not path.is_file():
         known = [*offered_pictures(), "SET#NUMBER"]
         raise LabError(f"there is no picture {spec!r}{nearest(spec, known)}; give a file, or one of {', '.join(known)}")

@@ -79,6 +79,28 @@ def votes_right(points: np.ndarray, labels: np.ndarray, groups: np.ndarray, neig
     return right / len(points)
 
 
+def nearest_of_other_groups(
+    embedding: np.ndarray, groups: np.ndarray, *, typical: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return per image the distance to the nearest of another group, which one that is, and the distance to the
+    `typical`-th nearest; each `(N,)`.
+
+    Distances are of standardised features; infinite where there are too few others or the embedding is not usable.
+    """
+    points = standardised(embedding)
+    distance, nearest = np.full(len(points), np.inf), np.zeros(len(points), dtype=np.int64)
+    usual = distance.copy()
+    if _blank(points) or len(points) <= typical:
+        return distance, nearest, usual
+    for rows in _blocks(len(points)):
+        squared = _squared_distances(points, rows)
+        squared[groups[rows][:, None] == groups] = np.inf
+        nearest[rows] = squared.argmin(axis=1)
+        distance[rows] = np.sqrt(squared.min(axis=1))
+        usual[rows] = np.sqrt(np.partition(squared, typical - 1, axis=1)[:, typical - 1])
+    return distance, nearest, usual
+
+
 def _blank(points: np.ndarray) -> bool:
     return not (np.isfinite(points).all() and points.any())
 

@@ -1,7 +1,17 @@
 """Image sets: where images come from, how they are decoded safely, which belong together in a split."""
 
-from lab.images.catalogue import SetInfo, catalogue, class_names, open_image_set, settled, stamp
+from lab.images.catalogue import (
+    SetInfo,
+    catalogue,
+    class_names,
+    names_a_path,
+    open_image_set,
+    settled,
+    short_name,
+    stamp,
+)
 from lab.images.decode import thumbnail
+from lab.images.regroup import groups_stamp, regrouped, settled_groups
 from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined
 
 __all__ = [
@@ -12,8 +22,13 @@ __all__ = [
     "SetInfo",
     "catalogue",
     "class_names",
+    "groups_stamp",
+    "names_a_path",
     "open_image_set",
+    "regrouped",
     "settled",
+    "settled_groups",
+    "short_name",
     "stamp",
     "thumbnail",
 ]

@@ -1,8 +1,9 @@
 """Every image set the lab can open, and opening one from its spec.
 
 A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
-`hf:NAME`, or the path of a folder with one subfolder per class or of a zip of one. A name wins over a folder of the
-same name; write `./digits` for the folder. A new set is one row.
+`hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the path
+of a folder with one subfolder per class or of a zip of one. A name wins over a folder of the same name; write
+`./digits` for the folder. A new set is one row.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from lab.images.folder import folder_stamp, read_folder
 from lab.images.layout import Tree, arrange, select_classes
 from lab.images.synthetic import FAMILIES, draw_set
 from lab.images.types import ImageSet
+from lab.images.uploads import is_upload, named_by_content, upload_name, uploaded_file
 from lab.progress import Progress, silent
+from lab.roots import permitted
 
 DRAWN_PER_CLASS: Final = 100
 HUB_PREFIX: Final = "hf:"
@@ -111,16 +114,32 @@ def settled(spec: str | os.PathLike[str]) -> str:
     What is not there stays as it was written, so that the error can name it.
     """
     text = os.fspath(spec)
-    path = os.path.expanduser(text)
-    named = text.startswith(HUB_PREFIX) or _parsed(text)[0] in _rows()
-    return text if named or not text or not os.path.exists(path) else os.path.abspath(path)
+    if not text or not names_a_path(text):
+        return text
+    path = permitted(text)
+    return named_by_content(os.path.abspath(path)) if os.path.exists(path) else text
+
+
+def names_a_path(spec: str) -> bool:
+    """Return whether a spec names a place on this computer rather than a set by its name or its content."""
+    name = spec.partition("?")[0]
+    if name.startswith(HUB_PREFIX):  # the library takes folders there too
+        return os.path.isabs(os.path.expanduser(name.removeprefix(HUB_PREFIX))) or name[len(HUB_PREFIX) :][:1] == "."
+    return not (is_upload(spec) or name in _rows())
+
+
+def short_name(spec: str) -> str:
+    """Return what to call a set in a sentence: an upload by its file's name, a folder or zip without the way to it."""
+    if is_upload(spec):
+        return upload_name(spec)
+    return Path(spec).name if names_a_path(spec) else spec
 
 
 def stamp(spec: str | os.PathLike[str]) -> str:
     """Return a text that changes when the files behind `spec` do, without reading them."""
     text = os.fspath(spec)
     name, _ = _parsed(text)
-    if name.startswith(HUB_PREFIX) or name in _rows():
+    if name.startswith(HUB_PREFIX) or name in _rows() or is_upload(text):
         return text
     path = _path(text)
     if path.is_dir():
@@ -235,7 +254,9 @@ def _tree(text: str) -> Tree:
 
 
 def _path(text: str) -> Path:
-    path = Path(text).expanduser()
+    if is_upload(text):
+        return uploaded_file(text)
+    path = permitted(text)
     if text and (os.path.isdir(path) or os.path.isfile(path)):
         return path
     names = [info.name for info in catalogue()]

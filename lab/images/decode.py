@@ -35,7 +35,7 @@ DECODER_VERSION: Final = 3  # raise it when the same bytes would give other pixe
 LARGE_PIXELS: Final = 12_000_000
 
 THUMBNAIL_SIDE: Final = 96
-REDUCED_SIDE: Final = 64  # the shorter side that a reduced decoding keeps, where the image has it
+REDUCED_SIDE: Final = 96  # the shorter side that a reduced decoding keeps, where the image has it
 
 _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive
 _PILLOW_HINTS: Final = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as in `warnings.filters`

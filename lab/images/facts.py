@@ -1,8 +1,8 @@
 """What is known about an image file, kept on disk by content so that it is found out once.
 
-One SQLite file under `cache/images`, named by decoder and Pillow version, is shared by all processes: every
-write is one transaction. It can be deleted at any time; when it is busy, damaged or on a read-only disk the
-facts are simply found out again. A second table remembers the digest of files that have not changed since
+One SQLite file under `cache/images`, named by the versions of decoder, signature and Pillow, is shared by all
+processes: every write is one transaction. It can be deleted at any time; when it is busy, damaged or on a read-only
+disk the facts are simply found out again. A second table remembers the digest of files that have not changed since
 (path, size and times), so that opening a large folder again does not read it.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import PIL
 
 from lab.images.decode import DECODER_VERSION, DecodeError, decode, decode_reduced, thumbnail
-from lab.images.image_signature import ImageSignature, signature_of
+from lab.images.image_signature import SIGNATURE_VERSION, ImageSignature, signature_of
 from lab.images.modes import ValueRange
 from lab.settings import cache_dir
 
@@ -80,7 +80,8 @@ class FactsCache:
     """The facts, thumbnails and digests on disk. Safe to use from several threads and processes."""
 
     def __init__(self) -> None:
-        self._path = cache_dir("images") / f"facts-{DECODER_VERSION}-pillow-{PIL.__version__}.sqlite"
+        version = f"{DECODER_VERSION}.{SIGNATURE_VERSION}"
+        self._path = cache_dir("images") / f"facts-{version}-pillow-{PIL.__version__}.sqlite"
 
     def facts(self, digests: Iterable[str]) -> dict[str, ImageFacts]:
         """Return what is known, by digest."""

@@ -22,6 +22,7 @@ from lab.images.folder import FileReader
 from lab.images.layout import Layout, Member, Unreadable, printable, select_classes
 from lab.images.types import ImageSet, Quarantined
 from lab.progress import Progress
+from lab.roots import permitted
 
 OPTIONS: Final = ("split", "config", "image", "label")
 _LABEL_NAMES: Final = ("label", "labels", "class", "category")
@@ -94,6 +95,8 @@ def _library() -> Any:
 
 
 def _loaded(spec: str, name: str, options: Mapping[str, str]) -> Any:
+    if Path(name).expanduser().is_dir():
+        permitted(name)
     datasets = _library()
     unreachable = None if Path(name).expanduser().is_dir() else _unreachable(spec)
     try:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from PIL import Image
 
 from lab.errors import LabError
+from lab.shortages import available_memory
 
 MAX_BYTES: Final = 256 * 1024**2
 MAX_PIXELS: Final = 64_000_000
@@ -119,9 +120,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _check_available(needed: int) -> None:
-    import psutil
-
-    available = psutil.virtual_memory().available
+    available = available_memory()
     if needed > available:
         shown = f"takes {needed / 1e9:.1f} GB of memory to decode and {available / 1e9:.1f} GB are available"
         raise DecodeError(shown) from MemoryError(shown)

@@ -30,7 +30,8 @@ GATES = ("Sigmoid", "Hardsigmoid", "HardSigmoid", "Softmax", "LogSoftmax", "Mult
 @dataclass(frozen=True)
 class Part:
     """A module that takes one tensor and puts out one: its name, the depth at which it is done, the layout and the
-    shapes (without the batch) of what enters and leaves, and whether it has a shortcut."""
+    shapes (without the batch) of what enters and leaves, whether it has a shortcut, and whether that can be taken out
+    while the rest of the block stays (`lab.interventions.swapping.without_shortcut`)."""
 
     name: str
     depth: float
@@ -39,6 +40,7 @@ class Part:
     leaving: Shape
     prefix_tokens: int = 0
     shortcut: bool = False
+    shortcut_removable: bool = False
 
     @property
     def fits_itself(self) -> bool:
@@ -74,7 +76,7 @@ def anatomy(model: LoadedModel) -> Anatomy:
     staged = len(stages) >= 3 and len(stages) == len(units) and units != names
     return Anatomy(
         tuple(stages) if staged else (),
-        tuple(replace(block, shortcut=_has_shortcut(model.module, block)) for block in blocks),
+        tuple(_with_shortcut(model.module, block) for block in blocks),
         tuple(_activations(model.module, layers, seen)),
     )
 
@@ -162,9 +164,20 @@ def _activations(module: nn.Module, layers: dict[str, Layer], seen: _RecordedSha
             yield name, depth
 
 
-def _has_shortcut(module: nn.Module, part: Part) -> bool:
-    """Whether the block hands on a positive input once all its weights are zero (Veit, Wilber & Belongie 2016 drop
-    such blocks; the test is ours and needs no name of an architecture)."""
+def _with_shortcut(module: nn.Module, part: Part) -> Part:
+    """Return a block with what is known of its shortcut: it has one when it hands on a positive input once all its
+    weights are zero (Veit, Wilber & Belongie 2016 drop such blocks; the test is ours and needs no name of an
+    architecture). Nothing follows the sum when it hands on a negative input too."""
+    from torch import nn
+
+    if not _hands_on(module, part, 1.0):
+        return part
+    own = getattr(module.get_submodule(part.name), "downsample", module)
+    removable = own is None or isinstance(own, nn.Identity) or _hands_on(module, part, -1.0)
+    return replace(part, shortcut=True, shortcut_removable=removable)
+
+
+def _hands_on(module: nn.Module, part: Part, sign: float) -> bool:
     import torch
 
     if part.entering != part.leaving:
@@ -175,7 +188,7 @@ def _has_shortcut(module: nn.Module, part: Part) -> bool:
             # Index tables (window attention) and counters say where, not how much.
             if tensor.is_floating_point():
                 tensor.zero_()
-        signal = torch.rand((1, *part.entering), generator=torch.Generator().manual_seed(0))
+        signal = sign * torch.rand((1, *part.entering), generator=torch.Generator().manual_seed(0))
         try:
             return bool(torch.allclose(block(signal), signal, atol=1e-6))
         except (RuntimeError, TypeError):  # a block that needs more than its input cannot be tried on its own

@@ -53,6 +53,48 @@ def permuted_output(module: nn.Module, part: Part, seed: int) -> Iterator[None]:
         handle.remove()
 
 
+@contextmanager
+def without_shortcut(module: nn.Module, part: Part) -> Iterator[None]:
+    """Within the block, a part with a shortcut puts out its branch alone: what it adds to its input.
+
+    Where the part has its shortcut as a module (`downsample`, of which None is the identity) that gives zeros, so that
+    an activation after the sum stays where it is; elsewhere the input is taken off the output.
+    """
+    block = module.get_submodule(part.name)
+    own = getattr(block, "downsample", module)
+    if own is None:
+        block.downsample = Zeros()
+        try:
+            yield
+        finally:
+            del block.downsample
+            block.downsample = None  # type: ignore[assignment]
+    else:
+        new = {f"{part.name}.downsample": Zeros()} if own is not module else {part.name: BranchOnly(block)}
+        with replaced(module, new):
+            yield
+
+
+class Zeros(nn.Module):
+    """Puts out zeros of the shape that comes in."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.zeros_like(values)
+
+
+class BranchOnly(nn.Module):
+    """A part with a shortcut, its input taken off what it puts out."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, values: Tensor, *args: Any, **more: Any) -> Tensor:
+        before = values.clone()  # the part may write into its input
+        out: Tensor = self.inner(values, *args, **more)
+        return out - before
+
+
 def fitted(values: Tensor, shape: Shape, layout: str) -> Tensor:
     """Return `(N, ...)` values with another shape, without weights: positions are averaged or repeated, channels
     repeated in turn or taken at even distances.

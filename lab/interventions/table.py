@@ -37,7 +37,8 @@ class InterventionTarget:
 
 @dataclass(frozen=True)
 class Intervention:
-    """A row: name, a title, what it does, its places in a network, why there may be none, and what does it."""
+    """A row: name, a title, what it does, its places in a network, why there may be none, and what does it; `random`
+    says that it differs from seed to seed, so that one seed is one of many."""
 
     name: str
     title: str
@@ -45,6 +46,7 @@ class Intervention:
     targets: Callable[[Anatomy], list[InterventionTarget]]
     reason: Callable[[Anatomy], str]
     change: Callable[[LoadedModel, InterventionTarget, int], AbstractContextManager[None]]
+    random: bool = False
 
 
 def intervention(name: str) -> Intervention:
@@ -90,6 +92,10 @@ def _shortcut_blocks(found: Anatomy) -> list[InterventionTarget]:
     return [InterventionTarget(part.name, (part,)) for part in found.blocks if part.shortcut]
 
 
+def _removable_shortcuts(found: Anatomy) -> list[InterventionTarget]:
+    return [InterventionTarget(part.name, (part,)) for part in found.blocks if part.shortcut_removable]
+
+
 def _plain_blocks(found: Anatomy) -> list[InterventionTarget]:
     """Return blocks without a shortcut, unless a stage is that block: skipping the stage is the same."""
     alone = {stage.name for stage in found.stages if sum(_inside(block, stage) for block in found.blocks) == 1}
@@ -123,6 +129,12 @@ def _pass_on(model: LoadedModel, target: InterventionTarget, seed: int) -> Abstr
     from lab.interventions.swapping import SkippedModule, replaced
 
     return replaced(model.module, {part.name: SkippedModule(part) for part in target.parts})
+
+
+def _branch_only(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
+    from lab.interventions.swapping import without_shortcut
+
+    return without_shortcut(model.module, target.parts[0])
 
 
 def _swap(model: LoadedModel, target: InterventionTarget, seed: int) -> AbstractContextManager[None]:
@@ -186,6 +198,12 @@ def _no_shortcut(found: Anatomy) -> str:
     return "no block of this network has a shortcut around it" if found.blocks else _no_blocks(found)
 
 
+def _no_removable(found: Anatomy) -> str:
+    if any(part.shortcut for part in found.blocks):
+        return "what follows the shortcuts of this network cannot be kept without them"
+    return _no_shortcut(found)
+
+
 def _no_plain(found: Anatomy) -> str:
     return "every block of this network has a shortcut, or is a stage of its own" if found.blocks else _no_blocks(found)
 
@@ -214,6 +232,11 @@ INTERVENTIONS: dict[str, Intervention] = {
             _shortcut_blocks, _no_shortcut, _pass_on,
         ),
         Intervention(
+            "unshortcut", "Take out a shortcut", "A block keeps its branch and loses its shortcut: the control of the "
+            "row above.",
+            _removable_shortcuts, _no_removable, _branch_only,
+        ),
+        Intervention(
             "cut", "Drop a block without shortcut", "A block that nothing leads around is left out, made to fit.",
             _plain_blocks, _no_plain, _pass_on,
         ),
@@ -223,11 +246,11 @@ INTERVENTIONS: dict[str, Intervention] = {
         ),
         Intervention(
             "permute", "Permute channels", "The same maps reach the next part in another order.",
-            _between, _no_blocks, _permute,
+            _between, _no_blocks, _permute, random=True,
         ),
         Intervention(
             "reinit", "Re-initialise a part", "A stage (a block where there are no stages) gets fresh random weights.",
-            _each_unit, _no_blocks, _reinitialise,
+            _each_unit, _no_blocks, _reinitialise, random=True,
         ),
         Intervention(
             "identity", "No activations", "Every activation hands on its input.",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lab.layers.modules import is_activation, is_container, is_plain_sequence, parameters_in
 from lab.layers.tracing import Trace, Visit
 from lab.layers.types import Kind
-from lab.weights.checkpoints import classifier_names
+from lab.weights.networks import classifier_names
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,9 +1,9 @@
 """The layer table of a network: what each module puts out, and which of them people mean by stem, block, stage and
 head.
 
-Nothing here knows any architecture by name: `tracing` runs the network once, `layout` reads shapes, `structure`
-finds the blocks, `receptive` measures what each position can see, `costs` counts what it takes to get there. Modules
-that cannot be layers are returned with the reason.
+Nothing here knows any architecture by name: `tracing` runs the network once, `layout` reads shapes, `places` checks
+that positions are where they seem to be, `structure` finds the blocks, `receptive` measures what each position can see,
+`costs` counts what it takes to get there. Modules that cannot be layers are returned with the reason.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lab.layers.costs import costs
 from lab.layers.layout import Grid, read_layouts
+from lab.layers.places import misplaced
 from lab.layers.receptive import measure
 from lab.layers.structure import Roles, find_roles
 from lab.layers.tracing import BATCH, Trace, Visit, trace
@@ -35,6 +36,8 @@ def layer_table(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tu
     for name, grid in list(grids.items()):
         if grid is None:
             reasons[name] = f"its output has shape {seen.visits[name].output}, which is no known layout"
+    for name in misplaced(module, grids, input_size):
+        grids[name] = replace(grids[name], height=0, width=0)  # type: ignore[type-var]
     roles = find_roles(module, seen, frozenset(seen.visits) - frozenset(reasons))
     depth = _depths(seen, roles.classifiers)
     layers = tuple(
@@ -48,6 +51,8 @@ def layer_table(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tu
         replace(
             layer,
             receptive_field=fields[layer.name].side,
+            receptive_field_height=fields[layer.name].height,
+            receptive_field_width=fields[layer.name].width,
             receptive_field_status=fields[layer.name].status,
             stride=fields[layer.name].stride or layer.stride,
             flops=spent[layer.name].flops,

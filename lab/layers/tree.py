@@ -40,7 +40,9 @@ def _line(name: str, layer: Layer | None) -> str:
 
 def _field(layer: Layer) -> list[str]:
     """Return what a position sees of the image, nothing when it is not known."""
-    side = layer.receptive_field
+    side: int | str = layer.receptive_field
+    if layer.receptive_field_height != layer.receptive_field_width:
+        side = f"{layer.receptive_field_height} × {layer.receptive_field_width}"
     told = {"exact": f"sees {side} px", "upper bound": f"sees at most {side} px", "global": "sees all"}
     return [told[layer.receptive_field_status]] if layer.receptive_field_status in told else []
 

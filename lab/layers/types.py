@@ -46,6 +46,8 @@ class Layer:
     type: str = ""
     flops: int = 0
     parameters: int = 0
+    receptive_field_height: int = 0
+    receptive_field_width: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layer as JSON-able values."""
@@ -92,6 +94,22 @@ def select_layers(layers: Sequence[Layer], spec: str, *, exclusions: Sequence[Ex
         if name not in known:
             raise LabError(_no_such_layer(name, layers, exclusions))
     return tuple(layer for layer in layers if layer.name in names)
+
+
+def check_channel(layer: Layer, index: int) -> None:
+    """Raise LabError when a layer has no channel `index`."""
+    if not 0 <= index < layer.channels:
+        raise LabError(
+            f"channel is {index}; layer {layer.name} has {layer.channels} channels, so it must be from 0 to "
+            f"{layer.channels - 1}"
+        )
+
+
+def check_position(layer: Layer, row: int, column: int) -> None:
+    """Raise LabError when a layer has no position at a row and column; a layer without positions has one."""
+    for name, value, size in (("row", row, max(1, layer.height)), ("column", column, max(1, layer.width))):
+        if not 0 <= value < size:
+            raise LabError(f"{name} is {value}; layer {layer.name} has {size}, so it must be from 0 to {size - 1}")
 
 
 PICKS = {

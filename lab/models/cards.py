@@ -23,19 +23,23 @@ from lab.layers.table import layer_table
 from lab.models.preprocess import Preprocessing, preprocessing_of
 from lab.models.reference import ModelRef
 from lab.settings import cache_dir
-from lab.weights import Built, file_stamp, zoo
-from lab.weights.checkpoints import refuse_not_finite
+from lab.weights import Built, file_stamp
+from lab.weights.checking import refuse_not_finite
+from lab.weights.networks import architecture_of, weights_digest
 
 if TYPE_CHECKING:
     from torch import nn
 
 # Raise when the layer table, the receptive fields, the costs or the digest of the same weights come out otherwise.
-CARD_VERSION = 2
+CARD_VERSION = 3
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a model without having it: JSON-able, torch-free. `weights_digest` names its weights."""
+    """What is known of a model without having it: JSON-able, torch-free. `weights_digest` names its weights.
+
+    `notes` say what of the file that the weights came from is not in the network, a sentence each.
+    """
 
     ref: ModelRef
     weights_digest: str
@@ -45,6 +49,7 @@ class ModelCard:
     parameters: int
     classifier_classes: int
     architecture: str
+    notes: tuple[str, ...] = ()
 
     @property
     def view(self) -> str:
@@ -68,6 +73,7 @@ class ModelCard:
             "parameters": self.parameters,
             "classifier_classes": self.classifier_classes,
             "architecture": self.architecture,
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -82,6 +88,7 @@ class ModelCard:
             parameters=values["parameters"],
             classifier_classes=values["classifier_classes"],
             architecture=values["architecture"],
+            notes=tuple(values["notes"]),
         )
 
 
@@ -106,26 +113,10 @@ def card_of(ref: ModelRef, built: Built) -> ModelCard:
     digest = weights_digest(module)
     known = cached_card(ref)
     if known is None or known.weights_digest != digest:
-        known = _describe(ref, module, digest)
+        known = _describe(ref, built, digest)
         files = {str(path): file_stamp(path) for path in built.files}
         write_json(_path(ref), {"card": known.as_dict(), "files": files})
     return known
-
-
-def weights_digest(module: nn.Module) -> str:
-    """Return a hex digest of a network's weights: architecture, names, shapes, values, and the version of timm."""
-    import torch
-
-    digest = hashlib.sha256(f"{architecture_of(module)}\0{zoo.timm_version()}".encode())
-    for name, tensor in module.state_dict().items():
-        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        digest.update(memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
-    return digest.hexdigest()
-
-
-def architecture_of(module: nn.Module) -> str:
-    """Return a timm network's architecture, or its class when it is not timm's."""
-    return str((getattr(module, "pretrained_cfg", None) or {}).get("architecture", type(module).__name__))
 
 
 def known_parameters() -> dict[str, int]:
@@ -134,7 +125,8 @@ def known_parameters() -> dict[str, int]:
     return {values["card"]["architecture"]: values["card"]["parameters"] for values in cards if values}
 
 
-def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
+def _describe(ref: ModelRef, built: Built, digest: str) -> ModelCard:
+    module = built.module
     how = preprocessing_of(module)
     layers, exclusions = _layers(module, (3, how.height, how.width))
     return ModelCard(
@@ -146,6 +138,7 @@ def _describe(ref: ModelRef, module: nn.Module, digest: str) -> ModelCard:
         parameters=parameters_in(module),
         classifier_classes=int(getattr(module, "num_classes", 0)),
         architecture=architecture_of(module),
+        notes=built.notes,
     )
 
 

@@ -72,10 +72,12 @@ def preprocessing_of(module: nn.Module) -> Preprocessing:
     import timm.data
 
     config = timm.data.resolve_model_data_config(module)
-    channels, height, width = config["input_size"]
+    _, height, width = config["input_size"]
+    channels = _channels(module, int(config["input_size"][0]))
     if channels != 3:
         raise LabError(
-            f"this network takes {channels} input channels, and the lab's images have 3 (RGB); pick another network"
+            f"this network takes {channels} channel{'s' if channels != 1 else ''}, the lab's images have 3 (RGB); "
+            "pick another network"
         )
     return Preprocessing(
         height=int(height),
@@ -86,6 +88,13 @@ def preprocessing_of(module: nn.Module) -> Preprocessing:
         mean=tuple(float(value) for value in config["mean"]),
         std=tuple(float(value) for value in config["std"]),
     )
+
+
+def _channels(module: nn.Module, announced: int) -> int:
+    """Return the channels that a network's first convolution takes; what it announces where that is not known."""
+    name = (getattr(module, "pretrained_cfg", None) or {}).get("first_conv")
+    first = dict(module.named_modules()).get(name) if isinstance(name, str) else None
+    return int(getattr(first, "in_channels", announced))
 
 
 def pixels_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tensor:

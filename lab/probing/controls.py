@@ -29,7 +29,7 @@ CONTROLS: dict[str, Control] = {
     for row in (
         Control("probe", "probe"),
         Control(
-            "untrained", "untrained twin", "the same architecture with random weights", (6, 4),
+            "untrained", "untrained twin", "the same architecture with random weights, three times over", (6, 4),
             uncontrolled="architecture (untrained twin)",
         ),
         Control(
@@ -37,8 +37,8 @@ CONTROLS: dict[str, Control] = {
             uncontrolled="probe capacity (shuffled labels)",
         ),
         Control(
-            "matched", "matched dimension", "every layer reduced to the same number of dimensions", (10, 3, 2, 3),
-            uncontrolled="dimension",
+            "matched", "matched dimension", "equally many random channels of every layer", (10, 3, 2, 3),
+            uncontrolled="number of channels",
         ),
         Control(
             "pixels", "raw pixels", "the same probe on raw pixels", (10, 4), rule=True, uncontrolled="raw pixels",

@@ -62,11 +62,13 @@ def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, *, seed: i
     return np.frombuffer(_deal(labels.tobytes(), groups.tobytes(), folds, key), dtype=np.int8)
 
 
-def shuffled_labels(labels: np.ndarray, groups: np.ndarray, *, seed: int, repeats: int = 1) -> np.ndarray:
-    """Return labels permuted across groups, int64, shape `(repeats, N)`, each repeat another permutation.
+def shuffled_labels(labels: np.ndarray, groups: np.ndarray, splits: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return labels permuted across groups within every fold of `splits` `(R, N)`, int64 `(R, N)`.
 
-    Images of a group whose labels agree move together, so copies keep equal labels and leak no more than they do
-    in the true labels; images of a mixed group move singly.
+    So every fold holds each class as often as under the true labels: a shuffle that ignores the folds would put more
+    of a class into the training part the fewer of it are tested, and probes would score below chance. Images of a
+    group whose labels agree move together, so copies keep equal labels and leak no more than they do in the true
+    labels; images of a mixed group move singly.
     """
     labels, groups = _checked(labels, groups)
     names, index = np.unique(groups, return_inverse=True)
@@ -77,7 +79,16 @@ def shuffled_labels(labels: np.ndarray, groups: np.ndarray, *, seed: int, repeat
     units = np.where(mixed, len(names) + np.arange(len(labels)), index)
     _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     rng = np.random.default_rng((seed, 0x5AFF1E))
-    return np.stack([rng.permutation(labels[first])[unit] for _ in range(repeats)])
+    return np.stack([_permuted(labels[first], tested[first], rng)[unit] for tested in np.asarray(splits)])
+
+
+def _permuted(labels: np.ndarray, folds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return labels in random order within each fold."""
+    found = labels.copy()
+    for fold in np.unique(folds):
+        inside = np.flatnonzero(folds == fold)
+        found[inside] = rng.permutation(labels[inside])
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -22,11 +22,16 @@ from typing import TYPE_CHECKING
 
 from lab.errors import BeingComputed, LabError
 from lab.experiments.base import Request
-from lab.files import read_json, write_json
+from lab.experiments.early import card_at_hand
+from lab.files import read_json
+from lab.models.devices import pick_device
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
+from lab.runs.progress_file import ProgressFile
+from lab.runs.storage import make_room
 from lab.runs.store import RunFolder, open_run
-from lab.settings import Compute, home, workers
+from lab.settings import Compute, runs_dir
+from lab.shortages import LEAST_DISK, need_disk, shortage
 
 if TYPE_CHECKING:
     import psutil
@@ -41,9 +46,13 @@ _workers: list[subprocess.Popen[bytes]] = []
 
 def start(request: Request, settings: Compute | None = None) -> RunFolder:
     """Return the run of `request`, with a worker on it unless it is finished or under way already."""
+    run = RunFolder(runs_dir() / request.run_id)
+    if run.status == "new":
+        request.check(card_at_hand)  # before there is a folder: what is told here leaves nothing behind
     run = open_run(request)
-    if run.status in ("finished", "running"):
+    if run.status == "finished" or run.under_way:
         return run
+    need_disk(LEAST_DISK, run.path, "a run")
     report = ProgressFile(run.path / "progress.json")
     report("Starting", 0, 1, "steps")
     settings = settings or Compute()
@@ -69,7 +78,7 @@ def cancel(run: RunFolder) -> None:
     """
     import psutil
 
-    if run.status != "running":  # a notebook lives on after its run, and is not to be interrupted then
+    if not run.under_way:  # a notebook lives on after its run, and is not to be interrupted then
         return
     worker = read_json(run.path / "worker.json")
     run.fail(CANCELLED, "cancelled")
@@ -85,13 +94,16 @@ def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated:
     """Compute a run in this process, `dedicated` to it or the user's own, and keep its result in its folder.
 
     Does nothing when the run is finished. Raises LabError for input the user can mend, BeingComputed when another
-    process is at it; any other error is written to the folder and raised.
+    process is at it; a shortage of disk or memory becomes a LabError too, any other error is written to the folder
+    and raised.
     """
     with _sole_worker(run):
         if run.status == "finished":  # by somebody else, while this process waited its turn
             return
         run.claim(dedicated=dedicated)
         try:
+            need_disk(LEAST_DISK, run.path, "a run")
+            make_room()
             _compute(run, settings, progress)
         except LabError as error:
             run.fail(str(error), "input")
@@ -100,6 +112,9 @@ def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated:
             run.fail(CANCELLED, "cancelled")
             raise
         except BaseException as error:
+            if named := shortage(error):
+                run.fail(str(named), "input")
+                raise named from error
             run.fail(CRASHED.format(error=_one_line(error), log=run.path / "worker.log"), "crash")
             with (run.path / "worker.log").open("a") as log:
                 traceback.print_exc(file=log)
@@ -116,59 +131,6 @@ def in_own_process(*arguments: str) -> str:
     return lines[-1].removeprefix("feature-lab: ")
 
 
-class ProgressFile:
-    """A `Progress` that keeps its last state in a file, at most five times a second and at every new stage."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.began = self.stage_began = time.monotonic()
-        self.stage, self.first, self.written = "", 0, 0.0
-
-    def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
-        now = time.monotonic()
-        if stage != self.stage:
-            self.stage, self.stage_began, self.first, self.written = stage, now, done, 0.0
-        if now - self.written < 0.2 and done < total:
-            return
-        self.written = now
-        seconds = now - self.stage_began
-        rate = (done - self.first) / seconds if seconds > 0.2 and done > self.first else None
-        write_json(
-            self.path,
-            {
-                "stage": stage,
-                "done": done,
-                "total": total,
-                "unit": unit,
-                "rate": rate,
-                "seconds_left": (total - done) / rate if rate else None,
-                "elapsed": now - self.began,
-                "at": time.time(),
-            },
-        )
-
-
-@contextlib.contextmanager
-def waiting_turn(progress: Progress) -> Iterator[None]:
-    """Hold one of the places for computing runs (`lab.settings.workers`), waiting for it if need be."""
-    from filelock import FileLock, Timeout
-
-    folder = home() / "places"
-    folder.mkdir(parents=True, exist_ok=True)
-    locks = [FileLock(folder / f"{place}.lock") for place in range(workers())]
-    while True:
-        for lock in locks:
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0)
-                try:
-                    yield
-                finally:
-                    lock.release()
-                return
-        progress("Waiting for another run to finish", 0, 1, "runs")
-        time.sleep(0.2)
-
-
 def _kill(process: psutil.Process) -> None:
     import psutil
 
@@ -183,6 +145,9 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     request = run.request
     sources = request.sources()
     began = time.perf_counter()
+    progress("Checking what is asked", 0, 1, "steps")
+    pick_device(settings.device)
+    request.check()
     run.begin(sources)
     answer = EXPERIMENTS[request.experiment].run
     result = answer(request, progress=progress, compute=settings, partial_results=run.partial_results)

@@ -1,4 +1,4 @@
-"""What accuracies do along a network's depth: trend, peak, emergence of a class pair, decision on an image.
+"""What accuracies do along a network's depth: trend, peak, emergence of a class pair.
 
 Everything takes layers in order of depth as the first axis and images as the last. Depth is a layer's position from 0
 to 1 (`lab.layers`). Intervals are 95 %, from the resamples of `lab.stats.intervals.bootstrap`.
@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from lab.stats.intervals import Bootstrap, Interval
+from lab.stats.auc import Z95
+from lab.stats.differences import simultaneous
+from lab.stats.intervals import Bootstrap, Interval, difference
 
 EARLY, LATE = 1 / 3, 2 / 3  # early layers lie in the first third of depth, late ones in the last
-PERMUTATIONS = 5000
-
-
-@dataclass(frozen=True)
-class Trend:
-    """Kendall's tau-b between depth and accuracy, with interval and the p of a permutation of layers."""
-
-    tau: Interval
-    p: float
+ONE_SIDED = 1.6448536269514722  # one-sided 95 % of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -52,51 +47,61 @@ def early_and_late(depths: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(early), np.flatnonzero(late)
 
 
-def trend(depths: Sequence[float], correct: np.ndarray, boot: Bootstrap, *, seed: int = 0) -> Trend:
-    """Test whether accuracy rises with depth, from correctness `(L, N)`.
+def trend(depths: Sequence[float], scores: np.ndarray, boot: Bootstrap) -> Interval:
+    """Return the least-squares slope of the layers' scores `(L, N)` on depth: what is gained from input to output.
 
-    The interval says how the tau of these layers varies over images; the p (two-sided) is that of layers in random
-    order. nan for fewer than 3 layers.
+    It is a weighted sum of the layers' scores of each image, so its interval over images holds however alike
+    neighbouring layers are. nan for fewer than 3 layers.
     """
     depth = np.asarray(depths, dtype=np.float64)
     if len(depth) < 3:
-        nothing = float("nan")
-        return Trend(Interval(nothing, nothing, nothing), nothing)
-    accuracy = correct.mean(axis=1)
-    tau = float(_kendall(depth, accuracy[None])[0])
-    low, high = np.percentile(_kendall(depth, boot.means(correct)), (2.5, 97.5))
-    rng = np.random.default_rng((seed, 0x7AE4D))
-    orders = rng.permuted(np.tile(accuracy, (PERMUTATIONS, 1)), axis=1)
-    beyond = np.abs(_kendall(depth, orders)) >= abs(tau) - 1e-12
-    return Trend(Interval(tau, float(low), float(high)), float((1 + beyond.sum()) / (1 + PERMUTATIONS)))
+        return Interval(float("nan"), float("nan"), float("nan"))
+    centred = depth - depth.mean()
+    weights = centred / (centred**2).sum()
+    bound = np.abs(weights).sum()
+    found = difference(boot, weights @ scores / bound)
+    return Interval(found.value * bound, found.low * bound, found.high * bound)
 
 
-def last_against_best(correct: np.ndarray, boot: Bootstrap) -> tuple[Interval, int]:
-    """Return the last layer's accuracy minus the best earlier layer's, and that layer's position.
+def against_best(scores: np.ndarray, others: np.ndarray, boot: Bootstrap) -> Interval:
+    """Return the mean of `scores` `(N,)` minus that of the best of `others` `(A, N)`.
 
-    The best layer was picked by the same data, so the interval is a simultaneous one: it allows for the largest
-    deviation over all earlier layers, each in units of its own bootstrap deviation (max-t, Westfall & Young 1993).
+    The lower end is the lowest of the single intervals' (being better than the best is being better than each, so the
+    intersection of these tests keeps its level: Berger 1982), the upper end that of intervals which hold all at once.
     """
-    lead = correct[:-1] - correct[-1]
-    if not len(lead):
-        return Interval(float("nan"), float("nan"), float("nan")), 0
-    observed = lead.mean(axis=1)
-    best = int(observed.argmax())
-    deviations = boot.means(lead) - observed
-    spread = np.maximum(deviations.std(axis=0), 1.0 / correct.shape[1])
-    reach = float(np.percentile(np.abs(deviations / spread).max(axis=1), 95) * spread[best])
-    value = -float(observed[best])
-    return Interval(value, value - reach, value + reach), best
+    gaps = scores - others
+    lows = [difference(boot, gap).low for gap in gaps]
+    highs = [found.high for found in simultaneous(boot, gaps)]
+    value = float(boot.mean(gaps).min())
+    return Interval(value, min(*lows, value), max(min(highs), value))
 
 
-def decisions(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return per image the position of the first layer from which its prediction stays right to the last, `(N,)`.
+def _spread(deviations: np.ndarray, boot: Bootstrap) -> np.ndarray:
+    """Return the spread of resampled deviations `(B, ...)`, at least that of two imaginary groups (`difference`)."""
+    return np.maximum(np.sqrt((deviations**2).mean(axis=0)), 2**0.5 / (boot.groups + 2))
 
-    `probabilities` `(L, N, K)` are out of fold, averaged over repeats; -1 for an image that is wrong at the end.
+
+def behind_best(scores: np.ndarray, boot: Bootstrap) -> tuple[list[Interval], int]:
+    """Return by how much each layer of `scores` `(L, N)` is behind the best layer, and the best one's position.
+
+    A layer is clearly worse than the best when its interval lies above 0. Any other layer may be the one that beats it,
+    so its margin is the largest deviation of all others from it (multiple comparisons with the best, Hsu 1984): with
+    97.5 % confidence the layer that is truly best is not called worse.
     """
-    right = probabilities.argmax(axis=2) == labels
-    stays = np.logical_and.accumulate(right[::-1], axis=0)[::-1]
-    return np.where(right[-1], stays.argmax(axis=0), -1)
+    means, draws = boot.mean(scores), boot.means(scores) - boot.mean(scores)
+    best = int(means.argmax())
+    found = []
+    for layer in range(len(scores)):
+        others = np.flatnonzero(np.arange(len(scores)) != layer)
+        if layer == best or not len(others):
+            found.append(Interval(0.0, 0.0, 0.0))
+            continue
+        deviations = draws[:, others] - draws[:, [layer]]
+        spread = _spread(deviations, boot)
+        reach = max(float(np.percentile((deviations / spread).max(axis=1), 97.5)), Z95)
+        gap, margin = float(means[best] - means[layer]), float(reach * spread[others == best][0])
+        found.append(Interval(gap, gap - margin, gap + margin))
+    return found, best
 
 
 def emergence(
@@ -109,30 +114,47 @@ def emergence(
     t = 0.5 + (best - 0.5) / 2, the pair emerges at the depth from which A stays at or above t up to its best layer,
     linearly interpolated between the last layer below t and the next; the first layer's depth if none is below.
     What A does after its best layer does not matter, so a curve that falls again at the end has an emergence too.
-    It is reached when the best stays above 0.5 by a 95 % margin that allows for picking the best of all layers.
+    It is reached when a layer is above 0.5 by more than the largest deviation of all layers of all pairs (max-t), so
+    that in one run of 20 without any information one pair or more is said to be reached.
     """
     depth = np.asarray(depths, dtype=np.float64)
-    for a in range(probabilities.shape[3]):
-        for b in range(a + 1, probabilities.shape[3]):
-            of_a, of_b = np.flatnonzero(labels == a), np.flatnonzero(labels == b)
-            if len(of_a) and len(of_b):
-                right_a = _prefers(probabilities, of_a, a, b)
-                right_b = _prefers(probabilities, of_b, b, a)
-                curve = (right_a.mean(axis=1) + right_b.mean(axis=1)) / 2
-                curves = (_means_of(boot, right_a, of_a) + _means_of(boot, right_b, of_b)) / 2
-                yield _emergence(depth, curve, curves, (a, b))
+    present = [name for name in range(probabilities.shape[3]) if np.any(labels == name)]
+    pairs = list(combinations(present, 2))
+    largest = np.zeros(boot.resamples)
+    for pair in pairs:
+        curve, curves, spread = _pair_curves(probabilities, labels, boot, pair)
+        largest = np.maximum(largest, ((curves - curve) / spread).max(axis=1))
+    reach = max(float(np.percentile(largest, 95)), ONE_SIDED)
+    for pair in pairs:
+        curve, curves, spread = _pair_curves(probabilities, labels, boot, pair)
+        if ((curve - 0.5) / spread > reach).any():
+            (crossing,), (layer,) = _crossing(depth, curve[None])
+            low, high = np.percentile(_crossing(depth, curves)[0], (2.5, 97.5))
+            low, high = min(float(low), float(crossing)), max(float(high), float(crossing))
+            yield Emergence(*pair, float(crossing), low, high, int(layer), True, float(curve.max()))
+        else:
+            nothing = float("nan")
+            yield Emergence(*pair, nothing, nothing, nothing, -1, False, float(curve.max()))
 
 
-def _emergence(depth: np.ndarray, curve: np.ndarray, curves: np.ndarray, pair: tuple[int, int]) -> Emergence:
-    best = float(curve.max())
-    margin = float(np.nanpercentile((curves - curve).max(axis=1), 95))
-    if not best - margin > 0.5:
-        nothing = float("nan")
-        return Emergence(*pair, nothing, nothing, nothing, -1, False, best)
-    crossing, layer = _crossing(depth, curve[None])
-    drawn = curves[~np.isnan(curves).any(axis=1)]  # a resample without one of the classes has no curve
-    low, high = np.percentile(_crossing(depth, drawn)[0], (2.5, 97.5))
-    return Emergence(*pair, float(crossing[0]), float(low), float(high), int(layer[0]), True, best)
+def halfway(depths: Sequence[float], curve: np.ndarray) -> float:
+    """Return the emergence depth of one curve `(L,)` of a pair's accuracies, see `emergence`."""
+    return float(_crossing(np.asarray(depths, dtype=np.float64), np.asarray(curve)[None])[0][0])
+
+
+def _pair_curves(
+    probabilities: np.ndarray, labels: np.ndarray, boot: Bootstrap, pair: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a pair's accuracy by layer `(L,)`, in each resample `(B, L)`, and its spread `(L,)`, never 0."""
+    curve, curves, heavy = np.zeros(len(probabilities)), np.zeros((boot.resamples, len(probabilities))), 0.0
+    for own, other in (pair, pair[::-1]):
+        images = np.flatnonzero(labels == own)
+        right, total = _prefers(probabilities, images, own, other), boot.base[images].sum()
+        curve = curve + right @ boot.base[images] / total / 2
+        curves = curves + boot.weights[:, images] @ right.T / total / 2
+        heavy += (boot.base[images] ** 2).sum() / total**2 / 4
+    spread = np.sqrt(((curves - curve) ** 2).mean(axis=0))
+    return curve, curves, np.maximum(spread, 2**0.5 / (1 / heavy + 2))
 
 
 def _crossing(depth: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,19 +175,3 @@ def _prefers(probabilities: np.ndarray, images: np.ndarray, own: int, other: int
     """Return how often (share of repeats) each image's own class beats the other, ties half, `(L, n)`."""
     margin = probabilities[:, :, images, own] - probabilities[:, :, images, other]
     return np.asarray(((np.sign(margin) + 1) / 2).mean(axis=1))
-
-
-def _means_of(boot: Bootstrap, values: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Return weighted means `(B, L)` over some images; nan for a resample that drew none of them."""
-    weights = boot.weights[:, images]
-    total = weights.sum(axis=1, keepdims=True)
-    return np.asarray(np.where(total > 0, weights @ values.T / np.maximum(total, 1.0), np.nan))
-
-
-def _kendall(depth: np.ndarray, curves: np.ndarray) -> np.ndarray:
-    """Return Kendall's tau-b of each curve `(B, L)` with depth; 0 for a constant curve."""
-    i, j = np.triu_indices(len(depth), 1)
-    ordered = np.sign(depth[j] - depth[i])
-    moves = np.sign(curves[:, j] - curves[:, i])
-    norm = np.sqrt(np.abs(ordered).sum() * np.abs(moves).sum(axis=1))
-    return np.asarray(np.where(norm > 0, moves @ ordered / np.where(norm > 0, norm, 1.0), 0.0))

@@ -42,13 +42,11 @@ def simultaneous(boot: Bootstrap, differences: np.ndarray) -> list[Interval]:
         found = iter(simultaneous(boot, values[known]) if known.any() else ())
         nothing = Interval(float("nan"), float("nan"), float("nan"))
         return [next(found) if here else nothing for here in known]
-    totals = boot.weights @ values.T + (boot.pseudo * boot.group_size)[:, None]
-    draws = totals / (boot.weights.sum(axis=1, keepdims=True) + 2 * boot.group_size)
+    draws = (boot.means(values) * boot.groups + boot.pseudo[:, None]) / (boot.groups + 2)
     deviations = draws - draws.mean(axis=0)
     spread = np.maximum(draws.std(axis=0), 1e-12)
     reach = float(np.quantile(np.abs(deviations / spread).max(axis=1), 0.95)) * spread
-    means = values.mean(axis=1)
-    return [Interval(float(m), float(m - r), float(m + r)) for m, r in zip(means, reach, strict=True)]
+    return [Interval(float(m), float(m - r), float(m + r)) for m, r in zip(boot.mean(values), reach, strict=True)]
 
 
 def at_depths(depths: Sequence[float], correct: np.ndarray, wanted: Sequence[float] = DEPTHS) -> np.ndarray:
@@ -106,8 +104,8 @@ def consistency(boot: Bootstrap, one: np.ndarray, other: np.ndarray) -> Consiste
     bool `(N,)`."""
     a, b = one.astype(float), other.astype(float)
     rows = np.stack([a, b, (a == b).astype(float)])
-    observed, expected, kappa = _kappa(rows.mean(axis=1)[None])
-    drawn = _kappa(boot.means(rows))[2]
+    observed, expected, kappa = _kappa(boot.mean(rows)[None])
+    drawn = _kappa(boot.means(rows).clip(0, 1))[2]
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn, (0.025, 0.975)) if np.isfinite(kappa[0]) and len(drawn) else (np.nan, np.nan)
     return Consistency(float(observed[0]), float(expected[0]), Interval(float(kappa[0]), float(low), float(high)))

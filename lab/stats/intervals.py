@@ -12,8 +12,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
+from lab.stats.auc import Z95, macro_auc, macro_auc_interval
+
 RESAMPLES = 2000
+# Answers of one fold share a probe, and probes share most of their training images. Resampling answers as if they were
+# fixed misses that (Nadeau & Bengio 2003): the spread of repeated cross-validations of new images, over the one that
+# is resampled, and the variance over Wilson's. Measured with this lab's probes, see docs/calibration.md.
+REFIT = 1.3
+REFIT_SHARE = 1.3
 SMALLEST_PROBABILITY = 1e-15  # log-loss clips here, as scikit-learn does for float64
 
 
@@ -68,39 +74,85 @@ class Scores:
 class Bootstrap:
     """Resamples of groups, drawn once and shared by all layers, controls and models so that differences are paired.
 
-    `weights` `(B, N)` says how often each image was drawn, `pseudo` `(B,)` the balance of two imaginary groups
-    (-2, 0 or 2 group sizes), see `difference`.
+    `base` `(N,)` is what each image counts in a mean, `weights` `(B, N)` what it counts in each resample; both sum to
+    1. The resamples' deviations from the base are widened by what refitting the probes adds and by Student's t, so a
+    weight may be below 0. `pseudo` `(B,)` is the balance of two imaginary groups (-2, 0 or 2), see `difference`;
+    `groups` the number of equally heavy groups that would be worth as much.
     """
 
     weights: np.ndarray
     pseudo: np.ndarray
-    group_size: float
+    base: np.ndarray
+    groups: float
 
     @property
     def resamples(self) -> int:
         return len(self.weights)
 
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Return the means `(...)` of values `(..., N)`."""
+        return np.asarray(values @ self.base)
+
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Return the weighted means `(B, ...)` of values `(..., N)`."""
+        """Return the means `(B, ...)` of values `(..., N)` in each resample."""
         flat = values.reshape(-1, values.shape[-1])
-        sums = self.weights @ flat.T / self.weights.sum(axis=1, keepdims=True)
-        return sums.reshape(self.resamples, *values.shape[:-1])
+        return np.asarray(self.weights @ flat.T).reshape(self.resamples, *values.shape[:-1])
 
 
-def bootstrap(groups: np.ndarray, labels: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrap:
-    """Draw groups with replacement within each class (a mixed group counts to the class of its first image)."""
+def bootstrap(
+    groups: np.ndarray,
+    labels: np.ndarray,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    balanced: bool = False,
+    refit: float = REFIT,
+) -> Bootstrap:
+    """Draw groups with replacement within each class (a mixed group counts to the class of its first image).
+
+    `balanced` gives every class the same weight; `refit` is 1 for answers of one fixed probe.
+    """
+    base = image_weights(groups, labels, balanced=balanced)
     _, first, index = np.unique(groups, return_index=True, return_inverse=True)
     stratum = np.asarray(labels)[first]
     rng = np.random.default_rng((seed, 0xB007))
-    drawn = np.zeros((resamples, len(first)))
+    deviations = np.zeros((resamples, len(first)))
     for name in np.unique(stratum):
         members = np.flatnonzero(stratum == name)
-        drawn[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), resamples)
+        drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), resamples) - 1.0
+        deviations[:, members] = drawn * np.sqrt(len(members) / max(len(members) - 1, 1))
+    weights = base * (deviations * (refit * _students_t(base, index, stratum) / Z95))[:, index]
+    for name in np.unique(labels):  # each class keeps its weight, in groups of several classes too
+        own = labels == name
+        weights[:, own] -= base[own] * (weights[:, own].sum(axis=1, keepdims=True) / base[own].sum())
     pseudo = 2.0 * rng.binomial(2, 0.5, resamples) - 2.0
-    return Bootstrap(drawn[:, index], pseudo, len(index) / len(first))
+    heavy = np.bincount(index, weights=base)
+    return Bootstrap(base + weights, pseudo, base, float(1 / (heavy**2).sum()))
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
+def image_weights(groups: np.ndarray, labels: np.ndarray, *, balanced: bool = False) -> np.ndarray:
+    """Return what each image counts in a mean, `(N,)`, sum 1: every group the same, and with `balanced` every class."""
+    if not balanced:
+        _, index, size = np.unique(groups, return_inverse=True, return_counts=True)
+        return np.asarray(1.0 / (size[index] * len(size)))
+    _, index, size = np.unique(np.stack([groups, labels]), axis=1, return_inverse=True, return_counts=True)
+    weights = 1.0 / size[index.ravel()]
+    totals = np.bincount(labels, weights=weights)
+    return np.asarray(weights / totals[labels] / np.count_nonzero(totals))
+
+
+def _students_t(base: np.ndarray, index: np.ndarray, stratum: np.ndarray) -> float:
+    """Return the 97.5 % quantile of Student's t for a mean over strata, degrees of freedom by Satterthwaite."""
+    from scipy.stats import t
+
+    heavy = np.bincount(index, weights=base)
+    squares = np.array([(heavy[stratum == name] ** 2).sum() for name in np.unique(stratum)])
+    counts = np.array([np.count_nonzero(stratum == name) for name in np.unique(stratum)])
+    freedom = squares.sum() ** 2 / (squares**2 / np.maximum(counts - 1, 1)).sum()
+    return float(t.ppf(0.975, freedom))
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
     """Return the 95 % interval of a share of `count` independent groups (Wilson 1927); it never has width 0."""
     if count < 1 or not np.isfinite(share):
         return float("nan"), float("nan")
@@ -110,16 +162,39 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     return float(max(0.0, min(centre - half, share))), float(min(1.0, max(centre + half, share)))
 
 
+def accuracy_interval(accuracy: float, groups: float) -> tuple[float, float]:
+    """Return the 95 % interval of a cross-validated accuracy over `groups` independent groups.
+
+    Wilson's, at the count that is left when the probes' own variation is allowed for (`REFIT_SHARE`).
+    """
+    return wilson(accuracy, groups / REFIT_SHARE)
+
+
 def difference(boot: Bootstrap, values: np.ndarray) -> Interval:
     """Return the mean of paired differences `(N,)` in [-1, 1] with a percentile bootstrap interval.
 
     Two imaginary groups, one fully for and one fully against, join every resample, so that a handful of images that
     all agree does not claim certainty (the idea of Agresti & Min 2005 for paired shares; their effect is 2 / groups).
     """
-    totals = boot.weights @ values + boot.pseudo * boot.group_size
-    draws = totals / (boot.weights.sum(axis=1) + 2 * boot.group_size)
+    draws = (boot.means(values) * boot.groups + boot.pseudo) / (boot.groups + 2)
     low, high = np.percentile(draws, (2.5, 97.5))
-    return Interval(float(values.mean()), float(low), float(high))
+    value = float(boot.mean(values))
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def widened(found: Interval, variance: float, freedom: float) -> Interval:
+    """Return an interval over images that also allows for a second source of chance, such as seeds (random effects).
+
+    `variance` is what it adds to the variance of the value, with so many degrees of `freedom` (Satterthwaite).
+    """
+    from scipy.stats import t
+
+    if not (variance > 0 and found.high > found.low):
+        return found
+    images = ((found.high - found.low) / (2 * Z95)) ** 2
+    both = (images + variance) ** 2 / (variance**2 / freedom)
+    reach = float(t.ppf(0.975, both) / Z95 * np.sqrt((images + variance) / images))
+    return Interval(found.value, *(found.value + (end - found.value) * reach for end in (found.low, found.high)))
 
 
 def correctness(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -136,24 +211,33 @@ def chance(labels: np.ndarray) -> float:
 
 
 def scores(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Scores:
-    """Score out-of-fold probabilities `(R, N, K)` against labels `(N,)` or `(R, N)`, averaged over repeats."""
+    """Score out-of-fold probabilities `(R, N, K)` against labels `(N,)` or `(R, N)`, averaged over repeats.
+
+    Accuracy and log-loss count every group the same, whatever its size.
+    """
     repeated = np.broadcast_to(labels, probabilities.shape[:2])
-    each = [_score(p, y) for p, y in zip(probabilities, repeated, strict=True)]
+    weights = image_weights(groups, repeated[0])
+    each = [_score(p, y, weights) for p, y in zip(probabilities, repeated, strict=True)]
     accuracy, balanced, auc, loss = (float(np.mean(column)) for column in zip(*each, strict=True))
-    low, high = wilson(accuracy, len(np.unique(groups)))
-    auc_low, auc_high = _macro_auc_interval(probabilities, repeated, groups)
+    low, high = accuracy_interval(accuracy, len(np.unique(groups)))
+    auc_low, auc_high = macro_auc_interval(probabilities, repeated, groups, REFIT_SHARE)
     return Scores(accuracy, low, high, balanced, auc, auc_low, auc_high, loss)
 
 
 def fold_scores(
-    probabilities: np.ndarray, labels: np.ndarray, splits: np.ndarray, regularisation: np.ndarray
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    splits: np.ndarray,
+    regularisation: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> Iterator[dict[str, float | int]]:
     """Yield one row of the `folds` table per repeat and fold; a score that a fold does not define is nan."""
     repeated = np.broadcast_to(labels, splits.shape)
+    weights = image_weights(np.arange(splits.shape[1]) if groups is None else groups, repeated[0])
     for repeat, tested in enumerate(splits):
         for fold in range(int(splits.max()) + 1):
             test = tested == fold
-            accuracy, balanced, auc, loss = _score(probabilities[repeat, test], repeated[repeat, test])
+            accuracy, balanced, auc, loss = _score(probabilities[repeat, test], repeated[repeat, test], weights[test])
             yield {
                 "repeat": repeat,
                 "fold": fold,
@@ -167,73 +251,13 @@ def fold_scores(
             }
 
 
-def macro_auc(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the area under the ROC curve: of class 1 for two classes, else the mean over classes against the rest.
-
-    Classes without an image, or with every image, are left out; nan when none is left.
-    """
-    return float(np.mean(areas)) if (areas := list(_class_aucs(probabilities, labels).values())) else float("nan")
-
-
-def auc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Return the 95 % interval of an area under the ROC curve (Newcombe 2006, method 5).
-
-    The score interval of Hanley & McNeil's variance; unlike a bootstrap it stays open at an area of 1.
-    """
-    if min(positives, negatives) < 2 or not np.isfinite(area):
-        return (0.0, 1.0) if np.isfinite(area) else (float("nan"), float("nan"))
-    return _auc_bound(area, 0.0, positives, negatives), _auc_bound(area, 1.0, positives, negatives)
-
-
-def _auc_bound(area: float, end: float, positives: int, negatives: int) -> float:
-    """Bisect between the area and 0 or 1 for the value whose 95 % band just reaches the area."""
-    extra = (positives + negatives) / 2 - 1
-    inside, outside = area, end
-    for _ in range(50):
-        middle = (inside + outside) / 2
-        shape = 1 + extra * ((1 - middle) / (2 - middle) + middle / (1 + middle))
-        variance = middle * (1 - middle) * shape / ((positives - 1) * (negatives - 1))
-        if abs(area - middle) <= Z95 * np.sqrt(variance):
-            inside = middle
-        else:
-            outside = middle
-    return float(inside)
-
-
-def _macro_auc_interval(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return the mean over classes of their intervals, which is wide enough however the classes hang together."""
-    per_repeat = [_class_aucs(p, y) for p, y in zip(probabilities, labels, strict=True)]
-    classes = sorted(set.intersection(*(set(found) for found in per_repeat)))
-    bounds = []
-    for name in classes:
-        area = float(np.mean([found[name] for found in per_repeat]))
-        of_class = labels[0] == name
-        positives, negatives = len(np.unique(groups[of_class])), len(np.unique(groups[~of_class]))
-        bounds.append(auc_interval(area, positives, negatives))
-    if not bounds:
-        return float("nan"), float("nan")
-    low, high = np.mean(bounds, axis=0)
-    return float(low), float(high)
-
-
-def _score(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float, float, float]:
+def _score(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float, float, float]:
     """Return accuracy, balanced accuracy, AUC and log-loss of `(N, K)` against `(N,)`."""
     right = probabilities.argmax(axis=1) == labels
     counts = np.bincount(labels)
-    recalls = np.bincount(labels, weights=right)[counts > 0] / counts[counts > 0]
+    heavy = np.bincount(labels, weights=weights)
+    recalls = np.bincount(labels, weights=right * weights)[counts > 0] / heavy[counts > 0]
     given = probabilities[np.arange(len(labels)), labels]
-    loss = -np.log(np.maximum(given, SMALLEST_PROBABILITY)).mean()
-    return float(right.mean()), float(recalls.mean()), macro_auc(probabilities, labels), float(loss)
-
-
-def _class_aucs(probabilities: np.ndarray, labels: np.ndarray) -> dict[int, float]:
-    """Return the area of each class against the rest (only class 1 for two classes) where both sides have images."""
-    classes = range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    areas = {}
-    for name in classes:
-        of_class, value = labels == name, probabilities[:, name]
-        positive, negative = value[of_class], np.sort(value[~of_class])
-        if len(positive) and len(negative):  # the share of pairs in the right order, ties half
-            below, upto = np.searchsorted(negative, positive), np.searchsorted(negative, positive, side="right")
-            areas[name] = float((below + upto).sum() / (2 * len(positive) * len(negative)))
-    return areas
+    loss = np.average(-np.log(np.maximum(given, SMALLEST_PROBABILITY)), weights=weights)
+    accuracy = float(np.average(right, weights=weights))
+    return accuracy, float(recalls.mean()), macro_auc(probabilities, labels), float(loss)

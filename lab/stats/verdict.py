@@ -1,69 +1,42 @@
-"""What the numbers say: the checks a finding rests on, and one sentence that can come out for, against or undecided.
+"""What the numbers say: one sentence that can come out for, against or undecided.
 
-The hypothesis is that late layers of a network separate the classes better than early ones. It is held to be shown
-only if every control that was run agrees; a control that was not run is named. Nothing here is fitted or drawn.
+The hypothesis is that late layers of a network separate the classes better than early ones, the best early one
+included. It is held to be shown only if every control that was run agrees, and refuted only if early layers beat the
+best late one and the controls agree; a control that was not run is named. Nothing here is fitted or drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats.depth import early_and_late, last_against_best, trend
-from lab.stats.intervals import Bootstrap, Interval, chance, difference
+from lab.stats.checks import Check, Evidence, check_evidence
+
+__all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
 
 OPTIONAL_CONTROLS = {  # control -> what the sentence calls it when it was not run
-    "matched": "dimension",
+    "matched": "number of channels",
     "untrained": "architecture (untrained twin)",
     "shuffled": "probe capacity (shuffled labels)",
     "pixels": "raw pixels",
 }
-DESCRIPTIVE = ("early_above_chance", "trend", "last_minus_best")  # reported, not required for "for"
+# The checks that must all pass, of those that were run; all others are reported beside them
+FOR = (
+    "late_minus_best_early",
+    "late_above_chance",
+    "matched_late_minus_early",
+    "late_minus_untrained",
+    "rise_minus_untrained",
+    "late_minus_pixels",
+    "late_selectivity",
+)
+# The same for "against": the first ones must lie below 0 as a whole, the others must pass
+BELOW = ("late_minus_best_early", "matched_late_minus_early")
+AGAINST = ("early_above_chance", "early_selectivity")
+SMALL = 1 / 3  # a twin's rise is small when even the upper end of its interval is at most this share of the network's
 LISTED_CLASSES = 4
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Correctness per layer and image of one model, and of its controls, all on the same images.
-
-    `correct["probe"]`, and if run "matched", "untrained" and "shuffled", are `(L, N)` in layer order
-    (`lab.stats.intervals.correctness`); "pixels" is `(N,)`. A network that was never trained has no untrained twin to
-    be compared with: it is its own.
-    """
-
-    model: str
-    classes: tuple[str, ...]
-    layers: tuple[str, ...]
-    depths: tuple[float, ...]
-    labels: np.ndarray
-    correct: Mapping[str, np.ndarray]
-    trained: bool = True
-
-
-@dataclass(frozen=True)
-class Check:
-    """One number a verdict rests on; `compared` holds the two accuracies whose difference `value` is."""
-
-    check: str
-    statement: str
-    value: float
-    ci_low: float
-    ci_high: float
-    passed: bool
-    compared: tuple[float, float] | None = field(default=None, compare=False)
-
-    def row(self) -> dict[str, object]:
-        """Return the columns of the `checks` table."""
-        return {
-            "check": self.check,
-            "statement": self.statement,
-            "value": self.value,
-            "ci_low": self.ci_low,
-            "ci_high": self.ci_high,
-            "passed": self.passed,
-        }
 
 
 @dataclass(frozen=True)
@@ -74,160 +47,134 @@ class Verdict:
     sentence: str
 
 
-def check_evidence(evidence: Evidence, boot: Bootstrap) -> tuple[Check, ...]:
-    """Return all checks that the evidence allows, the leading one ("late_minus_early") first."""
-    early, late = early_and_late(evidence.depths)
-    share = {name: _thirds(values, early, late) for name, values in evidence.correct.items()}
-    (first, last), guess = share["probe"], chance(evidence.labels)
-    constant = np.full_like(last, guess)
-    found = [
-        _compare(boot, "late_minus_early", "Late layers read the classes better than early ones", last, first),
-        _compare(boot, "late_above_chance", "Late layers beat chance", last, constant),
-        _compare(boot, "early_above_chance", "Early layers beat chance", first, constant),
-    ]
-    if "matched" in share:
-        text = "Late layers beat early ones at matched dimension"
-        found.append(_compare(boot, "matched_late_minus_early", text, share["matched"][1], share["matched"][0]))
-    if "untrained" in share:
-        twin_first, twin_last = share["untrained"]
-        text = "Late layers beat those of the untrained twin"
-        found.append(_compare(boot, "late_minus_untrained", text, last, twin_last))
-        text = "Accuracy rises more from early to late than in the untrained twin"
-        found.append(_compare(boot, "rise_minus_untrained", text, last - first, twin_last - twin_first, bound=2))
-    if "pixels" in share:
-        text = "Late layers beat a probe on raw pixels"
-        found.append(_compare(boot, "late_minus_pixels", text, last, share["pixels"][1]))
-    if "shuffled" in share:
-        text = "Late layers read the true labels better than shuffled ones (selectivity)"
-        found.append(_compare(boot, "late_selectivity", text, last, share["shuffled"][1]))
-    return (*found, *_descriptive(evidence, boot))
-
-
 def verdict(evidence: Evidence, checks: Sequence[Check]) -> Verdict:
-    """Weigh the checks: every required one must pass for "for"; "against" when early layers are the better ones."""
+    """Weigh the checks: all of `FOR` must pass for "for", all of `BELOW` and `AGAINST` hold for "against"."""
     by_name = {check.check: check for check in checks}
-    leading = by_name["late_minus_early"]
-    failed = [c for c in checks if not c.passed and c.check not in DESCRIPTIVE]
-    matched = by_name.get("matched_late_minus_early")
     if len(evidence.layers) < 2:
         return Verdict("undecided", f"Not shown on this data: {evidence.model} was probed at a single layer.")
-    if leading.ci_high < 0 and by_name["early_above_chance"].passed and (matched is None or matched.ci_low <= 0):
-        return Verdict("against", _against(evidence, leading))
-    if failed:
-        return Verdict("undecided", _undecided(evidence, leading, failed))
-    return Verdict("for", _in_favour(evidence, leading, by_name))
+    failed = [by_name[name] for name in FOR if name in by_name and not by_name[name].passed]
+    if not failed:
+        return Verdict("for", _in_favour(evidence, by_name))
+    reverse = all(by_name[name].ci_high < 0 for name in BELOW if name in by_name)
+    if reverse and all(by_name[name].passed for name in AGAINST if name in by_name):
+        return Verdict("against", _against(evidence, by_name))
+    return Verdict("undecided", _undecided(evidence, by_name, failed))
 
 
-def _thirds(values: np.ndarray, early: np.ndarray, late: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return per image the mean correctness in early and in late layers, each `(N,)`."""
-    if values.ndim == 1:
-        return values, values
-    return values[early].mean(axis=0), values[late].mean(axis=0)
-
-
-def _compare(boot: Bootstrap, name: str, text: str, better: np.ndarray, worse: np.ndarray, *, bound: int = 1) -> Check:
-    """Check that a mean over images exceeds another; differences lie within [-bound, bound]."""
-    found = difference(boot, (better - worse) / bound)
-    return Check(
-        name,
-        f"{text} ({better.mean():.2f} against {worse.mean():.2f}).",
-        found.value * bound,
-        found.low * bound,
-        found.high * bound,
-        found.low > 0,
-        (float(better.mean()), float(worse.mean())),
-    )
-
-
-def _descriptive(evidence: Evidence, boot: Bootstrap) -> list[Check]:
-    correct = evidence.correct["probe"]
-    rise = trend(evidence.depths, correct, boot)
-    gap, best = last_against_best(correct, boot)
-    found = []
-    if np.isfinite(rise.tau.value):
-        text = f"Accuracy rises with depth (Kendall's tau {rise.tau.value:.2f}, permutation p = {rise.p:.3g})."
-        found.append(_row("trend", text, rise.tau, rise.tau.low > 0))
-    if np.isfinite(gap.value):
-        accuracy = correct.mean(axis=1)
-        text = (
-            f"The last layer is not clearly worse than the best before it, {evidence.layers[best]} "
-            f"({accuracy[-1]:.2f} against {accuracy[best]:.2f})."
-        )
-        found.append(_row("last_minus_best", text, gap, gap.high >= 0, (float(accuracy[-1]), float(accuracy[best]))))
-    return found
-
-
-def _row(name: str, text: str, found: Interval, passed: bool, compared: tuple[float, float] | None = None) -> Check:
-    return Check(name, text, found.value, found.low, found.high, passed, compared)
-
-
-def _in_favour(evidence: Evidence, leading: Check, by_name: Mapping[str, Check]) -> str:
-    late, early = leading.compared or (np.nan, np.nan)
+def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
+    leading = by_name["late_minus_best_early"]
     held = []
     if "matched_late_minus_early" in by_name:
-        held.append("holds at matched dimension")
-    if "rise_minus_untrained" in by_name:
-        held.append("is not there in the untrained twin")
+        held.append("holds at equal numbers of channels")
+    if "untrained_rise" in by_name:
+        held.append(_beyond_the_twin(by_name))
     if "late_minus_pixels" in by_name:
         held.append("goes beyond raw pixels")
     return (
         f"On these {len(evidence.labels)} images, late layers of {evidence.model} separate {_apart(evidence.classes)} "
-        f"better than early ones: {late:.2f} against {early:.2f} ({_interval(leading)})"
+        f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})"
         + (f"; this {_listed(held)}" if held else "")
-        + f".{_not_controlled(evidence)}{_peak(evidence, by_name)}"
+        + f".{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
     )
 
 
-def _against(evidence: Evidence, leading: Check) -> str:
-    late, early = leading.compared or (np.nan, np.nan)
+def _beyond_the_twin(by_name: Mapping[str, Check]) -> str:
+    """Say that the twin has no such rise only where its rise is shown to be small."""
+    own, twin = by_name["late_minus_early"], by_name["untrained_rise"]
+    figure = f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}"
+    if twin.ci_high <= SMALL * own.value:
+        return f"is not there in the untrained twin (its rise: {figure})"
+    return f"is more than the untrained twin's rise ({figure})"
+
+
+def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
+    leading = by_name["late_minus_best_early"]
+    held = "; this holds at equal numbers of channels" if "matched_late_minus_early" in by_name else ""
+    beside = []
+    if "untrained" in evidence.scores and (twin := by_name["untrained_rise"].compared):
+        beside.append(f"the untrained twin reads {twin[1]:.2f} in early layers and {twin[0]:.2f} in late ones")
+    if "late_minus_pixels" in by_name and (pixels := by_name["late_minus_pixels"].compared):
+        beside.append(f"raw pixels {'' if beside else 'read '}{pixels[1]:.2f}")
+    told = f" {_capital(_listed(beside))}." if beside else ""
     return (
         f"On these {len(evidence.labels)} images, early layers of {evidence.model} separate {_apart(evidence.classes)} "
-        f"better than late ones: {early:.2f} against {late:.2f} (late minus early: {_interval(leading)})."
+        f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}){held}."
+        f"{told}{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
 
-def _undecided(evidence: Evidence, leading: Check, failed: Sequence[Check]) -> str:
-    late, early = leading.compared or (np.nan, np.nan)
-    reasons = [_reason(check) for check in failed]
+def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequence[Check]) -> str:
+    leading = by_name["late_minus_best_early"]
+    # Without a lead there is nothing for the controls to explain: only those that do as well or better are told
+    told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
+    reasons = [_reason(check, by_name["late_minus_early"]) for check in told]
     return (
-        f"Not shown on this data: on these {len(evidence.labels)} images, late layers of {evidence.model} separate "
-        f"{_apart(evidence.classes)} with {late:.2f} against {early:.2f} in early ones ({_interval(leading)}), but "
-        f"{_listed(reasons)}.{_not_controlled(evidence)}"
+        f"Not shown on this data: on these {len(evidence.labels)} images, {evidence.model} separates "
+        f"{_apart(evidence.classes)} with {_best(evidence, leading)} ({_interval(leading)}), "
+        f"but {_listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
 
-def _reason(check: Check) -> str:
+def _reason(check: Check, average: Check) -> str:
     """Say why a check failed: undecided, or clearly the other way round."""
     better, worse = check.compared or (np.nan, np.nan)
     reverse, same = check.ci_high < 0, f"{better:.2f}" == f"{worse:.2f}"
-    leading = "that is no difference" if same else "this difference may be chance"
-    leading = "it is the early layers that are better" if reverse else leading
-    perhaps = "" if reverse or same else ", which may be chance"
-    well = "better" if reverse else "about as well"
+    perhaps = "" if better <= worse or same else ", which may be chance"
+    well = "better" if reverse else "about as well" if better <= worse or same else "perhaps as well"
     reasons = {
-        "late_minus_early": leading,
+        "late_minus_best_early": _leading_reason(average, reverse=reverse, same=same),
         "late_above_chance": f"late layers are not clearly above chance ({worse:.2f})",
-        "matched_late_minus_early": f"at matched dimension it is {better:.2f} against {worse:.2f}{perhaps}",
+        "matched_late_minus_early": f"at equal numbers of channels it is {better:.2f} against {worse:.2f}{perhaps}",
         "late_minus_untrained": f"the untrained twin does {well} ({worse:.2f})",
-        "rise_minus_untrained": f"the untrained twin rises {'more' if reverse else 'about as much'} ({worse:+z.2f})",
+        "rise_minus_untrained": _twin_reason(worse, reverse, better),
         "late_minus_pixels": f"raw pixels do {well} ({worse:.2f})",
         "late_selectivity": f"the probe reads shuffled labels {well} ({worse:.2f})",
     }
     return reasons[check.check]
 
 
+def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
+    if reverse:
+        return "it is the early layers that are better"
+    if same:
+        return "that is no difference"
+    late, early = average.compared or (np.nan, np.nan)
+    if average.passed:
+        return (
+            f"late layers are clearly better than early ones on average ({late:.2f} against {early:.2f}), though not "
+            "clearly than the best of them"
+        )
+    return "this difference may be chance"
+
+
+def _twin_reason(twin: float, reverse: bool, own: float) -> str:
+    if reverse:
+        return f"the untrained twin rises more ({twin:+z.2f} against {own:+z.2f})"
+    return f"the rise ({own:+z.2f}) is not clearly more than the untrained twin's ({twin:+z.2f})"
+
+
+def _enough(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
+    """Name the first layer that is not clearly worse than the best, if any layer reads more than chance."""
+    behind, above = by_name["first_behind_best"], (by_name["late_above_chance"], by_name["early_above_chance"])
+    if behind.compared is None or not any(check.passed for check in above):
+        return ""
+    best, enough = behind.compared
+    if behind.layer == evidence.layers[0]:
+        return f" The first layer, {behind.layer}, already suffices: it reads {enough:.2f}, no layer clearly more."
+    return f" The first layer that is not clearly worse than the best ({best:.2f}) is {behind.layer} ({enough:.2f})."
+
+
 def _not_controlled(evidence: Evidence) -> str:
     possible = [control for control in OPTIONAL_CONTROLS if evidence.trained or control != "untrained"]
-    missing = [OPTIONAL_CONTROLS[control] for control in possible if control not in evidence.correct]
+    missing = [OPTIONAL_CONTROLS[control] for control in possible if control not in evidence.scores]
     return f" Not controlled for: {', '.join(missing)}." if missing else ""
 
 
-def _peak(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
+def _peak(by_name: Mapping[str, Check]) -> str:
     gap = by_name.get("last_minus_best")
-    if gap is None or gap.passed or gap.compared is None:
+    if gap is None or gap.ci_high >= 0 or gap.compared is None:
         return ""
-    best = evidence.layers[int(evidence.correct["probe"][:-1].mean(axis=1).argmax())]
-    return f" The best layer is {best} ({gap.compared[1]:.2f}), clearly before the last ({gap.compared[0]:.2f})."
+    return f" The best layer is {gap.layer} ({gap.compared[1]:.2f}), clearly before the last ({gap.compared[0]:.2f})."
 
 
 def _apart(classes: Sequence[str]) -> str:
@@ -236,9 +183,23 @@ def _apart(classes: Sequence[str]) -> str:
     return _listed(classes) if len(classes) <= LISTED_CLASSES else f"the {len(classes)} classes"
 
 
+def _best(evidence: Evidence, check: Check) -> str:
+    """Return "0.95 in late layers against 0.70 at the best early one, X", the better side first."""
+    late, early = check.compared or (np.nan, np.nan)
+    named = "" if evidence.measure == "accuracy" else f"{evidence.measure} "
+    if late >= early:
+        return f"{named}{late:.2f} in late layers against {early:.2f} at the best early one, {check.layer}"
+    return f"{named}{early:.2f} at the best early layer, {check.layer}, against {late:.2f} in late ones"
+
+
 def _interval(check: Check) -> str:
-    return f"difference {check.value:z.2f}, 95 % interval {check.ci_low:z.2f} to {check.ci_high:z.2f}"
+    interval = f"95 % interval {check.ci_low:+z.2f} to {check.ci_high:+z.2f}"
+    return f"late minus early {check.value:+z.2f}, {interval} for other images like these"
 
 
 def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -9,6 +9,8 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.registry.pages import PAGES, Page
+from lab.shortages import shortage
+from lab.ui.notices import notices
 from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
 from lab.ui.text import escaped
@@ -29,12 +31,15 @@ def main() -> None:
         groups.setdefault(row.group, []).append(_page(row))
     page = st.navigation(groups, expanded=True)
     try:
+        notices(page.url_path)
         page.run()
     except LabError as error:
         st.error(escaped(error))
-    except Exception:
-        logging.getLogger(__name__).exception("page %s failed", page.title)
-        st.error(UNFORESEEN)
+    except Exception as error:
+        named = shortage(error)
+        if named is None:
+            logging.getLogger(__name__).exception("page %s failed", page.title)
+        st.error(escaped(named) if named else UNFORESEEN)
 
 
 def _page(row: Page) -> st.Page:  # type: ignore[valid-type]

@@ -6,17 +6,16 @@ What a box holds is under its key in the session; the pages fill that in first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.picture import offered_pictures, picture_name
+from lab.images.uploads import PICTURES, is_upload, keep_picture, keep_upload, upload_name
 from lab.ui.choices import find_networks, image_sets, known_sets, networks, with_current
 from lab.ui.run_status import note_problem
 from lab.ui.text import escaped
-from lab.ui.uploads import PICTURES, keep_picture, keep_upload, uploads_dir
 
 MOST_FOUND = 8
 WEIGHTS = (
@@ -86,24 +85,24 @@ def images_box(label: str = "Images", *, key: str, **more: Any) -> None:
 
 
 def upload_images(take: Take, *, key: str) -> None:
-    """Offer to upload a zip of images; `take` is given the path at which it is kept."""
+    """Offer to upload a zip of images; `take` is given the spec that names it by its content."""
     told = "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
     _upload("A zip of a folder with one subfolder per class", ["zip"], told, keep_upload, take, key)
 
 
 def upload_picture(take: Take, *, key: str) -> None:
-    """Offer to upload one picture; `take` is given the path at which it is kept."""
+    """Offer to upload one picture; `take` is given the spec that names it by its content."""
     told = "It is kept in the lab's home folder on this computer."
     _upload("An image", list(PICTURES), told, keep_picture, take, key)
 
 
-def _upload(label: str, types: list[str], told: str, keep: Callable[[str, Any], Path], take: Take, key: str) -> None:
+def _upload(label: str, types: list[str], told: str, keep: Callable[[str, Any], str], take: Take, key: str) -> None:
     def chosen() -> None:
         file = st.session_state.get(key)
         if file is None:
             return
         try:
-            take(str(keep(file.name, file)))
+            take(keep(file.name, file))
         except LabError as error:
             note_problem(error)
 
@@ -114,8 +113,7 @@ def _upload(label: str, types: list[str], told: str, keep: Callable[[str, Any], 
 
 def _file_name(data: str) -> str:
     """Return what to call images that have no title: an upload by its file's name, anything else by its path."""
-    path = Path(data)
-    return f"{path.name}, uploaded" if uploads_dir() in path.parents else data
+    return f"{upload_name(data)}, uploaded" if is_upload(data) else data
 
 
 def _add(key: str, name: str) -> None:

@@ -68,7 +68,7 @@ def next_steps(result: Result | None) -> None:
 def runs_under_way() -> None:
     """Name the runs that are being computed, each with a way to look at it."""
     for run in list_runs()[:LOOKED_AT]:
-        if run.status == "running":
+        if run.under_way:
             with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"under_way_{run.id}"):
                 st.markdown(f":material/hourglass_top: Being computed: **{escaped(run.name)}**")
                 page, query = page_of_run(run.request.experiment, run.id)

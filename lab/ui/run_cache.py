@@ -5,16 +5,20 @@ Nothing here is shared between browser sessions but files that are finished and 
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from lab.experiments.base import Request, Result
 from lab.runs.store import RunFolder
+from lab.runs.tables import read_table
 from lab.settings import runs_dir
 
 
@@ -46,12 +50,39 @@ def run_of(request: Request) -> RunFolder | None:
 
 def finished_result(run: RunFolder) -> Result:
     """Return the result of a finished run; its tables are read when they are looked at."""
-    manifest = run.manifest
-    stamp = hashlib.sha256((run.path / "run.json").read_bytes()).hexdigest()
-    return Result(run.request, CachedTables(str(run.path), stamp, tuple(manifest["tables"])), manifest)
+    seen = (run.path / "run.json").stat()
+    manifest, stamp = _manifest(str(run.path), (seen.st_ino, seen.st_size, seen.st_mtime_ns))
+    return Result(run.request, CachedTables(str(run.path), stamp, tuple(manifest["tables"])), copy.deepcopy(manifest))
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _manifest(folder: str, version: tuple[int, ...]) -> tuple[dict[str, Any], str]:
+    """Read a manifest once for each version of its file; the text beside it names its content."""
+    text = (Path(folder) / "run.json").read_bytes()
+    return json.loads(text), hashlib.sha256(text).hexdigest()
+
+
+def changed_table(run: RunFolder) -> str:
+    """Return a sentence when a table of a finished run is not the one that was computed, "" when all are.
+
+    The files are read again only when one of them has another size or time.
+    """
+    files = [run.path / "run.json", *sorted((run.path / "tables").glob("*.parquet"))]
+    status = [(file.name, entry.st_size, entry.st_mtime_ns) for file in files if (entry := file.stat())]
+    return _changed_table(str(run.path), tuple(status))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
+def _changed_table(folder: str, files: tuple[tuple[str, int, int], ...]) -> str:
+    return RunFolder(Path(folder)).check_tables()
+
+
 def _table(folder: str, name: str, stamp: str) -> pd.DataFrame:
-    """Read one table; `stamp` is there to be part of the key."""
-    return pd.read_parquet(Path(folder) / "tables" / f"{name}.parquet")
+    """Return one table; a column that is set in it is set for this caller alone."""
+    return _read_table(folder, name, stamp).copy(deep=False)
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)
+def _read_table(folder: str, name: str, stamp: str) -> pd.DataFrame:
+    """Read one table for all sessions and check that it is the one that was computed; `stamp` is part of the key."""
+    return read_table(Path(folder), name, RunFolder(Path(folder)).manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from lab.errors import LabError
 from lab.experiments.base import Request
 from lab.runs.store import RunFolder
 
@@ -31,10 +32,8 @@ def distinction(request: Request) -> str:
 
 def when(run: RunFolder) -> str:
     """Return when a run was computed (or begun), in the computer's own time."""
-    created = run.manifest.get("created")
-    moment = (
-        datetime.datetime.fromisoformat(created).astimezone()
-        if created
-        else datetime.datetime.fromtimestamp((run.path / "request.json").stat().st_mtime).astimezone()
-    )
+    try:
+        moment = datetime.datetime.fromisoformat(run.manifest["created"]).astimezone()
+    except (LabError, KeyError, TypeError, ValueError):  # not finished, or damaged
+        moment = datetime.datetime.fromtimestamp(run.path.stat().st_mtime).astimezone()
     return f"{moment:%d %b %Y, %H:%M}"

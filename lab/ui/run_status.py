@@ -15,9 +15,11 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.runs import jobs
+from lab.runs.folder import UNDER_WAY
 from lab.runs.store import RunFolder
+from lab.shortages import shortage
 from lab.ui import url_state
-from lab.ui.run_cache import finished_result, run_of
+from lab.ui.run_cache import changed_table, finished_result, run_of
 from lab.ui.text import count, duration, escaped
 
 POLL_SECONDS = 0.5
@@ -25,6 +27,7 @@ HEADLINES = {
     "failed": "This run could not be completed",
     "cancelled": "This run was cancelled",
     "interrupted": "This run was interrupted",
+    "damaged": "This run is damaged",
 }
 
 
@@ -34,7 +37,7 @@ def launch(request: Request) -> None:
         canonical = request.canonical()
         jobs.start(canonical)
         url_state.show(canonical)
-    except LabError as error:
+    except (LabError, OSError, MemoryError) as error:
         note_problem(error)
 
 
@@ -42,7 +45,7 @@ def start_aside(request: Request) -> None:
     """Start computing `request` where the page's URL is that of another one, and stays so."""
     try:
         jobs.start(request.canonical())
-    except LabError as error:
+    except (LabError, OSError, MemoryError) as error:
         note_problem(error)
 
 
@@ -59,11 +62,12 @@ def result_or_status(
     if run is None or status == "new":
         _offer(offer, request if button else None, start)
         return None
-    if status == "running":
+    if status in UNDER_WAY:
         _progress(str(run.path))
         return None
-    if status != "finished":
-        _trouble(run, request, start)
+    problem = run.problem if status != "finished" else changed_table(run)
+    if problem:
+        _trouble(status if status != "finished" else "damaged", problem, request, start)
         return None
     _note_changed_images(run, request, start)
     return finished_result(run)
@@ -71,7 +75,7 @@ def result_or_status(
 
 def note_problem(error: Exception) -> None:
     """Remember, in a callback, what the page is to tell when it is drawn."""
-    st.session_state["launch_problem"] = str(error)
+    st.session_state["launch_problem"] = str(shortage(error) or error)
 
 
 def tell_launch_problem() -> None:
@@ -112,7 +116,7 @@ def _offer(text: str, request: Request | None, start: Callable[[Request], None])
 def _progress(folder: str) -> None:
     """Show a run under way, twice a second; when it ends, the whole page is drawn anew."""
     run = RunFolder(Path(folder))
-    if run.status != "running":
+    if not run.under_way:
         st.rerun()
     progress = run.progress
     fraction = progress.get("done", 0) / max(1, progress.get("total", 1))
@@ -121,16 +125,18 @@ def _progress(folder: str) -> None:
         st.progress(min(1.0, fraction))
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.caption(escaped(progress_line(progress)) or "just started")
+        if run.silence:
+            st.caption(f":orange[:material/warning:] {escaped(run.silence)}")
         if right.button("Cancel", key="cancel", width="stretch"):
             jobs.cancel(run)
             st.rerun()
         st.caption("It goes on if you close this page; open it again and you will find it here.")
 
 
-def _trouble(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
+def _trouble(status: str, problem: str, request: Request, start: Callable[[Request], None]) -> None:
     with st.container(key="trouble"):
-        message = f"**{HEADLINES.get(run.status, 'This run has no result')}**: {escaped(run.problem)}."
-        (st.warning if run.status == "cancelled" else st.error)(message)
+        message = f"**{HEADLINES.get(status, 'This run has no result')}**: {escaped(problem)}."
+        (st.warning if status == "cancelled" else st.error)(message)
         st.button(
             "Start it again",
             key="resume",

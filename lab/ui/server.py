@@ -1,14 +1,18 @@
-"""Start the dashboard as a streamlit server of its own, from a checkout or an installed wheel, in any folder.
+"""Start the dashboard as a server process of its own, from a checkout or an installed wheel, in any folder.
 
-Every option of the dashboard's config file is passed on the command line, so neither the folder it is started in nor
-a streamlit configuration of the user's changes how it looks or whom it listens to. What it leaves out: serving to
-other computers.
+Every option of the dashboard's config file is handed over, so neither the folder it is started in nor a streamlit
+configuration of the user's changes how it looks or whom it listens to. Nobody gets in without the token of the link
+(`lab.ui.access`). On a network it is served only when an address is given, and then reads only below the roots that
+were given with it (`lab.roots`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,18 +23,37 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
 from lab.ui.routes import dashboard_file
+from lab.ui.sharing import EVERYWHERE, LOCAL, Sharing, in_url
 from lab.weights.zoo import architectures
 
 FIRST_PORT, PORTS_TRIED = 8501, 100
 START_SECONDS = 60
+TOKEN_VARIABLE, SHORTEST_TOKEN = "FEATURE_LAB_TOKEN", 20
 
 
-def serve(run_id: str | None = None, *, port: int | None = None, open_browser: bool = True) -> int:
+@dataclass(frozen=True)
+class Served:
+    """A dashboard that is up: its process, and what its links are made of."""
+
+    process: subprocess.Popen[bytes]
+    base: str
+    token: str = field(repr=False)
+
+    def link(self, run_id: str | None = None) -> str:
+        """Return the URL that opens it, on the page that shows run `run_id` if one is named."""
+        query = {"run": run_id, "token": self.token} if run_id else {"token": self.token}
+        return f"{self.base}/{'separability' if run_id else ''}?{urllib.parse.urlencode(query)}"
+
+
+def serve(
+    run_id: str | None = None, *, port: int | None = None, open_browser: bool = True, sharing: Sharing | None = None
+) -> int:
     """Serve the dashboard, opened on a run if one is named, until Ctrl-C; return the exit status.
 
     Meanwhile this process, which has nothing else to do, reads the names of all networks off timm's files, once per
@@ -38,32 +61,53 @@ def serve(run_id: str | None = None, *, port: int | None = None, open_browser: b
 
     Raises LabError when the port is taken or the server does not come up.
     """
-    chosen = port or _free_port()
-    if port is not None and not _is_free(port):
-        raise LabError(f"port {port} is in use by another program; choose another with --port")
-    with _server(chosen) as process:
-        _wait_until_up(process, chosen)
-        link = address(chosen, run_id)
+    sharing = sharing or Sharing()
+    with served(port, sharing) as up:
+        link = up.link(run_id)
+        if sharing.on_network:
+            print(f"On the network, for everyone who has this link. {sharing.told}")
         print(f"The dashboard is at {link}\nPress Ctrl-C to stop it.", flush=True)
         if open_browser:
             _open(link)
         with _stopped_by_signals():
             architectures()
-            return process.wait()
+            return up.process.wait()
     return 0
 
 
-def address(port: int, run_id: str | None = None) -> str:
-    """Return the dashboard's URL, of the page that shows run `run_id` if one is named."""
-    base = f"http://localhost:{port}"
-    return f"{base}/separability?{urllib.parse.urlencode({'run': run_id})}" if run_id else base
+@contextlib.contextmanager
+def served(port: int | None = None, sharing: Sharing | None = None) -> Iterator[Served]:
+    """Give a dashboard that answers, on a port or on the first free one; it has ended when the block has.
+
+    Raises LabError when the port is taken or the server does not come up.
+    """
+    sharing = sharing or Sharing()
+    chosen = port or _free_port()
+    if port is not None and not _is_free(port, sharing.address):
+        raise LabError(f"port {port} is in use by another program; choose another with --port")
+    settings = server_settings(chosen, sharing)
+    with _server(settings, sharing) as process:
+        _wait_until_up(process, chosen, sharing, settings["token"])
+        yield Served(process, f"http://{sharing.host}:{chosen}", settings["token"])
 
 
-def command(port: int) -> list[str]:
-    """Return the command line that starts the server."""
-    options = {**_options(), "server.port": port, "server.headless": True}
-    flags = [f"--{name}={_flag(value)}" for name, value in options.items()]
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(dashboard_file("app.py")), *flags]
+def server_settings(port: int, sharing: Sharing) -> dict[str, Any]:
+    """Return what the server process is told on its standard input (`lab.ui.serving`)."""
+    options = {**_options(), "server.port": port, "server.address": sharing.address, "server.headless": True}
+    return {
+        "token": _token(),
+        "cookie": f"feature_lab_{port}",  # cookies of one host are shared by all its ports
+        "hosts": sharing.hosts,
+        "options": options,
+    }
+
+
+def _token() -> str:
+    """Return the token of this session: a new one, or the one in the environment where links are to outlast it."""
+    given = os.environ.get(TOKEN_VARIABLE, "")
+    if given and len(given) < SHORTEST_TOKEN:
+        raise LabError(f"{TOKEN_VARIABLE} has {len(given)} characters; give at least {SHORTEST_TOKEN}, or none")
+    return given or secrets.token_urlsafe(32)
 
 
 def _options() -> dict[str, Any]:
@@ -79,19 +123,21 @@ def _flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield f"{prefix}{name}", value
 
 
-def _flag(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 @contextlib.contextmanager
-def _server(port: int) -> Iterator[subprocess.Popen[bytes]]:
+def _server(settings: Mapping[str, Any], sharing: Sharing) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server; at the end it gets time to stop by itself, then it is killed."""
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     process = subprocess.Popen(
-        command(port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-P", "-m", "lab.ui.serving"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={**_without_token(), **sharing.environment, "PYTHONPATH": path},
     )
     try:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:  # one that ended at once is told by the next step
+            process.stdin.write(json.dumps(settings).encode())
         yield process
     except KeyboardInterrupt:
         print("\nThe dashboard has stopped. Runs under way go on and are found again at the next start.")
@@ -101,6 +147,10 @@ def _server(port: int) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _without_token() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
 
 
 @contextlib.contextmanager
@@ -117,13 +167,17 @@ def _stopped_by_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, sharing: Sharing, token: str) -> None:
+    host = LOCAL if sharing.address in EVERYWHERE else sharing.address
+    url = f"http://{in_url(host)}:{port}/_stcore/health"
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy of the user's
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise LabError(f"the dashboard's server ended at once (status {process.returncode}); see the lines above")
         with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
+            opener.open(asked, timeout=1).close()
             return
         time.sleep(0.1)
     raise LabError(f"the dashboard's server did not answer on port {port} within {START_SECONDS} s")
@@ -146,11 +200,15 @@ def _free_port() -> int:
     raise LabError(f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1} are all in use; name a free one with --port")
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def _is_free(port: int, address: str = LOCAL) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+            probe.bind((address, port))
+        except socket.gaierror as error:
+            raise LabError(f"{address} is no address of this computer ({error.strerror}); see --address") from error
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise LabError(f"{address} is no address of this computer; see --address") from error
             return False
     return True

@@ -8,7 +8,9 @@ question's name before it (`late_layers_only.stage`): what is chosen for one que
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -17,13 +19,16 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request, type_name
 from lab.registry import ALIASES
-from lab.runs.store import RunFolder, list_runs
+from lab.runs.store import RunFolder
+from lab.settings import runs_dir
+from lab.ui.notices import consent
 from lab.ui.routes import shares_its_page
 from lab.ui.text import escaped
 
 Params = dict[str, str | list[str]]
 R = TypeVar("R", bound=Request)
 OPENED = "experiment"
+RUN_ID = re.compile(r"[A-Za-z0-9_-]+")
 SHARED = ("model", "picture", "data")  # fields that mean the same to every question of a page
 NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
 
@@ -87,6 +92,7 @@ def show(request: Request) -> None:
     for field in dataclasses.fields(request):
         name = param(type(request), field.name)
         value = params.get(name, [])
+        consent(value)
         wanted = [value] if isinstance(value, str) else value
         if st.query_params.get_all(name) == wanted:
             continue
@@ -125,8 +131,9 @@ def opened(kind: type[R]) -> R | None:
 
 def known_run(run_id: str) -> RunFolder:
     """Return the run with exactly this id; never a path, since a link must not open other folders."""
-    for run in list_runs():
-        if run.id == run_id:
+    run = RunFolder(runs_dir() / run_id) if RUN_ID.fullmatch(run_id) else None
+    with contextlib.suppress(LabError):
+        if run is not None and run.request:
             return run
     raise LabError(f"there is no run {run_id!r} on this computer; the page Runs lists those there are")
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.ui import url_state
+from lab.ui.notices import consent
 
 
 def url_widget(name: str, usual: str, *, key: str = "", options: Collection[str] = ()) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def url_field(usual: Any, name: str, *, key: str = "") -> dict[str, Any]:
 def set_url_param(name: str, value: Any, usual: Any) -> None:
     """Put a value into the URL, or take it out where it is empty or the usual one."""
     text = "" if value is None else str(value).strip()
+    consent(text)
     if text and value != usual:
         st.query_params[name] = text
     else:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.layers import Layer
+from lab.layers.types import check_channel, check_position
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,9 +46,7 @@ def neuron(layer: Layer, index: int, row: int | None = None, column: int | None 
     """Return the objective of one channel at one position, by default the middle one."""
     height, width = max(1, layer.height), max(1, layer.width)
     row, column = height // 2 if row is None else row, width // 2 if column is None else column
-    for name, value, size in (("row", row, height), ("column", column, width)):
-        if not 0 <= value < size:
-            raise LabError(f"{name} is {value}; layer {layer.name} has {size}, so it must be from 0 to {size - 1}")
+    check_position(layer, row, column)
     place = ((row + 0.5) / height, (column + 0.5) / width)
     return Objective(f"{index}@{row}x{column}", _axis(layer, index), place=place)
 
@@ -93,11 +92,7 @@ def _at(image: Tensor, place: tuple[float, float] | None) -> Tensor:
 
 
 def _axis(layer: Layer, index: int) -> np.ndarray:
-    if not 0 <= index < layer.channels:
-        raise LabError(
-            f"channel is {index}; layer {layer.name} has {layer.channels} channels, so it must be from 0 to "
-            f"{layer.channels - 1}"
-        )
+    check_channel(layer, index)
     axis = np.zeros(layer.channels)
     axis[index] = 1.0
     return axis

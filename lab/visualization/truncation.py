@@ -161,8 +161,11 @@ def normal(images: Tensor, how: Preprocessing) -> Tensor:
 
 def _maps(activation: Tensor, layer: Layer) -> Tensor:
     """Return an activation as maps, of an image of any size."""
-    if layer.layout != "NLC" or not layer.height:
-        return maps(activation, layer) if layer.layout != "NLC" else activation.mean(1)[:, :, None, None]
+    if layer.layout != "NC" and not layer.height:  # positions that are not known: their mean
+        places = {"NLC": (1,), "NHWC": (1, 2), "NCHW": (2, 3)}[layer.layout]
+        return activation.mean(places)[:, :, None, None]
+    if layer.layout != "NLC":
+        return maps(activation, layer)
     tokens = activation[:, layer.prefix_tokens :].transpose(1, 2)
     side = round(tokens.shape[2] ** 0.5)
     return tokens.unflatten(2, (side, side)) if side * side == tokens.shape[2] else tokens[..., None]

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from lab.errors import HubUnreachable, LabError
 from lab.weights import zoo
-from lab.weights.networks import own_random_state
+from lab.weights.networks import check_room, own_random_state
+from lab.weights.reading import check_archive, check_number_types
 
 if TYPE_CHECKING:
     from torch import nn
@@ -109,7 +110,8 @@ def reachable(address: str, patience: float = PATIENCE) -> bool:
 def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
     """Return timm's pretrained network and the cached file its weights came from.
 
-    Raises LabError when there are no weights of that name, HubUnreachable when a download fails.
+    Raises LabError when there are no weights of that name, they are damaged or need more memory than there is,
+    HubUnreachable when a download fails.
     """
     import timm
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
@@ -117,7 +119,12 @@ def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
     try:
         with from_hub(id), warnings.catch_warnings(), own_random_state(0):
             warnings.simplefilter("ignore")  # timm warns of renamed models; the id is the user's choice
+            check_room(id)
+            if there := cached_weights(id):
+                check_archive(there)
             module = timm.create_model(id, pretrained=True)
+            if there := cached_weights(id):
+                check_number_types(there)
     except RepositoryNotFoundError as error:
         raise LabError(f"the hub has no repository for {id!r}, or it is private; check the id") from error
     except (HfHubHTTPError, OSError) as error:  # a file that is not in the cache while offline is an OSError
@@ -126,6 +133,17 @@ def build_from_hub(id: str) -> tuple[nn.Module, tuple[Path, ...]]:
         ) from error
     except RuntimeError as error:
         raise LabError(f"timm has no pretrained weights for {id!r} ({_line(error)}); {_instead(id)}") from error
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        AssertionError,
+    ) as error:  # a configuration of another kind
+        raise LabError(
+            f"{id!r} is no network of timm (its config.json: {type(error).__name__} {_line(error)}); give timm's id of "
+            "the network with the file: ID@checkpoint:FILE"
+        ) from error
     path = cached_weights(id)
     return module, (path,) if path else ()
 

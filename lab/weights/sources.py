@@ -8,18 +8,22 @@ What reads checkpoints is in `checkpoints`, what asks the hub in `hub`. No pickl
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.weights import packaged, trained, zoo
+from lab.roots import permitted
+from lab.weights import in_memory, packaged, trained, zoo
 from lab.weights.checkpoints import build_from_file, local_weights
 from lab.weights.hub import build_from_hub, check_reachable, from_hub, is_hub_id
 from lab.weights.networks import Built, build_network, file_stamp
 from lab.weights.packaged import package_of
 
 LOCAL_SCHEME = "local-dir:"
+CHECKPOINT = "PATH[#PART]"
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,35 @@ class WeightSource:
 def check_id(id: str) -> None:
     """Raise LabError when no network has this id; ids on the hub are not asked for here."""
     if id.startswith(LOCAL_SCHEME):
-        folder = Path(id.removeprefix(LOCAL_SCHEME))
-        if not (folder / "config.json").is_file():
-            raise LabError(
-                f"{folder} holds no config.json; local-dir: wants a folder that timm's save_for_hf has written"
-            )
+        _check_folder(_folder(id))
     elif not is_hub_id(id) and package_of(id) is None:  # packaged ones are known without reading timm's sources
         zoo.find(id)
+
+
+def _folder(id: str) -> Path:
+    return permitted(id.removeprefix(LOCAL_SCHEME))
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise LabError when a folder holds no configuration of a network of timm."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise LabError(f"{folder} holds no config.json; local-dir: wants a folder that timm's save_for_hf has written")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(f"{path} is no readable JSON ({error}); download or save it again") from error
+    name = config.get("architecture") if isinstance(config, dict) else None
+    if not isinstance(name, str):
+        made = config.get("architectures") if isinstance(config, dict) else None
+        of = f"of transformers ({made[0]})" if isinstance(made, list) and made else "not one of timm"
+        raise LabError(
+            f"{path} is {of} and names no architecture of timm; give timm's id of the network with the file: "
+            f"ID@checkpoint:{folder / 'model.safetensors'}"
+        )
+    zoo.find(name)
+    if not all(isinstance(config.get(key, {}), dict) for key in ("pretrained_cfg", "model_args")):
+        raise LabError(f"{path}: pretrained_cfg and model_args are not tables of settings; download or save it again")
 
 
 # --- pretrained -----------------------------------------------------------------------------------------------------
@@ -57,16 +83,17 @@ def _check_pretrained(id: str, argument: str) -> None:
 
 def _build_pretrained(id: str, argument: str) -> Built:
     if id.startswith(LOCAL_SCHEME):
-        folder = Path(id.removeprefix(LOCAL_SCHEME))
+        folder = _folder(id)
         weights = local_weights(folder)
-        return Built(_build_checkpoint(id, str(weights)).module, (folder / "config.json", weights))
+        built = build_from_file(functools.partial(build_network, id), weights)
+        return replace(built, files=(folder / "config.json", weights))
     return Built(*build_from_hub(id))
 
 
 def _stamp_pretrained(id: str, argument: str) -> str:
     if not id.startswith(LOCAL_SCHEME):
         return zoo.timm_version()
-    files = sorted(path for path in Path(id.removeprefix(LOCAL_SCHEME)).glob("*") if path.is_file())
+    files = sorted(path for path in _folder(id).glob("*") if path.is_file())
     return " ".join(file_stamp(path) for path in files)
 
 
@@ -77,17 +104,26 @@ def _check_checkpoint(id: str, argument: str) -> None:
     check_id(id)
     if not argument:
         raise LabError(f"@checkpoint needs a file: {id}@checkpoint:PATH")
-    if not Path(argument).is_file():
-        raise LabError(f"there is no checkpoint {argument}; give the path of a .safetensors or .pth file")
+    path, _ = _file_and_part(argument)
+    if not path.is_file():
+        raise LabError(f"there is no checkpoint {path}; give the path of a .safetensors or .pth file")
 
 
 def _build_checkpoint(id: str, argument: str) -> Built:
-    path = Path(argument)
-    return Built(build_from_file(lambda **options: build_network(id, **options), path), (path,))
+    path, part = _file_and_part(argument)
+    return build_from_file(functools.partial(build_network, id), path, part)
 
 
 def _stamp_checkpoint(id: str, argument: str) -> str:
-    return file_stamp(Path(argument))
+    return file_stamp(_file_and_part(argument)[0])
+
+
+def _file_and_part(argument: str) -> tuple[Path, str]:
+    """Return the file and which of the networks in it is meant: PATH#student; a file of that very name comes first."""
+    path, sign, part = argument.rpartition("#")
+    if sign and not permitted(argument).is_file():
+        return permitted(path), part
+    return permitted(argument), ""
 
 
 # --- untrained ------------------------------------------------------------------------------------------------------
@@ -122,8 +158,11 @@ SOURCES: dict[str, WeightSource] = {
     for row in (
         WeightSource("packaged", "installed with pip", "", packaged.check, packaged.build, packaged.stamp),
         WeightSource("pretrained", "from timm's hub", "", _check_pretrained, _build_pretrained, _stamp_pretrained),
-        WeightSource("checkpoint", "from a file", "PATH", _check_checkpoint, _build_checkpoint, _stamp_checkpoint),
+        WeightSource(
+            "checkpoint", "from a file", "PATH[#PART]", _check_checkpoint, _build_checkpoint, _stamp_checkpoint
+        ),
         WeightSource("untrained", "random, seeded", "SEED", _check_untrained, _build_untrained, _stamp_untrained),
         WeightSource("lab", "trained here", "NAME", trained.check, trained.build, trained.stamp),
+        WeightSource("memory", "of this process", "DIGEST", in_memory.check, in_memory.build, in_memory.stamp),
     )
 }

@@ -9,6 +9,7 @@ with its model.json, which is written last.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Mapping
@@ -109,8 +110,10 @@ def keep_checkpoint(id: str, name: str, step: int, tensors: Mapping[str, torch.T
 
 
 def keep_about(id: str, name: str, about: Mapping[str, Any]) -> Trained:
-    """Write the provenance, which makes the folder count, and return the network."""
-    write_json(trained_folder(id, name) / ABOUT, dict(about))
+    """Write the provenance, which makes the folder count, with a SHA-256 of each checkpoint; return the network."""
+    folder = trained_folder(id, name)
+    about = {**about, "sha256": {path.name: _sha256(path) for path in sorted(folder.glob("step-*.safetensors"))}}
+    write_json(folder / ABOUT, about)
     return Trained(id, name, about)
 
 
@@ -129,8 +132,11 @@ def check(id: str, argument: str) -> None:
 def build(id: str, argument: str) -> Built:
     """Return the network as it was trained: its classes, its input size and its weights."""
     trained, step = find_trained(id, argument)
-    module = build_for_input(id, trained.about["input"], num_classes=len(trained.about["classes"]))
     path = trained.file(step)
+    wanted = trained.about.get("sha256", {}).get(path.name)  # folders of earlier versions have none
+    if wanted is not None and _sha256(path) != wanted:
+        raise LabError(f"{path} is not the file that training wrote: its SHA-256 differs; train {trained.ref()} again")
+    module = build_for_input(id, trained.about["input"], num_classes=len(trained.about["classes"]))
     load_by_name(module, read_tensors(path), path)
     return Built(module, (path, trained.folder / ABOUT))
 
@@ -156,6 +162,11 @@ def build_for_input(id: str, input: Mapping[str, Any], *, num_classes: int, seed
     }
     module.pretrained_cfg = {**(module.pretrained_cfg or {}), **own}  # type: ignore[assignment, dict-item]
     return module
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stamp(id: str, argument: str) -> str:

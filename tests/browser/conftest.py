@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +11,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from lab.ui.server import served
 
 FAILED = pytest.StashKey[bool]()
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,27 +23,24 @@ class Dashboard:
     """A served dashboard."""
 
     url: str
+    token: str
     home: Path
     server: psutil.Process
+
+    def at(self, place: str) -> str:
+        """Return the link to a place of it (a path with a query, or a whole URL) that lets a new browser in."""
+        url = place if place.startswith(self.url) else f"{self.url}/{place}"
+        return f"{url}{'&' if '?' in url else '?'}token={self.token}"
 
 
 @pytest.fixture
 def dashboard(lab_home: Path) -> Iterator[Dashboard]:
     """A dashboard with an empty home, which `lab.runs.store` in the test sees as well."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    code = f"from lab.ui.server import serve; serve(port={port}, open_browser=False)"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, env=environment) as process:
-        try:
-            wait_until_up(port)
-            (server,) = psutil.Process(process.pid).children()
-            yield Dashboard(f"http://localhost:{port}", lab_home, server)
-        finally:
-            process.terminate()
-            process.wait(timeout=15)
-            end_workers(lab_home)
+    try:
+        with served() as up:
+            yield Dashboard(up.base, up.token, lab_home, psutil.Process(up.process.pid))
+    finally:
+        end_workers(lab_home)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,17 +71,6 @@ def page(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 def is_local(url: str) -> bool:
     """Whether a request stays on this computer."""
     return url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:"))
-
-
-def wait_until_up(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise AssertionError("the dashboard did not come up")
 
 
 def end_workers(home: Path) -> None:

@@ -66,7 +66,7 @@ def only_run() -> RunFolder:
 
 
 def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: Path) -> None:
-    page.goto(dashboard.url)
+    page.goto(dashboard.at(""))
     page.get_by_role("heading", name="Feature Hierarchy Lab").wait_for()
     page.get_by_text("about half a minute").wait_for()
     settled(page)
@@ -124,7 +124,7 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
     # Reopen by the copied link in a browser that knows nothing.
     link = page.url
     other = browser.new_context().new_page()
-    other.goto(link)
+    other.goto(dashboard.at(link))
     other.locator(".st-key-verdict_0").wait_for()
     settled(other)
     assert other.locator(".st-key-verdict_0").inner_text() == verdict
@@ -143,7 +143,7 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
     settled(page)
     names = [img.get_attribute("alt") for img in page.locator(".st-key-selected_gallery img").all()]
     third = browser.new_context().new_page()
-    third.goto(page.url)
+    third.goto(dashboard.at(page.url))
     third.locator(".st-key-selected_gallery img").first.wait_for()
     settled(third)
     assert [img.get_attribute("alt") for img in third.locator(".st-key-selected_gallery img").all()] == names
@@ -167,7 +167,7 @@ def brush(page: Any) -> None:
 
 def start_long_run(dashboard: Any, page: Any) -> RunFolder:
     """Start an experiment of minutes and wait until its worker is at it."""
-    page.goto(f"{dashboard.url}/separability?per_class=2000&models=tf_efficientnet_lite0@untrained:0")
+    page.goto(dashboard.at("separability?per_class=2000&models=tf_efficientnet_lite0@untrained:0"))
     page.locator(".st-key-run button").click()
     page.locator(".st-key-progress").wait_for()
     run = only_run()
@@ -196,7 +196,7 @@ def test_a_page_closed_meanwhile_finds_its_run_again(dashboard: Any, page: Any, 
     link = page.url
     page.close()
     other = browser.new_context().new_page()
-    other.goto(link)
+    other.goto(dashboard.at(link))
     other.locator(".st-key-progress").wait_for()
     first = run.progress["at"]
     deadline = time.monotonic() + 60
@@ -225,7 +225,7 @@ def test_names_are_shown_letter_for_letter(dashboard: Any, page: Any) -> None:
     run = finished_run(ProbeRequest(classes=("<img src=x onerror=alert(1)>", "![i](http://127.0.0.1:9/x.png)")))
     run.rename(evil)
     page.on("dialog", lambda _: pytest.fail("a script of the user's ran"))
-    page.goto(f"{dashboard.url}/runs")
+    page.goto(dashboard.at("runs"))
     card = page.locator(f".st-key-run_{run.id}")
     card.wait_for()
     settled(page)

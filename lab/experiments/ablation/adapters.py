@@ -2,7 +2,9 @@
 
     tiling          every position gets the average colour of its part of the image, the three channels repeated
     random          a random linear map of the pixels of its part
-    least squares   the linear map of the pixels of its part that comes closest to the real features (ridge)
+    least squares   the linear map of the pixels of its part that comes closest to the real features (ridge), one
+                    map for all positions
+    by position     the same with a map of its own for every position
 
 Each is fitted on training images only, without labels, and matched to the real features' mean and deviation channel
 by channel. Positions are those of the stage's input; an image's part is its share of the image.
@@ -17,6 +19,8 @@ import numpy as np
 
 CELL = 8  # each position's part of the image is seen as CELL × CELL pixels, which keeps the maps small
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the mean squared pixel; the best is found on held-out training images
+
+POSITION_RIDGES = (1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)  # of an image's mean squared pixels at a position
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ def adapted(name: str, cells: Cells, features: np.ndarray, training: np.ndarray,
     `features` `(N, L, C)` are the real ones; only those where `training` (bool `(N,)`) holds are looked at.
     """
     return ADAPTERS[name](cells, features, training, seed).astype(np.float32)
+
+
+def squared_errors(features: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Return each image's squared distance `(N,)` of a guess from the features `(N, L, C)`."""
+    return np.asarray(((features - guess) ** 2).sum(axis=(1, 2), dtype=np.float64))
 
 
 def explained(features: np.ndarray, guess: np.ndarray, mean: np.ndarray) -> float:
@@ -74,6 +83,36 @@ def _least_squares(cells: Cells, features: np.ndarray, training: np.ndarray, see
     return _ridge(cells, features, known, np.arange(len(features)), best)
 
 
+def _by_position(cells: Cells, features: np.ndarray, training: np.ndarray, seed: int) -> np.ndarray:
+    """Fit every position alone, the ridge shared by all of them and chosen as for one map."""
+    known = np.flatnonzero(training)
+    held = np.random.default_rng((seed, 0x21D6)).permutation(known)[: max(1, len(known) // 4)]
+    rest = np.setdiff1d(known, held)
+
+    def error(ridge: float) -> float:
+        return float(squared_errors(features[held], _position_ridge(cells, features, rest, held, ridge)).sum())
+
+    best = min(POSITION_RIDGES, key=error)
+    return _position_ridge(cells, features, known, np.arange(len(features)), best)
+
+
+def _position_ridge(
+    cells: Cells, features: np.ndarray, fitted: np.ndarray, wanted: np.ndarray, ridge: float
+) -> np.ndarray:
+    """Return the guess `(M, L, C)` of one ridge regression for each position, solved over images: there are fewer of
+    them than pixels."""
+    known = cells.pixels[fitted].astype(np.float64).transpose(1, 0, 2)  # (L, n, D)
+    targets = features[fitted].astype(np.float64).transpose(1, 0, 2)
+    centre, mean = known.mean(axis=1, keepdims=True), targets.mean(axis=1, keepdims=True)
+    known = known - centre
+    kernel = known @ known.transpose(0, 2, 1)
+    strength = ridge * np.maximum(np.trace(kernel, axis1=1, axis2=2) / len(fitted), 1e-12)
+    kernel += strength[:, None, None] * np.eye(len(fitted))
+    dual = np.linalg.solve(kernel, targets - mean)
+    across = (cells.pixels[wanted].transpose(1, 0, 2) - centre) @ known.transpose(0, 2, 1)
+    return np.asarray((across @ dual + mean).transpose(1, 0, 2))
+
+
 def _ridge(cells: Cells, features: np.ndarray, fitted: np.ndarray, wanted: np.ndarray, ridge: float) -> np.ndarray:
     """Return the ridge regression's guess `(M, L, C)` for the images `wanted`, fitted on the images `fitted`."""
     width, channels = cells.pixels.shape[2], features.shape[2]
@@ -96,4 +135,9 @@ def _matched(values: np.ndarray, features: np.ndarray, training: np.ndarray) -> 
     return found
 
 
-ADAPTERS: Mapping[str, Fit] = {"tiling": _tiled, "random": _random, "least squares": _least_squares}
+ADAPTERS: Mapping[str, Fit] = {
+    "tiling": _tiled,
+    "random": _random,
+    "least squares": _least_squares,
+    "by position": _by_position,
+}

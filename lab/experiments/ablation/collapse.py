@@ -1,11 +1,12 @@
 """A stack of convolutions without activations is one convolution: its kernel, and how exactly it does the same.
 
 For each layer whose field fits: activations out, the kernel read off the network's own gradient at one position, then
-tried at every position whose field lies inside a picture it was not read off. In float64.
+tried at every position whose field lies inside a picture it was not read off. At the other positions, near the border,
+the stack adds zeros before every convolution, one kernel only around the picture: they are compared apart. In float64.
 
     tables   layers   one row per layer: convolutions before it and their weights, the one kernel's side, stride and
                       weights, positions compared, the largest difference without activations (`linear`) and with
-                      them (`active`), relative to the largest value
+                      them (`active`), and at the border without them, relative to the largest value
              kernels  the single kernels of the deepest layer, as pictures
              picture  what the comparison looked at
 """
@@ -97,8 +98,8 @@ def findings(layers: pd.DataFrame) -> list[str]:
     if exact == len(layers):
         said = (
             f"{stack} are, without their activations, one convolution of {int(last.height)} × {int(last.width)} pixels "
-            f"with stride {int(last.stride)}: at {int(last.positions):,} positions it gives the same numbers "
-            f"(largest difference {last.linear:.0e} of the largest value)."
+            f"with stride {int(last.stride)}: at the {int(last.positions):,} positions whose field lies inside the "
+            f"picture it gives the same numbers (largest difference {last.linear:.0e} of the largest value)."
         )
     else:
         off = layers[layers["linear"] > EXACT].iloc[0]
@@ -106,7 +107,23 @@ def findings(layers: pd.DataFrame) -> list[str]:
             f"Even without activations {off.layer} is not one convolution (off by {off.linear:.1e} of the largest "
             "value): something else in it is not linear, or depends on the whole image."
         )
-    return [said, *_weights(last, exact == len(layers)), _active(layers)]
+    return [said, *_border(last, exact == len(layers)), *_weights(last, exact == len(layers)), _active(layers)]
+
+
+def _border(last: pd.Series, exact: bool) -> list[str]:
+    if not exact or last.border_positions < 1:
+        return []
+    where = f"At the other {int(last.border_positions):,} positions, near the border of the picture,"
+    if last.border <= EXACT:
+        return [f"{where} it does so too."]
+    return [
+        f"{where} it does not (off by {_times(last.border)} largest value): the stack adds zeros before every "
+        "convolution, the one kernel only around the picture."
+    ]
+
+
+def _times(off: float) -> str:
+    return f"{off:.0f} times the" if off >= 2 else f"{off:.0%} of the"
 
 
 def _weights(last: pd.Series, exact: bool) -> list[str]:
@@ -114,8 +131,8 @@ def _weights(last: pd.Series, exact: bool) -> list[str]:
         return []
     return [
         f"Written as one kernel it takes {int(last.single_weights):,} weights "
-        f"({last.single_weights / last.stack_weights:.1f} times those of the stack), and the stack can do nothing that "
-        "one such layer could not: without activations depth adds no function."
+        f"({last.single_weights / last.stack_weights:.1f} times those of the stack), and away from the border the "
+        "stack can do nothing that one such layer could not: without activations depth adds no function there."
     ]
 
 
@@ -123,8 +140,7 @@ def _active(layers: pd.DataFrame) -> str:
     last = layers.iloc[-1]
     if last.active <= 100 * EXACT:
         return "The activations change nothing on this picture: none of them is ever in its bent part."
-    off = f"{last.active:.0f} times the" if last.active >= 2 else f"{last.active:.0%} of the"
-    return f"With the activations in place the same kernel is off by {off} largest value."
+    return f"With the activations in place the same kernel is off by {_times(last.active)} largest value."
 
 
 def _small_layers(subject: ModelAndPicture, most: int) -> list[Layer]:
@@ -174,7 +190,22 @@ def _row(
         "positions": int(made.shape[-2] * made.shape[-1]),
         "linear": off(linear),
         "active": off(active),
+        **_at_border(single, image, linear),
     }
+
+
+def _at_border(single: Single, image: Tensor, linear: Tensor) -> dict[str, Any]:
+    """Return how many positions have a field beyond the picture, and the largest difference there."""
+    import torch
+
+    size = (int(linear.shape[-2]), int(linear.shape[-1]))
+    outside = torch.ones(size, dtype=torch.bool)
+    outside[single.rows, single.columns] = False
+    if not outside.any():
+        return {"border_positions": 0, "border": 0.0}
+    apart = (single.over_padding(image, size) - linear).abs()[..., outside]
+    largest = linear.abs().max().clamp_min(1e-300)
+    return {"border_positions": int(outside.sum()), "border": float(apart.max() / largest)}
 
 
 def _before(module: nn.Module, layer: Layer, image: Tensor) -> list[nn.Module]:

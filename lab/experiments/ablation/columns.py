@@ -2,18 +2,13 @@
 
 from lab.experiments.columns import PICTURE, Table, between, ends, same
 
-CARRIED = "accuracy of the reader fitted to the intact network and shown the changed one"
-REFITTED = "accuracy of a reader fitted anew to the changed network"
-GAP = "the same minus that of the intact network, on the same images"
+CARRIED = "accuracy of the frozen probe: fitted to the intact network and shown the changed one"
+REFITTED = "accuracy of a probe refit to the changed network"
+AT_ONCE = "minus that of the intact network, on the same images, the interval for all changes at once"
+AT_DEPTHS = AT_ONCE.replace("changes", "depths")
 BEND = (
     "how far the map from image to layer is from affine: 0 when the midpoint of two images gives that of their outputs"
 )
-READERS = {
-    **between("carried", CARRIED),
-    **between("carried_gap", GAP),
-    **between("refitted", REFITTED),
-    **between("refitted_gap", GAP),
-}
 CONTROLS = Table(
     "What is read without the network, or without its training.",
     {"control": "`chance`, `pixels` (raw) or `untrained` (the twin's last layer)", **same("accuracy"), **ends()},
@@ -39,16 +34,41 @@ BREAK = {
         {
             **CHANGE,
             "depth": "relative depth of the place, 0 (input) to 1 (output)",
+            "possible": "places that this intervention has in the network, of which some are tried",
+            "draws": "random draws of a change that differs from seed to seed; accuracies are their mean",
             "made_to_fit": "whether shapes do not fit there and were made to, by repeating and averaging",
             "problem": "why nothing could be read afterwards; empty when it could",
-            **READERS,
-            **between("agree", "share of images that the first reader names as it does in the intact network"),
+            **between("carried", CARRIED),
+            "carried_least": "the same in the worst of the draws",
+            "carried_most": "the same in the best of the draws",
+            **between("refitted", REFITTED),
+            "refitted_least": "the same in the worst of the draws",
+            "refitted_most": "the same in the best of the draws",
+            **between("carried_gap", f"`carried`: {AT_ONCE}"),
+            **between("refitted_gap", f"`refitted`: {AT_ONCE}"),
+            **between("carried_above", "`carried` minus chance, the interval for all changes at once"),
+            **between(
+                "recovered", "`refitted` minus `carried` on the same images, the interval for all changes at once"
+            ),
+            **between("agree", "share of images that the frozen probe names as it does in the intact network"),
             **between("top1", "share of images that the network's own classifier names as before"),
         },
     ),
     "curve": Table(
-        "One layer after one change, read anew.",
+        "A probe refit to one layer after one change (the first draw of a random one).",
         {**CHANGE, **same("layer depth dim accuracy"), **ends()},
+    ),
+    "contrasts": Table(
+        "A comparison between changes, paired by image.",
+        {
+            "contrast": "`branch or shortcut` of the same blocks is taken out; blocks `with or without shortcut` are "
+            "taken out; a probe refit where channels were `permuted` against the intact network",
+            "place": "where, with commas between places",
+            "places": "how many places",
+            "one": "accuracy with the branch, or a block that has a shortcut, taken out; after the permutation",
+            "other": "accuracy with the shortcut, or a block that has none, taken out; of the intact network",
+            **between("gap", "the first minus the second, the interval for all comparisons at once"),
+        },
     ),
     "reasons": Table(
         "An intervention this network has no place for.",
@@ -71,13 +91,17 @@ LATE_LAYERS_ONLY = {
         "One way to feed the stage; the real features first.",
         {
             "adapter": "how the image is made to fit",
-            "r2": "share of the real features' variance that it explains, on held-out images",
-            **between("carried", "accuracy after the stage of the reader fitted to the intact network"),
-            **between("refitted", "accuracy after the stage of a reader fitted anew"),
-            **between("before", "accuracy of a reader of what enters the stage"),
-            **between("carried_gap", "the first accuracy minus that with the real features"),
-            **between("refitted_gap", "the second accuracy minus that with the real features"),
-            **between("added", "what the stage adds: the second accuracy minus that of what enters"),
+            **between("r2", "share of the real features' variance that it explains, on held-out images"),
+            "r2_mean_map": "the same of their mean over training images at each position, which needs no image",
+            **between("r2_beyond", "share of what the mean map leaves that the adapter explains"),
+            **between("carried", "accuracy after the stage of the probe fitted to the intact network"),
+            **between("refitted", "accuracy after the stage of a refit probe"),
+            **between("before", "accuracy of a probe of what enters the stage"),
+            **between("carried_gap", "the first accuracy minus that with the real features, for all adapters at once"),
+            **between(
+                "refitted_gap", "the second accuracy minus that with the real features, for all adapters at once"
+            ),
+            **between("added", "the second accuracy minus that of what enters, for all adapters at once"),
         },
     ),
     "controls": CONTROLS.but(control="`chance` or `pixels` (raw)"),
@@ -89,13 +113,19 @@ WITHOUT_ACTIVATIONS = {
             "up_to": "the layer there; `none` for the intact network",
             "depth": "its relative depth, 0 (input) to 1 (output)",
             "removed": "activations taken out",
-            **READERS,
+            **between("carried", CARRIED),
+            **between("refitted", REFITTED),
+            **between("carried_gap", f"`carried`: {AT_DEPTHS}"),
+            **between("refitted_gap", f"`refitted`: {AT_DEPTHS}"),
+            **between("above_chance", "`refitted` minus chance, the interval for all depths at once"),
+            **between("above_pixels", "`refitted` minus that of raw pixels, the interval for all depths at once"),
             "bend": f"{BEND}; of the last layer",
             "directions": "principal directions that hold 99 % of the variance of the last layer's vectors",
+            **between("colours", "share of the variance of these vectors that the images' average colours explain"),
         },
     ),
     "curve": Table(
-        "One layer with activations taken out up to one depth, read anew.",
+        "A probe refit to one layer with activations taken out up to one depth.",
         {
             "up_to": "the layer up to which they were taken out; `none` for the intact network",
             "up_to_depth": "its relative depth",
@@ -118,9 +148,11 @@ COLLAPSE = {
             "stride": "pixels between its positions",
             "channels": "channels it puts out",
             "single_weights": "weights it has",
-            "positions": "positions compared",
+            "positions": "positions compared: those whose field lies inside the picture",
             "linear": "largest difference to the network without activations, relative to the largest value",
             "active": "largest difference to the network as it is, likewise",
+            "border_positions": "positions whose field reaches beyond the picture",
+            "border": "largest difference there to the network without activations, with zeros around the picture",
         },
     ),
     "kernels": Table(
@@ -130,8 +162,22 @@ COLLAPSE = {
     "picture": PICTURE,
 }
 CONCATENATION = {
-    "readers": Table("What one reader finds.", READER),
-    "layers": Table("What a reader of one layer finds.", {**READER, **same("depth")}),
+    "readers": Table("What a probe of one choice of layers finds.", READER),
+    "sweep": Table(
+        "What a probe of one choice of layers finds at one matched dimension.",
+        {
+            "reader": "what it sees: the last layer, the best single layer, early and late, or all layers",
+            "dim": "principal components it sees",
+            **same("accuracy"),
+            **ends(),
+            **between(
+                "gap",
+                "accuracy minus that of the last layer alone at the same dimension, on the same images, the interval "
+                "for all choices and dimensions at once",
+            ),
+        },
+    ),
+    "layers": Table("What a probe of one layer finds.", {**READER, **same("depth")}),
     "chosen": Table(
         "How often one layer was taken for the best single one.",
         {

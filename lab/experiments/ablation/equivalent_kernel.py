@@ -32,6 +32,18 @@ class Single:
             ..., : self.rows.stop - self.rows.start, : self.columns.stop - self.columns.start
         ]
 
+    def over_padding(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return what it makes at every position of a layer of `size`, with zeros around the image."""
+        from torch.nn.functional import conv2d, pad
+
+        height, width = self.kernel.shape[-2:]
+        top = self.rows.start * self.stride - self.top
+        left = self.columns.start * self.stride - self.left
+        below = (size[0] - 1) * self.stride + height - top - image.shape[-2]
+        right = (size[1] - 1) * self.stride + width - left - image.shape[-1]
+        around = pad(image, (left, right, top, below))  # less than 0 cuts rows that no window reaches
+        return conv2d(around, self.kernel, self.bias, self.stride)
+
 
 def collapsed(module: nn.Module, layer: Layer, size: tuple[int, int]) -> Single:
     """Return the one convolution that `layer` of a linear network is, read off its gradient at the middle position."""

@@ -1,19 +1,24 @@
-"""What the tables of `changes` show, a sentence each; every one follows from the numbers and can say the opposite."""
+"""What the tables of `break` show, a sentence each; every one follows from the numbers and can say the opposite.
+
+Units are images; intervals of differences hold for all changes of the run at once. "No difference" is said only where
+the interval lies within a margin.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
+from lab.experiments.ablation.intervention_contrasts import BRANCH_OR_SHORTCUT, PERMUTED, WITH_OR_WITHOUT
 from lab.experiments.ablation.intervention_outputs import INTACT
-from lab.experiments.number_text import SURE, ranged
+from lab.experiments.number_text import SURE, interval_of, ranged, with_ends
+from lab.stats.claims import ACCURACY_MARGIN, count, outcome
 
-# An accuracy has fallen when the 95 % interval of its paired difference to the intact network lies below 0.
-SHORTCUT, PLAIN = ("drop",), ("cut", "skip")
 _with_interval = partial(ranged, called=SURE)
+_CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrained network"}
+WITHIN = f"within {ACCURACY_MARGIN:.2f}"
 
 
 def findings(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list[str]:
@@ -21,22 +26,22 @@ def findings(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list
     changes, controls = tables["changes"], tables["controls"]
     intact = changes[changes["intervention"] == INTACT].iloc[0]
     broken = changes[(changes["intervention"] != INTACT) & (changes["problem"] == "")]
-    chance = float(controls.loc[controls["control"] == "chance", "accuracy"].iloc[0])
-    if intact["carried_low"] <= chance:
+    if outcome(interval_of(intact, "carried_above"), 0) != "more":
         return [
             _intact(intact, controls, classes),
-            "That is not better than chance, so there is nothing to break: use more images, a trained network, or "
-            "classes that it tells apart.",
+            "That is not shown to be better than chance, so there is nothing to break: use more images, a trained "
+            "network, or classes that it tells apart.",
         ]
     if broken.empty:
         nothing = _lost(changes) or ["No intervention is possible in this network."]
         return [_intact(intact, controls, classes), *nothing]
     return [
-        _most_harm(broken, chance),
+        _harm(broken),
         _intact(intact, controls, classes),
-        *_shortcuts(broken),
-        *_permuted(broken, tables["curve"]),
-        *_still_there(broken),
+        *_shortcuts(tables["contrasts"]),
+        *_permuted(broken, tables["contrasts"]),
+        *_recovered(broken),
+        *_tried(broken),
         *_lost(changes),
     ]
 
@@ -46,102 +51,114 @@ def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -
     pairs = zip(controls["control"], controls["accuracy"], strict=True)
     floor = ", ".join(f"{_CONTROL[str(name)]} {value:.2f}" for name, value in pairs)
     return (
-        f"In the intact network a reader of the last layer tells {what} with accuracy "
+        f"In the intact network a probe of the last layer tells {what} with accuracy "
         f"{_with_interval(intact, 'carried')}; the floor: {floor}."
     )
 
 
-def _most_harm(broken: pd.DataFrame, chance: float) -> str:
-    fallen = broken[broken["carried_gap_high"] < 0]
+def _harm(broken: pd.DataFrame) -> str:
+    gaps = [outcome(interval_of(row, "carried_gap"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
+    above = [outcome(interval_of(row, "carried_above"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
+    fallen = broken[[one == "less" for one in gaps]]
+    rest = [f"in {count(gaps, 'same')} it stays {WITHIN}", f"in {count(gaps, 'more')} it gets more right"]
+    others = f"{rest[0]}, {rest[1]}, in {count(gaps, 'open')} neither is shown (intervals over images, for all at once)"
     if fallen.empty:
-        return (
-            f"None of the {len(broken)} changes lowers what a reader of the intact network gets right by more than its "
-            "95 % interval allows."
-        )
-    ordered = fallen.sort_values("carried")
-    worst, best = ordered.iloc[0], ordered.iloc[-1]
-    at_chance = int((fallen["carried_low"] <= chance).sum())
-    least = f"from {_with_interval(best, 'carried')} after {_named(best)} down " if len(fallen) > 1 else ""
+        return f"In none of the {len(broken)} changed networks is a loss shown for the frozen probe: {others}."
+    worst = fallen.sort_values("carried_gap").iloc[0]
+    blind = count(above, "open") + count(above, "less")
     return (
-        f"A reader of the intact network gets fewer images right in {len(fallen)} of {len(broken)} changed networks "
-        f"(in {at_chance} no more than chance would): {least}"
-        f"to {_with_interval(worst, 'carried')} after {_named(worst)}."
+        f"The frozen probe (fitted to the intact network) gets fewer images right in {len(fallen)} of {len(broken)} "
+        f"changed networks; {others}. Of the changes tried the largest fall is "
+        f"{with_ends(interval_of(worst, 'carried_gap'))}, to {worst.carried:.2f}, after {_named(worst)}. "
+        f"In {count(above, 'same')} of {len(broken)} it is {WITHIN} of chance, in {blind} it is not shown to beat "
+        "chance."
     )
 
 
-def _shortcuts(broken: pd.DataFrame) -> list[str]:
-    """Compare blocks with a shortcut to parts without one; residual networks are said to mind less (Veit 2016)."""
-    light, heavy = (broken[broken["intervention"].isin(names)] for names in (SHORTCUT, PLAIN))
-    if light.empty or heavy.empty:
-        return []
-    mine, theirs = light["carried_gap"], heavy["carried_gap"]
-    numbers = (
-        f"on average {_change(mine.mean())} after dropping one of {len(light)} residual blocks "
-        f"({_change(mine.min())} at worst) against {_change(theirs.mean())} after leaving out one of {len(heavy)} "
-        "parts that nothing leads around"
-    )
-    gap = mine.mean() - theirs.mean()
-    low = light["carried_gap_low"].mean() - heavy["carried_gap_high"].mean()
-    if low > 0:
-        return [f"Where a shortcut leads around a part, losing it matters less: {numbers}."]
-    if gap > 0:
-        return [f"Losing a part that a shortcut leads around tends to matter less, within the intervals: {numbers}."]
-    return [f"A shortcut around a lost part does not help here: {numbers}."]
+def _shortcuts(contrasts: pd.DataFrame) -> list[str]:
+    """Say what a block's branch and its shortcut are worth; residual networks are said to mind less (Veit 2016)."""
+    said = []
+    for _, row in contrasts[contrasts["contrast"] == BRANCH_OR_SHORTCUT].iterrows():
+        numbers = (
+            f"{row.one:.2f} with the branch out against {row.other:.2f} with the shortcut out, mean over the same "
+            f"{int(row.places)} block{'s' * (row.places > 1)} (difference {with_ends(interval_of(row, 'gap'))})"
+        )
+        text = {
+            "more": f"Losing what a block computes costs less than losing the shortcut around it: {numbers}.",
+            "less": f"Losing what a block computes costs more than losing the shortcut around it: {numbers}.",
+            "same": f"A block's branch and its shortcut are worth alike to the frozen probe: {numbers}.",
+            "open": f"Whether a block's branch or its shortcut is worth more is not shown: {numbers}.",
+        }
+        said.append(text[outcome(interval_of(row, "gap"), ACCURACY_MARGIN)])
+    for _, row in contrasts[contrasts["contrast"] == WITH_OR_WITHOUT].iterrows():
+        gap = interval_of(row, "gap")
+        numbers = f"{row.one:.2f} against {row.other:.2f} (difference {with_ends(gap)})"
+        text = {
+            "more": "less harm than taking out a block that has none",
+            "less": "more harm than taking out a block that has none",
+            "same": "as much harm as taking out a block that has none",
+            "open": "no more and no less harm, as far as is shown, than taking out a block that has none",
+        }
+        said.append(
+            f"Taking out a block that has a shortcut does {text[outcome(gap, ACCURACY_MARGIN)]}: {numbers}; these are "
+            "other blocks at other depths, so the shortcut need not be the reason."
+        )
+    return said
 
 
-def _permuted(broken: pd.DataFrame, curve: pd.DataFrame) -> list[str]:
+def _permuted(broken: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     rows = broken[broken["intervention"] == "permute"]
     if rows.empty:
         return []
-    # Places whose own curve is known can show that nothing is lost right there.
-    known = rows[rows["place"].str.removeprefix("after ").isin(set(curve["layer"]))]
+    there = contrasts[contrasts["contrast"] == PERMUTED].set_index("place")
+    known = rows[rows["place"].isin(set(there.index))]
     worst = (rows if known.empty else known).sort_values("carried").iloc[0]
     said = (
         f"Permuting the channels {worst.place} takes no number away, it only mixes up which is which: the accuracy at "
-        f"the end becomes {_with_interval(worst, 'carried')}"
+        f"the end becomes {_with_interval(worst, 'carried')}, the mean over {int(worst.draws)} permutations (from "
+        f"{worst.carried_least:.2f} to {worst.carried_most:.2f})"
     )
-    here = curve[(curve["intervention"] == "permute") & (curve["place"] == worst.place)]
-    at = here[here["layer"] == str(worst.place).removeprefix("after ")]
-    before = curve[curve["intervention"] == INTACT].merge(at[["layer"]], on="layer")
-    if at.empty or before.empty:
+    if known.empty:
         return [f"{said}."]
-    there, then = float(at["accuracy"].iloc[0]), float(before["accuracy"].iloc[0])
-    found = f"{said}. Right there a new reader finds {there:.2f}"
-    if abs(there - then) >= 0.01:
-        return [f"{found}, not as before."]
-    if worst.carried_gap_high >= 0:
+    here = there.loc[worst.place]
+    found = f"{said}. Right there a refit probe finds {here.one:.2f} against {here.other:.2f} in the intact network"
+    same = outcome(interval_of(here, "gap"), ACCURACY_MARGIN)
+    if same != "same":
+        return [f"{found}, {'which is not shown to be the same' if same == 'open' else 'not as before'}."]
+    if outcome(interval_of(worst, "carried_gap"), ACCURACY_MARGIN) != "less":
         return [f"{found}, as before."]
+    return [f"{found}, as before: what a layer makes is of use only to a next layer that knows its order."]
+
+
+def _recovered(broken: pd.DataFrame) -> list[str]:
+    """Say where a refit probe finds what the frozen one missed: information that is there, in another form."""
+    more = broken[[outcome(interval_of(row, "recovered"), ACCURACY_MARGIN) == "more" for _, row in broken.iterrows()]]
+    if more.empty:
+        return ["At no change is a refit probe shown to find more than the frozen one."]
+    row = more.sort_values("recovered").iloc[-1]
     return [
-        f"{found} ({then:.2f} in the intact network, so as before): what a layer makes is of use only to a next layer "
-        "that knows its order."
+        f"In {len(more)} of {len(broken)} changes a refit probe finds more than the frozen one: after {_named(row)} "
+        f"{_with_interval(row, 'refitted')} instead of {row.carried:.2f} (difference "
+        f"{with_ends(interval_of(row, 'recovered'))}). There the information is not gone; it no longer has the form "
+        "that the frozen probe had learnt."
     ]
 
 
-def _still_there(broken: pd.DataFrame) -> list[str]:
-    """Say where a new reader finds what the old one missed: information that is there, in another form."""
-    recovered = broken[(broken["refitted_low"] > broken["carried_high"])]
-    if recovered.empty:
-        return ["Nowhere does a reader that is fitted anew find more than the old one, beyond the intervals."]
-    row = recovered.assign(more=recovered["refitted"] - recovered["carried"]).sort_values("more").iloc[-1]
-    return [
-        f"In {len(recovered)} of {len(broken)} changes a reader that is fitted anew finds more than the old one: after "
-        f"{_named(row)} {_with_interval(row, 'refitted')} instead of {row.carried:.2f}. There the "
-        "information is not gone; it no longer has the form that the old reader had learnt."
-    ]
+def _tried(broken: pd.DataFrame) -> list[str]:
+    """Say of which interventions only some places were tried, so that the worst may be another."""
+    by_kind = broken.groupby("intervention", sort=False).agg(places=("place", "nunique"), possible=("possible", "max"))
+    some = by_kind[by_kind["places"] < by_kind["possible"]]
+    if some.empty:
+        return []
+    listed = ", ".join(f"{name} {int(row.places)} of {int(row.possible)}" for name, row in some.iterrows())
+    return [f"Not every place was tried ({listed}); those that were not may do more or less harm."]
 
 
 def _lost(changes: pd.DataFrame) -> list[str]:
-    lost = list(changes.loc[changes["problem"] != "", "change"])
+    lost = list(dict.fromkeys(changes.loc[changes["problem"] != "", "change"]))
     many = "1 change" if len(lost) == 1 else f"{len(lost)} changes"
     return [f"{many} gave no usable numbers: {'; '.join(lost)}."] if lost else []
 
 
-_CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrained network"}
-
-
 def _named(row: pd.Series) -> str:
     return f"“{row.change}”"
-
-
-def _change(value: float) -> str:
-    return "no change" if np.isclose(value, 0, atol=5e-3) else f"{value:+z.2f}".replace("-", "−")

@@ -24,14 +24,19 @@ from lab.progress import Progress
 from lab.settings import Compute
 
 INTACT = "intact"
+RANDOM_DRAWS = 3  # one permutation, one random start is one of many
+SEEDS_APART = 1009  # between the draws of one change
 
 
 @dataclass(frozen=True, eq=False)
 class PlannedIntervention:
-    """One intervention at one place; `row` is None for the intact network."""
+    """One intervention at one place; `row` is None for the intact network. `draw` counts the random draws of a change
+    that differs from seed to seed; `possible` is how many places there are, of which some are tried."""
 
     row: Intervention | None
     target: InterventionTarget | None
+    draw: int = 0
+    possible: int = 0
 
     @property
     def name(self) -> str:
@@ -47,7 +52,11 @@ class PlannedIntervention:
 
     def key(self, seed: int) -> str:
         """Name what was done, "" for nothing; random changes carry their seed."""
-        return f"{self.name}/{self.place}/{seed}" if self.row else ""
+        return f"{self.name}/{self.place}/{self.seed(seed)}" if self.row else ""
+
+    def seed(self, seed: int) -> int:
+        """Return the seed of this draw in a run with `seed`."""
+        return seed + SEEDS_APART * self.draw
 
 
 @dataclass(eq=False)
@@ -63,20 +72,26 @@ class InterventionOutputs:
 def plan(model: LoadedModel, only: str, *, spread: bool) -> tuple[list[PlannedIntervention], list[dict[str, str]]]:
     """Return the changes of `only` ("all", or names with commas) that are possible, and why others are not.
 
-    The intact network is the first.
+    The intact network is the first. Random changes are there once for every draw, one after the other.
     """
-    names = list(INTERVENTIONS) if only == "all" else [n.strip() for n in only.split(",") if n.strip()]
-    if not names:
-        raise LabError(f"no intervention is named in {only!r}; known: {', '.join(INTERVENTIONS)}, or all")
-    rows = [intervention(name) for name in dict.fromkeys(names)]
+    rows = interventions_named(only)
     found = anatomy(model)
     changes, reasons = [PlannedIntervention(None, None)], []
     for row in rows:
         targets = possible_targets(row, found, spread=spread)
-        changes += [PlannedIntervention(row, target) for target in targets]
+        possible, draws = len(row.targets(found)), range(RANDOM_DRAWS if row.random else 1)
+        changes += [PlannedIntervention(row, target, draw, possible) for target in targets for draw in draws]
         if not targets:
             reasons.append({"intervention": row.name, "title": row.title, "reason": row.reason(found)})
     return changes, reasons
+
+
+def interventions_named(only: str) -> list[Intervention]:
+    """Return the interventions of `only`: all, or those of names with commas between them."""
+    names = list(INTERVENTIONS) if only == "all" else [n.strip() for n in only.split(",") if n.strip()]
+    if not names:
+        raise LabError(f"no intervention is named in {only!r}; known: {', '.join(INTERVENTIONS)}, or all")
+    return [intervention(name) for name in dict.fromkeys(names)]
 
 
 def run_all(
@@ -105,8 +120,10 @@ def _run_one(
     compute: Compute,
     progress: Progress,
 ) -> InterventionOutputs:
-    doing = change.row.change(model, change.target, seed) if change.row and change.target else nullcontext()
-    wanted = [*layers, classifier] if classifier else list(layers)
+    own = change.seed(seed)
+    doing = change.row.change(model, change.target, own) if change.row and change.target else nullcontext()
+    seen = layers[-1:] if change.draw else layers  # curves are those of the first draw
+    wanted = [*seen, classifier] if classifier else list(seen)
     with doing:
         here = present(model, wanted)
         try:

@@ -1,10 +1,11 @@
 """What is left of a network after one intervention? Every row of `lab.interventions`, at several depths.
 
-tables   changes   one row per intervention and place, the intact network first: accuracy of a reader fitted to the
-                   intact network and shown the changed one (`carried`), accuracy of a reader fitted anew
+tables   changes   one row per intervention and place, the intact network first: accuracy of a probe fitted to the
+                   intact network and shown the changed one (`carried`, the frozen probe), accuracy of a refit one
                    (`refitted`), each with its interval and its paired difference to the intact network; the
-                   share of images that the carried reader, and the network's own classifier, name as before
-         curve     one row per change and layer: accuracy of a reader fitted there anew
+                   share of images that the frozen probe, and the network's own classifier, name as before
+         curve     one row per change and layer: accuracy of a probe refit there
+         contrasts paired comparisons between changes: branch or shortcut taken out, channels permuted
          reasons   interventions this network has no place for, and why
          controls  chance, raw pixels, the untrained twin's last layer
 """
@@ -17,12 +18,15 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.experiments.ablation.intervention_findings import findings
-from lab.experiments.ablation.intervention_outputs import plan, run_all
-from lab.experiments.ablation.intervention_tables import control_table, intervention_tables
+from lab.experiments.ablation.intervention_outputs import interventions_named, plan, run_all
+from lab.experiments.ablation.intervention_tables import control_readings, control_table, intervention_tables
 from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -38,9 +42,14 @@ class InterventionRequest(ProbeDataRequest):
     only: str = option("all", "interventions, with commas between them, or all")
     places: str = option("spread", "an early, a middle and a late place of each, or all places", choices=PLACES)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for interventions there are not, besides what all questions check."""
+        interventions_named(self.only)
+        super().check(cards)
+
     def title(self) -> str:
         """Return what is looked at."""
-        return f"{self.network} broken, on {self.data}"
+        return f"{self.network} broken, on {short_name(self.data)}"
 
 
 def run(
@@ -59,7 +68,7 @@ def run(
             curve_layers(model), material, seen, partial_results if partial_results is not None else {}, progress
         ),
         "reasons": pd.DataFrame(reasons, columns=["intervention", "title", "reason"]),
-        "controls": control_table(model, material, compute, progress),
+        "controls": control_table(material, control_readings(model, material, compute, progress)),
     }
     problems = [f"{one.change.title}: {one.problem}" for one in seen if one.problem]
     classes = list(material.images.classes)

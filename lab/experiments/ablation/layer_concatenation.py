@@ -1,11 +1,12 @@
 """Only the last layer? The best single layer against all of them and against early and late, at matched dimension.
 
-At matched dimension every reader sees the same number of principal components: of one layer, or of several layers
+At matched dimension every probe sees the same number of principal components: of one layer, or of several layers
 put side by side, each layer scaled to count alike. Components are found on training images only. Which layer is the
 best is decided on training images too, so that the best of many is not flattered.
 
-    tables   readers   one row per reader and kind ("all": every dimension, "matched"): which layers, how many
+    tables   readers   one row per choice of layers and kind ("all": every dimension, "matched"): which layers, how many
                        dimensions, accuracy with interval, paired difference to the last layer
+             sweep     the same choices at several matched dimensions; their differences hold for all of them at once
              layers    the single layers again, with their depth
              chosen    how often which layer was taken for the best
              controls  chance, raw pixels, the untrained twin's last layer
@@ -23,43 +24,60 @@ import pandas as pd
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.ablation.intervention_tables import control_table
+from lab.experiments.ablation.intervention_tables import control_readings, control_table
 from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOTH, LAST, findings
+from lab.experiments.ablation.layer_sweep import FeatureSet, Sweep, components
 from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
+from lab.images import short_name
 from lab.layers import Layer, select_layers
-from lab.probing.pca import principal_axes, standardise
+from lab.models import card
 from lab.probing.probes import fit_probes
 from lab.probing.splits import grouped_folds
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
 EARLY_DEPTH = 1 / 3
+MOST_COMPONENTS = 512
 
 
 @dataclass(frozen=True)
 class ConcatenationRequest(ProbeDataRequest):
-    """Which network, images and layers, what counts as early, and how many components each reader sees."""
+    """Which network, images and layers, what counts as early, and how many components each probe sees."""
 
     experiment: ClassVar[str] = "concatenation"
 
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     early: str = option("", "the early layer; the one nearest to a third of the depth when left out")
-    dimension: int = option(16, "principal components at matched dimension", least=1, most=512)
+    dimension: int = option(16, "principal components at matched dimension", least=1, most=MOST_COMPONENTS)
+    sweep: str = option("4,8,16,32,64", "dimensions at which the choices of layers are compared, with commas")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.dimensions()
+
+    def dimensions(self) -> tuple[int, ...]:
+        """Return the dimensions of the sweep, ascending; raises LabError for what is no list of numbers from 1."""
+        words = [word.strip() for word in self.sweep.split(",") if word.strip()]
+        if not words or not all(word.isdecimal() and 1 <= int(word) <= MOST_COMPONENTS for word in words):
+            raise LabError(
+                f"sweep is {self.sweep!r}; write numbers from 1 to {MOST_COMPONENTS} with commas, such as 4,8,16"
+            )
+        return tuple(sorted({*map(int, words), self.dimension}))
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for fewer than two layers or an early one there is not, besides what all questions check."""
+        super().check(cards)
+        if layers := tuple(layers_asked(self, cards)):
+            several_layers(layers, self)
+            early_layer(layers, self.early)
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"One layer or all of {self.network}, on {self.data}"
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    """A row to come: its name and the layers it sees; none for the best one, which is chosen on training images."""
-
-    name: str
-    layers: tuple[str, ...]
+        return f"One layer or all of {self.network}, on {short_name(self.data)}"
 
 
 def run(
@@ -69,11 +87,13 @@ def run(
     compute: Compute = Compute(),  # noqa: B008 - frozen
     partial_results: PartialResults | None = None,
 ) -> Result:
-    """Return what each reader finds; raises LabError when there are fewer than two layers or no such early one."""
+    """Return what probes of each choice of layers find.
+
+    Raises LabError when there are fewer than two layers or no such early one.
+    """
     material, model = open_probe_data(request, progress, compute)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
-    if len(layers) < 2:
-        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
+    several_layers(layers, request)
     early = early_layer(layers, request.early)
     vectors = dict(embed(model, material.images, layers, compute=compute, progress=progress))
     names = tuple(layer.name for layer in layers)
@@ -82,14 +102,15 @@ def run(
         FeatureSet(BOTH, (early.name, names[-1])),
         FeatureSet(ALL, names),
     ]
-    found = _accuracies(
-        material, vectors, readers, request.dimension, partial_results if partial_results is not None else {}, progress
-    )
-    best, chosen = _best(material, vectors, names, found, progress)
+    kept = partial_results if partial_results is not None else {}
+    found = _accuracies(material, vectors, readers, request.dimension, kept, progress)
+    best, chosen, taken = _best(material, vectors, names, found, progress)
+    swept = Sweep(material, vectors, readers[-2:], names[-1], taken, request.dimensions()).read(kept, progress)
     tables = {
         **_tables(material, layers, readers, {**found, **best}, vectors, request.dimension),
+        "sweep": swept,
         "chosen": pd.DataFrame(chosen, columns=["kind", "layer", "times"]),
-        "controls": control_table(model, material, compute, progress),
+        "controls": control_table(material, control_readings(model, material, compute, progress)),
     }
     return result_with_findings(
         request,
@@ -101,24 +122,18 @@ def run(
     )
 
 
+def several_layers(layers: Sequence[Layer], request: ConcatenationRequest) -> None:
+    """Raise LabError when there is one layer only."""
+    if len(layers) < 2:
+        raise LabError(f"{request.layers!r} picks one layer of {request.model}; at least two are needed")
+
+
 def early_layer(layers: Sequence[Layer], name: str) -> Layer:
     """Return the layer called `name`, or the one nearest to a third of the depth, never the last one."""
     known = {layer.name: layer for layer in layers[:-1]}
     if name and name not in known:
         raise LabError(f"{name!r} is not an early layer here; choose one of {', '.join(known)}")
     return known[name] if name else min(known.values(), key=lambda layer: abs(layer.depth - EARLY_DEPTH))
-
-
-def components(parts: Sequence[np.ndarray], train: np.ndarray, count: int) -> np.ndarray:
-    """Return the first `count` principal components `(N, k)` of layers side by side, learnt on `train` (bool `(N,)`).
-
-    Every feature is standardised and every layer's features together count alike, whatever its width.
-    """
-    sides = [standardise(part[train], part) for part in parts]
-    known, every = (
-        np.concatenate([side[which] / np.sqrt(side[which].shape[1]) for side in sides], axis=1) for which in (0, 1)
-    )
-    return principal_axes(known, every)[1][:, :count]
 
 
 def _accuracies(
@@ -129,10 +144,10 @@ def _accuracies(
     partial_results: PartialResults,
     progress: Progress,
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Return the probabilities `(R, N, K)` by (kind, reader)."""
+    """Return the probabilities `(R, N, K)` by (kind, choice of layers)."""
     found: dict[tuple[str, str], np.ndarray] = {}
     for number, reader in enumerate(readers):
-        progress("Reading one layer, two, all", number, len(readers), "readers")
+        progress("Probing one layer, two, all", number, len(readers), "choices of layers")
         parts = [vectors[name] for name in reader.layers]
         key = f"{material.images.fingerprint}/{reader.name}"
 
@@ -164,8 +179,10 @@ def _best(
     names: tuple[str, ...],
     found: dict[tuple[str, str], np.ndarray],
     progress: Progress,
-) -> tuple[dict[tuple[str, str], np.ndarray], list[dict[str, Any]]]:
-    """Return the readings of the layer that is best on the training images of each fold, and which those were."""
+) -> tuple[dict[tuple[str, str], np.ndarray], list[dict[str, Any]], dict[tuple[int, int], str]]:
+    """Return the readings of the layer that is best on the training images of each fold, how often each was, and the
+    layer by repeat and fold."""
+    chosen: dict[tuple[int, int], str] = {}
     best = {
         ("all", BEST): found["all", names[-1]].copy(),
         ("matched", BEST): found["matched", names[-1]].copy(),
@@ -181,13 +198,15 @@ def _best(
             losses = [_inner_loss(material, vectors[name][train], train, inner) for name in names]
             name = names[int(np.argmin(losses))]
             taken[name] += 1
+            chosen[repeat, fold] = name
             for kind in ("all", "matched"):
                 best[kind, BEST][repeat, test] = found[kind, name][repeat, test]
-    return best, [{"kind": "all", "layer": name, "times": taken[name]} for name in names if taken[name]]
+    times = [{"kind": "all", "layer": name, "times": taken[name]} for name in names if taken[name]]
+    return best, times, chosen
 
 
 def _inner_loss(material: ProbeData, vectors: np.ndarray, train: np.ndarray, inner: np.ndarray) -> float:
-    """Return the log-loss of a reader within the training images, out of its own folds."""
+    """Return the log-loss of a probe within the training images, out of its own folds."""
     labels = material.labels[train]
     probes = fit_probes(
         vectors, labels[None], inner[None], material.groups[train], dimensions=(None,), regularisation=(1e-2,)

@@ -1,4 +1,8 @@
-"""What the tables of `together` show, a sentence each; every one follows from the numbers and can say the opposite."""
+"""What the tables of `together` show, a sentence each; every one follows from the numbers and can say the opposite.
+
+One dimension is one arbitrary setting: choices of layers are compared over the whole sweep. Units are images; intervals
+of differences hold for all choices and dimensions at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from lab.experiments.number_text import SURE, ranged
+from lab.experiments.number_text import SURE, interval_of, ranged, with_ends
+from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 LAST, BEST, BOTH, ALL = "the last layer", "the best single layer", "early and late", "all layers"
 
@@ -17,56 +22,75 @@ _share = partial(ranged, name="accuracy", ends="ci", called=SURE)
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return whether the last layer is enough, for people, the answer first."""
-    readers = tables["readers"]
+    readers, sweep = tables["readers"], tables["sweep"]
     rows = {kind: readers[readers["kind"] == kind].set_index("reader") for kind in ("all", "matched")}
     chance = float(tables["controls"].loc[tables["controls"]["control"] == "chance", "accuracy"].iloc[0])
     last: Any = rows["all"].loc[LAST]
     said = [f"The last layer ({last.layers}) alone: {_share(last)}; chance is {chance:.2f}."]
-    compared = [_compared(rows["matched"], name) for name in (BEST, BOTH, ALL)]
-    return [_enough(rows["matched"], chance), *said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
+    where: Any = rows["matched"].loc[BOTH]
+    compared = [_compared(sweep, name, where.layers if name == BOTH else "") for name in (BEST, BOTH, ALL)]
+    return [_enough(sweep, chance), *said, *compared, _unmatched(rows["all"]), _chosen(tables["chosen"])]
 
 
-def _enough(rows: pd.DataFrame, chance: float) -> str:
-    others = rows.loc[[BEST, BOTH, ALL]]
-    better = others[others["gap_low"] > 0].sort_values("gap")
-    last: Any = rows.loc[LAST]
-    if better.empty and last.ci_low <= chance:
+def _enough(sweep: pd.DataFrame, chance: float) -> str:
+    others = sweep[sweep["reader"] != LAST]
+    found = [outcome(interval_of(row, "gap"), ACCURACY_MARGIN) for _, row in others.iterrows()]
+    dimensions = sorted(set(sweep["dim"]))
+    at = f"{_listed(dimensions)} dimension{'s' * (dimensions != [1])}"
+    last = sweep[sweep["reader"] == LAST]
+    better = others[[one == "more" for one in found]].sort_values("gap")
+    if better.empty and (last["ci_low"] <= chance).all():
         return (
-            f"The last layer is not shown to beat chance ({_share(last)}), and no other choice of layers is shown to "
-            "read more than it."
+            f"At {at} the last layer is not shown to beat chance, and no other choice of layers is shown to read more "
+            "than it."
+        )
+    if better.empty and set(found) <= {"same", "less"}:
+        return (
+            f"At {at} the last layer is enough: no other choice of layers reads more than it by {ACCURACY_MARGIN:.2f}."
         )
     if better.empty:
-        return (
-            f"At {int(last.dim)} dimensions the last layer is enough: no other choice of layers is shown to read more "
-            f"than its {_share(last)}."
-        )
+        return f"At {at} no other choice of layers is shown to read more than the last layer, but it may."
     most: Any = better.iloc[-1]
+    own = float(last.loc[last["dim"] == most.dim, "accuracy"].iloc[0])
     return (
-        f"At {int(last.dim)} dimensions the last layer is not the best there is: {better.index[-1]} gives "
-        f"{_share(most)} instead of {last.accuracy:.2f}."
+        f"The last layer is not the best there is at {_listed(sorted(set(better['dim'])))} of {at}: most at "
+        f"{int(most.dim)}, where {most.reader} gives {most.accuracy:.2f} instead of {own:.2f} (difference "
+        f"{with_ends(interval_of(most, 'gap'), SURE)})."
     )
 
 
-def _compared(rows: pd.DataFrame, name: str) -> str:
-    row: Any = rows.loc[name]
-    last: Any = rows.loc[LAST]
-    where = f" ({row.layers})" if name == BOTH else ""
-    gap = f"difference {row.gap:+z.2f}, 95 % interval {row.gap_low:+z.2f} to {row.gap_high:+z.2f}".replace("-", "−")
-    numbers = f"{row.accuracy:.2f} against {last.accuracy:.2f} at {int(last.dim)} dimensions ({gap})"
+def _compared(sweep: pd.DataFrame, name: str, layers: str) -> str:
+    """Return at which dimensions a choice of layers reads more or less than the last layer."""
+    rows = sweep[sweep["reader"] == name]
+    found = [outcome(interval_of(row, "gap"), ACCURACY_MARGIN) for _, row in rows.iterrows()]
+    parts = []
+    for which, how in (
+        ("more", "better than the last one"),
+        ("less", "worse than it"),
+        ("same", f"alike to within {ACCURACY_MARGIN:.2f}"),
+        ("open", "with no difference shown"),
+    ):
+        here = rows[[one == which for one in found]]
+        if len(here):
+            numbers = ", ".join(
+                f"{int(row['dim'])} ({with_ends(interval_of(row, 'gap'))})" for _, row in here.iterrows()
+            )
+            parts.append(f"{how} at {numbers}")
     verb = "read" if name in (BOTH, ALL) else "reads"
-    start = name[0].upper() + name[1:]
-    if row.gap_low > 0:
-        return f"{start}{where} {verb} better than the last one: {numbers}."
-    if row.gap_high < 0:
-        return f"{start}{where} {verb} worse than the last one: {numbers}."
-    return f"{start}{where} {verb} neither better nor worse than the last one, within the interval: {numbers}."
+    where = f" ({layers})" if layers else ""
+    return f"By dimension, {name}{where} {verb} {'; '.join(parts)}."
+
+
+def _listed(numbers: list[int]) -> str:
+    words = [str(int(number)) for number in numbers]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _unmatched(rows: pd.DataFrame) -> str:
     every: Any = rows.loc[ALL]
     last: Any = rows.loc[LAST]
     return (
-        f"Without matching, all layers together give a reader {int(every.dim):,} dimensions instead of "
+        f"Without matching, all layers together give a probe {int(every.dim):,} dimensions instead of "
         f"{int(last.dim):,} and {_share(every)}."
     )
 

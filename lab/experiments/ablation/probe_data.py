@@ -1,6 +1,6 @@
-"""The images and the readers that all questions about broken networks use.
+"""The images and the probes that all questions about broken networks use.
 
-A reader is a linear probe, always tested on images it was not fitted on. It is either fitted anew to the changed
+A probe is linear, and always tested on images it was not fitted on. It is either fitted anew to the changed
 network (what is still there to be read), or fitted to the intact network and then shown the changed one
 (what still arrives in the form the rest was made for).
 """
@@ -90,14 +90,14 @@ class ProbeData:
         return {str(model.ref): model.weights_digest, "images": self.images.fingerprint}
 
     def refitted(self, embedding: np.ndarray) -> np.ndarray:
-        """Return the class probabilities `(R, N, K)` of a reader fitted to this very embedding, out of fold."""
+        """Return the class probabilities `(R, N, K)` of a probe fitted to this very embedding, out of fold."""
         found = fit_probes(embedding, self.labels[None], self.splits, self.groups, dimensions=(None,), seed=self.seed)
         return found[None, 0].probabilities
 
     def carried_over(self, intact: np.ndarray, changed: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return, for each changed embedding, the probabilities of readers fitted to the intact one.
+        """Return, for each changed embedding, the probabilities of probes fitted to the intact one.
 
-        In every fold the reader learns from the intact embedding of the training images and sees the changed
+        In every fold the probe learns from the intact embedding of the training images and sees the changed
         embedding of the others.
         """
         found = [np.full((len(self.splits), len(intact), self._classes), np.nan) for _ in changed]
@@ -112,7 +112,7 @@ class ProbeData:
     def read(
         self, known: np.ndarray, labels: np.ndarray, groups: np.ndarray, shown: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
-        """Fit one reader to `known` and return its probabilities for each of `shown`."""
+        """Fit one probe to `known` and return its probabilities for each of `shown`."""
         rows = [known, *shown]
         split = np.concatenate([np.full(len(known), TRAINS), *(np.zeros(len(part), int) for part in shown)])
         padding = np.zeros(len(split) - len(known), dtype=np.int64)

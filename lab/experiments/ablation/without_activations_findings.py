@@ -1,4 +1,8 @@
-"""What the tables of `linear` show, a sentence each; every one follows from the numbers and can say the opposite."""
+"""What the tables of `linear` show, a sentence each; every one follows from the numbers and can say the opposite.
+
+Units are images; intervals of differences hold for all depths at once. "Nothing is left" and "not needed" are said only
+where the interval lies within a margin.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from functools import partial
 
 import pandas as pd
 
-from lab.experiments.number_text import SURE, ranged
+from lab.experiments.number_text import SURE, interval_of, ranged, with_ends
+from lab.stats.claims import ACCURACY_MARGIN, outcome
 
+COLOURS = 0.8  # from this share on, average colours are nearly all that varies
 AFFINE = 1e-3  # a bend below this is float32 rounding through a deep network, not a non-linearity
 
 _share = partial(ranged, called=SURE)
@@ -49,18 +55,30 @@ def _affine(bare: pd.Series) -> str:
 
 def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
     numbers = _numbers(intact, bare, floor)
-    if intact.refitted_low <= floor["chance"]:
+    if outcome(interval_of(intact, "above_chance"), 0) != "more":
         return f"The intact network is not shown to beat chance here, so nothing can be lost: {numbers}."
-    if bare.refitted_gap_high >= 0:
-        return f"For these classes the activations are not needed: {numbers}."
-    if bare.refitted_low <= max(floor["chance"], floor["pixels"]):
-        return f"Nothing is left of what depth had added: {numbers}."
-    return f"Something is left: {numbers}."
+    lost = outcome(interval_of(bare, "refitted_gap"), ACCURACY_MARGIN)
+    if lost == "same":
+        return f"For these classes the activations are not needed, to within {ACCURACY_MARGIN:.2f}: {numbers}."
+    if lost == "more":
+        return f"For these classes the network does better without its activations: {numbers}."
+    if lost == "open":
+        return f"Whether the activations are needed for these classes is not shown: {numbers}."
+    control = "pixels" if floor["pixels"] > floor["chance"] else "chance"
+    beyond = interval_of(bare, f"above_{control}")
+    name = {"pixels": "raw pixels give", "chance": "chance gives"}[control]
+    by = with_ends(beyond)
+    return {
+        "more": f"Something is left beyond what {name} ({by}): {numbers}.",
+        "less": f"What is left is less than {name} ({by}): {numbers}.",
+        "same": f"Nothing is left beyond what {name}, to within {ACCURACY_MARGIN:.2f} ({by}): {numbers}.",
+        "open": f"Accuracy is lost, and whether anything is left beyond what {name} is not shown ({by}): {numbers}.",
+    }[outcome(beyond, ACCURACY_MARGIN)]
 
 
 def _numbers(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
     return (
-        f"a reader fitted anew to its last layer is right in {_share(bare, 'refitted')} of the images, against "
+        f"a probe refit to its last layer is right in {_share(bare, 'refitted')} of the images, against "
         f"{_share(intact, 'refitted')} in the intact network, {floor['pixels']:.2f} from raw pixels and "
         f"{floor['chance']:.2f} by chance"
     )
@@ -68,22 +86,30 @@ def _numbers(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> 
 
 def _on_the_way(rows: pd.DataFrame) -> list[str]:
     """Say how deep activations can go before it shows."""
-    fallen = rows[rows["refitted_gap_high"] < 0]
+    cut = rows[rows["removed"] > 0]
+    found = {row.up_to: outcome(interval_of(row, "refitted_gap"), ACCURACY_MARGIN) for _, row in cut.iterrows()}
+    fallen = cut[cut["up_to"].map(found) == "less"]
     if fallen.empty:
-        return ["At no depth does taking out the activations before it show beyond the intervals."]
+        if set(found.values()) == {"same"}:
+            return [f"At every depth the loss is within {ACCURACY_MARGIN:.2f}."]
+        return ["At no depth is a loss shown when the activations before it are taken out."]
     first = fallen.iloc[0]
-    held = rows[(rows["depth"] < first.depth) & (rows["removed"] > 0)]
-    until = f"Up to {held.iloc[-1].up_to} the loss stays within the intervals; up" if len(held) else "Already up"
+    held = cut[cut["depth"] < first.depth]
+    within = f"the loss is within {ACCURACY_MARGIN:.2f}"
+    shown = within if set(held["up_to"].map(found)) <= {"same"} else "no loss is shown"
+    until = f"Up to {held.iloc[-1].up_to} {shown}; up" if len(held) else "Already up"
     return [
-        f"{until} to {first.up_to} ({int(first.removed)} activations, depth {first.depth:.2f}) the reader of the last "
-        f"layer falls by {-first.refitted_gap:.2f} ({-first.refitted_gap_high:.2f} to {-first.refitted_gap_low:.2f})."
+        f"{until} to {first.up_to} ({int(first.removed)} activations, depth {first.depth:.2f}) the accuracy of a refit "
+        f"probe of the last layer changes by {with_ends(interval_of(first, 'refitted_gap'))}, intervals over images "
+        f"for all {len(cut)} depths at once."
     ]
 
 
 def _few_directions(intact: pd.Series, bare: pd.Series) -> str:
     now, before = int(bare.directions), int(intact.directions)
-    numbers = f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of what the images differ in at the "
-    numbers += f"last layer, against {before} in the intact network"
-    if now * 2 <= before:
-        return f"{numbers}: averaged over positions, a linear stack keeps little more than average colours."
-    return f"{numbers}."
+    means = "; these vectors are little more than average colours" if bare.colours_low >= COLOURS else ""
+    return (
+        f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of what the images differ in at the last "
+        f"layer, against {before} in the intact network; the images' average colours explain {ranged(bare, 'colours')} "
+        f"of the variance there, against {ranged(intact, 'colours')}{means}."
+    )

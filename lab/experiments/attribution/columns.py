@@ -126,9 +126,12 @@ ATTRIBUTION_SCORE = {
             "images": "pictures",
             **SHARE,
             **NOTHING,
-            **between("over_area", "share minus area, mean over pictures"),
+            **between(
+                "over_area", "share minus area, mean over pictures, the interval for all methods and layers at once"
+            ),
             **between("over_edges", "share minus that of the edges, likewise"),
             **between("over_untrained", "share minus that of the untrained network, likewise"),
+            **between("over_activation", "share minus that of the plain activation at the layer, likewise"),
         },
     ),
     "probes": Table("A probe whose decisions are explained.", {**ROLE, **same("layer depth accuracy"), **ends()}),

@@ -46,17 +46,19 @@ def learned(row: Mapping[Any, Any]) -> Answer:
     return "yes" if high < ALIKE else "no" if low > ALIKE else "open"
 
 
-def matters(row: Mapping[Any, Any], orders: pd.DataFrame) -> Answer:
-    """Whether a map's places move the probability more than random squares do (95 % of further random orders)."""
-    _, _, high = random_range(orders, str(row["score_at"]))
+def matters(row: Mapping[Any, Any], orders: pd.DataFrame, tests: int = 1) -> Answer:
+    """Whether a map's places move the probability more than random squares do (95 % of further random orders; of
+    `tests` maps, so that random ones among them do in 5 % of all cases at most)."""
+    _, _, high = random_range(orders, str(row["score_at"]), tests)
     gain = row.get("gain", np.nan)
     if not (np.isfinite(gain) and np.isfinite(high)):
         return "open"
     return "yes" if gain > high else "no"
 
 
-def random_range(orders: pd.DataFrame, place: str) -> tuple[float, float, float]:
-    """Return mean and 95 % prediction range of the gain of random orders (Student's t); nan where there are none."""
+def random_range(orders: pd.DataFrame, place: str, tests: int = 1) -> tuple[float, float, float]:
+    """Return mean and 95 % prediction range of the gain of random orders (Student's t) for so many maps at once; nan
+    where there are none."""
     from scipy.stats import t
 
     if not len(orders):
@@ -65,7 +67,7 @@ def random_range(orders: pd.DataFrame, place: str) -> tuple[float, float, float]
     if len(gains) < 2:
         return float("nan"), float("nan"), float("nan")
     mean = float(gains.mean())
-    half = float(gains.std(ddof=1) * np.sqrt(1 + 1 / len(gains)) * t.ppf(0.975, len(gains) - 1))
+    half = float(gains.std(ddof=1) * np.sqrt(1 + 1 / len(gains)) * t.ppf(1 - 0.025 / max(tests, 1), len(gains) - 1))
     return mean, mean - half, mean + half
 
 
@@ -100,9 +102,9 @@ def _learned(maps: pd.DataFrame) -> list[str]:
     answers = [learned(row) for row in maps.to_dict("records")]
     kept = maps[[answer == "no" for answer in answers]]
     text = (
-        f"With random weights, {_share(answers.count('yes'), len(answers))} become another map (rank correlation below "
-        f"{ALIKE:g}, its interval included); the mean correlation is {maps['random'].mean():.2f}, and "
-        f"{maps['random_pair'].mean():.2f} between two random networks."
+        f"For this picture, with random weights, {_share(answers.count('yes'), len(answers))} become another map (rank "
+        f"correlation below {ALIKE:g}, its interval included); the mean correlation is {maps['random'].mean():.2f}, "
+        f"and {maps['random_pair'].mean():.2f} between two random networks."
     )
     if len(kept):
         names = ", ".join(f"{_name(row)}" for row in kept.head(3).to_dict("records"))
@@ -115,15 +117,15 @@ def _matter(maps: pd.DataFrame, tables: Tables) -> list[str]:
     orders = orders_of(tables)
     if "gain" not in maps or not len(orders):
         return []
-    answers = [matters(row, orders) for row in maps.to_dict("records")]
+    answers = [matters(row, orders, len(maps)) for row in maps.to_dict("records")]
     best = maps.iloc[int(maps["gain"].to_numpy().argmax())]
-    mean, low, high = random_range(orders, best["score_at"])
+    mean, low, high = random_range(orders, best["score_at"], len(maps))
     here = orders[orders["score_at"] == best["score_at"]]
     edges = float(here[here["order"] == EDGES]["gain"].iloc[0])
     return [
         f"The places of {_share(answers.count('yes'), len(answers))} move the probability more than random squares: "
         f"{_name(best)} gains most, {two(best['gain'])} (insertion less deletion) against {two(mean)} for random "
-        f"squares (95 % of them {two(low)} to {two(high)}) and {two(edges)} for edges first."
+        f"squares (95 % of them {two(low)} to {two(high)}, for all maps at once) and {two(edges)} for edges first."
     ]
 
 

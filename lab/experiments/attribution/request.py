@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from lab.attributions.methods import named
-from lab.attributions.targets import TargetChoice
+from lab.attributions.targets import TargetChoice, class_index
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, LAYERS_HELP, Request, model_option, option
+from lab.experiments.early import CardLookup, check_classes
 from lab.experiments.picture import PICTURE_HELP, picture_name
-from lab.images import stamp
+from lab.images import class_names, stamp
 from lab.images.synthetic import DRAWN_SETS
+from lab.layers import select_layers
+from lab.models import card
 
 METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
 BASELINES = ("mean", "black", "white")
@@ -41,6 +44,20 @@ class AttributeRequest(Request):
         super().__post_init__()
         named(self.method)
         TargetChoice.parse(self.target)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a class or a probe's layer there is not, besides what all questions check."""
+        super().check(cards)
+        target, known = TargetChoice.parse(self.target), cards(self.model)
+        if target.kind == "probe":
+            classes = class_names(self.probe_data)
+            check_classes([target.name] if target.name else [], classes, self.probe_data)
+        if known is None:
+            return
+        if target.kind == "probe" and target.layer:
+            select_layers(known.layers, target.layer, exclusions=known.exclusions)
+        if target.kind == "class" and known.classifier_classes > 1:
+            class_index(target.name, known.classifier_classes)
 
     def title(self) -> str:
         """Return what is looked at."""

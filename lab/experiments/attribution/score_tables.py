@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from lab.stats.intervals import Interval, mean_interval
+from lab.stats.intervals import Interval
+from lab.stats.simultaneous import mean_of_many
 
 TRAINED, UNTRAINED = "trained", "untrained"
 KNOW_NOTHING = ("area", "edges", "middle")
@@ -15,9 +16,11 @@ KNOW_NOTHING = ("area", "edges", "middle")
 def summary(shares: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network, method and layer: mean share, what knows nothing, and how far it is above each.
 
-    `over_area`, `over_edges`, `over_untrained` are mean paired differences with `_low` and `_high`; maps that are zero
+    `over_area`, `over_edges`, `over_untrained`, `over_activation` are mean paired differences with `_low` and `_high`,
+    each for all methods and layers at once, since those that are clear are picked among them; maps that are zero
     everywhere count as an even one, since they point nowhere.
     """
+    tests = len(shares[["method", "layer"]].drop_duplicates())
     shares = shares.assign(share=shares["share"].fillna(shares["area"]))
     images = list(dict.fromkeys(shares["image"]))
     rows = []
@@ -29,17 +32,19 @@ def summary(shares: pd.DataFrame) -> pd.DataFrame:
             **{name: float(own[name].mean()) for name in KNOW_NOTHING},
         }  # fmt: skip
         for name in KNOW_NOTHING[:2]:
-            row |= mean_interval((own["share"] - own[name]).to_numpy()).columns(f"over_{name}")
-        row |= _over_untrained(shares, images, own, str(role), str(method), str(layer))
+            row |= mean_of_many((own["share"] - own[name]).to_numpy(), tests).columns(f"over_{name}")
+        here = shares[shares["layer"] == layer]
+        same = here[(here["role"] == UNTRAINED) & (here["method"] == method)]
+        plain = here[(here["role"] == role) & (here["method"] == "activation")]
+        row |= _over(own, same if role == TRAINED else same.iloc[:0], images, tests).columns("over_untrained")
+        row |= _over(own, plain if method != "activation" else plain.iloc[:0], images, tests).columns("over_activation")
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _over_untrained(
-    shares: pd.DataFrame, images: list[str], own: pd.DataFrame, role: str, method: str, layer: str
-) -> dict[str, float]:
-    twin = shares[(shares["role"] == UNTRAINED) & (shares["method"] == method) & (shares["layer"] == layer)]
-    if role != TRAINED or not len(twin):
-        return Interval(*[float("nan")] * 3).columns("over_untrained")
-    other = twin.set_index("image").loc[images]["share"]
-    return mean_interval((own["share"] - other).to_numpy()).columns("over_untrained")
+def _over(own: pd.DataFrame, other: pd.DataFrame, images: list[str], tests: int) -> Interval:
+    """Return how far the own maps are above others, paired by picture; nan without others."""
+    if not len(other):
+        return Interval(*[float("nan")] * 3)
+    gap = own["share"] - other.set_index("image").loc[images]["share"]
+    return mean_of_many(gap.to_numpy(), tests)

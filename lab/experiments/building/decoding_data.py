@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.embeddings.streaming import pixel_batches
+from lab.experiments.twins import TWINS
 from lab.images import ImageSet
 from lab.layers import Layer, select_layers
 from lab.models import ModelRef, card
@@ -23,20 +24,28 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class DecodedNetwork:
-    """One network that is looked into: its name, whether it is the untrained twin, and its layers."""
+    """One network that is looked into: its name, which untrained twin it is (from 0; -1 for none), and its layers."""
 
     name: str
-    twin: bool
+    number: int
     layers: tuple[Layer, ...]
+
+    @property
+    def twin(self) -> bool:
+        return self.number >= 0
 
 
 def decoded_networks(model: str, layers: str) -> Iterator[tuple[DecodedNetwork, str]]:
-    """Yield the network and, unless it is untrained itself, its twin with random weights; with its weights' digest."""
+    """Yield the network and, unless it is untrained itself, its twins with random weights; with its weights' digest.
+
+    Of weights trained here there is one twin, what training began with.
+    """
     ref = ModelRef.parse(model)
-    for each in (ref,) if ref.untrained else (ref, ref.twin()):
+    twins = () if ref.untrained else dict.fromkeys(ref.twin(seed) for seed in range(TWINS))
+    for number, each in enumerate((ref, *twins), start=-1):
         known = card(each)
         chosen = select_layers(known.layers, layers, exclusions=known.exclusions)
-        yield DecodedNetwork(str(each), each != ref, chosen), known.weights_digest
+        yield DecodedNetwork(str(each), number, chosen), known.weights_digest
 
 
 def shrunk(images: ImageSet, how: Preprocessing, side: int, progress: Progress, compute: Compute) -> np.ndarray:

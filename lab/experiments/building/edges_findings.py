@@ -1,15 +1,20 @@
-"""What the two-layer networks show, in sentences that follow the numbers."""
+"""What the two-layer networks show, in sentences that follow the numbers. The units are networks, each trained from a
+random start of its own on drawings of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
+from lab.experiments.number_text import with_ends
+from lab.stats.claims import ACCURACY_MARGIN, outcome
 from lab.stats.intervals import Interval, mean_interval
+from lab.stats.simultaneous import mean_of_many
 
 CHANCE = 1 / 3
+RANDOM_SHARE = 0.05  # of random filters, that are more selective than 95 % of them
+SELECTIVITY_MARGIN = 0.05
 GROUPS = ("horizontal", "vertical", "diagonal")
 
 
@@ -42,17 +47,17 @@ def said(interval: Interval, digits: int = 2) -> str:
 
 
 def _accuracy(accuracy: pd.DataFrame) -> str:
+    by_seed = accuracy.pivot(index="seed", columns="condition", values="accuracy")
     two, one, shuffled = (
-        mean_interval(accuracy.loc[accuracy["condition"] == name, "accuracy"].to_numpy())
-        for name in ("two layers", "one layer", "shuffled labels")
+        mean_interval(by_seed[name].to_numpy()) for name in ("two layers", "one layer", "shuffled labels")
     )
-    many = int(accuracy["seed"].nunique())
-    if two.low > one.high:
-        better = "more than"
-    elif two.high < one.low:
-        better = "less than"
-    else:
-        better = "not distinguishable from"
+    gain = mean_interval((by_seed["two layers"] - by_seed["one layer"]).to_numpy())
+    better = {
+        "more": "more than",
+        "less": "less than",
+        "same": f"alike to within {ACCURACY_MARGIN:.2f} with",
+        "open": "not shown to differ from",
+    }[outcome(gain, ACCURACY_MARGIN)]
     control = (
         f"trained on shuffled labels they reach {said(shuffled)}, where chance is {CHANCE:.2f}"
         if shuffled.low <= CHANCE
@@ -60,23 +65,32 @@ def _accuracy(accuracy: pd.DataFrame) -> str:
     )
     return (
         f"Two layers tell new rectangles, diamonds and neither apart with accuracy {said(two)}, the mean and 95 % "
-        f"interval over {many} networks; that is {better} the {said(one)} of a single layer; {control}."
+        f"interval over {len(by_seed)} networks; that is {better} the {said(one)} of a single layer (difference "
+        f"{with_ends(gain)}); {control}."
     )
 
 
 def _orientation(filters: pd.DataFrame) -> str:
-    each = filters.groupby(["when", "seed"])["selectivity"].mean()
-    after, before = (each[when].to_numpy() for when in ("after training", "before training"))
-    change = mean_interval(after - before)
-    if change.low > 0:
-        means = "training has made them oriented edges"
-    elif change.high < 0:
-        means = "training has made them less oriented"
+    each = filters.groupby(["when", "seed"])[["selectivity", "beyond_random"]].mean()
+    after, before = (each.loc[when] for when in ("after training", "before training"))
+    change = mean_interval((after["selectivity"] - before["selectivity"]).to_numpy())
+    share = mean_interval(after["beyond_random"].to_numpy(dtype=float))
+    means = {
+        "more": "training has made them more oriented",
+        "less": "training has made them less oriented",
+        "same": "training has left them as oriented as they were",
+        "open": "that training has changed it is not shown",
+    }[outcome(change, SELECTIVITY_MARGIN)]
+    if share.low > 0.5:
+        edges = "so most of them are oriented edges"
+    elif share.low > RANDOM_SHARE:
+        edges = "so some, but not surely most, are oriented edges"
     else:
-        means = "training has not made them more oriented than chance did"
+        edges = "so that any of them is an oriented edge is not shown"
     return (
-        f"First-layer filters have an orientation selectivity of {after.mean():.2f} against {before.mean():.2f} before "
-        f"training (difference {said(change)}): {means}."
+        f"First-layer filters have an orientation selectivity of {after['selectivity'].mean():.2f} against "
+        f"{before['selectivity'].mean():.2f} before training (difference {said(change)} over {len(after)} networks): "
+        f"{means}. {said(share)} of them are more selective than 95 % of random filters, {edges}."
     )
 
 
@@ -97,37 +111,48 @@ def _combination(combinations: pd.DataFrame, shape: str, expected: tuple[str, ..
 def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
     """Return what the sums of one shape, a row per seed and group, say about the groups it is made of."""
     sums = here.pivot(index="seed", columns="group", values="on_own")
-    lacking = [group for group in expected if mean_interval(sums[group].to_numpy()).low <= 0]
+    # Each group that is named is a test, and so is the comparison, for each of two shapes.
+    tests = 2 * (len(expected) + 1)
+    lacking = [group for group in expected if not mean_of_many(sums[group].to_numpy(), tests).low > 0]
     if lacking:
-        return f"that {' and '.join(lacking)} edges add to it is not shown by these intervals"
+        return f"that {' and '.join(lacking)} edges add to it is not shown by these networks"
     others = [group for group in GROUPS if group not in expected]
-    more = mean_interval((sums[list(expected)].sum(axis=1) - sums[others].sum(axis=1)).to_numpy())
+    more = mean_of_many((sums[list(expected)].sum(axis=1) - sums[others].sum(axis=1)).to_numpy(), tests)
+    if more.high < 0:
+        less = Interval(-more.value, -more.high, -more.low)
+        return f"but {' and '.join(others)} edges add more to it, by {said(less, 1)}"
     makes = "together make" if len(expected) > 1 else "make"
     edges = f"{' and '.join(expected)} edges"
     if more.low > 0:
         return f"{edges} {makes} it, by {said(more, 1)} more than the others"
-    return f"{edges} add to it, but not clearly more than the others do (difference {said(more, 1)})"
+    return f"{edges} add to it, but that they add more than the others is not shown (difference {said(more, 1)})"
 
 
 def _parts(responses: pd.DataFrame) -> str:
     two = responses[responses["condition"] == "two layers"] if len(responses) else responses
     if not len(two):
         return "With no channel for rectangles there is nothing to show parts of one to."
-    shares = {name: mean_interval(rows["share"].to_numpy()) for name, rows in two.groupby("stimulus")}
     parts = ("horizontal sides only", "vertical sides only", "its sides apart")
+    shares = {
+        name: mean_of_many(rows["share"].to_numpy(), len(parts))
+        for name, rows in two.groupby("stimulus")
+        if name in parts
+    }
     needs = all(shares[name].high < 1 for name in parts)
-    ending = (
-        "it answers the whole more than any of its parts"
-        if needs
-        else f"so {' or '.join(name for name in parts if shares[name].high >= 1)} would do as well"
-    )
+    as_well = [name for name in parts if shares[name].low > 1]
+    unsure = [name for name in parts if shares[name].low <= 1 <= shares[name].high]
+    ending = "it answers the whole more than any of its parts"
+    if as_well:
+        ending = f"so it answers {' and '.join(as_well)} more than the whole"
+    elif unsure:
+        ending = f"that it answers the whole more than {' or '.join(unsure)} is not shown"
     listed = ", ".join(f"{said(shares[name])} to {_short(name)}" for name in parts)
     one = responses[(responses["condition"] == "one layer") & responses["stimulus"].isin(parts[:2])]
     control = ""
     if len(one):
-        best = mean_interval(one.groupby("seed")["share"].max().to_numpy())
-        control = f" In a single layer one pair of sides gives {said(best)} of the answer."
-    alone = np.all([shares[name].value <= 0.5 for name in parts[:2]])
+        either = mean_interval(one.groupby("seed")["share"].mean().to_numpy())
+        control = f" In a single layer one pair of sides gives {said(either)} of the answer, the mean of both pairs."
+    alone = all(shares[name].high < 0.5 for name in parts[:2])
     half = ", less than half each for one pair of sides" if needs and alone else ""
     return f"Of its answer to a whole rectangle the rectangle channel gives {listed}: {ending}{half}.{control}"
 

@@ -157,7 +157,7 @@ def _score(network: TwoLayers, held_out: tuple[np.ndarray, np.ndarray]) -> dict[
 def _filters(network: TwoLayers, seed: int) -> list[dict[str, Any]]:
     import torch
 
-    from lab.experiments.building.two_layers import TwoLayers, group_of, orientation
+    from lab.experiments.building.two_layers import TwoLayers, group_of, orientation, random_selectivity
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -170,6 +170,7 @@ def _filters(network: TwoLayers, seed: int) -> list[dict[str, Any]]:
             {
                 "seed": seed, "when": when, "filter": index, "angle": float(angles[index]),
                 "group": group_of(float(angles[index])), "selectivity": float(selectivity[index]),
+                "beyond_random": bool(selectivity[index] > random_selectivity()),
                 **_array(kernels[index]),
             }
             for index in range(len(kernels))

@@ -1,9 +1,9 @@
 """How far one position of a layer really looks: its gradient on the picture, and every pixel it could depend on.
 
-`effective` measures: the gradient of the middle position of each layer, in random directions of its channels, as in
-Luo, Li, Urtasun and Zemel, "Understanding the effective receptive field in deep convolutional neural networks" (2016).
-`possible` finds rows and columns the position depends on at all: one row (or column) of NaN reaches it through any
-operation or it does not, whatever the weights are.
+`effective` measures: the gradient of one position of each layer in several pictures, in random directions of its
+channels, as in Luo, Li, Urtasun and Zemel, "Understanding the effective receptive field in deep convolutional neural
+networks" (2016). `reachable` finds rows and columns each position depends on at all: one row (or column) of NaN reaches
+it through any operation or it does not, whatever the weights are.
 """
 
 from __future__ import annotations
@@ -29,34 +29,50 @@ def middle(layer: Layer) -> tuple[int, int]:
     return layer.height // 2, layer.width // 2
 
 
+def positions(layer: Layer, pictures: int, draws: int, *, seed: int = 0) -> np.ndarray:
+    """Return which row and column is looked at, `(draws, pictures, 2)`: the middle in the first picture, elsewhere
+    random ones of the middle half of the map, so that few fields are cut by the border."""
+    rng = np.random.default_rng((seed, 0xF1E1D))
+    height, width = layer.height, layer.width
+    found = rng.integers((height // 4, width // 4), (height - height // 4, width - width // 4), (draws, pictures, 2))
+    found[:, 0] = middle(layer)
+    return np.asarray(found)
+
+
 def effective(
-    module: nn.Module, image: Tensor, layers: Sequence[Layer], draws: int, progress: Progress, stage: str
+    module: nn.Module, images: Tensor, layers: Sequence[Layer], draws: int, progress: Progress, stage: str
 ) -> dict[str, np.ndarray]:
-    """Return |gradient| summed over colours, `(draws, H, W)`, by layer name, of each layer's middle position."""
+    """Return |gradient| summed over colours, `(draws, P, H, W)`, by layer name, at `positions` of P pictures."""
     import torch
 
     directions = torch.Generator().manual_seed(0)
-    picture = image.clone().requires_grad_(True)
+    pictures = images.clone().requires_grad_(True)
+    each = torch.arange(len(images))
     found: dict[str, np.ndarray] = {}
-    with torch.enable_grad(), record(module, layers, _at_middle) as taken:
-        module(picture)
+    with torch.enable_grad(), record(module, layers, _map_of) as taken:
+        module(pictures)
         for number, layer in enumerate(layers):
             progress(stage, number, len(layers), "layers")
-            signs = torch.randint(0, 2, (draws, layer.channels), generator=directions).to(picture.dtype) * 2 - 1
-            maps_of = [_gradient(taken[layer.name], sign.to(picture.device), picture) for sign in signs]
-            found[layer.name] = np.stack(maps_of)
+            parts = []
+            for at in positions(layer, len(images), draws):
+                signs = torch.randint(0, 2, (len(images), layer.channels), generator=directions) * 2 - 1
+                rows, columns = torch.from_numpy(at).T
+                answers = taken[layer.name][each, :, rows, columns]
+                (gradient,) = torch.autograd.grad((answers * signs.to(answers)).sum(), pictures, retain_graph=True)
+                parts.append(gradient.abs().sum(1).cpu().numpy().astype(np.float64))
+            found[layer.name] = np.stack(parts)
     return found
 
 
-def theoretical(
+def reachable(
     module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return which rows `(H,)` and columns `(W,)` of the image each layer's middle position can depend on."""
+    """Return which rows `(H, h, w)` and columns `(W, h, w)` of the image each position of a layer can depend on."""
     import torch
 
     height, width = size
     hit: dict[str, list[np.ndarray]] = {layer.name: [] for layer in layers}
-    with torch.inference_mode(), record(module, layers, _at_middle) as taken:
+    with torch.inference_mode(), record(module, layers, _nan_of) as taken:
         for start in range(0, height + width, BATCH):
             progress("Finding what each position can depend on", start, height + width, "rows")
             places = range(start, min(start + BATCH, height + width))
@@ -68,9 +84,22 @@ def theoretical(
                     images[row, :, :, place - height] = torch.nan
             module(images)
             for layer in layers:
-                hit[layer.name].append(taken[layer.name].isnan().any(dim=1).numpy())
+                hit[layer.name].append(taken[layer.name].numpy())
     joined = {name: np.concatenate(parts) for name, parts in hit.items()}
     return {name: (all_of[:height], all_of[height:]) for name, all_of in joined.items()}
+
+
+def theoretical(
+    module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return which rows `(H,)` and columns `(W,)` of the image each layer's middle position can depend on."""
+    every = reachable(module, layers, size, progress)
+    return {layer.name: at_position(every[layer.name], middle(layer)) for layer in layers}
+
+
+def at_position(reached: tuple[np.ndarray, np.ndarray], at: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows `(H,)` and columns `(W,)` that one position depends on, from what `reachable` gives."""
+    return reached[0][:, at[0], at[1]], reached[1][:, at[0], at[1]]
 
 
 def square_of(gradient: np.ndarray, share: float) -> tuple[int, int, int]:
@@ -86,13 +115,9 @@ def square_of(gradient: np.ndarray, share: float) -> tuple[int, int, int]:
     return row - radius, column - radius, 2 * radius + 1
 
 
-def _at_middle(activation: Tensor, layer: Layer) -> Tensor:
-    row, column = middle(layer)
-    return maps(activation, layer)[:, :, row, column].clone()
+def _map_of(activation: Tensor, layer: Layer) -> Tensor:
+    return maps(activation, layer).clone()
 
 
-def _gradient(position: Tensor, sign: Tensor, picture: Tensor) -> np.ndarray:
-    import torch
-
-    (gradient,) = torch.autograd.grad((position * sign).sum(), picture, retain_graph=True)
-    return np.asarray(gradient[0].abs().sum(0).cpu().numpy(), dtype=np.float64)
+def _nan_of(activation: Tensor, layer: Layer) -> Tensor:
+    return maps(activation, layer).isnan().any(dim=1)

@@ -2,17 +2,20 @@
 
 tables   readings  one row per network, layer (raw pixels: none), factor and control: R² out of fold, its interval over
                    images, and for factors with levels the accuracy beside its chance
+         contrasts differences of R² between layers and controls, by factor, paired by image, at once for each kind
          factors   one row per factor: its kind, its levels, the factors that say the same
          images    which images took part
 
 A number's R² is that of the number; a hue's, of its sine and cosine; of a factor with levels, of one indicator per
 level. So 0 is what the mean knows and 1 is all. Factors that always go together (a cat's ears, pupils and muzzle) are
-one row: no readout could tell them apart. Controls: the untrained twin, raw pixels, and the factors shuffled.
+one row: no readout could tell them apart. Controls: untrained twins, raw pixels, random sets of equally many numbers of
+each layer, fewer images to learn from, and the factors shuffled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,11 +24,14 @@ import pandas as pd
 from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
+from lab.experiments.building.decoding_contrasts import equal_widths, fewer_images, mean_of, scored
 from lab.experiments.building.decoding_data import PIXEL_SIDE, dealt, decoded_networks, shrunk, shuffled
+from lab.experiments.building.factor_contrasts import FactorScores, factor_contrasts
 from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
-from lab.images import open_image_set
+from lab.images import open_image_set, short_name
 from lab.images.synthetic import DRAWN_SETS
 from lab.images.synthetic.sets import DrawnSet
 from lab.models import card
@@ -49,9 +55,17 @@ class FactorsRequest(Request):
     pooling: str = option("avg", "avg, or a grid such as 4x4 that keeps places")
     seed: int = option(0, "moves the folds and the shuffles", least=0, most=2**31 - 1)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for images that were not drawn here, besides what all questions check."""
+        super().check(cards)
+        if not self.data.startswith("drawn:"):
+            raise LabError(
+                f"{self.data} is not drawn here, so its factors are not known; use drawn:pets or another set"
+            )
+
     def title(self) -> str:
         """Return what is looked at."""
-        return f"What {self.model.split('@')[0]} can tell of {self.data}"
+        return f"What {self.model.split('@')[0]} can tell of {short_name(self.data)}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ def run(
     pixels = shrunk(reading.images, card(request.model).preprocessing, PIXEL_SIDE, progress, compute)
     rows = reading.rows(pixels, kept, {"model": "", "layer": "", "depth": np.nan}, "pixels")
     hashes = {"images": reading.images.fingerprint}
+    twins: dict[str, list[list[dict[str, Any]]]] = {}
     for network, digest in decoded_networks(request.model, request.layers):
         hashes[network.name] = digest
         vectors = embed(
@@ -86,15 +101,22 @@ def run(
         for number, layer in enumerate(network.layers):
             progress(f"Reading factors off {network.name}", number, len(network.layers), "layers")
             where = {"model": network.name, "layer": layer.name, "depth": layer.depth}
-            rows += reading.rows(vectors[layer.name], kept, where, "untrained" if network.twin else "real")
-    tables = {"readings": pd.DataFrame(rows), "factors": _listed(reading.factors), "images": reading.images.table()}
-    return result_with_findings(
-        request,
-        tables,
-        findings(tables["readings"], tables["factors"], len(reading.images)),
-        hashes=hashes,
-        notes=list(reading.images.notes),
-    )
+            found = reading.rows(vectors[layer.name], kept, where, "untrained" if network.twin else "real")
+            if network.twin:
+                twins.setdefault(layer.name, []).append(found)
+            else:
+                rows += found
+        if not network.twin:
+            reading.controls([(layer.name, vectors[layer.name]) for layer in network.layers], request.seed, progress)
+    rows += [row for several in twins.values() for row in reading.mean_of_twins(several)]
+    tables = {
+        "readings": pd.DataFrame(rows),
+        "contrasts": factor_contrasts(reading.found),
+        "factors": _listed(reading.factors),
+        "images": reading.images.table(),
+    }
+    said = findings(tables, len(reading.images))
+    return result_with_findings(request, tables, said, hashes=hashes, notes=list(reading.images.notes))
 
 
 @dataclass(frozen=True)
@@ -106,6 +128,7 @@ class _FactorReadout:
     folds: np.ndarray
     boot: Bootstrap
     orders: np.ndarray
+    found: FactorScores = field(default_factory=dict)
 
     def rows(
         self, vectors: np.ndarray, partial_results: PartialResults, where: dict[str, Any], control: str
@@ -130,12 +153,43 @@ class _FactorReadout:
         return found
 
     def _scored(self, readout: Readout, where: dict[str, Any], control: str) -> list[dict[str, Any]]:
-        rows, start = [], 0
-        for factor in self.factors:
-            columns = slice(start, start := start + factor.columns.shape[1])
-            interval = readout.interval(self.boot, columns)
+        rows = []
+        for factor, columns in self._columns():
+            one = scored(readout, self.boot, columns)
+            self.found.setdefault((control, where["layer"]), {}).setdefault(factor.name, []).append(one)
             named = {**where, "factor": factor.name, "control": control}
-            rows.append({**named, **interval.columns("r2", "ci"), **_accuracy(factor, readout, columns)})
+            rows.append({**named, **one.interval.columns("r2", "ci"), **_accuracy(factor, readout, columns)})
+        return rows
+
+    def _columns(self) -> Iterator[tuple[Factor, slice]]:
+        start = 0
+        for factor in self.factors:
+            yield factor, slice(start, start := start + factor.columns.shape[1])
+
+    def controls(self, layers: Sequence[tuple[str, np.ndarray]], seed: int, progress: Progress) -> None:
+        """Score the first and the last layer at equal widths, and the last one with half of the images."""
+        targets = np.concatenate([factor.columns for factor in self.factors], axis=1)
+        width = min(vectors.shape[1] for _, vectors in layers)
+        for name, vectors in dict((layers[0], layers[-1])).items():
+            progress("Reading factors at equal widths", 0, 1, "layers")
+            sets = equal_widths(vectors, targets, self.folds, width, seed)
+            self._store("matched", name, sets)
+        last, vectors = layers[-1]
+        half = fewer_images(vectors, targets, self.folds, self.images.groups, 0.5, seed)
+        self._store("half", last, [half])
+
+    def _store(self, control: str, layer: str, readouts: Sequence[Readout]) -> None:
+        for factor, columns in self._columns():
+            each = [scored(readout, self.boot, columns) for readout in readouts]
+            self.found.setdefault((control, layer), {})[factor.name] = [mean_of(each)]
+
+    def mean_of_twins(self, several: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return the rows of untrained twins as one, named by the first; the interval is over images."""
+        rows = []
+        for same in zip(*several, strict=True):
+            one = mean_of(self.found["untrained", same[0]["layer"]][same[0]["factor"]])
+            accuracy = float(np.mean([row["accuracy"] for row in same]))
+            rows.append({**same[0], **one.interval.columns("r2", "ci"), "accuracy": accuracy})
         return rows
 
     def _shuffled(self, readout: Readout, where: dict[str, Any]) -> list[dict[str, Any]]:
@@ -185,7 +239,7 @@ def _number(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
 def _reading(request: FactorsRequest, progress: Progress) -> _FactorReadout:
     images = open_image_set(request.data, per_class=request.per_class, progress=progress)
     if not isinstance(images, DrawnSet):
-        raise LabError(f"{request.data} is not drawn here, so its factors are not known; use drawn:pets or another set")
+        raise LabError(f"{request.data} is not drawn here, so its factors are not known; use drawn:pets or so")
     progress("Drawing", 0, len(images), "images")
     factors = factors_of(images.factors().drop(columns="image"))
     folds, boot = dealt(images, request.seed)

@@ -2,19 +2,19 @@
 
 tables   inversions  one row per network, layer and start: how near the layer's activations came to those of the
                      picture, how like the picture the result is, and the result
-         summary     the same over starts, with intervals
+         summary     the same over starts, with intervals for all layers at once
          picture     what the network saw
 
 An image that starts as noise is changed until the layer's activations are those of the picture (Mahendran & Vedaldi,
 "Understanding deep image representations by inverting them", 2015), here as a spectrum with all frequencies equally
 easy to change (Olah et al., "Feature visualization", 2017) and with their penalty on total variation. What comes back
 is in the layer; what differs between starts is not. Likeness is the correlation of both thumbnails' pixels, each
-colour's mean taken off. The control is the same network with random weights.
+colour's mean taken off. The control is the same network with random weights, other ones for every start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,13 +26,14 @@ from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.inversion_findings import findings
-from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture, with_twin
+from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.twins import untrained_twins
 from lab.layers import Layer, select_layers
 from lab.layers.tracing import in_eval_mode
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.stats.intervals import mean_interval
+from lab.stats.simultaneous import mean_of_many
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -75,15 +76,18 @@ def run(
     layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
     layers = spread(layers, request.most_layers)
     rows: list[dict[str, Any]] = []
-    networks = with_twin(subject.model)
-    for number, (name, module) in enumerate(networks):
+    # Of the untrained twins each start has its own, so that its starts are random in their weights too.
+    twins = list(untrained_twins(subject.model, request.starts))
+    networks = [(subject.model, tuple(range(request.starts)))] + [(twin, (k,)) for k, twin in enumerate(twins)]
+    for number, (network, starts) in enumerate(networks):
         for index, layer in enumerate(layers):
-            key = f"{name}/{layer.name}"
+            key = f"{network.ref}/{layer.name}"
             if key not in kept:
-                stage = f"Rebuilding from {layer.name} of {name} ({number * len(layers) + index + 1} of "
+                stage = f"Rebuilding from {layer.name} of {network.ref} ({number * len(layers) + index + 1} of "
                 stage += f"{len(networks) * len(layers)})"
-                kept[key] = rebuilt(module, subject, layer, request.starts, request.steps, progress, stage)
-            rows += _rows(name, number > 0, layer, subject, kept[key])
+                kept[key] = rebuilt(network.module, subject, layer, starts, request.steps, progress, stage)
+            name = str(twins[0].ref if number else network.ref)
+            rows += _rows(name, number > 0, layer, subject, starts, kept[key])
     inversions = pd.DataFrame(rows)
     summary = summarised(inversions)
     tables = {"inversions": inversions, "summary": summary, "picture": subject.picture_table()}
@@ -98,20 +102,27 @@ def spread(layers: tuple[Layer, ...], most: int) -> tuple[Layer, ...]:
 
 
 def rebuilt(
-    module: nn.Module, subject: ModelAndPicture, layer: Layer, starts: int, steps: int, progress: Progress, stage: str
+    module: nn.Module,
+    subject: ModelAndPicture,
+    layer: Layer,
+    starts: Sequence[int],
+    steps: int,
+    progress: Progress,
+    stage: str,
 ) -> dict[str, np.ndarray]:
     """Return images `(starts, 3, H, W)` in 0..1 and the errors of their activations, before and after, `(starts,)`.
 
+    `starts` are the seeds of the noise that each begins with.
     An error is the squared distance to the picture's activations over their own squared length.
     """
     import torch
 
     from lab.visualization.parametrisation import Fourier
 
-    generators = [torch.Generator().manual_seed(start) for start in range(starts)]
+    generators = [torch.Generator().manual_seed(start) for start in starts]
     search = Fourier.begin(generators, int(subject.image.shape[-1]))
     normalise = _normalisation(subject)
-    first = np.zeros(starts)
+    first = np.zeros(len(starts))
     with in_eval_mode(module), torch.enable_grad():
         with torch.no_grad():
             wanted = forward_to(module, layer.name, subject.image).float()
@@ -138,12 +149,13 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def summarised(inversions: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per network and layer, with intervals over starts."""
+    """Return one row per network and layer, with intervals over starts that hold for all layers at once."""
     rows = []
+    tests = inversions["layer"].nunique()
     for where, part in inversions.groupby(["model", "twin", "layer", "depth"], sort=False):
         row = dict(zip(("model", "twin", "layer", "depth"), where, strict=True))
         for name in ("error", "likeness"):
-            row |= mean_interval(part[name].to_numpy()).columns(name)
+            row |= mean_of_many(part[name].to_numpy(), tests).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -168,17 +180,22 @@ def _variation(images: Tensor) -> Tensor:
 
 
 def _rows(
-    name: str, twin: bool, layer: Layer, subject: ModelAndPicture, found: dict[str, np.ndarray] | Any
+    name: str,
+    twin: bool,
+    layer: Layer,
+    subject: ModelAndPicture,
+    starts: Sequence[int],
+    found: dict[str, np.ndarray] | Any,
 ) -> list[dict[str, Any]]:
     original = _thumbnail(subject.pixels.numpy() / 255)
     rows = []
-    for start, image in enumerate(found["images"]):
+    for index, (start, image) in enumerate(zip(starts, found["images"], strict=True)):
         likeness = alike(_thumbnail(image), original)
         shown = (np.clip(image, 0, 1).transpose(1, 2, 0) * 255).round().astype(np.uint8)
         rows.append(
             {
                 "model": name, "twin": twin, "layer": layer.name, "depth": layer.depth, "start": start,
-                "error_before": float(found["before"][start]), "error": float(found["after"][start]),
+                "error_before": float(found["before"][index]), "error": float(found["after"][index]),
                 "likeness": likeness, "thumbnail": png(shown),
             }
         )  # fmt: skip

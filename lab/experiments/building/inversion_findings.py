@@ -1,4 +1,9 @@
-"""What rebuilt pictures show, in sentences that follow the numbers."""
+"""What rebuilt pictures show, in sentences that follow the numbers.
+
+A picture that came back unlike shows what its layer does not notice only if its activations are those of the original:
+from a search that did not get there no conclusion is drawn. Units are starts, of the untrained network with weights of
+their own; all of one picture.
+"""
 
 from __future__ import annotations
 
@@ -6,54 +11,85 @@ from functools import partial
 
 import pandas as pd
 
-from lab.experiments.number_text import NO_TWIN, ranged
+from lab.experiments.number_text import NO_TWIN, interval_of, ranged, signed
+from lab.stats.claims import Outcome, count
 
+MATCHED = 0.1  # the part of the activations that a search may leave unmatched
 _of = partial(ranged, name="likeness")
 
 
 def findings(summary: pd.DataFrame, starts: int) -> list[str]:
     """Return what the table `summary` of inversions shows, a sentence each."""
     real = summary[~summary["twin"].astype(bool)]
-    return [_pictures(real, starts), _activations(real), _twin(summary)]
+    return [_pictures(real, starts), _activations(real), _twin(summary, starts)]
+
+
+def matched(rows: pd.DataFrame) -> pd.Series:
+    """Return for each layer whether the search surely came to the picture's activations."""
+    return rows["error_high"] < MATCHED
 
 
 def _pictures(real: pd.DataFrame, starts: int) -> str:
-    first, last = real.iloc[0], real.iloc[-1]
-    if last.likeness_high < first.likeness_low:
-        change = "the deeper the layer, the more different pictures look alike to it"
-    elif last.likeness_low > first.likeness_high:
-        change = "here the deeper layer gives more of the picture back"
-    else:
-        change = f"with {starts} starts no difference between them is shown"
+    reached = real[matched(real)]
+    if len(reached) < 2:
+        return (
+            f"The search came to the picture's activations, to within {MATCHED:.0%}, at {len(reached)} of {len(real)} "
+            "layers: what other layers do not notice is not shown, whatever their pictures look like. More steps may "
+            "get there."
+        )
+    first, last = reached.iloc[0], reached.iloc[-1]
+    found = _compared(last, first)
+    change = {
+        "less": "so more that differs from the picture looks the same to the deeper one",
+        "more": "so here the deeper one gives more of the picture back",
+    }.get(found, "so no difference between them is shown")
+    skipped = "" if len(reached) == len(real) else f" of the {len(reached)} layers whose activations were matched"
     return (
-        f"Rebuilt from {first.layer} the picture's thumbnail comes back with a likeness of {_of(first)}, from "
-        f"{last.layer} of {_of(last)} (correlation of pixels, 1 is the same; interval over {starts} starts): {change}."
+        f"Rebuilt from {first.layer}, the first{skipped}, the picture's thumbnail comes back with a likeness of "
+        f"{_of(first)}, from {last.layer}, the last of them, with {_of(last)} (correlation of pixels, 1 is the same; "
+        f"interval over {starts} starts, for all layers at once): of this picture, {change}."
     )
 
 
 def _activations(real: pd.DataFrame) -> str:
     worst = real.iloc[int(real["error"].to_numpy().argmax())]
-    if worst.error < 0.1:
+    if matched(real).all():
         return (
             f"The activations themselves were matched everywhere, to within {worst.error:.1%}, so what is missing "
             "from a picture is what its layer does not notice."
         )
     return (
-        f"At {worst.layer} the search left {worst.error:.0%} of the activations unmatched: a part of what is missing "
-        "there may be the search's fault, and more steps would tell."
+        f"At {', '.join(real.loc[~matched(real), 'layer'])} the search did not surely match the activations (at "
+        f"{worst.layer} it left {worst.error:.0%}): what is missing there may be the search's fault, so nothing is "
+        "concluded from it."
     )
 
 
-def _twin(summary: pd.DataFrame) -> str:
+def _twin(summary: pd.DataFrame, starts: int) -> str:
     twin = summary[summary["twin"].astype(bool)]
     if twin.empty:
         return NO_TWIN
     both = summary[~summary["twin"].astype(bool)].merge(twin, on="layer", suffixes=("", "_twin"))
-    more = int((both["likeness_low"] > both["likeness_high_twin"]).sum())
-    less = int((both["likeness_high"] < both["likeness_low_twin"]).sum())
+    both = both[(both["error_high"] < MATCHED) & (both["error_high_twin"] < MATCHED)]
+    if both.empty:
+        return (
+            "At no layer did the search match the activations with and without training, so the two are not compared."
+        )
+    twins = twin.set_index("layer")
+    found = [_compared(twins.loc[row.layer], row) for _, row in both.iterrows()]
     last = both.iloc[-1]
     return (
-        f"With random weights instead, the picture comes back worse at {more} of {len(both)} layers and better at "
-        f"{less}; from {last.layer} with {last.likeness_twin:.2f} against {last.likeness:.2f}: that a picture can be "
-        "rebuilt does not show that a layer has learnt anything."
+        f"With random weights instead ({starts} starts, each with weights of its own), at the {len(both)} layers where "
+        f"both searches matched the activations, the picture comes back worse at {count(found, 'less')} and better at "
+        f"{count(found, 'more')}, at the others neither is shown; from {last.layer} with {last.likeness_twin:.2f} "
+        f"against {last.likeness:.2f} ({signed(last.likeness_twin - last.likeness)}). A picture that can be rebuilt "
+        "does not show that a layer has learnt anything."
     )
+
+
+def _compared(one: pd.Series, other: pd.Series) -> Outcome:
+    """Return whether one likeness is more than another; both intervals hold at once, so apart is apart."""
+    mine, theirs = interval_of(one, "likeness"), interval_of(other, "likeness")
+    if mine.low > theirs.high:
+        return "more"
+    return "less" if mine.high < theirs.low else "open"

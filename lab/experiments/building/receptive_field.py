@@ -1,11 +1,14 @@
 """How much of the picture does one position see, in theory and in effect, trained and untrained?
 
-tables   fields   one row per network and layer: the theoretical field (side, status; the box that is left of it
-                  inside the picture) and the effective one (the square that holds half of the gradient, with the
-                  interval over random directions of the channels; the one that holds 95 %), whether the gradient
-                  stays in the box, and a picture of it
-         draws    half of the gradient's square, one row per direction
-         picture  what the networks saw
+tables   fields   one row per layer, of the network and of its untrained twins together: the theoretical field of the
+                  middle position (side, status; the box that is left of it inside the picture) and the effective one
+                  (the square that holds half of the gradient, with an interval over pictures and random starts; the
+                  one that holds 95 %), whether the gradient stays in the box, and the first picture with it
+         draws    half of the gradient's square, one row per network, picture and draw
+         picture  the first picture that the networks saw
+
+A draw is a random direction of the channels at a random position of the middle half of the map (in the first picture
+the middle itself). Pictures and untrained twins are the units: intervals are for other pictures and random starts.
 """
 
 from __future__ import annotations
@@ -19,17 +22,29 @@ import pandas as pd
 from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Request, Result, model_option, option
-from lab.experiments.building.effective_receptive_field import effective, square_of, theoretical
-from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture, with_twin
-from lab.experiments.number_text import NO_TWIN
-from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.building.effective_receptive_field import (
+    at_position,
+    effective,
+    middle,
+    positions,
+    reachable,
+    square_of,
+)
+from lab.experiments.building.receptive_field_findings import findings
+from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
+from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP, pictures_beside
+from lab.experiments.twins import TWINS, untrained_twins
 from lab.layers import Layer, select_layers
+from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.stats.intervals import mean_interval
+from lab.stats.intervals import Interval
+from lab.stats.simultaneous import crossed_mean, mean_of_many
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor
+
+Reached = dict[str, tuple[np.ndarray, np.ndarray]]
 
 HALF, MOST = 0.5, 0.95
 HEAT = np.array([255, 138, 40], dtype=float)
@@ -37,14 +52,16 @@ HEAT = np.array([255, 138, 40], dtype=float)
 
 @dataclass(frozen=True)
 class FieldRequest(Request):
-    """Which network, picture and layers, and how many random directions of the channels are averaged."""
+    """Which network, picture and layers; how many pictures, draws in each of them, and untrained twins."""
 
     experiment: ClassVar[str] = "field"
 
     model: str = model_option()
     picture: str = option(DEFAULT_PICTURE, PICTURE_HELP)
     layers: str = option("stages", "stages, blocks, or names with commas between them")
-    draws: int = option(6, "random directions of the channels", least=2, most=100)
+    pictures: int = option(6, "pictures in all: others of the set, or some on this computer", least=2, most=100)
+    draws: int = option(2, "random positions and directions of the channels in each picture", least=1, most=100)
+    twins: int = option(TWINS, "untrained twins, each from its own random start", least=2, most=20)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -65,107 +82,91 @@ def run(
     if not layers:
         raise LabError(f"none of these layers of {request.model} has positions on the picture; choose others")
     size = (int(subject.image.shape[-2]), int(subject.image.shape[-1]))
-    boxes = theoretical(subject.model.module, layers, size, progress)
-    rows, draws = [], []
-    for name, module in with_twin(subject.model):
-        for row, sides in _measured(name, module, subject, layers, boxes, request.draws, progress):
-            rows.append(row)
-            draws += [{"model": name, "layer": row["layer"], "draw": k, "half_side": s} for k, s in enumerate(sides)]
-    fields = pd.DataFrame(rows)
-    tables = {"fields": fields, "draws": pd.DataFrame(draws), "picture": subject.picture_table()}
-    return subject.result(request, tables, findings(fields, size))
+    images = _images(subject, request)
+    reached = reachable(subject.model.module, layers, size, progress)
+    networks = [subject.model, *untrained_twins(subject.model, request.twins)]
+    draws: list[dict[str, Any]] = []
+    heats = {}
+    for number, model in enumerate(networks):
+        stage = f"Following gradients of {model.ref}"
+        for name, found in effective(model.module, images, layers, request.draws, progress, stage).items():
+            where = {"model": str(model.ref), "twin": number - 1, "layer": name}
+            layer = next(one for one in layers if one.name == name)
+            draws += [{**where, **row} for row in _draws(layer, found, reached[name])]
+            if number < 2:
+                heats[number > 0, name] = _mean_of_first(found)
+    measured = pd.DataFrame(draws)
+    fields = _fields(layers, reached, measured, heats, subject)
+    tables = {"fields": fields, "draws": measured, "picture": subject.picture_table()}
+    return subject.result(request, tables, findings(fields, measured, size))
 
 
-def findings(fields: pd.DataFrame, size: tuple[int, int]) -> list[str]:
-    """Return what the fields show, a sentence each; they follow the numbers."""
-    first = fields[fields["model"] == fields["model"].iloc[0]]
-    return [_contained(fields), _theory_and_effect(first), *_whole_picture(first, size), *_training(fields)]
+def _images(subject: ModelAndPicture, request: FieldRequest) -> Tensor:
+    """Return the pictures as the network takes them, `(P, 3, H, W)`, the one that was asked for first."""
+    import torch
+
+    how = subject.model.preprocessing
+    others = pictures_beside(request.picture, request.pictures)[1:]
+    pixels = torch.stack([subject.pixels, *(pixels_for(one, 0, how) for one in others)])
+    return normalised(pixels, how)
 
 
-def _contained(fields: pd.DataFrame) -> str:
-    inside, all_of = int(fields["contained"].sum()), len(fields)
-    if inside == all_of:
-        return (
-            f"In all {all_of} measurements the gradient is zero at every pixel outside the theoretical receptive field."
-        )
-    worst = fields.iloc[int(fields["outside"].argmax())]
-    return (
-        f"In {inside} of {all_of} measurements the gradient stays inside the theoretical receptive field; at "
-        f"{worst.layer} {worst.outside:.2%} of it lies outside, so the theory is wrong there."
-    )
+def _draws(layer: Layer, found: np.ndarray, reached: tuple[np.ndarray, np.ndarray]) -> list[dict[str, Any]]:
+    """Return one row per picture and draw of a layer's gradients `(draws, P, H, W)`."""
+    rows = []
+    for draw, places in enumerate(positions(layer, found.shape[1], len(found))):
+        for picture, (row, column) in enumerate(places.tolist()):
+            gradient = found[draw, picture]
+            inside, across = at_position(reached, (row, column))
+            outside = float(gradient[~(inside[:, None] & across[None, :])].sum() / max(float(gradient.sum()), 1e-300))
+            half = square_of(gradient, HALF)[2]
+            where = {"picture": picture, "draw": draw, "row": row, "column": column}
+            rows.append({**where, "half_side": half, "outside": outside})
+    return rows
 
 
-def _theory_and_effect(fields: pd.DataFrame) -> str:
-    local = fields[fields["status"] == "exact"]
-    row = (local if len(local) else fields).iloc[(len(local) or len(fields)) // 2]
-    seen = max(row.bottom - row.top, row.right - row.left)
-    holds = "as much as" if row.half_side >= seen else "only"
-    return (
-        f"At {row.layer} one position can depend on {_side(row.side, row.status)}; half of its gradient comes from "
-        f"{holds} {row.half_side:.0f} × {row.half_side:.0f} of them (95 % interval {row.ci_low:.0f} to "
-        f"{row.ci_high:.0f}), 95 % from {row.most_side:.0f} × {row.most_side:.0f}."
-    )
+def _mean_of_first(found: np.ndarray) -> np.ndarray:
+    """Return the mean of the first picture's gradients, each of them counted alike, `(H, W)`."""
+    first = found[:, 0]
+    return np.asarray((first / np.maximum(first.sum(axis=(1, 2), keepdims=True), 1e-300)).mean(axis=0))
 
 
-def _whole_picture(fields: pd.DataFrame, size: tuple[int, int]) -> list[str]:
-    whole = fields[(fields["bottom"] - fields["top"] >= size[0]) & (fields["right"] - fields["left"] >= size[1])]
-    if whole.empty:
-        return ["No position of these layers can see the whole picture."]
-    row = whole.iloc[0]
-    return [
-        f"From {row.layer} on (depth {row.depth:.2f}) the middle position can depend on the whole picture; half of "
-        f"its gradient comes from {row.half_side:.0f} × {row.half_side:.0f} of {size[0]} × {size[1]} pixels there, and "
-        f"from {fields.iloc[-1].half_side:.0f} × {fields.iloc[-1].half_side:.0f} at {fields.iloc[-1].layer}."
-    ]
-
-
-def _training(fields: pd.DataFrame) -> list[str]:
-    names = list(fields["model"].unique())
-    if len(names) < 2:
-        return [NO_TWIN]
-    trained, twin = (fields[fields["model"] == name].reset_index(drop=True) for name in names)
-    wider = int((trained["ci_low"] > twin["ci_high"]).sum())
-    narrower = int((trained["ci_high"] < twin["ci_low"]).sum())
-    last = len(trained) - 1
-    return [
-        f"Against the same network with random weights, training has made the effective field wider at {wider} of "
-        f"{len(trained)} layers and narrower at {narrower}; at {trained['layer'][last]} it is "
-        f"{trained['half_side'][last]:.0f} against {twin['half_side'][last]:.0f} pixels."
-    ]
-
-
-def _side(side: int, status: str) -> str:
-    if status == "global":
-        return "the whole picture"
-    most = "at most " if status == "upper bound" else ""
-    return f"{most}{side} × {side} pixels" if side else "an unknown part of the picture's pixels"
-
-
-def _measured(
-    name: str,
-    module: nn.Module,
-    subject: ModelAndPicture,
+def _fields(
     layers: tuple[Layer, ...],
-    boxes: dict[str, tuple[np.ndarray, np.ndarray]],
-    draws: int,
-    progress: Progress,
-) -> list[tuple[dict[str, Any], list[int]]]:
-    stage = f"Following gradients of {name}"
-    gradients = effective(module, subject.image, layers, draws, progress, stage)
+    reached: Reached,
+    draws: pd.DataFrame,
+    heats: dict[tuple[bool, str], np.ndarray],
+    subject: ModelAndPicture,
+) -> pd.DataFrame:
     pixels = subject.pixels.permute(1, 2, 0).cpu().numpy()
-    found = []
-    for layer in layers:
-        drawn = gradients[layer.name]
-        sides = [square_of(one, HALF)[2] for one in drawn]
-        mean = (drawn / np.maximum(drawn.sum(axis=(1, 2), keepdims=True), 1e-300)).mean(axis=0)
-        row = {
-            **_theory(name, layer, *boxes[layer.name]),
-            **_effect(mean, sides),
-            **_containment(drawn, *boxes[layer.name]),
-            "thumbnail": _heat(pixels, mean),
-        }
-        found.append((row, sides))
-    return found
+    rows = []
+    for twin in (False, True):
+        here = draws[(draws["twin"] >= 0) == twin]
+        for layer in layers if len(here) else ():
+            mine = here[here["layer"] == layer.name]
+            mean = heats[twin, layer.name]
+            top, left, side = square_of(mean, HALF)
+            rows.append(
+                {
+                    **_theory(str(mine["model"].iloc[0]), layer, *at_position(reached[layer.name], middle(layer))),
+                    "half_top": top,
+                    "half_left": left,
+                    "half_square": side,
+                    **_half(mine, len(layers)).columns("half_side", "ci"),
+                    "most_side": square_of(mean, MOST)[2],
+                    "outside": float(mine["outside"].mean()),
+                    "contained": not bool(mine["outside"].any()),
+                    "thumbnail": _heat(pixels, mean),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _half(draws: pd.DataFrame, tests: int) -> Interval:
+    """Return the mean side over pictures (and twins), for so many layers at once; of one picture without an end."""
+    values = draws.pivot_table(index="picture", columns="twin", values="half_side").to_numpy()
+    found = mean_of_many(values[:, 0], tests) if values.shape[1] == 1 else crossed_mean(values, tests)
+    return found if np.isfinite(found.high) else Interval(found.value, np.nan, np.nan)
 
 
 def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> dict[str, Any]:
@@ -177,30 +178,14 @@ def _theory(name: str, layer: Layer, rows: np.ndarray, columns: np.ndarray) -> d
         "height": layer.height,
         "width": layer.width,
         "side": layer.receptive_field,
+        "side_height": layer.receptive_field_height,
+        "side_width": layer.receptive_field_width,
         "status": layer.receptive_field_status,
         "top": int(ys.min(initial=len(rows))),
         "left": int(xs.min(initial=len(columns))),
         "bottom": int(ys.max(initial=-1)) + 1,
         "right": int(xs.max(initial=-1)) + 1,
     }
-
-
-def _effect(mean: np.ndarray, sides: list[int]) -> dict[str, Any]:
-    top, left, side = square_of(mean, HALF)
-    half = mean_interval(sides)
-    return {
-        "half_top": top,
-        "half_left": left,
-        "half_square": side,
-        **half.columns("half_side", "ci"),
-        "most_side": square_of(mean, MOST)[2],
-    }
-
-
-def _containment(drawn: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> dict[str, Any]:
-    outside = drawn[:, ~(rows[:, None] & columns[None, :])]
-    share = float(outside.sum() / max(float(drawn.sum()), 1e-300))
-    return {"outside": share, "contained": not bool(outside.any())}
 
 
 def _heat(pixels: np.ndarray, gradient: np.ndarray) -> bytes:

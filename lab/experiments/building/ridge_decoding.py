@@ -46,19 +46,24 @@ class Readout:
         return Interval(self.r2(columns), float(low), float(high))
 
 
-def read_out(embedding: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> Readout:
-    """Return what a linear readout of `embedding` `(N, D)` says of `targets` `(N, T)`; `folds` `(N,)` says who is
-    tested together."""
+def read_out(
+    embedding: np.ndarray, targets: np.ndarray, folds: np.ndarray, *, learn: np.ndarray | None = None
+) -> Readout:
+    """Return what a linear readout of `embedding` `(N, D)` says of `targets` `(N, T)`.
+
+    `folds` `(N,)` says who is tested together; `learn`, bool `(N,)`, from which images it may learn at all.
+    """
     targets = np.asarray(targets, dtype=np.float64)
     predictions, means = np.empty_like(targets), np.empty_like(targets)
     for fold in np.unique(folds):
         test = folds == fold
-        train, tested = standardise(embedding[~test], embedding[test])
+        known = ~test if learn is None else ~test & learn
+        train, tested = standardise(embedding[known], embedding[test])
         tested = np.clip(tested, train.min(axis=0), train.max(axis=0))
         train_axes, test_axes = principal_axes(train, tested)
-        mean = targets[~test].mean(axis=0)
+        mean = targets[known].mean(axis=0)
         means[test] = mean
-        predictions[test] = mean + test_axes @ _coefficients(train_axes, targets[~test] - mean)
+        predictions[test] = mean + test_axes @ _coefficients(train_axes, targets[known] - mean)
     return Readout(targets, predictions, means)
 
 

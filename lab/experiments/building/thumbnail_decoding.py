@@ -1,13 +1,16 @@
 """Is the rest of the image lost? A thumbnail of it, read linearly off every layer.
 
 tables   rebuilt   one row per network, layer, pooling and control: R² of the thumbnail's pixels, out of fold, with its
-                   interval over images
+                   interval over images; untrained twins are one row
+         contrasts differences between layers, poolings and controls, paired by image, at once for each kind
+         matched   the same layers by random sets of equally many of their numbers
+         learning  R² of the first and last layer and of raw pixels by how many images the readout learns from
          pictures  a few held-out images and what is read of them at every layer
          images    which images took part
 
-Two poolings: a grid of averages keeps where things are, a single average does not. Controls: the untrained twin; the
-same layers with the images shuffled; raw pixels (the most that so many images can teach such a readout) and the mean
-colour alone (the least that any picture gives away).
+Two poolings: a grid of averages keeps where things are, a single average does not. Controls: untrained twins (at the
+grid, several random starts); the same layers with the images shuffled; raw pixels (the most that so many images can
+teach such a readout) and the mean colour alone (the least that any picture gives away).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from lab.embeddings import embed
 from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
+from lab.experiments.building.decoding_contrasts import SHARES, equal_widths, fewer_images
 from lab.experiments.building.decoding_data import (
     PIXEL_SIDE,
     DecodedNetwork,
@@ -33,8 +37,9 @@ from lab.experiments.building.decoding_data import (
 )
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding_findings import findings
+from lab.experiments.building.thumbnail_scores import ScoredThumbnails
 from lab.experiments.manifest import result_with_findings
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, short_name
 from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -61,7 +66,7 @@ class ThumbnailRequest(Request):
 
     def title(self) -> str:
         """Return what is looked at."""
-        return f"What {self.model.split('@')[0]} keeps of {self.data}"
+        return f"What {self.model.split('@')[0]} keeps of {short_name(self.data)}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class _DecodingTask:
     boot: Bootstrap
     order: np.ndarray
     shown: tuple[int, ...]
+    seed: int
 
 
 def run(
@@ -86,21 +92,26 @@ def run(
 ) -> Result:
     """Return how much of a thumbnail every layer still holds; raises LabError for fewer than 20 images."""
     question = _decode(request, progress, compute)
-    rows, pictures = _controls(question)
+    kept = partial_results if partial_results is not None else {}
+    found = ScoredThumbnails(question.boot)
+    pictures = _controls(question, found)
     hashes = {"images": question.images.fingerprint}
     for network, digest in decoded_networks(request.model, request.layers):
         hashes[network.name] = digest
-        for pooling in POOLINGS:
-            found, drawn = _decode_layers(
-                network, pooling, question, progress, compute, partial_results if partial_results is not None else {}
-            )
-            rows += found
-            pictures += drawn
-    tables = {"rebuilt": pd.DataFrame(rows), "pictures": pd.DataFrame(pictures), "images": question.images.table()}
+        for pooling in POOLINGS if network.number < 1 else (GRID,):
+            pictures += _decode_layers(network, pooling, question, found, progress, compute, kept)
+    tables = {
+        "rebuilt": found.rebuilt(),
+        "contrasts": found.contrasts(GRID),
+        "matched": found.table("matched"),
+        "learning": found.table("learning"),
+        "pictures": pd.DataFrame(pictures),
+        "images": question.images.table(),
+    }
     return result_with_findings(
         request,
         tables,
-        findings(tables["rebuilt"], len(question.images)),
+        findings(tables, len(question.images)),
         hashes=hashes,
         side=SIDE,
         notes=list(question.images.notes),
@@ -115,63 +126,78 @@ def _decode(request: ThumbnailRequest, progress: Progress, compute: Compute) -> 
     folds, boot = dealt(images, request.seed)
     every = np.linspace(0, len(images) - 1, SHOWN).round().astype(int)
     return _DecodingTask(
-        images, pixels, coarser(pixels, SIDE), folds, boot, shuffled(len(images), request.seed), tuple(every.tolist())
+        images,
+        pixels,
+        coarser(pixels, SIDE),
+        folds,
+        boot,
+        shuffled(len(images), request.seed),
+        tuple(every.tolist()),
+        request.seed,
     )
 
 
-def _controls(question: _DecodingTask) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of raw pixels and of the mean colour, and the images as they are."""
-    rows = []
+def _controls(question: _DecodingTask, found: ScoredThumbnails) -> list[dict[str, Any]]:
+    """Score raw pixels and the mean colour, and return the images as they are."""
     for control, given in (("pixels", question.pixels), ("mean colour", coarser(question.pixels, 1))):
-        found = read_out(given, question.targets, question.folds)
-        rows.append(
-            {**_place("", "", np.nan, "", control, given.shape[1]), **found.interval(question.boot).columns("r2", "ci")}
-        )
-    return rows, _pictures(question, "", "", 0.0, "", question.targets)
+        where = _place("", "", np.nan, "", control, given.shape[1])
+        found.add(where, read_out(given, question.targets, question.folds))
+        if control == "pixels":
+            _learn(question, found, where, given)
+    return _pictures(question, "", "", 0.0, "", question.targets)
+
+
+def _learn(question: _DecodingTask, found: ScoredThumbnails, where: dict[str, Any], given: np.ndarray) -> None:
+    """Score readouts that learn from fewer images."""
+    for share in SHARES:
+        groups = question.images.groups
+        readout = fewer_images(given, question.targets, question.folds, groups, share, question.seed)
+        found.add_to("learning", {**where, "share": share}, [readout])
 
 
 def _decode_layers(
     network: DecodedNetwork,
     pooling: str,
     question: _DecodingTask,
+    found: ScoredThumbnails,
     progress: Progress,
     compute: Compute,
     partial_results: PartialResults,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> list[dict[str, Any]]:
     layers = tuple(layer for layer in network.layers if pooling == "avg" or layer.layout == "NC" or layer.height)
-    missing = [layer for layer in layers if f"{network.name}/{layer.name}/{pooling}/real" not in partial_results]
-    vectors = (
-        embed(network.name, question.images, layers, pooling=pooling, compute=compute, progress=progress)
-        if missing
-        else None
-    )
-    rows, pictures = [], []
+    vectors = embed(network.name, question.images, layers, pooling=pooling, compute=compute, progress=progress)
+    dims = {layer.name: vectors[layer.name].shape[1] for layer in layers}
+    pictures = []
     for number, layer in enumerate(layers):
         progress(f"Reading the thumbnail off {network.name} ({pooling})", number, len(layers), "layers")
-        for control in ("real", "shuffled"):
-            key = f"{network.name}/{layer.name}/{pooling}/{control}"
-            given = vectors[layer.name] if vectors is not None else None
-            found = _cached(key, given, question, control, partial_results)
-            name = "untrained" if network.twin and control == "real" else control
-            dim = layer.channels if pooling == "avg" else layer.channels * (16 if layer.layout != "NC" else 1)
-            place = _place(network.name, layer.name, layer.depth, pooling, name, dim)
-            if network.twin and control == "shuffled":
-                continue
-            rows.append({**place, **found.interval(question.boot).columns("r2", "ci")})
-            if control == "real":
-                pictures += _pictures(question, network.name, layer.name, layer.depth, pooling, found.predictions)
-    return rows, pictures
+        given, key = vectors[layer.name], f"{network.name}/{layer.name}/{pooling}"
+        place = (network.name, layer.name, layer.depth, pooling)
+        readout = _cached(f"{key}/real", given, question, "real", partial_results)
+        if network.twin:
+            found.add(_place(*place, "untrained", dims[layer.name]), readout)
+            continue
+        found.add(_place(*place, "real", dims[layer.name]), readout)
+        shuffled_one = _cached(f"{key}/shuffled", given, question, "shuffled", partial_results)
+        found.add(_place(*place, "shuffled", dims[layer.name]), shuffled_one)
+        pictures += _pictures(question, *place, readout.predictions)
+        if pooling != GRID:
+            continue
+        width = min(dims.values())
+        sets = equal_widths(given, question.targets, question.folds, width, question.seed)
+        found.add_to("matched", _place(*place, "matched", width), sets)
+        if layer in (layers[0], layers[-1]):
+            _learn(question, found, _place(*place, "real", dims[layer.name]), given)
+    return pictures
 
 
 def _cached(
-    key: str, vectors: np.ndarray | None, question: _DecodingTask, control: str, partial_results: PartialResults
+    key: str, vectors: np.ndarray, question: _DecodingTask, control: str, partial_results: PartialResults
 ) -> Readout:
     """Return a layer's readout, from the pieces if it is there."""
     targets = question.targets[question.order] if control == "shuffled" else question.targets
     kept = partial_results.get(key)
     if kept is not None:
         return Readout(targets, kept["predictions"], kept["means"])
-    assert vectors is not None
     found = read_out(vectors, targets, question.folds)
     partial_results[key] = {"predictions": found.predictions, "means": found.means}
     return found

@@ -1,95 +1,155 @@
-"""What the readouts of thumbnails show, in sentences that follow the numbers."""
+"""What the readouts of thumbnails show, in sentences that follow the numbers.
+
+The unit is images; of the comparison with untrained twins also random starts. Differences hold at once for each kind,
+and "no loss" or "nothing" is said only where the interval lies within a margin.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
 
-from lab.experiments.number_text import NO_TWIN, ranged, two
+from lab.experiments.number_text import NO_TWIN, interval_of, ranged, two, with_ends
+from lab.stats.claims import R2_MARGIN, Outcome, count, outcome
 
 _of = partial(ranged, name="r2", ends="ci")
 
 
-def findings(rebuilt: pd.DataFrame, images: int) -> list[str]:
-    """Return what the table `rebuilt` shows, a sentence each."""
-    model = rebuilt.loc[rebuilt["control"] == "real", "model"].iloc[0]
+def findings(tables: Mapping[str, pd.DataFrame], images: int) -> list[str]:
+    """Return what the tables of `thumbnail` show, a sentence each."""
+    rebuilt, contrasts = tables["rebuilt"], tables["contrasts"]
     real = rebuilt[rebuilt["control"] == "real"]
     grid = real[real["pooling"] != "avg"]
     grid = grid if len(grid) else real
     return [
-        _by_depth(grid, model, images),
-        _against_pixels(grid, rebuilt),
-        *_without_places(real, rebuilt),
-        *_against_twin(grid, rebuilt),
-        _shuffled(rebuilt),
+        _by_depth(grid, contrasts, images),
+        *_at_equal_widths(tables["matched"], contrasts),
+        _against_pixels(grid, rebuilt, contrasts),
+        *_learning(tables["learning"], contrasts, images),
+        *_without_places(real, contrasts),
+        _against_twins(contrasts),
+        _shuffled(rebuilt, contrasts),
     ]
 
 
-def _by_depth(grid: pd.DataFrame, model: str, images: int) -> str:
+def _one(contrasts: pd.DataFrame, kind: str) -> tuple[pd.Series, Outcome]:
+    row = contrasts[contrasts["contrast"] == kind].iloc[0]
+    return row, outcome(interval_of(row, "gap"), R2_MARGIN)
+
+
+def _by_depth(grid: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> str:
     first, last = grid.iloc[0], grid.iloc[-1]
-    if last.ci_high < first.ci_low:
-        change = "much of the image fades on the way up" if last.r2 < first.r2 / 2 else "some of it fades on the way up"
-    elif last.ci_low > first.ci_high:
-        change = "nothing fades; later layers even give more"
-    else:
-        change = "no loss is shown between them"
-    left = "and what is left is more than nothing" if last.ci_low > 0 else "and at the end nothing is shown to be left"
+    gap, found = _one(contrasts, "last - first")
+    change = {
+        "less": "much of the image fades on the way up" if last.r2 < first.r2 / 2 else "some of it fades on the way up",
+        "more": "nothing fades; later layers even give more",
+        "same": f"nothing fades, to within {R2_MARGIN:.2f}",
+        "open": "no loss is shown between them",
+    }[found]
+    left = {
+        "more": "what is left is more than nothing",
+        "same": "at the end nothing worth naming is left",
+        "less": "at the end nothing is left",
+        "open": "at the end nothing is shown to be left",
+    }[_one(contrasts, "last")[1]]
     return (
-        f"A linear readout of {model} rebuilds a thumbnail of new images with R² {_of(first)} from {first.layer} and "
-        f"{_of(last)} from {last.layer} ({images} images): {change}, {left}."
+        f"A linear readout of {last.model} rebuilds a thumbnail of new images with R² {_of(first)} from {first.layer} "
+        f"and {_of(last)} from {last.layer} ({images} images, difference {with_ends(interval_of(gap, 'gap'))}): "
+        f"{change}, and {left}."
     )
 
 
-def _against_pixels(grid: pd.DataFrame, rebuilt: pd.DataFrame) -> str:
-    pixels, colour = (rebuilt[rebuilt["control"] == name].iloc[0] for name in ("pixels", "mean colour"))
-    last = grid.iloc[-1]
-    if last.ci_low > colour.ci_high:
-        beyond = "so even the last layer gives more of the picture than its overall colour would"
-    elif last.ci_high < colour.ci_low:
-        beyond = "so the last layer gives less of the picture than its overall colour would"
-    else:
-        beyond = "so the last layer is not shown to give more of the picture than its overall colour would"
-    return (
-        f"With so many images raw pixels themselves reach {_of(pixels)}, the mean colour alone {_of(colour)}; {beyond}."
-    )
-
-
-def _without_places(real: pd.DataFrame, rebuilt: pd.DataFrame) -> list[str]:
-    both = real.pivot_table(index="layer", columns="pooling", values="r2", sort=False)
-    if both.shape[1] < 2 or both.dropna().empty:
+def _at_equal_widths(matched: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
+    if "matched last - first" not in set(contrasts["contrast"]):
         return []
-    averaged = real[real["pooling"] == "avg"]
-    best = averaged.iloc[int(averaged["r2"].to_numpy().argmax())]
-    grid = both.drop(columns="avg").iloc[:, 0].dropna()
-    most = float((grid - both["avg"]).max())
-    where = str((grid - both["avg"]).idxmax())
-    adds = (
-        f"keeping a grid of places adds up to {most:.2f} (at {where})" if most > 0 else "a grid of places adds nothing"
+    first, last = matched.iloc[0], matched.iloc[-1]
+    gap, found = _one(contrasts, "matched last - first")
+    change = {"less": "the last gives less", "more": "the last gives more", "same": "both give alike"}
+    return [
+        f"With random sets of {int(first.dim):,} numbers of each layer, so that no readout has more to learn from, it "
+        f"is {_of(first)} from {first.layer} and {_of(last)} from {last.layer}: "
+        f"{change.get(found, 'no difference is shown')} ({with_ends(interval_of(gap, 'gap'))})."
+    ]
+
+
+def _against_pixels(grid: pd.DataFrame, rebuilt: pd.DataFrame, contrasts: pd.DataFrame) -> str:
+    pixels, colour = (rebuilt[rebuilt["control"] == name].iloc[0] for name in ("pixels", "mean colour"))
+    gap, found = _one(contrasts, "last - mean colour")
+    beyond = {
+        "more": "so even the last layer gives more of the picture than its overall colour would",
+        "less": "so the last layer gives less of the picture than its overall colour would",
+        "same": "so the last layer gives as much of the picture as its overall colour would",
+        "open": "so the last layer is not shown to give more of the picture than its overall colour would",
+    }[found]
+    raw, _ = _one(contrasts, "last - pixels")
+    return (
+        f"With so many images raw pixels themselves reach {_of(pixels)} (the last layer minus that: "
+        f"{with_ends(interval_of(raw, 'gap'))}), the mean colour alone {_of(colour)} "
+        f"({with_ends(interval_of(gap, 'gap'))}); {beyond}."
     )
+
+
+def _learning(learning: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> list[str]:
+    if "all images - half" not in set(contrasts["contrast"]):
+        return []
+    gap, found = _one(contrasts, "all images - half")
+    rows = learning[learning["layer"] == gap.layer]
+    curve = ", ".join(f"{two(row.r2)} with {row.share:.0%}" for _, row in rows.iterrows())
+    more = {
+        "same": f"twice the images add less than {R2_MARGIN:.2f}, so few would be won with more",
+        "more": "so with more images it would give more, and what it keeps is at least this",
+        "less": "so more images do not help it",
+        "open": "so whether more images would give more is not shown",
+    }[found]
+    return [
+        f"From {gap.layer} the readout reaches R² {curve} of the images to learn from: {more} (all minus half "
+        f"{with_ends(interval_of(gap, 'gap'))})."
+    ]
+
+
+def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
+    rows = contrasts[contrasts["contrast"] == "grid - average"]
+    averaged = real[real["pooling"] == "avg"]
+    if rows.empty or averaged.empty:
+        return []
+    best = averaged.iloc[int(averaged["r2"].to_numpy().argmax())]
+    most = rows.iloc[int(rows["gap"].to_numpy().argmax())]
+    adds = {
+        "more": f"keeping a grid of places adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})",
+        "same": f"at no layer does a grid of places add more than {R2_MARGIN:.2f}",
+    }.get(outcome(interval_of(most, "gap"), R2_MARGIN), "that a grid of places adds anything is not shown")
     return [f"Averaged over all places, layers give at most {_of(best)} ({best.layer}); {adds}."]
 
 
-def _against_twin(grid: pd.DataFrame, rebuilt: pd.DataFrame) -> list[str]:
-    twin = rebuilt[(rebuilt["control"] == "untrained") & (rebuilt["pooling"] == grid["pooling"].iloc[0])]
-    if twin.empty:
-        return [NO_TWIN]
-    both = grid.merge(twin, on="layer", suffixes=("", "_twin"))
-    more = int((both["ci_low"] > both["ci_high_twin"]).sum())
-    less = int((both["ci_high"] < both["ci_low_twin"]).sum())
-    last = both.iloc[-1]
-    return [
-        f"Against the same network with random weights, the trained one keeps more at {more} of {len(both)} layers and "
-        f"less at {less}; at {last.layer} it is {last.r2:.2f} against {last.r2_twin:.2f}."
-    ]
+def _against_twins(contrasts: pd.DataFrame) -> str:
+    rows = contrasts[contrasts["contrast"] == "trained - untrained"]
+    if rows.empty:
+        return NO_TWIN
+    last = rows.iloc[-1]
+    if last.starts < 2:
+        return (
+            f"The network with the weights that training began with gives {two(last.other)} at {last.layer} against "
+            f"{two(last.one)}: one random start, from which nothing is concluded."
+        )
+    found = [outcome(interval_of(row, "gap"), R2_MARGIN) for _, row in rows.iterrows()]
+    return (
+        f"Against {int(last.starts)} networks with random weights, the trained one keeps more at "
+        f"{count(found, 'more')} of {len(found)} layers, less at {count(found, 'less')}, as much at "
+        f"{count(found, 'same')}, at the others neither is shown; at {last.layer} it is {two(last.one)} against "
+        f"{two(last.other)} (difference {with_ends(interval_of(last, 'gap'))}, over images and random starts, for all "
+        "layers at once)."
+    )
 
 
-def _shuffled(rebuilt: pd.DataFrame) -> str:
+def _shuffled(rebuilt: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     shuffled = rebuilt[rebuilt["control"] == "shuffled"]
-    above = shuffled[shuffled["ci_low"] > 0]
+    rows = contrasts[contrasts["contrast"] == "shuffled"]
+    above = rows[[outcome(interval_of(row, "gap"), R2_MARGIN) == "more" for _, row in rows.iterrows()]]
     most = shuffled.iloc[int(shuffled["r2"].to_numpy().argmax())]
     if above.empty:
-        return f"With the images shuffled nothing can be read anywhere (at most R² {two(most.r2)})."
+        return f"With the images shuffled nothing is shown to be read anywhere (at most R² {two(most.r2)})."
     return (
         f"With the images shuffled {len(above)} readouts still seem to find something, R² {_of(most)}: distrust them."
     )

@@ -1,13 +1,16 @@
 """What are early and late channels tuned to? Every channel's answers to gratings and to outlines of shapes.
 
 tables   tuning    one row per network, layer, property and control: the share of a channel's variance that the
-                   property explains, on average over channels and in the best one, with intervals over draws of stimuli
-         draws     the same for every draw
+                   property explains, on average over channels and in the best of equally many, with intervals over
+                   draws of stimuli (and over untrained twins) that hold for all layers at once
+         draws     the same for every draw and twin
          curves    answers of each layer's best channel to every orientation and shape, with intervals over stimuli
          examples  one stimulus of each level
 
-The share is epsilon squared (Kelley 1935), whose mean is 0 where the property explains nothing. The best channel of a
-draw is chosen on the other draws, that of the curves on half of them. Controls: the untrained twin, shuffled levels.
+The share is epsilon squared (Kelley 1935), whose mean is 0 where the property explains nothing. The best channel is
+chosen on half of the draws and measured on the others, which are the independent units of the intervals. A wide layer
+has more channels to choose from, so layers are compared by the best of as many channels as the narrowest of them has,
+averaged over all random subsets. Controls: untrained twins from several random starts, shuffled levels.
 """
 
 from __future__ import annotations
@@ -25,13 +28,17 @@ from lab.experiments.base import PartialResults, Request, Result, model_option, 
 from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import STIMULI, drawn
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.twins import TWINS, untrained_twins
 from lab.layers import Layer, select_layers
-from lab.models import LoadedModel, ModelRef, load_model
+from lab.models import LoadedModel, load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import mean_interval
+from lab.stats.simultaneous import crossed_mean, mean_of_many
+from lab.stats.subsets import best_of_width
 
-EACH = 8
+EACH = 2  # of each level in a draw: many small draws give narrower intervals than a few large ones
+SHARES = ("mean", "best", "best_of_all")
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,8 @@ class TuningRequest(Request):
 
     model: str = model_option()
     layers: str = option("stages", "stages, blocks, or names with commas between them")
-    draws: int = option(5, "independent draws of the stimuli", least=3, most=100)
+    draws: int = option(12, "independent draws of the stimuli; channels are chosen on half of them", least=4, most=400)
+    twins: int = option(TWINS, "untrained twins, each from its own random start", least=2, most=20)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -58,27 +66,28 @@ def run(
 ) -> Result:
     """Return how far every layer's channels follow orientation and shape."""
     kept = partial_results if partial_results is not None else {}
-    ref = ModelRef.parse(request.model)
+    progress("Opening the network", 0, 1, "networks")
+    model = load_model(request.model, device=compute.device)
+    layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
+    width = min(layer.channels for layer in layers)
     rows: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
     hashes = {}
-    for each in (ref,) if ref.untrained else (ref, ref.twin()):
-        progress("Opening the network", 0, 1, "networks")
-        model = load_model(each, device=compute.device)
-        layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
-        hashes[str(each)] = model.weights_digest
+    for number, each in enumerate((model, *untrained_twins(model, request.twins))):
+        hashes[str(each.ref)] = each.weights_digest
         for kind in STIMULI:
-            answers, asked = _answers(model, layers, kind, request.draws, kept, progress, compute)
+            answers, asked = _answers(each, layers, kind, request.draws, kept, progress, compute)
             for layer in layers:
-                where = {"model": str(each), "layer": layer.name, "depth": layer.depth, "kind": kind}
+                where = {"model": str(each.ref), "layer": layer.name, "depth": layer.depth, "kind": kind}
                 taken = answers[layer.name]
-                rows += [{**where, **row} for row in _with_control(taken, asked, twin=each != ref)]
-                curves += [{**where, **row} for row in curve(taken, asked, STIMULI[kind][0])]
+                rows += [{**where, "twin": number - 1, **row} for row in _with_control(taken, asked, width, number > 0)]
+                if number < 2:
+                    curves += [{**where, **row} for row in curve(taken, asked, STIMULI[kind][0])]
     found = pd.DataFrame(rows)
     tuning = summarised(found)
     tables = {"tuning": tuning, "draws": found, "curves": pd.DataFrame(curves), "examples": _examples()}
     stimuli = {kind: EACH * len(levels) for kind, (levels, _) in STIMULI.items()}
-    return result_with_findings(request, tables, findings(tuning), hashes=hashes, stimuli=stimuli)
+    return result_with_findings(request, tables, findings(tuning, found), hashes=hashes, stimuli=stimuli)
 
 
 def explained(answers: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -94,33 +103,38 @@ def explained(answers: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(silent_ones, 0.0, (whole - within - (len(levels) - 1) * error) / np.where(silent_ones, 1, whole))
 
 
-def draws(answers: np.ndarray, asked: np.ndarray, control: str) -> list[dict[str, Any]]:
-    """Return one row per draw from answers `(D, N, C)` and levels `(D, N)`: the mean share and the best channel's."""
+def draws(answers: np.ndarray, asked: np.ndarray, control: str, width: int) -> list[dict[str, Any]]:
+    """Return one row for every second draw from answers `(D, N, C)` and levels `(D, N)`.
+
+    A row has the mean share of all channels, that of the best one, and that of the best of `width` channels, the mean
+    over all subsets of so many. The best are chosen on the draws between, so that the rows are independent of the
+    choice and of each other.
+    """
     shares = np.stack([explained(one, levels) for one, levels in zip(answers, asked, strict=True)])
-    rows = []
-    for draw, share in enumerate(shares):
-        chosen = int(np.delete(shares, draw, axis=0).mean(axis=0).argmax())
-        rows.append(
-            {
-                "control": control,
-                "draw": draw,
-                "channel": chosen,
-                "mean": float(share.mean()),
-                "best": float(share[chosen]),
-            }
-        )
-    return rows
+    chosen_by = shares[::2].mean(axis=0)
+    chosen = int(chosen_by.argmax())
+    return [
+        {
+            "control": control,
+            "draw": draw,
+            "channel": chosen,
+            "width": min(width, len(chosen_by)),
+            "mean": float(shares[draw].mean()),
+            "best": best_of_width(chosen_by, shares[draw], width),
+            "best_of_all": float(shares[draw][chosen]),
+        }
+        for draw in range(1, len(shares), 2)
+    ]
 
 
 def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the answers of the best channel to each level, in its own standard deviations, with intervals.
 
-    The channel is chosen on the first half of the draws and measured on the others.
+    The channel is chosen on every second draw and measured on the others.
     """
-    half = len(answers) // 2
-    shares = np.mean([explained(one, at) for one, at in zip(answers[:half], asked[:half], strict=True)], axis=0)
+    shares = np.mean([explained(one, at) for one, at in zip(answers[::2], asked[::2], strict=True)], axis=0)
     best = int(shares.argmax())
-    values, at = answers[half:, :, best].ravel(), asked[half:].ravel()
+    values, at = answers[1::2, :, best].ravel(), asked[1::2].ravel()
     values = (values - values.mean()) / (values.std() or 1.0)
     rows = []
     for index, level in enumerate(levels):
@@ -130,22 +144,31 @@ def curve(answers: np.ndarray, asked: np.ndarray, levels: tuple[str, ...]) -> li
 
 
 def summarised(found: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per network, layer, property and control, with intervals over draws."""
+    """Return one row per layer, property and control, with intervals over draws that hold for all layers at once.
+
+    Untrained twins are one row, named by the first of them; its interval is over draws and twins.
+    """
+    tests = found["layer"].nunique()
     rows = []
-    for where, part in found.groupby(["model", "layer", "depth", "kind", "control"], sort=False):
-        row = dict(zip(("model", "layer", "depth", "kind", "control"), where, strict=True))
-        for name in ("mean", "best"):
-            row |= mean_interval(part[name].to_numpy()).columns(name)
+    for where, part in found.groupby(["layer", "depth", "kind", "control"], sort=False):
+        row = {"model": part["model"].iloc[0], **dict(zip(("layer", "depth", "kind", "control"), where, strict=True))}
+        row["width"] = int(part["width"].iloc[0])
+        for name in SHARES:
+            values = part.pivot(index="draw", columns="twin", values=name).to_numpy()
+            interval = (
+                crossed_mean(values, tests) if row["control"] == "untrained" else mean_of_many(values[:, 0], tests)
+            )
+            row |= interval.columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _with_control(answers: np.ndarray, asked: np.ndarray, *, twin: bool) -> list[dict[str, Any]]:
+def _with_control(answers: np.ndarray, asked: np.ndarray, width: int, twin: bool) -> list[dict[str, Any]]:
     """Return the draws of a network, and with shuffled levels; its untrained twin is a control itself."""
     if twin:
-        return draws(answers, asked, "untrained")
+        return draws(answers, asked, "untrained", width)
     shuffled = np.stack([np.random.default_rng(draw).permutation(levels) for draw, levels in enumerate(asked)])
-    return [*draws(answers, asked, "real"), *draws(answers, shuffled, "shuffled")]
+    return [*draws(answers, asked, "real", width), *draws(answers, shuffled, "shuffled", width)]
 
 
 def _answers(

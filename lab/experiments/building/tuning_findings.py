@@ -1,76 +1,119 @@
-"""What tuning curves show, in sentences that follow the numbers."""
+"""What tuning curves show, in sentences that follow the numbers. Units are draws of stimuli and random starts."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from lab.experiments.number_text import NO_TWIN, ranged
+from lab.experiments.number_text import NO_TWIN, ranged, with_ends
+from lab.stats.claims import R2_MARGIN, Outcome, count, outcome
+from lab.stats.intervals import Interval
+from lab.stats.simultaneous import crossed_mean, mean_of_many
 
 WHAT = {"orientation": "the orientation of a grating", "shape": "the shape of an outline, whatever its turn and place,"}
+LEAST_SHUFFLED = 0.1
 
 
-def findings(tuning: pd.DataFrame) -> list[str]:
-    """Return what the table `tuning` shows, a sentence each."""
+def findings(tuning: pd.DataFrame, draws: pd.DataFrame) -> list[str]:
+    """Return what the tables `tuning` and `draws` show, a sentence each."""
     real = tuning[tuning["control"] == "real"]
-    said = [_by_depth(real[real["kind"] == kind], kind) for kind in WHAT]
-    return [*said, *_onsets(real), *_twin(tuning), _shuffled(tuning)]
+    said = [_by_depth(real[real["kind"] == kind], draws, kind) for kind in WHAT]
+    return [*said, *_onsets(real), *_twins(tuning, draws), _shuffled(tuning)]
 
 
-def _by_depth(rows: pd.DataFrame, kind: str) -> str:
+def _by_depth(rows: pd.DataFrame, draws: pd.DataFrame, kind: str) -> str:
     first, last = rows.iloc[0], rows.iloc[-1]
     top = rows.iloc[int(rows["best"].to_numpy().argmax())]
-    if last.best_low > first.best_high:
-        change = "the last of these layers has channels tuned more sharply to it than the first"
-    elif last.best_high < first.best_low:
-        change = "the first of these layers has channels tuned more sharply to it than the last"
-    else:
-        change = "the first and the last layer do not differ clearly"
+    gap = _change(draws[(draws["control"] == "real") & (draws["kind"] == kind)], first.layer, last.layer)
+    change = {
+        "more": "so channels of the last of these layers are tuned more sharply to it than those of the first",
+        "less": "so channels of the first of these layers are tuned more sharply to it than those of the last",
+        "same": "so the first and the last layer are tuned to it alike",
+        "open": "so no difference between the first and the last layer is shown",
+    }[outcome(gap, R2_MARGIN)]
     most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer} with {ranged(top, 'best')}"
+    many = int(draws.loc[draws["control"] == "real", "draw"].nunique())
     return (
-        f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {ranged(first, 'best')} of the variance of the best channel "
-        f"of {first.layer} and {ranged(last, 'best')} at {last.layer}{most}; {change}."
+        f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {ranged(first, 'best')} of the variance of the best of "
+        f"{int(first.width)} channels of {first.layer} and {ranged(last, 'best')} at {last.layer}{most}; the "
+        f"difference over {many} draws of stimuli, at equal numbers of channels, is {with_ends(gap)}, {change}."
     )
 
 
+def _change(rows: pd.DataFrame, first: str, last: str) -> Interval:
+    """Return last minus first, paired by draw; two such differences are looked at, one for each property."""
+    by_draw = rows.pivot(index="draw", columns="layer", values="best")
+    return mean_of_many((by_draw[last] - by_draw[first]).to_numpy(), len(WHAT))
+
+
 def _onsets(real: pd.DataFrame) -> list[str]:
-    """Return which of the two appears first: where its best channel surely reaches half of the largest share."""
-    onsets = {}
+    """Return which of the two comes first: where the best channel surely reaches half of the largest share."""
+    onsets, half = {}, {}
     for kind, rows in real.groupby("kind"):
-        there = rows[(rows["best_low"] >= rows["best"].max() / 2) & (rows["best_low"] > 0)]
+        half[str(kind)] = rows["best"].max() / 2
+        there = rows[(rows["best_low"] >= half[str(kind)]) & (rows["best_low"] > 0)]
         if there.empty:
             return [f"No channel is tuned to {kind} clearly enough to say where such channels begin."]
         onsets[str(kind)] = there.iloc[0]
     orientation, shape = onsets["orientation"], onsets["shape"]
-    order = "before" if orientation.depth < shape.depth else "not before"
+
+    def not_yet(kind: str, layer: str) -> bool:
+        """Whether a layer is surely below half of what a property reaches."""
+        row = real[(real["kind"] == kind) & (real["layer"] == layer)].iloc[0]
+        return bool(row.best_high < half[kind])
+
+    if orientation.depth < shape.depth and not_yet("shape", orientation.layer):
+        order = "before those tuned to shape,"
+    elif shape.depth < orientation.depth and not_yet("orientation", shape.layer):
+        order = "after those tuned to shape,"
+    elif orientation.layer == shape.layer:
+        order = "no layer earlier than those tuned to shape,"
+    else:
+        order = "and which come first is not shown: those tuned to shape are there"
     return [
-        f"Channels tuned to orientation are there from {orientation.layer} on (depth {orientation.depth:.2f}), {order} "
-        f"those tuned to shape, from {shape.layer} on (depth {shape.depth:.2f})."
+        f"Channels tuned to orientation are there from {orientation.layer} on (depth {orientation.depth:.2f}; the best "
+        f"of {int(orientation.width)} surely reaches half of the largest share), {order} from {shape.layer} on (depth "
+        f"{shape.depth:.2f})."
     ]
 
 
-def _twin(tuning: pd.DataFrame) -> list[str]:
+def _twins(tuning: pd.DataFrame, draws: pd.DataFrame) -> list[str]:
     if "untrained" not in set(tuning["control"]):
         return [NO_TWIN]
+    many = int(draws["twin"].max()) + 1
+    if many < 2:
+        return ["One untrained twin is one random start: what training adds is not shown without a second one."]
     said = []
     for kind in WHAT:
-        rows = tuning[tuning["kind"] == kind]
-        both = rows[rows["control"] == "real"].merge(
-            rows[rows["control"] == "untrained"], on="layer", suffixes=("", "_twin")
-        )
-        more = both[both["best_low"] > both["best_high_twin"]]
-        less = both[both["best_high"] < both["best_low_twin"]]
-        best = both["best_twin"].max()
+        gaps = against_twins(draws[draws["kind"] == kind], tests=tuning["layer"].nunique() * len(WHAT))
+        found: list[Outcome] = [outcome(gap, R2_MARGIN) for gap in gaps.values()]
+        best = tuning.loc[(tuning["kind"] == kind) & (tuning["control"] == "untrained"), "best"].max()
         said.append(
-            f"{kind}: more in the trained best channel at {len(more)} of {len(both)} layers, less at {len(less)}, "
-            f"untrained at most {best:.2f}"
+            f"{kind}: the trained network's channels are tuned more at {count(found, 'more')} of {len(found)} layers, "
+            f"less at {count(found, 'less')}, alike at {count(found, 'same')} (untrained at most {best:.2f})"
         )
-    return [f"Against the same network with random weights, {'; '.join(said)}."]
+    return [
+        f"Against {many} networks with random weights, each a start of its own, {'; '.join(said)}; at the other layers "
+        "neither is shown (intervals over draws and starts, for all layers at once)."
+    ]
+
+
+def against_twins(draws: pd.DataFrame, tests: int) -> dict[str, Interval]:
+    """Return by layer how much more the best channel follows one property than in untrained twins.
+
+    Draws of stimuli and twins are random effects; on the draws that both have seen.
+    """
+    gaps = {}
+    for layer, rows in draws.groupby("layer", sort=False):
+        twins = rows[rows["control"] == "untrained"].pivot(index="draw", columns="twin", values="best")
+        own = rows[rows["control"] == "real"].set_index("draw")["best"].loc[twins.index]
+        gaps[str(layer)] = crossed_mean(own.to_numpy()[:, None] - twins.to_numpy(), tests)
+    return gaps
 
 
 def _shuffled(tuning: pd.DataFrame) -> str:
     shuffled = tuning[tuning["control"] == "shuffled"]
     most = shuffled.iloc[int(shuffled["best"].to_numpy().argmax())]
-    if most.best < 0.1:
+    if most.best < LEAST_SHUFFLED:
         return f"With the stimuli's labels shuffled the best channel explains {most.best:.2f} at most."
     return (
         f"With the stimuli's labels shuffled the best channel still explains {most.best:.2f} ({most.layer}): more "

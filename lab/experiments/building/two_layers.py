@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -110,6 +111,13 @@ def orientation(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             energy[:, index] += np.abs(np.tensordot(kernels, np.exp(2j * np.pi * across), 2)) ** 2
     mean = (energy * np.exp(2j * np.deg2rad(ANGLES))).sum(1) / np.maximum(energy.sum(1), 1e-300)
     return np.rad2deg(np.angle(mean)) / 2 % 180, np.abs(mean)
+
+
+@lru_cache(maxsize=1)
+def random_selectivity(share: float = 0.95, count: int = 4000) -> float:
+    """Return the selectivity that so large a share of random filters (independent uniform weights) stays below."""
+    kernels = np.random.default_rng(0x5E1).uniform(-1, 1, (count, FIRST_KERNEL, FIRST_KERNEL))
+    return float(np.quantile(orientation(kernels)[1], share))
 
 
 def group_of(angle: float) -> str:

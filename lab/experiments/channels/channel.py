@@ -21,11 +21,13 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
 from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.layers import Layer, select_layers
-from lab.models import card
+from lab.models import ModelCard, card
 from lab.models.preprocess import normalised
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -51,6 +53,15 @@ class ChannelRequest(ScanRequest):
     count: int = option(9, "exemplar patches of each end", least=2, most=12)
     seed: int = option(0, "the noise the image begins as", least=0)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a layer or channel there is not, besides what all questions check."""
+        super().check(cards)
+        known = cards(self.model)
+        if known is None:
+            return
+        layer = select_layers(known.layers, self.layer or middle_stage(known), exclusions=known.exclusions)[0]
+        check_channels([layer], str(self.channel or 0), (), self.data)
+
     def title(self) -> str:
         """Return what is looked at."""
         which = "its most selective channel" if self.channel is None else f"channel {self.channel}"
@@ -67,7 +78,7 @@ def run(
     """Return the card; raises LabError for a layer or channel there is not."""
     from lab.experiments.channels.visualizer import Visualizer
 
-    look = open_scan(request, request.layer or middle_stage(request.model), progress, compute)
+    look = open_scan(request, request.layer or middle_stage(card(request.model)), progress, compute)
     layer = look.layers[0]
     target = _target(look, layer, request.channel)
     places = places_of(look, target, request.count)
@@ -93,11 +104,11 @@ def run(
     )
 
 
-def middle_stage(model: str) -> str:
+def middle_stage(known: ModelCard) -> str:
     """Return the name of the stage in the middle of a network's depth."""
-    stages = [layer for layer in select_layers(card(model).layers, "stages") if layer.height > 1]
+    stages = [layer for layer in select_layers(known.layers, "stages") if layer.height > 1]
     if not stages:
-        raise LabError(f"{model} has no layer with positions; name a layer")
+        raise LabError(f"{known.ref} has no layer with positions; name a layer")
     return min(stages, key=lambda layer: abs(layer.depth - 0.5)).name
 
 
@@ -232,18 +243,19 @@ def _about_effect(effects: pd.DataFrame) -> list[str]:
     own, others = effects[effects["asked"]].iloc[0], effects[~effects["asked"]]
     largest = float(others["change"].abs().max()) if len(others) else float("nan")
     clear = own.ci_low > 0 or own.ci_high < 0
+    least = min(abs(own.ci_low), abs(own.ci_high)) if clear else 0.0
     verdict = (
-        "no clear change"
+        "no change is shown"
         if not clear
         else "more than any of the others"
-        if abs(own.change) > largest
-        else "no more than other channels of the layer do"
+        if least > largest
+        else "a change, which is not shown to be more than other channels of the layer make"
     )
     return [
         f"Switched off (held at its average), the probe's logit for {own['class']} changes by {_signed(own.change)} on "
-        f"images of that class (95 % interval {_signed(own.ci_low)} to {_signed(own.ci_high)}): {verdict}; of "
-        f"{len(others)} other channels switched off alike, the largest change is {largest:.3f}. {own.agreement:.0%} of "
-        "the decisions stay."
+        f"images of that class (95 % interval {_signed(own.ci_low)} to {_signed(own.ci_high)}, over images, for all "
+        f"channels at once): {verdict}; of {len(others)} other channels switched off alike, the largest change is "
+        f"{largest:.3f}. {own.agreement:.0%} of the decisions stay."
     ]
 
 

@@ -22,7 +22,8 @@ from lab.experiments.channels.scan_context import ScanContext
 from lab.layers import Layer
 from lab.models.preprocess import normalised
 from lab.progress import Progress
-from lab.stats.intervals import Interval, mean_interval
+from lab.stats.intervals import Interval
+from lab.stats.simultaneous import mean_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def ablate_channel(
     intact, *off = _answers(look, layer, [None, *channels], chosen, progress)
     groups = look.images.groups[chosen]
     rows = [
-        _row(one, one == channel, probe, intact, found, mine[chosen], groups)
+        _row(one, one == channel, probe, intact, found, mine[chosen], groups, len(channels))
         for one, found in zip(channels, off, strict=True)
     ]
     return AblatedChannel(pd.DataFrame(rows), _classes(look, layer, channel, exemplars, progress))
@@ -117,9 +118,10 @@ def _row(
     off: Answers,
     mine: np.ndarray,
     groups: np.ndarray,
+    tests: int,
 ) -> dict[str, object]:
     before, after = (vectors @ probe.weights + probe.bias for vectors, _ in (intact, off))
-    change = _interval_over(groups[mine], (after - before)[mine])
+    change = _interval_over(groups[mine], (after - before)[mine], tests)
     same = float((intact[1].argmax(1) == off[1].argmax(1)).mean()) if intact[1].shape[1] > 1 else float("nan")
     return {
         "channel": channel,
@@ -133,10 +135,11 @@ def _row(
     }
 
 
-def _interval_over(groups: np.ndarray, change: np.ndarray) -> Interval:
-    """Return the mean change; copies of an image are one piece of evidence, so it is averaged over them first."""
+def _interval_over(groups: np.ndarray, change: np.ndarray, tests: int) -> Interval:
+    """Return the mean change, its interval for so many `tests` at once; copies of an image are one piece of evidence,
+    so it is averaged over them first."""
     _, group = np.unique(groups, return_inverse=True)
-    return mean_interval(np.bincount(group, weights=change) / np.bincount(group))
+    return mean_of_many(np.bincount(group, weights=change) / np.bincount(group), tests)
 
 
 def _classes(look: ScanContext, layer: Layer, channel: int, exemplars: np.ndarray, progress: Progress) -> pd.DataFrame:
@@ -149,6 +152,7 @@ def _classes(look: ScanContext, layer: Layer, channel: int, exemplars: np.ndarra
     order = np.argsort(change.mean(axis=0), kind="stable")[:LOWERED]
     rows = []
     for index in order.tolist():
-        found = _interval_over(look.images.groups[exemplars], change[:, index])
+        # The classes that fall most are picked among all of them, by the same images.
+        found = _interval_over(look.images.groups[exemplars], change[:, index], len(names))
         rows.append({"name": names[index], **found.columns("change", "ci")})
     return pd.DataFrame(rows)

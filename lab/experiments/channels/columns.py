@@ -7,7 +7,10 @@ CHOSEN = "the class it tells best from the rest, chosen on half of the images; e
 AREA = {"auc": "area under the ROC curve for that class on the other half of the images", **ends("over images")}
 LAYERS_SEEN = Table(
     "A chosen layer.",
-    same("layer depth kind channels height width receptive_field receptive_field_status model"),
+    {
+        **same("layer depth kind channels height width receptive_field receptive_field_height"),
+        **same("receptive_field_width receptive_field_status model"),
+    },
 )
 PATCHES = Table(
     "A patch of an image on which a channel is strongest, or weakest.",
@@ -138,7 +141,11 @@ CHANNEL = {
     ),
     "classes": Table(
         "One of the network's own classes whose logit falls most when the channel is held.",
-        {"name": "its name", "change": "change of its logit on the exemplars, mean", **ends("over exemplars")},
+        {
+            "name": "its name",
+            "change": "change of its logit on the exemplars, mean",
+            **ends("over exemplars, for all classes at once"),
+        },
     ),
 }
 DEPTH_STRIP = {

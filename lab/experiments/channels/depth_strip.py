@@ -27,12 +27,16 @@ from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.patches import encoded, patches
 from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
 from lab.experiments.channels.visualize import findings as told_of_images
+from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.number_text import ranged
+from lab.experiments.number_text import interval_of, ranged
 from lab.experiments.picture import open_picture
+from lab.images import class_names, short_name
+from lab.models import card
 from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.simultaneous import stretched
 
 if TYPE_CHECKING:
     from lab.experiments.channels.targets import ChannelTarget
@@ -57,9 +61,15 @@ class DepthStripRequest(ScanRequest):
     count: int = option(4, "exemplar patches of each end", least=1, most=12)
     seed: int = option(0, "the noise each image begins as", least=0)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for classes that the set has not, besides what all questions check."""
+        super().check(cards)
+        if known := class_names(self.data):
+            _two_classes(self.classes, known, self.data)
+
     def title(self) -> str:
         """Return what is looked at."""
-        return f"Depth strip of {self.model.split('@')[0]} on {self.data}"
+        return f"Depth strip of {self.model.split('@')[0]} on {short_name(self.data)}"
 
 
 def run(
@@ -97,12 +107,13 @@ def findings(strip: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     sentences = []
     for name, rows in strip.groupby("class", sort=False):
         first, last = rows.iloc[0], rows.iloc[-1]
-        sure = rows[rows["ci_low"] > 0.5]
+        ends = [stretched(interval_of(row, "auc", "ci"), len(strip)).low for _, row in rows.iterrows()]
+        sure = rows[np.array(ends) > 0.5]
         said = (
-            f"first at {sure.iloc[0].layer} (depth {sure.iloc[0].depth:.2f}) does a single channel tell {name} from "
-            "the rest beyond chance"
+            f"first at {sure.iloc[0].layer} (depth {sure.iloc[0].depth:.2f}) is a single channel shown to tell {name} "
+            f"from the rest beyond chance (all {len(strip)} channels allowed for)"
             if len(sure)
-            else f"at no layer does a single channel tell {name} from the rest beyond chance"
+            else f"at no layer is a single channel shown to tell {name} from the rest beyond chance"
         )
         sentences.append(
             f"On images they were not chosen on, {said}; the area under the ROC curve is {_area(first)} at "

@@ -12,18 +12,23 @@ An exemplar is the position at which the channel is strongest (weakest) in an im
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged
+from lab.images import class_names, short_name
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.subsets import best_of_width
 
 if TYPE_CHECKING:
     from lab.experiments.channels.targets import ChannelTarget
@@ -39,9 +44,14 @@ class ExemplarsRequest(ScanRequest):
     channels: str = option("top:6", CHANNELS_HELP)
     count: int = option(9, "patches of each end", least=1, most=12)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for channels that a layer has not, besides what all questions check."""
+        super().check(cards)
+        check_channels(list(layers_asked(self, cards)), self.channels, class_names(self.data), self.data)
+
     def title(self) -> str:
         """Return what is looked at."""
-        return f"Exemplar patches of {self.model.split('@')[0]} in {self.data}"
+        return f"Exemplar patches of {self.model.split('@')[0]} in {short_name(self.data)}"
 
 
 def run(
@@ -123,20 +133,34 @@ def _selective(channels: pd.DataFrame) -> list[str]:
     if known.empty:
         return []
     best = known[known["rank"] == 1].sort_values("depth")
-    first, last = best.iloc[0], best.iloc[-1]
-    early, late = (ranged(row, "auc", "ci", called=SURE) for row in (first, last))
+    first = best.iloc[0]
+    early = ranged(first, "auc", "ci", called=SURE)
     if len(best) == 1:
         sure = "" if first.ci_low > 0.5 else ", which may be chance"
         whom = f"telling {first['class']} from the rest at {first.layer}"
         return [f"The channel chosen for {whom} reaches an area under the ROC curve of {early}{sure}."]
+    width = int(known.groupby("layer").size().min())
+    layers = [rows for _, rows in known.groupby("depth", sort=True)]
+    shallow, deep = (_of_width(rows, width) for rows in (layers[0], layers[-1]))
+    early, late = (ranged(row, "auc", "ci", called=SURE) for row in (shallow, deep))
     change = (
         "later single channels tell the classes apart better"
-        if last.ci_low > first.ci_high
+        if deep["ci_low"] > shallow["ci_high"]
         else "later single channels tell them apart worse"
-        if last.ci_high < first.ci_low
-        else "that is no clear difference between early and late"
+        if deep["ci_high"] < shallow["ci_low"]
+        else "no difference between early and late is shown"
     )
     return [
-        f"The most selective channel, chosen on half of the images and measured on the other half, reaches an area "
-        f"under the ROC curve of {early} at {first.layer} and {late} at {last.layer} (chance 0.5): {change}."
+        f"The most selective of {width} channels (the mean over all sets of so many; a wide layer has more to choose "
+        "from), chosen on half of the images and measured on the other half, reaches an area under the ROC curve of "
+        f"{early} at {shallow['layer']} and {late} at {deep['layer']} (chance 0.5): {change}."
     ]
+
+
+def _of_width(rows: pd.DataFrame, width: int) -> dict[str, Any]:
+    """Return what the most selective of `width` channels of a layer reaches, the mean over all sets of so many."""
+    chosen_by = -rows["rank"].to_numpy(dtype=float)
+    names = ("auc", "ci_low", "ci_high")
+    return {"layer": rows["layer"].iloc[0]} | {
+        name: best_of_width(chosen_by, rows[name].to_numpy(dtype=float), width) for name in names
+    }

@@ -17,9 +17,12 @@ from lab.experiments.base import PartialResults, Request, Result, model_option
 from lab.experiments.first_filters import filter_picture, first_filters
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.model_and_picture import with_twin
+from lab.experiments.number_text import with_ends
 from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.claims import outcome
+from lab.stats.intervals import Interval
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,13 +75,30 @@ def findings(kernels: pd.DataFrame) -> list[str]:
     if len(names) > 1:
         twin = kernels[kernels["model"] == names[1]]
         random = int((twin["colour"] > 0.5).sum())
-        rough, plain = (float(part["roughness"].median()) for part in (twin, own))
-        change = "smoother" if plain < rough else "no smoother"
+        gap = _difference(own["roughness"].to_numpy(), twin["roughness"].to_numpy())
+        change = {
+            "less": "the trained filters are smoother than random ones",
+            "more": "the trained filters are rougher than random ones",
+        }.get(outcome(gap, 0.0), "that the trained filters are smoother than random ones is not shown")
+        rough, plain = (float(part["roughness"].mean()) for part in (twin, own))
         sentences.append(
-            f"With random weights it is {random} of {len(twin)}; the trained filters are {change} than random ones "
-            f"(neighbouring weights differ by {plain:.2f} of their spread, against {rough:.2f})."
+            f"With random weights it is {random} of {len(twin)}; {change} (neighbouring weights differ by {plain:.2f} "
+            f"of their spread, against {rough:.2f}; difference {with_ends(gap)}, over filters)."
         )
     return sentences
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> Interval:
+    """Return the difference of two means over filters with Welch's interval; without ends for fewer than two."""
+    from scipy.stats import t
+
+    value = float(one.mean() - other.mean())
+    if min(len(one), len(other)) < 2:
+        return Interval(value, float("-inf"), float("inf"))
+    parts = np.array([part.var(ddof=1) / len(part) for part in (one, other)])
+    freedom = parts.sum() ** 2 / max(float((parts**2 / (np.array([len(one), len(other)]) - 1)).sum()), 1e-300)
+    reach = float(np.sqrt(parts.sum()) * t.ppf(0.975, max(freedom, 1.0)))
+    return Interval(value, value - reach, value + reach)
 
 
 def _rows(name: str, module: nn.Module) -> list[dict[str, Any]]:

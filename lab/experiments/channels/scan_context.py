@@ -76,5 +76,7 @@ def _layer_row(layer: Layer) -> dict[str, Any]:
         "height": layer.height,
         "width": layer.width,
         "receptive_field": layer.receptive_field,
+        "receptive_field_height": layer.receptive_field_height,
+        "receptive_field_width": layer.receptive_field_width,
         "receptive_field_status": layer.receptive_field_status,
     }

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lab.errors import LabError
 from lab.probing.splits import grouped_folds
-from lab.stats.intervals import auc_interval
+from lab.stats.auc import auc_interval
 
 
 def selectivity(

@@ -1,6 +1,4 @@
-"""What a request's `channels` names in a layer, with commas between.
-
-`3`, `0-8`, `all`, `3@5x6` (a position), `top:4` (the most selective), `top:4:dog`, `class:dog` (a probe's direction).
+"""What the words of a request's `channels` (`lab.experiments.channels.channel_names`) name in a scanned layer.
 
 Each becomes a `Target`: the objective of a visualization, the channel whose exemplars belong to it (None for a
 direction), and how selective it is for the classes where there are some.
@@ -8,7 +6,6 @@ direction), and how selective it is for the classes where there are some.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +13,12 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
+from lab.experiments.channels.channel_names import MOST, ChannelWord, channel_words
 from lab.experiments.channels.probe_direction import probe_direction
 from lab.experiments.channels.scan_context import ScanContext
 from lab.experiments.channels.selectivity import most_selective, selectivity
 from lab.layers import Layer
 from lab.visualization.objectives import Objective, channel, direction, neuron
-
-MOST = 512  # targets of one layer
-GRAMMAR = "a number, a range such as 0-8, top:4, 3@5x6, class:NAME or all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +41,9 @@ def targets_of(look: ScanContext, layer: Layer, spec: str) -> list[ChannelTarget
     """Return what `spec` names in a layer, each once; raises LabError for what it cannot have."""
     table = class_table(look, layer)
     found: dict[str, ChannelTarget] = {}
-    for word in (part.strip() for part in spec.split(",")):
-        for target in _named(look, layer, word, table) if word else ():
+    for word in channel_words(spec):
+        for target in _named(look, layer, word, table):
             found.setdefault(target.name, target)
-    if not found:
-        raise LabError(f"no channel is named in {spec!r}; give {GRAMMAR}")
     if len(found) > MOST:
         raise LabError(f"{spec!r} names {len(found)} targets of {layer.name}; at most {MOST} are looked at at once")
     return list(found.values())
@@ -76,30 +69,22 @@ def _of_class(look: ScanContext, layer: Layer, name: str) -> pd.DataFrame:
     return selectivity(look.scans[layer.name].means, labels, images.groups, (name, "the rest"), only=0)
 
 
-def _named(look: ScanContext, layer: Layer, word: str, table: pd.DataFrame | None) -> list[ChannelTarget]:
-    kind, mark, rest = word.partition(":")
-    if mark and kind == "class":
-        return [_probe(look, layer, rest)]
-    count, _, only = rest.partition(":")
-    if mark and kind == "top" and count.isdecimal() and int(count) > 0:
+def _named(look: ScanContext, layer: Layer, word: ChannelWord, table: pd.DataFrame | None) -> list[ChannelTarget]:
+    if word.kind == "class":
+        return [_probe(look, layer, word.name)]
+    if word.kind == "top":
         if table is None:
             raise LabError(
-                f"{word} needs two classes or more with a few images each, and {look.images.spec} has not; "
+                f"{word.text} needs two classes or more with a few images each, and {look.images.spec} has not; "
                 "name channels by number"
             )
-        rows = _of_class(look, layer, only) if only else table
-        return [_channel(layer, index, rows) for index in most_selective(rows, int(count))]
-    if word == "all":
-        return [_channel(layer, index, table) for index in range(layer.channels)]
-    if place := re.fullmatch(r"(\d+)@(\d+)x(\d+)", word):
-        index, row, column = map(int, place.groups())
-        return [ChannelTarget(layer, neuron(layer, index, row, column), "position", index, _facts(table, index))]
-    if span := re.fullmatch(r"(\d+)(?:-(\d+))?", word):
-        first, last = int(span[1]), int(span[2] or span[1])
-        if last < first or last - first >= MOST:
-            raise LabError(f"{word!r} is no range of channels; give the lower number first, at most {MOST} of them")
-        return [_channel(layer, index, table) for index in range(first, last + 1)]
-    raise LabError(f"{word!r} names no channel; give {GRAMMAR}")
+        rows = _of_class(look, layer, word.name) if word.name else table
+        return [_channel(layer, index, rows) for index in most_selective(rows, word.count)]
+    if word.kind == "position":
+        index = word.numbers[0]
+        return [ChannelTarget(layer, neuron(layer, *word.numbers), "position", index, _facts(table, index))]
+    first, last = word.numbers if word.kind == "range" else (0, layer.channels - 1)
+    return [_channel(layer, index, table) for index in range(first, last + 1)]
 
 
 def _channel(layer: Layer, index: int, table: pd.DataFrame | None) -> ChannelTarget:

@@ -19,9 +19,13 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanRequest, open_scan
+from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
+from lab.images import class_names
+from lab.models import card
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -44,6 +48,11 @@ class VisualizeRequest(ScanRequest):
     copies: int = option(1, "images of each target, made unlike each other", least=1, most=8)
     count: int = option(4, "exemplar patches of each end", least=1, most=12)
     seed: int = option(0, "the noise each image begins as", least=0)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for channels that a layer has not, besides what all questions check."""
+        super().check(cards)
+        check_channels(list(layers_asked(self, cards)), self.channels, class_names(self.data), self.data)
 
     def title(self) -> str:
         """Return what is looked at."""

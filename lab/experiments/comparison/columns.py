@@ -32,9 +32,8 @@ COMPARE = {
             "emergence_high": "upper end of its 95 % interval, for two classes",
             "pairs_apart": "pairs of classes that come apart",
             "pairs": "pairs of classes",
-            "parameters": "parameters used up to its last layer",
+            "parameters": "all parameters of the network, its classifier's included (as on the page Models)",
             "gflops": "10^9 floating-point operations of an image up to its last layer, a multiply-add counted as two",
-            **_pace("images_per_second", RATE),
             "weights_mb": "megabytes of its weights",
             "activations_mb": "the most megabytes that one image holds on its way",
             "accuracy_per_gflop": "accuracy of its best layer over the operations up to there",
@@ -43,7 +42,19 @@ COMPARE = {
             "cut_accuracy": "accuracy at the cut",
             "cut_parameters": "parameters used up to the cut",
             "cut_gflops": "10^9 floating-point operations of an image up to the cut",
+            **_pace("images_per_second", f"{RATE}; missing when speed was not measured"),
             **_pace("cut_images_per_second", "the same, up to the cut"),
+        },
+    ),
+    "speeds": Table(
+        "A network, whole or cut, in one round of the measurement of speed; a round times every network once.",
+        {
+            **same("model"),
+            "part": "whole (up to its last layer) or cut (up to its smallest good cut)",
+            "round": "number of the round; the rows of one round were measured one right after the other",
+            "images_per_second": "images that passed through in a second; where noise has put a cut behind the whole "
+            "network, whose work holds the cut's, both have what the two say together",
+            "measured_as": "the network that was timed: the first of the same architecture, which does the same work",
         },
     ),
     "layers": LAYERS.but(
@@ -114,6 +125,11 @@ COMPARE = {
             "expected": "what it would be if their errors had nothing to do with each other",
             "kappa": "error consistency beyond that: 1 always the same images, 0 as expected",
             **ends(),
+            "steady_a": "images that the first reads right in every repeat and the second wrong in every repeat",
+            "steady_b": "images that the second reads right in every repeat and the first wrong in every repeat",
+            "by_accuracy": "images that only one would read right if their errors had nothing to do with each other",
+            "by_folds": "images that one and the same network reads right in one repeat and wrong in another, the mean "
+            "over pairs of repeats and both networks; empty for a single repeat",
         },
     ),
     "votes": Table(

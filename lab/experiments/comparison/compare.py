@@ -8,6 +8,7 @@
              similarity one row per pair of layers, within and between networks: CKA, interval, null
              agreement  one row per pair of networks and relative depth: are they wrong on the same images
              votes      one row per network, relative depth and image: what it answered
+             speeds     one row per network, part and round: images per second; empty when it was not measured
              images, splits, quarantine
 
 Every curve has its untrained twin beside it, and the probe on raw pixels. Speed is measured on this machine, so it
@@ -22,7 +23,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.comparison import pair_tables, tables
-from lab.experiments.comparison.costs import measured
+from lab.experiments.comparison.costs import NetworkCut, measure_speeds, network_size
 from lab.experiments.comparison.evidence import Comparison, gather
 from lab.experiments.comparison.findings import findings
 from lab.experiments.comparison.request import CompareRequest
@@ -35,6 +36,7 @@ from lab.experiments.separability.measure import (
     prepare,
     probe_all,
 )
+from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
 from lab.partial_results import Arrays
@@ -63,6 +65,7 @@ def run(
     networks = [subject for subject in subjects if subject.layers and not subject.twin]
     if len(networks) < 2:
         raise LabError("fewer than two networks could be computed: " + "; ".join(problems))
+    problems += split_problems(question, networks)
     clock.mark("probes")
     field = gather(question, networks, readings)
     progress("Comparing in pairs", 0, 1, "steps")
@@ -72,8 +75,11 @@ def run(
     clock.mark("similarity")
     last = {curve.model: curve.layers[-1] for curve in field.curves}
     chosen = tables.smallest_cuts(field, found["cuts"])
-    speed = {name: measured(name, chosen[name], last[name], partial_results, compute, progress) for name in last}
-    found["models"] = tables.models(field, found["emergence"], found["cuts"], chosen, speed)
+    sizes = {name: network_size(name, partial_results) for name in last}
+    cuts = [NetworkCut(name, chosen[name], last[name]) for name in last]
+    speed = measure_speeds(cuts, partial_results, compute, progress) if request.speed else {}
+    found["models"] = tables.models(field, found["emergence"], found["cuts"], chosen, sizes, speed)
+    found["speeds"] = tables.speeds(speed)
     clock.mark("speed")
     hashes = {"images": question.images.fingerprint, **{network.model: network.digest for network in networks}}
     sentences = findings(found, question.images.classes, data=request.data)

@@ -1,9 +1,15 @@
-"""How fast a network and its cuts run on this machine, and how much memory they hold."""
+"""What networks of a comparison hold in memory, and how fast they and their cuts run on this machine.
+
+Speed is measured in rounds, and in each round every network and every cut is timed once, so that whatever else the
+machine does meets all of them; rounds of two networks can be compared pair by pair. Networks of one architecture and
+input size do the same work, whatever their weights: they are measured once and share the rounds.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +18,7 @@ from lab.activations import Extractor
 from lab.activations.partial_forward import forward_to
 from lab.layers import Layer
 from lab.layers.costs import costs
-from lab.models import load_model
+from lab.models import card, load_model
 from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
@@ -21,56 +27,135 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 8
-ROUNDS = 7
-PATIENCE = 6.0  # seconds a network; a slow one gets fewer rounds
-WHOLE, CUT, MEMORY = "whole", "cut", "memory"
+ROUNDS = 9  # all nine the same way by luck: 1 in 256 for a given pair, whichever way
+PATIENCE = 8.0  # seconds a network of an architecture; slow ones get fewer rounds
+STAGE = "Measuring speed, all networks in turn"
 
 
-def measured(
-    model: str, cut: Layer, last: Layer, partial_results: PartialResults, compute: Compute, progress: Progress
-) -> Arrays:
-    """Return images per second of a network up to its `last` layer and up to `cut`, one value a round, and its memory.
+@dataclass(frozen=True)
+class NetworkCut:
+    """A network, the layer at which it is cut, and the last layer that the comparison reads."""
 
-    Rounds of the two alternate, so that whatever else the machine does meets both. "memory" is bytes of weights, and
-    of what one image holds on its way at most.
+    model: str
+    cut: Layer
+    last: Layer
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images per second of a network up to its last layer and up to its cut, one value a round.
+
+    `measured_as` is the network that was timed: the first of the same architecture.
     """
-    key = f"speed/{model}/{cut.name}/{last.name}"
+
+    measured_as: str
+    whole: np.ndarray
+    cut: np.ndarray
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """All parameters of a network, the bytes of its weights, and the most bytes that one image holds on its way."""
+
+    parameters: int
+    weights: int
+    activations: int
+
+
+def network_size(model: str, partial_results: PartialResults) -> NetworkSize:
+    """Return what a network holds, the parameters its classifier may have included, as on the page of models."""
+    key = f"size/{model}"
     if key not in partial_results:
-        progress(f"{model}: measuring its speed", 0, ROUNDS, "rounds")
-        partial_results[key] = _measure(model, cut, last, compute, progress)
-    return partial_results[key]
+        loaded = load_model(model)
+        how = loaded.preprocessing
+        weights = sum(parameter.numel() * parameter.element_size() for parameter in loaded.module.parameters())
+        _, whole = costs(loaded.module, (3, how.height, how.width))
+        partial_results[key] = {"size": np.array([loaded.card.parameters, weights, whole.peak_bytes])}
+    return NetworkSize(*map(int, partial_results[key]["size"]))
 
 
-def _measure(model: str, cut: Layer, last: Layer, compute: Compute, progress: Progress) -> Arrays:
+def measure_speeds(
+    networks: Sequence[NetworkCut], partial_results: PartialResults, compute: Compute, progress: Progress
+) -> dict[str, Speed]:
+    """Return the speed of each network by name; rounds with the same number were measured side by side."""
+    key = "speed/" + "/".join(f"{each.model}/{each.cut.name}/{each.last.name}" for each in networks)
+    first: dict[tuple[object, ...], str] = {}
+    measured_as = {each.model: first.setdefault(_work_of(each), each.model) for each in networks}
+    if key not in partial_results:
+        partial_results[key] = _rounds(networks, measured_as, compute, progress)
+    rounds = partial_results[key]
+    return {each.model: _speed(each, measured_as[each.model], rounds) for each in networks}
+
+
+def interleaved(passes: Mapping[str, Callable[[], float]], rounds: int, patience: float) -> dict[str, list[float]]:
+    """Return the seconds that each pass took in each round, by name; a pass returns its seconds.
+
+    Every second round runs backwards, so that no pass always follows the same one; the first warms up and is not
+    kept. Ends early, but not before three rounds, when `patience` seconds are over.
+    """
+    order = list(passes)
+    seconds: dict[str, list[float]] = {name: [] for name in order}
+    began = time.perf_counter()
+    for done in range(-1, rounds):
+        for name in order if done % 2 else reversed(order):
+            took = passes[name]()
+            if done >= 0:
+                seconds[name].append(took)
+        if done >= 2 and time.perf_counter() - began > patience:
+            break
+    return seconds
+
+
+def _work_of(network: NetworkCut) -> tuple[object, ...]:
+    """Return what two networks have alike that do the same work up to their last layers."""
+    known = card(network.model)
+    how = known.preprocessing
+    layers = tuple((layer.name, layer.flops, layer.channels, layer.height, layer.width) for layer in known.layers)
+    return known.architecture, how.height, how.width, known.parameters, network.last.name, layers
+
+
+def _rounds(
+    networks: Sequence[NetworkCut], measured_as: Mapping[str, str], compute: Compute, progress: Progress
+) -> Arrays:
+    """Return images per second by "network/layer", one value a round."""
+    import torch
+
+    passes: dict[str, Callable[[], float]] = {}
+    timed = dict.fromkeys(measured_as.values())
+    for done, model in enumerate(timed):
+        progress(STAGE, done, len(timed), "networks")
+        same = [each for each in networks if measured_as[each.model] == model]
+        layers = {layer.name: layer for each in same for layer in (each.last, each.cut)}
+        passes |= _passes(model, list(layers.values()), compute)
+    with torch.inference_mode():
+        seconds = interleaved(passes, ROUNDS, PATIENCE * len(timed))
+    progress(STAGE, len(timed), len(timed), "networks")
+    return {name: BATCH / np.array(took) for name, took in seconds.items()}
+
+
+def _passes(model: str, layers: Sequence[Layer], compute: Compute) -> dict[str, Callable[[], float]]:
+    """Return what times one batch through a network up to each of some layers, by "network/layer"."""
     import torch
 
     loaded = load_model(model, device=compute.device)
     how = loaded.preprocessing
-    weights = sum(parameter.numel() * parameter.element_size() for parameter in loaded.module.parameters())
-    _, whole = costs(loaded.module, (3, how.height, how.width))
-    module = Extractor(loaded, [cut, last]).module
+    module = Extractor(loaded, layers).module
     noise = torch.randn((BATCH, 3, how.height, how.width), generator=torch.Generator().manual_seed(0))
     images = noise.to(loaded.device).contiguous(memory_format=torch.channels_last)
-    passes: dict[str, Callable[[Tensor], Tensor]] = {
-        WHOLE: lambda batch: forward_to(module, last.name, batch),
-        CUT: lambda batch: forward_to(module, cut.name, batch),
-    }
-    speeds: dict[str, list[float]] = {name: [] for name in passes}
-    began = time.perf_counter()
-    with torch.inference_mode():
-        for done in range(-1, ROUNDS):  # the first round warms up
-            for name, run in passes.items():
-                seconds = _seconds(run, images)
-                if done >= 0:
-                    speeds[name].append(BATCH / seconds)
-            progress(f"{model}: measuring its speed", done + 1, ROUNDS, "rounds")
-            if speeds[CUT] and time.perf_counter() - began > PATIENCE:
-                break
-    return {
-        WHOLE: np.array(speeds[WHOLE]),
-        CUT: np.array(speeds[CUT]),
-        MEMORY: np.array([weights, whole.peak_bytes], dtype=np.float64),
-    }
+
+    def timed(name: str) -> Callable[[], float]:
+        return lambda: _seconds(lambda batch: forward_to(module, name, batch), images)
+
+    return {f"{model}/{layer.name}": timed(layer.name) for layer in layers}
+
+
+def _speed(network: NetworkCut, measured_as: str, rounds: Arrays) -> Speed:
+    """Return a network's rounds. A cut does a part of the whole's work: where noise has put it behind, both have what
+    the two say together."""
+    whole, cut = (rounds[f"{measured_as}/{layer.name}"] for layer in (network.last, network.cut))
+    if np.median(cut) < np.median(whole):
+        whole = cut = 2 / (1 / whole + 1 / cut)
+    return Speed(measured_as, whole, cut)
 
 
 def _seconds(run: Callable[[Tensor], Tensor], images: Tensor) -> float:

@@ -13,6 +13,7 @@ from lab.experiments.comparison.evidence import Comparison, ModelCurve
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.partial_results import Arrays
 from lab.stats.differences import DEPTHS, at_depths, consistency, simultaneous
+from lab.stats.disagreement import disagreement
 from lab.stats.intervals import difference
 
 Row = dict[str, Any]
@@ -29,7 +30,10 @@ def matched(field: Comparison) -> pd.DataFrame:
         there = np.flatnonzero(np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1))
         gaps = simultaneous(field.boot, (a - b)[there])
         for position, gap in zip(there, gaps, strict=True):
-            values = {"accuracy_a": a[position].mean(), "accuracy_b": b[position].mean()}
+            values = {
+                "accuracy_a": float(field.boot.mean(a[position])),
+                "accuracy_b": float(field.boot.mean(b[position])),
+            }
             rows.append({**_named(one, other), "depth": DEPTHS[position], **values, **gap.columns("difference", "ci")})
     columns = ["model_a", "model_b", "depth", "accuracy_a", "accuracy_b", "difference", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)
@@ -44,7 +48,10 @@ def best(field: Comparison) -> pd.DataFrame:
     for one, other in field.pairs:
         gap = difference(field.boot, one.choice.correct - other.choice.correct)
         layers = {"layer_a": one.layers[one.choice.layer].name, "layer_b": other.layers[other.choice.layer].name}
-        values = {"accuracy_a": one.choice.correct.mean(), "accuracy_b": other.choice.correct.mean()}
+        values = {
+            "accuracy_a": float(field.boot.mean(one.choice.correct)),
+            "accuracy_b": float(field.boot.mean(other.choice.correct)),
+        }
         rows.append({**_named(one, other), **layers, **values, **gap.columns("difference", "ci")})
     return pd.DataFrame(rows)
 
@@ -59,6 +66,7 @@ def agreement(field: Comparison) -> pd.DataFrame:
             for curve, layer in zip((one, other), layers, strict=True)
         )
         found = consistency(field.boot, a, b)
+        apart = disagreement(one.per_repeat[:, layers[0]], other.per_repeat[:, layers[1]])
         rows.append(
             {
                 **_named(one, other),
@@ -72,6 +80,10 @@ def agreement(field: Comparison) -> pd.DataFrame:
                 "consistency": found.observed,
                 "expected": found.expected,
                 **found.kappa.columns("kappa", "ci"),
+                "steady_a": apart.steady_a,
+                "steady_b": apart.steady_b,
+                "by_accuracy": apart.by_accuracy,
+                "by_folds": apart.by_folds,
             }
         )
     return pd.DataFrame(rows)

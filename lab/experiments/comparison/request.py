@@ -9,7 +9,10 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_MODEL, option
+from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.separability.request import ProbeRequest
+from lab.images import short_name
+from lab.models import card
 from lab.probing.controls import OPTIONAL
 
 DEFAULT_MODELS = (DEFAULT_MODEL, "tf_efficientnet_lite0@untrained:0")
@@ -19,22 +22,31 @@ FREE = ("models", "controls")
 
 @dataclass(frozen=True)
 class CompareRequest(ProbeRequest):
-    """Which networks on which images; the other fields are those of a probe run."""
+    """Which networks on which images, and whether their speed is measured; the rest is that of a probe run."""
 
     experiment: ClassVar[str] = "compare"
     command_words: ClassVar[tuple[str, ...]] = ("compare",)
 
     models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; two or more", repeated="model")
     controls: tuple[str, ...] = option(("untrained", "pixels"), "controls beside chance", known=tuple(OPTIONAL))
+    speed: bool = option(True, "measure how fast each network and its smallest good cut run on this machine")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.models) < 2:
             raise LabError(f"a comparison needs two networks or more, not {len(self.models)}; name another")
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError when fewer than two networks can be used, besides what all questions check."""
+        super().check(cards)
+        problems = problems_of(self, self.models, cards)
+        if len(self.models) - len(problems) < 2:
+            told = "; ".join(f"{model}: {problem}" for model, problem in problems.items())
+            raise LabError(f"fewer than two networks could be computed: {told}")
+
     def title(self) -> str:
         """Return "network against network on images"."""
-        return f"{' against '.join(_short(self.models))} on {self.data}"
+        return f"{' against '.join(_short(self.models))} on {short_name(self.data)}"
 
     def as_probe(self) -> ProbeRequest:
         """Return the probe run that this comparison is made of."""

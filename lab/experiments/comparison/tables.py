@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.comparison.costs import CUT, MEMORY, WHOLE
+from lab.experiments.comparison.costs import NetworkSize, Speed
 from lab.experiments.comparison.evidence import Comparison, ModelCurve
 from lab.layers import Layer
-from lab.partial_results import Arrays
 from lab.stats.differences import simultaneous
-from lab.stats.intervals import Interval, chance, wilson
+from lab.stats.intervals import Interval, accuracy_interval, chance
 
 Row = dict[str, Any]
 GIGA, MEGA = 1e9, 1e6
@@ -26,11 +25,10 @@ def cuts(field: Comparison) -> pd.DataFrame:
     the one of these that takes the fewest operations, if any is such of those clearly above every reference.
     """
     correct = np.concatenate([curve.correct for curve in field.curves])
-    best = correct[int(correct.mean(axis=1).argmax())]
+    best = correct[int(field.boot.mean(correct).argmax())]
     table = pd.DataFrame([_cut(curve, layer) for curve in field.curves for layer in curve.layers])
-    table["accuracy"] = correct.mean(axis=1)
-    groups = round(correct.shape[1] / field.boot.group_size)
-    table[["ci_low", "ci_high"]] = [wilson(share, groups) for share in table["accuracy"]]
+    table["accuracy"] = field.boot.mean(correct)
+    table[["ci_low", "ci_high"]] = [accuracy_interval(share, field.boot.groups) for share in table["accuracy"]]
     table["accuracy_per_gflop"] = table["accuracy"] / table["gflops"].where(table["gflops"] > 0)
     _add(table, "behind", simultaneous(field.boot, best - correct))
     for name, reference in _references(field).items():
@@ -49,7 +47,7 @@ def smallest_cuts(field: Comparison, table: pd.DataFrame) -> dict[str, Layer]:
     found = {}
     for curve in field.curves:
         correct = curve.correct
-        behind = simultaneous(field.boot, correct[int(correct.mean(axis=1).argmax())] - correct)
+        behind = simultaneous(field.boot, correct[int(field.boot.mean(correct).argmax())] - correct)
         within = {layer.name: layer for layer, gap in zip(curve.layers, behind, strict=True) if gap.low <= 0}
         own = above_every_reference(table[(table["model"] == curve.model) & table["layer"].isin(set(within))])
         found[curve.model] = min((within[name] for name in own["layer"]), key=lambda layer: (layer.flops, layer.depth))
@@ -69,41 +67,61 @@ def models(
     emergence: pd.DataFrame,
     table: pd.DataFrame,
     chosen: Mapping[str, Layer],
-    speed: Mapping[str, Arrays],
+    sizes: Mapping[str, NetworkSize],
+    speed: Mapping[str, Speed],
 ) -> pd.DataFrame:
-    """Return one row per network: what it reads at best, from where on, what it costs, and its smallest good cut."""
-    return pd.DataFrame(
-        [_model(field, curve, emergence, table, chosen[curve.model], speed[curve.model]) for curve in field.curves]
-    )
+    """Return one row per network: what it reads at best, from where on, what it costs, and its smallest good cut.
+
+    A network without a speed has none in the table.
+    """
+    rows = (_model(field, curve, emergence, table, chosen[curve.model], sizes[curve.model]) for curve in field.curves)
+    return pd.DataFrame([{**row, **_speed_columns(speed.get(row["model"]))} for row in rows])
+
+
+def speeds(speed: Mapping[str, Speed]) -> pd.DataFrame:
+    """Return one row per network, part (whole or cut) and round."""
+    rows = [
+        (model, part, number, float(value), each.measured_as)
+        for model, each in speed.items()
+        for part, values in (("whole", each.whole), ("cut", each.cut))
+        for number, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=["model", "part", "round", "images_per_second", "measured_as"])
 
 
 def _model(
-    field: Comparison, curve: ModelCurve, emergence: pd.DataFrame, table: pd.DataFrame, cut: Layer, speed: Arrays
+    field: Comparison, curve: ModelCurve, emergence: pd.DataFrame, table: pd.DataFrame, cut: Layer, size: NetworkSize
 ) -> Row:
     right, last = curve.choice.correct, curve.layers[-1]
-    low, high = wilson(float(right.mean()), round(len(right) / field.boot.group_size))
+    accuracy = float(field.boot.mean(right))
+    low, high = accuracy_interval(accuracy, field.boot.groups)
     own = table[table["model"] == curve.model].set_index("layer")
     best_row = own.loc[curve.layers[curve.choice.layer].name]
-    weights, activations = speed[MEMORY]
     return {
         "model": curve.model,
         "best_layer": best_row.name,
-        "accuracy": float(right.mean()),
+        "accuracy": accuracy,
         "ci_low": low,
         "ci_high": high,
         **_emergence_of(emergence, curve.model),
-        "parameters": last.parameters,
+        "parameters": size.parameters,
         "gflops": last.flops / GIGA,
-        **_pace("images_per_second", speed[WHOLE]),
-        "weights_mb": weights / MEGA,
-        "activations_mb": activations / MEGA,
+        "weights_mb": size.weights / MEGA,
+        "activations_mb": size.activations / MEGA,
         "accuracy_per_gflop": best_row["accuracy_per_gflop"],
         "cut_layer": cut.name,
         "cut_depth": cut.depth,
         "cut_accuracy": own.loc[cut.name, "accuracy"],
         "cut_parameters": cut.parameters,
         "cut_gflops": cut.flops / GIGA,
-        **_pace("cut_images_per_second", speed[CUT]),
+    }
+
+
+def _speed_columns(speed: Speed | None) -> Row:
+    nothing = np.array([np.nan])
+    return {
+        **_pace("images_per_second", nothing if speed is None else speed.whole),
+        **_pace("cut_images_per_second", nothing if speed is None else speed.cut),
     }
 
 

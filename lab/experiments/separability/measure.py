@@ -7,41 +7,49 @@ there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
+from lab.experiments.separability.fits import ProbeDesign, fit_layer
 from lab.experiments.separability.request import ProbeRequest
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
 from lab.partial_results import Arrays, PartialResults
-from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits, shuffled_labels
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.threads import cores, in_threads
 
-# Another seed of the request must not mean another twin: its embeddings would have to be computed again.
-TWIN_SEED = 0
+# Untrained twins differ among each other, so there are several. Another seed of the request must not mean other twins:
+# their embeddings would have to be computed again.
+TWIN_SEEDS = (0, 1, 2)
 PIXELS = ""
 SIDE_BY_SIDE = 500  # images up to which several layers are probed at once
 
 
 @dataclass(frozen=True)
 class ProbeSetup:
-    """What all layers are asked: the images' classes, who is tested when, and the shuffled labels per repeat."""
+    """The images, and what all layers are asked of them."""
 
     images: ImageSet
-    splits: np.ndarray  # (R, N)
-    shuffled: np.ndarray  # (R, N)
+    design: ProbeDesign
     request: ProbeRequest
 
     @property
     def labels(self) -> np.ndarray:
         return self.images.labels
+
+    @property
+    def splits(self) -> np.ndarray:
+        return self.design.splits
+
+    @property
+    def shuffled(self) -> np.ndarray:
+        return self.design.shuffled
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,8 @@ class EmbeddingSource:
 class ProbeResult:
     """What one probe read off one layer: out-of-fold probabilities `(R, N, K)` and the chosen C `(R, F)`.
 
-    `control` is "probe", "shuffled", "matched", "untrained" or "pixels"; `layer` is None for the pixels.
+    `control` is "probe", "shuffled", "matched", "untrained" or "pixels"; `layer` is None for the pixels. What was drawn
+    several times (the channels of "matched", the twins of "untrained") follows each other along R.
     """
 
     model: str
@@ -80,16 +89,9 @@ def prepare(request: ProbeRequest, progress: Progress, images: ImageSet | None =
     if images is None:
         progress("Reading images", 0, 1, "sets")
         images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
-    splits = make_splits(
-        images.labels,
-        images.groups,
-        folds=request.folds,
-        repeats=request.repeats,
-        seed=request.seed,
-        classes=images.classes,
-    )
-    shuffled = shuffled_labels(images.labels, images.groups, seed=request.seed, repeats=request.repeats)
-    return ProbeSetup(images, splits, shuffled, request)
+    images = regrouped(images, request.groups)
+    design = ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, request.seed, images.classes)
+    return ProbeSetup(images, design, request)
 
 
 def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> tuple[list[EmbeddingSource], list[str]]:
@@ -101,7 +103,7 @@ def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> 
         try:
             found.append(_source(question, ref, str(ref), False, progress, compute))
             if "untrained" in question.request.controls and not ref.untrained:
-                found.append(_source(question, ref.twin(TWIN_SEED), str(ref), True, progress, compute))
+                found += [_source(question, ref.twin(seed), str(ref), True, progress, compute) for seed in TWIN_SEEDS]
         except LabError as error:
             if len(question.request.models) == 1:
                 raise
@@ -142,9 +144,26 @@ def probe_all(
     progress("Probing every layer", 0, len(asked), "layers")
     tune_allocator()
     found = in_threads(lambda one: _probe(question, *one, partial_results, threads), asked, max(1, cores() // threads))
+    twins: dict[tuple[str, str], list[ProbeResult]] = {}
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
         progress("Probing every layer", done, len(asked), "layers")
-        yield from _results(subject, layer, _controls_of(question.request, subject), piece)
+        for result in _results(subject, layer, _controls_of(question.request, subject), piece):
+            if not subject.twin:
+                yield result
+                continue
+            same = twins.setdefault((subject.model, layer.name if layer else PIXELS), [])
+            same.append(result)
+            if len(same) == len(TWIN_SEEDS):
+                yield _joined(same)
+
+
+def _joined(results: Sequence[ProbeResult]) -> ProbeResult:
+    """Return the results of several twins at one layer as one, seed after seed."""
+    return replace(
+        results[0],
+        probabilities=np.concatenate([result.probabilities for result in results]),
+        regularisation=np.concatenate([result.regularisation for result in results]),
+    )
 
 
 def _probe(
@@ -156,7 +175,7 @@ def _probe(
     key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}"
     piece = partial_results.get(key)
     if piece is None:
-        piece = partial_results[key] = _fit(question, subject.embeddings[name], fits, threads)
+        piece = partial_results[key] = fit_layer(question.design, name, subject.embeddings[name], fits, threads)
     return piece
 
 
@@ -175,25 +194,3 @@ def _controls_of(request: ProbeRequest, subject: EmbeddingSource) -> tuple[str, 
     if not subject.layers:
         return ("pixels",)
     return ("probe", *(control for control in ("shuffled", "matched") if control in request.controls))
-
-
-def _fit(question: ProbeSetup, embedding: np.ndarray, fits: Sequence[str], threads: int) -> Arrays:
-    labels = np.repeat(question.labels[None], question.request.repeats, axis=0)
-    label_sets = np.stack([labels, question.shuffled] if "shuffled" in fits else [labels])
-    probes = fit_probes(
-        embedding,
-        label_sets,
-        question.splits,
-        question.images.groups,
-        dimensions=(None, MATCHED_DIMENSION) if "matched" in fits else (None,),
-        seed=question.request.seed,
-        threads=threads,
-    )
-    width = embedding.shape[1]
-    piece: dict[str, np.ndarray] = {}
-    for control in fits:
-        matched, label_set = control == "matched", int(control == "shuffled")
-        fit = probes[MATCHED_DIMENSION if matched else None, label_set]
-        piece[f"{control}.probabilities"], piece[f"{control}.C"] = fit.probabilities, fit.regularisation
-        piece[f"{control}.dim"] = np.array(min(width, MATCHED_DIMENSION) if matched else width)
-    return piece

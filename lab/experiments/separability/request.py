@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
+from lab.images import groups_stamp, settled_groups, short_name
 from lab.probing.controls import OPTIONAL
 
 
@@ -28,15 +28,28 @@ class ProbeRequest(Request):
     folds: int = option(5, "folds of the cross-validation", least=2, most=20)
     repeats: int = option(3, "how often it is repeated with other folds", least=1, most=50)
     seed: int = option(0, "moves folds and shuffled labels", least=0, most=2**31 - 1)
+    groups: str = option(
+        "auto", "what never straddles a split: auto (copies, as found), none, or a CSV file_name,group"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.groups:
+            raise LabError("groups is empty; it must be auto, none, or the path of a CSV file (file_name, group)")
         if not self.models:
             raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
         if len(set(self.models)) < len(self.models):
             raise LabError(f"a model was named twice among {', '.join(self.models)}; name each once")
 
+    def canonical(self) -> Self:
+        """Return the request with weights and the paths of images and groups spelled out."""
+        return replace(super().canonical(), groups=settled_groups(self.groups))
+
+    def sources(self) -> dict[str, str]:
+        """Return a stamp of each checkpoint, of the images and of the table of groups."""
+        return {**super().sources(), "groups": groups_stamp(self.groups)}
+
     def title(self) -> str:
         """Return "network, network on images"."""
-        images = os.path.basename(self.data) if os.path.isabs(self.data) else self.data
+        images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"

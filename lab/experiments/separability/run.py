@@ -6,7 +6,7 @@ computed in `lab.probing`, `lab.stats` and `lab.geometry`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,16 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.separability.decision_depth import decision_tables
+from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import select_layers
-from lab.models import LoadedModel, ModelRef, card
+from lab.models import LoadedModel, ModelRef, card, ref_of
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.threads import cores
@@ -39,17 +42,23 @@ def measure_and_assemble(
     question = prepare(request, progress, images)
     clock.mark("images")
     subjects, problems = open_sources(question, progress, compute)
+    problems += split_problems(question, subjects)
     clock.mark("embeddings")
     readings = list(probe_all(question, subjects, progress, partial_results))
     clock.mark("probes")
+    labels_needed = label_tables(question, subjects, progress, partial_results)
+    clock.mark("labels")
     maps = draw_maps(question, subjects, progress)
     clock.mark("maps")
     tables, verdicts = assemble(question, subjects, readings, maps)
+    tables |= decision_tables(question, subjects, readings) | labels_needed
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
+    computed = dict.fromkeys(s.model for s in subjects if s.layers and not s.twin)
+    notes = [f"{model}: {note}" for model in computed for note in card(model).notes]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
-        hashes=hashes, threads=cores(), timings=clock.seconds, notes=list(question.images.notes),
+        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
     )  # fmt: skip
 
 
@@ -78,11 +87,13 @@ def probe(
 ) -> Result:
     """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
 
-    Models and images may be given by name or as what `load_model` and `open_image_set` return. The result is kept
+    Models and images may be given by name or as what `load_model` and `open_image_set` return. A loaded network is
+    measured with the weights that it has now: if they are no longer those it was loaded with, it goes by the name
+    ID@memory:DIGEST, which this process knows. Raises LabError for a model that is neither. The result is kept
     by the caller only; the command line and the dashboard keep theirs as runs.
     """
-    several = [models] if isinstance(models, str) or hasattr(models, "ref") else list(models)  # type: ignore[arg-type]
-    names = tuple(model if isinstance(model, str) else str(model.ref) for model in several)
+    several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
+    names = tuple(model if isinstance(model, str) else str(ref_of(model)) for model in several)
     given = None if isinstance(images, str) else images
     request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
     return measure_and_assemble(request.canonical(), progress, compute, {}, given)
@@ -103,6 +114,7 @@ def embeddings_of(
     if not isinstance(request, ProbeRequest):
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
     images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    images = regrouped(images, request.groups)
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
     found: dict[str, np.ndarray] = {}

@@ -1,7 +1,8 @@
 """Turns the readings of a probe run into its tidy tables and verdicts; one function per table.
 
-`layers`, `splits`, `images`, `quarantine` describe what was looked at; `folds`, `summary`, `predictions`,
-`decisions`, `emergence`, `checks` what was found; `projection`, `projection_quality` draw it. Columns: docs/tables.md.
+`layers`, `splits`, `images`, `quarantine` describe what was looked at; `folds`, `summary`, `predictions`, `emergence`,
+`checks` what was found; `projection`, `projection_quality` draw it. Columns: docs/tables.md. The rest is made in
+`decision_depth` and `label_efficiency`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.experiments.separability.judgement import Judgement, balanced_bootstrap, judge
 from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
 from lab.geometry.neighbours import silhouette
 from lab.geometry.projection import Projection
@@ -19,9 +21,8 @@ from lab.images import ImageSet
 from lab.models import ModelRef
 from lab.partial_results import PartialResultsFolder
 from lab.settings import cache_dir
-from lab.stats.depth import decisions, emergence
-from lab.stats.intervals import Bootstrap, bootstrap, chance, correctness, fold_scores, scores
-from lab.stats.verdict import Evidence, check_evidence, verdict
+from lab.stats.depth import emergence
+from lab.stats.intervals import Bootstrap, chance, correctness, fold_scores, scores
 
 Maps = Mapping[tuple[str, str], "Projection"]
 Row = dict[str, Any]
@@ -32,23 +33,22 @@ def assemble(
 ) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, str]]]:
     """Return all tables, and per model the verdict's outcome and sentence."""
     networks = [subject for subject in subjects if subject.layers and not subject.twin]
-    boot = bootstrap(question.images.groups, question.labels)
-    evidence = {network.model: _evidence(question, network, readings) for network in networks}
-    checks = {model: check_evidence(found, boot) for model, found in evidence.items()}
-    verdicts = {model: verdict(found, checks[model]) for model, found in evidence.items()}
+    boot = balanced_bootstrap(question.design)
+    judged = {network.model: _judged(question, network, readings, boot) for network in networks}
     tables = {
         "layers": pd.DataFrame(list(layer_rows(networks))),
         **image_tables(question),
         "folds": pd.DataFrame(list(_folds(question, readings))),
         "summary": pd.DataFrame([*_summary(question, networks, readings, maps), chance_row(question)]),
         "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
-        "decisions": pd.concat([_decisions(question, n, readings) for n in networks]),
         "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, boot)]),
-        "checks": pd.DataFrame([{"model": m, **check.row()} for m, found in checks.items() for check in found]),
+        "checks": pd.DataFrame([{"model": m, **check.row()} for m, found in judged.items() for check in found.checks]),
         "projection": pd.concat([_projection(question, n, maps) for n in networks]),
         "projection_quality": pd.DataFrame([row for n in networks for row in _quality(n, maps)]),
     }
-    told = {model: {"outcome": found.outcome, "sentence": found.sentence} for model, found in verdicts.items()}
+    told = {
+        model: {"outcome": found.verdict.outcome, "sentence": found.verdict.sentence} for model, found in judged.items()
+    }
     return {name: table.reset_index(drop=True) for name, table in tables.items()}, told
 
 
@@ -61,31 +61,35 @@ def _labels_of(question: ProbeSetup, reading: ProbeResult) -> np.ndarray:
     return question.shuffled if reading.control == "shuffled" else question.labels
 
 
-def _evidence(question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult]) -> Evidence:
-    correct: dict[str, np.ndarray] = {}
-    for control in ("probe", "matched", "untrained", "shuffled"):
-        found = _of(readings, network.model, control)
-        if found:
-            correct[control] = np.stack([correctness(r.probabilities, _labels_of(question, r)) for r in found])
-    for reading in _of(readings, "", "pixels"):
-        correct["pixels"] = correctness(reading.probabilities, question.labels)
-    return Evidence(
-        network.model,
-        question.images.classes,
-        tuple(layer.name for layer in network.layers),
-        tuple(layer.depth for layer in network.layers),
-        question.labels,
-        correct,
+def _judged(
+    question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult], boot: Bootstrap
+) -> Judgement:
+    found = {
+        control: [r.probabilities for r in _of(readings, network.model, control)]
+        for control in ("probe", "matched", "untrained", "shuffled")
+    }
+    found["pixels"] = [r.probabilities for r in _of(readings, "", "pixels")]
+    return judge(
+        question.design,
+        {control: probabilities for control, probabilities in found.items() if probabilities},
+        boot,
+        model=network.model,
+        classes=question.images.classes,
+        layers=[layer.name for layer in network.layers],
+        depths=[layer.depth for layer in network.layers],
         trained=not ModelRef.parse(network.model).untrained,
     )
 
 
+RECEPTIVE_FIELD = ("receptive_field", "receptive_field_height", "receptive_field_width", "receptive_field_status")
+
+
 def layer_rows(networks: Sequence[EmbeddingSource]) -> Iterator[Row]:
     """Yield the rows of the table `layers`."""
-    columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", "receptive_field")
+    columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", *RECEPTIVE_FIELD)
     for network in networks:
         for layer in network.layers:
-            described = {name: getattr(layer, name) for name in (*columns, "receptive_field_status")}
+            described = {name: getattr(layer, name) for name in columns}
             dim = network.embeddings[layer.name].shape[1]
             yield {"model": network.model, "layer": layer.name, "dim": dim, **described}
 
@@ -129,7 +133,9 @@ def _folds(question: ProbeSetup, readings: Iterable[ProbeResult]) -> Iterator[Ro
     for reading in readings:
         named = {"model": reading.model, "layer": _name(reading), "control": reading.control}
         labels = _labels_of(question, reading)
-        for row in fold_scores(reading.probabilities, labels, question.splits, reading.regularisation):
+        splits = np.resize(question.splits, reading.probabilities.shape[:2])  # once more for every draw
+        groups = question.images.groups
+        for row in fold_scores(reading.probabilities, labels, splits, reading.regularisation, groups):
             yield {**named, **row}
 
 
@@ -178,24 +184,6 @@ def _predictions(question: ProbeSetup, reading: ProbeResult) -> pd.DataFrame:
             "predicted": classes[mean.argmax(axis=1)],
             "p_true": mean[np.arange(len(mean)), question.labels],
             "correct": correctness(reading.probabilities, question.labels),
-        }
-    )
-
-
-def _decisions(question: ProbeSetup, network: EmbeddingSource, readings: Sequence[ProbeResult]) -> pd.DataFrame:
-    found = _of(readings, network.model, "probe")
-    settled = decisions(np.stack([r.probabilities.mean(axis=0) for r in found]), question.labels)
-    # Position -1 (wrong at the end) takes the entry that is appended last.
-    depths = np.array([*(layer.depth for layer in network.layers), np.nan])
-    names = np.array([*(layer.name for layer in network.layers), ""], dtype=object)
-    classes = np.array(question.images.classes, dtype=object)
-    return pd.DataFrame(
-        {
-            "model": network.model,
-            "image": [record.id for record in question.images.records],
-            "class": classes[question.labels],
-            "depth_of_decision": depths[settled],
-            "layer": names[settled],
         }
     )
 

@@ -11,6 +11,7 @@ from lab.experiments.training.checkpoints import HeldOutImages
 from lab.geometry.projection import project_layers
 from lab.layers import Layer
 from lab.progress import Progress
+from lab.stats.differences import simultaneous
 from lab.stats.intervals import bootstrap, difference, wilson
 
 PIXELS = "pixels"
@@ -45,22 +46,23 @@ def _scored(correct: np.ndarray, held: HeldOutImages) -> dict[str, float]:
 def gain_table(
     readings: Mapping[int, Mapping[str, np.ndarray]], layers: tuple[Layer, ...], held: HeldOutImages
 ) -> pd.DataFrame:
-    """Return what training added to each layer; all differences are paired over images."""
+    """Return what training added to each layer; differences are paired over images, and those of one kind (gains,
+    leads, checkpoints against the start) hold for all layers and steps at once."""
     boot = bootstrap(held.groups, held.labels, seed=held.seed)
     steps = list(readings)
     correct = {layer.name: np.stack([readings[step][f"layer/{layer.name}"][0] for step in steps]) for layer in layers}
     gain = {name: values[-1] - values[0] for name, values in correct.items()}
     last = gain[layers[-1].name]
     rows = []
-    for layer in layers:
-        own = difference(boot, gain[layer.name])
-        # a difference of gains lies in -2..2, and `difference` takes what lies in -1..1
-        lead = difference(boot, (last - gain[layer.name]) / 2)
-        better = [
-            step
-            for step, now in zip(steps[1:], correct[layer.name][1:], strict=True)
-            if difference(boot, now - correct[layer.name][0]).low > 0
-        ]
+    gains = simultaneous(boot, np.stack([gain[layer.name] for layer in layers]))
+    # A difference of gains lies in -2..2, and `simultaneous` takes what lies in -1..1.
+    leads = [difference(boot, (last - last) / 2)] * len(layers)
+    if len(layers) > 1:
+        leads[:-1] = simultaneous(boot, np.stack([(last - gain[layer.name]) / 2 for layer in layers[:-1]]))
+    changes = np.concatenate([values[1:] - values[:1] for values in correct.values()])
+    surely = np.array([found.low > 0 for found in simultaneous(boot, changes)]).reshape(len(layers), len(steps) - 1)
+    for layer, own, lead, sure in zip(layers, gains, leads, surely, strict=True):
+        better = [step for step, now in zip(steps[1:], sure, strict=True) if now]
         rows.append(
             {
                 "layer": layer.name,

@@ -109,7 +109,7 @@ def _read(
 
 def fitted(embedding: np.ndarray, held: HeldOutImages) -> np.ndarray:
     """Return, per image, how often the probe and the one of shuffled labels were right, `(2, n)`."""
-    shuffled = shuffled_labels(held.labels, held.groups, seed=held.seed, repeats=REPEATS)
+    shuffled = shuffled_labels(held.labels, held.groups, held.splits, seed=held.seed)
     both = np.stack([np.repeat(held.labels[None], REPEATS, axis=0), shuffled])
     probes = fit_probes(embedding, both, held.splits, held.groups, dimensions=(None,), seed=held.seed)
     pairs = ((0, held.labels), (1, shuffled))

@@ -52,9 +52,9 @@ WATCH = {
         "What training added to one layer.",
         {
             **same("layer depth"),
-            **between("gain", "final accuracy minus that before training, paired over images"),
+            **between("gain", "final accuracy minus that before training, paired over images, for all layers at once"),
             **between("lead", "how much more the last layer gained; in the last row, how much more than the first"),
-            "onset": "the first checkpoint that is clearly better than before training; -1 for none",
+            "onset": "the first checkpoint surely better than before training, all of them allowed for; -1 for none",
         },
     ),
     "filters": Table(

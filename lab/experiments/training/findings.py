@@ -22,7 +22,7 @@ def training_findings(model: str, about: Mapping[str, Any], tables: Mapping[str,
     classes = about["classes"]
     which = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
     learnt = test.ci_low > test.chance
-    did = "has learnt to tell" if learnt else "has not learnt to tell"
+    did = "has learnt to tell" if learnt else "is not shown to have learnt to tell"
     last = history.iloc[-1]
     why = ENDED[about["ended"]].format(patience=about["recipe"]["patience"])
     said = [
@@ -34,8 +34,8 @@ def training_findings(model: str, about: Mapping[str, Any], tables: Mapping[str,
     gap = float(last.training_accuracy) - float(test.accuracy)
     if gap > MEMORISED:
         said.append(
-            f"On the images it was trained with it gets {last.training_accuracy:.2f}: {gap:.2f} of that is memory, not "
-            "skill; more images would help most."
+            f"On the images it was trained with it gets {last.training_accuracy:.2f}, {gap:.2f} more than on test "
+            "images: so much is memory, not skill."
         )
     elif not learnt:
         said.append(
@@ -64,7 +64,7 @@ def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
     elif last.gain_high < 0:
         did = "training has made it worse there"
     else:
-        did = "the difference is within chance, so training has shown no effect there"
+        did = "no effect of training is shown there"
     controls = [
         f"{name} {float(found.iloc[-1].accuracy):.2f}"
         for name, found in (
@@ -89,7 +89,7 @@ def _early_and_late(gains: pd.DataFrame) -> str:
     elif last.lead_high < 0:
         claim = "against expectation the first layer gains more than the last"
     else:
-        claim = "no difference between them can be claimed"
+        claim = "no difference between them is shown"
     return (
         f"Training adds {first.gain:+z.2f} at {first.layer} and {last.gain:+z.2f} at {last.layer} (difference "
         f"{last.lead:+z.2f}, 95 % interval {last.lead_low:+z.2f} to {last.lead_high:+z.2f}): {claim}."
@@ -99,7 +99,7 @@ def _early_and_late(gains: pd.DataFrame) -> str:
 def _order(gains: pd.DataFrame) -> str:
     woken = gains[gains["onset"] >= 0].sort_values(["onset", "depth"])
     if woken.empty:
-        return "No layer reads the classes better at any checkpoint than before training."
+        return "No layer is shown to read the classes better at any checkpoint than before training."
     many = f"{len(woken)} of {len(gains)} layers come to read the classes better than before training"
     first, last = int(woken["onset"].min()), int(woken["onset"].max())
     if first == last:

@@ -12,9 +12,11 @@ from typing import ClassVar
 
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, Request, option
-from lab.images import settled, stamp
-from lab.models import ModelRef
+from lab.experiments.early import CardLookup
+from lab.images import class_names, settled, short_name, stamp
+from lab.models import ModelRef, card
 from lab.settings import runs_dir
+from lab.weights.sources import check_id
 from lab.weights.trained import trained_folder
 
 DEFAULT_ARCHITECTURE = "test_resnet"
@@ -46,6 +48,11 @@ class TrainRequest(Request):
         if self.name:
             trained_folder(self.model, self.name)  # raises for a name that cannot be one
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for an architecture or an image set there is not; no weights are needed."""
+        check_id(self.model)
+        class_names(self.data)
+
     def canonical(self) -> TrainRequest:
         """Return the request with its name and the path of its images spelled out; other settings get another name."""
         full = replace(self, data=settled(self.data))
@@ -67,7 +74,7 @@ class TrainRequest(Request):
 
     def title(self) -> str:
         """Return what is trained on what."""
-        return f"{self.model} trained on {Path(self.data).name if '/' in self.data else self.data}"
+        return f"{self.model} trained on {short_name(self.data)}"
 
     def _own_name(self) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", Path(self.data).name.partition("?")[0].removeprefix("drawn:").lower())

@@ -40,7 +40,7 @@ WIDTH_VS_DEPTH = {
             "task": "what is to be told apart",
             "network": "the other network",
             "lead": "accuracy of the stack minus that of the other, paired over seeds and test images",
-            **ends("over seeds and test images"),
+            **ends("over seeds and test images, for all tasks at once"),
         },
     ),
 }

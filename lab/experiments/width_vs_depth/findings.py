@@ -70,7 +70,10 @@ def _linear(tables: Mapping[str, pd.DataFrame]) -> str:
     last = table[(table["seen"] == table["seen"].max()) & (table["network"] == "linear")]
     above = last[last["ci_low"] > last["chance"]]
     if above.empty and (last["ci_high"] <= last["chance"] + NEAR).all():
-        return "Without activations the stack stays at chance in every task: as many layers, but no more than one."
+        return (
+            f"Without activations the stack stays at chance, to within {NEAR:.1f}, in every task: as many layers, but "
+            "no more than one."
+        )
     if above.empty:
         highest = last["accuracy"].max()
         return f"Without activations the stack is not shown to be above chance in any task (highest {highest:.2f})."
@@ -106,7 +109,7 @@ def _compared(lead: pd.Series) -> str:
         return f"the stack is ahead ({interval})"
     if lead.ci_high < 0:
         return f"the stack is behind ({interval})"
-    return f"no difference can be claimed ({interval})"
+    return f"no difference is shown ({interval})"
 
 
 def _said(row: Any) -> str:

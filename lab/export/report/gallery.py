@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lab.charts.tables import gallery
+from lab.charts.tables import LUCK, NEVER, gallery
 from lab.charts.theme import Tables, classes_of, models_of
 from lab.export.report.markup import Html, tag
 from lab.export.report.sections import figure, section
 
 PER_LAYER = 16  # pictures per layer; the never decided are worth more
 PER_NEVER = 48
+UNDECIDED = {LUCK: "right at the last layer, but within luck", NEVER: "not right in every repeat at the last layer"}
 
 
 @dataclass(frozen=True)
 class DepthGroup:
-    """The images first right for good at `layer` ("" for never): those shown, and how many there are."""
+    """The images decided at `layer` (or `LUCK`, or `NEVER`): those shown, and how many there are."""
 
     layer: str
     shown: pd.DataFrame
@@ -33,7 +34,7 @@ def depth_groups(tables: Tables, model: str) -> list[DepthGroup]:
     table = gallery(tables, model)
     found = []
     for layer, here in table.groupby("layer", sort=False):
-        most = PER_LAYER if layer else PER_NEVER
+        most = PER_LAYER if layer != NEVER else PER_NEVER
         in_turn = here.assign(turn=here.groupby("class").cumcount()).sort_values(["turn", "class"], kind="stable")
         found.append(DepthGroup(str(layer), in_turn.head(most), len(here)))
     return found
@@ -63,15 +64,16 @@ def galleries(tables: Tables, descriptions: dict[str, str]) -> Html:
         "Which images are decided where?",
         *parts,
         id_="gallery",
-        lead="An image is decided at the first layer from which its held-out prediction stays right. By luck alone, "
-        "many images are right from the first layer on; the late and the undecided ones show what is hard.",
+        lead="An image is right for good from the layer after which its held-out prediction stays right in every "
+        "repeat. By luck alone many are so from early on; so at each layer only as many count as decided as there are "
+        "beyond luck, the surest first. The late and the undecided ones show what is hard.",
     )
 
 
 def _depth_groups(tables: Tables, model: str) -> Iterator[Html]:
     classes = classes_of(tables)
     for shelf in depth_groups(tables, model):
-        told = f"right from {shelf.layer} on" if shelf.layer else "wrong at the last layer"
+        told = UNDECIDED.get(shelf.layer, f"decided at {shelf.layer}")
         more = f", {len(shelf.shown)} of them shown" if len(shelf.shown) < shelf.count else ""
         count = f"{shelf.count} image{'s' if shelf.count != 1 else ''}{more}"
         pictures = [_picture(row, classes.index(row["class"])) for _, row in shelf.shown.iterrows()]
@@ -79,7 +81,7 @@ def _depth_groups(tables: Tables, model: str) -> Iterator[Html]:
             "div",
             tag("h4", told, " ", tag("small", count)),
             tag("div", *pictures, class_="pictures"),
-            class_="shelf" if shelf.layer else "shelf never",
+            class_="shelf never" if shelf.layer in UNDECIDED else "shelf",
         )
 
 

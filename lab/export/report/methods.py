@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from lab.experiments.separability.fits import CHANNEL_DRAWS
+from lab.experiments.separability.measure import TWIN_SEEDS
+from lab.experiments.separability.split_notes import split_text
 from lab.geometry.neighbours import NEIGHBOURS
 from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
 from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
-from lab.stats.intervals import RESAMPLES
+from lab.stats.image_scores import UNEQUAL
+from lab.stats.intervals import REFIT, REFIT_SHARE, RESAMPLES
 
 
-def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary."""
+def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary,
+    `splits` its table of that name."""
     grid = ", ".join(f"{value:g}" for value in GRID)
-    folds, repeats = request.get("folds", "?"), request.get("repeats", "?")
+    folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
     return [
         (
             "Embedding",
@@ -28,14 +35,16 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "Probe accuracy",
             f"Per layer, multinomial logistic regression on standardised vectors. {repeats} times over, the images are "
-            f"dealt into {folds} folds, balanced by class; copies and near-copies stay in one fold. Each fold is "
+            f"dealt into {folds} folds, balanced by class ({split_text(splits)}); {_grouped(request)}. Each fold is "
             f"predicted by a probe fitted on the others, with C chosen from {grid} on {INNER_FOLDS} folds inside them. "
-            "Accuracy = images predicted right / images, averaged over the repetitions.",
+            "Accuracy = images predicted right / images, averaged over the repetitions; copies of an image count as "
+            "one image together.",
         ),
         (
             "95 % interval of an accuracy",
             "Wilson's interval for a share, with the number of independent images (groups of near-copies) as its "
-            "count. It says how far the accuracy would move with other images of the same kind.",
+            f"count, over {REFIT_SHARE:g}: that allows for the probes, which would differ too. It says how far the "
+            "accuracy would move with other images of the same kind, and as many of them.",
         ),
         (
             "Chance and raw pixels",
@@ -44,30 +53,36 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "Untrained twin",
-            "The same architecture with random weights, read in the same way: what the wiring gives without training.",
+            f"The same architecture with random weights, {len(TWIN_SEEDS)} times over, read in the same way: what the "
+            "wiring gives without training. Curves show the mean; intervals allow for other random weights.",
         ),
         (
             "Shuffled labels",
-            "The same probe on labels dealt out at random: what the probe can do by memory. Selectivity = accuracy − "
-            "accuracy on shuffled labels.",
+            "The same probe on labels shuffled among the images of each fold: what it reads where there is nothing. "
+            "Selectivity = accuracy − accuracy on shuffled labels.",
         ),
         (
             "Matched dimension",
-            f"Every layer reduced to {MATCHED_DIMENSION} principal components of the training part, so that a wide "
-            "layer cannot win by its width.",
+            f"Of every layer {MATCHED_DIMENSION} channels drawn at random, {CHANNEL_DRAWS} times over, so that a wide "
+            "layer cannot win by its width; the mean over the draws is shown, intervals allow for other draws.",
         ),
         (
             "Checks and verdict",
-            f"Early = layers in the first third of depth, late = in the last third. Each check is a difference of mean "
-            f"accuracies on the same images; its interval comes from {RESAMPLES:,} resamples of the images, drawn once "
-            "for all checks. A required check passes when its whole interval lies above 0; the trend and the "
-            "comparison of the last layer with the best one are told beside them. The verdict is “for” when all "
-            "required checks pass, “against” when early layers are the better ones, and otherwise “undecided”.",
+            f"Early = layers in the first third of depth, late = in the last. Each check is a difference of accuracies "
+            "on the same images, every class with the same weight; where one class has more than "
+            f"{UNEQUAL:g} times the images of another it is a difference of AUC. Its interval comes from "
+            f"{RESAMPLES:,} resamples of the images, drawn once for all checks, widened by {REFIT:g} for the probes, "
+            "which other images would change too. A check passes when its whole interval lies above 0. The leading one "
+            "compares late layers with the best early one and allows for picking it. The verdict is “for” "
+            "when it and every control that was run pass, “against” when its whole interval lies below 0 and equal "
+            "numbers of channels, chance and shuffled labels agree, and otherwise “undecided”. How often intervals and "
+            "verdicts hold in simulations with a known truth stands in docs/calibration.md.",
         ),
         (
             "Emergence depth",
             "For two classes: the depth from which accuracy on that pair stays above the level halfway between chance "
-            "(0.5) and its best, interpolated between layers; its interval from the same resamples.",
+            "(0.5) and its best, interpolated between layers; its interval from the same resamples. It is given only "
+            "when a layer is above 0.5 by more than the largest deviation of all layers and pairs of classes.",
         ),
         (
             "Depth of decision",
@@ -87,3 +102,10 @@ def methods(request: Mapping[str, Any]) -> list[tuple[str, str]]:
             "the evidence.",
         ),
     ]
+
+
+def _grouped(request: Mapping[str, Any]) -> str:
+    return {
+        "auto": "copies of a picture that were found stay in one fold",
+        "none": "copies were not looked for",
+    }.get(str(request.get("groups", "auto")), "images of one group in the user's table stay in one fold")

@@ -11,7 +11,9 @@ from lab.charts.checks import check_rows
 from lab.charts.tables import whole_controls
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
 from lab.experiments.base import Result
+from lab.experiments.separability.split_notes import split_text
 from lab.export.report.markup import Html, join, tag
+from lab.images import short_name
 from lab.probing.controls import CONTROLS
 
 OUTCOMES = {
@@ -156,14 +158,15 @@ def number(value: Any, digits: int) -> str:
 def _looked_at(result: Result) -> str:
     images = result.tables["images"]
     per_class = ", ".join(f"{count} {name}" for name, count in images["class"].value_counts(sort=False).head(8).items())
-    request = result.request.as_dict()
+    data = result.request.as_dict().get("data")
     models = models_of(result.tables["layers"])
     depth = ", ".join(f"{len(layers_of(result.tables['layers'], m))} layers of {m}" for m in models)
-    return f"{len(images)} images ({per_class}) from {request.get('data', 'memory')}; {depth}."
+    folds = split_text(result.tables["splits"])
+    return f"{len(images)} images ({per_class}) from {short_name(data) if data else 'memory'}; {folds}; {depth}."
 
 
 def _problem(text: str) -> Html:
-    return tag("p", tag("b", "Not computed. "), text, class_="problem")
+    return tag("p", tag("b", "Mind. "), text, class_="problem")
 
 
 def _verdict(tables: Tables, model: str, verdict: dict[str, str]) -> Html:

@@ -1,4 +1,4 @@
-"""One part of the network is broken at a time: what is left for a reader that knew it intact, and for a new one."""
+"""One part of the network is broken at a time: what is left for a frozen probe, and for a refit one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ OFFER = (
 def intervention_section(subject: Selection) -> None:
     """Show what every intervention leaves of the chosen network."""
     st.markdown(
-        "Two readers tell what is left. **The old reader** was fitted to the intact network: it shows whether the "
-        "layers still *understand each other*. **A new reader** is fitted to the broken one: it shows whether the "
+        "Two probes tell what is left. **The frozen probe** was fitted to the intact network: it shows whether the "
+        "layers still *understand each other*. **A refit probe** is fitted to the broken one: it shows whether the "
         "information is *still there*, in whatever form."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -72,9 +72,10 @@ def _table(result: Result) -> None:
     with st.expander("What each intervention does, and every number", icon=":material/table_rows:"):
         st.markdown("\n".join(f"- **{escaped(row.title)}**: {escaped(row.about)}" for row in INTERVENTIONS.values()))
         st.caption(
-            "carried: accuracy of the old reader; refitted: of a new one; gap: difference to the intact network, "
-            "paired by image; agree: share of images the old reader names as before; top1: the same for the network's "
-            "own classifier. “Made to fit”: positions are averaged and channels repeated where shapes do not match. "
-            "Intervals are 95 %, over images; new weights and permutations are drawn once, from the seed."
+            "carried: accuracy of the frozen probe; refitted: of a refit one; gap: difference to the intact network, "
+            "paired by image, its interval for all changes at once; agree: share of images the frozen probe names as "
+            "before; top1: the same for the network's own classifier. “Made to fit”: positions are averaged and "
+            "channels repeated where shapes do not match. Intervals are 95 %, over images; new weights and "
+            "permutations are drawn three times (least and most: the worst and the best of them)."
         )
         st.dataframe(result["changes"].drop(columns=["problem"]), hide_index=True, key="changes_table")

@@ -54,6 +54,6 @@ def late_layers_section(subject: Selection) -> None:
         )
         st.caption(
             "Each is fitted on the training images of a fold, without labels, and tested on the others. before: a new "
-            "reader of what enters the stage; r2: share of the real features' variance that the adapter explains."
+            "probe of what enters the stage; r2: share of the real features' variance that the adapter explains."
         )
         st.dataframe(result["adapters"], hide_index=True, key="tail_table")

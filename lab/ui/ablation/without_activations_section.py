@@ -26,7 +26,7 @@ def without_activations_section(subject: Selection) -> None:
     with st.expander("Every depth", icon=":material/table_rows:"):
         st.caption(
             "bend: how far the last layer is from an affine map of the image, 0 if it is one; directions: how many "
-            "principal directions hold 99 % of the variance of its vectors; carried: accuracy of a reader fitted to "
+            "principal directions hold 99 % of the variance of its vectors; carried: accuracy of a probe fitted to "
             "the intact network, refitted: of a new one; gap: difference to the intact network, paired by image."
         )
         st.dataframe(result["depths"], hide_index=True, key="linear_table")

@@ -40,8 +40,8 @@ def field_section(subject: Selection) -> None:
         show_command(request)
     result = result_or_status(
         request,
-        offer="Follows the gradient of the middle position of every layer back to the picture, in this network and in "
-        "an untrained one. About a quarter of a minute with the usual network.",
+        offer="Follows the gradient of positions of every layer back to this picture and others, in this network and "
+        "in untrained twins. About a quarter of a minute with the usual network.",
     )
     if result is None:
         return
@@ -68,7 +68,8 @@ def field_figures(fields: pd.DataFrame, model: str, seen: pd.Series, name: str) 
         inner = _share(row["half_top"], row["half_left"], side, side, height, width)
         label = html.escape(f"{name} with the receptive field of {row['layer']}", quote=True)
         shown = picture(row["thumbnail"], width=220, box=box, inner=inner, label=label)
-        theory = f"{row['side']} px in theory, {STATUS[row['status']]}" if row["side"] else "theory: not known"
+        sides = f"{row['side_height']} × {row['side_width']} px"
+        theory = f"{sides} in theory, {STATUS[row['status']]}" if row["side"] else "theory: not known"
         caption = (
             f"<b>{html.escape(row['layer'])}</b> · depth {row['depth']:.2f}<br><small>{theory}<br>"
             f"{row['half_side']:.0f} px hold half ({row['ci_low']:.0f} to {row['ci_high']:.0f})</small>"
@@ -87,8 +88,8 @@ def _share(top: float, left: float, high: float, wide: float, height: int, width
 def _table(result: Result) -> None:
     with st.expander("Every layer", icon=":material/table_rows:"):
         st.caption(
-            "The side is that of the theoretical field, the padding counted in. The interval is over random directions "
-            "of the layer's channels. Outside: the share of the gradient beyond the theoretical field."
+            "The side is that of the theoretical field, the padding counted in. The interval is over pictures and "
+            "untrained twins. Outside: the share of the gradient beyond the theoretical field."
         )
         table = result["fields"].drop(columns=["thumbnail", "half_top", "half_left", "half_square"])
         st.dataframe(table, hide_index=True, key="fields_table")

@@ -165,8 +165,8 @@ def _tuning(subject: Selection) -> None:
     request = request_for(TuningRequest, subject)
     result = result_or_status(
         request,
-        offer="Shows gratings of every orientation and outlines of five shapes to this network and to an untrained "
-        "one. About twenty seconds with the usual network.",
+        offer="Shows gratings of every orientation and outlines of five shapes to this network and to untrained "
+        "twins. About twenty seconds with the usual network.",
     )
     if result is None:
         return
@@ -176,7 +176,7 @@ def _tuning(subject: Selection) -> None:
     show_findings(result.manifest["findings"][2:3])
     which = st.segmented_control(
         "Channels", ["best", "mean"], default="best", required=True, key="tuning_which",
-        format_func=lambda name: {"best": "The best channel of a layer", "mean": "All its channels"}[name],
+        format_func=lambda name: {"best": "The best of equally many channels", "mean": "All its channels"}[name],
     )  # fmt: skip
     show_chart(result, tuning_by_depth, key="tuning_chart", which=which, height=560)
     show_sentences([*result.manifest["findings"][:2], *result.manifest["findings"][3:]])

@@ -10,6 +10,7 @@ from lab.charts.comparison import cost_and_quality, gaps_by_depth
 from lab.charts.map_rows import data_url
 from lab.charts.similarity import error_consistency, shared_errors, similarity_map
 from lab.experiments.base import Result
+from lab.registry import meaning
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.downloads import export
 from lab.ui.findings import show_sentences
@@ -30,8 +31,8 @@ COLUMNS = (
     ("cut_gflops", "%.2f", "its GFLOPs"),
     ("gflops", "%.2f", "GFLOPs"),
     ("parameters", "compact", "parameters"),
-    ("images_per_second", "%.0f", "images/s here"),
-    ("cut_images_per_second", "%.0f", "images/s, cut"),
+    ("images_per_second", "%.3g", "images/s here"),
+    ("cut_images_per_second", "%.3g", "images/s, cut"),
     ("emergence", "%.2f", "apart at depth"),
     ("accuracy_per_gflop", "%.2f", "accuracy per GFLOP"),
     ("weights_mb", "%.1f", "weights MB"),
@@ -53,7 +54,9 @@ def comparison(result: Result) -> None:
 
 def _networks(models: pd.DataFrame) -> None:
     made = {
-        name: st.column_config.NumberColumn(told, format=form) if form else st.column_config.TextColumn(told)
+        name: st.column_config.NumberColumn(told, format=form, help=meaning("compare", "models", name))
+        if form
+        else st.column_config.TextColumn(told, help=meaning("compare", "models", name))
         for name, form, told in COLUMNS
     }
     with st.container(key="compared_networks"):

@@ -10,6 +10,7 @@ import streamlit as st
 
 from lab.charts.map_rows import thumbnail_rows, wide_rows
 from lab.charts.maps import IMAGE_BRUSH, IMAGE_PICK, depth_walk, embedding_maps
+from lab.charts.tables import LUCK, NEVER, decided_at
 from lab.charts.theme import INK, layers_of
 from lab.experiments.base import Result
 from lab.ui.chart import Spec, chart_spec, on_a_phone, show_chart, show_spec
@@ -38,7 +39,9 @@ def linked_maps(result: Result, model: str) -> None:
     if opened_with:
         _preselect(spec, opened_with)
     event = show_spec(spec, key="maps_chart", width="content", on_select="rerun")
-    chosen = selected_images(event.selection if event else {}, wide_rows(result.tables, model))
+    selection = event.selection if event else {}
+    points = wide_rows(result.tables, model) if any(selection.values()) else pd.DataFrame()
+    chosen = selected_images(selection, points)
     if chosen is None:
         chosen = opened_with if not st.session_state.get("maps_touched") else []
     else:
@@ -54,7 +57,8 @@ def selected_gallery(result: Result, model: str, chosen: list[str]) -> None:
         return
     images = result["images"].set_index("image").loc[chosen]
     urls = thumbnail_rows(result.tables, chosen).set_index("image")["thumbnail"]
-    decided = result["decisions"].query("model == @model").set_index("image")["layer"]
+    here = result["decisions"].query("model == @model")
+    decided = decided_at(here).set_axis(here["image"])
     per_class = ", ".join(f"{n} {name}" for name, n in images["class"].value_counts().items())
     st.markdown(f"**{count(len(chosen), 'image')} selected**")
     st.text(per_class)
@@ -113,7 +117,7 @@ def from_ranges(text: str, count: int) -> list[int]:
 
 
 def _decided(layer: object) -> str:
-    return f"right from {layer}" if layer else "never settled"
+    return {LUCK: "right within luck", NEVER: "never settled"}.get(str(layer), f"decided at {layer}")
 
 
 def _opened_with(result: Result) -> list[str]:

@@ -21,6 +21,7 @@ from lab.ui.run_status import launch, note_problem
 from lab.ui.text import escaped
 
 POOLINGS = ("avg", "max", "avg+max", "2x2")
+GROUPINGS = ("auto", "none")
 LAYER_CHOICES = ("stages", "blocks", "by name")
 
 
@@ -55,6 +56,7 @@ def draft() -> ProbeRequest:
         folds=state["draft_folds"],
         repeats=state["draft_repeats"],
         seed=state["draft_seed"],
+        groups=(state["draft_groups"] or "auto").strip(),
     )
 
 
@@ -72,6 +74,7 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
         "draft_folds": shown.folds,
         "draft_repeats": shown.repeats,
         "draft_seed": shown.seed,
+        "draft_groups": shown.groups,
     }
 
 
@@ -151,6 +154,15 @@ def _details() -> None:
             key="draft_seed",
             persist_state="page",
             help="Moves the folds and the shuffled labels.",
+        )
+        st.selectbox(
+            "Copies in one fold",
+            with_current(GROUPINGS, [st.session_state["draft_groups"]]),
+            key="draft_groups",
+            accept_new_options=True,
+            persist_state="page",
+            help="**auto**: copies of a picture are found and never straddle a split; **none**: every image counts by "
+            "itself; or the path of a CSV file on this computer with the columns file_name and group.",
         )
 
 

@@ -10,17 +10,20 @@ import streamlit as st
 
 from lab.charts.checks import checks_forest, fold_strip
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
+from lab.charts.tables import LUCK, NEVER, layer_table, mistakes_by_guessing
 from lab.charts.tables import gallery as gallery_rows
-from lab.charts.tables import layer_table
 from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
+from lab.experiments.separability.decision_depth import decision_findings
+from lab.experiments.separability.label_efficiency import label_findings
 from lab.ui.chart import show_chart
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
 from lab.ui.tabs import Tab, tabs
 from lab.ui.text import count, escaped
 
-# (from this depth on, up to this depth, heading); depth of decision is where the prediction becomes right for good
+# (from this depth on, up to this depth, heading) of depths of decision
 BINS = ((0.0, 0.25, "Early"), (0.25, 0.5, "Lower middle"), (0.5, 0.75, "Upper middle"), (0.75, 1.01, "Late"))
 PER_BIN = 24
 BESIDE_GALLERY = 5  # classes up to which a confusion matrix leaves room beside it
@@ -92,11 +95,14 @@ def _layers(result: Result, model: str) -> None:
 
 def _images(result: Result, model: str) -> None:
     show_chart(result, depth_of_decision, key="decisions_chart", model=model)
+    for sentence in decision_findings(result.tables, model):
+        st.markdown(escaped(sentence))
     rows = gallery_rows(result.tables, model)
     for low, high, name in BINS:
         here = rows[(rows["depth_of_decision"] >= low) & (rows["depth_of_decision"] < high)]
-        _bin(f"{name}: right for good from depth {low:.2f} to {min(high, 1):.2f}", here, name)
-    _bin("Never: wrong at the last layer", rows[rows["depth_of_decision"].isna()], "never")
+        _bin(f"{name}: decided at depth {low:.2f} to {min(high, 1):.2f}", here, name)
+    _bin("By luck: right at the last layer, but no more of them than luck gives", rows[rows["layer"] == LUCK], LUCK)
+    _bin("Never: not right in every repeat at the last layer", rows[rows["layer"] == NEVER], NEVER)
 
 
 def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
@@ -116,7 +122,14 @@ def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
 
 def _image_caption(row: dict[Hashable, Any]) -> str:
     """Return the line under a thumbnail: its class, and from which layer on it is right or what it is taken for."""
-    return f"{row['class']}, {row['layer'] or 'taken for ' + row['predicted']}"
+    wrong = row["layer"] == NEVER and row["predicted"] != row["class"]
+    return f"{row['class']}, {'taken for ' + row['predicted'] if wrong else row['layer']}"
+
+
+def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose prediction is another class, the surest mistakes first: those beside the confusion
+    matrix's diagonal, so that the two counts are always those of all images."""
+    return predictions[predictions["predicted"] != predictions["class"]].sort_values("p_true")
 
 
 def _confusions(result: Result, model: str) -> None:
@@ -127,15 +140,27 @@ def _confusions(result: Result, model: str) -> None:
         view = {"width": "content"}
         show_chart(result, confusion_matrix, key="confusion_chart", view=view, model=model, layer=layer)
     here = result["predictions"].query("model == @model and layer == @layer")
-    wrong = here[here["correct"] <= 0.5].sort_values("p_true")
+    wrong = mistakes(here)
     urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
     with right:
-        st.markdown(f"**Mistaken at this layer** :gray[({count(len(wrong), 'image')}, the surest mistakes first)]")
+        guessing = mistakes_by_guessing(result.tables, model, layer)
+        st.markdown(
+            f"**Mistaken at this layer** :gray[({count(len(wrong), 'image')}, the surest mistakes first; naming the "
+            f"classes as often without looking would mistake about {guessing:.0f})]"
+        )
         pictures = [
             Picture(urls.get(str(row.image)), f"{row.image}, class {label}", f"{label}, taken for {row.predicted}")
             for row, label in zip(wrong.itertuples(), wrong["class"], strict=True)
         ]
         gallery(pictures[:PER_BIN], key="gallery_mistakes")
+
+
+def _labels(result: Result, model: str) -> None:
+    for sentence in label_findings(result.tables, model):
+        st.markdown(escaped(sentence))
+    if len(result["code_length"]):
+        show_chart(result, code_length_by_depth, key="code_length_chart", model=model)
+        show_chart(result, accuracy_by_labels, key="label_efficiency_chart", model=model)
 
 
 def _pairs(result: Result, model: str) -> None:
@@ -169,10 +194,18 @@ VIEWS = (
     ),
     Tab(
         "Images",
-        "When is an image decided? From its *depth of decision* on, the probe of every later layer has it right.",
+        "When is an image decided? From its *depth of decision* on, the probe of every later layer has it right in "
+        "every repeat, and it is among the surest of as many images as are so beyond luck.",
         _images,
     ),
     Tab("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
+    Tab(
+        "Labels",
+        "How many labels does a layer need? The *code length* counts the bits in which the labels of all images can be "
+        "sent to someone who knows the layer and learns from the labels sent so far; shuffled labels show what a probe "
+        "spends when there is nothing to learn (Voita & Titov 2020). Below, the accuracy with few labels.",
+        _labels,
+    ),
     Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
     Tab("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),
     Tab("Export", "Everything behind this page, to take along.", _export),

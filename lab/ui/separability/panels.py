@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
 from lab.charts.curves import METRICS
 from lab.experiments.base import Result
+from lab.experiments.separability.split_notes import split_text
 from lab.probing.controls import CONTROLS
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
@@ -39,7 +41,7 @@ def verdicts(result: Result) -> None:
 
 
 def problems(result: Result) -> None:
-    """Tell which networks could not be computed, and why."""
+    """Tell which networks could not be computed and what is doubtful about the folds, and why."""
     for problem in result.manifest.get("problems", ()):
         st.warning(escaped(problem))
 
@@ -51,10 +53,8 @@ def facts(result: Result) -> None:
     per_class = (
         ", ".join(f"{n:,} {name}" for name, n in counts.items()) if len(counts) <= 3 else f"{len(counts)} classes"
     )
-    layers = result["layers"].groupby("model").size().max()
-    parts = [f"{count(len(images), 'image')} ({per_class})", count(int(layers), "layer")]
-    folds = result["folds"]
-    parts.append(f"{folds['fold'].nunique()} folds × {folds['repeat'].nunique()} repeats")
+    parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"])]
+    parts.append(split_text(result["splits"]))
     if seconds := result.manifest.get("timings", {}).get("total"):
         parts.append(f"computed in {duration(seconds)}")
     if aside:
@@ -62,6 +62,12 @@ def facts(result: Result) -> None:
     st.caption(escaped(" · ".join(parts)))
     for note in result.manifest.get("notes", ()):
         st.caption(escaped(note))
+
+
+def layer_count(layers: pd.DataFrame) -> str:
+    """Return "18 layers", or "18 + 9 layers" when there are several networks."""
+    sizes = layers.groupby("model", sort=False).size().tolist()
+    return count(sizes[0], "layer") if len(sizes) == 1 else f"{' + '.join(map(str, sizes))} layers"
 
 
 def metric_picker() -> str:

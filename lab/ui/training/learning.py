@@ -30,7 +30,7 @@ def learning(request: TrainRequest) -> Result | None:
     result = result_or_status(request, offer=OFFER, button=False)
     if result is None:
         run = run_of(request)
-        if run is not None and run.status == "running":
+        if run is not None and run.under_way:
             _live(request)
         else:
             drawn_examples(request.data, per_class=9)

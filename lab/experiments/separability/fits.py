@@ -1,0 +1,83 @@
+"""What is fitted to one layer's embedding: the probe, the one of shuffled labels, those of few channels."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from lab.partial_results import Arrays
+from lab.probing.probes import MATCHED_DIMENSION, ProbeFit, fit_probes, make_splits, shuffled_labels
+
+CHANNEL_DRAWS = 5  # random subsets of channels that the control "matched" averages over
+
+
+@dataclass(frozen=True)
+class ProbeDesign:
+    """What all layers are asked: classes and copies `(N,)`, who is tested when and the shuffled labels `(R, N)`."""
+
+    labels: np.ndarray
+    groups: np.ndarray
+    splits: np.ndarray
+    shuffled: np.ndarray
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls, labels: np.ndarray, groups: np.ndarray, folds: int, repeats: int, seed: int, classes: Sequence[str] = ()
+    ) -> Self:
+        """Return folds and shuffles for these images; raises LabError as `make_splits` does."""
+        splits = make_splits(labels, groups, folds=folds, repeats=repeats, seed=seed, classes=classes)
+        shuffled = shuffled_labels(labels, groups, splits, seed=seed)
+        return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed)
+
+
+def fit_layer(
+    design: ProbeDesign, name: str, embedding: np.ndarray, fits: Sequence[str], threads: int | None = None
+) -> Arrays:
+    """Return probabilities, values of C and dimensions of each of `fits` on an embedding `(N, D)`.
+
+    "matched" holds one block of repeats for each of `CHANNEL_DRAWS` subsets of `MATCHED_DIMENSION` channels (one, when
+    there are no more); `name`, the layer's, decides which.
+    """
+    labels = np.repeat(design.labels[None], len(design.splits), axis=0)
+    label_sets = np.stack([labels, design.shuffled] if "shuffled" in fits else [labels])
+    whole = _fit(design, embedding, label_sets, threads)
+    found: dict[str, np.ndarray] = {}
+    for control in fits:
+        if control != "matched":
+            _add(found, control, [whole[int(control == "shuffled")]], embedding.shape[1])
+            continue
+        rng = np.random.default_rng((design.seed, zlib.crc32(name.encode()), 0xC4A))
+        subsets = channel_subsets(embedding.shape[1], rng)
+        parts = [_fit(design, embedding[:, chosen], label_sets[:1], threads)[0] for chosen in subsets]
+        _add(found, control, parts, len(subsets[0]))
+    return found
+
+
+def channel_subsets(channels: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return `CHANNEL_DRAWS` random subsets of `MATCHED_DIMENSION` channels, all channels once if there are no more."""
+    if channels <= MATCHED_DIMENSION:
+        return [np.arange(channels)]
+    return [np.sort(rng.permutation(channels)[:MATCHED_DIMENSION]) for _ in range(CHANNEL_DRAWS)]
+
+
+def drawn_from(probabilities: np.ndarray, repeats: int) -> np.ndarray:
+    """Return the draws that follow each other along the axis of repeats, `(S, R, N, K)`."""
+    return probabilities.reshape(-1, repeats, *probabilities.shape[1:])
+
+
+def _fit(design: ProbeDesign, embedding: np.ndarray, label_sets: np.ndarray, threads: int | None) -> list[ProbeFit]:
+    probes = fit_probes(
+        embedding, label_sets, design.splits, design.groups, dimensions=(None,), seed=design.seed, threads=threads
+    )
+    return [probes[None, index] for index in range(len(label_sets))]
+
+
+def _add(found: dict[str, np.ndarray], control: str, parts: Sequence[ProbeFit], dim: int) -> None:
+    found[f"{control}.probabilities"] = np.concatenate([part.probabilities for part in parts])
+    found[f"{control}.C"] = np.concatenate([part.regularisation for part in parts])
+    found[f"{control}.dim"] = np.array(dim)

@@ -1,0 +1,101 @@
+"""Intervals for several means at once, and for means over two crossed kinds of unit (pictures and seeds).
+
+A table of many 95 % intervals has some that miss: who picks the clear ones must allow for how many there were. Rows
+are tests, columns the independent units (draws, pictures, seeds). Nothing here is drawn at random.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lab.stats.intervals import Interval
+
+ERROR = 0.05
+
+
+def mean_of_many(values: np.ndarray, tests: int = 1) -> Interval:
+    """Return the mean of independent units `(U,)`, with Student's interval that allows for `tests` such means.
+
+    Each of the tests may miss in 5 % / `tests` of all cases, so that any of them misses in at most 5 % (Bonferroni).
+    Unbounded for fewer than two units; nan where a unit is nan.
+    """
+    from scipy.stats import t
+
+    found = np.asarray(values, dtype=float)
+    centre = float(found.mean()) if len(found) else float("nan")
+    if not np.isfinite(centre):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    if len(found) < 2:
+        return Interval(centre, float("-inf"), float("inf"))
+    reach = float(found.std(ddof=1) / np.sqrt(len(found)) * t.ppf(1 - ERROR / 2 / max(tests, 1), len(found) - 1))
+    return Interval(centre, centre - reach, centre + reach)
+
+
+def means_at_once(values: np.ndarray) -> list[Interval]:
+    """Return the mean of each row of `(T, U)`, with intervals that hold all at once (Bonferroni over the T rows)."""
+    return [mean_of_many(row, len(values)) for row in values]
+
+
+def crossed_mean(values: np.ndarray, tests: int = 1) -> Interval:
+    """Return the mean of `(A, B)`, one value for every pair of a unit of one kind and a unit of another.
+
+    Both kinds are random effects: the interval is for other units of either kind. The variances of the two margins'
+    means are added, which is a little too wide (their common error counts twice), with Satterthwaite's degrees of
+    freedom; `tests` as in `mean_of_many`. Unbounded where a kind has a single unit.
+    """
+    from scipy.stats import t
+
+    found = np.asarray(values, dtype=float)
+    centre = float(found.mean())
+    if not np.isfinite(centre):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    if min(found.shape) < 2:
+        return Interval(centre, float("-inf"), float("inf"))
+    parts = np.array([found.mean(axis=1 - axis).var(ddof=1) / found.shape[axis] for axis in (0, 1)])
+    whole = float(parts.sum())
+    if whole <= 0:
+        return Interval(centre, centre, centre)
+    freedom = whole**2 / float((parts**2 / (np.array(found.shape) - 1)).sum())
+    reach = float(np.sqrt(whole) * t.ppf(1 - ERROR / 2 / max(tests, 1), freedom))
+    return Interval(centre, centre - reach, centre + reach)
+
+
+def widened_by_starts(found: Interval, starts: np.ndarray, tests: int = 1) -> Interval:
+    """Return an interval over images widened by the spread of several random starts `(S,)` whose mean is in it.
+
+    Both reaches are added in squares, the second from Student's t, `tests` as in `mean_of_many`; unbounded for a
+    single start, which is no population.
+    """
+    own = mean_of_many(np.asarray(starts, dtype=float), tests)
+    low = found.value - float(np.hypot(found.value - found.low, own.value - own.low))
+    return Interval(found.value, low, found.value + float(np.hypot(found.high - found.value, own.high - own.value)))
+
+
+def stretched(found: Interval, tests: int) -> Interval:
+    """Return a 95 % interval made wide enough for `tests` such intervals (Bonferroni, both reaches alike)."""
+    from scipy.stats import norm
+
+    more = float(norm.ppf(1 - ERROR / 2 / max(tests, 1)) / norm.ppf(1 - ERROR / 2))
+    reach = (found.value - found.low) * more, (found.high - found.value) * more
+    return Interval(found.value, found.value - reach[0], found.value + reach[1])
+
+
+def intervals_at_once(values: np.ndarray, draws: np.ndarray) -> list[Interval]:
+    """Return values `(T,)` with intervals that hold all at once, from their resampled copies `(B, T)`.
+
+    The largest deviation over all T, each in units of its own spread, sets their width (max-t, Westfall & Young 1993);
+    a value that is nan, or nan in a resample, has no interval.
+    """
+    known = np.isfinite(values) & np.isfinite(draws).all(axis=0)
+    spread = np.zeros(len(values))
+    reach = 0.0
+    if known.any():
+        deviations = draws[:, known] - draws[:, known].mean(axis=0)
+        spread[known] = np.maximum(deviations.std(axis=0), 1e-12)
+        reach = float(np.quantile(np.abs(deviations / spread[known]).max(axis=1), 1 - ERROR))
+    return [
+        Interval(float(value), float(value - reach * s), float(value + reach * s))
+        if here
+        else Interval(float(value), float("nan"), float("nan"))
+        for value, s, here in zip(values, spread, known, strict=True)
+    ]

@@ -1,0 +1,93 @@
+"""The certificate on a page: systems whose right answer is known, what was expected and what was found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import streamlit as st
+
+from lab.runs.processes import process_lives, process_started
+from lab.selfcheck.certificate import Certificate, last_certificate
+from lab.ui.text import count, duration
+
+POLL_SECONDS = 2.0
+LEAD = (
+    "Systems whose right answer is known, from a formula, a publication or because they were made that way, go through "
+    "the same functions as your own images. Nothing is taken from a cache. Takes one to three minutes on two cores; "
+    "`feature-lab selfcheck` does the same in a terminal."
+)
+
+
+def selfcheck_section() -> None:
+    """Show the last certificate, and a button that makes a new one in a process of its own."""
+    with st.container(key="selfcheck"):
+        st.markdown(LEAD)
+        if _under_way():
+            _watch()
+            return
+        if st.button("Check now", key="selfcheck_start", icon=":material/verified:"):
+            _start()
+            st.rerun()
+        found = last_certificate()
+        if found is None:
+            st.caption("Nothing has been checked on this computer yet.")
+        else:
+            _show(found)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch() -> None:
+    """Show how far the check is; the whole page is drawn again when it ends."""
+    if not _under_way():
+        st.rerun()
+    found = last_certificate()
+    done, total = (len(found.rows), found.total) if found else (0, 1)
+    st.progress(done / max(total, 1), text=f"Checking: {done} of {count(total, 'system')}")
+    if found and found.rows:
+        _table(found)
+
+
+def _show(found: Certificate) -> None:
+    failed = [row.name for row in found.rows if not row.passed]
+    seconds = duration(sum(row.seconds for row in found.rows))
+    if not found.complete:
+        st.warning(f"The last check ended early, after {len(found.rows)} of {count(found.total, 'system')}.")
+    elif failed:
+        st.error(f"{len(failed)} of {count(found.total, 'system')} gave another answer: {', '.join(failed)}.")
+    else:
+        st.success(f"All {count(found.total, 'system')} gave the known answer.", icon=":material/verified:")
+    _table(found)
+    versions = ", ".join(f"{name} {number}" for name, number in found.versions.items())
+    st.caption(f"Checked at {found.created}, in {seconds}, with {versions}.")
+
+
+def _table(found: Certificate) -> None:
+    table = pd.DataFrame([row.as_dict() for row in found.rows])
+    if table.empty:
+        return
+    table["passed"] = table["passed"].map({True: "✓", False: "✗"})
+    order = ["passed", "name", "expected", "found", "system", "source", "seconds"]
+    st.dataframe(table, hide_index=True, column_order=order, height="content", key="selfcheck_table")
+
+
+@st.cache_resource
+def _workers() -> list[tuple[subprocess.Popen[bytes], str]]:
+    """Return the check that this server started last, and when its process began."""
+    return []
+
+
+def _start() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "lab.cli", "selfcheck", "--json"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _workers()[:] = [(worker, process_started(worker.pid))]
+
+
+def _under_way() -> bool:
+    return any(worker.poll() is None and process_lives(worker.pid, started) for worker, started in _workers())

@@ -1,0 +1,40 @@
+"""The server's own process: streamlit's app behind the middleware that decides who gets in and where uploads go.
+
+    python -m lab.ui.serving < settings        (`lab.ui.server` starts it)
+
+Settings come as JSON on standard input, since a token on the command line or in the environment could be read by
+others: `token`, `cookie`, `hosts` and streamlit's `options`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import streamlit
+from starlette.middleware import Middleware
+
+from lab.ui.access import Access, access_middleware
+from lab.ui.receiving import UploadsToDisk
+from lab.ui.routes import dashboard_file
+
+
+def main() -> None:
+    """Serve the dashboard until the process is asked to end."""
+    settings = json.load(sys.stdin)
+    options = settings.pop("options")
+    dashboard(settings, options).run(config=options)
+
+
+def dashboard(settings: dict[str, Any], options: dict[str, Any]) -> streamlit.App:
+    """Return the ASGI app of the dashboard."""
+    access = Access(settings["token"], settings["cookie"], tuple(settings["hosts"]))
+    page = Path(streamlit.__file__).parent / "static" / "index.html"
+    uploads = Middleware(UploadsToDisk, most=options["server.maxUploadSize"] * 2**20)
+    return streamlit.App(dashboard_file("app.py"), middleware=[*access_middleware(access, page), uploads])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The certificate in small, with fixed seeds: arrays with a known truth through folds, probes, controls and verdict.
+
+The large one is `benchmarks/calibration.py`; here every bound leaves room for luck and still fails when an interval
+loses a quarter of its width or a control stops to count.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lab.experiments.separability.judgement import Judgement, judge_arrays
+
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "calibration.py"
+SIMULATIONS = 60
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("calibration", BENCHMARK)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["calibration"] = module  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["calibration"]
+
+
+def test_intervals_hold_and_nothing_is_announced_where_there_is_nothing(calibration: ModuleType) -> None:
+    cell = calibration.Cell(60, 2, "equal", "one", "none")
+    found = [calibration.record(calibration.simulate(cell, seed, controls=False)) for seed in range(SIMULATIONS)]
+    gaps, accuracy = (np.array([one[name] for one in found]) for name in ("gap", "accuracy"))
+    held = [calibration.coverage(gaps, 0.0), calibration.coverage(accuracy[:, 0], 0.5)]
+    assert min(held) >= 0.88, held  # 95 % are promised
+    assert sum(one["announced"] for one in found) <= 7  # 5 % are promised
+    lead = np.array([one["lead"] for one in found])
+    assert np.sum(lead[:, 1] > 0) <= 4  # 2.5 % each are promised
+    assert np.sum(lead[:, 2] < 0) <= 4
+
+
+def test_groups_of_uneven_size_do_not_make_intervals_narrow(calibration: ModuleType) -> None:
+    cell = calibration.Cell(60, 2, "equal", "uneven", "flat")
+    found = [calibration.record(calibration.simulate(cell, seed, controls=False)) for seed in range(40)]
+    gaps, accuracy = (np.array([one[name] for one in found]) for name in ("gap", "accuracy"))
+    assert calibration.coverage(gaps) >= 0.87
+    assert calibration.coverage(accuracy[:, 0]) >= 0.85
+
+
+@pytest.mark.parametrize(("effect", "outcome"), [("strong", "for"), ("falling", "against"), ("none", "undecided")])
+def test_the_verdict_finds_what_was_planted(calibration: ModuleType, effect: str, outcome: str) -> None:
+    cell = calibration.Cell(200, 2, "equal", "one", effect)
+    found = [calibration.simulate(cell, seed, controls=True).verdict.outcome for seed in range(3)]
+    assert found.count(outcome) >= 2
+
+
+def test_a_class_that_cannot_be_learned_has_no_simulation(calibration: ModuleType) -> None:
+    assert calibration.simulate(calibration.Cell(40, 2, "19:1", "uneven", "none"), 0, controls=False) is None
+
+
+def judged(layers: dict[str, np.ndarray], labels: np.ndarray) -> Judgement:
+    return judge_arrays(layers, labels, repeats=2)
+
+
+def test_one_layer_cut_into_widths_is_no_depth() -> None:
+    """Five "layers" that are 16 to 112 random channels of one: wider ones read more, and that is not depth."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(160) % 2
+    matrix = rng.standard_normal((160, 160)) + 0.22 * labels[:, None] * rng.choice([-1, 1], 160)
+    outcomes, wider = [], 0
+    for draw in range(10):
+        order = np.random.default_rng(draw)
+        layers = {str(d): matrix[:, order.permutation(160)[:d]] for d in (16, 24, 40, 80, 112)}
+        found = judged(layers, labels)
+        outcomes.append(found.verdict.outcome)
+        wider += {check.check: check.passed for check in found.checks}["late_minus_best_early"]
+    assert wider >= 3  # without the control it would often be "for"
+    assert outcomes.count("for") == 0
+
+
+def test_very_unequal_classes_are_judged_by_auc() -> None:
+    """Nine in ten images are of one class: naming it always is no achievement, and a late layer that ranks is one."""
+    rng = np.random.default_rng(1)
+    labels = (np.arange(200) % 10 == 0).astype(int)
+    nothing = [rng.standard_normal((200, 20)) for _ in range(3)]
+    good = [rng.standard_normal((200, 20)) + 1.2 * labels[:, None] for _ in range(2)]
+    found = judged({str(k): layer for k, layer in enumerate([*nothing, *good])}, labels)
+    checks = {check.check: check for check in found.checks}
+    assert found.evidence.measure == "AUC"
+    assert found.verdict.outcome == "for"
+    assert "AUC 1.00 in late layers" in found.verdict.sentence
+    assert checks["early_above_chance"].compared == pytest.approx((0.5, 0.5), abs=0.1)
+
+
+@pytest.mark.parametrize("classes", [10, 40])
+def test_many_classes_are_judged_against_their_own_chance(classes: int) -> None:
+    rng = np.random.default_rng(2)
+    labels, centres = np.arange(classes * 6) % classes, rng.standard_normal((classes, 24))
+    layers = {
+        str(k): rng.standard_normal((len(labels), 24)) + strength * centres[labels]
+        for k, strength in enumerate((0.0, 0.0, 0.0, 1.5, 1.5))
+    }
+    found = judge_arrays(layers, labels, folds=3, repeats=1, controls=("shuffled",))
+    checks = {check.check: check for check in found.checks}
+    assert found.evidence.chance == pytest.approx(1 / classes)
+    assert found.verdict.outcome == "for"
+    assert not checks["early_above_chance"].passed
+    assert checks["late_selectivity"].passed

@@ -1,0 +1,166 @@
+"""Who gets in: the dashboard's own names and pages, with the token; everyone else gets nothing at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from lab.ui.access import HEADERS, Access, access_middleware, content_policy
+
+ACCESS = Access("t" * 40, "feature_lab_8501", ("localhost", "127.0.0.1", "[::1]"))
+BASE = "http://localhost:8501"
+COOKIE = {"Cookie": f"{ACCESS.cookie}={ACCESS.cookie_value}"}
+PLACES = ("/", "/runs", "/_stcore/health", "/_stcore/stream", "/media/abc.png", "/static/js/index.js", "/x?y=1")
+
+
+async def everything(request: Request) -> Response:
+    return PlainTextResponse(f"inside {request.url.query}")
+
+
+async def stream(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_text("inside")
+    await socket.close()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("static") / "index.html"
+    path.write_text("<script>let a = 1</script><script type=module src=./a.js></script>")
+    return path
+
+
+@pytest.fixture
+def client(page: Path) -> TestClient:
+    routes = [
+        WebSocketRoute("/_stcore/stream", stream),
+        Route("/{rest:path}", everything, methods=["GET", "PUT", "POST", "DELETE", "OPTIONS"]),
+    ]
+    app = Starlette(routes=routes, middleware=access_middleware(ACCESS, page))
+    return TestClient(app, base_url=BASE, follow_redirects=False)
+
+
+def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_url(client: TestClient) -> None:
+    first = client.get(f"/separability?run=probe-1&token={ACCESS.token}")
+    assert (first.status_code, first.headers["location"]) == (303, "/separability?run=probe-1")
+    told = first.headers["set-cookie"].lower()
+    assert "httponly" in told
+    assert "samesite=lax" in told
+    assert ACCESS.token not in told
+    assert client.get("/separability?run=probe-1").text == "inside run=probe-1"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_without_the_token_there_is_nothing(client: TestClient, place: str) -> None:
+    for method in ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD"):
+        answer = client.request(method, place)
+        assert answer.status_code == 403
+        assert "inside" not in answer.text
+
+
+@pytest.mark.parametrize("token", ["", "t", "t" * 39, "t" * 41, "ü", "T" * 40, "%00"])
+def test_a_wrong_token_is_none(client: TestClient, token: str) -> None:
+    assert client.get("/", params={"token": token}).status_code == 403
+    assert client.get("/", headers={"Authorization": f"Bearer {token}".encode()}).status_code == 403
+    assert client.get("/", headers={"Cookie": f"{ACCESS.cookie}={token}".encode()}).status_code == 403
+    assert client.get("/", headers={"Cookie": f"{ACCESS.cookie}={ACCESS.token}"}).status_code == 403
+
+
+def test_a_program_sends_the_token_in_a_header(client: TestClient) -> None:
+    assert client.get("/runs", headers={"Authorization": f"Bearer {ACCESS.token}"}).text == "inside "
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:8501", "localhost@evil", ""])
+def test_other_names_are_not_answered_to(client: TestClient, host: str) -> None:
+    for place in PLACES:
+        answer = client.get(place, headers={"Host": host, **COOKIE})
+        assert answer.status_code in (400, 403)
+        assert "inside" not in answer.text
+    with pytest.raises(WebSocketDisconnect):
+        listen(client, host=host)
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "localhost", "127.0.0.1:9000", "[::1]:8501", "LOCALHOST:8501"])
+def test_its_own_names_are_answered_to_on_any_port(client: TestClient, host: str) -> None:
+    """A port may be another one where a tunnel leads to it."""
+    assert client.get("/runs", headers={"Host": host, **COOKIE}).text == "inside "
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://localhost"},
+        {"Origin": "null"},
+        {"Origin": "http://[", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_other_peoples_pages_get_nothing_even_with_the_cookie(client: TestClient, headers: dict[str, str]) -> None:
+    for place in PLACES:
+        assert client.get(place, headers={**headers, **COOKIE}).status_code == 403
+        assert client.put(place, headers={**headers, **COOKIE}).status_code == 403
+    assert client.get(f"/?token={ACCESS.token}", headers=headers).status_code == 403
+
+
+def test_a_link_is_followed_from_anywhere_but_only_as_a_page(client: TestClient) -> None:
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert client.get("/runs", headers={**followed, **COOKIE}).text == "inside "
+    assert client.post("/runs", headers={**followed, **COOKIE}).status_code == 403
+
+
+def listen(client: TestClient, *, host: str = "localhost:8501", **headers: str) -> str:
+    with client.websocket_connect("/_stcore/stream", headers={"Host": host, **headers}) as socket:
+        return str(socket.receive_text())
+
+
+def test_the_websocket_is_for_its_own_pages_with_the_cookie(client: TestClient) -> None:
+    assert listen(client, **COOKIE, Origin=BASE) == "inside"
+    for refused in (
+        {"Origin": BASE},
+        {**COOKIE, "Origin": "http://localhost:3000"},
+        {**COOKIE, "Origin": "http://evil.example"},
+        {**COOKIE, "Origin": "null"},
+        {"Cookie": f"{ACCESS.cookie}=0"},
+        {},
+    ):
+        with pytest.raises(WebSocketDisconnect):
+            listen(client, **refused)
+
+
+def test_it_sends_nobody_elsewhere(client: TestClient) -> None:
+    for place in ("//evil.example/", "/\\evil.example", "///evil.example?a=1", "//evil.example//..//"):
+        target = client.get(f"{BASE}{place}", params={"token": ACCESS.token}).headers["location"]
+        assert target.startswith("/")
+        assert not target.startswith(("//", "/\\"))
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_every_answer_has_the_headers(client: TestClient, inside: bool) -> None:
+    answer = client.get("/media/x.svg", headers=COOKIE if inside else {})
+    assert HEADERS.items() <= {name: answer.headers.get(name) for name in HEADERS}.items()
+    policy = answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "'unsafe-eval'" not in policy
+
+
+def test_only_the_pages_own_inline_scripts_may_run(page: Path) -> None:
+    script = next(p for p in content_policy(page.read_text()).split("; ") if p.startswith("script-src"))
+    # The digest of "let a = 1", from openssl dgst -sha256 -binary | base64.
+    assert script == "script-src 'self' 'sha256-LAfYd7pbFUgwfQu8b4q135PeTG2z+/coPEUYCd74eCQ='"
+
+
+def test_the_token_is_not_in_what_is_printed_of_it() -> None:
+    shown: Any = repr(ACCESS)
+    assert ACCESS.token not in shown
