@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from lab.stats.ordering import at_once, gaps, order_of
+from lab.stats.ordering import gaps, order_of
 
 DRAWS = 300
 
@@ -58,12 +58,3 @@ def test_a_pair_that_is_reversed_is_found_and_named() -> None:
 def test_few_things_have_no_order() -> None:
     assert np.isnan(order_of([0.1, 0.2], np.zeros((DRAWS, 2))).tau.value)
     assert gaps([0.1], np.zeros((DRAWS, 1))) == []
-
-
-def test_intervals_hold_all_at_once() -> None:
-    rng = np.random.default_rng(4)
-    held = []
-    for _ in range(200):
-        values, draws = measured(np.zeros(12), 1.0, rng)
-        held.append(all(found.low <= 0 <= found.high for found in at_once(values, draws)))
-    assert 0.90 <= np.mean(held) <= 0.99

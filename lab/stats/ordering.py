@@ -13,8 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from lab.stats.intervals import Interval
-
-LEAST_SPREAD = 1e-3  # of a depth: a thing that emerges at the first layer in every resample has none of its own
+from lab.stats.simultaneous import intervals_at_once
 
 
 @dataclass(frozen=True)
@@ -78,20 +77,8 @@ def gaps(depths: Sequence[float], draws: np.ndarray) -> list[Gap]:
         return []
     first, second = np.array(pairs).T
     values = np.asarray(depths, dtype=np.float64)
-    found = at_once(values[first] - values[second], draws[:, first] - draws[:, second])
+    found = intervals_at_once(values[first] - values[second], draws[:, first] - draws[:, second])
     return [Gap(a, b, interval) for (a, b), interval in zip(pairs, found, strict=True)]
-
-
-def at_once(values: np.ndarray, draws: np.ndarray) -> list[Interval]:
-    """Return values `(P,)` with intervals that hold all at once, from resamples `(B, P)`.
-
-    The largest deviation over all of them, each in units of its own spread, sets the width (max-t: Westfall & Young
-    1993).
-    """
-    deviations = np.abs(draws - values)
-    spread = np.maximum(np.sqrt((deviations**2).mean(axis=0)), LEAST_SPREAD)
-    reach = max(float(np.percentile((deviations / spread).max(axis=1), 95)), 1.96) * spread
-    return [Interval(float(v), float(v - r), float(v + r)) for v, r in zip(values, reach, strict=True)]
 
 
 def _taus(depths: np.ndarray) -> np.ndarray:

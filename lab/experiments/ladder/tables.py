@@ -16,7 +16,8 @@ from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.images.synthetic import RUNGS, DrawnSet
 from lab.stats.depth import Emergence, emergence, emergence_depths
 from lab.stats.intervals import Bootstrap, Interval, bootstrap, correctness, scores
-from lab.stats.ordering import at_once, gaps, order_of
+from lab.stats.ordering import gaps, order_of
+from lab.stats.simultaneous import intervals_at_once
 
 Row = dict[str, Any]
 POSITIONS = {name: number for number, name in enumerate(RUNGS, start=1)}
@@ -135,7 +136,7 @@ def _declines(climbs: Sequence[Climb]) -> list[Interval]:
     """
     values = np.array([climb.accuracy[-1] - climb.accuracy.max() for climb in climbs])
     curves = [climb.boot.means(climb.correct) for climb in climbs]
-    return at_once(values, np.stack([curve[:, -1] - curve.max(axis=1) for curve in curves], axis=1))
+    return intervals_at_once(values, np.stack([curve[:, -1] - curve.max(axis=1) for curve in curves], axis=1))
 
 
 def _order_row(climbs: Sequence[Climb]) -> Row:
@@ -171,7 +172,7 @@ def _gain_rows(model: str, by_network: dict[tuple[str, int], list[Climb]]) -> It
     untrained = [np.mean([twin[number].correct[c.best] for twin in twins], axis=0) for number, c in enumerate(own)]
     gained = [climb.correct[climb.best] - other for climb, other in zip(own, untrained, strict=True)]
     draws = np.stack([c.boot.means(values[None])[:, 0] for c, values in zip(own, gained, strict=True)], axis=1)
-    found = at_once(np.array([values.mean() for values in gained]), draws)
+    found = intervals_at_once(np.array([values.mean() for values in gained]), draws)
     for climb, other, gain in zip(own, untrained, found, strict=True):
         layer = climb.network.layers[climb.best]
         yield {
