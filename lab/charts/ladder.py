@@ -64,7 +64,7 @@ def ladder_map(
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
         title=alt.Title("What is read where", subtitle="Accuracy of a linear probe. Gray: not shown to be above 0.5."),
         width="container",
-        height=height * len(tables["rungs"]) + 130,
+        height=height * len(tables["rungs"]) + 210,
         description=f"Accuracy on {len(tables['rungs'])} rungs at {len(places)} places of {name}.",
     )
 
@@ -101,7 +101,7 @@ def emergence_by_rung(tables: Tables, *, height: int = 34) -> alt.LayerChart:
                       "×: not reached at any layer."],
         ),
         width="container",
-        height=height * len(tables["rungs"]) + 60,
+        height=height * len(tables["rungs"]) + 150,
         description=f"Emergence depth of {len(tables['rungs'])} rungs in {len(whos)} kinds of networks.",
     )  # fmt: skip
 
