@@ -21,12 +21,11 @@ INTRODUCTION = """# The ladder
 
 At which depth does each level of vision become readable? Twelve drawn sets, from hue to relations, each of two classes
 that differ at one level; below it they are matched (docs/ladder_leaks.md says how well). A linear probe at every layer
-has to tell the classes of new drawings apart. (This page is written by `docs/make_ladder.py`; `{command}` computes the
-same.)
+has to tell the classes of new drawings apart. (This page is written by `docs/make_ladder.py`; `{command}`
+computes the same.)
 
 A cell is bold where its 95 % interval lies above 0.5. The emergence depth is the depth from which accuracy stays above
-halfway between chance and its best, with its 95 % interval over images; "–" is not reached by any layer.
-"""
+halfway between chance and its best, with its 95 % interval over images; "–" is not reached by any layer."""
 
 
 def document(result: Result) -> str:
@@ -34,7 +33,7 @@ def document(result: Result) -> str:
     parts = [INTRODUCTION.format(command=result.request.command())]
     for model in result["layers"]["model"].unique():
         short = ModelRef.parse(model).short
-        parts += [f"## {short}", _accuracy(result, model, -1), f"Where each rung emerges in {short}, beside its twins:"]
+        parts += [f"## {short}", _accuracy(result, model, -1), "Where each rung emerges, beside its untrained twins:"]
         parts += [_emergence(result, model)]
     parts += ["## What was found", "\n".join(f"- {sentence}" for sentence in result.findings)]
     return "\n\n".join(parts) + "\n"
