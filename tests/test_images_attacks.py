@@ -132,8 +132,10 @@ def test_time_grows_with_the_number_of_entries_and_not_with_its_square(tmp_path:
     for entries in (4000, 16_000):
         path = tmp_path / f"{entries}.zip"
         path.write_bytes(HOSTILE_ZIPS["two empty names many times"](entries))
-        started = time.process_time()
-        assert "empty file" in outcome(path)
-        seconds.append(time.process_time() - started)
-    assert seconds[1] < 2
-    assert seconds[1] < 8 * seconds[0] + 0.1
+        tries = []
+        for _ in range(3):
+            started = time.process_time()
+            assert "empty file" in outcome(path)
+            tries.append(time.process_time() - started)
+        seconds.append(min(tries))
+    assert seconds[1] < 10 * seconds[0] + 0.2  # four times the entries: the square would be 16
