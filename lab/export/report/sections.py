@@ -86,8 +86,8 @@ def checks(result: Result, charts: dict[str, Any]) -> Html | None:
         figure("checks", charts["checks"]["description"]),
         wide_table(head_row, body, number=("value", "95 % interval"), prose=("what it says",)),
         id_="checks",
-        lead="A verdict rests on these comparisons. One passes, and its sentence is shown to hold, when its whole interval "
-        "lies above 0; one that does not pass is not shown, which is not to say that the opposite holds.",
+        lead="A verdict rests on these comparisons. One passes, and its sentence is shown to hold, when its whole "
+        "interval lies above 0; one that does not pass is not shown, which is not to say that the opposite holds.",
     )
 
 
