@@ -298,14 +298,14 @@ def test_the_text_says_the_opposite_when_the_numbers_do(mapped: Any) -> None:
     maps = mapped["maps"].assign(random=0.05, random_low=0.0, random_high=0.1, gain=5.0)
     good = " ".join(findings({**mapped.tables, "maps": maps}))
     assert f"{len(maps)} of {len(maps)} maps become another map" in good
-    assert f"places of {len(maps)} of {len(maps)} maps move" in good
+    assert f"positions of {len(maps)} of {len(maps)} maps move" in good
     assert "Not to be trusted" not in good
     bad = " ".join(
         findings({**mapped.tables, "maps": maps.assign(random=0.9, random_low=0.8, random_high=0.95, gain=-1.0)})
     )
     assert f"0 of {len(maps)} maps become another map" in bad
     assert "Not to be trusted" in bad
-    assert f"places of 0 of {len(maps)} maps" in bad
+    assert f"positions of 0 of {len(maps)} maps" in bad
 
 
 def planted(share: float, untrained: float, edges: float = 0.1) -> pd.DataFrame:

@@ -86,8 +86,16 @@ def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str,
         ),
         (
             "Depth of decision",
-            "For one image: the first layer from which its held-out prediction stays right up to the last layer. By "
-            "luck alone, half of the images of two classes are right at the first layer.",
+            "For one image: the first layer from which its held-out prediction stays right, in every repetition, up to "
+            "the last layer. Some are so by luck: a layer that names the classes as often, but without looking, would "
+            "be right on some of them too. That share is taken off (the correction for guessing, Abbott 1925), and at "
+            "each layer only as many images count as decided as are left, the surest first.",
+        ),
+        (
+            "Code length and few labels",
+            "The bits in which the labels of all images can be sent to someone who knows the layer and learns from the "
+            "labels sent so far (the online code of Voita & Titov 2020); of copies of an image one counts. Beside it "
+            "the same for shuffled labels, and the accuracy of probes that are fitted to a few images of each class.",
         ),
         (
             "k-NN accuracy and silhouette",
