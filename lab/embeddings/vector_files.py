@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,9 @@ import numpy as np
 from lab.errors import LabError
 from lab.roots import permitted
 
-ABOUT: Final = "about"  # JSON that the lab writes beside vectors: classes, and of every array its model, layer and depth
+ABOUT: Final = (
+    "about"  # JSON that the lab writes beside vectors: classes, and of every array its model, layer and depth
+)
 KINDS: Final = "a .npz, .safetensors or .parquet file, or a folder of .npy files"
 Raw = dict[str, np.ndarray]
 
@@ -149,7 +150,9 @@ def _read_parquet(path: Path) -> Raw:
         if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
             lengths = set(column.value_lengths().to_pylist())
             if len(lengths) != 1 or None in lengths:
-                raise LabError(f"{path}: the lists of column {name!r} differ in length; a layer has as many numbers a row")
+                raise LabError(
+                    f"{path}: the lists of column {name!r} differ in length; a layer has as many numbers a row"
+                )
             found[name] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
         elif pa.types.is_fixed_size_list(column.type):
             found[name] = np.stack(column.to_numpy(zero_copy_only=False)) if len(column) else np.zeros((0, 1))

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from lab.embeddings.row_values import class_labels, group_numbers, listed, on_cpu, tested_rows
 from lab.embeddings.vector_files import VectorFile, read_columns, read_vectors
 from lab.errors import LabError, nearest
 
@@ -21,7 +22,6 @@ LABELS: Final = ("label", "labels", "y", "class", "target")
 GROUPS: Final = ("group", "groups")
 SPLITS: Final = ("split",)
 NAMES: Final = ("image", "file_name", "id")
-PARTS: Final = ("train", "test")
 MODEL: Final = "the network"
 
 
@@ -93,14 +93,14 @@ def vector_set(
     numbers, known = class_labels(labels, classes)
     _same_length({layer.name: layer.vectors for layer in given} | {"the labels": numbers})
     extra = {"groups": groups, "split": split, "names": names if len(names) else None}
-    several = {name: _listed(values) for name, values in extra.items() if values is not None}
+    several = {name: listed(values) for name, values in extra.items() if values is not None}
     _same_length({"the labels": numbers} | several)
     ids = [str(name) for name in several.get("names", ())]
     return VectorSet(
         tuple(given), numbers, known,
         tuple(ids) if len(set(ids)) == len(ids) else (),
-        _groups(several["groups"]) if "groups" in several else None,
-        _tested(several["split"]) if "split" in several else None,
+        group_numbers(several["groups"]) if "groups" in several else None,
+        tested_rows(several["split"]) if "split" in several else None,
     )  # fmt: skip
 
 
@@ -116,9 +116,7 @@ def read_vector_set(path: str, labels: str = "", layers: Sequence[str] = ()) -> 
     key = labels if labels in found.columns else _first(columns, LABELS)
     if key is None:
         there = f"; its columns are {', '.join(columns)}" if columns else ""
-        raise LabError(
-            f"{path} holds no labels{there}; name them {' or '.join(LABELS[:2])}, or give --labels FILE.csv"
-        )
+        raise LabError(f"{path} holds no labels{there}; name them {' or '.join(LABELS[:2])}, or give --labels FILE.csv")
     picked = _picked(found.layers, layers, path)
     classes = found.about.get("classes", ())
     made = vector_set(
@@ -129,67 +127,9 @@ def read_vector_set(path: str, labels: str = "", layers: Sequence[str] = ()) -> 
     return replace(made, layers=_described(made.layers, found.about.get("layers")))
 
 
-def class_labels(labels: Any, classes: Sequence[str] = ()) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return labels from 0 `(N,)` and the classes' names: numbers ascending, text in order, or as in `classes`.
-
-    Raises LabError for labels that are missing, mix text and numbers, or are no whole numbers.
-    """
-    values = [_label(value, row) for row, value in enumerate(_listed(labels))]
-    if not values:
-        raise LabError("there are no labels; give one for every row")
-    kinds = {type(value) for value in values}
-    if len(kinds) > 1 or (str in kinds and _partly_numbers(labels, values)):
-        texts = [v for v in values if isinstance(v, str) and not _is_number(v)]
-        numbers = [v for v in values if not isinstance(v, str) or _is_number(v)]
-        raise LabError(f"the labels mix text ({texts[0]!r}) and numbers ({numbers[0]}); make all of them the one or the other")
-    ordered = sorted(set(values), key=(lambda v: (float(v), v)) if all(map(_is_number, values)) else None)
-    names = [str(value) for value in ordered]
-    if classes and set(names) == set(classes) and len(set(classes)) == len(classes):
-        names = list(classes)
-    place = {name: number for number, name in enumerate(names)}
-    return np.array([place[str(value)] for value in values], dtype=np.int64), tuple(names)
-
-
-def _label(value: Any, row: int) -> str | int:
-    if value is None or value == "" or value != value:  # noqa: PLR0124 - nan
-        raise LabError(f"row {row} has no label; give one for every row, or leave the row out")
-    if isinstance(value, (str, bytes, np.bytes_)):
-        return value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
-    if isinstance(value, (bool, np.bool_, int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        if np.isfinite(value) and float(value).is_integer():
-            return int(value)
-        raise LabError(f"label {value} in row {row} is no class; labels are whole numbers or text")
-    raise LabError(f"the label in row {row} is of type {type(value).__name__}; labels are whole numbers or text")
-
-
-def _partly_numbers(labels: Any, values: Iterable[Any]) -> bool:
-    """Tell whether text of a table, where all is text (dtype object), is meant as numbers in some rows."""
-    if not (isinstance(labels, np.ndarray) and labels.dtype == object):
-        return False
-    return len({_is_number(value) for value in values}) > 1
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return bool(np.isfinite(float(value)))
-    except ValueError:
-        return False
-
-
-def _listed(values: Any) -> list[Any]:
-    array = _on_cpu(values)
-    if isinstance(array, np.ndarray) and array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if isinstance(array, str) or np.ndim(array) == 0 or (isinstance(array, np.ndarray) and array.ndim != 1):
-        raise LabError(f"labels, groups and split are lists of one value a row, not {np.shape(array) or repr(array)}")
-    return array.tolist() if isinstance(array, np.ndarray) else list(array)
-
-
 def _vectors(name: str, given: Any) -> np.ndarray:
     try:
-        array = np.asarray(_on_cpu(given))
+        array = np.asarray(on_cpu(given))
     except ValueError as error:  # rows of different lengths
         raise LabError(f"layer {name!r} is no array: its rows differ in length; give numbers (N, D)") from error
     if array.dtype.kind not in "fiub":
@@ -212,11 +152,6 @@ def _kind(array: np.ndarray) -> str:
     return kinds.get(array.dtype.kind, f"values of type {array.dtype}")
 
 
-def _on_cpu(values: Any) -> Any:
-    """Return a torch tensor as numpy has it, anything else as it is."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
-
-
 def _same_length(arrays: Mapping[str, Any]) -> None:
     first, *others = arrays
     for name in others:
@@ -225,23 +160,6 @@ def _same_length(arrays: Mapping[str, Any]) -> None:
                 f"{first!r} has {len(arrays[first])} rows and {name!r} {len(arrays[name])}; every array needs one row "
                 "for every image, in one order"
             )
-
-
-def _groups(values: Sequence[Any]) -> np.ndarray:
-    for row, value in enumerate(values):
-        if value is None or value == "" or value != value:  # noqa: PLR0124 - nan
-            raise LabError(f"row {row} has no group; give one for every row, a name of its own where it stands alone")
-    mixed = len({isinstance(value, str) for value in values}) > 1
-    array = np.array([str(value) for value in values] if mixed else list(values))
-    return np.unique(array, return_inverse=True)[1].astype(np.int64)
-
-
-def _tested(values: Sequence[Any]) -> np.ndarray:
-    texts = [str(value).strip().lower() for value in values]
-    for row, text in enumerate(texts):
-        if text not in PARTS:
-            raise LabError(f"the split of row {row} is {values[row]!r}; it must be train or test")
-    return np.array([text == "test" for text in texts])
 
 
 def _first(columns: Mapping[str, Any], names: Iterable[str]) -> str | None:
@@ -299,5 +217,7 @@ def _described(layers: Sequence[VectorLayer], about: Any) -> tuple[VectorLayer, 
         return tuple(layers)
     by_name = {layer.name: layer for layer in layers}
     return tuple(
-        VectorLayer(*known[name], by_name[name].vectors) for name in known if name in by_name and 0 <= known[name][2] <= 1
+        VectorLayer(*known[name], by_name[name].vectors)
+        for name in known
+        if name in by_name and 0 <= known[name][2] <= 1
     )

@@ -19,7 +19,7 @@ import pandas as pd
 
 from lab.charts.pictures import PictureKind, picture
 from lab.embeddings.vector_files import ABOUT
-from lab.encode import NOT_TEXT, as_csv, as_parquet, strict, text_records
+from lab.encode import NOT_TEXT, as_csv, as_parquet, records, strict, text_records
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.export.report import render_report
@@ -98,7 +98,7 @@ def write_embeddings(
 ) -> Path:
     """Write arrays `(N, D)` by name (layer, or model/layer) to a `.npz` or `.safetensors` file and return its path.
 
-    `images` is the run's table of images: its columns image, class and what else there is of `ROW_COLUMNS`, in the rows'
+    `images` is the run's table of images: its columns image, class and what there is of `ROW_COLUMNS`, in the rows'
     order, travel along (arrays in `.npz`, JSON in the metadata of `.safetensors`), and so does `about` (JSON). Raises
     LabError for another suffix or rows that do not match.
     """
@@ -130,8 +130,8 @@ def export_embeddings(result: Result, path: Path | str, embeddings: Mapping[str,
     if (splits["fold"] < 0).any():
         images = images.assign(split=np.where(splits["fold"] < 0, "train", "test"))
     layers = [
-        {"array": f"{row.model}/{row.layer}", "model": row.model, "layer": row.layer, "depth": float(row.depth)}
-        for row in result["layers"].itertuples()
+        {"array": f"{row['model']}/{row['layer']}", **row}
+        for row in records(result["layers"][["model", "layer", "depth"]])
     ]
     about = {"classes": result.manifest.get("classes", []), "layers": layers}
     return write_embeddings(path, embeddings, images, about)

@@ -83,13 +83,13 @@ class ProbeRequest(Request):
     def command(self) -> str:
         """Return the command line that asks the same; of arrays from Python, a comment that says so."""
         if not self.in_memory:
-            return super().command()
+            return Request.command(self._as_asked())
         return f"# arrays from Python (SHA-256 {self.embeddings[len(MEMORY) :][:16]}…): {self.python()}"
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
         if not self.in_memory:
-            return super().python()
+            return Request.python(self._as_asked())
         given = [f"{name}={getattr(self, name)!r}" for name in ("folds", "repeats", "seed")]
         return f"lab.probe_arrays(layers, labels, {', '.join(given)}, controls={self.controls!r})"
 
@@ -112,6 +112,10 @@ class ProbeRequest(Request):
             return "arrays from Python" if self.in_memory else f"vectors of {Path(self.embeddings).name}"
         images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
+
+    def _as_asked(self) -> Self:
+        """Return the request with the usual network and images, which whoever gives vectors leaves as they are."""
+        return replace(self, models=(DEFAULT_MODEL,), data=DEFAULT_DATA) if self.embeddings else self
 
     def _check_given(self) -> None:
         """Raise LabError for fields that do not go with vectors that are given."""

@@ -23,7 +23,8 @@ def split_text(splits: pd.DataFrame) -> str:
     images, groups = splits["image"].nunique(), splits["group"].nunique()
     several = f" in {groups:,} groups" if groups < images else ""
     if (trained := splits["fold"] < 0).any():
-        return f"{images:,} images{several}, {int(trained.sum()):,} for training and {int((~trained).sum()):,} tested, as given"
+        parts = f"{int(trained.sum()):,} for training and {int((~trained).sum()):,} tested"
+        return f"{images:,} images{several}, {parts}, as given"
     folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
     return f"{images:,} images{several}, {folds} folds × {repeats} repeat{'' if repeats == 1 else 's'}"
 

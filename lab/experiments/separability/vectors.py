@@ -72,8 +72,8 @@ def open_vectors(
 def _from_files(request: ProbeRequest, progress: Progress) -> GivenVectors:
     if request.in_memory:
         raise LabError(
-            "these vectors were arrays of a Python process, which are not kept; give them to lab.probe_arrays again, or "
-            "write them to a file for --embeddings"
+            "these vectors were arrays of a Python process, which are not kept; give them to lab.probe_arrays again, "
+            "or write them to a file for --embeddings"
         )
     progress("Reading vectors", 0, 1, "files")
     wanted = () if request.layers in EVERY_LAYER else names_in(request.layers)
