@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.charts.accuracy import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
+    from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
@@ -42,6 +43,7 @@ _HOMES = {
     "load_model": "lab.models",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
+    "probe_arrays": "lab.experiments.separability.arrays",
     "select_layers": "lab.layers",
 }
 
@@ -60,6 +62,7 @@ __all__ = [
     "load_model",
     "open_image_set",
     "probe",
+    "probe_arrays",
     "select_layers",
 ]
 
