@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.charts.accuracy import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
+    from lab.experiments.ladder.run import ladder
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
@@ -39,6 +40,7 @@ _HOMES = {
     "ask": "lab.runs.ask",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
     "open_image_set": "lab.images",
@@ -58,6 +60,7 @@ __all__ = [
     "ask",
     "export_backbone",
     "export_run",
+    "ladder",
     "load_backbone",
     "load_model",
     "open_image_set",

@@ -12,7 +12,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.cli import attribute, commands, compare, export_backbone, probe, question, selfcheck, storage, train, visualize
+from lab.cli import (
+    attribute,
+    commands,
+    compare,
+    export_backbone,
+    ladder,
+    probe,
+    question,
+    selfcheck,
+    storage,
+    train,
+    visualize,
+)
 from lab.errors import LabError
 from lab.settings import home
 from lab.shortages import shortage
@@ -41,6 +53,7 @@ COMMANDS = (
     Command("probe", "measure at which layer the classes come apart", probe.options, probe.act),
     Command("train", "train a small network here, to be used as ID@lab:NAME", train.options, train.act),
     Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
+    Command("ladder", "measure at which depth each level of vision becomes readable", ladder.options, question.act),
     Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(
         "attribute",

@@ -1,9 +1,9 @@
 """Every image set the lab can open, and opening one from its spec.
 
-A spec is a name of the table below (`drawn:pets?seed=1&size=224`, `digits`, `oxford-pets:breeds`, …), `hf:NAME`,
-`upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the path of a
-folder with one subfolder per class or of a zip of one. A name wins over a folder of the same name; write `./digits`
-for the folder. A new set is one row.
+A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
+`hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the path
+of a folder with one subfolder per class or of a zip of one. A name wins over a folder of the same name; write
+`./digits` for the folder. A new set is one row.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ HUB_PREFIX: Final = "hf:"
 
 @dataclass(frozen=True)
 class SetInfo:
-    """An image set as the pages and the command line offer it; `classes` is empty where only the set itself knows."""
+    """An image set as the pages and the command line offer it; `classes` is empty where only the set itself knows.
+
+    Sets of a `group` ("ladder") belong together and are left out of lists that are to be short.
+    """
 
     name: str
     title: str
     description: str
     needs_download: bool
     classes: tuple[str, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,11 @@ def stamp(spec: str | os.PathLike[str]) -> str:
 def _rows() -> dict[str, _Row]:
     """Return the table of sets by name."""
     drawn = [
-        _Row(SetInfo(f"drawn:{f.name}", f.title, f.description, False, tuple(f.classes)), _open_drawn, ("seed", "size"))
+        _Row(
+            SetInfo(f"drawn:{f.name}", f.title, f.description, False, tuple(f.classes), f.group),
+            _open_drawn,
+            ("seed", "size", "difficulty"),
+        )
         for f in FAMILIES.values()
     ]
     return {row.info.name: row for row in (*drawn, *_PUBLISHED)}
@@ -157,7 +165,8 @@ def _open_drawn(order: Order) -> ImageSet:
     name = order.spec.partition("?")[0].removeprefix("drawn:")
     seed = _number(order, "seed", 0, 0, 2**32 - 1)
     size = _number(order, "size", 224, 32, 1024)
-    drawn = draw_set(name, order.per_class or DRAWN_PER_CLASS, seed=seed, size=size)
+    difficulty = _share(order, "difficulty")
+    drawn = draw_set(name, order.per_class or DRAWN_PER_CLASS, seed=seed, size=size, difficulty=difficulty)
     return _relabelled(drawn, order)
 
 
@@ -223,6 +232,20 @@ def _number(order: Order, option: str, default: int, least: int, most: int) -> i
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise LabError(f"{option} in {order.spec!r} is {text!r}; it must be a whole number from {least} to {most}")
     return int(text)
+
+
+def _share(order: Order, option: str) -> float | None:
+    """Return an option that is a number from 0 to 1, None where it is not given."""
+    text = order.options.get(option)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1:
+        raise LabError(f"{option} in {order.spec!r} is {text!r}; it must be a number from 0 to 1")
+    return value
 
 
 def _tree(text: str) -> Tree:

@@ -31,6 +31,10 @@ PAGES = (
         "Networks side by side on the same images, and which layer of which one to use.",
     ),
     Page(
+        "ladder", "Ladder", "stairs",
+        "At which depth each level of vision becomes readable, from hue to relations, for any network.",
+    ),
+    Page(
         "how_layers_build", "How layers build", "layers",
         "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
     ),

@@ -34,6 +34,11 @@ class Emergence:
     best: float
 
 
+def emergence_depths(depths: Sequence[float], curves: np.ndarray) -> np.ndarray:
+    """Return the emergence depth `(B,)` of curves `(B, L)` of accuracies on two classes, as `emergence` has it."""
+    return _crossing(np.asarray(depths, dtype=np.float64), curves)[0]
+
+
 def early_and_late(depths: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions of early and late layers; the first and the last layer always count."""
     depth = np.asarray(depths)

@@ -35,7 +35,15 @@ def networks() -> list[str]:
 
 
 def image_sets() -> dict[str, SetInfo]:
-    """Return the image sets on offer by name, those that need no download first."""
+    """Return the image sets on offer by name, those that need no download first.
+
+    Sets of a group, such as the rungs of the ladder, are left out of the list; their names can be typed.
+    """
+    return {name: info for name, info in known_sets().items() if not info.group}
+
+
+def known_sets() -> dict[str, SetInfo]:
+    """Return every image set that has a name of its own."""
     return {info.name: info for info in catalogue() if "NAME" not in info.name}
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.picture import offered_pictures, picture_name
 from lab.images.uploads import PICTURES, is_upload, keep_picture, keep_upload, upload_name
-from lab.ui.choices import find_networks, image_sets, networks, with_current
+from lab.ui.choices import find_networks, image_sets, known_sets, networks, with_current
 from lab.ui.run_status import note_problem
 from lab.ui.text import escaped
 
@@ -74,12 +74,13 @@ def picture_box(*, key: str, **more: Any) -> None:
 
 def images_box(label: str = "Images", *, key: str, **more: Any) -> None:
     """Show the box for a set of images."""
-    sets = image_sets()
+    sets = known_sets()
     st.selectbox(
-        label, with_current(sets, [st.session_state[key]]), key=key, accept_new_options=True,
+        label, with_current(image_sets(), [st.session_state[key]]), key=key, accept_new_options=True,
         format_func=lambda name: sets[name].title if name in sets else _file_name(name),
         placeholder="choose a set, or type the path of a folder",
-        help="A set by name, or the path of a folder (or a zip of one) with one subfolder per class.", **more,
+        help="A set by name (a rung of the ladder too, such as drawn:texture), or the path of a folder (or a zip of "
+        "one) with one subfolder per class.", **more,
     )  # fmt: skip
 
 

@@ -18,6 +18,9 @@ from lab.images.synthetic.sampling import at_most, chance
 Colour = np.ndarray
 """Red, green, blue as float32, shape `(3,)`, 0 to 255."""
 
+Window = tuple[slice, slice]
+"""Rows and columns of an image."""
+
 _GRAIN_TILE = 512
 _GRAIN_SEED = 20
 _PINK_SHARE = 0.75
@@ -50,9 +53,7 @@ class Canvas:
         `within` keeps the paint inside another outline; paint below half `opacity` tints what it covers
         and leaves the pixels to their part.
         """
-        left, top, right, bottom = outline.bounds()
-        rows = slice(max(0, math.floor(top - 1)), min(self.size, math.ceil(bottom + 1)))
-        columns = slice(max(0, math.floor(left - 1)), min(self.size, math.ceil(right + 1)))
+        rows, columns = self.window(outline)
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return
         x, y = self._centres[None, columns], self._centres[rows, None]
@@ -66,6 +67,30 @@ class Canvas:
         under = self._pixels[rows, columns]
         target = colour + _ramp(rows.stop - rows.start, slope)
         under += cover[:, :, None] * (target - under)
+
+    def window(self, outline: Outline) -> Window:
+        """Return the rows and columns around an outline, those in the image."""
+        left, top, right, bottom = outline.bounds()
+        rows = slice(max(0, math.floor(top - 1)), min(self.size, math.ceil(bottom + 1)))
+        return rows, slice(max(0, math.floor(left - 1)), min(self.size, math.ceil(right + 1)))
+
+    def places(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """Return the middles of a window's pixels in image widths, columns `(1, w)` and rows `(h, 1)`."""
+        middles = self._centres / np.float32(self.size)
+        return middles[None, window[1]], middles[window[0], None]
+
+    def cover(self, outline: Outline, window: Window) -> np.ndarray:
+        """Return the share of each pixel of a window inside an outline, float32 `(h, w)`."""
+        return _coverage(outline.distance(self._centres[None, window[1]], self._centres[window[0], None]))
+
+    def blend(self, part: str, window: Window, cover: np.ndarray, colour: np.ndarray, *, owned: float = 0.5) -> None:
+        """Blend `colour`, `(3,)` or one a pixel `(h, w, 3)`, over a window by `cover`, `(h, w)` from 0 to 1.
+
+        Pixels that are covered by `owned` or more belong to `part`.
+        """
+        self.owner[window][cover >= owned] = self._index[part]
+        under = self._pixels[window]
+        under += cover[:, :, None] * (colour - under)
 
     def grain(self, rng: np.random.Generator, strength: float) -> None:
         """Add paper grain with a standard deviation of `strength` levels, the same in the three channels."""

@@ -33,12 +33,13 @@ REARRANGED: dict[str, Places] = {
 }
 
 _GRAIN = 4.0
+_MORE_GRAIN, _SMALLER = 60.0, 0.3  # at the greatest difficulty
 _HAIR = ("cap", "long", "bun")
 _MOUTHS = ("smile", "open")
 _GLINT: Colour = np.full(3, 255, dtype=np.float32)
 
 
-def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
     """Draw a face (label 0) or a scrambled one (label 1) on a square of `size` pixels."""
     palette, negative, colours = random_palette(rng)
     behind = pick(rng, colours)
@@ -48,7 +49,7 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     backdrop = random_backdrop(rng, colours, behind)
     paint_backdrop(canvas, backdrop)
     clutter = scatter(rng, canvas, colours, behind, unlike=(skin, hair))
-    x, y, scale = between(rng, 0.44, 0.56), between(rng, 0.46, 0.54), between(rng, 0.42, 0.52)
+    x, y, scale = between(rng, 0.44, 0.56), between(rng, 0.46, 0.54), between(rng, 0.42 - _SMALLER * difficulty, 0.52)
     turn, mirror = around(rng, 0.22), chance(rng)
     head = Frame((x * size, y * size), scale * size, turn, mirror)
     style, mouth = pick(rng, _HAIR), pick(rng, _MOUTHS)
@@ -57,7 +58,7 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     chosen = (IN_PLACE, REARRANGED[arrangement])[label]
     places = [(px + around(rng, 0.03), py + around(rng, 0.03)) for px, py in chosen]
     _paint_features(rng, canvas, head, colours, skin, hair, places, mouth)
-    canvas.grain(rng, _GRAIN)
+    canvas.grain(rng, _GRAIN + _MORE_GRAIN * difficulty)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
         "x": x, "y": y, "scale": scale, "turn": math.degrees(turn), "mirror": mirror,
@@ -78,6 +79,7 @@ FACES = DrawnFamily(
     classes=CLASSES,
     diagnostic_parts=("brows", "eyes", "pupils", "mouth"),
     draw=draw,
+    decides="arrangement",
 )
 
 

@@ -28,6 +28,7 @@ PARTS = (
 MARKINGS = ("none", "stripes", "spots", "patch")
 
 _GRAIN = 4.0
+_MORE_GRAIN, _SMALLER = 60.0, 0.25  # at the greatest difficulty
 _HEAD: Point = (-0.36, -0.30)
 _HEAD_RADII: Point = (0.50, 0.43)
 _EYE: Point = (0.21, -0.06)
@@ -57,7 +58,7 @@ class _Colours:
     collar: Colour
 
 
-def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
     """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels."""
     palette, negative, colours = random_palette(rng)
     paint = _random_colours(rng, colours)
@@ -65,14 +66,14 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     backdrop = random_backdrop(rng, colours, paint.background)
     paint_backdrop(canvas, backdrop)
     clutter = scatter(rng, canvas, colours, paint.background, unlike=(paint.fur, paint.ears))
-    x, y, scale = between(rng, 0.46, 0.54), between(rng, 0.49, 0.55), between(rng, 0.35, 0.42)
+    x, y, scale = between(rng, 0.46, 0.54), between(rng, 0.49, 0.55), between(rng, 0.35 - _SMALLER * difficulty, 0.42)
     turn, mirror, tilt = around(rng, 0.2), chance(rng), around(rng, 0.4)
     figure = Frame((x * size, y * size), scale * size, turn, mirror)
     markings = pick(rng, MARKINGS)
     pose = _paint_body(rng, canvas, figure, paint, markings)
     head = figure.inner(_HEAD[0] + around(rng, 0.05), _HEAD[1] + around(rng, 0.05), angle=tilt)
     _paint_head(rng, canvas, head, paint, label, markings)
-    canvas.grain(rng, _GRAIN)
+    canvas.grain(rng, _GRAIN + _MORE_GRAIN * difficulty)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
         "x": x, "y": y, "scale": scale, "turn": math.degrees(turn), "mirror": mirror,
@@ -95,6 +96,7 @@ PETS = DrawnFamily(
     classes=CLASSES,
     diagnostic_parts=("ears", "pupils", "muzzle"),
     draw=draw,
+    decides="ear shape",
 )
 
 

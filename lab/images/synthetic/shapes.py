@@ -23,12 +23,13 @@ CLASSES = ("rectangle", "diamond")
 PARTS = ("background", "strays", "outline")
 
 _GRAIN = 4.0
+_MORE_GRAIN = 60.0  # at the greatest difficulty
 _MARGIN = 0.04
 _CELLS = tuple((x, y) for x in (0.18, 0.5, 0.82) for y in (0.18, 0.5, 0.82))
 
 
 @dataclass(frozen=True)
-class _Stroke:
+class Side:
     """A straight stroke by its middle (image widths), length and angle from the horizontal (radians)."""
 
     x: float
@@ -42,7 +43,7 @@ class _Stroke:
         return ((self.x - dx) * size, (self.y - dy) * size), ((self.x + dx) * size, (self.y + dy) * size)
 
 
-def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
     """Draw a rectangle (label 0) or a diamond (label 1) on a square of `size` pixels."""
     palette, negative, colours = random_palette(rng)
     behind = colours[at_most(rng, len(colours) - 1)]
@@ -51,8 +52,8 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     paint_backdrop(canvas, backdrop)
     x, y, side = between(rng, 0.35, 0.65), between(rng, 0.35, 0.65), between(rng, 0.28, 0.39)
     aspect, turn, width = between(rng, 0.78, 1.28), around(rng, 0.1), between(rng, 0.013, 0.019)
-    shapes = [_rectangle(x, y, side, aspect, turn), _diamond(x, y, side, aspect, turn)]
-    outline, apart = shapes[label], _scatter(rng, shapes[1 - label])
+    shapes = [rectangle(x, y, side, aspect, turn), diamond(x, y, side, aspect, turn)]
+    outline, apart = shapes[label], scattered(rng, shapes[1 - label])
     one = choose(rng, colours, [behind, backdrop.colour], 0.25)
     two = choose(rng, colours, [behind, backdrop.colour, one], 0.22)
     main, other = (one, two) if chance(rng) else (two, one)  # neither stands out more than the other on average
@@ -60,11 +61,11 @@ def draw(rng: np.random.Generator, label: int, size: int) -> Drawing:
     strokes = [("outline", stroke, main) for stroke in outline] + [("strays", stroke, other) for stroke in apart]
     for _ in range(count):
         place = (between(rng, 0.05, 0.95), between(rng, 0.05, 0.95))
-        stroke = _Stroke(*place, between(rng, 0.06, 0.2), between(rng, 0, math.pi))
+        stroke = Side(*place, between(rng, 0.06, 0.2), between(rng, 0, math.pi))
         strokes.append(("strays", stroke, choose(rng, colours, [behind], 0.2)))
     for part, stroke, colour in shuffled(rng, strokes):
         canvas.paint(part, Stroke(stroke.ends(size), width * size, width * size), colour)
-    canvas.grain(rng, _GRAIN)
+    canvas.grain(rng, _GRAIN + _MORE_GRAIN * difficulty)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
         "x": x, "y": y, "side": side, "aspect": aspect, "turn": math.degrees(turn), "stroke width": width * 2,
@@ -87,30 +88,30 @@ SHAPES = DrawnFamily(
 )
 
 
-def _rectangle(x: float, y: float, side: float, aspect: float, turn: float) -> list[_Stroke]:
+def rectangle(x: float, y: float, side: float, aspect: float, turn: float) -> list[Side]:
     half_width, half_height = side * math.sqrt(aspect) / 2, side / math.sqrt(aspect) / 2
     corners = [(-half_width, -half_height), (half_width, -half_height)]
     corners += [(half_width, half_height), (-half_width, half_height)]
-    return _closed(x, y, corners, turn)
+    return closed(x, y, corners, turn)
 
 
-def _diamond(x: float, y: float, side: float, aspect: float, turn: float) -> list[_Stroke]:
+def diamond(x: float, y: float, side: float, aspect: float, turn: float) -> list[Side]:
     reach = side / math.sqrt(2)
     across, down = reach * aspect**0.35, reach / aspect**0.35
-    return _closed(x, y, [(0.0, -down), (across, 0.0), (0.0, down), (-across, 0.0)], turn)
+    return closed(x, y, [(0.0, -down), (across, 0.0), (0.0, down), (-across, 0.0)], turn)
 
 
-def _closed(x: float, y: float, corners: list[Point], turn: float) -> list[_Stroke]:
+def closed(x: float, y: float, corners: list[Point], turn: float) -> list[Side]:
     """Return the sides of a polygon about (x, y), turned."""
     cosine, sine = math.cos(turn), math.sin(turn)
     turned = [(x + a * cosine - b * sine, y + a * sine + b * cosine) for a, b in corners]
     sides = []
     for (ax, ay), (bx, by) in zip(turned, turned[1:] + turned[:1], strict=True):
-        sides.append(_Stroke((ax + bx) / 2, (ay + by) / 2, math.hypot(bx - ax, by - ay), math.atan2(by - ay, bx - ax)))
+        sides.append(Side((ax + bx) / 2, (ay + by) / 2, math.hypot(bx - ax, by - ay), math.atan2(by - ay, bx - ax)))
     return sides
 
 
-def _scatter(rng: np.random.Generator, sides: list[_Stroke]) -> list[_Stroke]:
+def scattered(rng: np.random.Generator, sides: list[Side]) -> list[Side]:
     """Return the strokes moved to different places, whole and not turned."""
     apart = []
     for side, (x, y) in zip(sides, shuffled(rng, _CELLS), strict=False):

@@ -36,8 +36,10 @@ class Drawing:
 class DrawnFamily:
     """A kind of drawing in two or more classes.
 
-    `draw(rng, label, size)` takes the same random numbers whatever the label: drawn from one state of `rng`, images of
-    different classes are each other's counterparts and differ only where `diagnostic_parts` are or were.
+    `draw(rng, label, size, difficulty)` takes the same random numbers whatever the label: drawn from one state of
+    `rng`, images of different classes are each other's counterparts and differ only where `diagnostic_parts` are or
+    were. `decides` is the factor from which the class follows without an error. `difficulty`, 0 to 1, is the usual one;
+    it changes what is drawn, never the random numbers. Families of a `group` are listed under its name.
     """
 
     name: str
@@ -45,4 +47,7 @@ class DrawnFamily:
     description: str
     classes: tuple[str, ...]
     diagnostic_parts: tuple[str, ...]
-    draw: Callable[[np.random.Generator, int, int], Drawing] = field(repr=False)
+    draw: Callable[[np.random.Generator, int, int, float], Drawing] = field(repr=False)
+    decides: str = "class"
+    difficulty: float = 0.0
+    group: str = ""

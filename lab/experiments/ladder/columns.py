@@ -1,0 +1,92 @@
+"""The tables of the ladder."""
+
+from lab.experiments.columns import LAYERS, Table, between, ends, same
+
+_TWIN = "seed of the untrained twin, -1 for the network itself"
+_RUNG = {"rung": "what has to be told apart"}
+_WHO = {**same("model"), "twin": _TWIN}
+
+LADDER = {
+    "rungs": Table(
+        "A rung of the ladder.",
+        {
+            **_RUNG,
+            "position": "its place on the ladder, from 1 (lowest)",
+            "title": "what is drawn",
+            "description": "how its classes differ",
+            "data": "its image set, with which any other question can be asked",
+            "difficulty": "how hard it is drawn, 0 to 1",
+            "images": "drawings that were shown",
+        },
+    ),
+    "layers": LAYERS.but(twin=_TWIN),
+    "accuracy": Table(
+        "What one probe reads of one rung off one layer. Thumbnails of the pixels are a row without a layer.",
+        {
+            **_WHO,
+            **_RUNG,
+            **same("layer depth dim"),
+            "control": "`probe` (all channels), `matched` (16 random channels, mean of three draws) or `pixels`",
+            **same("accuracy"),
+            **ends(),
+        },
+    ),
+    "emergence": Table(
+        "Where one rung becomes readable in one network.",
+        {
+            **_WHO,
+            **_RUNG,
+            "position": "its place on the ladder, from 1 (lowest)",
+            "depth": "relative depth from which accuracy stays above halfway between chance and its best",
+            **ends(),
+            "layer": "the first layer at or past that depth; empty where it is not reached",
+            "reached": "whether its best accuracy is above chance by more than a 95 % margin",
+            "best": "accuracy at its best layer",
+            "best_layer": "that layer",
+            "last": "accuracy at the last layer",
+            **between("decline", "accuracy at the last layer minus that at the best, at once for all rungs"),
+            "declines": "whether that is clearly below 0",
+        },
+    ),
+    "order": Table(
+        "How far a network's rungs emerge in the order of the ladder.",
+        {
+            **_WHO,
+            "rungs": "rungs that are reached; the others have no place in the order",
+            **between("tau", "Kendall's tau-b of place on the ladder and emergence depth, over images of each rung"),
+            "p": "two-sided, that of rungs in random order",
+            "pairs": "pairs of reached rungs",
+            "as_expected": "of them, clearly in the order of the ladder (corrected for all pairs)",
+            "reversed": "of them, clearly the other way round (corrected for all pairs)",
+        },
+    ),
+    "pairs": Table(
+        "Two rungs of one network, the lower one first.",
+        {
+            **_WHO,
+            "lower": "the rung that is lower on the ladder",
+            "higher": "the rung that is higher",
+            **between("later", "emergence depth of the lower rung minus that of the higher, at once for all pairs"),
+            "reversed": "whether the lower rung clearly emerges later",
+        },
+    ),
+    "gains": Table(
+        "What training brings to one rung: the network at its best layer against its untrained twins at the same one.",
+        {
+            **same("model"),
+            **_RUNG,
+            **same("layer depth"),
+            "accuracy": "accuracy of the network at that layer",
+            "untrained": "mean accuracy of the twins there",
+            **between("gain", "the difference, over images, at once for all rungs"),
+        },
+    ),
+    "predictions": Table(
+        "The probe's held-out answer for one image at one layer of a network (not of its twins).",
+        {**same("model"), **_RUNG, **same("layer image class predicted p_true")},
+    ),
+    "examples": Table(
+        "A drawing of a rung.",
+        {**_RUNG, **same("class image thumbnail")},
+    ),
+}  # fmt: skip

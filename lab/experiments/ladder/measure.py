@@ -1,0 +1,151 @@
+"""What the ladder reads: each rung drawn once, seen once by every network, and probed at every layer.
+
+A rung that a network has been asked is left in `partial_results`, so a run that was ended goes on from there.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+
+from lab.embeddings import embed, pixels_embedding
+from lab.experiments.ladder.request import LadderRequest
+from lab.images import ImageSet
+from lab.images.arrays import ArraySource
+from lab.images.synthetic import RUNGS, draw_set
+from lab.layers import Layer, select_layers
+from lab.malloc import tune_allocator
+from lab.models import LoadedModel, ModelRef, card, load_model
+from lab.partial_results import Arrays, PartialResults
+from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits
+from lab.progress import Progress
+from lab.settings import Compute
+from lab.threads import in_threads
+
+THUMBNAIL_SIDE = 8
+REPEATS = 2
+CHANNEL_DRAWS = 3  # random subsets of channels that the control "matched" averages over
+PIXELS = ""
+
+
+@dataclass(frozen=True)
+class LadderNetwork:
+    """A network that climbs the ladder, or an untrained twin of one: `twin` is its seed, -1 for the network itself."""
+
+    model: str
+    twin: int
+    ref: ModelRef
+    digest: str
+    view: str
+    layers: tuple[Layer, ...]
+
+    @property
+    def depths(self) -> list[float]:
+        """Relative depth of each layer."""
+        return [layer.depth for layer in self.layers]
+
+
+@dataclass(frozen=True)
+class RungReading:
+    """What one network (None: thumbnails of the pixels) knows of one rung.
+
+    `probe` are out-of-fold probabilities `(L, R, N, 2)`, `matched` those of a few channels, the draws along the axis of
+    repeats; `dims` `(L,)`. `images` are the rung's, without their pixels.
+    """
+
+    rung: str
+    network: LadderNetwork | None
+    images: ImageSet
+    probe: np.ndarray
+    matched: np.ndarray
+    dims: np.ndarray
+
+
+def networks_of(request: LadderRequest, progress: Progress) -> list[LadderNetwork]:
+    """Return the networks, each followed by its untrained twins; one that is untrained itself has none."""
+    found = []
+    for text in request.models:
+        ref = ModelRef.parse(text)
+        for twin in (-1, *(range(0) if ref.untrained else range(request.untrained))):
+            own = ref if twin < 0 else ref.twin(twin)
+            progress(f"{own}: looking at its layers", 0, 1, "models")
+            known = card(own)
+            layers = select_layers(known.layers, request.layers, exclusions=known.exclusions)
+            found.append(LadderNetwork(str(ref), twin, own, known.weights_digest, known.view, layers))
+    return found
+
+
+def read_rungs(
+    request: LadderRequest, networks: list[LadderNetwork], progress: Progress, compute: Compute, kept: PartialResults
+) -> Iterator[RungReading]:
+    """Yield what every network knows of every rung, rung by rung; the pixels come first."""
+    tune_allocator()
+    loaded = cache(lambda ref: load_model(ref, device=compute.device))
+    subjects = [None, *networks]
+    for number, name in enumerate(request.rungs):
+        progress("Climbing the ladder", number, len(request.rungs), "rungs")
+        rung = RUNGS[name]
+        images = draw_set(rung.family.name, request.per_class, seed=request.seed, difficulty=rung.difficulty)
+        pixels = cache(partial(_drawn_once, images, f"Drawing {name}", progress))
+        for network in subjects:
+            key = f"{network.view if network else PIXELS}/{images.fingerprint}/{request.layers}/{request.pooling}"
+            piece = kept.get(key)
+            if piece is None:
+                piece = kept[key] = _read(request, network, pixels(), loaded, progress, compute)
+            yield RungReading(name, network, images, piece["probe"], piece["matched"], piece["dims"])
+    progress("Climbing the ladder", len(request.rungs), len(request.rungs), "rungs")
+
+
+def _drawn_once(images: ImageSet, stage: str, progress: Progress) -> ImageSet:
+    """Return images with their pixels in memory: every network looks at them, and drawing takes as long as seeing."""
+    stack = []
+    for index in range(len(images)):
+        progress(stage, index, len(images), "images")
+        stack.append(images.pixels(index))
+    return ImageSet(images.spec, images.classes, images.records, ArraySource(np.stack(stack)))
+
+
+def _read(
+    request: LadderRequest,
+    network: LadderNetwork | None,
+    images: ImageSet,
+    loaded: Callable[[ModelRef], LoadedModel],
+    progress: Progress,
+    compute: Compute,
+) -> Arrays:
+    if network is None:
+        vectors = {PIXELS: pixels_embedding(images, THUMBNAIL_SIDE, progress=progress)}
+    else:
+        model = loaded(network.ref)
+        vectors = dict(
+            embed(model, images, network.layers, pooling=request.pooling, compute=compute, progress=progress)
+        )
+    splits = make_splits(images.labels, images.groups, repeats=REPEATS, seed=request.seed, classes=images.classes)
+    probe = partial(_probe, images, splits, request.seed)
+    found = list(in_threads(lambda item: probe(*item), list(vectors.items())))
+    return {
+        "probe": np.stack([all_channels for all_channels, _ in found]),
+        "matched": np.stack([few_channels for _, few_channels in found]),
+        "dims": np.array([vector.shape[1] for vector in vectors.values()]),
+    }
+
+
+def _probe(
+    images: ImageSet, splits: np.ndarray, seed: int, name: str, vectors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities of a probe on all channels `(R, N, 2)`, and on few random ones with a block of R a draw."""
+    rng = np.random.default_rng((seed, zlib.crc32(name.encode()), 0x1ADD))
+    few = min(MATCHED_DIMENSION, vectors.shape[1])
+    subsets = [np.sort(rng.permutation(vectors.shape[1])[:few]) for _ in range(CHANNEL_DRAWS)]
+
+    def fitted(features: np.ndarray) -> np.ndarray:
+        probes = fit_probes(
+            features, images.labels[None], splits, images.groups, dimensions=(None,), seed=seed, threads=1
+        )
+        return probes[None, 0].probabilities
+
+    return fitted(vectors), np.concatenate([fitted(vectors[:, chosen]) for chosen in subsets])

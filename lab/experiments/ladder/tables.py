@@ -1,0 +1,206 @@
+"""Turns what was read on the rungs into tables, and into the resamples that orders and gaps are taken from."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.experiments.ladder.columns import LADDER
+from lab.experiments.ladder.measure import LadderNetwork, RungReading
+from lab.images.synthetic import RUNGS, DrawnSet
+from lab.stats.depth import Emergence, emergence, emergence_depths
+from lab.stats.intervals import Bootstrap, Interval, bootstrap, correctness, scores
+from lab.stats.ordering import at_once, gaps, order_of
+
+Row = dict[str, Any]
+POSITIONS = {name: number for number, name in enumerate(RUNGS, start=1)}
+SHOWN = 3  # drawings of each class that a run keeps
+
+
+@dataclass(frozen=True)
+class Climb:
+    """One network on one rung: correctness by layer `(L, N)`, where it emerges, and the same in resamples.
+
+    `draws` `(B,)` are emergence depths; `best` is the position of the best layer.
+    """
+
+    network: LadderNetwork
+    rung: str
+    correct: np.ndarray
+    boot: Bootstrap
+    emergence: Emergence
+    draws: np.ndarray
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """Accuracy by layer `(L,)`."""
+        return np.asarray(self.correct.mean(axis=1))
+
+    @property
+    def best(self) -> int:
+        """The position of the best layer."""
+        return int(self.accuracy.argmax())
+
+
+def climb_of(reading: RungReading, network: LadderNetwork) -> Climb:
+    """Return where a rung emerges in a network; the resamples are those of the rung, the same for every network."""
+    labels = reading.images.labels
+    boot = bootstrap(reading.images.groups, labels, seed=zlib.crc32(reading.rung.encode()) % 2**31)
+    correct = np.stack([correctness(probabilities, labels) for probabilities in reading.probe])
+    (found,) = emergence(network.depths, reading.probe, labels, boot)
+    draws = emergence_depths(network.depths, boot.means(correct))
+    return Climb(network, reading.rung, correct, boot, found, draws)
+
+
+def assemble(
+    networks: Sequence[LadderNetwork], readings: Sequence[RungReading], climbs: Sequence[Climb], per_class: int
+) -> dict[str, pd.DataFrame]:
+    """Return all tables."""
+    rungs = list(dict.fromkeys(reading.rung for reading in readings))
+    by_network = {(n.model, n.twin): [c for c in climbs if c.network == n] for n in networks}
+    rows: dict[str, Iterable[Row]] = {
+        "rungs": [_rung_row(name, per_class) for name in rungs],
+        "layers": [_layer_row(network, number, readings) for network in networks for number in _layers(network)],
+        "accuracy": [row for reading in readings for row in _accuracy_rows(reading)],
+        "emergence": [row for own in by_network.values() for row in _emergence_rows(own)],
+        "order": [_order_row(own) for own in by_network.values()],
+        "pairs": [row for own in by_network.values() for row in _pair_rows(own)],
+        "gains": [row for network in networks if network.twin < 0 for row in _gain_rows(network.model, by_network)],
+        "predictions": [row for r in readings if r.network and r.network.twin < 0 for row in _prediction_rows(r)],
+        "examples": [row for reading in readings if not reading.network for row in _example_rows(reading)],
+    }
+    return {name: pd.DataFrame(list(found), columns=list(LADDER[name].columns)) for name, found in rows.items()}
+
+
+def _who(network: LadderNetwork | None) -> Row:
+    return {"model": network.model, "twin": network.twin} if network else {"model": "", "twin": -1}
+
+
+def _layers(network: LadderNetwork) -> range:
+    return range(len(network.layers))
+
+
+def _rung_row(name: str, per_class: int) -> Row:
+    rung = RUNGS[name]
+    return {
+        "rung": name, "position": POSITIONS[name], "title": rung.family.title, "description": rung.family.description,
+        "data": rung.spec, "difficulty": rung.difficulty, "images": per_class * len(rung.family.classes),
+    }  # fmt: skip
+
+
+def _layer_row(network: LadderNetwork, number: int, readings: Sequence[RungReading]) -> Row:
+    layer = network.layers[number]
+    dims = next(reading.dims for reading in readings if reading.network == network)
+    columns = ("kind", "depth", "layout", "channels", "height", "width", "stride", "receptive_field")
+    described = {name: getattr(layer, name) for name in (*columns, "receptive_field_status")}
+    return {**_who(network), "layer": layer.name, "dim": int(dims[number]), **described}
+
+
+def _accuracy_rows(reading: RungReading) -> Iterator[Row]:
+    layers = reading.network.layers if reading.network else (None,)
+    kinds = {"probe": reading.probe, "matched": reading.matched} if reading.network else {"pixels": reading.probe}
+    for control, found in kinds.items():
+        for layer, probabilities, dim in zip(layers, found, reading.dims, strict=True):
+            score = scores(probabilities, reading.images.labels, reading.images.groups)
+            place = {"layer": layer.name if layer else "", "depth": layer.depth if layer else 0.0}
+            yield {
+                **_who(reading.network), "rung": reading.rung, **place, "dim": int(dim), "control": control,
+                **score.interval.columns("accuracy", "ci"),
+            }  # fmt: skip
+
+
+def _emergence_rows(climbs: Sequence[Climb]) -> Iterator[Row]:
+    declines = _declines(climbs)
+    for climb, decline in zip(climbs, declines, strict=True):
+        found, layers = climb.emergence, climb.network.layers
+        yield {
+            **_who(climb.network), "rung": climb.rung, "position": POSITIONS[climb.rung], "depth": found.depth,
+            "ci_low": found.ci_low, "ci_high": found.ci_high,
+            "layer": layers[found.layer].name if found.reached else "", "reached": bool(found.reached),
+            "best": float(climb.accuracy[climb.best]), "best_layer": layers[climb.best].name,
+            "last": float(climb.accuracy[-1]), **decline.columns("decline"), "declines": decline.high < 0,
+        }  # fmt: skip
+
+
+def _declines(climbs: Sequence[Climb]) -> list[Interval]:
+    """Return accuracy at the last layer minus that at the best one, for all rungs at once.
+
+    The best layer was picked by the same images; resamples pick their own, so what picking adds is in the spread.
+    """
+    values = np.array([climb.accuracy[-1] - climb.accuracy.max() for climb in climbs])
+    curves = [climb.boot.means(climb.correct) for climb in climbs]
+    return at_once(values, np.stack([curve[:, -1] - curve.max(axis=1) for curve in curves], axis=1))
+
+
+def _order_row(climbs: Sequence[Climb]) -> Row:
+    reached = [climb for climb in climbs if climb.emergence.reached]
+    depths, draws = [climb.emergence.depth for climb in reached], _draws(reached)
+    order, pairs = order_of(depths, draws), gaps(depths, draws)
+    return {
+        **_who(climbs[0].network), "rungs": len(reached), **order.tau.columns("tau"), "p": order.p,
+        "pairs": len(pairs), "as_expected": sum(pair.as_expected for pair in pairs),
+        "reversed": sum(pair.reversed for pair in pairs),
+    }  # fmt: skip
+
+
+def _pair_rows(climbs: Sequence[Climb]) -> Iterator[Row]:
+    reached = [climb for climb in climbs if climb.emergence.reached]
+    for pair in gaps([climb.emergence.depth for climb in reached], _draws(reached)):
+        yield {
+            **_who(climbs[0].network), "lower": reached[pair.first].rung, "higher": reached[pair.second].rung,
+            **pair.difference.columns("later"), "reversed": pair.reversed,
+        }  # fmt: skip
+
+
+def _draws(climbs: Sequence[Climb]) -> np.ndarray:
+    return np.stack([climb.draws for climb in climbs], axis=1) if climbs else np.zeros((1, 0))
+
+
+def _gain_rows(model: str, by_network: dict[tuple[str, int], list[Climb]]) -> Iterator[Row]:
+    """Yield a row a rung, nothing where there are no twins."""
+    twins = [climbs for (name, twin), climbs in by_network.items() if name == model and twin >= 0]
+    if not twins:
+        return
+    own = by_network[model, -1]
+    untrained = [np.mean([twin[number].correct[c.best] for twin in twins], axis=0) for number, c in enumerate(own)]
+    gained = [climb.correct[climb.best] - other for climb, other in zip(own, untrained, strict=True)]
+    draws = np.stack([c.boot.means(values[None])[:, 0] for c, values in zip(own, gained, strict=True)], axis=1)
+    found = at_once(np.array([values.mean() for values in gained]), draws)
+    for climb, other, gain in zip(own, untrained, found, strict=True):
+        layer = climb.network.layers[climb.best]
+        yield {
+            "model": model, "rung": climb.rung, "layer": layer.name, "depth": layer.depth,
+            "accuracy": float(climb.accuracy[climb.best]), "untrained": float(other.mean()), **gain.columns("gain"),
+        }  # fmt: skip
+
+
+def _prediction_rows(reading: RungReading) -> Iterator[Row]:
+    assert reading.network is not None
+    classes, labels = reading.images.classes, reading.images.labels
+    for layer, probabilities in zip(reading.network.layers, reading.probe, strict=True):
+        mean = probabilities.mean(axis=0)
+        for record, label, given in zip(reading.images.records, labels, mean, strict=True):
+            yield {
+                "model": reading.network.model, "rung": reading.rung, "layer": layer.name, "image": record.id,
+                "class": classes[label], "predicted": classes[int(given.argmax())], "p_true": float(given[label]),
+            }  # fmt: skip
+
+
+def _example_rows(reading: RungReading) -> Iterator[Row]:
+    from PIL import Image
+
+    images = reading.images
+    assert isinstance(images, DrawnSet)
+    per_class = len(images) // len(images.classes)
+    for number in range(SHOWN):
+        for label, name in enumerate(images.classes):
+            index, buffer = label * per_class + number, io.BytesIO()
+            Image.fromarray(images.pixels(index)).resize((112, 112)).save(buffer, "PNG")
+            record = images.records[index].id
+            yield {"rung": reading.rung, "class": name, "image": record, "thumbnail": buffer.getvalue()}

@@ -1,0 +1,127 @@
+"""What a finished ladder shows: the heat map first, one sentence, a cell, then emergence and fingerprints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab.charts.ladder import CELL_PICK, emergence_by_rung, fingerprint, ladder_map
+from lab.charts.map_rows import data_url
+from lab.encode import NOT_TEXT
+from lab.experiments.base import Result
+from lab.experiments.ladder.request import LadderRequest
+from lab.images import thumbnail
+from lab.images.synthetic import RUNGS, draw_set
+from lab.models import ModelRef
+from lab.registry import meaning
+from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.downloads import export
+from lab.ui.findings import show_sentences
+from lab.ui.gallery import Picture, gallery
+from lab.ui.text import escaped
+
+MOST_WRONG = 12
+KINDS = {"All channels": "probe", "16 channels": "matched"}
+
+
+def ladder_panels(result: Result) -> None:
+    """Show all of it."""
+    model, twin, control = _choices(result)
+    _map(result, model, twin, control)
+    answer, *more = result.findings
+    st.markdown(f"**{escaped(answer)}**")
+    _cell(result, model)
+    show_chart(result, emergence_by_rung, key="ladder_emergence")
+    show_sentences(more)
+    columns = 1 if on_a_phone() else 4
+    show_chart(result, fingerprint, key="ladder_fingerprint", view={"width": "content"}, columns=columns)
+    _tables(result)
+
+
+def _choices(result: Result) -> tuple[str, int, str]:
+    """Show which network, with which weights, and which probe the map is of; return the three."""
+    layers = result["layers"]
+    models = list(layers["model"].unique())
+    with st.container(horizontal=True, vertical_alignment="bottom", key="ladder_choices"):
+        model = models[0]
+        if len(models) > 1:
+            model = st.selectbox("Network", models, key="ladder_network", format_func=lambda m: ModelRef.parse(m).short)
+        twins = {_weights(int(twin)): int(twin) for twin in layers.loc[layers["model"] == model, "twin"].unique()}
+        weights = next(iter(twins))
+        if len(twins) > 1:
+            weights = st.segmented_control("Weights", list(twins), default=weights, required=True, key="ladder_weights")
+        kind = st.segmented_control(
+            "Probe", list(KINDS), default=next(iter(KINDS)), required=True, key="ladder_probe",
+            help="16 channels: the same number of random channels at every layer, so that none wins by width.",
+        )  # fmt: skip
+    return str(model), twins.get(str(weights), -1), KINDS[str(kind)]
+
+
+def _weights(twin: int) -> str:
+    return "the network" if twin < 0 else f"untrained {twin}"
+
+
+def _map(result: Result, model: str, twin: int, control: str) -> None:
+    def choose() -> None:
+        picked = st.session_state["ladder_map"].selection.get(CELL_PICK)
+        if picked and picked[0].get("layer"):
+            st.session_state["ladder_rung"], st.session_state["ladder_layer"] = picked[0]["rung"], picked[0]["layer"]
+
+    show_chart(
+        result, ladder_map, key="ladder_map", view={"on_select": choose, "selection_mode": CELL_PICK}, model=model,
+        twin=twin, control=control, numbers=not on_a_phone(),
+    )  # fmt: skip
+
+
+def _cell(result: Result, model: str) -> None:
+    """Show how a rung is drawn and which of its drawings a layer gets wrong; a click on the map chooses both."""
+    layers = result["layers"]
+    names = list(layers.loc[(layers["model"] == model) & (layers["twin"] < 0), "layer"])
+    with st.expander("The drawings, and those that a layer gets wrong", icon=":material/image_search:", expanded=True):
+        rungs, places = st.columns(2)
+        rung = rungs.selectbox("Rung", list(result["rungs"]["rung"]), key="ladder_rung")
+        layer = places.selectbox("Layer", names, key="ladder_layer")
+        about = result["rungs"].set_index("rung").loc[rung]
+        st.caption(escaped(f"{about['description']} As {about['data']} any other page takes it."))
+        shown = result["examples"]
+        own = shown[shown["rung"] == rung].to_dict("records")
+        gallery(_pictures(own), key="ladder_examples")
+        table = result["predictions"]
+        here = table[(table["model"] == model) & (table["rung"] == rung) & (table["layer"] == layer)]
+        wrong = here[here["class"] != here["predicted"]].sort_values("p_true", kind="stable")
+        st.caption(f"{len(wrong)} of {len(here)} drawings wrong at {escaped(layer)}, the surest mistakes first:")
+        request = result.request
+        assert isinstance(request, LadderRequest)
+        pictures = _drawn(rung, request.per_class, request.seed, tuple(wrong["image"].head(MOST_WRONG)))
+        gallery(
+            [Picture(url, f"{row['class']}, taken for {row['predicted']}", f"{row['class']}: {row['p_true']:.2f}")
+             for url, row in zip(pictures, wrong.head(MOST_WRONG).to_dict("records"), strict=True)],
+            key="ladder_wrong",
+        )  # fmt: skip
+
+
+def _pictures(rows: list[dict[Any, Any]]) -> list[Picture]:
+    return [
+        Picture(data_url(row["thumbnail"]), f"a drawing of class {row['class']}", str(row["class"])) for row in rows
+    ]
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _drawn(rung: str, per_class: int, seed: int, ids: tuple[str, ...]) -> list[str | None]:
+    """Return the drawings with these ids as data URLs."""
+    row = RUNGS[rung]
+    images = draw_set(row.family.name, per_class, seed=seed, difficulty=row.difficulty)
+    places = {record.id: index for index, record in enumerate(images.records)}
+    return [data_url(thumbnail(images.pixels(places[name]))) for name in ids]
+
+
+def _tables(result: Result) -> None:
+    for name, table in result.tables.items():
+        shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
+        with st.expander(name.capitalize(), icon=":material/table_rows:"):
+            about = {column: meaning("ladder", name, column) for column in shown.columns}
+            config = {column: st.column_config.Column(help=text) for column, text in about.items() if text}
+            st.dataframe(shown, hide_index=True, key=f"ladder_table_{name}", column_config=config)
+    with st.expander("Export", icon=":material/download:"):
+        export(result, key="ladder")

@@ -1,0 +1,28 @@
+"""Ladder: at which depth each level of vision becomes readable, for any network."""
+
+from __future__ import annotations
+
+from lab.experiments.ladder.request import LadderRequest
+from lab.ui import examples, run_status, url_state
+from lab.ui.heading import heading
+from lab.ui.ladder import controls, panels
+
+heading(
+    "Ladder",
+    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, each matched in all that is lower, and "
+    "a linear classifier at every layer that has to tell them apart.",
+)
+
+request = url_state.requested(LadderRequest)
+controls.ladder_controls(request)
+result = run_status.result_or_status(
+    request,
+    offer="These settings have not been run on this computer. Press Run: the default ladder, twelve rungs of a trained "
+    "network and three untrained twins, takes about five minutes on two cores.",
+    button=False,
+)
+if result is None:
+    for rung in ("drawn:hue", "drawn:contour", "drawn:object"):
+        examples.drawn_examples(rung, per_class=4)
+else:
+    panels.ladder_panels(result)

@@ -1,0 +1,200 @@
+"""The ladder: planted orders of emergence are told, runs repeat and go on, the command and the page show them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pages_helpers import healthy, opened, said
+
+import lab
+from lab.charts.theme import standalone
+from lab.cli.main import main
+from lab.errors import LabError
+from lab.experiments.base import Result
+from lab.experiments.ladder import measure
+from lab.experiments.ladder.findings import findings
+from lab.experiments.ladder.measure import LadderNetwork, RungReading
+from lab.experiments.ladder.request import LadderRequest
+from lab.experiments.ladder.run import run
+from lab.experiments.ladder.tables import assemble, climb_of
+from lab.images.synthetic import RUNGS, draw_set
+from lab.layers import Layer
+from lab.models import ModelRef
+from lab.registry import charts_of
+from lab.runs.store import open_run
+
+TINY = "test_resnet@untrained:1"
+SMALL = LadderRequest(models=(TINY,), rungs=("hue", "texture", "count"), per_class=20)
+DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+NAMES = list(RUNGS)[:8]
+PER_CLASS = 60
+
+
+def network(twin: int = -1) -> LadderNetwork:
+    layers = tuple(
+        Layer(f"blocks.{number}", "block", depth, "NCHW", 8, 4, 4, 8, 9, "exact") for number, depth in enumerate(DEPTHS)
+    )
+    ref = ModelRef.parse("test_resnet@packaged" if twin < 0 else f"test_resnet@untrained:{twin}")
+    return LadderNetwork("test_resnet@packaged", twin, ref, "", f"view {twin}", layers)
+
+
+def planted(rung: str, first: int | None, rng: np.random.Generator, *, net: LadderNetwork, lost: bool = False) -> Any:
+    """A rung that is read with 0.92 from a layer on (None: nowhere), and with `lost` no longer at the last one."""
+    images = draw_set(RUNGS[rung].family.name, PER_CLASS, size=32)
+    there = np.array([first is not None and number >= first for number in range(len(DEPTHS))])
+    there[-1] &= not lost
+    right = rng.random((len(DEPTHS), len(images))) < np.where(there, 0.92, 0.5)[:, None]
+    named = np.where(right, images.labels, 1 - images.labels)
+    probe = np.where(named[:, None, :, None] == np.arange(2), 0.8, 0.2)
+    return RungReading(rung, net, images, probe, probe, np.full(len(DEPTHS), 8))
+
+
+def told(firsts: list[int | None], *, twins: list[int | None] | None = None, lost: str = "") -> tuple[Any, list[str]]:
+    rng = np.random.default_rng(0)
+    nets = [network(), *([network(0)] if twins else [])]
+    pixels = [planted(name, None, rng, net=nets[0]) for name in NAMES]
+    readings = [RungReading(p.rung, None, p.images, p.probe[:1], p.matched[:1], p.dims[:1]) for p in pixels]
+    for net, wanted in zip(nets, [firsts, twins or []], strict=False):
+        for name, first in zip(NAMES, wanted, strict=True):
+            readings.append(planted(name, first, rng, net=net, lost=name == lost))
+    climbs = [climb_of(reading, reading.network) for reading in readings if reading.network]
+    tables = assemble(nets, readings, climbs, PER_CLASS)
+    return tables, findings(tables)
+
+
+def test_an_order_that_was_planted_holds() -> None:
+    tables, sentences = told([0, 0, 1, 1, 2, 3, 4, 4])
+    assert sentences[0].startswith("Low-level first holds for test_resnet")
+    assert "no pair of rungs is clearly the other way round" in sentences[0]
+    row = tables["order"].iloc[0]
+    assert row["tau_low"] > 0
+    assert row["rungs"] == 8
+    assert row["reversed"] == 0
+    assert row["as_expected"] >= 10
+
+
+def test_an_order_the_other_way_round_is_told() -> None:
+    assert "it is the other way round" in told([4, 4, 3, 3, 2, 1, 0, 0])[1][0]
+
+
+def test_no_order_is_not_shown() -> None:
+    assert "is not shown" in told([2, 2, 2, 2, 2, 2, 2, 2])[1][0]
+
+
+def test_the_rungs_for_which_it_fails_are_named() -> None:
+    tables, sentences = told([0, 0, 4, 1, 2, 3, 4, 4])
+    assert "but not for every rung" in sentences[0] or "is not shown" in sentences[0]
+    assert "orientation after frequency" in sentences[0]
+    wrong = tables["pairs"].loc[tables["pairs"]["reversed"], ["lower", "higher"]].to_numpy().tolist()
+    assert ["orientation", "frequency"] in wrong
+    assert all(lower == "orientation" for lower, _ in wrong)
+
+
+def test_what_no_layer_reads_and_what_is_lost_again_is_told() -> None:
+    tables, sentences = told([0, 0, 1, 1, 2, 3, None, None], lost="brightness")
+    emergence = tables["emergence"].set_index("rung")
+    assert not emergence.loc[["shape", "part"], "reached"].any()
+    assert emergence.loc["brightness", "declines"]
+    assert emergence["declines"].sum() == 1
+    assert "Not reached by any layer: shape and part." in sentences
+    assert any(text.startswith("Clearly lost again towards the end: brightness") for text in sentences)
+
+
+def test_training_helps_where_the_twin_reads_nothing() -> None:
+    tables, sentences = told([0, 0, 1, 1, 2, 3, 4, 4], twins=[0, 0, 1, 1, None, None, None, None])
+    gains = tables["gains"].set_index("rung")
+    assert (gains.loc[NAMES[4:], "gain_low"] > 0).all()
+    assert (gains.loc[NAMES[:4], "gain_low"] <= 0).all()
+    assert any(text.startswith("Training clearly helps") for text in sentences)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("ladder")))
+        return run(SMALL.canonical())
+
+
+def test_equal_tables_when_run_twice(small: Result) -> None:
+    again = run(SMALL.canonical())
+    for name, table in small.tables.items():
+        pd.testing.assert_frame_equal(again[name], table)
+
+
+def test_a_run_goes_on_from_the_rungs_that_were_finished(small: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, Any] = {}
+    draw_all, reads = measure._drawn_once, []
+
+    def interrupted(images: Any, *rest: Any) -> Any:
+        reads.append(images.spec)
+        if len(reads) == 3:
+            raise KeyboardInterrupt
+        return draw_all(images, *rest)
+
+    monkeypatch.setattr(measure, "_drawn_once", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(SMALL.canonical(), partial_results=kept)
+    assert len(kept) == 4  # two rungs, pixels and one network each
+    assert reads == ["drawn:hue", "drawn:texture", "drawn:count"]  # each drawn once, for pixels and network together
+    found = run(SMALL.canonical(), partial_results=kept)
+    assert reads[3:] == ["drawn:count"]
+    pd.testing.assert_frame_equal(found["accuracy"], small["accuracy"])
+
+
+def test_tables_hold_every_cell(small: Result) -> None:
+    accuracy = small["accuracy"]
+    layers = small["layers"]
+    assert len(accuracy[accuracy["control"] == "probe"]) == 3 * len(layers)
+    assert len(accuracy[accuracy["control"] == "pixels"]) == 3
+    assert (accuracy["ci_low"] <= accuracy["accuracy"]).all()
+    assert (accuracy["accuracy"] <= accuracy["ci_high"]).all()
+    assert small["gains"].empty  # an untrained network has no twins
+    assert len(small["predictions"]) == 3 * 40 * len(layers)
+    assert small["examples"]["thumbnail"].map(lambda png: png.startswith(b"\x89PNG")).all()
+
+
+def test_charts_have_what_the_tables_hold(small: Result) -> None:
+    charts = charts_of(small)
+    assert set(charts) == {"map", "emergence", "fingerprint"}
+    for name, chart in charts.items():
+        spec = json.dumps(standalone(chart))
+        assert "texture" in spec, name
+
+
+def test_the_command_and_python_ask_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["ladder", "--model", TINY, "--rungs=count,hue", "--per-class=20", "--json"]
+    assert main(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["request"]["rungs"] == ["hue", "count"]
+    result = lab.ladder(TINY, rungs=("count", "hue"), per_class=20)
+    assert result.request.as_dict() == document["request"]
+    assert [row["accuracy"] for row in document["tables"]["accuracy"]] == list(result["accuracy"]["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"rungs": ("hues",)}, "no rung 'hues'; nearest: hue"),
+        ({"rungs": ()}, "no rung was named"),
+        ({"models": ()}, "no model was named"),
+        ({"rungs": ("hue", "hue")}, "a rung was named twice"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(LabError, match=words):
+        LadderRequest(**fields)
+
+
+def test_the_page_shows_a_finished_ladder(small: Result) -> None:
+    folder = open_run(small.request)
+    folder.finish(Result(small.request, small.tables, {**small.manifest, "sources": small.request.sources()}))
+    app = healthy(opened("ladder", run=folder.id))
+    assert len(app.get("vega_lite_chart")) == 3
+    assert small.findings[0].split(":")[0].partition("(")[0] in said(app).replace("\\", "")
+    app.selectbox(key="ladder_rung").set_value("count").run()
+    healthy(app)
+    assert "drawings wrong at" in said(app)
