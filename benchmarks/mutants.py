@@ -19,7 +19,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,11 +27,11 @@ from dataclasses import asdict, dataclass
 from difflib import unified_diff
 from importlib.util import cache_from_source
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.linear_model", "torch", "timm", "pytest")
 COPIED = ("lab", "pages", "tests", "docs", ".streamlit", "pyproject.toml", "README.md")
+OUTCOMES = {"passed": "survived", "failed": "killed", "slow": "slow"}
 EXPERIMENTS = "lab/experiments"
 
 # An area: what is mutated -> the tests that must notice. The first row of an area that names a file has it.
@@ -101,7 +100,9 @@ def files_of(area: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for patterns, tests in AREAS[area].items():
         for path in (path for pattern in patterns.split() for path in sorted(ROOT.glob(pattern))):
-            found.setdefault(str(path.relative_to(ROOT)), [f"tests/{name}" if ".py" in name else name for name in tests.split()])
+            found.setdefault(
+                str(path.relative_to(ROOT)), [f"tests/{name}" if ".py" in name else name for name in tests.split()]
+            )
     return found
 
 
@@ -191,6 +192,7 @@ def _test(copy: Path, tests: list[str]) -> None:
             os.dup2(log.fileno(), 2)
             pytest = importlib.import_module("pytest")
             code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]))
+            sys.stdout.flush()
     finally:
         os._exit(code)
 
@@ -215,7 +217,9 @@ def try_all(area: str, chosen: list[tuple[Mutant, str]], slack: float) -> Iterat
             path.write_text(sound)
             lines = unified_diff(sound.splitlines(), code.splitlines(), lineterm="", n=0)
             difference = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
-            yield Tried(area, mutant, {"passed": "survived", "failed": "killed"}.get(outcome, outcome), seconds, difference)
+            yield Tried(
+                area, mutant, {"passed": "survived", "failed": "killed"}.get(outcome, outcome), seconds, difference
+            )
 
 
 def _copied(folder: Path) -> Path:
@@ -258,7 +262,9 @@ def main() -> None:
         began = time.monotonic()
         for one in try_all(area, sample(area, given.sample, given.seed), given.slack):
             tried.append(one)
-            print(f"{area}: {one.mutant.path}:{one.mutant.place[0]} {one.outcome} ({one.seconds:.0f} s)", file=sys.stderr)
+            print(
+                f"{area}: {one.mutant.path}:{one.mutant.place[0]} {one.outcome} ({one.seconds:.0f} s)", file=sys.stderr
+            )
             if time.monotonic() - began > given.seconds:
                 break
     print(table(tried))
