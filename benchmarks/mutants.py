@@ -5,7 +5,7 @@
 cosmic-ray makes the mutants (another comparison, operator, number, loop, exception, decorator). Places are drawn, then
 one mutant at each, so that an operator with many replacements counts once; what changes only annotations is no mutant.
 They are planted in a copy in a temporary folder, never here. Each is tested in a fork of a process that has the heavy
-libraries loaded already; what fails, hangs or cannot be imported is killed. Measured scores: benchmarks/mutants.md.
+libraries loaded already; what fails, hangs or cannot be imported is killed.
 Needs a system with fork.
 """
 
