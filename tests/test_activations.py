@@ -199,7 +199,7 @@ def test_vectors_stay_as_they_are(pooling: str) -> None:
 def test_poolings_that_are_none(pooling: str, words: str) -> None:
     with pytest.raises(LabError, match=words):
         check_pooling(pooling, [layer("NCHW", 3, 4, 4)])
-    with pytest.raises(LabError, match="layer x has none"):
+    with pytest.raises(LabError, match="those of layer x are not known"):
         check_pooling("2x2", [layer("NLC", 3)])
 
 

@@ -643,9 +643,11 @@ def test_at_the_border_padding_makes_the_difference() -> None:
 
 
 def test_an_empty_page_offers_every_question() -> None:
-    for section in SECTIONS:
-        text = said(healthy(opened("break_the_stack", question=section.name)))
-        assert section.about.split("?")[0] in text
+    rows = [row for row in EXPERIMENTS.values() if row.page == "break_the_stack"]
+    assert len(rows) == len(SECTIONS)
+    for row in rows:
+        text = said(healthy(opened("break_the_stack", question=row.tab))).replace("\\", "")
+        assert row.question.split("?")[0] in text
 
 
 def test_every_finished_run_is_shown_in_its_tab(results: Runs) -> None:

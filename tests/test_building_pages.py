@@ -43,7 +43,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 
     small = {
         "edges": EdgesRequest(seeds=2, epochs=1),
-        "tuning": TuningRequest(TINY, draws=3),
+        "tuning": TuningRequest(TINY, draws=4),
         "thumbnail": ThumbnailRequest(TINY, per_class=12),
         "factors": FactorsRequest(TINY, per_class=20),
         "inversion": InversionRequest(TINY, most_layers=2, steps=5),
@@ -61,7 +61,7 @@ def _how() -> dict[str, Any]:
     from lab.progress import silent
     from lab.settings import Compute
 
-    return {"progress": silent, "compute": Compute(device="cpu"), "pieces": {}}
+    return {"progress": silent, "compute": Compute(device="cpu"), "partial_results": {}}
 
 
 def kept(result: Result) -> RunFolder:
