@@ -159,6 +159,7 @@ def test_areas_and_blur() -> None:
 
 def test_nothing_differs_outside_the_parts() -> None:
     drawn = draw_set("pets", 2, seed=3)
+    assert len(drawn) == 4
     for index in range(len(drawn)):
         label = drawn.records[index].label
         mask = differing(drawn, index, AS_IT_IS)

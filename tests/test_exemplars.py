@@ -71,6 +71,7 @@ def test_a_scan_is_what_the_network_puts_out(model: LoadedModel, layers: tuple[L
     images = scenes(7)
     found = scan(model, images, layers, compute=Compute("cpu", 3), kept=2)
     batch = normalised(torch.stack([pixels_for(images, i, model.preprocessing) for i in range(7)]), model.preprocessing)
+    assert layers
     for layer in layers:
         everything = activations(model, layer, batch)
         peaks = everything.max(axis=(2, 3))

@@ -85,6 +85,7 @@ def test_numbers_are_not_text(result: Result) -> None:
 
 
 def test_csv_gives_back_every_number(result: Result) -> None:
+    assert result.tables
     for name, table in result.tables.items():
         rows = list(csv.DictReader(io.StringIO(as_csv(table).decode("utf-8-sig"), newline="")))
         assert len(rows) == len(table)

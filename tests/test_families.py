@@ -119,6 +119,7 @@ def test_embeddings_do_not_depend_on_the_batch_size(name: str, monkeypatch: Any,
         model = load_model(f"{name}@untrained")
         layers = select_layers(model.layers, "blocks")
         found.append(embed(model, images, layers, compute=Compute("cpu", batch)))
+    assert found[0]
     for layer in found[0]:
         for other in found[1:]:
             assert np.abs(found[0][layer] - other[layer]).max() <= 1e-5
