@@ -348,7 +348,7 @@ def test_what_is_called_valid_works(name: str) -> None:
     task = task_of(name, 1, steps=2)
     layers = task.layers[1:3]
     valid = [row for row in capability(task, layers) if row.valid]
-    assert {row.layer for row in valid} == {layer.name for layer in layers}
+    assert {row.layer for row in valid} >= {layer.name for layer in layers}
     for row in valid:
         chosen = [layer for layer in layers if layer.name == row.layer]
         found = METHODS[row.method].explain(task.at(chosen))

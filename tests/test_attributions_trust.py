@@ -347,7 +347,7 @@ def test_a_comparison_that_was_not_made_is_not_claimed() -> None:
     both = pd.concat([table, without.assign(layer="b")])
     mixed = " ".join(told_scores({"summary": both, "probes": probes}))
     assert "2 of 2 pairs" in mixed
-    assert "(1 of these could not be compared with the untrained network)" in mixed
+    assert "(1 of these could not be compared with an untrained network)" in mixed
 
 
 def test_a_score_run_measures_trained_and_untrained(home: Any) -> None:
@@ -383,7 +383,7 @@ def test_the_command_asks_the_same(request_: Any) -> None:
 
 def test_an_image_or_a_set_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("lab.cli.ask.act", seen.append)
+    monkeypatch.setattr("lab.cli.question.act", seen.append)
     for line in ("--image photo:china", "--data drawn:faces --target probe"):
         given = parser().parse_args(["attribute", *line.split()])
         given.act(given)

@@ -94,7 +94,8 @@ def _guarded(path: Path, read: Callable[[Path], Raw]) -> Raw:
 
 def _load(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+        with path.open("rb") as file:  # numpy leaves a damaged file open
+            return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
     except ValueError as error:
         raise _objects(path, path.stem) if "Object arrays" in str(error) else error from error
 
@@ -108,7 +109,7 @@ def _objects(path: Path, name: str) -> LabError:
 
 def _read_npz(path: Path) -> Raw:
     found: Raw = {}
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         for name in archive.files:
             try:
                 found[name] = archive[name]
