@@ -212,7 +212,7 @@ def test_copies_do_not_make_a_change_surer() -> None:
     def row(copies: int) -> dict[str, object]:
         images = np.repeat(np.arange(12), copies)
         intact, off = ((vectors[images], np.zeros((len(images), 1))) for vectors in (before, before - change))
-        return channel_ablation._row(0, True, probe, intact, off, images < 8, images)
+        return channel_ablation._row(0, True, probe, intact, off, images < 8, images, 1)
 
     once, copied = row(1), row(4)
     for name in ("change", "ci_low", "ci_high"):
