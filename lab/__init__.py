@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
     from lab.experiments.ladder.run import ladder
+    from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
@@ -44,6 +45,7 @@ _HOMES = {
     "load_model": "lab.models",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
+    "probe_arrays": "lab.experiments.separability.arrays",
     "select_layers": "lab.layers",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "load_model",
     "open_image_set",
     "probe",
+    "probe_arrays",
     "select_layers",
 ]
 

@@ -21,6 +21,16 @@ def silent(stage: str, done: int, total: int, unit: str) -> None:
     """Ignore progress."""
 
 
+def both(first: Progress, second: Progress) -> Progress:
+    """Return a progress that tells two receivers."""
+
+    def told(stage: str, done: int, total: int, unit: str) -> None:
+        first(stage, done, total, unit)
+        second(stage, done, total, unit)
+
+    return told
+
+
 def counted(progress: Progress, stage: str, total: int, unit: str, done: int = 0) -> Callable[[], None]:
     """Return what is called once per step, from whichever thread, and tells how many there have been."""
     lock = Lock()

@@ -9,7 +9,7 @@ from lab.ui.selection import choose
 
 heading(
     "What a layer looks at",
-    "Which places of a picture does an answer come from, seen at each depth? Every map here stands beside the "
+    "Which parts of a picture does an answer come from, seen at each depth? Every map here stands beside the "
     "checks that tell an explanation from a pretty picture.",
 )
 page_of_questions("attributions", SECTIONS, choose("picture"))

@@ -23,6 +23,6 @@ result = run_status.result_or_status(
 )
 if result is None:
     for rung in ("drawn:hue", "drawn:contour", "drawn:object"):
-        examples.drawn_examples(rung, per_class=4)
+        examples.drawn_examples(rung, per_class=4, key=f"examples_{rung.removeprefix('drawn:')}")
 else:
     panels.ladder_panels(result)

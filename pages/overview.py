@@ -25,7 +25,7 @@ st.markdown(
 )
 examples.drawn_examples(default.data, per_class=4)
 result = run_status.result_or_status(
-    default, offer="It has not been computed here yet. It takes about half a minute on two cores, and no download."
+    default, offer="It has not been computed here yet. It takes about a minute on two cores, and no download."
 )
 if result is not None:
     panels.problems(result)

@@ -33,7 +33,7 @@ def test_the_line_of_python_asks_the_same(request_of: Request) -> None:
 
 def test_an_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     first = lab.ask("slide", size=9)
-    assert first.manifest["findings"][0] == "(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 places."
+    assert first.manifest["findings"][0] == "(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 positions."
     monkeypatch.setattr(jobs, "compute", lambda *_: pytest.fail("computed again"))
     pd.testing.assert_frame_equal(lab.ask("slide", size=9)["taps"], first["taps"])
 

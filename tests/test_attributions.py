@@ -109,6 +109,7 @@ def test_layer_integrated_gradients_equal_captum_where_it_works(name: str) -> No
 def test_conductance_of_all_layers_at_once_equals_captum() -> None:
     task = task_of("test_efficientnet", 1, steps=48)
     found = METHODS["conductance"].explain(task).maps
+    assert len(task.layers) >= 2
     for layer in task.layers[-2:]:
         wanted = attr.LayerConductance(Reading(task), task.module.get_submodule(layer.name)).attribute(
             task.images, baselines=torch.zeros_like(task.images), n_steps=48, internal_batch_size=16
@@ -346,11 +347,12 @@ def test_facts_speak_of_the_network() -> None:
 def test_what_is_called_valid_works(name: str) -> None:
     task = task_of(name, 1, steps=2)
     layers = task.layers[1:3]
-    for row in capability(task, layers):
-        if row.valid:
-            chosen = [layer for layer in layers if layer.name == row.layer]
-            found = METHODS[row.method].explain(task.at(chosen))
-            assert bool(found.maps[row.layer].any()), row
+    valid = [row for row in capability(task, layers) if row.valid]
+    assert {row.layer for row in valid} >= {layer.name for layer in layers}
+    for row in valid:
+        chosen = [layer for layer in layers if layer.name == row.layer]
+        found = METHODS[row.method].explain(task.at(chosen))
+        assert bool(found.maps[row.layer].any()), row
 
 
 # Words

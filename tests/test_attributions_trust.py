@@ -159,6 +159,7 @@ def test_areas_and_blur() -> None:
 
 def test_nothing_differs_outside_the_parts() -> None:
     drawn = draw_set("pets", 2, seed=3)
+    assert len(drawn) == 4
     for index in range(len(drawn)):
         label = drawn.records[index].label
         mask = differing(drawn, index, AS_IT_IS)
@@ -298,14 +299,14 @@ def test_the_text_says_the_opposite_when_the_numbers_do(mapped: Any) -> None:
     maps = mapped["maps"].assign(random=0.05, random_low=0.0, random_high=0.1, gain=5.0)
     good = " ".join(findings({**mapped.tables, "maps": maps}))
     assert f"{len(maps)} of {len(maps)} maps become another map" in good
-    assert f"places of {len(maps)} of {len(maps)} maps move" in good
+    assert f"positions of {len(maps)} of {len(maps)} maps move" in good
     assert "Not to be trusted" not in good
     bad = " ".join(
         findings({**mapped.tables, "maps": maps.assign(random=0.9, random_low=0.8, random_high=0.95, gain=-1.0)})
     )
     assert f"0 of {len(maps)} maps become another map" in bad
     assert "Not to be trusted" in bad
-    assert f"places of 0 of {len(maps)} maps" in bad
+    assert f"positions of 0 of {len(maps)} maps" in bad
 
 
 def planted(share: float, untrained: float, edges: float = 0.1) -> pd.DataFrame:
@@ -346,7 +347,7 @@ def test_a_comparison_that_was_not_made_is_not_claimed() -> None:
     both = pd.concat([table, without.assign(layer="b")])
     mixed = " ".join(told_scores({"summary": both, "probes": probes}))
     assert "2 of 2 pairs" in mixed
-    assert "(1 of these could not be compared with the untrained network)" in mixed
+    assert "(1 of these could not be compared with an untrained network)" in mixed
 
 
 def test_a_score_run_measures_trained_and_untrained(home: Any) -> None:
@@ -382,7 +383,7 @@ def test_the_command_asks_the_same(request_: Any) -> None:
 
 def test_an_image_or_a_set_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("lab.cli.ask.act", seen.append)
+    monkeypatch.setattr("lab.cli.question.act", seen.append)
     for line in ("--image photo:china", "--data drawn:faces --target probe"):
         given = parser().parse_args(["attribute", *line.split()])
         given.act(given)

@@ -96,6 +96,7 @@ def test_every_view_of_an_empty_tab_has_its_offer() -> None:
 
 
 def test_a_run_is_shown_where_it_belongs(results: dict[str, Result]) -> None:
+    assert results
     for name, result in results.items():
         run = kept(result)
         where, query = page_of_run(name, run.id)

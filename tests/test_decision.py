@@ -61,6 +61,23 @@ def test_where_nothing_is_decided_no_image_counts(alike: bool) -> None:
     assert np.mean(counted) <= 0.05
 
 
+def test_a_layer_that_guesses_decides_nothing_however_alike_the_next_one_guesses() -> None:
+    """Layers 0 to 4 guess alike, layer 5 is right where they are and on half of the rest, and layer 6 on all: what is
+    right for good from the first layer on is far more than unrelated guesses would leave."""
+    labels = np.arange(COUNT) % 2
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        guess = rng.permutation(labels)
+        truth = np.where((guess == labels) | (rng.random(COUNT) < 0.5), 5, 6)
+        probabilities = answers(truth, labels)
+        early = np.full((5, 2, COUNT, 2), 0.3)
+        np.put_along_axis(early, np.broadcast_to(guess, (5, 2, COUNT))[..., None], 0.7, axis=3)
+        probabilities[:5] = early
+        found = decisions(probabilities, labels, GROUPS)
+        assert found.right_on[0] > COUNT / 3
+        assert not ((found.decided_at >= 0) & (found.decided_at < 5)).any()
+
+
 def test_the_surest_images_count_first() -> None:
     labels = np.zeros(COUNT, dtype=int)
     labels[1::2] = 1

@@ -71,6 +71,7 @@ def test_a_scan_is_what_the_network_puts_out(model: LoadedModel, layers: tuple[L
     images = scenes(7)
     found = scan(model, images, layers, compute=Compute("cpu", 3), kept=2)
     batch = normalised(torch.stack([pixels_for(images, i, model.preprocessing) for i in range(7)]), model.preprocessing)
+    assert layers
     for layer in layers:
         everything = activations(model, layer, batch)
         peaks = everything.max(axis=(2, 3))
@@ -211,7 +212,7 @@ def test_copies_do_not_make_a_change_surer() -> None:
     def row(copies: int) -> dict[str, object]:
         images = np.repeat(np.arange(12), copies)
         intact, off = ((vectors[images], np.zeros((len(images), 1))) for vectors in (before, before - change))
-        return channel_ablation._row(0, True, probe, intact, off, images < 8, images)
+        return channel_ablation._row(0, True, probe, intact, off, images < 8, images, 1)
 
     once, copied = row(1), row(4)
     for name in ("change", "ci_low", "ci_high"):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import LAYERS, synthetic_result
 
@@ -72,6 +72,7 @@ def test_missing_names_are_those_of_pandas() -> None:
     assert STR_NA_VALUES - {""} <= MISSING_NAMES
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1))
 def test_any_text_comes_back_from_csv(cells: list[str]) -> None:
     table = pd.DataFrame({"class": ["a word", *(cell.replace("\r", " ") for cell in cells)]})
@@ -85,6 +86,7 @@ def test_numbers_are_not_text(result: Result) -> None:
 
 
 def test_csv_gives_back_every_number(result: Result) -> None:
+    assert result.tables
     for name, table in result.tables.items():
         rows = list(csv.DictReader(io.StringIO(as_csv(table).decode("utf-8-sig"), newline="")))
         assert len(rows) == len(table)

@@ -31,7 +31,7 @@ def test_a_face_responds_where_no_single_map_would() -> None:
     eyes, mouth = scene()
     for only in (slid(eyes, kernel(FaceRequest().eyes_kernel)), slid(mouth, kernel(FaceRequest().mouth_kernel))):
         assert (only + found.bias).max() <= 0
-    assert "at none of them would either map alone" in findings(found)[0]
+    assert "neither map alone would make it respond" in findings(found)[0]
     assert "the face" in findings(found)[1]
 
 

@@ -69,6 +69,7 @@ def test_convolutions_that_change_weights_or_padding_by_themselves(scheme: str) 
     torch.manual_seed(0)
     kinds = {"same as tensorflow": Conv2dSame, "standardised": StdConv2d}
     layer, output = taken_apart(kinds[scheme](4, 5, 3, stride=2, bias=True), size=16)
+    assert output.size
     for place in np.ndindex(output.shape):
         assert layer.at(*place).difference <= 1e-12
 

@@ -32,9 +32,11 @@ def attempt(read: Callable[[bytes], np.ndarray], data: bytes) -> np.ndarray | st
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_damaged_images_are_read_alike_or_refused_in_a_few_words(seed: int) -> None:
+    refused = []
     for name, data in damaged_images(seed, 150):
         full, small = attempt(decode, data), attempt(lambda data: decode_reduced(data).pixels, data)
         assert isinstance(full, str) == isinstance(small, str), f"{name}: what passes the quick look must decode"
+        refused.append(isinstance(full, str))
         if isinstance(full, str):
             assert 0 < len(full) < 120, name
             assert full == small, name
@@ -42,10 +44,13 @@ def test_damaged_images_are_read_alike_or_refused_in_a_few_words(seed: int) -> N
             assert full.dtype == np.uint8, name
             assert full.ndim == 3, name
             assert np.array_equal(full, decode(data)), name
+    assert set(refused) == {True, False}  # both kinds were among them
 
 
 def test_whole_encodings_are_read() -> None:
-    for data in encodings():
+    whole = list(encodings())
+    assert whole
+    for data in whole:
         assert decode(data).shape == (20, 30, 3)
 
 
@@ -111,6 +116,7 @@ def test_damaged_zips_are_opened_or_told_and_write_nothing(tmp_path: Path) -> No
         before = before or listing(tmp_path)
         outcome(path)
         assert listing(tmp_path) == before
+    assert before
 
 
 @pytest.mark.parametrize("name", HOSTILE_ZIPS)
@@ -132,8 +138,10 @@ def test_time_grows_with_the_number_of_entries_and_not_with_its_square(tmp_path:
     for entries in (4000, 16_000):
         path = tmp_path / f"{entries}.zip"
         path.write_bytes(HOSTILE_ZIPS["two empty names many times"](entries))
-        started = time.process_time()
-        assert "empty file" in outcome(path)
-        seconds.append(time.process_time() - started)
-    assert seconds[1] < 2
-    assert seconds[1] < 8 * seconds[0] + 0.1
+        tries = []
+        for _ in range(3):
+            started = time.process_time()
+            assert "empty file" in outcome(path)
+            tries.append(time.process_time() - started)
+        seconds.append(min(tries))
+    assert seconds[1] < 10 * seconds[0] + 0.2  # four times the entries: the square would be 16

@@ -164,6 +164,7 @@ def test_nothing_is_lost_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
         files.append(stream.getvalue())
     files.append(png_of_deep_colour(4095))
     whole = [decode(data) for data in files]
+    assert len(whole) == 7
     monkeypatch.setattr("lab.images.modes.BAND_PIXELS", 130)
     for data, pixels in zip(files, whole, strict=True):
         assert np.array_equal(decode(data), pixels)

@@ -270,6 +270,7 @@ def test_many_threads_read_the_right_pixels(make: Maker, tmp_path: Path) -> None
     files = pets(each=20)
     images = opened(make(tmp_path, files))
     expected = [decode(files[record.id]) for record in images.records]
+    assert len(expected) == 40
     with ThreadPoolExecutor(8) as pool:
         for index, pixels in zip([*range(40)] * 5, pool.map(images.pixels, [*range(40)] * 5), strict=True):
             assert np.array_equal(pixels, expected[index])

@@ -112,6 +112,7 @@ def test_dropping_a_block_is_the_network_without_it(loaded: Any) -> None:
     vit: Any = model.module
     batch = images(model)
     row = intervention("drop")
+    assert len(row.targets(found)) == len(vit.blocks)
     for target in row.targets(found):
         with row.change(model, target, 0):
             broken = put_out(model, batch)

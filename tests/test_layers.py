@@ -180,6 +180,7 @@ def test_spreading_reaches_what_the_real_arithmetic_reaches(options: dict[str, A
         real = convolution(images), linear(images)
         with OnlySpreading():
             spread = convolution(images), linear(images)
+    assert len(real) == 2
     for one, other in zip(real, spread, strict=True):
         assert torch.equal(one.isnan(), other.isnan())
         assert one.isnan().any()
@@ -220,6 +221,7 @@ def test_windows_give_an_upper_bound() -> None:
 def test_measuring_leaves_no_hooks(network: Network) -> None:
     layers, _ = layer_table(network, SIZE)
     measure(network, layers, SIZE)
+    assert layers
     for module in network.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
@@ -345,6 +347,7 @@ def test_unknown_and_unreadable_names(network: Network) -> None:
 
 
 def test_layers_are_json(table: dict[str, Layer]) -> None:
+    assert table
     for layer in table.values():
         assert Layer.from_dict(json.loads(json.dumps(layer.as_dict()))) == layer
 

@@ -77,28 +77,34 @@ def writes_of_a_run() -> int:
         run = a_whole_run()
     assert written[-1] == run.path / "run.json"
     shutil.rmtree(run.path)
+    assert len(written) > len(TABLES)
     return len(written)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_kill_at_any_write_leaves_a_whole_run_or_none(after: bool) -> None:
     """Deterministic: writing `run.json` before the tables fails this test."""
+    ends = []
     for number in range(writes_of_a_run()):
         with pytest.raises(Killed), failing_write(number, Killed(), after=after):
             a_whole_run()
         (run,) = list_runs() or [open_run(REQUEST)]
         assert run.status != "damaged", (number, run.problem)
+        ends.append(run.status == "finished")
         if run.status == "finished":
             assert set(run.result().tables) == set(TABLES)
         else:
             assert not (run.path / "run.json").exists()
         assert a_whole_run().result()["images"]["image"].iloc[0] == 2  # and it goes on
         shutil.rmtree(run.path)
+    assert ends == [*[False] * (len(ends) - 1), after]  # only the last write makes it a finished run
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_at_any_write_is_one_sentence(code: int) -> None:
-    for number in range(writes_of_a_run()):
+    writes = writes_of_a_run()
+    assert writes
+    for number in range(writes):
         with pytest.raises(DiskFull) as told, failing_write(number, OSError(code, os.strerror(code), "somewhere")):
             a_whole_run()
         assert "feature-lab clean" in str(told.value)

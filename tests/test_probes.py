@@ -64,6 +64,7 @@ def test_equal_to_scikit_learn(count: int, features: int, classes: int, dimensio
     splits = make_splits(labels, groups, repeats=1, seed=1)
     label_sets = np.stack([labels, shuffled_labels(labels, groups, splits, seed=0)[0]])
     probes = fit_probes(embedding, label_sets, splits, groups, dimensions=(dimension,))
+    assert len(label_sets) == 2
     for s, own in enumerate(label_sets):
         fit = probes[dimension, s]
         expected = reference(embedding, own, splits, fit.regularisation, dimension)
@@ -111,6 +112,7 @@ def test_order_of_images_does_not_matter(seed: int, features: int) -> None:
     fixed = {"regularisation": (0.1,), "dimensions": (None, 3)}
     here = fit_probes(embedding, labels[None], splits, groups, **fixed)
     there = fit_probes(embedding[order], labels[order][None], splits[:, order], groups[order], **fixed)
+    assert here.fits
     for key in here.fits:
         assert np.abs(here[key].probabilities[:, order] - there[key].probabilities).max() < CLOSE
 
@@ -123,6 +125,7 @@ def test_units_and_offsets_of_features_do_not_matter(seed: int, features: int) -
     groups, splits = np.arange(50), make_splits(labels, np.arange(50), repeats=1, seed=seed)
     moved = embedding * rng.uniform(0.01, 100, features) * rng.choice([-1, 1], features) + rng.uniform(-9, 9, features)
     here, there = (fit_probes(x, labels[None], splits, groups, dimensions=(None, 3)) for x in (embedding, moved))
+    assert here.fits
     for key in here.fits:
         assert np.array_equal(here[key].regularisation, there[key].regularisation)
         assert np.abs(here[key].probabilities - there[key].probabilities).max() < CLOSE
@@ -141,7 +144,9 @@ def test_class_names_do_not_matter(seed: int) -> None:
 def test_probabilities_are_complete_and_sum_to_one() -> None:
     embedding, labels = blobs(60, 20, 4)
     splits = make_splits(labels, np.arange(60), repeats=2)
-    for fit in fit_probes(embedding, labels[None], splits, np.arange(60)).fits.values():
+    fits = fit_probes(embedding, labels[None], splits, np.arange(60)).fits
+    assert fits
+    for fit in fits.values():
         assert fit.probabilities.shape == (2, 60, 4)
         assert np.allclose(fit.probabilities.sum(axis=2), 1.0)
         assert fit.regularisation.shape == (2, 5)
@@ -238,6 +243,7 @@ def test_small_batches_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("lab.probing.probes.BATCH_BYTES", 1)
     monkeypatch.setattr("lab.probing.task.FOLD_BYTES", 1)
     partial_results = fit_probes(embedding, labels[None], splits, np.arange(60))
+    assert whole.fits
     for key, fit in whole.fits.items():
         assert np.abs(fit.probabilities - partial_results[key].probabilities).max() < CLOSE
 

@@ -126,7 +126,9 @@ def test_input_without_a_map_is_noted_and_the_chain_goes_on() -> None:
 def test_few_images(count: int) -> None:
     rng = np.random.default_rng(count)
     embeddings = {"a": rng.standard_normal((count, 6)), "b": rng.standard_normal((count, 6))}
-    for made in project_layers(embeddings, np.arange(count) % 2):
+    maps = list(project_layers(embeddings, np.arange(count) % 2))
+    assert len(maps) == 2
+    for made in maps:
         assert made.points.shape == (count, 2)
         assert np.isfinite(made.points).all()
         assert bool(made.note) == (count < 5)

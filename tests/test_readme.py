@@ -58,5 +58,7 @@ def test_the_first_two_commands_are_the_ones_that_ci_runs() -> None:
 
 
 def test_files_that_the_readme_names_are_there() -> None:
-    for name in re.findall(r"\]\(((?!https?://)[^)#]+)\)", README):
+    names = re.findall(r"\]\(((?!https?://)[^)#]+)\)", README)
+    assert names
+    for name in names:
         assert (ROOT / name).exists(), name

@@ -36,6 +36,7 @@ def found(name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
 @pytest.mark.parametrize("name", NAMES)
 def test_lower_levels_are_at_chance_and_its_own_is_not(name: str) -> None:
     values, labels = found(name)
+    assert set(values) == set(READOUTS)
     # One in a thousand: twelve rungs have sixty-odd lower levels between them.
     for lower in [lower for lower in READOUTS if lower in NAMES[: NAMES.index(name)]]:
         if (name, lower) not in KNOWN_LEAKS:

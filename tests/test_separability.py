@@ -118,7 +118,9 @@ def test_the_same_request_gives_the_same_tables_hash_for_hash(tiny: Result) -> N
 
 def test_a_direct_scikit_learn_fit_on_the_exported_folds_agrees() -> None:
     result = run(TINY)
-    for name, embedding in embeddings_of(result).items():
+    embeddings = embeddings_of(result)
+    assert embeddings
+    for name, embedding in embeddings.items():
         assert refitted(result, embedding, name.split("/")[-1]).max() < 1e-9
 
 

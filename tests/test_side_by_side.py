@@ -181,6 +181,7 @@ def test_what_the_seeds_leave_open_is_not_called_settled() -> None:
 def test_leads_are_differences_of_the_summary() -> None:
     tables = invented({"faces": {"stack": 0.9, "wide": 0.6}})
     final = tables["summary"].query("seen == seen.max()").set_index("network")["accuracy"]
+    assert len(tables["leads"])
     for row in tables["leads"].itertuples():
         assert row.lead == pytest.approx(final[STACK] - final[row.network])
         assert row.ci_low < row.lead < row.ci_high

@@ -67,6 +67,7 @@ def test_weights_are_those_of_the_network() -> None:
 
     result = run(SizesRequest("test_resnet@untrained"))
     named = dict(load_model("test_resnet@untrained").module.named_modules())
+    assert len(result["weights"])
     for row in result["weights"].itertuples():
         assert row.shared == named[row.layer].weight.numel()
         assert row.shared <= row.local <= row.connected
@@ -130,6 +131,7 @@ def test_taps_are_where_torch_looks() -> None:
     request = SlideRequest(size=9, kernel=3, stride=2, padding=1, dilation=2)
     line = torch.zeros(1, 1, 9, requires_grad=True)
     out = torch.nn.functional.conv1d(line, torch.ones(1, 1, 3), None, 2, 1, 2)
+    assert request.output == len(out[0, 0])
     for window in range(request.output):
         (gradient,) = torch.autograd.grad(out[0, 0, window], line, retain_graph=True)
         seen = np.flatnonzero(gradient[0, 0].numpy())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -244,6 +246,42 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
             for table in run.result().tables.values():
                 assert len(table) == 2000
     assert runs_dir().exists()
+
+
+def test_a_result_that_is_cut_short_at_any_write_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finishing stops at its first, second, … file: there is no run.json before all tables are there, and what was
+    finished in parts is still there to go on from."""
+    tables = {"summary": pd.DataFrame({"accuracy": [0.5]}), "layers": pd.DataFrame({"depth": [0.0, 1.0]})}
+    result, order = Result(REQUEST, tables, {"sources": REQUEST.sources()}), ["summary.parquet", "layers.parquet"]
+    for allowed in range(3):
+        run, put = open_run(REQUEST), _stop_after(allowed, monkeypatch)
+        run.partial_results["part"] = {"values": np.arange(3)}
+        with put as names, pytest.raises(KeyboardInterrupt):
+            run.finish(result)
+        assert names == order[:allowed]
+        assert run.status == "new"
+        assert "part" in run.partial_results
+    with _stop_after(3, monkeypatch) as names:
+        run.finish(result)
+    assert names == [*order, "run.json"]
+    assert set(run.result().tables) == set(tables)
+    assert "part" not in run.partial_results
+
+
+@contextmanager
+def _stop_after(allowed: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Let a block put `allowed` files at their places and stop it at the next; give the names of those it put."""
+    replaced, names = os.replace, list[str]()
+
+    def put(source: Path, target: Path) -> None:
+        if len(names) == allowed:
+            raise KeyboardInterrupt
+        replaced(source, target)
+        names.append(Path(target).name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", put)
+        yield names
 
 
 def test_finished_parts_of_other_files_are_not_gone_on_from() -> None:

@@ -54,6 +54,7 @@ def test_the_best_channel_is_chosen_on_other_draws() -> None:
 
 def test_gratings_have_their_orientation() -> None:
     rng = np.random.default_rng(3)
+    assert len(ORIENTATIONS) > 1
     for level in range(len(ORIENTATIONS)):
         image = grating(rng, level, 128).astype(float).sum(axis=2)
         power = np.abs(np.fft.fft2(image - image.mean())) ** 2

@@ -181,9 +181,21 @@ def test_the_thumbnails_text_follows_the_numbers(thumbnail: tuple[Any, dict[str,
     assert "no loss is shown" in unsure[0]
     assert "at the end nothing is shown to be left" in unsure[0]
     assert "no difference is shown" in unsure[1]
+    assert "not shown to give more of the picture than its overall colour" in unsure[2]
     assert "whether more images would give more is not shown" in unsure[3]
     assert "adds anything is not shown" in unsure[4]
+    assert "keeps more at 0 of 1 layers, less at 0, as much at 0" in unsure[5]
     assert "nothing worth naming is left" in thumbnail_text(0.9, 0.0)[0]
+    # whatever the point estimates are, intervals that reach both ways show nothing
+    for first, last in ((0.9, 0.1), (0.1, 0.9)):
+        said = thumbnail_text(first, last, reach=2.0)
+        assert "no loss is shown between them, and at the end nothing is shown to be left" in said[0]
+        assert "no difference is shown" in said[1]
+        assert "not shown to give more of the picture than its overall colour" in said[2]
+        assert "whether more images would give more is not shown" in said[3]
+        assert "adds anything is not shown" in said[4]
+        assert "keeps more at 0 of 1 layers, less at 0, as much at 0" in said[5]
+        assert "nothing is shown to be read anywhere" in said[6]
     assert "one random start, from which nothing is concluded" in thumbnail_text(0.9, 0.1, starts=1)[5]
 
 
@@ -209,7 +221,7 @@ def planted(kinds: int = 20, *, twin: float = 0.0, starts: float = 0.0, seed: in
 
 def test_differences_of_readouts_follow_the_planted_truth() -> None:
     strong = planted(twin=0.0)
-    assert (strong["gap_low"] > 0).mean() > 0.7
+    assert (strong["gap_low"] > 0).mean() > 0.5  # seen in most draws
     nothing = [(planted(twin=1.0, seed=seed)[["gap_low", "gap_high"]] > 0).sum(axis=1).eq(1).all() for seed in range(8)]
     assert sum(nothing) >= 7
     assert (planted(twin=4.0)["gap_high"] < 0).mean() > 0.5

@@ -105,6 +105,8 @@ def chosen_cut(result: Result, model: str, layer: str) -> CutPoint:
     """Return where to cut; raises LabError when the run has no such model or layer."""
     if not isinstance(result.request, ProbeRequest):
         raise LabError(f"run {result.request.run_id} probed no layers; name a probe run or a comparison")
+    if result.request.embeddings:
+        raise LabError(f"run {result.request.run_id} probed vectors that were given, so there is no network to be cut")
     layers = result["layers"]
     models = list(dict.fromkeys(layers["model"]))
     known = [name for name in models if name == model or name.split("@")[0] == model]

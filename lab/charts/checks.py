@@ -36,7 +36,7 @@ CHECK_LABELS = {
     "late_minus_best_early": "late − best early layer",
     "late_above_chance": "late layers − chance",
     "early_above_chance": "early layers − chance",
-    "matched_late_minus_early": "the same, equal channels",
+    "matched_late_minus_early": "late − best early, equal channels",
     "late_minus_untrained": "late − untrained twin",
     "rise_minus_untrained": "rise − rise of the twin",
     "untrained_rise": "rise of the untrained twin",

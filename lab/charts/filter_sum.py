@@ -44,7 +44,7 @@ def response_map(
         cells.add_params(pick),
         chosen.mark_point(size=220, stroke="#ffffff", strokeWidth=5, filled=False),
         chosen.mark_point(size=220, stroke="#16191c", strokeWidth=2.5, filled=False),
-        title=alt.Title("Where this filter responds", subtitle="Click a place to take it apart."),
+        title=alt.Title("Where this filter responds", subtitle="Click a position to take it apart."),
         width=size,
         height=height,
         description=f"Response of output channel {channel} of {layer} at every position; chosen: row {row}, {column}.",

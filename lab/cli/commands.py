@@ -13,7 +13,7 @@ from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
-from lab.export.formats import FORMATS, export_run, write_embeddings
+from lab.export.formats import FORMATS, export_embeddings, export_run
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
 from lab.models import structure
@@ -196,7 +196,7 @@ def export(given: argparse.Namespace) -> None:
 def _export_embeddings(result: Result, path: Path) -> Path:
     bars = Bars()
     try:
-        return write_embeddings(path, embeddings_of(result, progress=bars), result.tables["images"])
+        return export_embeddings(result, path, embeddings_of(result, progress=bars))
     finally:
         bars.close()
 

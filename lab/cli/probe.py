@@ -31,7 +31,7 @@ def show(run: RunFolder) -> None:
     """Print a finished run's table and verdict."""
     result = run.result()
     for model, layers in _by_model(result.tables["summary"]):
-        print(f"\n{model} on {result.request.as_dict()['data']}\n")
+        print(f"\n{model} on {_subject(result)}\n")
         show_table(_readable(layers, result.tables["summary"]))
         print(f"\n{result.manifest['verdicts'][model]['sentence']}")
     print(f"\n{split_text(result['splits'])}")
@@ -43,6 +43,12 @@ def show(run: RunFolder) -> None:
         say(f"{len(result.tables['quarantine'])} images were set aside; see the table quarantine")
 
 
+def _subject(result: Result) -> str:
+    """Return what was probed: an image set, or vectors that were given."""
+    asked = result.request.as_dict()
+    return str(asked["data"] or result.request.title())
+
+
 def document(run_id: str, result: Result) -> dict[str, Any]:
     """Return what `--json` prints: per model and layer the accuracy and each control's, and the verdict."""
     summary = result.tables["summary"]
@@ -51,7 +57,7 @@ def document(run_id: str, result: Result) -> dict[str, Any]:
         "request": result.request.as_dict(),
         "images": len(result.tables["images"]),
         "groups": int(result.tables["splits"]["group"].nunique()),
-        "folds": int(result.tables["splits"]["fold"].nunique()),
+        "folds": int(result.tables["splits"].query("fold >= 0")["fold"].nunique()),
         "set_aside": len(result.tables["quarantine"]),
         "baselines": {row["control"]: _scores(row) for row in records(summary[summary.layer == ""])},
         "models": [

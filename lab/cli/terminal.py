@@ -40,7 +40,7 @@ class Bars:
             self.close()
             self.stage = stage
             if not sys.stderr.isatty():
-                say(f"{stage} ({total} {unit})")
+                say(f"{stage} ({total:,} {unit})" if total > 1 else stage)
                 return
             self.bar = tqdm(desc=stage, total=total, unit=f" {unit}", file=sys.stderr, leave=True, initial=done)
         if self.bar is not None:

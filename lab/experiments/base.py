@@ -29,6 +29,7 @@ from lab.models import ModelRef, card
 from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
+from lab.stats.verdict import Verdict
 
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
 RESULTS_VERSION = 3
@@ -221,6 +222,13 @@ class Result:
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the first network; raises LabError where the question has none."""
+        for found in self.manifest.get("verdicts", {}).values():
+            return Verdict(found["outcome"], found["sentence"])
+        raise LabError(f"run {self.request.run_id} has no verdict; its findings are what it says")
 
     @property
     def findings(self) -> list[str]:

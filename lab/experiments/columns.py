@@ -17,7 +17,7 @@ SHARED: dict[str, str] = {
     "predicted": "the class with the highest mean probability",
     "p_true": "mean probability of the true class",
     "repeat": "which repetition of the cross-validation, from 0",
-    "fold": "in which fold of that repetition the image, or the score, is held out, from 0",
+    "fold": "in which fold of that repetition the image, or the score, is held out, from 0; -1 for training only",
     "group": "images that share a group are copies or near-copies and are never split between training and test",
     "control": "`probe` (the real thing), `untrained`, `shuffled`, `matched`, `pixels` or `chance`",
     "dim": "dimensions of the pooled embedding that the probe sees",

@@ -12,13 +12,14 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from lab.charts.pictures import PictureKind, picture
-from lab.encode import NOT_TEXT, as_csv, as_parquet, strict, text_records
+from lab.embeddings.vector_files import ABOUT
+from lab.encode import NOT_TEXT, as_csv, as_parquet, records, strict, text_records
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.export.report import render_report
@@ -28,6 +29,8 @@ from lab.registry import as_markdown, charts_of
 
 if TYPE_CHECKING:
     from lab.charts.pictures import PictureKind
+
+ROW_COLUMNS: Final = ("image", "class", "group", "split")  # of every image, beside its vectors
 
 
 @dataclass(frozen=True)
@@ -90,29 +93,48 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def write_embeddings(path: Path | str, embeddings: Mapping[str, np.ndarray], images: pd.DataFrame) -> Path:
+def write_embeddings(
+    path: Path | str, embeddings: Mapping[str, np.ndarray], images: pd.DataFrame, about: Mapping[str, Any] | None = None
+) -> Path:
     """Write arrays `(N, D)` by name (layer, or model/layer) to a `.npz` or `.safetensors` file and return its path.
 
-    `images` is the run's table of images: its columns image and class, in the rows' order, travel along as text (arrays
-    in `.npz`, JSON in the metadata of `.safetensors`). Raises LabError for another suffix or rows that do not match.
+    `images` is the run's table of images: its columns image, class and what there is of `ROW_COLUMNS`, in the rows'
+    order, travel along (arrays in `.npz`, JSON in the metadata of `.safetensors`), and so does `about` (JSON). Raises
+    LabError for another suffix or rows that do not match.
     """
     path = Path(path)
     for name, array in embeddings.items():
         if len(array) != len(images):
             raise LabError(f"{name} has {len(array)} rows for {len(images)} images; give the images they are of")
-    names = {column: images[column].astype(str).tolist() for column in ("image", "class")}
+    columns = {name: images[name].to_numpy() for name in ROW_COLUMNS if name in images}
     if path.suffix not in (".npz", ".safetensors"):
         raise LabError(f"embeddings are written as .npz or .safetensors, not {path.suffix or path.name!r}")
+    told = {} if about is None else {ABOUT: json.dumps(about)}
     with replacing(path) as file:
         if path.suffix == ".npz":
-            texts = {column: np.array(values, dtype=np.str_) for column, values in names.items()}
-            np.savez(file, allow_pickle=False, **texts, **dict(embeddings))
+            texts = {name: a if a.dtype.kind in "iu" else a.astype(np.str_) for name, a in columns.items()}
+            np.savez(file, allow_pickle=False, **texts, **{n: np.array(t) for n, t in told.items()}, **dict(embeddings))
         else:
             from safetensors.numpy import save
 
             arrays = {name: np.ascontiguousarray(array) for name, array in embeddings.items()}
-            file.write(save(arrays, metadata={column: json.dumps(values) for column, values in names.items()}))
+            file.write(save(arrays, metadata=told | {name: json.dumps(a.tolist()) for name, a in columns.items()}))
     return path
+
+
+def export_embeddings(result: Result, path: Path | str, embeddings: Mapping[str, np.ndarray]) -> Path:
+    """Write what `embeddings_of` returns, with all that the same verdict needs when it is read back by `feature-lab
+    probe --embeddings`: groups, order of classes, depths, and the split if it was given."""
+    images: pd.DataFrame = result["images"]
+    splits = result["splits"]
+    if (splits["fold"] < 0).any():
+        images = images.assign(split=np.where(splits["fold"] < 0, "train", "test"))
+    layers = [
+        {"array": f"{row['model']}/{row['layer']}", **row}
+        for row in records(result["layers"][["model", "layer", "depth"]])
+    ]
+    about = {"classes": result.manifest.get("classes", []), "layers": layers}
+    return write_embeddings(path, embeddings, images, about)
 
 
 def as_json(result: Result) -> str:

@@ -12,7 +12,7 @@ from lab.images.catalogue import (
 )
 from lab.images.decode import thumbnail
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
-from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined
+from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined, picked
 
 __all__ = [
     "ImageRecord",
@@ -25,6 +25,7 @@ __all__ = [
     "groups_stamp",
     "names_a_path",
     "open_image_set",
+    "picked",
     "regrouped",
     "settled",
     "settled_groups",

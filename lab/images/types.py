@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -112,6 +112,31 @@ class ImageSet:
         """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
         kept = getattr(self.source, "thumbnail", None)
         return kept(index) if kept is not None else thumbnail(self.pixels(index))
+
+
+@dataclass(frozen=True)
+class _PickedSource:
+    """The pixels of some images of another source, by their positions there."""
+
+    source: PixelSource
+    positions: tuple[int, ...]
+
+    def pixels(self, index: int) -> np.ndarray:
+        return self.source.pixels(self.positions[index])
+
+    def plain_jpeg(self, index: int) -> bytes | None:
+        return self.source.plain_jpeg(self.positions[index])
+
+    def thumbnail(self, index: int) -> bytes:
+        kept = getattr(self.source, "thumbnail", None)
+        return kept(self.positions[index]) if kept is not None else thumbnail(self.pixels(index))
+
+
+def picked(images: ImageSet, positions: Sequence[int] | np.ndarray) -> ImageSet:
+    """Return the images at these positions, in this order."""
+    chosen = tuple(int(position) for position in positions)
+    records = tuple(images.records[position] for position in chosen)
+    return replace(images, records=records, source=_PickedSource(images.source, chosen))
 
 
 def balanced_positions(labels: Sequence[int], digests: Sequence[str], per_class: int | None) -> list[int]:

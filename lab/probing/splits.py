@@ -51,6 +51,36 @@ def usable_folds(labels: np.ndarray, groups: np.ndarray, folds: int = 5, *, clas
     return int(min(folds, counts[scarce]))
 
 
+def given_split(
+    labels: np.ndarray, groups: np.ndarray, tested: np.ndarray, *, classes: Sequence[str] = ()
+) -> np.ndarray:
+    """Return a split that is given as `make_splits` returns its own, int8 `(1, N)`: 0 for testing, -1 for training.
+
+    Raises `LabError` for a group in both parts, and a class with fewer than 2 groups in one of them.
+    """
+    labels, groups = _checked(labels, groups)
+    if labels.max() == 0:
+        raise LabError("A probe needs at least two classes; these labels are of one.")
+    tested = np.asarray(tested, dtype=bool)
+    both = np.intersect1d(groups[tested], groups[~tested])
+    if len(both):
+        rows = [int(np.flatnonzero((groups == both[0]) & (tested == part))[0]) for part in (False, True)]
+        raise LabError(
+            f"{len(both)} groups are in both parts of the split, such as that of rows {rows[0]} (train) and {rows[1]} "
+            "(test); a group must be in one of them"
+        )
+    for part, name in ((tested, "test"), (~tested, "train")):
+        for label in range(int(labels.max()) + 1):
+            count = len(np.unique(groups[part & (labels == label)]))
+            if count < 2:
+                told = classes[label] if label < len(classes) else str(label)
+                raise LabError(
+                    f"Class {told!r} has {count} distinct rows in the {name} part of the split; every class needs at "
+                    "least 2 in both parts: change the split or leave the class out"
+                )
+    return np.where(tested, 0, -1).astype(np.int8)[None]
+
+
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, *, seed: int | tuple[int, ...]) -> np.ndarray:
     """Deal groups to folds, int8 `(N,)`: large groups first, each to the fold that has the least of its classes.
 

@@ -61,4 +61,9 @@ PAGES = (
     Page(
         "runs", "Runs", "folder_open", "Open, compare, rename, delete and export what was computed.", group="Results"
     ),
+    Page(
+        "self_check", "Self-check", "verified",
+        "Systems whose answer is known, put through the same functions: what was expected and what was found.",
+        group="Results",
+    ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ def ask(question: str, *, progress: Progress = silent, compute: Compute | None =
     field that is not there, and for input that cannot be used.
 
     >>> ask("slide", size=9).findings[0]
-    '(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 places.'
+    '(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 positions.'
     """
     run = open_run(request_from({**fields, "experiment": question}).canonical())
     if run.status != "finished":

@@ -25,7 +25,7 @@ from lab.experiments.base import Request
 from lab.experiments.early import card_at_hand
 from lab.files import read_json
 from lab.models.devices import pick_device
-from lab.progress import Progress
+from lab.progress import Progress, both
 from lab.registry import EXPERIMENTS
 from lab.runs.progress_file import ProgressFile
 from lab.runs.storage import make_room
@@ -104,7 +104,8 @@ def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated:
         try:
             need_disk(LEAST_DISK, run.path, "a run")
             make_room()
-            _compute(run, settings, progress)
+            # A worker's progress is the file; what a terminal or a notebook computes is watched on the pages as well.
+            _compute(run, settings, progress if dedicated else both(progress, ProgressFile(run.path / "progress.json")))
         except LabError as error:
             run.fail(str(error), "input")
             raise

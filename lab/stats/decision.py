@@ -11,7 +11,12 @@ If S(l) is the share right for good from l or before, then in expectation
     S(l) - r S(l + 1) = (1 - r) D(l)        S(last + 1) = 1
 
 where D(l) is the share that is decided by l. Neighbouring layers that err alike make D too large where nothing is
-decided; as D can only grow with depth, it is set to its least value from l on, which takes that away again.
+decided. Two bounds take that away. All decided images are right at l, so with A(l) the share that is right there
+
+    A(l) - r >= (1 - r) D(l)
+
+whatever other layers do: a layer that guesses decides nothing, however alike the next one guesses. And as D can only
+grow with depth, it is set to its least value from l on.
 """
 
 from __future__ import annotations
@@ -56,7 +61,7 @@ def decisions(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray)
     named = [(steady & (answers[:, 0] == label)).mean(axis=1) for label in range(probabilities.shape[3])]
     rate = np.stack(named)[labels].T  # (L, N): how often each layer names an image's class
     after = np.concatenate([stays[1:], np.ones((1, len(labels)), dtype=bool)])
-    decided = _decided(stays, after, rate, groups)
+    decided = _decided(np.stack([stays - rate * after, right - rate]), rate, groups)
     margin = _margin(probabilities, labels).mean(axis=1)
     decided_at = _surest(right_from, margin, decided)
     return Decisions(
@@ -70,12 +75,14 @@ def decisions(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray)
     )
 
 
-def _decided(stays: np.ndarray, after: np.ndarray, rate: np.ndarray, groups: np.ndarray) -> tuple[Interval, ...]:
-    """Return the share decided by each layer, with simultaneous intervals over groups (Bonferroni, Student's t)."""
+def _decided(beyond: np.ndarray, rate: np.ndarray, groups: np.ndarray) -> tuple[Interval, ...]:
+    """Return the share decided by each layer, the least of what the bounds `beyond` `(B, L, N)` allow, with
+    simultaneous intervals over groups (Bonferroni, Student's t)."""
     from scipy.stats import t
 
     room = np.where(rate < 1, 1 - rate, np.inf)  # a layer that always names the class decides nothing
-    each = (stays - rate * after) / room
+    bounds, layers = beyond.shape[:2]
+    each = (beyond / room).reshape(bounds * layers, -1)
     _, index = np.unique(groups, return_inverse=True)
     sizes = np.bincount(index)
     means = np.stack([np.bincount(index, weights=row) / sizes for row in each])
@@ -83,8 +90,9 @@ def _decided(stays: np.ndarray, after: np.ndarray, rate: np.ndarray, groups: np.
     reach = means.std(axis=1, ddof=1) / np.sqrt(count) * t.ppf(1 - LEVEL / len(each), count - 1)
     # Two imaginary groups, one decided and one not, keep unanimous images from certainty.
     reach = np.maximum(reach, 1 / (count + 2))
-    least, low = (np.minimum.accumulate(row[::-1])[::-1].clip(0, 1) for row in (value, value - reach))
-    high = np.maximum((value + reach).clip(0, 1), least)
+    tightest = [edge.reshape(bounds, layers).min(axis=0) for edge in (value, value - reach, value + reach)]
+    least, low = (np.minimum.accumulate(edge[::-1])[::-1].clip(0, 1) for edge in tightest[:2])
+    high = np.maximum(tightest[2].clip(0, 1), least)
     return tuple(Interval(float(v), float(a), float(b)) for v, a, b in zip(least, low, high, strict=True))
 
 

@@ -50,7 +50,12 @@ def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: Chart, *, key: 
 
 
 def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
-    """Show a specification; its description is its alternative text."""
+    """Show a specification; its description is its alternative text.
+
+    Where the width is that of its content, axes and titles go around the drawing: streamlit would put them inside it.
+    """
+    if view.get("width") == "content":
+        spec = {"autosize": {"type": "pad"}, **spec}
     return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
 
 

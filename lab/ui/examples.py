@@ -18,10 +18,10 @@ PREFIX = "drawn:"
 FEW = 4
 
 
-def drawn_examples(data: str, *, per_class: int = 5) -> None:
+def drawn_examples(data: str, *, per_class: int = 5, key: str = "examples") -> None:
     """Show some drawings of each class, in turn; nothing for images that are not drawn."""
     if found := _of_set(data, per_class):
-        gallery(found, key="examples")
+        gallery(found, key=key)
 
 
 def few_examples(kind: str, spec: str) -> list[Picture]:

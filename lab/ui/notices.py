@@ -13,12 +13,14 @@ from typing import Any
 
 import streamlit as st
 
+from lab.experiments.separability.request import MEMORY
 from lab.images import names_a_path
 from lab.roots import on_network, roots
 from lab.ui.text import escaped
 from lab.weights import LOCAL_SCHEME
 
-PATHS = ("data", "probe_data", "picture")  # fields that hold an image set or a picture: what is no name is a path
+# Fields that hold an image set, a picture or vectors: what is no name is a path.
+PATHS = ("data", "probe_data", "picture", "embeddings", "labels", "images")
 RUN = "run"  # the id of a run that is here, and nothing else (`lab.ui.url_state.known_run`)
 HELD = "held_link"
 MOST_REMEMBERED = 10_000
@@ -82,7 +84,7 @@ def _open() -> None:
 
 def _is_path(value: str) -> bool:
     name, mark, _ = value.rpartition("#")
-    return not value.startswith("photo:") and names_a_path(name if mark else value)
+    return not value.startswith(("photo:", MEMORY)) and names_a_path(name if mark else value)
 
 
 @st.cache_resource(show_spinner=False)

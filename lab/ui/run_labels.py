@@ -25,7 +25,7 @@ def distinction(request: Request) -> str:
     default = type(request)().as_dict()
     told = []
     for name, value in request.as_dict().items():
-        if value != default[name] and name not in ("models", "data"):
+        if value != default.get(name, "") and name not in ("models", "data"):
             told.append(f"{name.replace('_', ' ')} {', '.join(value) or 'none' if isinstance(value, list) else value}")
     return ", ".join(told)
 

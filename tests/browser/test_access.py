@@ -14,7 +14,7 @@ from test_journey import settled
 from lab.experiments.separability.request import ProbeRequest
 
 PAGES = ("", "separability", "embedding_maps", "compare", "how_layers_build", "break_the_stack", "attributions",
-         "channels", "train_and_watch", "models", "runs")  # fmt: skip
+         "channels", "train_and_watch", "models", "runs", "self_check")  # fmt: skip
 NOSY = """<!doctype html><title>nosy</title><img id=media><iframe src="{base}/"></iframe><script>
 const seen = {{}};
 const done = name => what => {{ seen[name] = String(what); document.title = Object.keys(seen).length; }};

@@ -80,9 +80,9 @@ ATTRIBUTE = {
         },
     ),
     "curves": Table(
-        "One moment of taking places away, and of putting them back.",
+        "One moment of taking positions away, and of putting them back.",
         {
-            "method": "the method whose map says which places come first, or an order that knows no network",
+            "method": "the method whose map says which positions come first, or an order that knows no network",
             "layer": ON,
             **SCORE_AT,
             "draw": "which random order, from 0; 0 for maps",

@@ -178,7 +178,7 @@ def _curves(
 
         ranked = [*_orders(request, task, edges), *((key, 0, found.maps[key]) for key in keys)]
         for number, (key, draw, values) in enumerate(ranked):
-            progress("Taking places away and putting them back", number, len(ranked), "maps")
+            progress("Taking positions away and putting them back", number, len(ranked), "maps")
             drawn = curve(values)
             tables["curves"] += _points(drawn, key, draw)
             if key in columns:

@@ -123,7 +123,7 @@ def _matter(maps: pd.DataFrame, tables: Tables) -> list[str]:
     here = orders[orders["score_at"] == best["score_at"]]
     edges = float(here[here["order"] == EDGES]["gain"].iloc[0])
     return [
-        f"The places of {_share(answers.count('yes'), len(answers))} move the probability more than random squares: "
+        f"The positions of {_share(answers.count('yes'), len(answers))} move the probability more than random squares: "
         f"{_name(best)} gains most, {two(best['gain'])} (insertion less deletion) against {two(mean)} for random "
         f"squares (95 % of them {two(low)} to {two(high)}, for all maps at once) and {two(edges)} for edges first."
     ]

@@ -39,7 +39,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "Face: eyes and mouth": Preset(
-        "1 0 1; 0 0 0; 0 0 0", "0 0 0; 0 0 0; 1 1 1", -4.0, "Needs both maps, in the right places: an AND."
+        "1 0 1; 0 0 0; 0 0 0", "0 0 0; 0 0 0; 1 1 1", -4.0, "Needs both maps, in the right positions: an AND."
     ),
     "Eyes or mouth": Preset(
         "1 0 1; 0 0 0; 0 0 0", "0 0 0; 0 0 0; 1 1 1", -1.5, "The same kernels with a weaker bias: an OR."
@@ -186,9 +186,10 @@ def findings(found: Face) -> list[str]:
         f"{found.bias:+g} bias, together {found.total[row, column]:+g}."
     )
     only_together = int((found.fires & ~found.fires_alone).sum())
-    where = "one place" if many == 1 else f"{many} places"
+    where = "one position" if many == 1 else f"{many} positions"
     if only_together == many:
-        said = f"The filter responds at {where}, and at none of them would either map alone make it respond."
+        there = "there" if many == 1 else "at any of them"
+        said = f"The filter responds at {where}; neither map alone would make it respond {there}."
     elif only_together == 0:
         said = f"The filter responds at {where}; one map alone would do at every one of them."
     else:
@@ -198,7 +199,7 @@ def findings(found: Face) -> list[str]:
         )
     silenced = int((~found.fires & found.fires_alone).sum())
     if silenced:
-        at = "one place" if silenced == 1 else f"{silenced} places"
+        at = "one position" if silenced == 1 else f"{silenced} positions"
         parts += f" At {at} one map alone would make it respond, and the other silences it."
     return [said, parts]
 

@@ -118,7 +118,7 @@ def findings(request: SlideRequest) -> list[str]:
     spread = reach(request.kernel, request.dilation)
     exact = (request.size - spread + 2 * request.padding) / request.stride + 1
     formula = f"({request.size} − {spread} + 2·{request.padding}) / {request.stride} + 1 = {exact:g}"
-    sentences = [f"{formula}: the window has {request.output} {'place' if request.output == 1 else 'places'}."]
+    sentences = [f"{formula}: the window has {request.output} {'position' if request.output == 1 else 'positions'}."]
     if request.dilation > 1:
         sentences.append(f"With dilation {request.dilation} its {request.kernel} taps spread over {spread} pixels.")
     found = taps(request)

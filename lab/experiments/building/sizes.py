@@ -118,7 +118,7 @@ def _shrinking(windows: pd.DataFrame, size: tuple[int, int]) -> str:
     strided = windows[(windows["stride_y"] > 1) | (windows["stride_x"] > 1)]
     last = windows.iloc[-1]
     left = f"{last.real_height} × {last.real_width}"
-    end = f"of the {size[0]} × {size[1]} places of the image {left} are left after the last window"
+    end = f"of the {size[0]} × {size[1]} positions of the image {left} are left after the last window"
     if strided.empty:
         return f"No window takes a stride; {end}."
     many = "1 window takes" if len(strided) == 1 else f"{len(strided)} windows take"
@@ -136,8 +136,8 @@ def _counted(weights: pd.DataFrame, size: tuple[int, int], parameters: int) -> l
         f"One unit connected to the whole image has {inputs:,} inputs ({size[0]} · {size[1]} · 3); a unit of "
         f"{first.layer} has {int(first.per_unit):,}.",
         f"Its {hold} {_many(shared)} of the network's {_many(parameters)} parameters. With the same windows but no "
-        f"sharing between places there would be {_many(local)} ({local / shared:,.0f} times as many), fully connected "
-        f"{_many(connected)} ({connected / shared:,.0f} times).",
+        f"sharing between positions there would be {_many(local)} ({local / shared:,.0f} times as many), fully "
+        f"connected {_many(connected)} ({connected / shared:,.0f} times).",
     ]
 
 

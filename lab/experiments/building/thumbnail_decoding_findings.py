@@ -117,10 +117,10 @@ def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     best = averaged.iloc[int(averaged["r2"].to_numpy().argmax())]
     most = rows.iloc[int(rows["gap"].to_numpy().argmax())]
     adds = {
-        "more": f"keeping a grid of places adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})",
-        "same": f"at no layer does a grid of places add more than {R2_MARGIN:.2f}",
-    }.get(outcome(interval_of(most, "gap"), R2_MARGIN), "that a grid of places adds anything is not shown")
-    return [f"Averaged over all places, layers give at most {_of(best)} ({best.layer}); {adds}."]
+        "more": f"keeping a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})",
+        "same": f"at no layer does a grid of positions add more than {R2_MARGIN:.2f}",
+    }.get(outcome(interval_of(most, "gap"), R2_MARGIN), "that a grid of positions adds anything is not shown")
+    return [f"Averaged over all positions, layers give at most {_of(best)} ({best.layer}); {adds}."]
 
 
 def _against_twins(contrasts: pd.DataFrame) -> str:

@@ -226,7 +226,7 @@ def _about_sources(tables: dict[str, pd.DataFrame]) -> list[str]:
     needed = _needed(np.sort(np.abs(rise.to_numpy()))[::-1])
     return [
         f"Before its activation it is {mean:+z.2f} at its exemplars, exactly the sum of {len(table)} contributions and "
-        f"a bias (largest error {worst:.0e}). Against ordinary places {up} channels below raise it and {down} lower "
+        f"a bias (largest error {worst:.0e}). Against ordinary positions {up} channels below raise it and {down} lower "
         f"it; most is due to channel {first.channel} of {first.source}, {first.contribution:+z.2f} here against "
         f"{first.usual:+z.2f} there. {needed} of them {'makes' if needed == 1 else 'make'} "
         "half of the difference."

@@ -112,7 +112,7 @@ CHANNEL = {
             "channel": "its number, from 0",
             "contribution": "what it adds at the exemplars, mean",
             **ends("over exemplars"),
-            "usual": "what it adds at ordinary places, mean",
+            "usual": "what it adds at ordinary positions, mean",
         },
     ),
     "sums": Table(

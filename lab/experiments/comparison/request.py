@@ -33,6 +33,8 @@ class CompareRequest(ProbeRequest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.embeddings:
+            raise LabError("a comparison is of networks; vectors that are given are probed by `feature-lab probe`")
         if len(self.models) < 2:
             raise LabError(f"a comparison needs two networks or more, not {len(self.models)}; name another")
 

@@ -11,13 +11,17 @@ import numpy as np
 
 from lab.partial_results import Arrays
 from lab.probing.probes import MATCHED_DIMENSION, ProbeFit, fit_probes, make_splits, shuffled_labels
+from lab.probing.splits import given_split
 
 CHANNEL_DRAWS = 5  # random subsets of channels that the control "matched" averages over
 
 
 @dataclass(frozen=True)
 class ProbeDesign:
-    """What all layers are asked: classes and copies `(N,)`, who is tested when and the shuffled labels `(R, N)`."""
+    """What all layers are asked: classes and copies `(N,)`, who is tested when and the shuffled labels `(R, N)`.
+
+    In `splits` an image that is for training only has -1.
+    """
 
     labels: np.ndarray
     groups: np.ndarray
@@ -33,6 +37,26 @@ class ProbeDesign:
         splits = make_splits(labels, groups, folds=folds, repeats=repeats, seed=seed, classes=classes)
         shuffled = shuffled_labels(labels, groups, splits, seed=seed)
         return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed)
+
+    @classmethod
+    def of_split(
+        cls, labels: np.ndarray, groups: np.ndarray, tested: np.ndarray, seed: int, classes: Sequence[str] = ()
+    ) -> Self:
+        """Return a split that is given, `tested` `(N,)`, as it is; raises LabError as `given_split` does."""
+        splits = given_split(labels, groups, tested, classes=classes)
+        shuffled = shuffled_labels(labels, groups, splits, seed=seed)
+        return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed)
+
+    @property
+    def tested(self) -> np.ndarray:
+        """Which images are ever tested, `(N,)`: all, unless the split was given."""
+        return np.asarray((self.splits >= 0).all(axis=0))
+
+    def of_rows(self, rows: np.ndarray) -> ProbeDesign:
+        """Return the design of some images."""
+        return ProbeDesign(
+            self.labels[rows], self.groups[rows], self.splits[:, rows], self.shuffled[:, rows], self.seed
+        )
 
 
 def fit_layer(

@@ -15,7 +15,7 @@ from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
 from lab.experiments.separability.fits import ProbeDesign, fit_layer
 from lab.experiments.separability.request import ProbeRequest
-from lab.images import ImageSet, open_image_set, regrouped
+from lab.images import ImageSet, open_image_set, picked, regrouped
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
@@ -51,6 +51,15 @@ class ProbeSetup:
     def shuffled(self) -> np.ndarray:
         return self.design.shuffled
 
+    @property
+    def split_given(self) -> bool:
+        """Whether training and test part were given, rather than folds dealt."""
+        return not bool(self.design.tested.all())
+
+    def of_rows(self, rows: np.ndarray) -> ProbeSetup:
+        """Return the same question about some of the images, by position."""
+        return replace(self, images=picked(self.images, rows), design=self.design.of_rows(rows))
+
 
 @dataclass(frozen=True)
 class EmbeddingSource:
@@ -66,6 +75,10 @@ class EmbeddingSource:
     view: str
     layers: tuple[Layer, ...]
     embeddings: Mapping[str, np.ndarray]
+
+    def of_rows(self, rows: np.ndarray) -> EmbeddingSource:
+        """Return the same about some of the images, by position."""
+        return replace(self, embeddings={name: vectors[rows] for name, vectors in self.embeddings.items()})
 
 
 @dataclass(frozen=True)
@@ -112,8 +125,14 @@ def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> 
     if not found:
         raise LabError("no model could be computed: " + "; ".join(problems))
     if "pixels" in question.request.controls:
-        found.append(_pixels(question, progress))
+        found.append(pixels_source(question.images, progress))
     return found, problems
+
+
+def pixels_source(images: ImageSet, progress: Progress) -> EmbeddingSource:
+    """Return the images' own pixels as what a layer has to beat."""
+    embedding = pixels_embedding(images, progress=progress)
+    return EmbeddingSource(PIXELS, False, "pixels", "pixels", (), {PIXELS: embedding})
 
 
 def _source(
@@ -126,11 +145,6 @@ def _source(
         ref, question.images, layers, pooling=question.request.pooling, compute=compute, progress=progress
     )
     return EmbeddingSource(model, twin, known.weights_digest, known.view, layers, embeddings)
-
-
-def _pixels(question: ProbeSetup, progress: Progress) -> EmbeddingSource:
-    embedding = pixels_embedding(question.images, progress=progress)
-    return EmbeddingSource(PIXELS, False, "pixels", "pixels", (), {PIXELS: embedding})
 
 
 def probe_all(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
 
+from lab.embeddings.vector_files import vectors_stamp
 from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
-from lab.images import groups_stamp, settled_groups, short_name
+from lab.images import groups_stamp, settled, settled_groups, short_name, stamp
 from lab.probing.controls import OPTIONAL
+
+MEMORY: Final = "memory:"  # before the digest of arrays that were given from Python
+GIVEN: Final = ("embeddings", "labels", "images")  # fields of vectors that are given; runs without them never had them
 
 
 @dataclass(frozen=True)
@@ -31,25 +37,105 @@ class ProbeRequest(Request):
     groups: str = option(
         "auto", "what never straddles a split: auto (copies, as found), none, or a CSV file_name,group"
     )
+    embeddings: str = option(
+        "", "vectors of another tool instead of a model's: .npz, .safetensors, .parquet or a folder of .npy, one array "
+        "a layer in order of depth"
+    )  # fmt: skip
+    labels: str = option("", "of --embeddings: the array or column of labels, or a CSV or Parquet file beside it")
+    images: str = option("", "of --embeddings: the images of its rows, for the control pixels; as --data")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.groups:
             raise LabError("groups is empty; it must be auto, none, or the path of a CSV file (file_name, group)")
-        if not self.models:
+        if self.embeddings:
+            self._check_given()
+        elif self.labels or self.images:
+            raise LabError("labels and images belong to --embeddings FILE; give it, or leave them out")
+        elif not self.models:
             raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
         if len(set(self.models)) < len(self.models):
             raise LabError(f"a model was named twice among {', '.join(self.models)}; name each once")
 
     def canonical(self) -> Self:
-        """Return the request with weights and the paths of images and groups spelled out."""
-        return replace(super().canonical(), groups=settled_groups(self.groups))
+        """Return the request with weights and the paths of images and groups spelled out; of vectors that are given,
+        without what only networks have."""
+        if not self.embeddings:
+            return replace(super().canonical(), groups=settled_groups(self.groups))
+        left_out = {"untrained"} if self.images else {"untrained", "pixels"}
+        return replace(
+            self, models=(), data="", groups=settled_groups(self.groups),
+            controls=tuple(name for name in self.controls if name not in left_out),
+            embeddings=self.embeddings if self.in_memory else _in_full(self.embeddings),
+            labels=_in_full(self.labels), images=self.images if self.in_memory else settled(self.images),
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the request as JSON-able values; vectors that are given are in it only where there are such."""
+        values = super().as_dict()
+        return {name: value for name, value in values.items() if value or name not in GIVEN}
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the vectors are arrays that a Python process was given."""
+        return self.embeddings.startswith(MEMORY)
+
+    def command(self) -> str:
+        """Return the command line that asks the same; of arrays from Python, a comment that says so."""
+        if not self.in_memory:
+            return Request.command(self._as_asked())
+        return f"# arrays from Python (SHA-256 {self.embeddings[len(MEMORY) :][:16]}…): {self.python()}"
+
+    def python(self) -> str:
+        """Return the call that asks the same from Python."""
+        if not self.in_memory:
+            return Request.python(self._as_asked())
+        given = [f"{name}={getattr(self, name)!r}" for name in ("folds", "repeats", "seed")]
+        return f"lab.probe_arrays(layers, labels, {', '.join(given)}, controls={self.controls!r})"
 
     def sources(self) -> dict[str, str]:
-        """Return a stamp of each checkpoint, of the images and of the table of groups."""
-        return {**super().sources(), "groups": groups_stamp(self.groups)}
+        """Return a stamp of each checkpoint, of the images, of the table of groups and of vectors that are given."""
+        found = {**super().sources(), "groups": groups_stamp(self.groups)} if not self.embeddings else {}
+        if self.embeddings:
+            found = {"embeddings": self.embeddings, "groups": groups_stamp(self.groups)}
+            if not self.in_memory:
+                found["embeddings"] = vectors_stamp(self.embeddings)
+                if os.path.isabs(self.labels):
+                    found["labels"] = vectors_stamp(self.labels)
+                if self.images:
+                    found["images"] = stamp(self.images)
+        return found
 
     def title(self) -> str:
-        """Return "network, network on images"."""
+        """Return "network, network on images", or what the vectors that are given are called."""
+        if self.embeddings:
+            return "arrays from Python" if self.in_memory else f"vectors of {Path(self.embeddings).name}"
         images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
+
+    def _as_asked(self) -> Self:
+        """Return the request with the usual network and images, which whoever gives vectors leaves as they are."""
+        return replace(self, models=(DEFAULT_MODEL,), data=DEFAULT_DATA) if self.embeddings else self
+
+    def _check_given(self) -> None:
+        """Raise LabError for fields that do not go with vectors that are given."""
+        if self.models not in ((), (DEFAULT_MODEL,)) or self.data not in ("", DEFAULT_DATA):
+            raise LabError(
+                "embeddings are read instead of a model and data; leave --model and --data out (the images that belong "
+                "to the rows are --images)"
+            )
+        if self.classes or self.per_class is not None or self.pooling != "avg":
+            raise LabError("classes, per_class and pooling are for networks; choose rows before writing the embeddings")
+        if self.controls != tuple(OPTIONAL):
+            if "untrained" in self.controls:
+                raise LabError(
+                    "vectors that are given have no untrained twin; leave the control untrained out, or probe the model"
+                )
+            if "pixels" in self.controls and not self.images:
+                raise LabError("the control pixels needs the images of the rows; give them as images, or leave it out")
+
+
+def _in_full(path: str) -> str:
+    """Return a path that is there in full; any other text (the name of a column) as it is."""
+    place = os.path.abspath(os.path.expanduser(path))
+    return place if path and os.path.exists(place) else path

@@ -16,12 +16,14 @@ from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.separability.decision_depth import decision_tables
+from lab.experiments.separability.given_split import Measured, test_part, training_part
 from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
+from lab.experiments.separability.vectors import GivenVectors, open_vectors
 from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import select_layers
 from lab.models import LoadedModel, ModelRef, card, ref_of
@@ -36,29 +38,38 @@ def measure_and_assemble(
     compute: Compute,
     partial_results: PartialResults,
     images: ImageSet | None = None,
+    given: GivenVectors | None = None,
 ) -> Result:
-    """Return the result of `request` (see `separability.run`); `images` are opened unless they are given."""
+    """Return the result of `request` (see `separability.run`); `images` are opened unless they are given, and so are
+    the vectors of a request for such."""
     clock = Clock()
-    question = prepare(request, progress, images)
-    clock.mark("images")
-    subjects, problems = open_sources(question, progress, compute)
+    if request.embeddings:
+        question, subjects = open_vectors(request, given, progress)
+        problems: list[str] = []
+    else:
+        question = prepare(request, progress, images)
+        clock.mark("images")
+        subjects, problems = open_sources(question, progress, compute)
     problems += split_problems(question, subjects)
     clock.mark("embeddings")
     readings = list(probe_all(question, subjects, progress, partial_results))
     clock.mark("probes")
-    labels_needed = label_tables(question, subjects, progress, partial_results)
+    learned = training_part(Measured(question, subjects))
+    labels_needed = label_tables(learned.question, learned.subjects, progress, partial_results)
     clock.mark("labels")
-    maps = draw_maps(question, subjects, progress)
+    tested = test_part(Measured(question, subjects, readings))
+    maps = draw_maps(tested.question, tested.subjects, progress)
     clock.mark("maps")
     tables, verdicts = assemble(question, subjects, readings, maps)
-    tables |= decision_tables(question, subjects, readings) | labels_needed
+    tables |= decision_tables(tested.question, tested.subjects, tested.readings) | labels_needed
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
     computed = dict.fromkeys(s.model for s in subjects if s.layers and not s.twin)
-    notes = [f"{model}: {note}" for model in computed for note in card(model).notes]
+    notes = [f"{model}: {note}" for model in computed for note in (() if request.embeddings else card(model).notes)]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
         hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
+        classes=list(question.images.classes),
     )  # fmt: skip
 
 
@@ -113,6 +124,8 @@ def embeddings_of(
     request = result.request
     if not isinstance(request, ProbeRequest):
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
+    if request.embeddings:
+        return _given_again(result, request, progress)
     images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
     images = regrouped(images, request.groups)
     if images.fingerprint != result.manifest["hashes"]["images"]:
@@ -124,3 +137,11 @@ def embeddings_of(
         vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)
         found |= {f"{model}/{layer}": vectors[layer] for layer in vectors}
     return found
+
+
+def _given_again(result: Result, request: ProbeRequest, progress: Progress) -> dict[str, np.ndarray]:
+    """Return the vectors that a run was given, read from their file again."""
+    question, sources = open_vectors(request, None, progress)
+    if question.images.fingerprint != result.manifest["hashes"]["images"]:
+        raise LabError(f"{request.embeddings} has changed since run {request.run_id}; run it again")
+    return {f"{one.model}/{name}": vectors for one in sources if one.layers for name, vectors in one.embeddings.items()}

@@ -22,6 +22,9 @@ def split_text(splits: pd.DataFrame) -> str:
     """Return "40 images in 8 groups, 2 folds × 3 repeats" from a table `splits`; groups of one are not named."""
     images, groups = splits["image"].nunique(), splits["group"].nunique()
     several = f" in {groups:,} groups" if groups < images else ""
+    if (trained := splits["fold"] < 0).any():
+        parts = f"{int(trained.sum()):,} for training and {int((~trained).sum()):,} tested"
+        return f"{images:,} images{several}, {parts}, as given"
     folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
     return f"{images:,} images{several}, {folds} folds × {repeats} repeat{'' if repeats == 1 else 's'}"
 
@@ -40,7 +43,7 @@ def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) ->
 
 def _fewer_folds(question: ProbeSetup) -> list[str]:
     folds, wanted = int(question.splits.max()) + 1, question.request.folds
-    if folds >= wanted:
+    if folds >= wanted or question.split_given:
         return []
     images = question.images
     counts = [len(np.unique(images.groups[images.labels == label])) for label in range(len(images.classes))]

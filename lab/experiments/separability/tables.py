@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.experiments.separability.given_split import Measured, test_part
 from lab.experiments.separability.judgement import Judgement, balanced_bootstrap, judge
 from lab.experiments.separability.measure import EmbeddingSource, ProbeResult, ProbeSetup
 from lab.geometry.neighbours import silhouette
@@ -31,14 +32,22 @@ Row = dict[str, Any]
 def assemble(
     question: ProbeSetup, subjects: Sequence[EmbeddingSource], readings: Sequence[ProbeResult], maps: Maps
 ) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, str]]]:
-    """Return all tables, and per model the verdict's outcome and sentence."""
+    """Return all tables, and per model the verdict's outcome and sentence.
+
+    Where the split was given, what was found is told of the test part.
+    """
     networks = [subject for subject in subjects if subject.layers and not subject.twin]
-    boot = balanced_bootstrap(question.design)
-    judged = {network.model: _judged(question, network, readings, boot) for network in networks}
-    tables = {
+    described = {
         "layers": pd.DataFrame(list(layer_rows(networks))),
         **image_tables(question),
         "folds": pd.DataFrame(list(_folds(question, readings))),
+    }
+    part = test_part(Measured(question, networks, readings))
+    question, networks, readings = part.question, list(part.subjects), part.readings
+    boot = balanced_bootstrap(question.design)
+    judged = {network.model: _judged(question, network, readings, boot) for network in networks}
+    tables = {
+        **described,
         "summary": pd.DataFrame([*_summary(question, networks, readings, maps), chance_row(question)]),
         "predictions": pd.concat([_predictions(question, r) for r in readings if r.control == "probe"]),
         "emergence": pd.DataFrame([row for n in networks for row in emergence_rows(question, n, readings, boot)]),

@@ -33,6 +33,7 @@ def render_report(result: Result) -> str:
         sections.head(result),
         sections.accuracy(result, charts),
         sections.checks(result, charts),
+        sections.labels(result, charts),
         sections.maps(result, charts),
         galleries(tables, descriptions),
         layers(result),

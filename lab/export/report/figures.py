@@ -10,6 +10,7 @@ import pandas as pd
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import MOST_THUMBNAILS, thumbnail_rows
 from lab.charts.maps import depth_walk, embedding_maps
@@ -53,6 +54,9 @@ def _charts(tables: Tables) -> dict[str, alt.TopLevelMixin]:
     for number, model in enumerate(models_of(tables["layers"])):
         charts[f"confusion-{number}"] = confusion_matrix(tables, model)
         charts[f"decisions-{number}"] = depth_of_decision(tables, model)
+        if len(tables.get("code_length", ())):
+            charts[f"code-{number}"] = code_length_by_depth(tables, model)
+            charts[f"labels-{number}"] = accuracy_by_labels(tables, model)
         if len(tables.get("projection", ())):
             charts[f"walk-{number}"] = depth_walk(tables, model)
             charts[f"maps-{number}"] = embedding_maps(tables, model)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lab.charts.tables import LUCK, NEVER, gallery
 from lab.charts.theme import Tables, classes_of, models_of
+from lab.experiments.separability.decision_depth import decision_findings
 from lab.export.report.markup import Html, tag
 from lab.export.report.sections import figure, section
 
@@ -59,7 +60,8 @@ def galleries(tables: Tables, descriptions: dict[str, str]) -> Html:
         if len(models) > 1:
             parts.append(tag("h3", model))
         name = f"decisions-{number}"
-        parts += [figure(name, descriptions[name]), *_depth_groups(tables, model)]
+        told = [tag("p", sentence) for sentence in decision_findings(tables, model)]
+        parts += [*told, figure(name, descriptions[name]), *_depth_groups(tables, model)]
     return section(
         "Which images are decided where?",
         *parts,

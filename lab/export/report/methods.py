@@ -21,22 +21,12 @@ def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str,
     """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary,
     `splits` its table of that name."""
     grid = ", ".join(f"{value:g}" for value in GRID)
-    folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
     return [
-        (
-            "Embedding",
-            f"Each image passes through the frozen network once, prepared as the network's own configuration says. A "
-            f"layer's activation is pooled over positions ({request.get('pooling', 'avg')}) to one vector per image.",
-        ),
-        (
-            "Depth",
-            "A layer's position in the order of computation, as a share: 0 is the input, 1 the output.",
-        ),
+        *_embedding(request),
         (
             "Probe accuracy",
-            f"Per layer, multinomial logistic regression on standardised vectors. {repeats} times over, the images are "
-            f"dealt into {folds} folds, balanced by class ({split_text(splits)}); {_grouped(request)}. Each fold is "
-            f"predicted by a probe fitted on the others, with C chosen from {grid} on {INNER_FOLDS} folds inside them. "
+            f"Per layer, multinomial logistic regression on standardised vectors. {_split(request, splits)}, with C "
+            f"chosen from {grid} on {INNER_FOLDS} folds inside the training part. "
             "Accuracy = images predicted right / images, averaged over the repetitions; copies of an image count as "
             "one image together.",
         ),
@@ -86,8 +76,16 @@ def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str,
         ),
         (
             "Depth of decision",
-            "For one image: the first layer from which its held-out prediction stays right up to the last layer. By "
-            "luck alone, half of the images of two classes are right at the first layer.",
+            "For one image: the first layer from which its held-out prediction stays right, in every repetition, up to "
+            "the last layer. Some are so by luck: a layer that names the classes as often, but without looking, would "
+            "be right on some of them too. That share is taken off (the correction for guessing, Abbott 1925), and at "
+            "each layer only as many images count as decided as are left, the surest first.",
+        ),
+        (
+            "Code length and few labels",
+            "The bits in which the labels of all images can be sent to someone who knows the layer and learns from the "
+            "labels sent so far (the online code of Voita & Titov 2020); of copies of an image one counts. Beside it "
+            "the same for shuffled labels, and the accuracy of probes that are fitted to a few images of each class.",
         ),
         (
             "k-NN accuracy and silhouette",
@@ -104,7 +102,46 @@ def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str,
     ]
 
 
+def _embedding(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if request.get("embeddings"):
+        return [
+            ("Embedding", "The vectors were given, one array a layer and one row an image; no network was run here."),
+            (
+                "Depth",
+                "As the file says, or else a layer's position in the order in which the layers were given, as a share: "
+                "0 is the first, 1 the last.",
+            ),
+        ]
+    return [
+        (
+            "Embedding",
+            f"Each image passes through the frozen network once, prepared as the network's own configuration says. A "
+            f"layer's activation is pooled over positions ({request.get('pooling', 'avg')}) to one vector per image.",
+        ),
+        (
+            "Depth",
+            "A layer's position in the order of computation, as a share: 0 is the input, 1 the output.",
+        ),
+    ]
+
+
+def _split(request: Mapping[str, Any], splits: pd.DataFrame) -> str:
+    if (splits["fold"] < 0).any():
+        return (
+            f"The split is the one that was given ({split_text(splits)}), and everything that was found is told of its "
+            "test part; what labels cost is measured on the training part. The test part is predicted by a probe "
+            "fitted on the training part"
+        )
+    folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
+    return (
+        f"{repeats} times over, the images are dealt into {folds} folds, balanced by class ({split_text(splits)}); "
+        f"{_grouped(request)}. Each fold is predicted by a probe fitted on the others"
+    )
+
+
 def _grouped(request: Mapping[str, Any]) -> str:
+    if request.get("embeddings") and request.get("groups", "auto") == "auto":
+        return "rows of one group, where groups were given, stay in one fold"
     return {
         "auto": "copies of a picture that were found stay in one fold",
         "none": "copies were not looked for",

@@ -11,6 +11,7 @@ from lab.charts.checks import check_rows
 from lab.charts.tables import whole_controls
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
 from lab.experiments.base import Result
+from lab.experiments.separability.label_efficiency import label_findings
 from lab.experiments.separability.split_notes import split_text
 from lab.export.report.markup import Html, join, tag
 from lab.images import short_name
@@ -85,7 +86,30 @@ def checks(result: Result, charts: dict[str, Any]) -> Html | None:
         figure("checks", charts["checks"]["description"]),
         wide_table(head_row, body, number=("value", "95 % interval"), prose=("what it says",)),
         id_="checks",
-        lead="A verdict rests on these comparisons. A required one passes only if its whole interval is above zero.",
+        lead="A verdict rests on these comparisons. One passes, and its sentence is shown to hold, when its whole "
+        "interval lies above 0; one that does not pass is not shown, which is not to say that the opposite holds.",
+    )
+
+
+def labels(result: Result, charts: dict[str, Any]) -> Html | None:
+    """Return what the labels cost at each layer and how few suffice, per model; None when that was not counted."""
+    names = models_of(result.tables["layers"])
+    parts: list[object] = []
+    for i, model in enumerate(names):
+        if f"code-{i}" not in charts:
+            continue
+        pair = [figure(name, charts[name]["description"]) for name in (f"code-{i}", f"labels-{i}")]
+        told = [tag("p", sentence) for sentence in label_findings(result.tables, model)]
+        parts += [model_heading(names, model), *told, *pair]
+    if not parts:
+        return None
+    return section(
+        "How many labels does a layer need?",
+        *parts,
+        id_="labels",
+        lead="The code length counts the bits in which the labels of all images can be sent to someone who knows the "
+        "layer and learns from the labels sent so far; shuffled labels show what a probe spends when there is nothing "
+        "to learn. Below it, the accuracy with few labels.",
     )
 
 

@@ -13,8 +13,8 @@ from lab.ui.building.cells import figures, picture
 from lab.ui.selection import Selection, request_for
 
 OFFER = (
-    "Takes the activations out, reads the single kernel off the network's own gradient, and tries it at every place of "
-    "a picture. About ten seconds with the usual network."
+    "Takes the activations out, reads the single kernel off the network's own gradient, and tries it at every position "
+    "of a picture. About ten seconds with the usual network."
 )
 COLUMNS = {
     "layer": "layer",
@@ -23,7 +23,7 @@ COLUMNS = {
     "height": "single kernel",
     "stride": "stride",
     "single_weights": "weights in the single one",
-    "positions": "places compared",
+    "positions": "positions compared",
     "linear": "off, without activations",
     "active": "off, with activations",
 }
@@ -38,7 +38,7 @@ def collapse_section(subject: Selection) -> None:
     st.markdown("##### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))
     st.markdown("##### How exactly")
-    st.caption("“Off” is the largest difference over all places and channels, relative to the largest value (float64).")
+    st.caption("“Off”: the largest difference over positions and channels, relative to the largest value (float64).")
     table = result["layers"][list(COLUMNS)].rename(columns=COLUMNS)
     off = [name for name in table.columns if name.startswith("off")]
     st.dataframe(

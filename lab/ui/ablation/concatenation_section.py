@@ -20,7 +20,7 @@ OFFER = (
 
 
 def concatenation_section(subject: Selection) -> None:
-    """Show whether readers of several layers find more than a reader of one."""
+    """Show whether probes of several layers find more than a probe of one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kept = url_field(ConcatenationRequest(), "dimension", key="together_dimension")
         sizes = sorted({*SIZES, st.session_state["together_dimension"]})
@@ -31,7 +31,7 @@ def concatenation_section(subject: Selection) -> None:
         return
     show_chart(result, concatenation_forest, key="together_chart")
     show_chart(result, single_layers, key="together_layers", height=with_legend(2, 380))
-    with st.expander("Every reader", icon=":material/table_rows:"):
+    with st.expander("Every probe", icon=":material/table_rows:"):
         st.caption(
             "The best single layer is chosen on training images only, fold by fold. gap: difference to the last layer, "
             "paired by image, with its 95 % interval. Matched: principal components found on training images; layers "

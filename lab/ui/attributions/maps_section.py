@@ -26,12 +26,12 @@ from lab.ui.text import escaped
 
 ANSWERS = {
     "learned": {"yes": "changes with weights", "no": "same with random weights", "open": "weights: undecided"},
-    "matters": {"yes": "its places matter", "no": "no more than random", "open": "places: not checked"},
+    "matters": {"yes": "its positions matter", "no": "no more than random", "open": "positions: not checked"},
 }
 MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
 OFFER = (
     "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
-    "places away. About a quarter of a minute with the usual network, longer for a probe's decisions."
+    "highest positions away. About a quarter of a minute with the usual network, longer for a probe's decisions."
 )
 
 
@@ -70,7 +70,7 @@ def _key(result: Result) -> None:
     ranges = [random_range(orders_of(result.tables), place) for place in result["targets"]["score_at"]]
     low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
     st.caption(
-        "Under each map: its rank correlation with the map of random weights; what its places are worth (insertion "
+        "Under each map: its rank correlation with the map of random weights; what its positions are worth (insertion "
         f"less deletion; random squares: {low:+z.2f} to {high:+z.2f}); its rank correlation with the picture's edges."
     )
 
@@ -130,7 +130,7 @@ def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
     rows = shown.reset_index(drop=True)
     names = [_name_of(row) for row in rows.to_dict("records")]
     with places:
-        picked = st.selectbox("Places taken in the order of the map at", names, index=len(names) - 1, key="curve_of")
+        picked = st.selectbox("Positions taken in the order of the map at", names, index=len(names) - 1, key="curve_of")
         at = rows.iloc[names.index(picked)]
         show_chart(
             result, insertion_deletion, key="curves_chart", method=method, layer=at["layer"],

@@ -107,7 +107,7 @@ def _factors(subject: Selection) -> None:
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
     show_chart(result, factor_map, key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
     st.caption(
-        "Rows from those read best early to those read best late. Layers are averaged over all places; with "
+        "Rows from those read best early to those read best late. Layers are averaged over all positions; with "
         "`--pooling 4x4` on the command line they keep where things are."
     )
     show_sentences(result.manifest["findings"][1:])

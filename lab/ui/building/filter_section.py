@@ -184,7 +184,7 @@ def _network(result: Result) -> None:
     with st.expander("Every convolution of this network", icon=":material/functions:"):
         show_sentences(network_findings(layers))
         kinds = ", ".join(f"**{kind}** {KINDS[kind]}" for kind in layers["kind"].unique())
-        st.caption(f"Each row is one filter at the place where it responds most. {kinds}.")
+        st.caption(f"Each row is one filter at the position where it responds most. {kinds}.")
         columns = ["layer", "kind", "spanned", "in_channels", "kernel_height", "kernel_width", "groups"]
         columns += ["sum", "own", "difference", "single"]
         exact = st.column_config.NumberColumn(format="scientific")

@@ -51,7 +51,7 @@ def run_cards(runs: list[RunFolder]) -> None:
 def _card(run: RunFolder) -> None:
     status = run.status
     with st.container(border=True, key=f"run_{run.id}"):
-        told, actions = st.columns([3, 2], vertical_alignment="center")
+        told, actions = st.columns([6, 5], vertical_alignment="center")
         badge = f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
         about = " · ".join(filter(None, (when(run), distinction(run.request), run.id)))
         told.markdown(f"**{escaped(run.name)}** &nbsp;{badge}  \n:small[:gray[{escaped(about)}]]")

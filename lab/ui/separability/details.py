@@ -183,8 +183,8 @@ def _export(result: Result, model: str) -> None:
 VIEWS = (
     Tab(
         "Checks",
-        "The verdict rests on these comparisons. A check passes when its interval lies beyond 0; the last one, which "
-        "asks for no loss, unless it lies wholly below.",
+        "The verdict rests on these comparisons. A check passes, and its sentence is shown to hold, when its whole "
+        "interval lies above 0. One that does not pass is not shown; that is not to say that the opposite holds.",
         _checks,
     ),
     Tab(

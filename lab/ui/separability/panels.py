@@ -10,8 +10,11 @@ import streamlit as st
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
 from lab.charts.curves import METRICS
 from lab.experiments.base import Result
+from lab.experiments.separability.fits import CHANNEL_DRAWS
+from lab.experiments.separability.measure import TWIN_SEEDS
 from lab.experiments.separability.split_notes import split_text
 from lab.probing.controls import CONTROLS
+from lab.probing.probes import MATCHED_DIMENSION
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.text import count, duration, escaped
 
@@ -134,9 +137,10 @@ def how_to_read() -> None:
         st.markdown(
             "Each point is a layer, from the first on the left to the last on the right. Its height is the share of "
             "images that a linear classifier gets right from that layer alone, always on images it was not trained on; "
-            "the band is the 95 % interval.\n\n"
-            "The dashed lines are **controls**. The *untrained twin* is the same network with random weights: what "
-            "it reaches comes from the wiring, not from learning. *Matched dimension* gives every layer the same "
-            "number of dimensions, so that a wide layer cannot win by width. *Shuffled labels* shows what chance can "
-            "do with this much freedom, *raw pixels* what needs no network at all."
+            "the band is the 95 % interval for other images like these.\n\n"
+            "The dashed lines are **controls**. The *untrained twin* is the same network with random weights (the mean "
+            f"of {len(TWIN_SEEDS)}): what it reaches comes from the wiring, not from learning. *Matched dimension* "
+            f"gives every layer the same number of channels, {MATCHED_DIMENSION} at random (the mean of "
+            f"{CHANNEL_DRAWS} draws), so that a wide layer cannot win by width. *Shuffled labels* shows what the same "
+            "probe reads where there is nothing to learn, *raw pixels* what needs no network at all."
         )
