@@ -9,8 +9,8 @@ from lab.ui.ladder import controls, panels
 
 heading(
     "Ladder",
-    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, each matched in all that is lower, and "
-    "a linear classifier at every layer that has to tell them apart.",
+    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, each matched in most of what is lower, "
+    "and a linear classifier at every layer that has to tell them apart.",
 )
 
 request = url_state.requested(LadderRequest)

@@ -144,6 +144,7 @@ def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field[Any]) -
         more = {"choices": choices}
     elif type_name(field) == "bool":
         more = {"type": _yes_no, "metavar": "yes|no"}
+        default = "yes" if field.default else "no"
     elif repeated:
         more = {"action": _Members, "metavar": repeated.upper(), "dest": field.name}
         default = " ".join(default)
