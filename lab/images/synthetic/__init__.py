@@ -1,4 +1,4 @@
-"""Images drawn here, with known factors and part masks: no download, seeded, matched in hue, brightness and thumbnail."""
+"""Images drawn here, with known factors and part masks: no download, seeded, hue and brightness matched."""
 
 from lab.images.synthetic.rungs import RUNGS
 from lab.images.synthetic.sets import DRAWING_VERSION, FAMILIES, DrawnSet, DrawnSource, draw_set
