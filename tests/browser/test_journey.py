@@ -198,12 +198,12 @@ def test_a_page_closed_meanwhile_finds_its_run_again(dashboard: Any, page: Any, 
     other = browser.new_context().new_page()
     other.goto(dashboard.at(link))
     other.locator(".st-key-progress").wait_for()
-    first = run.progress["at"]
+    first = run.progress["steady"]
     deadline = time.monotonic() + 60
-    while run.progress["at"] == first and time.monotonic() < deadline:
+    while run.progress["steady"] == first and time.monotonic() < deadline:
         time.sleep(0.2)
     assert run.worker_alive
-    assert run.progress["at"] > first
+    assert run.progress["steady"] > first
     other.goto(dashboard.url)
     other.get_by_text("Being computed").wait_for()
     other.context.close()
