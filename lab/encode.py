@@ -50,7 +50,8 @@ def _misread(text: str) -> bool:
     """Tell whether a reader would take text for something else (also what an apostrophe made of such text)."""
     if text.startswith("'"):
         return _misread(text[1:])
-    return text.startswith(FORMULA_STARTS) or text in MISSING_NAMES or _other_as_value(text)
+    # A line of white space alone is skipped by many readers, and the row with it.
+    return text.startswith(FORMULA_STARTS) or text.isspace() or text in MISSING_NAMES or _other_as_value(text)
 
 
 def _other_as_value(text: str) -> bool:

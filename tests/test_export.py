@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tables import LAYERS, synthetic_result
 
@@ -73,6 +73,7 @@ def test_missing_names_are_those_of_pandas() -> None:
 
 
 @settings(deadline=None)
+@example([" "])
 @given(st.lists(st.text(), min_size=1))
 def test_any_text_comes_back_from_csv(cells: list[str]) -> None:
     table = pd.DataFrame({"class": ["a word", *(cell.replace("\r", " ") for cell in cells)]})
