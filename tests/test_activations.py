@@ -7,13 +7,14 @@ import threading
 import numpy as np
 import pytest
 import torch
+from no_fields import leave_out_fields
 from torch import Tensor, nn
 
 from lab.activations import Extractor, check_pooling, keep, pool, record
 from lab.activations.folding import faster_copy, fold_normalisation
 from lab.activations.pooling import dimension
 from lab.errors import LabError
-from lab.layers import Layer, receptive, select_layers
+from lab.layers import Layer, select_layers
 from lab.layers.table import layer_table
 from lab.models import LoadedModel, load_model
 from lab.models.preprocess import normalised
@@ -21,13 +22,13 @@ from lab.models.preprocess import normalised
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+    leave_out_fields(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def lite() -> LoadedModel:
     patch = pytest.MonkeyPatch()
-    patch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+    leave_out_fields(patch)
     try:
         return load_model("tf_efficientnet_lite0")
     finally:

@@ -322,8 +322,10 @@ def test_a_real_comparison(kept: Any) -> None:
 def test_a_run_goes_on_from_its_pieces(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     result, partial_results, home = kept
     monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
-    monkeypatch.setattr("lab.probing.probes.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
-    monkeypatch.setattr("lab.geometry.similarity.cka_evidence", lambda *a, **k: pytest.fail("compared again"))
+    monkeypatch.setattr("lab.experiments.separability.fits.fit_probes", lambda *a, **k: pytest.fail("fitted again"))
+    monkeypatch.setattr(
+        "lab.experiments.comparison.compare.cka_evidence", lambda *a, **k: pytest.fail("compared again")
+    )
     monkeypatch.setattr("lab.experiments.comparison.costs._rounds", lambda *a: pytest.fail("measured again"))
     again = run(SMALL, partial_results=partial_results)
     for name, table in result.tables.items():

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import torch
 from image_sets import Pictures, image_set, scene, scenes
+from no_fields import leave_out_fields
 
 from lab.embeddings import Embeddings, embed, pixels_embedding
 from lab.embeddings.streaming import in_order
 from lab.embeddings.vectorstore import VectorStore
 from lab.errors import LabError
 from lab.images.types import ImageSet
-from lab.layers import Layer, receptive, select_layers
+from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model
 from lab.settings import Compute
 
@@ -33,7 +34,7 @@ SMALL = Compute("cpu", 4)
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+    leave_out_fields(monkeypatch)
 
 
 @pytest.fixture

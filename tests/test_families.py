@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from no_fields import leave_out_fields
 
 from lab.activations import check_pooling, pool, record
 from lab.activations.pooling import dimension, maps
 from lab.embeddings import embed
 from lab.errors import LabError
 from lab.images import open_image_set
-from lab.layers import receptive, select_layers
+from lab.layers import select_layers
 from lab.layers.table import layer_table
 from lab.models import load_model
 from lab.settings import Compute
@@ -31,9 +32,7 @@ BATCH = 3
 @pytest.fixture
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave receptive fields out, which take most of the time and have tests of their own."""
-    monkeypatch.setattr(
-        receptive, "measure", lambda _module, layers, _size: {layer.name: receptive.UNKNOWN for layer in layers}
-    )
+    leave_out_fields(monkeypatch)
 
 
 @pytest.mark.parametrize("name", DOZEN)

@@ -158,7 +158,7 @@ def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.
     from lab.experiments.separability import measure
 
     run, fitted = open_run(SMALL), []
-    real = measure._fit
+    real = measure.fit_layer
 
     def dies_after_two(*arguments: object) -> object:
         if len(fitted) == 2:
@@ -166,13 +166,13 @@ def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.
         fitted.append(arguments)
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(measure, "_fit", dies_after_two)
+    monkeypatch.setattr(measure, "fit_layer", dies_after_two)
     with pytest.raises(KeyboardInterrupt):
         jobs.compute(run, Compute(), silent)
     assert len(run.partial_results) == 2
     fitted.clear()
     fitted.extend([None] * 3)
-    monkeypatch.setattr(measure, "_fit", lambda *a: fitted.append(a) or real(*a))
+    monkeypatch.setattr(measure, "fit_layer", lambda *a: fitted.append(a) or real(*a))
     jobs.compute(run, Compute(), silent)
     assert len(fitted) - 3 == len(run.result().tables["layers"]) - 2
 

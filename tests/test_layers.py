@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from no_fields import leave_out_fields
 from torch import Tensor, nn
 
 from lab.errors import LabError
-from lab.layers import Layer, receptive, select_layers
+from lab.layers import Layer, select_layers
 from lab.layers.receptive import measure
 from lab.layers.spreading import OnlySpreading
 from lab.layers.table import layer_table
@@ -84,9 +85,7 @@ def table(network: Network) -> dict[str, Layer]:
 @pytest.fixture
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave receptive fields out, which take most of the time."""
-    monkeypatch.setattr(
-        receptive, "measure", lambda _module, layers, _size: {x.name: receptive.UNKNOWN for x in layers}
-    )
+    leave_out_fields(monkeypatch)
 
 
 def timm_model(name: str) -> nn.Module:

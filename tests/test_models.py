@@ -14,9 +14,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from no_fields import leave_out_fields
 
 from lab.errors import LabError
-from lab.layers import receptive
 from lab.models import ModelCard, ModelRef, card, load_model, ref_of, search_models, structure
 from lab.models.devices import pick_device
 from lab.weights import SOURCES, hub
@@ -26,7 +26,7 @@ TINY = "test_resnet@untrained"
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+    leave_out_fields(monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def test_the_dashboard_comes_up_from_the_wheel_in_another_folder(installed: Path
     try:
         line = next(line for line in server.stdout if "http://localhost" in line)
         address = line[line.index("http") :].strip()
-        with urllib.request.urlopen(address, timeout=20) as answer:
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())  # the token of the link is kept
+        with browser.open(address, timeout=20) as answer:
             assert answer.status == 200
     finally:
         server.terminate()

@@ -126,7 +126,7 @@ def test_a_direct_scikit_learn_fit_on_the_exported_folds_agrees() -> None:
 
 def test_another_seed_splits_the_same_images_anew_and_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(TINY)
-    monkeypatch.setattr("lab.embeddings.load_model", None, raising=False)
+    monkeypatch.setattr("lab.embeddings.cached.load_model", None)
     second = run(replace(TINY, seed=1))
     assert list(first.tables["images"].image) == list(second.tables["images"].image)
     assert not first.tables["splits"].fold.equals(second.tables["splits"].fold)

@@ -83,7 +83,7 @@ def test_a_run_has_every_network_and_goes_on_from_its_pieces(measured: Any, monk
     assert set(final.index) == set(ARRANGEMENTS)
     assert (final["ci_low"] <= final["accuracy"]).all()
     assert (final["accuracy"] <= final["ci_high"]).all()
-    monkeypatch.setattr("lab.experiments.width_vs_depth.training.train_one", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("lab.experiments.width_vs_depth.run.train_one", lambda *_: pytest.fail("trained again"))
     again = run(SMALL, partial_results=partial_results)
     pd.testing.assert_frame_equal(again["summary"], result["summary"])
     assert result["networks"]["parameters"].max() <= SMALL.parameters
@@ -116,7 +116,7 @@ def test_an_interruption_loses_no_finished_network(tmp_path: Any, monkeypatch: p
 
     monkeypatch.setenv("FEATURE_LAB_HOME", str(tmp_path))
     monkeypatch.setattr(threads, "cores", lambda: 4)
-    monkeypatch.setattr("lab.experiments.width_vs_depth.training.train_one", interrupted)
+    monkeypatch.setattr("lab.experiments.width_vs_depth.run.train_one", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(SMALL, partial_results=partial_results)
     assert len(partial_results) >= 2

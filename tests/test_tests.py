@@ -1,4 +1,7 @@
-"""Every test asserts something on every path: a loop over nothing, or an `if` never true, would pass anything."""
+"""Tests about the tests: each asserts something on every path, and replaces a function where it is looked up.
+
+A loop over nothing, an `if` never true, or a replaced function that nobody calls by that name would pass anything.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+LAB = TESTS.parent / "lab"
 FILLED = {"zip", "enumerate", "sorted", "reversed", "list", "tuple", "product", "permutations", "combinations"}
 
 
@@ -93,3 +97,71 @@ def _filled(iterated: ast.expr) -> bool:
         case ast.Call(func=ast.Attribute(value=owner, attr="items" | "values" | "keys")):
             return _filled(owner)
     return False
+
+
+def test_what_a_test_replaces_is_looked_up_where_it_is_replaced() -> None:
+    modules = {_dotted(path): ast.parse(path.read_text()) for path in LAB.rglob("*.py")}
+    looked_up = {name: set(_looked_up(tree)) for name, tree in modules.items()}
+    through_module = {found for tree in modules.values() for found in _through_modules(tree)}
+    replaced = [
+        (f"{path.name}:{line}", module, name)
+        for path in sorted(TESTS.rglob("*.py"))
+        for line, module, name in _replaced(ast.parse(path.read_text()))
+        if module in modules
+    ]
+    assert len(replaced) > 50
+    idle = [
+        f"{where} {module}.{name}"
+        for where, module, name in replaced
+        if name not in looked_up[module] and (module, name) not in through_module
+    ]
+    assert not idle, f"replaced where nobody looks it up, so that nothing changes: {idle}"
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(LAB.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _looked_up(tree: ast.Module) -> Iterable[str]:
+    return (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """Return what each imported name of a file stands for."""
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    } | {
+        alias.asname: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.asname
+    }
+
+
+def _through_modules(tree: ast.Module) -> Iterable[tuple[str, str]]:
+    """Return the names that a file looks up as `module.name`, and those it imports only when a function is called."""
+    names = _imported(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+            yield names[node.value.id], node.attr
+        if isinstance(node, ast.FunctionDef):
+            late = (inner for inner in ast.walk(node) if isinstance(inner, ast.ImportFrom))
+            yield from ((inner.module or "", alias.name) for inner in late for alias in inner.names)
+
+
+def _replaced(tree: ast.Module) -> Iterable[tuple[int, str, str]]:
+    """Return what `setattr` of a monkeypatch replaces: line, module, name."""
+    names = _imported(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="setattr"), args=[ast.Constant(value=str(place)), _, *_]):
+                module, _, name = place.rpartition(".")
+                yield node.lineno, module, name
+            case ast.Call(
+                func=ast.Attribute(attr="setattr"), args=[ast.Name(id=owner), ast.Constant(value=str(name)), *_]
+            ):
+                yield node.lineno, names.get(owner, ""), name

@@ -28,7 +28,7 @@ def test_large_blocks_come_back_without_page_faults() -> None:
     """In a process of its own, as the setting cannot be taken back."""
     code = """
 import resource, sys
-from lab.tuning import tune_allocator
+from lab.malloc import tune_allocator
 import numpy as np
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from no_fields import leave_out_fields
 from PIL import Image
 from torch import nn
 
@@ -26,7 +27,7 @@ from lab.experiments.channels import depth_strip, kernels, visualize
 from lab.experiments.channels.channel_ablation import IMAGES, spread_over
 from lab.experiments.channels.channel_contributions import held, sums
 from lab.experiments.channels.probe_direction import probe_direction
-from lab.layers import Layer, receptive, select_layers
+from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model
 from lab.visualization import (
     Fourier,
@@ -52,14 +53,14 @@ SMALL: dict[str, Any] = {"model": MODEL, "data": "drawn:shapes", "per_class": 6}
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+    leave_out_fields(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("models")))
-        patch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+        leave_out_fields(patch)
         return load_model(MODEL)
 
 
@@ -319,7 +320,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("made")))
-        patch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+        leave_out_fields(patch)
         partial_results: dict[str, Any] = {}
         result = visualize.run(request, partial_results=partial_results)
         patch.setattr("lab.experiments.channels.visualizer.render", lambda *_, **__: pytest.fail("optimised again"))
@@ -381,7 +382,7 @@ def test_a_card_holds_together() -> None:
     said = " ".join(found.manifest["findings"])
     assert "exactly the sum of" in said
     calm = found["effects"].assign(ci_low=-1.0, ci_high=1.0)
-    assert "no clear change" in card._about_effect(calm)[0]
+    assert "no change is shown" in card._about_effect(calm)[0]
     strong = calm.assign(ci_low=1.0, change=np.where(calm["asked"], 2.0, 0.1))
     assert "more than any of the others" in card._about_effect(strong)[0]
 

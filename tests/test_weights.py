@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import torch
 from image_sets import image_set
+from no_fields import leave_out_fields
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
 from lab.errors import HubUnreachable, LabError
-from lab.layers import receptive
 from lab.models import ModelRef, load_model
 from lab.weights import SOURCES, hub, zoo
 from lab.weights.checkpoints import load_by_position, read_tensors
@@ -40,7 +40,7 @@ def tiny() -> nn.Module:
 @pytest.fixture(autouse=True)
 def no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading without receptive fields, which these tests do not look at."""
-    monkeypatch.setattr(receptive, "measure", lambda _m, layers, _s: {x.name: receptive.UNKNOWN for x in layers})
+    leave_out_fields(monkeypatch)
 
 
 @pytest.fixture

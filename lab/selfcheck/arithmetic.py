@@ -109,7 +109,7 @@ def selectivity_of_channels() -> Found:
 
 def _field(module: nn.Module, name: str, side: int, stride: int) -> Found:
     module.eval()
-    place = Layer(name, "module", 1.0, "NCHW", 0, 0, 0, 0, 0, "unknown")
+    place = Layer(name, "module", 1.0, "NCHW", 0, 1, 1, 0, 0, "unknown")
     found = measure(module, [place], INPUT)[name]
     passed = (found.side, found.stride, found.status) == (side, stride, "exact")
     return Found(f"{found.side} pixels, stride {found.stride}, {found.status}", passed)
