@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ import pandas as pd
 from lab.errors import LabError, nearest
 from lab.experiments.early import CardLookup, check_listed
 from lab.experiments.picture import picture_stamp, settled_picture
-from lab.images import settled, stamp
+from lab.images import MEMORY, settled, short_name, stamp
 from lab.models import ModelRef, card
 from lab.partial_results import PartialResults
 from lab.progress import Progress
@@ -99,9 +100,11 @@ class Request:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the request that `as_dict` described; fields that are not there keep their defaults.
+        """Return the request that `as_dict` described, or that a caller asks for from Python.
 
-        Where several texts can be given, one alone stands for a list of it.
+        Fields that are not there keep their defaults. Where several texts can be given, one alone stands for a list of
+        it ("all" and "none" for all and none that are known); where names stand in one text, a list of them does too.
+        Raises LabError for a field that is not there and for a value of another kind.
         """
         names = {f.name: f for f in dataclasses.fields(cls)}
         unknown = [name for name in values if name not in {*names, "experiment"}]
@@ -110,7 +113,9 @@ class Request:
         return cls(**{name: _given(names[name], value) for name, value in values.items() if name in names})
 
     def command(self) -> str:
-        """Return the command line that asks the same; default fields are left out."""
+        """Return the command line that asks the same, default fields left out; a comment where none can."""
+        if what := self.from_python():
+            return f"# {what} came from Python: {self.python()}"
         words = ["feature-lab", *(self.command_words or ("ask", self.experiment))]
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -122,8 +127,19 @@ class Request:
     def python(self) -> str:
         """Return the call that asks the same from Python."""
         given = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
-        words = [f"{field.name}={value!r}" for field, value in given if value != field.default]
+        words = [f"{field.name}={_in_python(value)}" for field, value in given if value != field.default]
         return f"lab.ask({', '.join([repr(self.experiment), *words])})"
+
+    def networks(self) -> tuple[str, ...]:
+        """Return the names of the networks that are asked about."""
+        return tuple(filter(None, getattr(self, "models", ()) or (getattr(self, "model", ""),)))
+
+    def from_python(self) -> str:
+        """Return what of the request was given from Python and no name stands for, "" when nothing was."""
+        given = [f"the network {id}" for id in map(_given_id, self.networks()) if id]
+        if (data := str(getattr(self, "data", ""))).startswith(MEMORY):
+            given.append(f"the images {short_name(data)}")
+        return " and ".join(given)
 
     def title(self) -> str:
         """Return a short text for people, used as the run's first name."""
@@ -148,8 +164,7 @@ class Request:
 
     def sources(self) -> dict[str, str]:
         """Return what the answer depends on beyond the request (weights, pictures, images), each with a cheap stamp."""
-        models = getattr(self, "models", ()) or (getattr(self, "model", ""),)
-        found = {model: ModelRef.parse(model).stamp() for model in models if model}
+        found = {model: ModelRef.parse(model).stamp() for model in self.networks()}
         if picture := getattr(self, "picture", None):
             found["picture"] = picture_stamp(picture)
         if data := getattr(self, "data", None):
@@ -188,13 +203,61 @@ def _as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]
     return [(name, list_of(value) or "none")]
 
 
+def _given_id(model: str) -> str:
+    """Return what a network is called that only this process has, "" for any other."""
+    ref = ModelRef.parse(model)
+    return ref.id if ref.source.name in ("memory", "python") else ""
+
+
+def _in_python(value: Any) -> str:
+    """Return a value as Python writes it; what was given from Python by its own name."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_in_python, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, str) and value.startswith(MEMORY):
+        return "images"
+    known = value.partition("@")[2].partition(":")[0] in ("memory", "python") if isinstance(value, str) else False
+    return value.partition("@")[0] if known else repr(value)
+
+
 def _given(field: dataclasses.Field[Any], value: Any) -> Any:
-    if isinstance(value, str) and isinstance(field.default, tuple):
-        return (value,)  # not its letters
-    return tuple(value) if isinstance(value, list) else value
+    """Return a field's value as requests hold it: a tuple of texts, one text, a number of Python's own."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(field.default, tuple):
+        known = field.metadata.get("known", ())
+        if isinstance(value, str):  # not its letters
+            return {"all": known, "none": ()}.get(value, names_in(value)) if known else (value,)
+        return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else value
+    if isinstance(field.default, str) and isinstance(value, (list, tuple)):
+        return list_of(str(getattr(member, "name", member)) for member in value)  # layers, by name
+    if hasattr(value, "item") and not getattr(value, "shape", None):
+        return value.item()  # a number of numpy's
+    return value
+
+
+# What a value must be, by the type of its field, and how a sentence calls that
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "int | None": ((int, type(None)), "a whole number, or None"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "True or False"),
+    "tuple[str, ...]": ((tuple,), "a list of texts"),
+}
+
+
+def _check_kind(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raise LabError for a value that is not of its field's kind."""
+    kinds, told = KINDS.get(type_name(field), ((object,), ""))
+    fits = isinstance(value, kinds) and (bool in kinds or object in kinds or not isinstance(value, bool))
+    if fits and isinstance(value, tuple) and tuple in kinds:
+        fits = all(isinstance(member, str) for member in value)
+    if not fits:
+        raise LabError(f"{field.name} is {value!r}, a {type(value).__name__}; it must be {told}")
 
 
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    _check_kind(field, value)
     name = field.name.replace("_", "-")
     least, most = field.metadata.get("least"), field.metadata.get("most")
     choices, known = field.metadata.get("choices", ()), field.metadata.get("known", ())

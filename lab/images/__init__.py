@@ -12,14 +12,16 @@ from lab.images.catalogue import (
 )
 from lab.images.decode import thumbnail
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
-from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined, picked
+from lab.images.types import MEMORY, ImageRecord, ImageSet, PixelSource, Quarantined, asked_of, picked
 
 __all__ = [
+    "MEMORY",
     "ImageRecord",
     "ImageSet",
     "PixelSource",
     "Quarantined",
     "SetInfo",
+    "asked_of",
     "catalogue",
     "class_names",
     "groups_stamp",

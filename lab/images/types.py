@@ -13,7 +13,10 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from lab.errors import LabError
 from lab.images.decode import thumbnail
+
+MEMORY = "memory:"  # before the name of images that were given from Python
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class PixelSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood."""
+    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood.
+
+    `opened` is what `open_image_set` was asked for, None for images that no name stands for.
+    """
 
     spec: str
     classes: tuple[str, ...]
@@ -60,6 +66,7 @@ class ImageSet:
     source: PixelSource = field(repr=False, compare=False)
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
+    opened: tuple[tuple[str, ...], int | None] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -136,7 +143,25 @@ def picked(images: ImageSet, positions: Sequence[int] | np.ndarray) -> ImageSet:
     """Return the images at these positions, in this order."""
     chosen = tuple(int(position) for position in positions)
     records = tuple(images.records[position] for position in chosen)
-    return replace(images, records=records, source=_PickedSource(images.source, chosen))
+    return replace(images, records=records, source=_PickedSource(images.source, chosen), opened=None)
+
+
+def asked_of(
+    images: ImageSet, classes: Sequence[str], per_class: int | None
+) -> tuple[str, tuple[str, ...], int | None]:
+    """Return the spec, the classes and the number a class that stand for images in a request.
+
+    Images that no name stands for go by `memory:NAME#DIGEST`. Raises LabError where classes or a number are wanted of
+    images that are opened already.
+    """
+    if tuple(classes) or per_class is not None:
+        raise LabError(
+            "classes and per_class choose among images while they are opened; give them to lab.open_image_set, or the "
+            "images by name"
+        )
+    if images.opened is None:
+        return f"{MEMORY}{images.spec}#{images.fingerprint[:16]}", (), None
+    return images.spec, *images.opened
 
 
 def balanced_positions(labels: Sequence[int], digests: Sequence[str], per_class: int | None) -> list[int]:

@@ -6,7 +6,8 @@ computed in `lab.probing`, `lab.stats` and `lab.geometry`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,10 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
-from lab.images import ImageSet, open_image_set, regrouped
-from lab.layers import select_layers
-from lab.models import LoadedModel, ModelRef, card, ref_of
+from lab.images import ImageSet, asked_of, open_image_set, regrouped
+from lab.layers import Layer, select_layers
+from lab.models import Model, ModelRef, card, ref_of
+from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.threads import cores
@@ -89,25 +91,44 @@ def run(
 
 
 def probe(
-    models: str | LoadedModel | Iterable[str | LoadedModel] = DEFAULT_MODEL,
-    images: str | ImageSet = DEFAULT_DATA,
+    models: Model | Iterable[Model] = DEFAULT_MODEL,
+    images: str | os.PathLike[str] | ImageSet = DEFAULT_DATA,
     *,
+    preprocess: Any = None,
+    layers: str | Sequence[str | Layer] = "blocks",
+    pooling: str = "avg",
+    controls: str | Sequence[str] = tuple(OPTIONAL),
+    classes: Sequence[str] = (),
+    per_class: int | None = None,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    groups: str = "auto",
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    **fields: Any,
 ) -> Result:
-    """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
+    """Probe layers of one or more networks on an image set, with controls and a verdict.
 
-    Models and images may be given by name or as what `load_model` and `open_image_set` return. A loaded network is
-    measured with the weights that it has now: if they are no longer those it was loaded with, it goes by the name
-    ID@memory:DIGEST, which this process knows. Raises LabError for a model that is neither. The result is kept
-    by the caller only; the command line and the dashboard keep theirs as runs.
+    `models` are names (`ID[@WEIGHTS]`), what `load_model` returns, or torch modules of your own, which are copied and
+    never touched; `preprocess` is how such a module wants its images (see `load_model`). `images` are a set's name,
+    a folder, or what `open_image_set` returns. `layers`: "stages", "blocks", "all", or names. `controls`: "all",
+    "none", or names. The other arguments are the fields of `ProbeRequest`.
+
+    A network is measured with the weights that it has now. One that has no untrained twin is measured without that
+    control, and the result's problems say why. Raises LabError, in one sentence, for what cannot be used. The result
+    is kept by the caller only; the command line and the dashboard keep theirs as runs.
     """
-    several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
-    names = tuple(model if isinstance(model, str) else str(ref_of(model)) for model in several)
-    given = None if isinstance(images, str) else images
-    request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
-    return measure_and_assemble(request.canonical(), progress, compute, {}, given)
+    several = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
+    shown = images if isinstance(images, ImageSet) else None
+    data, classes, per_class = (images, classes, per_class) if shown is None else asked_of(shown, classes, per_class)
+    request = ProbeRequest.from_dict(
+        {
+            "models": [str(ref_of(model, preprocess)) for model in several],
+            "data": data, "layers": layers, "pooling": pooling, "controls": controls, "classes": classes,
+            "per_class": per_class, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups,
+        }
+    )  # fmt: skip
+    return measure_and_assemble(request.canonical(), progress, compute, {}, shown)
 
 
 def embeddings_of(
