@@ -92,9 +92,7 @@ def open_image_set(
 
 def _opened(text: str, classes: tuple[str, ...], per_class: int | None, progress: Progress) -> ImageSet:
     if text.startswith(MEMORY):
-        raise LabError(
-            f"the images {short_name(text)} were those of a Python process, which are not kept; give them again"
-        )
+        raise LabError(f"the images {short_name(text)} were in the memory of a Python process; give them again")
     name, options = _parsed(text)
     order = Order(text, options, classes, per_class, progress)
     if name.startswith(HUB_PREFIX):

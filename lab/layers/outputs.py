@@ -1,4 +1,4 @@
-"""The tensor in what a module puts out: itself, or one of a tuple, a dictionary or an object like transformers' outputs.
+"""The tensor in what a module puts out: itself, or one of a tuple, a dictionary or an object of transformers.
 
 timm's networks are read as they were before: a module of theirs that puts out several tensors is no layer. Other
 people's networks wrap nearly every output, so there the one tensor that stands for it is read.

@@ -28,6 +28,7 @@ from lab.settings import cache_dir
 from lab.weights import Built, file_stamp
 from lab.weights.checking import refuse_not_finite
 from lab.weights.networks import architecture_of, weights_digest
+from lab.weights.own_code import code_digest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -143,7 +144,7 @@ def known_parameters() -> dict[str, int]:
 def _describe(ref: ModelRef, built: Built, digest: str) -> ModelCard:
     module = built.module
     how = preprocessing_of(module)
-    layers, exclusions = _layers(module, (3, how.height, how.width))
+    layers, exclusions = _layers(module, how.input_size)
     return ModelCard(
         ref=ref,
         weights_digest=digest,
@@ -162,8 +163,7 @@ def _describe_own(ref: ModelRef, built: Built) -> ModelCard:
     refuse_not_finite(module.state_dict(), str(ref))
     how, guessed = as_preprocessing(built.preprocess, module)
     behaviour = behaviour_of(module, how.input_size, str(ref))
-    known = _OWN.get((str(ref.own()), ref.stamp())) if ref.untrained else None
-    layers, exclusions = (known.layers, known.exclusions) if known else layer_table(module, how.input_size)
+    layers, exclusions = _layers(module, how.input_size, code_digest(module))
     if not layers:
         raise LabError(f"{ref}: no module within it puts out one tensor for each image, so there is no layer to read")
     return ModelCard(
@@ -173,10 +173,15 @@ def _describe_own(ref: ModelRef, built: Built) -> ModelCard:
     )  # fmt: skip
 
 
-def _layers(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tuple[Layer, ...], tuple[Exclusion, ...]]:
-    """Return a network's layer table, which its weights have no part in: an untrained twin's is the network's own."""
+def _layers(
+    module: nn.Module, input_size: tuple[int, int, int], code: str = ""
+) -> tuple[tuple[Layer, ...], tuple[Exclusion, ...]]:
+    """Return a network's layer table, which its weights have no part in: an untrained twin's is the network's own.
+
+    `code` names what the modules do where their names do not.
+    """
     shapes = [(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()]
-    identity = repr((CARD_VERSION, _versions(), architecture_of(module), input_size, shapes, repr(module)))
+    identity = repr((CARD_VERSION, _versions(), architecture_of(module), input_size, shapes, code or repr(module)))
     path = cache_dir("models") / f"layers-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"
     kept = _read(path, ("layers", "exclusions"))
     if kept is None:

@@ -156,6 +156,6 @@ def _guessed(module: nn.Module) -> tuple[Preprocessing, tuple[str, ...]]:
     how = Preprocessing(int(height), int(width), "bicubic", crop, "center", mean, std, channels)
     told = f"mean {', '.join(map(str, mean))}, std {', '.join(map(str, std))}"
     note = (
-        f"no preprocess was given, so images are cropped to {height}×{width} pixels with {told}; give the network's own"
+        f"no preprocess was given, so images are made {height}×{width} pixels with {told}; give the network's own"
     )
     return how, (note,)

@@ -129,8 +129,8 @@ def ref_of(model: Model, preprocess: Any = None) -> ModelRef:
 
 def _no_model(model: object) -> str:
     return (
-        f"a {type(model).__name__} is no model of the lab; give the name of one, a torch module, or what lab.load_model "
-        "returns"
+        f"a {type(model).__name__} is no model of the lab; give the name of one, a torch module, or what "
+        "lab.load_model returns"
     )
 
 

@@ -89,11 +89,6 @@ class ModelRef:
             return replace(self, weights=f"{self.source.name}:{name}{seed}")
         return replace(self, weights=f"untrained:{seed}")
 
-    def own(self) -> ModelRef:
-        """Return the network that an untrained twin of the user's own code is the twin of."""
-        name = self.argument.partition("/")[0] if self.source.name == "python" else ""
-        return replace(self, weights=f"{self.source.name}:{name}" if name else self.source.name)
-
     def check(self) -> None:
         """Raise LabError when the network or its weights cannot be had; takes at most three seconds, and no torch."""
         self.source.check(self.id, self.argument)

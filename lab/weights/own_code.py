@@ -51,7 +51,7 @@ _GIVEN: dict[str, _Given] = {}
 
 def remember(module: nn.Module, preprocess: Any, notes: tuple[str, ...] = ()) -> str:
     """Remember a network of the lab's own (see `own_copy`) and how it is given its images; return what names it."""
-    name = hashlib.sha256(f"{code_digest(module)}\0{preprocess!r}".encode()).hexdigest()[:NAME_LENGTH]
+    name = hashlib.sha256(f"{weights_digest(module)}\0{code_digest(module)}\0{preprocess!r}".encode()).hexdigest()[:NAME_LENGTH]
     _GIVEN.setdefault(name, _Given(module, preprocess, notes))
     return name
 
@@ -189,9 +189,10 @@ def _seed(id: str, argument: str) -> int:
 
 
 def code_digest(module: nn.Module) -> str:
-    """Return a hex digest of a network: its weights, its modules' settings, and the code of classes that are no
-    library's."""
-    digest = hashlib.sha256(f"{weights_digest(module)}\0{module!r}".encode())
+    """Return a hex digest of a network but for its weights' values: its modules, their settings, and the code of
+    classes that are no library's."""
+    shapes = [(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()]
+    digest = hashlib.sha256(f"{shapes!r}\0{module!r}".encode())
     for name, child in module.named_modules():
         kind = type(child)
         plain = {key: value for key, value in vars(child).items() if _is_plain(value) and key != "training"}

@@ -18,6 +18,8 @@ from lab.weights.networks import own_random_state
 if TYPE_CHECKING:
     from torch import nn
 
+# Away from the small seeds that people begin with: a twin must not draw what the network itself began with
+APART = 0x7A3D_0000  # the generator takes 32 bits
 # What torch's own modules call the method that draws their weights
 RESETS = ("reset_parameters", "_reset_parameters")
 
@@ -31,7 +33,7 @@ def reinitialised(module: nn.Module, seed: int, name: str) -> nn.Module:
 
     Raises NoTwin naming the first parameter that nothing draws anew.
     """
-    with own_random_state(seed):
+    with own_random_state(APART + seed):
         if _is_of_transformers(module):
             twin: Any = type(module)(copy.deepcopy(module.config))  # type: ignore[operator]
             return twin

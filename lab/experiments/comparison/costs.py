@@ -69,7 +69,7 @@ def network_size(model: str, partial_results: PartialResults) -> NetworkSize:
         loaded = load_model(model)
         how = loaded.preprocessing
         weights = sum(parameter.numel() * parameter.element_size() for parameter in loaded.module.parameters())
-        _, whole = costs(loaded.module, (3, how.height, how.width))
+        _, whole = costs(loaded.module, how.input_size)
         partial_results[key] = {"size": np.array([loaded.card.parameters, weights, whole.peak_bytes])}
     return NetworkSize(*map(int, partial_results[key]["size"]))
 
