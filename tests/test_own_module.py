@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +17,15 @@ from no_fields import leave_out_fields
 from torch import Tensor, nn
 
 import lab
+from lab.cli import main
 from lab.embeddings import embed
 from lab.errors import LabError
 from lab.images import ImageSet
 from lab.models import LoadedModel, load_model, ref_of
 from lab.models.preprocess import Preprocessing, normalised, pixels_for
 from lab.settings import Compute
+from lab.weights.own_code import ALLOWED_VARIABLE, code_allowed
+
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,3 +334,85 @@ def test_images_and_modules_of_another_process_are_told(tmp_path: Path) -> None:
         load_model("Own@python:0123456789abcdef")
     with pytest.raises(LabError, match="images mine were in the memory of a Python process"):
         lab.open_image_set("memory:mine#0123")
+
+
+NET = """
+import torch
+from torch import nn
+import numpy as np
+import beside
+
+def build():
+    {effect}
+    torch.manual_seed(7)
+    net = nn.Sequential(nn.Conv2d(3, beside.WIDTH, 3, 2), nn.ReLU(), nn.Conv2d(4, 6, 3, 2), nn.Flatten(1), nn.LazyLinear(2))
+    net(torch.zeros(1, 3, 32, 32))
+    return net, lambda picture: torch.tensor(np.array(picture.resize((32, 32)))).permute(2, 0, 1) / 255
+
+def nothing():
+    return 3
+
+def fails():
+    raise ValueError("no weights here")
+"""
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    (tmp_path / "beside.py").write_text("WIDTH = 4\n")
+    path = tmp_path / "net.py"
+    path.write_text(NET.format(effect=f"open({str(tmp_path / 'ran')!r}, 'w').close()"))
+    return path
+
+
+def asked(*arguments: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_a_file_is_run_only_where_it_was_allowed(net: Path, tmp_path: Path) -> None:
+    model = f"module:{net}:build"
+    other = tmp_path / "other.py"
+    other.write_text("")
+    for more in ((), ("--allow-code", str(other))):
+        code, _, told = asked("layers", model, *more)
+        assert code == 2
+        assert "is code, which is run only where it was allowed: add --allow-code" in told
+        assert len(told.splitlines()) == 1
+    with pytest.raises(LabError, match="is code"):
+        lab.probe(model)
+    assert not (tmp_path / "ran").exists()
+    code, out, told = asked("layers", model, "--layers", "all", "--json", "--allow-code", str(net))
+    assert code == 0, told
+    assert [row["name"] for row in json.loads(out)] == ["0", "1", "2", "3", "4"]
+    assert (tmp_path / "ran").exists()
+    assert ALLOWED_VARIABLE not in os.environ
+    with code_allowed([net]), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEATURE_LAB_ON_NETWORK", "1")
+        with pytest.raises(LabError, match="a dashboard that others reach runs none"):
+            load_model(model)
+
+
+def test_a_network_of_a_file_is_probed_with_its_twin(net: Path) -> None:
+    arguments = ("--data", "drawn:pets?size=64", "--per-class", "8", "--layers", "0,2", "--repeats", "1", "--json")
+    code, out, told = asked("probe", f"--model=module:{net}:build", *arguments, "--allow-code", str(net))
+    assert code == 0, told
+    found = json.loads(out)
+    assert found["models"][0]["model"] == f"module:{net}:build@code"
+    assert "untrained" in found["models"][0]["layers"][0]["controls"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothing", "returned a int; it must return a torch.nn.Module"),
+        ("fails", "failed with ValueError: no weights here"),
+        ("biuld", "has no function 'biuld'; nearest: build"),
+        ("", "names no factory; write module:path/to/file.py:function"),
+    ],
+)
+def test_factories_that_make_no_network_are_told(name: str, told: str, net: Path) -> None:
+    with code_allowed([net]), pytest.raises(LabError, match=told):
+        load_model(f"module:{net}:{name}")

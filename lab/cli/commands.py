@@ -29,7 +29,7 @@ from lab.ui.sharing import LOCAL, Sharing
 def demo_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `demo`."""
     parser.add_argument("--no-serve", action="store_true", help="stop before the dashboard")
-    app_options(parser)
+    _serving_options(parser)
     question.compute_options(parser)
 
 
@@ -44,6 +44,11 @@ def demo(given: argparse.Namespace) -> None:
 
 def app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `app`."""
+    _serving_options(parser)
+    question.code_option(parser)
+
+
+def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument(
@@ -115,6 +120,7 @@ def layers_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="ID[@WEIGHTS]")
     parser.add_argument("--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)")
     parser.add_argument("--tree", action="store_true", help="draw them as a tree")
+    question.code_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -178,6 +184,7 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     told = "; ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
     parser.add_argument("--format", choices=tuple(FORMATS), default="html", help=f"{told} (default html)")
     parser.add_argument("--embeddings", choices=("npz", "safetensors"), help="write the embeddings instead")
+    question.code_option(parser)
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)"
     )

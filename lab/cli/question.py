@@ -66,6 +66,15 @@ def compute_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=int, default=Compute().batch_size, help="images a forward pass (default 16)"
     )
+    code_option(parser)
+
+
+def code_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets code of the user's own be run."""
+    parser.add_argument(
+        "--allow-code", action="append", default=[], metavar="FILE",
+        help="run this Python file where a network is named module:FILE:FUNCTION; more than once (default: no code)",
+    )  # fmt: skip
 
 
 def compute_settings(given: argparse.Namespace) -> Compute:

@@ -155,7 +155,5 @@ def _guessed(module: nn.Module) -> tuple[Preprocessing, tuple[str, ...]]:
     crop = 0.875 if min(height, width) >= SMALLEST_CROP else 1.0
     how = Preprocessing(int(height), int(width), "bicubic", crop, "center", mean, std, channels)
     told = f"mean {', '.join(map(str, mean))}, std {', '.join(map(str, std))}"
-    note = (
-        f"no preprocess was given, so images are made {height}×{width} pixels with {told}; give the network's own"
-    )
+    note = f"no preprocess was given, so images are made {height}×{width} pixels with {told}; give the network's own"
     return how, (note,)

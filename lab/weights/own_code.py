@@ -51,7 +51,9 @@ _GIVEN: dict[str, _Given] = {}
 
 def remember(module: nn.Module, preprocess: Any, notes: tuple[str, ...] = ()) -> str:
     """Remember a network of the lab's own (see `own_copy`) and how it is given its images; return what names it."""
-    name = hashlib.sha256(f"{weights_digest(module)}\0{code_digest(module)}\0{preprocess!r}".encode()).hexdigest()[:NAME_LENGTH]
+    name = hashlib.sha256(f"{weights_digest(module)}\0{code_digest(module)}\0{preprocess!r}".encode()).hexdigest()[
+        :NAME_LENGTH
+    ]
     _GIVEN.setdefault(name, _Given(module, preprocess, notes))
     return name
 
@@ -85,14 +87,16 @@ def stamp(id: str, argument: str) -> str:
 
 @contextmanager
 def code_allowed(files: Iterable[str | Path]) -> Iterator[None]:
-    """Allow the code of these files to be run within the block, by this process and the workers it starts."""
+    """Allow the code of these files, and no other, to be run in the block, by this process and workers it starts.
+
+    Raises LabError for a file that is not there.
+    """
     before = os.environ.get(ALLOWED_VARIABLE)
     listed = [os.path.realpath(Path(file).expanduser()) for file in files]
     for file in listed:
         if not os.path.isfile(file):
             raise LabError(f"--allow-code names {file}, and there is no such file")
-    if listed:
-        os.environ[ALLOWED_VARIABLE] = json.dumps(listed)
+    os.environ[ALLOWED_VARIABLE] = json.dumps(listed)
     try:
         yield
     finally:
@@ -118,7 +122,7 @@ def build_code(id: str, argument: str) -> Built:
     path, factory = _allowed_file(id)
     try:
         with own_random_state(0):  # weights that are random are the same every time
-            made = _factory(path, factory)()
+            made = _made_by(path, factory)
     except LabError:
         raise
     except Exception as error:
@@ -161,22 +165,24 @@ def _allowed_file(id: str) -> tuple[Path, str]:
     return permitted(path), factory
 
 
-def _factory(path: Path, factory: str) -> Any:
+def _made_by(path: Path, factory: str) -> Any:
+    """Run a file and return what one of its functions returns; what lies beside the file can be imported meanwhile."""
     name = f"feature_lab_given_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise LabError(f"{path} is no Python file; name one that ends in .py")
     found = importlib.util.module_from_spec(spec)
     sys.modules[name] = found  # dataclasses and pickling look a class up by its module
-    sys.path.insert(0, str(path.parent))  # what lies beside the file, as `python FILE` has it
+    sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(found)
+        make = getattr(found, factory, None)
+        if callable(make):
+            return make()
     finally:
         sys.path.remove(str(path.parent))
-    if not callable(getattr(found, factory, None)):
-        known = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
-        raise LabError(f"{path} has no function {factory!r}{nearest(factory, known)}; it has: {', '.join(known)}")
-    return getattr(found, factory)
+    own = [key for key, value in vars(found).items() if getattr(value, "__module__", "") == name and callable(value)]
+    raise LabError(f"{path} has no function {factory!r}{nearest(factory, own)}; it has: {', '.join(own) or 'none'}")
 
 
 def _seed(id: str, argument: str) -> int:
