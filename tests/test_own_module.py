@@ -345,8 +345,8 @@ import beside
 def build():
     {effect}
     torch.manual_seed(7)
-    net = nn.Sequential(nn.Conv2d(3, beside.WIDTH, 3, 2), nn.ReLU(), nn.Conv2d(4, 6, 3, 2), nn.Flatten(1), nn.LazyLinear(2))
-    net(torch.zeros(1, 3, 32, 32))
+    net = nn.Sequential(nn.Conv2d(3, beside.WIDTH, 3, 2), nn.ReLU(), nn.Conv2d(4, 6, 3, 2), nn.Flatten(1))
+    net.append(nn.Linear(294, 2))
     return net, lambda picture: torch.tensor(np.array(picture.resize((32, 32)))).permute(2, 0, 1) / 255
 
 def nothing():

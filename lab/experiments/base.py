@@ -18,20 +18,27 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import pandas as pd
 
 from lab.errors import LabError, nearest
 from lab.experiments.early import CardLookup, check_listed
 from lab.experiments.picture import picture_stamp, settled_picture
-from lab.images import MEMORY, settled, short_name, stamp
+from lab.images import MEMORY, ImageSet, settled, short_name, stamp
 from lab.models import ModelRef, card
 from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.verdict import Verdict
 
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+
+SHOWN_BY = "lab.export.native"
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
 RESULTS_VERSION = 3
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
@@ -298,6 +305,73 @@ class Result:
         """What was found, a sentence each; a verdict is a finding with an outcome."""
         verdicts = self.manifest.get("verdicts", {})
         return list(self.manifest.get("findings") or (verdict["sentence"] for verdict in verdicts.values()))
+
+    def chart(
+        self,
+        name: str = "",
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        theme: Literal["light", "dark", "paper"] = "light",
+        font: str = "",
+        nicknames: Mapping[str, str] | None = None,
+    ) -> alt.TopLevelMixin:
+        """Return a chart by its name ("accuracy"), the first when none is named, ready to be shown or saved.
+
+        `width` and `height` are pixels, "paper" is a theme for print, `nicknames` are {network: what to call it}.
+        Raises LabError for a chart that the result has not.
+        """
+        look = _shown_by("lab.charts.theme", "Look")(width, height, theme, font)
+        drawn: alt.TopLevelMixin = _shown_by(SHOWN_BY, "chart")(self, name, look, nicknames)
+        return drawn
+
+    def save_chart(
+        self,
+        path: str | os.PathLike[str],
+        name: str = "",
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        theme: Literal["light", "dark", "paper"] = "light",
+        font: str = "",
+        dpi: int = 144,
+        nicknames: Mapping[str, str] | None = None,
+    ) -> Path:
+        """Write a chart as .svg, .png (an inch is 72 of its pixels, and `dpi` dots) or .json, and return the path."""
+        look = _shown_by("lab.charts.theme", "Look")(width, height, theme, font, dpi)
+        written: Path = _shown_by(SHOWN_BY, "save_chart")(self, path, name, look, nicknames)
+        return written
+
+    def to_pandas(self, table: str = "") -> pd.DataFrame:
+        """Return a copy of a table, the one that answers the question when none is named."""
+        found: pd.DataFrame = _shown_by(SHOWN_BY, "table")(self, table)
+        return found
+
+    def to_latex(self, table: str = "", *, nicknames: Mapping[str, str] | None = None) -> str:
+        """Return a table in LaTeX (package booktabs); of a probe without a name, a row a layer with its controls."""
+        return str(_shown_by(SHOWN_BY, "latex")(self, table, nicknames))
+
+    def renamed(self, nicknames: Mapping[str, str]) -> Result:
+        """Return the same result with networks called what a reader calls them, {network: nickname}."""
+        found: Result = _shown_by("lab.experiments.nicknames", "renamed")(self, nicknames)
+        return found
+
+    def embeddings(self, images: ImageSet | None = None) -> dict[str, np.ndarray]:
+        """Return the vectors that a probe read, float32 `(N, D)` by "network/layer", in the order of table `images`.
+
+        `images` are those of the run where they came from Python.
+        """
+        found: dict[str, np.ndarray] = _shown_by("lab.experiments.separability.run", "embeddings_of")(self, images)
+        return found
+
+    def _repr_html_(self) -> str:
+        return str(_shown_by(SHOWN_BY, "as_html")(self))
+
+
+def _shown_by(module: str, name: str) -> Any:
+    """Return a function that shows a result: it stands on a floor above, and is looked up when it is first used, as
+    `lab` itself looks up its names."""
+    return getattr(import_module(module), name)
 
 
 class Run(Protocol):

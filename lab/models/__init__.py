@@ -9,7 +9,7 @@ Where weights come from is a table in `lab.weights`; how a card's layers are fou
 """
 
 from lab.models.cards import ModelCard
-from lab.models.loading import LoadedModel, Model, card, is_module, load_model, ref_of, structure
+from lab.models.loading import LoadedModel, Model, card, is_module, load_model, names_of, ref_of, structure
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
 from lab.models.search import search_models
@@ -23,6 +23,7 @@ __all__ = [
     "card",
     "is_module",
     "load_model",
+    "names_of",
     "ref_of",
     "search_models",
     "structure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -92,6 +93,12 @@ def load_model(
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
     return LoadedModel(known, built.module.to(place), place, repr(built.module))
+
+
+def names_of(models: Model | Iterable[Model], preprocess: Any = None) -> list[str]:
+    """Return the names of one network or of several, see `ref_of`."""
+    several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
+    return [str(ref_of(model, preprocess)) for model in several]
 
 
 def is_module(model: object) -> TypeGuard[nn.Module]:

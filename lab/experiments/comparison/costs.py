@@ -140,7 +140,7 @@ def _passes(model: str, layers: Sequence[Layer], compute: Compute) -> dict[str, 
     loaded = load_model(model, device=compute.device)
     how = loaded.preprocessing
     module = Extractor(loaded, layers).module
-    noise = torch.randn((BATCH, 3, how.height, how.width), generator=torch.Generator().manual_seed(0))
+    noise = torch.randn((BATCH, *how.input_size), generator=torch.Generator().manual_seed(0))
     images = noise.to(loaded.device).contiguous(memory_format=torch.channels_last)
 
     def timed(name: str) -> Callable[[], float]:
