@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
@@ -15,18 +16,32 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def behaviour_of(module: nn.Module, input_size: tuple[int, int, int], name: str) -> str:
-    """Return a hex digest of what every module puts out for two images of random numbers `(C, H, W)`.
+@dataclass(frozen=True)
+class Behaviour:
+    """A hex digest of what every module puts out, and how many class scores the network puts out, 0 for none.
 
-    Raises LabError when the network cannot be run on them.
+    Scores are what a linear map puts out and the network hands on as it is.
+    """
+
+    digest: str
+    classes: int
+
+
+def behaviour_of(module: nn.Module, input_size: tuple[int, int, int], name: str) -> Behaviour:
+    """Return what a network does with two images of random numbers `(C, H, W)`.
+
+    Raises LabError when it cannot be run on them.
     """
     import torch
 
     digest = hashlib.sha256()
+    scores: list[Any] = []
 
     def read(place: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def hook(child: nn.Module, _inputs: Any, output: Any) -> None:
             tensor = main_tensor(output)
+            if isinstance(child, torch.nn.Linear):
+                scores[:] = [output]
             if tensor is not None:
                 digest.update(place.encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes())
 
@@ -36,7 +51,7 @@ def behaviour_of(module: nn.Module, input_size: tuple[int, int, int], name: str)
     images = torch.rand((BATCH, *input_size), generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad(), in_eval_mode(module), own_random_state(0):
-            module(images)
+            found = main_tensor(module(images))
     except Exception as error:
         if is_memory_short(error):
             raise
@@ -48,4 +63,5 @@ def behaviour_of(module: nn.Module, input_size: tuple[int, int, int], name: str)
     finally:
         for handle in handles:
             handle.remove()
-    return digest.hexdigest()
+    classes = found.shape[1] if found is not None and found.dim() == 2 and any(found is one for one in scores) else 0
+    return Behaviour(digest.hexdigest(), classes)

@@ -168,8 +168,8 @@ def _describe_own(ref: ModelRef, built: Built) -> ModelCard:
         raise LabError(f"{ref}: no module within it puts out one tensor for each image, so there is no layer to read")
     return ModelCard(
         ref=ref, weights_digest=weights_digest(module), preprocessing=how, layers=layers, exclusions=exclusions,
-        parameters=parameters_in(module), classifier_classes=int(getattr(module, "num_classes", 0) or 0),
-        architecture=architecture_of(module), notes=(*built.notes, *guessed), behaviour=behaviour,
+        parameters=parameters_in(module), classifier_classes=behaviour.classes,
+        architecture=architecture_of(module), notes=(*built.notes, *guessed), behaviour=behaviour.digest,
     )  # fmt: skip
 
 

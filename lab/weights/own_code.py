@@ -21,6 +21,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, nearest
+from lab.layers.outputs import main_tensor
 from lab.roots import on_network, permitted
 from lab.weights.networks import Built, file_stamp, own_random_state, weights_digest
 from lab.weights.reinitialising import reinitialised
@@ -222,8 +223,16 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, str, type(None)))
 
 
+def _as_tensor(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    """Let a copy put out one tensor, as the lab's questions expect of a network."""
+    tensor = main_tensor(output)
+    return output if tensor is None else tensor
+
+
 def own_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     """Return a frozen copy on the CPU, in eval mode and float32, and what was changed for that, a sentence each.
+
+    Of a tuple, dictionary or object that the network puts out, the copy puts out the tensor that stands for it.
 
     Raises LabError for a network that cannot be copied.
     """
@@ -236,6 +245,8 @@ def own_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
             f"this {type(module).__name__} cannot be copied ({_told(error)}), and the lab never works on your own; "
             "give a network that copy.deepcopy can copy"
         ) from error
+    if _as_tensor not in made._forward_hooks.values():
+        made.register_forward_hook(_as_tensor)
     kinds = {p.dtype for p in made.parameters() if p.is_floating_point()} - {torch.float32}
     if not kinds:
         return made, ()
