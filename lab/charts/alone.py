@@ -1,4 +1,4 @@
-"""Charts for Python: as those of the pages, but of a size and colours of their own, so that `.save` writes a picture."""
+"""Charts for Python: as on the pages, but with a size and colours of their own, so that `.save` writes a picture."""
 
 from __future__ import annotations
 
