@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
-    from lab.images import ImageSet, open_image_set
+    from lab.images import ImageSet, images_of_arrays, open_image_set
     from lab.layers import select_layers
     from lab.models import ModelRef, Preprocessing, load_model
     from lab.runs.ask import ask
@@ -49,6 +49,7 @@ _HOMES = {
     "concat": "lab.runs.from_python",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
@@ -75,6 +76,7 @@ __all__ = [
     "concat",
     "export_backbone",
     "export_run",
+    "images_of_arrays",
     "ladder",
     "load_backbone",
     "load_model",

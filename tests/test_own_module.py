@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.images import ImageSet
 from lab.models import LoadedModel, load_model, ref_of
+from lab.models.given_preprocess import as_given
 from lab.models.preprocess import Preprocessing, normalised, pixels_for
 from lab.settings import Compute
 from lab.weights.own_code import ALLOWED_VARIABLE, code_allowed
@@ -416,3 +418,61 @@ def test_a_network_of_a_file_is_probed_with_its_twin(net: Path) -> None:
 def test_factories_that_make_no_network_are_told(name: str, told: str, net: Path) -> None:
     with code_allowed([net]), pytest.raises(LabError, match=told):
         load_model(f"module:{net}:{name}")
+
+
+def test_arrays_of_any_channels_are_given_as_they_are() -> None:
+    """A planted difference in a fourth channel that no picture shows is found, and the pixels know nothing of it."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    arrays = rng.normal(size=(60, 4, 16, 16)).astype(np.float32)
+    arrays[:, 3] *= (1 + 7 * y)[:, None, None]
+    module = seeded(lambda: Own(4))
+    images = lab.images_of_arrays(torch.from_numpy(arrays), y, classes=("calm", "wild"))
+    result = lab.probe(module, images, layers="all", repeats=1, compute=CPU)
+    assert images.classes == ("calm", "wild")
+    summary = result["summary"].set_index("control")["accuracy"]
+    assert summary["probe"].max() > 0.9
+    assert summary["pixels"] < 0.75
+    model = load_model(ref_of(module, as_given((4, 16, 16))))
+    found = embed(model, images, lab.select_layers(model.layers, "blocks.1"), compute=CPU)["blocks.1"]
+    seen: list[Tensor] = []
+    handle = module.get_submodule("blocks.1").register_forward_hook(lambda _m, _i, output: seen.append(output[0]))
+    with torch.inference_mode():
+        module(torch.from_numpy(arrays))
+    handle.remove()
+    assert np.abs(found - seen[0].mean((2, 3)).numpy()).max() <= 1e-5
+    assert lab.probe(module, (arrays, y), layers="stem", controls="none", repeats=1).verdict.outcome
+    with pytest.raises(LabError, match=r"arrays of shape \(4, 16, 16\), and the images of drawn:pets.* are pictures"):
+        embed(model, lab.open_image_set("drawn:pets", per_class=2), model.layers[:1], compute=CPU)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "labels", "told"),
+    [
+        (np.zeros((4, 3, 8)), [0, 1, 0, 1], r"they must be numbers \(N, C, H, W\)"),
+        (np.zeros((4, 3, 8, 8), object), [0, 1, 0, 1], "type object"),
+        (np.zeros((4, 3, 8, 8)), [0, 1, 0], "3 labels for 4 images"),
+        (np.full((4, 3, 8, 8), np.nan), [0, 1, 0, 1], "image 0 holds NaN"),
+        (np.zeros((4, 3, 8, 8)), [0, 0, 0, 0], "same label"),
+        (np.zeros((4, 3, 8, 8)), [0.5, 1, 0, 1], "whole numbers or texts"),
+        (np.zeros((4, 3, 8, 8)), [[0, 1], [1, 0], [0, 1], [1, 0]], "whole numbers or texts"),
+    ],
+)
+def test_arrays_that_are_no_images_are_told(arrays: np.ndarray, labels: Any, told: str) -> None:
+    with pytest.raises(LabError, match=told):
+        lab.images_of_arrays(arrays, labels)
+
+
+def test_other_questions_take_an_own_module() -> None:
+    """Its output is a dictionary and its blocks put out tuples: attribution needs one tensor of scores."""
+    module = seeded(Own)
+    found = lab.ask("attribute", model=load_model(module, preprocess=SMALL), target="2", checks=False, compute=CPU)
+    told = re.search(r"score for class 2 is explained; its probability is ([\d.]+)", found.findings[0])
+    assert told
+    assert load_model(module, preprocess=SMALL).card.classifier_classes == 3
+    with pytest.raises(LabError, match="puts out no classes"):
+        lab.ask("attribute", model=load_model(vit(), preprocess=SMALL), target="2", compute=CPU)
+    pets = lab.open_image_set("drawn:pets?size=64", per_class=6)
+    result = lab.probe(module, pets, preprocess=SMALL, controls="none", repeats=1)
+    with pytest.raises(LabError, match="is a network of your own, and a backbone is one that timm can build"):
+        lab.export_backbone(result, "nowhere")

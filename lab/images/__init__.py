@@ -12,6 +12,7 @@ from lab.images.catalogue import (
 )
 from lab.images.decode import thumbnail
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
+from lab.images.tensors import images_of_arrays
 from lab.images.types import MEMORY, ImageRecord, ImageSet, PixelSource, Quarantined, asked_of, picked
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "catalogue",
     "class_names",
     "groups_stamp",
+    "images_of_arrays",
     "names_a_path",
     "open_image_set",
     "picked",

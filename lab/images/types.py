@@ -115,6 +115,15 @@ class ImageSet:
         `PixelSource`)."""
         return self.source.plain_jpeg(index)
 
+    @property
+    def tensor_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of images that are a network's input already, None for pictures."""
+        return getattr(self.source, "shape", None)
+
+    def tensor(self, index: int) -> np.ndarray:
+        """Return image `index` as a network is given it, float32 `(C, H, W)`, of images that are no pictures."""
+        return np.asarray(self.source.tensor(index))  # type: ignore[attr-defined]
+
     def thumbnail(self, index: int) -> bytes:
         """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
         kept = getattr(self.source, "thumbnail", None)
@@ -133,6 +142,13 @@ class _PickedSource:
 
     def plain_jpeg(self, index: int) -> bytes | None:
         return self.source.plain_jpeg(self.positions[index])
+
+    def tensor(self, index: int) -> np.ndarray:
+        return np.asarray(self.source.tensor(self.positions[index]))  # type: ignore[attr-defined]
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        return getattr(self.source, "shape", None)
 
     def thumbnail(self, index: int) -> bytes:
         kept = getattr(self.source, "thumbnail", None)

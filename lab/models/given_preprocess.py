@@ -32,6 +32,8 @@ USUAL_SIDE = 224
 # Below this side a network's images are shown whole: such networks are trained on thumbnails, not on crops
 SMALLEST_CROP = 128
 
+AS_GIVEN = "as given"  # in the place of a function's name: nothing is done to arrays from Python
+
 _FUNCTIONS: dict[str, tuple[Callable[[Any], Any], threading.Lock]] = {}
 
 
@@ -42,6 +44,8 @@ def as_preprocessing(preprocess: Any, module: nn.Module) -> tuple[Preprocessing,
     when the channels of the network leave nothing to guess.
     """
     if isinstance(preprocess, Preprocessing):
+        if preprocess.function not in ("", AS_GIVEN, *_FUNCTIONS):
+            raise LabError("these settings name a function of another process; give the function itself")
         if preprocess.channels not in (1, 3) and not preprocess.function:
             raise LabError(f"settings make 1 or 3 channels, not {preprocess.channels}; give preprocess a function")
         return preprocess, ()
@@ -57,6 +61,8 @@ def input_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tens
 
     Raises LabError naming the image when it cannot be decoded, or comes out in another size than others.
     """
+    if how.function == AS_GIVEN:
+        return _as_given(image_set, index, how)
     if not how.function:
         return pixels_for(image_set, index, how)
     if how.function not in _FUNCTIONS:
@@ -70,6 +76,26 @@ def input_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tens
             "others; let it resize and crop to one size"
         )
     return made
+
+
+def as_given(shape: tuple[int, int, int]) -> Preprocessing:
+    """Return the settings of images that are the network's input already, `(C, H, W)`."""
+    channels, height, width = shape
+    return Preprocessing(
+        height, width, "bilinear", 1.0, "center", (0.0,) * channels, (1.0,) * channels, channels, AS_GIVEN
+    )
+
+
+def _as_given(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tensor:
+    import torch
+
+    if image_set.tensor_shape != how.input_size:
+        what = f"arrays of shape {image_set.tensor_shape}" if image_set.tensor_shape else "pictures"
+        raise LabError(
+            f"this network was given for arrays of shape {how.input_size}, and the images of {image_set.spec} are "
+            f"{what}; give the network with its preprocess"
+        )
+    return torch.from_numpy(image_set.tensor(index))
 
 
 def _of_function(preprocess: Any) -> Preprocessing:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from lab.errors import LabError
+from lab.images.types import ImageSet
 from lab.layers import Layer
 from lab.malloc import tune_allocator
 from lab.models.cards import ModelCard, cached_card, card_of
 from lab.models.devices import pick_device
-from lab.models.given_preprocess import as_preprocessing
+from lab.models.given_preprocess import as_given, as_preprocessing
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
 from lab.weights.in_memory import remember
@@ -95,10 +96,15 @@ def load_model(
     return LoadedModel(known, built.module.to(place), place, repr(built.module))
 
 
-def names_of(models: Model | Iterable[Model], preprocess: Any = None) -> list[str]:
-    """Return the names of one network or of several, see `ref_of`."""
+def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: ImageSet | None = None) -> list[str]:
+    """Return the names of one network or of several, see `ref_of`.
+
+    A module without a preprocess of its own is given `images` that are arrays as they are.
+    """
     several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
-    return [str(ref_of(model, preprocess)) for model in several]
+    shape = images.tensor_shape if images is not None and preprocess is None else None
+    usual = preprocess if shape is None else as_given(shape)
+    return [str(ref_of(model, usual if is_module(model) else preprocess)) for model in several]
 
 
 def is_module(model: object) -> TypeGuard[nn.Module]:

@@ -43,7 +43,7 @@ from lab.experiments.separability.measure import (
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
-from lab.images import ImageSet, asked_of
+from lab.images import ImageSet, asked_of, images_of_arrays
 from lab.layers import Layer
 from lab.models import Model, names_of
 from lab.partial_results import Arrays
@@ -70,7 +70,7 @@ def run(
 
 def compare(
     models: Iterable[Model],
-    images: str | os.PathLike[str] | ImageSet = DEFAULT_DATA,
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
     *,
     preprocess: Any = None,
     layers: str | Sequence[str | Layer] = "blocks",
@@ -92,11 +92,12 @@ def compare(
     those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by the caller
     only.
     """
+    images = images_of_arrays(*images) if isinstance(images, tuple) else images
     given = images if isinstance(images, ImageSet) else None
     data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
     request = CompareRequest.from_dict(
         {
-            "models": names_of(models, preprocess), "data": data, "layers": layers, "pooling": pooling,
+            "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
             "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
             "seed": seed, "groups": groups, "speed": speed,
         }

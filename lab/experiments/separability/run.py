@@ -25,7 +25,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
-from lab.images import MEMORY, ImageSet, asked_of, open_image_set, regrouped, short_name
+from lab.images import MEMORY, ImageSet, asked_of, images_of_arrays, open_image_set, regrouped, short_name
 from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
 from lab.probing.controls import OPTIONAL
@@ -93,7 +93,7 @@ def run(
 
 def probe(
     models: Model | Iterable[Model] = DEFAULT_MODEL,
-    images: str | os.PathLike[str] | ImageSet = DEFAULT_DATA,
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
     *,
     preprocess: Any = None,
     layers: str | Sequence[str | Layer] = "blocks",
@@ -112,18 +112,20 @@ def probe(
 
     `models` are names (`ID[@WEIGHTS]`), what `load_model` returns, or torch modules of your own, which are copied and
     never touched; `preprocess` is how such a module wants its images (see `load_model`). `images` are a set's name,
-    a folder, or what `open_image_set` returns. `layers`: "stages", "blocks", "all", or names. `controls`: "all",
+    a folder, what `open_image_set` returns, or arrays and labels `(X, y)`, X `(N, C, H, W)` being what the module is
+    given as it is (see `images_of_arrays`). `layers`: "stages", "blocks", "all", or names. `controls`: "all",
     "none", or names. The other arguments are the fields of `ProbeRequest`.
 
     A network is measured with the weights that it has now. One that has no untrained twin is measured without that
     control, and the result's problems say why. Raises LabError, in one sentence, for what cannot be used. The result
     is kept by the caller only; the command line and the dashboard keep theirs as runs.
     """
+    images = images_of_arrays(*images) if isinstance(images, tuple) else images
     given = images if isinstance(images, ImageSet) else None
     data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
     request = ProbeRequest.from_dict(
         {
-            "models": names_of(models, preprocess),
+            "models": names_of(models, preprocess, given),
             "data": data, "layers": layers, "pooling": pooling, "controls": controls, "classes": classes,
             "per_class": per_class, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups,
         }
