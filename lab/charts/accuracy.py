@@ -190,11 +190,12 @@ def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
     if axes.labels == "legend" or table.empty:
         return []
     # A page may fit the whole chart, with its title, axis and legend, into the height: that much is left of it.
-    ends = end_labels(table, axes.domain, height * 0.78 - (24 * len(axes.models) if len(axes.models) > 1 else 0))
+    room = height * 0.78 - (24 * len(axes.models) if len(axes.models) > 1 else 0)
+    ends = end_labels(table, axes.domain, room, axes.metric.curve)
     text: dict[str, Any] = {"align": "left", "dx": 10, "fontSize": SMALL_FONT, "fontWeight": 600}
     at: dict[str, Any] = {"x": alt.value("width"), "text": alt.Text("text:N")}
     curves, rules = ends[ends["model"] != ""], ends[ends["model"] == ""]
-    charts = [alt.Chart(rows(rules)).mark_text(color=INK, **text).encode(axes.y("place"), **at)]
+    charts = [alt.Chart(rows(rules)).mark_text(**text).encode(axes.y("place"), **at)]
     if not curves.empty:
         charts.append(alt.Chart(rows(curves)).mark_text(**text).encode(axes.y("place"), axes.colour(), **at))
     return charts
@@ -212,7 +213,8 @@ def _description(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> str:
     for (model, control), curve in table[table["layer"] != ""].groupby(["model", "control"], sort=False):
         first, last = curve.iloc[0], curve.iloc[-1]
         ends = f"{first['value']:.2f} at {first['layer']} to {last['value']:.2f} at {last['layer']}"
-        parts.append(f"{model}, {CONTROLS[str(control)].label}: {ends}.")
+        named = axes.metric.curve if control == "probe" else CONTROLS[str(control)].label
+        parts.append(f"{model}, {named}: {ends}.")
     parts += [f"{row['control']}: {row['value']:.2f}." for _, row in of_kind(table, rule=True).iterrows()]
     parts += [f"{row['model']}: classes come apart at depth {row['depth']:.2f}." for _, row in marks.iterrows()]
     return " ".join(parts)

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lab.charts.theme import INK
+
 CSS = """
 <style>
 .stMainBlockContainer { max-width: 1320px; padding-left: 3.5rem; padding-right: 3.5rem; }
 .stVegaLiteChart { overflow-x: auto; }
+.stVegaLiteChart text[fill="INK"] { fill: currentColor; fill-opacity: 0.84; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
+[data-testid="stCaptionContainer"] p { color: color-mix(in srgb, currentColor 76%, transparent); }
 .stMainBlockContainer h1 { letter-spacing: -0.01em; padding-bottom: 0.2rem; }
 .stMainBlockContainer :is(p, li) { max-width: 78ch; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] p { max-width: 100ch; }
@@ -34,7 +39,7 @@ CSS = """
   .lab-gallery { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)); }
 }
 </style>
-"""
+""".replace("INK", INK)
 
 
 def apply_style() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
-from lab.charts.curves import METRICS
+from lab.charts.curves import METRICS, curve_rows
 from lab.experiments.base import Result
 from lab.experiments.separability.fits import CHANNEL_DRAWS
 from lab.experiments.separability.measure import TWIN_SEEDS
@@ -56,8 +56,8 @@ def facts(result: Result) -> None:
     per_class = (
         ", ".join(f"{n:,} {name}" for name, n in counts.items()) if len(counts) <= 3 else f"{len(counts)} classes"
     )
-    parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"])]
-    parts.append(split_text(result["splits"]))
+    split = split_text(result["splits"]).removeprefix(f"{count(len(images), 'image')}, ")
+    parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"]), split]
     if seconds := result.manifest.get("timings", {}).get("total"):
         parts.append(f"computed in {duration(seconds)}")
     if aside:
@@ -91,7 +91,8 @@ def metric_picker() -> str:
 def chart_options(result: Result) -> tuple[str, list[str]]:
     """Return the metric and the controls to draw, as the user picked them."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="chart_options"):
-        return metric_picker(), controls_picker(result)
+        metric = metric_picker()
+        return metric, controls_picker(result, metric)
 
 
 def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", controls: list[str] | None = None) -> None:
@@ -115,10 +116,12 @@ def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", contro
     )
 
 
-def controls_picker(result: Result) -> list[str]:
-    """Return the controls to draw beside the probe; the choice is in the URL."""
-    present = set(result["summary"]["control"])
+def controls_picker(result: Result, metric: str) -> list[str]:
+    """Return the controls to draw, of those that `metric` was measured for; the choice is in the URL."""
+    present = set(curve_rows(result.tables, metric=metric)["control"])
     names = {control.label: name for name, control in CONTROLS.items() if name in present and name != "probe"}
+    if not names:
+        return []
     chosen = st.pills(
         "Controls shown",
         list(names),
