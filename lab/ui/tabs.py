@@ -39,5 +39,5 @@ def tabs(rows: Sequence[Tab[*Seen]], *seen: *Seen, key: str) -> None:
 
 def questions(rows: Sequence[Tab[*Seen]], *seen: *Seen, key: str = "question") -> None:
     """Show tabs that each answer a question: the question stands above its answer as a heading."""
-    asked = [Tab(row.name, f"#### {row.about}", row.show) for row in rows]
+    asked = [Tab(row.name, f"## {row.about}", row.show) for row in rows]
     tabs(asked, *seen, key=key)

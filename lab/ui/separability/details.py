@@ -203,9 +203,9 @@ VIEWS = (
     Tab("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
     Tab(
         "Labels",
-        "How many labels does a layer need? The *code length* counts the bits in which the labels of all images can be "
-        "sent to someone who knows the layer and learns from the labels sent so far; shuffled labels show what a probe "
-        "spends when there is nothing to learn (Voita & Titov 2020). Below, the accuracy with few labels.",
+        "How many labels does a layer need? A probe guesses each label from those before it, and only its surprise is "
+        "counted, in bits: the *code length* (Voita & Titov 2020). Shuffled labels show the cost when there is nothing "
+        "to learn.",
         _labels,
     ),
     Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
