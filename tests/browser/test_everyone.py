@@ -20,12 +20,14 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js")
 NOT_OURS = ['[data-testid="stSidebarNavItems"]', ".image_brush_brush", ".image_brush_brush_bg"]
 RULES = ("color-contrast", "heading-order", "page-has-heading-one")  # beside all that axe calls serious or worse
 LEAST_CONTRAST = 4.5
-LEAST_CHART, LEAST_CHART_ON_A_PHONE = 180, 120  # pixels, of the shorter side
+LEAST_WIDTH, LEAST_WIDTH_ON_A_PHONE, LEAST_HEIGHT = 160, 120, 100  # of a chart, in pixels
 PLACES = [page.name if page.name != "overview" else "" for page in PAGES] + [
     f"separability?view={view}" for view in ("Layers", "Confusions", "Labels", "Class+pairs", "Export")
 ]
+DRAWN = "[...document.querySelectorAll('.stVegaLiteChart')].every(chart => chart.querySelector('svg.marks'))"
 PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel 8) Mobile"
-# What the browser measures: the contrast of each text of a chart, the width of each chart's widest frame and its height, what is too wide.
+# What the browser measures: the contrast of each text of a chart (but of labels that Vega hides for want of room), the
+# width of each chart's widest frame and its height, what is too wide.
 MEASURE = """() => {
   const part = v => v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
@@ -36,10 +38,10 @@ MEASURE = """() => {
     .map(text => { const style = getComputedStyle(text), share = style.fillOpacity * style.opacity;
       const ink = rgb(style.fill).map((v, i) => v * share + paper[i] * (1 - share));
       const [dark, bright] = [light(ink), light(paper)].sort((x, y) => x - y);
-      return [text.textContent, (bright + 0.05) / (dark + 0.05)]; });
+      return [text.textContent, share ? (bright + 0.05) / (dark + 0.05) : 21]; });
   const small = [...document.querySelectorAll('.stVegaLiteChart')].map(chart => {
-    const frames = [...chart.querySelectorAll('svg.marks path.background')].map(one => one.getBoundingClientRect().width);
-    return [Math.max(...frames, 0), chart.getBoundingClientRect().height]; });
+    const frames = [...chart.querySelectorAll('svg.marks path.background')].map(one => one.getBoundingClientRect());
+    return [Math.max(...frames.map(frame => frame.width)), chart.getBoundingClientRect().height]; });
   const wide = [...document.querySelectorAll('.stMain, html')].map(e => e.scrollWidth - e.clientWidth);
   return {faint, small, wide};
 }"""
@@ -55,8 +57,7 @@ def test_axe_finds_nothing_serious_on_any_page(dashboard: Any, browser: Any) -> 
     settled(page)
     found, faint, small, titles = [], [], [], set()
     for place in PLACES:
-        page.goto(f"{dashboard.url}/{place}")
-        settled(page)
+        show(page, f"{dashboard.url}/{place}")
         titles.add(page.title())
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
@@ -64,7 +65,7 @@ def test_axe_finds_nothing_serious_on_any_page(dashboard: Any, browser: Any) -> 
             found += [f"{place} {scheme}: {problem}" for problem in problems(page)]
             seen = page.evaluate(MEASURE)
             faint += [(place, scheme, *text) for text in seen["faint"] if text[1] < LEAST_CONTRAST]
-            small += [(place, *size) for size in seen["small"] if min(size) < LEAST_CHART]
+            small += [(place, *size) for size in seen["small"] if size[0] < LEAST_WIDTH or size[1] < LEAST_HEIGHT]
     context.close()
     assert found == [], "\n".join(found)
     assert faint == [], "text of charts that is too faint"
@@ -81,14 +82,24 @@ def test_nothing_is_wider_than_a_phone(dashboard: Any, browser: Any) -> None:
     settled(page)
     sideways, small = [], []
     for place in PLACES:
-        page.goto(f"{dashboard.url}/{place}")
-        settled(page)
+        show(page, f"{dashboard.url}/{place}")
         seen = page.evaluate(MEASURE)
         sideways += [place for wide in seen["wide"] if wide > 0]
-        small += [(place, *size) for size in seen["small"] if min(size) < LEAST_CHART_ON_A_PHONE]
+        small += [
+            (place, *size) for size in seen["small"] if size[0] < LEAST_WIDTH_ON_A_PHONE or size[1] < LEAST_HEIGHT
+        ]
     context.close()
     assert sideways == [], "scrolls sideways"
     assert small == [], "charts that have collapsed"
+
+
+def show(page: Any, url: str) -> None:
+    """Open a page and wait until its charts are drawn."""
+    page.goto(url)
+    settled(page)
+    page.wait_for_timeout(300)  # a page may draw itself once more when it knows its URL
+    settled(page)
+    page.wait_for_function(DRAWN)
 
 
 def problems(page: Any) -> list[str]:
