@@ -41,7 +41,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
         lengths = [total * share / sum(shares) - width * math.pi / 2 for share in shares]
         worms += [(part, ink, width * size, length) for length in lengths]
         of_kind[part] = (total, width)
-    # Places on a grid that is turned: on a fixed one, four short worms would lie on the same pixels more than three long.
+    # A grid that is turned: on a fixed one, four short worms would lie on some pixels more than three long ones do.
     cells = shuffled(rng, [(column, row) for column in (-_CELL, 0, _CELL) for row in (-_CELL, 0, _CELL)])
     turn = between(rng, 0, math.pi / 2)
     for (column, row), (part, ink, width, length) in zip(cells, shuffled(rng, worms), strict=False):
