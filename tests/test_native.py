@@ -36,7 +36,6 @@ from lab.settings import Compute
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "test_resnet@untrained:0"
 CPU = Compute("cpu", 4)
-FEW = "drawn:edges"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,7 +122,7 @@ def test_a_type_checker_finds_misspelt_arguments(tmp_path: Path) -> None:
         (lambda: lab.probe(MODEL, controls="nuone"), "there is no control 'nuone'"),
         (lambda: lab.probe(MODEL, folds="5"), "folds is '5', a str; it must be a whole number"),
         (lambda: lab.probe(MODEL, seed=True), "seed is True, a bool; it must be a whole number"),
-        (lambda: lab.probe(MODEL, FEW, layers=["stem", "layer9"]), "there is no layer 'stem'"),
+        (lambda: lab.probe(MODEL, per_class=4, layers=["stem", "layer9"]), "there is no layer 'stem'"),
         (lambda: lab.probe(MODEL, Path("/no/such/folder")), "/no/such/folder"),
         (lambda: lab.probe(MODEL, 12), "data is 12, a int; it must be text"),
         (lambda: lab.probe(12), "a int is no model of the lab"),
