@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import lab
 from lab.cli import main
 from lab.embeddings import embed
 from lab.errors import LabError
+from lab.experiments.separability.request import ProbeRequest
 from lab.images import ImageSet
 from lab.models import LoadedModel, load_model, ref_of
 from lab.models.given_preprocess import as_given
@@ -406,6 +408,10 @@ def test_a_network_of_a_file_is_probed_with_its_twin(net: Path) -> None:
     found = json.loads(out)
     assert found["models"][0]["model"] == f"module:{net}:build@code"
     assert "untrained" in found["models"][0]["layers"][0]["controls"]
+    command = ProbeRequest.from_dict(found["request"]).command()
+    assert command.endswith(f"--allow-code={net}")
+    code, again, _ = asked(*shlex.split(command)[1:], "--json")
+    assert (code, json.loads(again)) == (0, found)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.verdict import Verdict
+from lab.weights.own_code import parts as module_parts
 
 if TYPE_CHECKING:
     import altair as alt
@@ -129,7 +130,8 @@ class Request:
             if value != field.default:
                 # One word each, so that a value may begin with a minus.
                 words += [f"--{name}={text}" for name, text in _as_words(field, value)]
-        return shlex.join(words)
+        files = dict.fromkeys(file for file in map(code_file, self.networks()) if file)
+        return shlex.join([*words, *(f"--allow-code={file}" for file in files)])
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
@@ -208,6 +210,12 @@ def _as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]
     if repeated := field.metadata.get("repeated"):
         return [(repeated, member) for member in value]
     return [(name, list_of(value) or "none")]
+
+
+def code_file(model: str) -> str:
+    """Return the file whose code makes a network, "" for one that is no code."""
+    ref = ModelRef.parse(model)
+    return module_parts(ref.id)[0] if ref.source.name == "code" else ""
 
 
 def _given_id(model: str) -> str:
