@@ -22,7 +22,7 @@ from lab.settings import Compute
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions whose default takes minutes rather than seconds, or trains a network of the user's own, have none yet.
-LEFT_OUT = ("train", "watch", "visualize", "ladder", "inversion", "tuning")
+LEFT_OUT = ("train", "watch", "exemplars", "visualize", "ladder", "inversion", "tuning")
 MOST_BYTES = 12 * 10**6
 FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default
 KEPT = ("request.json", "sources.json", "run.json")
