@@ -43,6 +43,7 @@ def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """A fresh, empty `FEATURE_LAB_HOME`."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
+    monkeypatch.setenv("FEATURE_LAB_EXAMPLES", "")  # pages in every state, the empty one too
     return home
 
 

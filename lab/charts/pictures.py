@@ -8,6 +8,7 @@ from typing import Literal
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.hero import hero
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.maps import embedding_maps
@@ -33,7 +34,7 @@ def picture(chart: alt.TopLevelMixin, kind: PictureKind, *, look: Look = PLAIN) 
 def standard_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
     """Return the charts of a run by file name, as far as its tables allow them."""
     tables = result.tables
-    charts: dict[str, alt.TopLevelMixin] = {"accuracy": accuracy_by_depth(tables)}
+    charts: dict[str, alt.TopLevelMixin] = {"poster": hero(tables), "accuracy": accuracy_by_depth(tables)}
     whole = {"checks": checks_forest, "emergence": emergence_by_pair}
     charts |= {name: draw(tables) for name, draw in whole.items() if len(tables.get(name, ()))}
     for number, model in enumerate(models_of(tables["layers"])):

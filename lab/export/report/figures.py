@@ -10,6 +10,7 @@ import pandas as pd
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.hero import hero
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import MOST_THUMBNAILS, thumbnail_rows
@@ -44,6 +45,8 @@ def figures(tables: Tables, pictured: Iterable[str]) -> dict[str, Any]:
 
 def _charts(tables: Tables) -> dict[str, alt.TopLevelMixin]:
     charts: dict[str, alt.TopLevelMixin] = {
+        "poster": hero(tables, width=860),
+        f"poster{NARROW}": hero(tables, width=280, places=3),
         "accuracy": accuracy_by_depth(tables),
         f"accuracy{NARROW}": accuracy_by_depth(tables, labels="legend"),
     }
