@@ -15,7 +15,7 @@ from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import MOST_THUMBNAILS, thumbnail_rows
 from lab.charts.maps import depth_walk, embedding_maps
-from lab.charts.theme import BACKGROUNDS, Tables, config, models_of, records
+from lab.charts.theme import BACKGROUNDS, SCREENS, Tables, config, models_of, records
 
 NARROW = "-narrow"  # ends the name of a chart that takes another's place where there is little room
 THUMBNAILS = "thumbnails"  # the dataset of pictures, which the gallery uses as well
@@ -41,7 +41,7 @@ def figures(tables: Tables, pictured: Iterable[str]) -> dict[str, Any]:
     return {
         "charts": specs,
         "datasets": datasets,
-        "looks": {scheme: {**config(scheme), "background": paper} for scheme, paper in BACKGROUNDS.items()},
+        "looks": {scheme: {**config(scheme), "background": BACKGROUNDS[scheme]} for scheme in SCREENS},
     }
 
 
