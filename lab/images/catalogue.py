@@ -2,8 +2,9 @@
 
 A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
 `hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the path
-of a folder with one subfolder per class or of a zip of one. A name wins over a folder of the same name; write
-`./digits` for the folder. A new set is one row.
+of a folder with one subfolder per class, of a zip of one, or of a table of labels (`labels.csv?label=COLUMN&group=…`:
+`lab.images.labelled`). A folder or zip that holds a `metadata.csv` with labels is read by it. A name wins over a folder
+of the same name; write `./digits` for the folder. A new set is one row.
 """
 
 from __future__ import annotations
@@ -13,21 +14,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from lab.errors import LabError, nearest
-from lab.images import digits, hub, huggingface
+from lab.images import digits, hub, huggingface, labelled
 from lab.images.archive import read_zip
 from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
-from lab.images.layout import Tree, arrange, select_classes
+from lab.images.labelled import layout_of_rows, read_labelled, read_tree_labelled
+from lab.images.layout import Layout, Tree, arrange, select_classes
 from lab.images.synthetic import FAMILIES, draw_set
+from lab.images.table_file import is_table_name
 from lab.images.types import ImageSet
 from lab.images.uploads import is_upload, named_by_content, upload_name, uploaded_file
 from lab.progress import Progress, silent
 from lab.roots import permitted
 
 DRAWN_PER_CLASS: Final = 100
+TARGETS: Final = ("class", "number")
 HUB_PREFIX: Final = "hf:"
 
 
@@ -77,9 +81,12 @@ def open_image_set(
     *,
     classes: Sequence[str] = (),
     per_class: int | None = None,
+    target: str = "class",
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the images that `spec` names: all `classes` by name or those given, at most `per_class` images of each.
+
+    With the `target` "number" the labels of a table are numbers to be predicted (`ImageSet.values`), not classes.
 
     Raises LabError, in one sentence, when there is no such set or it cannot be used; HubUnreachable when it has to be
     downloaded and cannot.
@@ -89,23 +96,40 @@ def open_image_set(
     text = os.fspath(spec)
     name, options = _parsed(text)
     order = Order(text, options, tuple(classes), per_class, progress)
+    if target not in TARGETS:
+        raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
+    if target != TARGETS[0] and (name.startswith(HUB_PREFIX) or name in _rows()):
+        raise _no_numbers(text)
     if name.startswith(HUB_PREFIX):
         hub_name = name.removeprefix(HUB_PREFIX)
         return huggingface.open_hub_set(text, hub_name, options, order.classes, per_class, progress)
     row = _rows().get(name)
     if row:
         return row.open(order)
-    return assemble(text, arrange(_tree(text), order.classes), per_class, progress)
+    return assemble(text, _layout(text, order, target), per_class, progress)
 
 
 def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return a set's classes without opening its images; empty where only the downloaded set knows."""
     text = os.fspath(spec)
-    name, _ = _parsed(text)
+    name, options = _parsed(text)
     if name.startswith(HUB_PREFIX):
         return ()
     row = _rows().get(name)
-    return row.info.classes if row else arrange(_tree(text)).classes
+    if row:
+        return row.info.classes
+    if is_table_name(name):
+        return labelled.classes_there(_path(name), options)
+    found = _labelled(name, options)
+    return arrange(_tree(name)).classes if isinstance(found, Tree) else found[0].classes
+
+
+def table_columns(spec: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the columns of the table that says what the images are, () where there is none."""
+    name, _ = _parsed(os.fspath(spec))
+    if name.startswith(HUB_PREFIX) or name in _rows():
+        return ()
+    return labelled.columns_there(_path(name)) if is_table_name(name) else labelled.tree_columns(_tree(name))
 
 
 def settled(spec: str | os.PathLike[str]) -> str:
@@ -116,8 +140,11 @@ def settled(spec: str | os.PathLike[str]) -> str:
     text = os.fspath(spec)
     if not text or not names_a_path(text):
         return text
-    path = permitted(text)
-    return named_by_content(os.path.abspath(path)) if os.path.exists(path) else text
+    name, options = _parsed(text)
+    path = permitted(name)
+    if not os.path.exists(path):
+        return text
+    return named_by_content(os.path.abspath(path)) + (f"?{urlencode(options, safe='/,')}" if options else "")
 
 
 def names_a_path(spec: str) -> bool:
@@ -125,26 +152,28 @@ def names_a_path(spec: str) -> bool:
     name = spec.partition("?")[0]
     if name.startswith(HUB_PREFIX):  # the library takes folders there too
         return os.path.isabs(os.path.expanduser(name.removeprefix(HUB_PREFIX))) or name[len(HUB_PREFIX) :][:1] == "."
-    return not (is_upload(spec) or name in _rows())
+    return not (is_upload(name) or name in _rows())
 
 
 def short_name(spec: str) -> str:
     """Return what to call a set in a sentence: an upload by its file's name, a folder or zip without the way to it."""
     if is_upload(spec):
-        return upload_name(spec)
-    return Path(spec).name if names_a_path(spec) else spec
+        return upload_name(_parsed(spec)[0])
+    return Path(_parsed(spec)[0]).name if names_a_path(spec) else spec
 
 
 def stamp(spec: str | os.PathLike[str]) -> str:
     """Return a text that changes when the files behind `spec` do, without reading them."""
     text = os.fspath(spec)
-    name, _ = _parsed(text)
+    name, options = _parsed(text)
     if name.startswith(HUB_PREFIX) or name in _rows() or is_upload(text):
         return text
-    path = _path(text)
+    path = _path(name)
     if path.is_dir():
         return folder_stamp(path)
     status = path.stat()
+    if is_table_name(name):
+        return f"table:{status.st_size}:{status.st_mtime_ns}:{labelled.files_stamp(path, options)}"
     return f"zip:{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
 
 
@@ -213,9 +242,10 @@ def _parsed(text: str) -> tuple[str, dict[str, str]]:
     """Return a spec's name and options; the name is the whole text when it is no name of the table."""
     name, mark, query = text.partition("?")
     row = _rows().get(name)
-    if row is None and not name.startswith(HUB_PREFIX):
+    if row is None and not name.startswith(HUB_PREFIX) and (not mark or os.path.exists(os.path.expanduser(text))):
         return text, {}
-    allowed = row.options if row else huggingface.OPTIONS
+    hub = name.startswith(HUB_PREFIX)
+    allowed = row.options if row else huggingface.OPTIONS if hub else labelled.OPTIONS
     try:
         pairs = parse_qsl(query, strict_parsing=True) if mark else []
     except ValueError as error:
@@ -248,9 +278,35 @@ def _share(order: Order, option: str) -> float | None:
     return value
 
 
-def _tree(text: str) -> Tree:
-    path = _path(text)
+def _tree(name: str) -> Tree:
+    path = _path(name)
     return read_folder(path) if path.is_dir() else read_zip(path)
+
+
+def _labelled(name: str, options: Mapping[str, str]) -> tuple[labelled.LabelledRows, str] | Tree:
+    """Return the rows of a table of labels and where its files are, or the tree of a folder or zip without one."""
+    if is_table_name(name):
+        return read_labelled(_path(name), options)
+    tree = _tree(name)
+    rows = read_tree_labelled(tree, options)
+    if rows is not None:
+        return rows, tree.where
+    if options:
+        raise LabError(f"{tree.where} holds no table of labels (metadata.csv), so it has no columns to name")
+    return replace(tree, others=(*tree.others, *(entry.parts for entry in tree.tables)))
+
+
+def _layout(spec: str, order: Order, target: str) -> Layout:
+    found = _labelled(_parsed(spec)[0], order.options)
+    if isinstance(found, Tree):
+        if target != TARGETS[0]:
+            raise _no_numbers(spec)
+        return arrange(found, order.classes)
+    return layout_of_rows(found[0], order.classes, order.per_class, target, found[1])
+
+
+def _no_numbers(spec: str) -> LabError:
+    return LabError(f"{spec} has classes, not numbers; numbers come from a table: labels.csv?label=COLUMN")
 
 
 def _path(text: str) -> Path:
@@ -261,4 +317,4 @@ def _path(text: str) -> Path:
         return path
     names = [info.name for info in catalogue()]
     near = nearest(text, names) or f"; the sets are {', '.join(names)}"
-    raise LabError(f"{text!r} is neither an image set nor a folder or zip file that is there{near}")
+    raise LabError(f"{text!r} is neither an image set nor a folder, zip or table that is there{near}")

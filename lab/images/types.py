@@ -13,13 +13,18 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from lab.errors import LabError, nearest
 from lab.images.decode import thumbnail
 
 
 @dataclass(frozen=True)
 class ImageRecord:
     """One usable image: `id` is unique in its set (a relative path), `digest` names its content (hex
-    SHA-256), images that share a `group` never straddle a split."""
+    SHA-256), images that share a `group` never straddle a split.
+
+    `part` is that of a split which was given ("train", "validation", "test", "" for none), `factors` are the values of
+    the set's factors, `value` is the number to be predicted, where that is the question.
+    """
 
     id: str
     label: int
@@ -27,6 +32,9 @@ class ImageRecord:
     group: int
     width: int
     height: int
+    part: str = ""
+    factors: tuple[str, ...] = ()
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,10 @@ class PixelSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood."""
+    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood.
+
+    `factors` are the names of what else is known of each image (`ImageRecord.factors`), such as its site.
+    """
 
     spec: str
     classes: tuple[str, ...]
@@ -60,6 +71,7 @@ class ImageSet:
     source: PixelSource = field(repr=False, compare=False)
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -75,6 +87,24 @@ class ImageSet:
         return np.array([record.group for record in self.records], dtype=np.int64)
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Part of the given split per image, "" where none was given."""
+        return tuple(record.part for record in self.records)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The number to be predicted per image, float64, shape `(N,)`; nan where there is none."""
+        return np.array([np.nan if record.value is None else record.value for record in self.records])
+
+    def factor(self, name: str) -> tuple[str, ...]:
+        """Return the value of a factor per image; raises LabError when the set has none of this name."""
+        if name not in self.factors:
+            known = ", ".join(self.factors) or "none: a table of labels (CSV) can have more columns"
+            raise LabError(f"{self.spec} has no factor {name!r}{nearest(name, self.factors)}; it has {known}")
+        place = self.factors.index(name)
+        return tuple(record.factors[place] for record in self.records)
+
+    @property
     def digests(self) -> tuple[str, ...]:
         """Content digest per image."""
         return tuple(record.digest for record in self.records)
@@ -83,7 +113,7 @@ class ImageSet:
     def fingerprint(self) -> str:
         """Hex digest of every image's id, class and content: two sets with the same one hold the same
         images."""
-        rows = (f"{r.id}\0{self.classes[r.label]}\0{r.digest}\0{r.group}" for r in self.records)
+        rows = (f"{r.id}\0{self.classes[r.label]}\0{r.digest}\0{r.group}{_more(r)}" for r in self.records)
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def table(self) -> pd.DataFrame:
@@ -112,6 +142,12 @@ class ImageSet:
         """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
         kept = getattr(self.source, "thumbnail", None)
         return kept(index) if kept is not None else thumbnail(self.pixels(index))
+
+
+def _more(record: ImageRecord) -> str:
+    """Return what a table tells of an image, for the fingerprint; nothing for an image that none tells of."""
+    told = (record.part, record.factors, record.value)
+    return "" if told == ("", (), None) else f"\0{told!r}"
 
 
 @dataclass(frozen=True)
