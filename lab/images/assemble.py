@@ -140,7 +140,7 @@ def _image_set(
     )
     source = EncodedSource(members, content, [f.plain_jpeg for f in known], scales)
     notes = (*layout.notes, *_scale_notes(known, scales))
-    return ImageSet(spec, layout.classes, records, source, quarantined, notes, layout.factors)
+    return ImageSet(spec, layout.classes, records, source, quarantined, notes, layout.factors, any(m.told.group for m in members))
 
 
 def _groups(members: Sequence[Member], digests: Sequence[str], facts: Sequence[ImageFacts]) -> list[int]:

@@ -62,7 +62,8 @@ class PixelSource(Protocol):
 class ImageSet:
     """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood.
 
-    `factors` are the names of what else is known of each image (`ImageRecord.factors`), such as its site.
+    `factors` are the names of what else is known of each image (`ImageRecord.factors`), such as its site; `grouped`
+    says that groups came with the images, the first factor, rather than being copies that were found.
     """
 
     spec: str
@@ -72,6 +73,7 @@ class ImageSet:
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
+    grouped: bool = False
 
     def __len__(self) -> int:
         return len(self.records)
