@@ -9,6 +9,8 @@ from lab.images.catalogue import (
     settled,
     short_name,
     stamp,
+    table_columns,
+    with_columns,
 )
 from lab.images.decode import thumbnail
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
@@ -31,5 +33,7 @@ __all__ = [
     "settled_groups",
     "short_name",
     "stamp",
+    "table_columns",
     "thumbnail",
+    "with_columns",
 ]

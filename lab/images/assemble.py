@@ -133,14 +133,23 @@ def _image_set(
     scales = _scales(known)
     records = tuple(
         ImageRecord(
-            member.id, member.label, digest, group, f.width, f.height,
-            member.told.part, member.told.factors, member.told.value,
+            member.id,
+            member.label,
+            digest,
+            group,
+            f.width,
+            f.height,
+            member.told.part,
+            member.told.factors,
+            member.told.value,
         )  # fmt: skip
         for member, digest, group, f in zip(members, map(_pixels_digest, content, scales), groups, known, strict=True)
     )
     source = EncodedSource(members, content, [f.plain_jpeg for f in known], scales)
     notes = (*layout.notes, *_scale_notes(known, scales))
-    return ImageSet(spec, layout.classes, records, source, quarantined, notes, layout.factors, any(m.told.group for m in members))
+    return ImageSet(
+        spec, layout.classes, records, source, quarantined, notes, layout.factors, any(m.told.group for m in members)
+    )
 
 
 def _groups(members: Sequence[Member], digests: Sequence[str], facts: Sequence[ImageFacts]) -> list[int]:

@@ -132,6 +132,22 @@ def table_columns(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     return labelled.columns_there(_path(name)) if is_table_name(name) else labelled.tree_columns(_tree(name))
 
 
+def with_columns(spec: str, **columns: str) -> str:
+    """Return a table's spec that names these columns (of `label`, `group`, `split`, …); "" leaves one to be found."""
+    name, options = _parsed(spec)
+    kept = {role: column for role, column in {**options, **columns}.items() if column}
+    return name + (f"?{urlencode(kept, safe='/,')}" if kept else "")
+
+
+def columns_named(spec: str) -> dict[str, str]:
+    """Return the columns that a table's spec names, by what they are for; {} for other sets."""
+    try:
+        name, options = _parsed(spec)
+    except LabError:
+        return {}
+    return options if names_a_path(name) or is_upload(name) else {}
+
+
 def settled(spec: str | os.PathLike[str]) -> str:
     """Return a spec that means the same from every folder: a path in full, `~` resolved.
 
@@ -144,7 +160,8 @@ def settled(spec: str | os.PathLike[str]) -> str:
     path = permitted(name)
     if not os.path.exists(path):
         return text
-    return named_by_content(os.path.abspath(path)) + (f"?{urlencode(options, safe='/,')}" if options else "")
+    query = f"?{urlencode(options, safe='/,')}" if options else ""
+    return named_by_content(os.path.abspath(path)) + query
 
 
 def names_a_path(spec: str) -> bool:

@@ -30,7 +30,7 @@ FILES: Final = ("file_name", "image_file_name", "filename", "file", "image", "pa
 SPLITS: Final = ("split", "part", "subset")
 GROUPS: Final = ("group", "groups")
 NUMBER: Final = "number"
-MOST_VALUES: Final = 50  # of a column that is taken for a factor without being asked for
+MOST_VALUES: Final = 30  # of a factor: time grows with them, and a patient with two images is hardly a class
 SPARE: Final = 4  # times as many rows as images are wanted: above, the choice is made before files are read
 _MISSING: Final = "no such file"
 _SHOWN: Final = 3
@@ -105,7 +105,9 @@ class LabelledRows:
         return class_order([row.label for row in self.rows if row.label], self.where)
 
 
-def layout_of_rows(found: LabelledRows, wanted: Sequence[str], per_class: int | None, target: str, looked_in: str) -> Layout:
+def layout_of_rows(
+    found: LabelledRows, wanted: Sequence[str], per_class: int | None, target: str, looked_in: str
+) -> Layout:
     """Return the classes of a table (those `wanted`, or all in order) and their files; with `target` "number" one
     class, named after the column, whose members have values.
 
@@ -124,13 +126,15 @@ def layout_of_rows(found: LabelledRows, wanted: Sequence[str], per_class: int | 
         names = class_order([row.label for row in rows], found.where)
         classes = select_classes(names, wanted, found.where)
         numbers = {name: label for label, name in enumerate(classes)}
-    rows, repeated = _once([row for row in rows if row.label in numbers])
-    missing = [row for row in rows if row.entry.problem == _MISSING]
-    if rows and len(missing) == len(rows):
+    rows = [row for row in rows if row.label in numbers]
+    if rows and all(row.entry.problem == _MISSING for row in rows):
         raise LabError(
-            f"none of the {len(rows):,} files that {found.where} names is there, such as {missing[0].name!r} (looked "
+            f"none of the {len(rows):,} files that {found.where} names is there, such as {rows[0].name!r} (looked "
             f"for in {looked_in}); name the images' folder with ?images=FOLDER"
         )
+    rows, repeated = _once(rows)
+    missing = [row for row in rows if row.entry.problem == _MISSING]
+    _check_every_class(rows, numbers, classes, found.where)
     chosen = _thinned(rows, per_class)
     aside += [Quarantined(printable(row.name), row.entry.problem) for row in rows if row.entry.problem]
     members = [
@@ -240,9 +244,7 @@ def _first(columns: Columns, likely: Sequence[str]) -> str | None:
     return next((by_name[name] for name in likely if name in by_name), None)
 
 
-def _factors(
-    columns: Columns, where: str, options: Mapping[str, str], taken: set[str], group: str
-) -> tuple[str, ...]:
+def _factors(columns: Columns, where: str, options: Mapping[str, str], taken: set[str], group: str) -> tuple[str, ...]:
     """Return the columns to tell images by: those named, or all with few values; the group's own is always one."""
     if "factors" in options:
         named = [name.strip() for name in options["factors"].split(",") if name.strip() not in ("", "none")]
@@ -373,6 +375,18 @@ def _once(rows: Sequence[_Row]) -> tuple[list[_Row], list[str]]:
             f"{len(torn):,} files have rows with different labels or parts, such as {torn[0]!r}, and were left out"
         )
     return kept, notes
+
+
+def _check_every_class(rows: Sequence[_Row], numbers: Mapping[str, int], classes: Sequence[str], where: str) -> None:
+    usable = {numbers[row.label] for row in rows if not row.entry.problem}
+    for label, name in enumerate(classes):
+        if label not in usable:
+            named = [row for row in rows if numbers[row.label] == label]
+            why = f", the first as {named[0].entry.problem!r}" if named else ""
+            raise LabError(
+                f"class {name!r} in {where} has no file that can be used; {len(named)} were set aside{why}: add files, "
+                "or choose other classes"
+            )
 
 
 def _thinned(rows: Sequence[_Row], per_class: int | None) -> list[_Row]:
