@@ -112,10 +112,10 @@ def beside_findings(tables: dict[str, pd.DataFrame], model: str) -> list[str]:
     own = table[table["model"] == model]
     summary = tables["summary"]
     probe = summary[(summary["model"] == model) & (summary["control"] == "probe")]
-    best = probe.loc[probe["accuracy"].idxmax()]
+    best = _best(probe)
     found = []
     for name, rows in own.groupby("factor", sort=False):
-        top = rows.loc[rows["accuracy"].idxmax()]
+        top = _best(rows)
         read = "is read" if top["ci_low"] > top["chance"] else "is not clearly read"
         pixels = table[(table["model"] == "") & (table["factor"] == name)]
         seen = f", raw pixels {pixels['accuracy'].iloc[0]:.2f}" if len(pixels) else ""
@@ -125,6 +125,10 @@ def beside_findings(tables: dict[str, pd.DataFrame], model: str) -> list[str]:
             f"best at {best['layer']}: {best['accuracy']:.2f}."
         )
     return found
+
+
+def _best(rows: pd.DataFrame) -> pd.Series:
+    return rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
 
 
 def _rows(
@@ -141,8 +145,8 @@ def _rows(
     names, labels = np.unique(values[used], return_inverse=True)
     if not 2 <= len(names) <= MOST_VALUES:
         raise LabError(
-            f"{name!r} has {len(names)} values with {FEWEST} images or more; to be probed beside the class it needs 2 to "
-            f"{MOST_VALUES}"
+            f"{name!r} has {len(names)} values with {FEWEST} images or more; to be probed beside the class it needs 2 "
+            f"to {MOST_VALUES}"
         )
     design = ProbeDesign.of(labels, _kept_apart(images, used, labels), request.folds, request.repeats, request.seed,
                             [str(value) for value in names])  # fmt: skip
