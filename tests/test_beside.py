@@ -38,7 +38,7 @@ def told(*, parts: Sequence[str] = (), sites: Sequence[str] = (), grouped: bool 
         )
         for k, record in enumerate(images.records)
     ]
-    return replace(images, records=tuple(records), factors=("site",) if sites else (), grouped=grouped)
+    return replace(images, records=tuple(records), factor_names=("site",) if sites else (), grouped=grouped)
 
 
 def probe(images: ImageSet, **fields: Any) -> Result:

@@ -66,7 +66,7 @@ def test_every_kind_of_table_says_the_same(kind: str, tmp_path: Path, rows: Rows
     assert [images.classes[label] for label in images.labels] == [row["label"] for row in rows]
     assert list(images.parts) == [row["split"] for row in rows]
     assert list(images.factor("site")) == [row["site"] for row in rows]
-    assert images.factors == ("site", "camera")
+    assert images.factor_names == ("site", "camera")
     assert images.grouped
     assert len(set(zip(images.groups, images.factor("site"), strict=True))) == len(set(images.groups)) == 2
     assert np.array_equal(images.pixels(5), np.asarray(Image.open(tmp_path / "im" / "5.png")))
@@ -127,7 +127,7 @@ def test_missing_files_are_listed_and_counted(tmp_path: Path, rows: Rows) -> Non
     assert reasons == {**{row["file_name"]: "no such file" for row in gone}, "im/1.png": "without a label"}
     assert any(note.startswith(f"5 of the {COUNT + 3} files") and "2 more" in note for note in images.notes)
     as_csv(tmp_path / "t.csv", [*rows[::2], {**gone[0], "label": "dog"}])
-    with pytest.raises(LabError, match="class 'dog' .* has no file that can be used; 1 were set aside"):
+    with pytest.raises(LabError, match=r"class 'dog' .* has no file that can be used; 1 were set aside"):
         open_image_set(tmp_path / "t.csv")
     as_csv(tmp_path / "t.csv", gone)
     with pytest.raises(LabError, match="only the class 'cat'"):

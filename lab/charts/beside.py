@@ -86,5 +86,5 @@ _SHARES = (("share", "accuracy"), ("low", "ci_low"), ("high", "ci_high"))
 
 
 def _best(own: pd.DataFrame) -> str:
-    top = own.loc[own["share"].idxmax()]
+    top = own.iloc[int(own["share"].to_numpy().argmax())]
     return f"{top['target']} best at {top['layer']} ({top['accuracy']:.2f}, guessing {top['chance']:.2f})"

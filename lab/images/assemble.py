@@ -142,7 +142,7 @@ def _image_set(
             member.told.part,
             member.told.factors,
             member.told.value,
-        )  # fmt: skip
+        )
         for member, digest, group, f in zip(members, map(_pixels_digest, content, scales), groups, known, strict=True)
     )
     source = EncodedSource(members, content, [f.plain_jpeg for f in known], scales)

@@ -264,8 +264,8 @@ def _part(text: str, where: str) -> str:
     found = part_of(text)
     if text and not found:
         raise LabError(
-            f"{where} has the split {text!r}; it must be {TRAIN}, {VALIDATION} or {TEST} (or choose another column with "
-            "?split=COLUMN, ?split=none for none)"
+            f"{where} has the split {text!r}; it must be {TRAIN}, {VALIDATION} or {TEST} (or choose another column "
+            "with ?split=COLUMN, ?split=none for none)"
         )
     return found
 

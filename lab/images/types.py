@@ -62,7 +62,7 @@ class PixelSource(Protocol):
 class ImageSet:
     """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood.
 
-    `factors` are the names of what else is known of each image (`ImageRecord.factors`), such as its site; `grouped`
+    `factor_names` are those of what else is known of each image (`ImageRecord.factors`), such as its site; `grouped`
     says that groups came with the images, the first factor, rather than being copies that were found.
     """
 
@@ -72,7 +72,7 @@ class ImageSet:
     source: PixelSource = field(repr=False, compare=False)
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
-    factors: tuple[str, ...] = ()
+    factor_names: tuple[str, ...] = ()
     grouped: bool = False
 
     def __len__(self) -> int:
@@ -100,10 +100,10 @@ class ImageSet:
 
     def factor(self, name: str) -> tuple[str, ...]:
         """Return the value of a factor per image; raises LabError when the set has none of this name."""
-        if name not in self.factors:
-            known = ", ".join(self.factors) or "none: a table of labels (CSV) can have more columns"
-            raise LabError(f"{self.spec} has no factor {name!r}{nearest(name, self.factors)}; it has {known}")
-        place = self.factors.index(name)
+        if name not in self.factor_names:
+            known = ", ".join(self.factor_names) or "none: a table of labels (CSV) can have more columns"
+            raise LabError(f"{self.spec} has no factor {name!r}{nearest(name, self.factor_names)}; it has {known}")
+        place = self.factor_names.index(name)
         return tuple(record.factors[place] for record in self.records)
 
     @property

@@ -56,7 +56,7 @@ def beside_tables(
 def factor_of(question: ProbeSetup, name: str) -> np.ndarray:
     """Return a factor's value per image as text `(N,)`; "group" is the images' groups where no column has this name."""
     images = question.images
-    if name == GROUP and name not in images.factors:
+    if name == GROUP and name not in images.factor_names:
         if not groups_given(images, question.request):
             raise LabError(
                 f"{images.spec} has no groups of its own to probe; name them with ?group=COLUMN or a table of groups"

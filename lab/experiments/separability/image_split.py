@@ -63,7 +63,7 @@ def groups_given(images: ImageSet, request: ProbeRequest) -> bool:
 
 def group_name(images: ImageSet, request: ProbeRequest) -> str:
     """Return what given groups are called: their column in the images' own table, else "group"."""
-    return images.factors[0] if images.grouped and images.factors and request.groups == FOUND else "group"
+    return images.factor_names[0] if images.grouped and images.factor_names and request.groups == FOUND else "group"
 
 
 def copies_in_both(images: ImageSet, tested: np.ndarray) -> list[str]:

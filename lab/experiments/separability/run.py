@@ -75,7 +75,7 @@ def measure_and_assemble(
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
         hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
-        classes=list(question.images.classes), factors=list(question.images.factors),
+        classes=list(question.images.classes), factors=list(question.images.factor_names),
     )  # fmt: skip
 
 
