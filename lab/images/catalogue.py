@@ -23,7 +23,7 @@ from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.labelled import layout_of_rows, read_labelled, read_tree_labelled
 from lab.images.layout import Layout, Tree, arrange, select_classes
-from lab.images.synthetic import FAMILIES, draw_set
+from lab.images.synthetic import FAMILIES, DrawnSet, draw_set
 from lab.images.table_file import is_table_name
 from lab.images.types import ImageSet
 from lab.images.uploads import is_upload, named_by_content, upload_name, uploaded_file
@@ -98,6 +98,8 @@ def open_image_set(
     order = Order(text, options, tuple(classes), per_class, progress)
     if target not in TARGETS:
         raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
+    if target != TARGETS[0] and name.startswith("drawn:") and name in _rows():
+        return _drawn_numbers(order)
     if target != TARGETS[0] and (name.startswith(HUB_PREFIX) or name in _rows()):
         raise _no_numbers(text)
     if name.startswith(HUB_PREFIX):
@@ -200,20 +202,43 @@ def _rows() -> dict[str, _Row]:
         _Row(
             SetInfo(f"drawn:{f.name}", f.title, f.description, False, tuple(f.classes), f.group),
             _open_drawn,
-            ("seed", "size", "difficulty"),
+            ("seed", "size", "difficulty", "label"),
         )
         for f in FAMILIES.values()
     ]
     return {row.info.name: row for row in (*drawn, *_PUBLISHED)}
 
 
+def _drawn_numbers(order: Order) -> ImageSet:
+    """Return drawings with one of their factors as the number to be predicted: the option `label`."""
+    label, count = order.options.get("label", ""), order.per_class
+    half = None if count is None else -(-count // 2)
+    drawn = _drawn(replace(order, per_class=half))
+    assert isinstance(drawn, DrawnSet)
+    if order.classes:
+        raise LabError(f"{order.spec}: classes cannot be chosen where numbers are predicted; leave them out")
+    table = drawn.factors()
+    numbers = [str(name) for name in table if table[name].dtype.kind == "f" and table[name].nunique() > 2]
+    if label not in numbers:
+        told = f"has no number {label!r}{nearest(label, numbers)}" if label else "has several numbers"
+        raise LabError(f"{drawn.spec} {told}; name one with ?label=, of {', '.join(numbers)}")
+    values = table.set_index("image")[label]
+    records = tuple(replace(record, label=0, value=float(values[record.id])) for record in drawn.records)
+    return ImageSet(order.spec, (label,), records, drawn.source)
+
+
 def _open_drawn(order: Order) -> ImageSet:
+    if "label" in order.options:
+        raise LabError(f"{order.spec} names a number, not classes; ask for it with --target number, or leave label out")
+    return _relabelled(_drawn(order), order)
+
+
+def _drawn(order: Order) -> ImageSet:
     name = order.spec.partition("?")[0].removeprefix("drawn:")
     seed = _number(order, "seed", 0, 0, 2**32 - 1)
     size = _number(order, "size", 224, 32, 1024)
     difficulty = _share(order, "difficulty")
-    drawn = draw_set(name, order.per_class or DRAWN_PER_CLASS, seed=seed, size=size, difficulty=difficulty)
-    return _relabelled(drawn, order)
+    return draw_set(name, order.per_class or DRAWN_PER_CLASS, seed=seed, size=size, difficulty=difficulty)
 
 
 def _relabelled(images: ImageSet, order: Order) -> ImageSet:

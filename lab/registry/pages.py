@@ -35,6 +35,10 @@ PAGES = (
         "At which depth each level of vision becomes readable, from hue to relations, for any network.",
     ),
     Page(
+        "numbers", "Numbers", "straighten",
+        "At which layer can a number of each image be read: an age, a size, a grade? R² at every layer, with controls.",
+    ),
+    Page(
         "how_layers_build", "How layers build", "layers",
         "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
     ),
