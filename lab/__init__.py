@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
     from lab.experiments.ladder.run import ladder
+    from lab.experiments.regression.run import regress
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
@@ -46,6 +47,7 @@ _HOMES = {
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
+    "regress": "lab.experiments.regression.run",
     "select_layers": "lab.layers",
 }
 
@@ -66,6 +68,7 @@ __all__ = [
     "open_image_set",
     "probe",
     "probe_arrays",
+    "regress",
     "select_layers",
 ]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import (
+    HEIGHT,
     INK,
     MODEL_COLOURS,
     SMALL_FONT,
@@ -21,7 +20,10 @@ from lab.charts.theme import (
     rows,
 )
 
-r2_by_depth = partial(accuracy_by_depth, metric="r2")
+
+def r2_by_depth(tables: Tables, *, metric: str = "r2", height: int = HEIGHT) -> alt.LayerChart:
+    """Return R² (or the rank correlation: `metric` "spearman") by depth, with the controls as quieter dashed lines."""
+    return accuracy_by_depth(tables, metric=metric, height=height)
 
 
 def predicted_by_value(tables: Tables, model: str | None = None, layer: str | None = None) -> alt.LayerChart:

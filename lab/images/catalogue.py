@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from lab.errors import LabError, nearest
@@ -134,6 +134,20 @@ def table_columns(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     return labelled.columns_there(_path(name)) if is_table_name(name) else labelled.tree_columns(_tree(name))
 
 
+def number_columns(spec: str) -> tuple[str, ...]:
+    """Return the columns that can be a number to be predicted: of a table, or the factors of a drawn set."""
+    name, _ = _parsed(spec)
+    if name.startswith("drawn:") and name in _rows():
+        return _numbers_of(draw_set(name.removeprefix("drawn:"), 2).factors())
+    if name.startswith(HUB_PREFIX) or name in _rows():
+        return ()
+    return labelled.numbers_there(_path(name)) if is_table_name(name) else labelled.tree_numbers(_tree(name))
+
+
+def _numbers_of(factors: Any) -> tuple[str, ...]:
+    return tuple(str(name) for name in factors if factors[name].dtype.kind == "f" and factors[name].nunique() > 2)
+
+
 def with_columns(spec: str, **columns: str) -> str:
     """Return a table's spec that names these columns (of `label`, `group`, `split`, …); "" leaves one to be found."""
     name, options = _parsed(spec)
@@ -218,7 +232,7 @@ def _drawn_numbers(order: Order) -> ImageSet:
     if order.classes:
         raise LabError(f"{order.spec}: classes cannot be chosen where numbers are predicted; leave them out")
     table = drawn.factors()
-    numbers = [str(name) for name in table if table[name].dtype.kind == "f" and table[name].nunique() > 2]
+    numbers = _numbers_of(table)
     if label not in numbers:
         told = f"has no number {label!r}{nearest(label, numbers)}" if label else "has several numbers"
         raise LabError(f"{drawn.spec} {told}; name one with ?label=, of {', '.join(numbers)}")

@@ -151,6 +151,24 @@ def columns_there(path: Path) -> tuple[str, ...]:
     return tuple(columns_of(_content(path), str(path)))
 
 
+def numbers_there(path: Path) -> tuple[str, ...]:
+    """Return the columns of a table that hold numbers, three different ones or more."""
+    return _number_columns(columns_of(_content(path), str(path)))
+
+
+def tree_numbers(tree: Tree) -> tuple[str, ...]:
+    """Return the same of the tables in a folder or zip."""
+    tables = [columns_of(entry.read(), "/".join((tree.where, *entry.parts))) for entry in tree.tables]
+    return tuple(dict.fromkeys(name for table in tables for name in _number_columns(table)))
+
+
+def _number_columns(columns: Columns) -> tuple[str, ...]:
+    different = {name: {value for value in values if value} for name, values in columns.items()}
+    return tuple(
+        name for name, values in different.items() if len(values) > 2 and all(_number(v) is not None for v in values)
+    )
+
+
 def tree_columns(tree: Tree) -> tuple[str, ...]:
     """Return the names of the columns of the tables in a folder or zip, each once."""
     tables = [columns_of(entry.read(), "/".join((tree.where, *entry.parts))) for entry in tree.tables]

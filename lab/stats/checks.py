@@ -173,7 +173,8 @@ class _Checks:
             return
         slope = trend(self.evidence.depths, self.probe, self.boot)
         if np.isfinite(slope.value):
-            text = f"{self.evidence.score} rises with depth (by {slope.value:+z.2f} from input to output along a straight line)."
+            along = f"(by {slope.value:+z.2f} from input to output along a straight line)"
+            text = f"{self.evidence.score} rises with depth {along}."
             yield _row("trend", text, slope)
         behind, best = behind_best(self.probe, self.boot)
         enough = next(k for k, gap in enumerate(behind) if gap.low <= 0)

@@ -1,4 +1,4 @@
-"""Scores of a number that is predicted out of fold: R² and Spearman's correlation, how sure they are, each image's part.
+"""Scores of a number that is predicted out of fold: R², Spearman's correlation, their intervals, each image's part.
 
 R² is the share of the squared deviations from the training means that the predictions explain: 0 is as good as the
 mean of the training part, negative is worse. As it is a ratio of means over images, each image has a part in it (its

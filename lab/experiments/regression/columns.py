@@ -42,9 +42,7 @@ REGRESS = {
             "check": "its name",
             "statement": "what it says, as a sentence",
             "value": "the number: a difference of R²; for the trend the slope of a line through all layers",
-            **ends(
-                "over images (copies count as one), random weights and draws of channels, for other images like these"
-            ),
+            **ends("over images (copies count as one), random weights and draws of channels"),
             "passed": "whether its whole interval lies above 0, as the statement says",
         },
     ),

@@ -88,12 +88,14 @@ def judge_number_arrays(
     kinds = ("probe", *(control for control in ("shuffled", "matched") if control in controls))
     fits = [fit_numbers(design, name, vectors, kinds) for name, vectors in layers.items()]
     readings = {kind: [(fit[f"{kind}.predictions"], fit[f"{kind}.means"]) for fit in fits] for kind in kinds}
+
+    def joined(several: Sequence[Mapping[str, np.ndarray]]) -> Predicted:
+        predictions, means = ([fit[f"untrained.{what}"] for fit in several] for what in ("predictions", "means"))
+        return np.concatenate(predictions), np.concatenate(means)
+
     if twins:
         seeds = [[fit_numbers(design, name, twin[name], ("untrained",)) for twin in twins] for name in layers]
-        readings["untrained"] = [
-            tuple(np.concatenate([fit[f"untrained.{what}"] for fit in one]) for what in ("predictions", "means"))
-            for one in seeds
-        ]  # type: ignore[assignment]
+        readings["untrained"] = [joined(one) for one in seeds]
     if pixels is not None:
         fit = fit_numbers(design, "", pixels, ("pixels",))
         readings["pixels"] = [(fit["pixels.predictions"], fit["pixels.means"])]

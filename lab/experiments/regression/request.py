@@ -50,9 +50,8 @@ class RegressRequest(Request):
         return with_columns(self.data, label=label) if label else self.data
 
     def canonical(self) -> Self:
-        """Return the request with weights and paths spelled out, and the column where the images are named."""
-        spelled = replace(self, data=self.spec, label="")
-        return replace(super(RegressRequest, spelled).canonical(), groups=settled_groups(self.groups))
+        """Return the request with weights and the paths of images and groups spelled out."""
+        return replace(super().canonical(), groups=settled_groups(self.groups))
 
     def as_probe(self) -> ProbeRequest:
         """Return what a probe run of the same network, images, layers and controls is asked."""
@@ -75,5 +74,6 @@ class RegressRequest(Request):
         return {**super().sources(), "groups": groups_stamp(self.groups)}
 
     def title(self) -> str:
-        """Return "network on images, numbers"."""
-        return f"{self.model.split('@')[0]} on numbers of {short_name(self.data)}"
+        """Return "network on the number of images"."""
+        what = f"{self.label} of " if self.label else "numbers of "
+        return f"{self.model.split('@')[0]} on {what}{short_name(self.data)}"

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.errors import LabError
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.regression.fits import NumberDesign, fit_numbers
 from lab.experiments.regression.judgement import NumberJudgement, judge_number, number_bootstrap, scores_of
@@ -35,7 +36,8 @@ from lab.experiments.separability.measure import (
 from lab.experiments.separability.tables import image_tables, layer_rows
 from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import Layer
-from lab.models import ModelRef, card
+from lab.models import LoadedModel, ModelRef, card, ref_of
+from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.depth import Emergence
@@ -105,6 +107,41 @@ def run(
         hashes={"images": question.images.fingerprint, network.model: network.digest}, label=label,
         notes=[*question.images.notes, *card(network.model).notes],
     )  # fmt: skip
+
+
+def regress(
+    model: str | LoadedModel = DEFAULT_MODEL,
+    images: str | ImageSet = DEFAULT_DATA,
+    *,
+    label: str = "",
+    most: int | None = None,
+    layers: str = "blocks",
+    pooling: str = "avg",
+    controls: Sequence[str] = tuple(OPTIONAL),
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    groups: str = "auto",
+    split: str = "auto",
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> Result:
+    """Return at which layer of a model a number of each image can be read.
+
+    `images` are a table's spec (`"ages.csv"`) or what `open_image_set(..., target="number")` returned; `label` is the
+    column of numbers, `most` how many images are used at most. The result is kept by the caller only.
+
+    Raises LabError, in one sentence, for images without numbers, too few of them, or a model that cannot be computed.
+    """
+    named = model if isinstance(model, str) else str(ref_of(model))
+    request = RegressRequest(
+        model=named, data=images if isinstance(images, str) else images.spec, label=label, images=most, layers=layers,
+        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
+    )  # fmt: skip
+    given = None if isinstance(images, str) else images
+    if given is not None and not np.isfinite(given.values).all():
+        raise LabError(f"{given.spec} was opened as classes; open it with target='number' for numbers")
+    return run(request.canonical(), progress=progress, compute=compute, images=given)
 
 
 def _prepared(request: RegressRequest, progress: Progress, images: ImageSet | None) -> tuple[ProbeSetup, NumberDesign]:
