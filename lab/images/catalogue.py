@@ -3,7 +3,7 @@
 A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
 `hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the path
 of a folder with one subfolder per class, of a zip of one, or of a table of labels (`labels.csv?label=COLUMN&group=…`:
-`lab.images.labelled`). A folder or zip that holds a `metadata.csv` with labels is read by it. A name wins over a folder
+`lab.images.labelled`), or WebDataset shards (`pets-{000..011}.tar`: `lab.images.shards`). A folder or zip that holds a `metadata.csv` with labels is read by it. A name wins over a folder
 of the same name; write `./digits` for the folder. A new set is one row.
 """
 
@@ -23,6 +23,7 @@ from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.labelled import layout_of_rows, read_labelled, read_tree_labelled
 from lab.images.layout import Layout, Tree, arrange, select_classes
+from lab.images.shards import is_shards, read_shards, shard_columns, shards_stamp
 from lab.images.synthetic import FAMILIES, DrawnSet, draw_set
 from lab.images.table_file import is_table_name
 from lab.images.types import ImageSet
@@ -120,7 +121,7 @@ def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     row = _rows().get(name)
     if row:
         return row.info.classes
-    if is_table_name(name):
+    if is_table_name(name):  # without looking for its files
         return labelled.classes_there(_path(name), options)
     found = _labelled(name, options)
     return arrange(_tree(name)).classes if isinstance(found, Tree) else found[0].classes
@@ -131,6 +132,8 @@ def table_columns(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     name, _ = _parsed(os.fspath(spec))
     if name.startswith(HUB_PREFIX) or name in _rows():
         return ()
+    if is_shards(name):
+        return shard_columns(name)
     return labelled.columns_there(_path(name)) if is_table_name(name) else labelled.tree_columns(_tree(name))
 
 
@@ -139,8 +142,8 @@ def number_columns(spec: str) -> tuple[str, ...]:
     name, _ = _parsed(spec)
     if name.startswith("drawn:") and name in _rows():
         return _numbers_of(draw_set(name.removeprefix("drawn:"), 2).factors())
-    if name.startswith(HUB_PREFIX) or name in _rows():
-        return ()
+    if name.startswith(HUB_PREFIX) or name in _rows() or is_shards(name):
+        return shard_columns(name) if is_shards(name) else ()
     return labelled.numbers_there(_path(name)) if is_table_name(name) else labelled.tree_numbers(_tree(name))
 
 
@@ -174,7 +177,7 @@ def settled(spec: str | os.PathLike[str]) -> str:
         return text
     name, options = _parsed(text)
     path = permitted(name)
-    if not os.path.exists(path):
+    if not (os.path.exists(path) or (is_shards(name) and path.parent.is_dir())):
         return text
     query = f"?{urlencode(options, safe='/,')}" if options else ""
     return named_by_content(os.path.abspath(path)) + query
@@ -201,6 +204,8 @@ def stamp(spec: str | os.PathLike[str]) -> str:
     name, options = _parsed(text)
     if name.startswith(HUB_PREFIX) or name in _rows() or is_upload(text):
         return text
+    if is_shards(name):
+        return f"shards:{shards_stamp(name)}"
     path = _path(name)
     if path.is_dir():
         return folder_stamp(path)
@@ -341,6 +346,8 @@ def _tree(name: str) -> Tree:
 
 def _labelled(name: str, options: Mapping[str, str]) -> tuple[labelled.LabelledRows, str] | Tree:
     """Return the rows of a table of labels and where its files are, or the tree of a folder or zip without one."""
+    if is_shards(name):
+        return read_shards(name, options), name
     if is_table_name(name):
         return read_labelled(_path(name), options)
     tree = _tree(name)

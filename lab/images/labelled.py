@@ -52,7 +52,7 @@ def read_labelled(path: Path, options: Mapping[str, str]) -> tuple[LabelledRows,
     """Return the rows of the table at `path`, and where its files are looked for: its folder, or `images`."""
     columns = columns_of(_content(path), str(path))
     root = _root(path, options)
-    return _rows(columns, str(path), options, _disk_files(str(root)), ""), str(root)
+    return rows_of(columns, str(path), options, _disk_files(str(root)), ""), str(root)
 
 
 def read_tree_labelled(tree: Tree, options: Mapping[str, str]) -> LabelledRows | None:
@@ -69,7 +69,7 @@ def read_tree_labelled(tree: Tree, options: Mapping[str, str]) -> LabelledRows |
         folder = entry.parts[:-1]
         where = "/".join((tree.where, *entry.parts))
         part = part_of(folder[-1]) if folder else ""
-        found.append(_rows(columns, where, options, _tree_files(named, folder), part))
+        found.append(rows_of(columns, where, options, _tree_files(named, folder), part))
     if not found:
         return None
     common = [name for name in found[0].factors if all(name in one.factors for one in found)]
@@ -222,7 +222,9 @@ def class_order(labels: Sequence[str], where: str) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (numbers[name], name)))
 
 
-def _rows(columns: Columns, where: str, options: Mapping[str, str], files: Files, part: str) -> LabelledRows:
+def rows_of(columns: Columns, where: str, options: Mapping[str, str], files: Files, part: str = "") -> LabelledRows:
+    """Return the rows of the table `where`: `files` finds an image by its name, `part` is that of a table without a
+    column of them."""
     file_name = _column(columns, where, options, "file_name", FILES)
     label = _column(columns, where, options, "label", LABELS)
     split = _column(columns, where, options, "split", SPLITS, needed=False)

@@ -113,10 +113,10 @@ def _read_parquet(data: bytes, where: str) -> Columns:
 
 
 def _texts(values: Iterable[Any]) -> list[str]:
-    return [_text(value) for value in values]
+    return [text_of(value) for value in values]
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return a value as a CSV file would hold it: nothing and nan as "", 3.0 as "3"."""
     if value is None or value != value:
         return ""
