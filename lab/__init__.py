@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
     from lab.images import ImageSet, open_image_set
+    from lab.images.datasets_in_memory import image_set_of
     from lab.layers import select_layers
     from lab.models import ModelRef, load_model
     from lab.runs.ask import ask
@@ -41,6 +42,7 @@ _HOMES = {
     "ask": "lab.runs.ask",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "image_set_of": "lab.images.datasets_in_memory",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
@@ -62,6 +64,7 @@ __all__ = [
     "ask",
     "export_backbone",
     "export_run",
+    "image_set_of",
     "ladder",
     "load_backbone",
     "load_model",

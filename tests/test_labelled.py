@@ -83,7 +83,7 @@ def test_numbers_are_values_rather_than_classes(tmp_path: Path, rows: Rows) -> N
     with pytest.raises(LabError, match="'cat'"):
         open_image_set(tmp_path / "t.csv", target="number")
     for other in ("drawn:pets", str(tmp_path / "im")):
-        with pytest.raises(LabError, match="classes, not numbers"):
+        with pytest.raises(LabError, match="classes, not numbers or several labels"):
             open_image_set(other, target="number")
 
 

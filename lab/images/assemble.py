@@ -108,6 +108,8 @@ def _first_usable(
 
 def _check_every_class(spec: str, layout: Layout, chosen: Iterable[int], aside: Sequence[Quarantined]) -> None:
     filled = {layout.members[k].label for k in chosen}
+    if filled and any(member.told.labels for member in layout.members):  # of several labels a class may have no image
+        return
     for label, name in enumerate(layout.classes):
         if label not in filled:
             ids = {member.id for member in layout.members if member.label == label}
@@ -142,6 +144,7 @@ def _image_set(
             member.told.part,
             member.told.factors,
             member.told.value,
+            tuple(layout.classes.index(name) for name in member.told.labels),
         )
         for member, digest, group, f in zip(members, map(_pixels_digest, content, scales), groups, known, strict=True)
     )

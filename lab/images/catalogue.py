@@ -1,9 +1,10 @@
 """Every image set the lab can open, and opening one from its spec.
 
 A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
-`hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the path
-of a folder with one subfolder per class, of a zip of one, or of a table of labels (`labels.csv?label=COLUMN&group=…`:
-`lab.images.labelled`), or WebDataset shards (`pets-{000..011}.tar`: `lab.images.shards`). A folder or zip that holds a `metadata.csv` with labels is read by it. A name wins over a folder
+`hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the
+path of a folder with one subfolder per class, of a zip of one, or of a table of labels
+(`labels.csv?label=COLUMN&group=…`: `lab.images.labelled`), or WebDataset shards (`pets-{000..011}.tar`:
+`lab.images.shards`). A folder or zip that holds a `metadata.csv` with labels is read by it. A name wins over a folder
 of the same name; write `./digits` for the folder. A new set is one row.
 """
 
@@ -32,7 +33,8 @@ from lab.progress import Progress, silent
 from lab.roots import permitted
 
 DRAWN_PER_CLASS: Final = 100
-TARGETS: Final = ("class", "number")
+MOST_KINDS: Final = 4  # of a factor of drawings that are labels of their own
+TARGETS: Final = ("class", labelled.NUMBER, labelled.SEVERAL)
 HUB_PREFIX: Final = "hf:"
 
 
@@ -87,7 +89,8 @@ def open_image_set(
 ) -> ImageSet:
     """Return the images that `spec` names: all `classes` by name or those given, at most `per_class` images of each.
 
-    With the `target` "number" the labels of a table are numbers to be predicted (`ImageSet.values`), not classes.
+    With the `target` "number" the labels of a table are numbers to be predicted (`ImageSet.values`), not classes; with
+    "labels" an image may have several (`ImageSet.label_matrix`), written as "a;b" or a JSON list.
 
     Raises LabError, in one sentence, when there is no such set or it cannot be used; HubUnreachable when it has to be
     downloaded and cannot.
@@ -100,7 +103,7 @@ def open_image_set(
     if target not in TARGETS:
         raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
     if target != TARGETS[0] and name.startswith("drawn:") and name in _rows():
-        return _drawn_numbers(order)
+        return _drawn_numbers(order) if target == labelled.NUMBER else _drawn_labels(order)
     if target != TARGETS[0] and (name.startswith(HUB_PREFIX) or name in _rows()):
         raise _no_numbers(text)
     if name.startswith(HUB_PREFIX):
@@ -246,6 +249,28 @@ def _drawn_numbers(order: Order) -> ImageSet:
     return ImageSet(order.spec, (label,), records, drawn.source)
 
 
+def _drawn_labels(order: Order) -> ImageSet:
+    """Return drawings with what they show as several labels: factors that are so or not so, or of a few kinds."""
+    half = None if order.per_class is None else -(-order.per_class // 2)
+    drawn = _drawn(replace(order, per_class=half))
+    assert isinstance(drawn, DrawnSet)
+    table = drawn.factors().set_index("image")
+    told: dict[str, list[bool]] = {}
+    for name in table:
+        kinds = sorted(set(table[name]))
+        if table[name].dtype.kind == "b":
+            told[str(name)] = table[name].tolist()
+        elif table[name].dtype.kind != "f" and len(kinds) <= MOST_KINDS:
+            told |= {f"{name}: {kind}": (table[name] == kind).tolist() for kind in kinds[len(kinds) == 2 :]}
+    classes = select_classes(list(told), order.classes, order.spec)
+    place = {image: row for row, image in enumerate(table.index)}
+    records = tuple(
+        replace(r, label=0, labels=tuple(k for k, name in enumerate(classes) if told[name][place[r.id]]))
+        for r in drawn.records
+    )
+    return ImageSet(order.spec, classes, records, drawn.source)
+
+
 def _open_drawn(order: Order) -> ImageSet:
     if "label" in order.options:
         raise LabError(f"{order.spec} names a number, not classes; ask for it with --target number, or leave label out")
@@ -369,7 +394,9 @@ def _layout(spec: str, order: Order, target: str) -> Layout:
 
 
 def _no_numbers(spec: str) -> LabError:
-    return LabError(f"{spec} has classes, not numbers; numbers come from a table: labels.csv?label=COLUMN")
+    return LabError(
+        f"{spec} has classes, not numbers or several labels; those come from a table: labels.csv?label=COLUMN"
+    )
 
 
 def _path(text: str) -> Path:

@@ -8,6 +8,7 @@ are found by their usual names. Files that are not there are counted and listed 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 from collections import Counter, defaultdict
@@ -29,7 +30,8 @@ LABELS: Final = ("label", "labels", "class", "category", "target", "y")
 FILES: Final = ("file_name", "image_file_name", "filename", "file", "image", "path", "file_path", "image_path")
 SPLITS: Final = ("split", "part", "subset")
 GROUPS: Final = ("group", "groups")
-NUMBER: Final = "number"
+NUMBER, SEVERAL = "number", "labels"  # targets beside classes
+SEPARATORS: Final = (";", "|", ",")
 MOST_VALUES: Final = 30  # of a factor: time grows with them, and a patient with two images is hardly a class
 SPARE: Final = 4  # times as many rows as images are wanted: above, the choice is made before files are read
 _MISSING: Final = "no such file"
@@ -113,12 +115,15 @@ def layout_of_rows(
 
     Raises LabError when labels mix text and numbers, when no file is there, or when fewer than two classes are.
     """
-    rows, aside = _unlabelled_aside(found)
-    if target == NUMBER:
+    rows, aside = _unlabelled_aside(found, target)
+    if target == SEVERAL:
+        rows, classes = _with_labels(rows, found, wanted)
+        numbers = dict.fromkeys((row.label for row in rows), 0)
+    elif target == NUMBER:
         if wanted:
             raise LabError(f"{found.where}: classes cannot be chosen where the labels are numbers; leave them out")
         rows = _with_values(rows, found)
-        classes: tuple[str, ...] = (found.label,)
+        classes = (found.label,)
         numbers = dict.fromkeys((row.label for row in rows), 0)
     else:
         if wanted:  # others may be of another kind: they take no part
@@ -134,7 +139,8 @@ def layout_of_rows(
         )
     rows, repeated = _once(rows)
     missing = [row for row in rows if row.entry.problem == _MISSING]
-    _check_every_class(rows, numbers, classes, found.where)
+    if target != SEVERAL:
+        _check_every_class(rows, numbers, classes, found.where)
     chosen = _thinned(rows, per_class)
     aside += [Quarantined(printable(row.name), row.entry.problem) for row in rows if row.entry.problem]
     members = [
@@ -340,12 +346,34 @@ def _content(path: Path) -> bytes:
         raise LabError(f"{path} cannot be read ({(error.strerror or 'no file').lower()})") from error
 
 
-def _unlabelled_aside(found: LabelledRows) -> tuple[list[_Row], list[Quarantined]]:
+def _with_labels(
+    rows: Sequence[_Row], found: LabelledRows, wanted: Sequence[str]
+) -> tuple[list[_Row], tuple[str, ...]]:
+    """Return rows with their several labels, and all labels there are: a JSON list, or texts with ; | or , between."""
+    texts = [row.label for row in rows]
+    between = next((mark for mark in SEPARATORS if any(mark in text for text in texts)), SEPARATORS[0])
+    several = [_labels_in(text, between, found.where) for text in texts]
+    names = sorted({name for own in several for name in own})
+    classes = select_classes(names, wanted, found.where)
+    kept = [tuple(name for name in classes if name in own) for own in several]
+    return [replace(row, told=replace(row.told, labels=own)) for row, own in zip(rows, kept, strict=True)], classes
+
+
+def _labels_in(text: str, between: str, where: str) -> tuple[str, ...]:
+    if text[:1] != "[":
+        return tuple(dict.fromkeys(name.strip() for name in text.split(between) if name.strip()))
+    try:
+        return tuple(dict.fromkeys(str(name) for name in json.loads(text)))
+    except ValueError as error:
+        raise LabError(f'{where}: the labels {text[:40]!r} are no JSON list; write ["a", "b"] or a;b') from error
+
+
+def _unlabelled_aside(found: LabelledRows, target: str) -> tuple[list[_Row], list[Quarantined]]:
     """Return the rows that can be used; a row without a label, or without a part where others have one, cannot."""
     split = any(row.told.part for row in found.rows)
     fine, aside = [], []
     for row in found.rows:
-        why = "" if row.label else "without a label"
+        why = "" if row.label or target == SEVERAL else "without a label"  # an image may have none of several
         why = why or ("without a part of the split" if split and not row.told.part else "")
         if why:
             aside.append(Quarantined(printable(row.name), why))
@@ -415,13 +443,14 @@ def _thinned(rows: Sequence[_Row], per_class: int | None) -> list[_Row]:
     if per_class is None:
         return list(rows)
     usable = [row for row in rows if not row.entry.problem]
-    counts = Counter("" if row.told.value is not None else row.label for row in usable)
+    one_queue = any(row.told.value is not None or row.told.labels for row in usable)
+    counts = Counter("" if one_queue else row.label for row in usable)
     if max(counts.values(), default=0) <= SPARE * per_class:
         return list(rows)
     taken: Counter[str] = Counter()
     chosen = set()
     for row in sorted(usable, key=lambda row: hashlib.sha256(row.name.encode("utf-8", "replace")).digest()):
-        label = "" if row.told.value is not None else row.label
+        label = "" if one_queue else row.label
         if taken[label] < SPARE * per_class:
             taken[label] += 1
             chosen.add(row.name)

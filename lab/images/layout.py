@@ -43,12 +43,13 @@ class Entry:
 @dataclass(frozen=True)
 class Told:
     """What is known of an image beside its class: the part of a split it is in ("" for none), the name of its group,
-    the values of the set's factors, and the number to be predicted."""
+    the values of the set's factors, the number to be predicted, and which of several labels it has."""
 
     part: str = ""
     group: str = ""
     factors: tuple[str, ...] = ()
     value: float | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

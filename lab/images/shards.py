@@ -1,9 +1,9 @@
 """WebDataset shards: tar files whose entries with one name are a sample (`0001.jpg`, `0001.cls`, `0001.json`).
 
-`pets-000.tar`, or several at once as `pets-{000..011}.tar`, or a folder of them. The label is the text of the `.cls` (or
-`.txt`) entry, or a value of the `.json` one (`?label=species`); other values of the JSON can be the group, the split and
-factors, as columns of a table are. A shard named after a part (`train-000.tar`) tells of that part. Nothing is unpacked:
-images are read in place, entry by entry.
+`pets-000.tar`, or several at once as `pets-{000..011}.tar`, or a folder of them. The label is the text of the `.cls`
+(or `.txt`) entry, or a value of the `.json` one (`?label=species`); other values of the JSON can be the group, the
+split and factors, as columns of a table are. A shard named after a part (`train-000.tar`) tells of that part. Nothing
+is unpacked: images are read in place, entry by entry.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def is_shards(name: str) -> bool:
                 if not is_junk(item.name) and not item.name.lower().endswith(SUFFIX):
                     return False
                 found = found or item.name.lower().endswith(SUFFIX)
-    except (OSError, LabError):
+    except (OSError, ValueError, LabError):
         return False
     return found
 
@@ -88,9 +88,7 @@ def shard_paths(name: str) -> tuple[Path, ...]:
     paths = tuple(permitted(one) for one in names)
     missing = [one for one, path in zip(names, paths, strict=True) if not path.is_file()]
     if missing:
-        raise LabError(
-            f"{len(missing):,} of {len(names):,} shards are not there, such as {missing[0]!r}; check the name"
-        )
+        raise LabError(f"{len(missing):,} of {len(names):,} shards are not there, such as {missing[0]!r}")
     return paths
 
 

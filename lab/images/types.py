@@ -23,7 +23,8 @@ class ImageRecord:
     SHA-256), images that share a `group` never straddle a split.
 
     `part` is that of a split which was given ("train", "validation", "test", "" for none), `factors` are the values of
-    the set's factors, `value` is the number to be predicted, where that is the question.
+    the set's factors; `value` is the number to be predicted, `labels` are the classes that an image with several
+    belongs to, where that is the question.
     """
 
     id: str
@@ -35,6 +36,7 @@ class ImageRecord:
     part: str = ""
     factors: tuple[str, ...] = ()
     value: float | None = None
+    labels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,14 @@ class ImageSet:
         """The number to be predicted per image, float64, shape `(N,)`; nan where there is none."""
         return np.array([np.nan if record.value is None else record.value for record in self.records])
 
+    @property
+    def label_matrix(self) -> np.ndarray:
+        """Whether each image belongs to each class, where it may be to several, bool, shape `(N, K)`."""
+        found = np.zeros((len(self), len(self.classes)), dtype=bool)
+        for row, record in enumerate(self.records):
+            found[row, list(record.labels)] = True
+        return found
+
     def factor(self, name: str) -> tuple[str, ...]:
         """Return the value of a factor per image; raises LabError when the set has none of this name."""
         if name not in self.factor_names:
@@ -148,7 +158,9 @@ class ImageSet:
 
 def _more(record: ImageRecord) -> str:
     """Return what a table tells of an image, for the fingerprint; nothing for an image that none tells of."""
-    told = (record.part, record.factors, record.value)
+    told: tuple[object, ...] = (record.part, record.factors, record.value)
+    if record.labels:
+        told = (*told, record.labels)
     return "" if told == ("", (), None) else f"\0{told!r}"
 
 

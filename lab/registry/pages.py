@@ -35,8 +35,8 @@ PAGES = (
         "At which depth each level of vision becomes readable, from hue to relations, for any network.",
     ),
     Page(
-        "numbers", "Numbers", "straighten",
-        "At which layer can a number of each image be read: an age, a size, a grade? R² at every layer, with controls.",
+        "numbers", "Numbers and labels", "straighten",
+        "At which layer a number of each image (an age, a size), or each of several labels, is read, with controls.",
     ),
     Page(
         "how_layers_build", "How layers build", "layers",

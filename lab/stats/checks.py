@@ -16,6 +16,7 @@ from lab.stats.depth import against_best, behind_best, early_and_late, trend
 from lab.stats.intervals import Bootstrap, Interval, difference, widened
 
 R2 = "R²"  # the measure of a number that is predicted
+MEAN_AUC = "mean AUC"  # that of several labels an image
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Evidence:
 
     @property
     def subject(self) -> str:
-        """What the layers read: the classes, or the number by its name."""
-        return self.classes[0] if self.measure == R2 else "the classes"
+        """What the layers read: the classes, several labels, or a number by its name."""
+        return self.classes[0] if self.measure == R2 else "the labels" if self.measure == MEAN_AUC else "the classes"
 
     @property
     def score(self) -> str:
         """What a score is called at the beginning of a sentence."""
-        return R2 if self.measure == R2 else "Accuracy"
+        return {R2: R2, MEAN_AUC: "The mean AUC"}.get(self.measure, "Accuracy")
 
     def draws(self, control: str) -> np.ndarray:
         """Return a control's scores `(S, L, N)`, with one draw where there is no axis of draws."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats.checks import R2, Check, Evidence, check_evidence
+from lab.stats.checks import MEAN_AUC, R2, Check, Evidence, check_evidence
 
 __all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
 
@@ -178,9 +178,12 @@ def _peak(by_name: Mapping[str, Check]) -> str:
 
 
 def _read(evidence: Evidence, ending: str = "") -> str:
-    """Return "separate cat from dog", or "predict" and the name of the number."""
+    """Return "separate cat from dog", "predict" and the name of the number, or "read the 13 labels"."""
     if evidence.measure == R2:
         return f"predict{ending} {evidence.subject}"
+    if evidence.measure == MEAN_AUC:
+        names = evidence.classes
+        return f"read{ending} {_listed(names) if len(names) <= LISTED_CLASSES else f'the {len(names)} labels'}"
     return f"separate{ending} {_apart(evidence.classes)}"
 
 
