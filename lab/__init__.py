@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
     from lab.experiments.ladder.run import ladder
+    from lab.experiments.multilabel.run import multilabel
     from lab.experiments.regression.run import regress
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
@@ -46,6 +47,7 @@ _HOMES = {
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
+    "multilabel": "lab.experiments.multilabel.run",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
@@ -68,6 +70,7 @@ __all__ = [
     "ladder",
     "load_backbone",
     "load_model",
+    "multilabel",
     "open_image_set",
     "probe",
     "probe_arrays",

@@ -13,12 +13,11 @@ from PIL import Image
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+import lab
 from lab.charts.several_labels import label_map, mean_auc_by_depth
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.multilabel.fits import LabelsDesign, fit_labels, usable_labels
-from lab.experiments.multilabel.request import MultilabelRequest
-from lab.experiments.multilabel.run import run
 from lab.images import ImageSet, open_image_set
 from lab.stats.several_labels import label_scores, mean_area_parts, mean_scores, precision_interval
 
@@ -94,10 +93,9 @@ def pictures(count: int = 60) -> ImageSet:
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    asked = MultilabelRequest(
-        model="test_resnet@untrained:0", layers="stages", repeats=1, folds=4, controls=("shuffled", "pixels")
+    return lab.multilabel(
+        "test_resnet@untrained:0", pictures(), layers="stages", repeats=1, folds=4, controls=("shuffled", "pixels")
     )
-    return run(asked.canonical(), images=pictures())
 
 
 def test_a_run_reads_what_is_there_and_leaves_the_rare_label_out(result: Result) -> None:
@@ -111,6 +109,11 @@ def test_a_run_reads_what_is_there_and_leaves_the_rare_label_out(result: Result)
     assert summary["mean_auc"].tolist() == pytest.approx(means.tolist())
     assert result["summary"].query("control == 'shuffled'")["mean_auc"].max() < 0.7
     assert "reads dark and red with mean AUC" in result.findings[0] or "read dark and red better" in result.findings[0]
+
+
+def test_classes_are_no_several_labels() -> None:
+    with pytest.raises(LabError, match="was opened as classes"):
+        lab.multilabel("test_resnet@untrained:0", image_set([scene(k) for k in range(12)]))
 
 
 def test_charts_speak_of_labels(result: Result) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.multilabel.fits import FEWEST, LabelsDesign, fit_labels, usable_labels
 from lab.experiments.multilabel.request import MultilabelRequest
@@ -30,7 +30,8 @@ from lab.experiments.separability.measure import TWIN_SEEDS, EmbeddingSource, Pr
 from lab.experiments.separability.tables import image_tables, layer_rows
 from lab.images import ImageSet, open_image_set, regrouped
 from lab.layers import Layer
-from lab.models import ModelRef, card
+from lab.models import LoadedModel, ModelRef, card, ref_of
+from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.auc import image_areas
@@ -105,6 +106,44 @@ def run(
         hashes={"images": question.images.fingerprint, network.model: network.digest},
         notes=[*question.images.notes, *card(network.model).notes],
     )  # fmt: skip
+
+
+def multilabel(
+    model: str | LoadedModel = DEFAULT_MODEL,
+    images: str | ImageSet = DEFAULT_DATA,
+    *,
+    label: str = "",
+    classes: Sequence[str] = (),
+    most: int | None = None,
+    layers: str = "blocks",
+    pooling: str = "avg",
+    controls: Sequence[str] = tuple(OPTIONAL),
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    groups: str = "auto",
+    split: str = "auto",
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> Result:
+    """Return at which layer of a model each of several labels can be read.
+
+    `images` are a table's spec (`"tags.csv"`) or what `open_image_set(..., target="labels")` returned; `label` is the
+    column of labels ("a;b" or JSON lists), `classes` picks some labels, `most` how many images are used at most. The
+    result is kept by the caller only.
+
+    Raises LabError, in one sentence, for images without labels, too few of them, or a model that cannot be computed.
+    """
+    named = model if isinstance(model, str) else str(ref_of(model))
+    request = MultilabelRequest(
+        model=named, data=images if isinstance(images, str) else images.spec, label=label, images=most, layers=layers,
+        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
+        classes=tuple(classes),
+    )  # fmt: skip
+    given = None if isinstance(images, str) else images
+    if given is not None and not given.label_matrix.any():
+        raise LabError(f"{given.spec} was opened as classes; open it with target='labels' for several labels an image")
+    return run(request.canonical(), progress=progress, compute=compute, images=given)
 
 
 def _prepared(
