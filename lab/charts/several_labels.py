@@ -71,7 +71,8 @@ def label_map(tables: Tables, model: str | None = None, *, numbers: bool = True)
             "Which label is read where", subtitle=["AUC of a probe a label, held out.", "Gray: not above guessing."]
         ),
         width="container",
-        height=ROW * len(order) + 150,
+        height=ROW * len(order),
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),  # the height is the plot's own
         description=_description(here, name),
     )
 

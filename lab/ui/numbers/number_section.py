@@ -61,7 +61,7 @@ LABELS = _Kind(
     MultilabelRequest, "Column of labels",
     "A column of the images' table that holds several labels an image, as a;b or a JSON list. A drawn set has what its "
     "drawings show.",
-    known_columns, "", tuple(LABEL_METRICS), mean_auc_by_depth,
+    known_columns, "what the drawings show", tuple(LABEL_METRICS), mean_auc_by_depth,
     "Fits a probe a label to every layer, of this network and of untrained ones, and to the raw pixels. A minute or "
     "two with the usual network.",
 )  # fmt: skip
@@ -117,12 +117,14 @@ def _asked(kind: _Kind, subject: Selection) -> Result | None:
 
 def _label_box(kind: _Kind, data: str) -> str:
     key = f"{kind.request.experiment}_label"
-    usual = columns_named(data).get("label") or (kind.usual if data == RegressRequest().data else "")
+    usual = columns_named(data).get("label") or "the column called label"
+    if data.startswith("drawn:"):
+        usual = kind.usual if data == RegressRequest().data or kind is LABELS else "choose one"
     tied = url_field(kind.request(), "label", key=key)
     choices = with_current(["", *kind.columns(data)], [st.session_state.get(key) or ""])
     chosen = st.selectbox(
         kind.column, choices, accept_new_options=True, help=kind.help,
-        format_func=lambda name: name or usual or "the column called label", **tied,
+        format_func=lambda name: name or usual, **tied,
     )  # fmt: skip
     return (chosen or "").strip()
 
