@@ -1,10 +1,10 @@
 """Feature Hierarchy Lab: what each layer of a vision network knows, and where in the stack the classes come apart.
 
     import lab
-    model = lab.load_model("tf_efficientnet_lite0")
+    model = lab.load_model("tf_efficientnet_lite0")     # or a torch module of your own
     images = lab.open_image_set("drawn:pets", per_class=60)
     result = lab.probe(model, images)
-    print(result.tables["summary"])
+    result.chart("accuracy")
 
 The names below are imported when they are first used, so that `import lab` costs nothing.
 """
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.backbone import export_backbone, load_backbone
-    from lab.charts.accuracy import accuracy_by_depth
+    from lab.charts.alone import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
+    from lab.experiments.comparison.compare import compare
     from lab.experiments.ladder.run import ladder
     from lab.experiments.multilabel.run import multilabel
     from lab.experiments.regression.run import regress
@@ -26,27 +27,37 @@ if TYPE_CHECKING:
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
-    from lab.images import ImageSet, open_image_set
+    from lab.images import ImageSet, images_of_arrays, open_image_set
     from lab.images.datasets_in_memory import image_set_of
     from lab.layers import select_layers
-    from lab.models import ModelRef, load_model
+    from lab.models import ModelRef, Preprocessing, load_model
     from lab.runs.ask import ask
+    from lab.runs.from_python import concat, load_run, runs
+    from lab.settings import Compute
+
+    __version__: str
 
 _HOMES = {
+    "Compute": "lab.settings",
     "HubUnreachable": "lab.errors",
     "ImageSet": "lab.images",
     "LabError": "lab.errors",
     "ModelRef": "lab.models",
+    "Preprocessing": "lab.models",
     "ProbeRequest": "lab.experiments.separability.request",
     "Result": "lab.experiments.base",
-    "accuracy_by_depth": "lab.charts.accuracy",
+    "accuracy_by_depth": "lab.charts.alone",
     "ask": "lab.runs.ask",
+    "compare": "lab.experiments.comparison.compare",
+    "concat": "lab.runs.from_python",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
     "image_set_of": "lab.images.datasets_in_memory",
+    "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
+    "load_run": "lab.runs.from_python",
     "multilabel": "lab.experiments.multilabel.run",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
@@ -56,25 +67,33 @@ _HOMES = {
 }
 
 __all__ = [
+    "Compute",
     "HubUnreachable",
     "ImageSet",
     "LabError",
     "ModelRef",
+    "Preprocessing",
     "ProbeRequest",
     "Result",
+    "__version__",
     "accuracy_by_depth",
     "ask",
+    "compare",
+    "concat",
     "export_backbone",
     "export_run",
     "image_set_of",
+    "images_of_arrays",
     "ladder",
     "load_backbone",
     "load_model",
+    "load_run",
     "multilabel",
     "open_image_set",
     "probe",
     "probe_arrays",
     "regress",
+    "runs",
     "select_layers",
 ]
 
@@ -82,8 +101,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name == "runs":  # the package itself, which can be called
+        return import_module("lab.runs")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("feature-hierarchy-lab")
     raise AttributeError(f"module 'lab' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOMES, "__version__", "runs"])

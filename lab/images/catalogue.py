@@ -27,7 +27,7 @@ from lab.images.layout import Layout, Tree, arrange, select_classes
 from lab.images.shards import is_shards, read_shards, shard_columns, shards_stamp
 from lab.images.synthetic import FAMILIES, DrawnSet, draw_set
 from lab.images.table_file import is_table_name
-from lab.images.types import ImageSet
+from lab.images.types import MEMORY, ImageSet
 from lab.images.uploads import is_upload, named_by_content, upload_name, uploaded_file
 from lab.progress import Progress, silent
 from lab.roots import permitted
@@ -97,9 +97,15 @@ def open_image_set(
     """
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
-    text = os.fspath(spec)
+    found = _opened(os.fspath(spec), tuple(classes), per_class, target, progress)
+    return replace(found, opened=(tuple(classes), per_class))
+
+
+def _opened(text: str, classes: tuple[str, ...], per_class: int | None, target: str, progress: Progress) -> ImageSet:
+    if text.startswith(MEMORY):
+        raise LabError(f"the images {short_name(text)} were in the memory of a Python process; give them again")
     name, options = _parsed(text)
-    order = Order(text, options, tuple(classes), per_class, progress)
+    order = Order(text, options, classes, per_class, progress)
     if target not in TARGETS:
         raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
     if target != TARGETS[0] and name.startswith("drawn:") and name in _rows():
@@ -119,7 +125,7 @@ def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return a set's classes without opening its images; empty where only the downloaded set knows."""
     text = os.fspath(spec)
     name, options = _parsed(text)
-    if name.startswith(HUB_PREFIX):
+    if name.startswith((HUB_PREFIX, MEMORY)):
         return ()
     row = _rows().get(name)
     if row:
@@ -191,13 +197,15 @@ def names_a_path(spec: str) -> bool:
     name = spec.partition("?")[0]
     if name.startswith(HUB_PREFIX):  # the library takes folders there too
         return os.path.isabs(os.path.expanduser(name.removeprefix(HUB_PREFIX))) or name[len(HUB_PREFIX) :][:1] == "."
-    return not (is_upload(name) or name in _rows())
+    return not (is_upload(name) or name.startswith(MEMORY) or name in _rows())
 
 
 def short_name(spec: str) -> str:
     """Return what to call a set in a sentence: an upload by its file's name, a folder or zip without the way to it."""
     if is_upload(spec):
         return upload_name(_parsed(spec)[0])
+    if spec.startswith(MEMORY):
+        return spec.removeprefix(MEMORY).rpartition("#")[0]
     return Path(_parsed(spec)[0]).name if names_a_path(spec) else spec
 
 
@@ -205,7 +213,7 @@ def stamp(spec: str | os.PathLike[str]) -> str:
     """Return a text that changes when the files behind `spec` do, without reading them."""
     text = os.fspath(spec)
     name, options = _parsed(text)
-    if name.startswith(HUB_PREFIX) or name in _rows() or is_upload(text):
+    if name.startswith((HUB_PREFIX, MEMORY)) or name in _rows() or is_upload(text):
         return text
     if is_shards(name):
         return f"shards:{shards_stamp(name)}"

@@ -28,11 +28,12 @@ from lab.experiments.separability.fits import ProbeDesign
 from lab.experiments.separability.image_split import copies_in_both, groups_given, with_parts
 from lab.experiments.separability.measure import TWIN_SEEDS, EmbeddingSource, ProbeSetup, open_sources
 from lab.experiments.separability.tables import image_tables, layer_rows
-from lab.images import ImageSet, open_image_set, regrouped
+from lab.images import ImageSet, asked_of, open_image_set, regrouped
 from lab.layers import Layer
-from lab.models import LoadedModel, ModelRef, card, ref_of
+from lab.models import Model, ModelRef, card, names_of
 from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 from lab.stats.auc import image_areas
 from lab.stats.checks import MEAN_AUC, Evidence, check_evidence
@@ -109,9 +110,10 @@ def run(
 
 
 def multilabel(
-    model: str | LoadedModel = DEFAULT_MODEL,
+    model: Model = DEFAULT_MODEL,
     images: str | ImageSet = DEFAULT_DATA,
     *,
+    preprocess: Any = None,
     label: str = "",
     classes: Sequence[str] = (),
     most: int | None = None,
@@ -123,7 +125,7 @@ def multilabel(
     seed: int = 0,
     groups: str = "auto",
     split: str = "auto",
-    progress: Progress = silent,
+    progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> Result:
     """Return at which layer of a model each of several labels can be read.
@@ -134,16 +136,20 @@ def multilabel(
 
     Raises LabError, in one sentence, for images without labels, too few of them, or a model that cannot be computed.
     """
-    named = model if isinstance(model, str) else str(ref_of(model))
-    request = MultilabelRequest(
-        model=named, data=images if isinstance(images, str) else images.spec, label=label, images=most, layers=layers,
-        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
-        classes=tuple(classes),
-    )  # fmt: skip
     given = None if isinstance(images, str) else images
     if given is not None and not given.label_matrix.any():
         raise LabError(f"{given.spec} was opened as classes; open it with target='labels' for several labels an image")
-    return run(request.canonical(), progress=progress, compute=compute, images=given)
+    data = images if isinstance(images, str) else images.spec
+    if given is not None:
+        data, classes, most = asked_of(given, tuple(classes), most)
+    (named,) = names_of(model, preprocess, given)
+    request = MultilabelRequest(
+        model=named, data=data, label=label, images=most, layers=layers,
+        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
+        classes=tuple(classes),
+    )  # fmt: skip
+    with bars_for(progress) as told:
+        return run(request.canonical(), progress=told, compute=compute, images=given)
 
 
 def _prepared(

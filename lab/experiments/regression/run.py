@@ -34,11 +34,12 @@ from lab.experiments.separability.measure import (
     open_sources,
 )
 from lab.experiments.separability.tables import image_tables, layer_rows
-from lab.images import ImageSet, open_image_set, regrouped
+from lab.images import ImageSet, asked_of, open_image_set, regrouped
 from lab.layers import Layer
-from lab.models import LoadedModel, ModelRef, card, ref_of
+from lab.models import Model, ModelRef, card, names_of
 from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 from lab.stats.depth import Emergence
 from lab.threads import cores
@@ -110,9 +111,10 @@ def run(
 
 
 def regress(
-    model: str | LoadedModel = DEFAULT_MODEL,
+    model: Model = DEFAULT_MODEL,
     images: str | ImageSet = DEFAULT_DATA,
     *,
+    preprocess: Any = None,
     label: str = "",
     most: int | None = None,
     layers: str = "blocks",
@@ -123,7 +125,7 @@ def regress(
     seed: int = 0,
     groups: str = "auto",
     split: str = "auto",
-    progress: Progress = silent,
+    progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> Result:
     """Return at which layer of a model a number of each image can be read.
@@ -133,15 +135,19 @@ def regress(
 
     Raises LabError, in one sentence, for images without numbers, too few of them, or a model that cannot be computed.
     """
-    named = model if isinstance(model, str) else str(ref_of(model))
-    request = RegressRequest(
-        model=named, data=images if isinstance(images, str) else images.spec, label=label, images=most, layers=layers,
-        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
-    )  # fmt: skip
     given = None if isinstance(images, str) else images
     if given is not None and not np.isfinite(given.values).all():
         raise LabError(f"{given.spec} was opened as classes; open it with target='number' for numbers")
-    return run(request.canonical(), progress=progress, compute=compute, images=given)
+    data = images if isinstance(images, str) else images.spec
+    if given is not None:
+        data, _, most = asked_of(given, (), most)
+    (named,) = names_of(model, preprocess, given)
+    request = RegressRequest(
+        model=named, data=data, label=label, images=most, layers=layers,
+        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
+    )  # fmt: skip
+    with bars_for(progress) as told:
+        return run(request.canonical(), progress=told, compute=compute, images=given)
 
 
 def _prepared(request: RegressRequest, progress: Progress, images: ImageSet | None) -> tuple[ProbeSetup, NumberDesign]:
