@@ -83,6 +83,7 @@ def compare(
     repeats: int = 3,
     seed: int = 0,
     groups: str = "auto",
+    split: str = "auto",
     speed: bool = True,
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
@@ -100,7 +101,7 @@ def compare(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
             "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
-            "seed": seed, "groups": groups, "speed": speed,
+            "seed": seed, "groups": groups, "split": split, "speed": speed,
         }
     )  # fmt: skip
     with bars_for(progress) as told:

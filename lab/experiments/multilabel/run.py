@@ -117,9 +117,9 @@ def multilabel(
     label: str = "",
     classes: Sequence[str] = (),
     most: int | None = None,
-    layers: str = "blocks",
+    layers: str | Sequence[str] = "blocks",
     pooling: str = "avg",
-    controls: Sequence[str] = tuple(OPTIONAL),
+    controls: str | Sequence[str] = tuple(OPTIONAL),
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
@@ -143,10 +143,12 @@ def multilabel(
     if given is not None:
         data, classes, most = asked_of(given, tuple(classes), most)
     (named,) = names_of(model, preprocess, given)
-    request = MultilabelRequest(
-        model=named, data=data, label=label, images=most, layers=layers,
-        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
-        classes=tuple(classes),
+    request = MultilabelRequest.from_dict(
+        {
+            "model": named, "data": data, "label": label, "images": most, "layers": layers, "pooling": pooling,
+            "controls": controls, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups, "split": split,
+            "classes": classes,
+        }
     )  # fmt: skip
     with bars_for(progress) as told:
         return run(request.canonical(), progress=told, compute=compute, images=given)

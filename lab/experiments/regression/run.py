@@ -117,9 +117,9 @@ def regress(
     preprocess: Any = None,
     label: str = "",
     most: int | None = None,
-    layers: str = "blocks",
+    layers: str | Sequence[str] = "blocks",
     pooling: str = "avg",
-    controls: Sequence[str] = tuple(OPTIONAL),
+    controls: str | Sequence[str] = tuple(OPTIONAL),
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
@@ -142,9 +142,11 @@ def regress(
     if given is not None:
         data, _, most = asked_of(given, (), most)
     (named,) = names_of(model, preprocess, given)
-    request = RegressRequest(
-        model=named, data=data, label=label, images=most, layers=layers,
-        pooling=pooling, controls=tuple(controls), folds=folds, repeats=repeats, seed=seed, groups=groups, split=split,
+    request = RegressRequest.from_dict(
+        {
+            "model": named, "data": data, "label": label, "images": most, "layers": layers, "pooling": pooling,
+            "controls": controls, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups, "split": split,
+        }
     )  # fmt: skip
     with bars_for(progress) as told:
         return run(request.canonical(), progress=told, compute=compute, images=given)

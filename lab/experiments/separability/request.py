@@ -16,7 +16,8 @@ from lab.probing.controls import OPTIONAL
 
 MEMORY: Final = "memory:"  # before the digest of arrays that were given from Python
 # Fields that earlier runs never had: they are in a request only where they are not as usual, so that names stay.
-ADDED: Final = ("embeddings", "labels", "images", "split", "beside")
+GIVEN: Final = ("embeddings", "labels", "images")  # of vectors that are given
+ADDED: Final = (*GIVEN, "split", "beside")
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def probe(
     seed: int = 0,
     groups: str = "auto",
     split: str = "auto",
-    beside: str | Sequence[str] = (),
+    beside: str | Sequence[str] = "",
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> Result:
