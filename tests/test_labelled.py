@@ -82,7 +82,7 @@ def test_numbers_are_values_rather_than_classes(tmp_path: Path, rows: Rows) -> N
     assert images.fingerprint != open_image_set(f"{tmp_path}/t.csv?label=age&split=none", target="number").fingerprint
     with pytest.raises(LabError, match="'cat'"):
         open_image_set(tmp_path / "t.csv", target="number")
-    for other in ("drawn:pets", str(tmp_path / "im")):
+    for other in ("digits", str(tmp_path / "im")):
         with pytest.raises(LabError, match="classes, not numbers or several labels"):
             open_image_set(other, target="number")
 
