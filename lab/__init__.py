@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from lab.experiments.base import Result
     from lab.experiments.comparison.compare import compare
     from lab.experiments.ladder.run import ladder
+    from lab.experiments.multilabel.run import multilabel
+    from lab.experiments.regression.run import regress
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
     from lab.images import ImageSet, images_of_arrays, open_image_set
+    from lab.images.datasets_in_memory import image_set_of
     from lab.layers import select_layers
     from lab.models import ModelRef, Preprocessing, load_model
     from lab.runs.ask import ask
@@ -49,14 +52,17 @@ _HOMES = {
     "concat": "lab.runs.from_python",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "image_set_of": "lab.images.datasets_in_memory",
     "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
     "load_run": "lab.runs.from_python",
+    "multilabel": "lab.experiments.multilabel.run",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
+    "regress": "lab.experiments.regression.run",
     "select_layers": "lab.layers",
 }
 
@@ -76,14 +82,17 @@ __all__ = [
     "concat",
     "export_backbone",
     "export_run",
+    "image_set_of",
     "images_of_arrays",
     "ladder",
     "load_backbone",
     "load_model",
     "load_run",
+    "multilabel",
     "open_image_set",
     "probe",
     "probe_arrays",
+    "regress",
     "runs",
     "select_layers",
 ]

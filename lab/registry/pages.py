@@ -35,6 +35,10 @@ PAGES = (
         "At which depth each level of vision becomes readable, from hue to relations, for any network.",
     ),
     Page(
+        "numbers", "Numbers and labels", "straighten",
+        "At which layer a number of each image (an age, a size), or each of several labels, is read, with controls.",
+    ),
+    Page(
         "how_layers_build", "How layers build", "layers",
         "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
     ),
