@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.charts.accuracy import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
+    from lab.experiments.equivalence.diff import diff
     from lab.experiments.ladder.run import ladder
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
@@ -38,6 +39,7 @@ _HOMES = {
     "Result": "lab.experiments.base",
     "accuracy_by_depth": "lab.charts.accuracy",
     "ask": "lab.runs.ask",
+    "diff": "lab.experiments.equivalence.diff",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
     "ladder": "lab.experiments.ladder.run",
@@ -58,6 +60,7 @@ __all__ = [
     "Result",
     "accuracy_by_depth",
     "ask",
+    "diff",
     "export_backbone",
     "export_run",
     "ladder",
