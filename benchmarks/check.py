@@ -32,6 +32,7 @@ DROPS = {  # what is taken off d' at each layer, as a share
     "gain": (0.0, 0.0, -0.3),
 }
 MARGINS = (0.02, 0.05)
+OUTCOMES = (NOT_WORSE, WORSE, CANNOT_TELL)
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,9 @@ def row(images: int, drop: str, found: list[Simulated]) -> dict[str, str]:
         cells[f"{where}: wrongly worse"] = _share([one == WORSE for one in at_margin])
     for margin in MARGINS:
         said = [decide(one.last, margin) for one in found]
-        cells[f"margin {margin}"] = " / ".join(
-            _share([one == o for one in said]) for o in (NOT_WORSE, WORSE, CANNOT_TELL)
-        )
+        cells[f"margin {margin}"] = " / ".join(_share([one == o for one in said]) for o in OUTCOMES)
         every = [one.everywhere[margin] for one in found]
-        cells[f"all layers, {margin}"] = " / ".join(
-            _share([one == o for one in every]) for o in (NOT_WORSE, WORSE, CANNOT_TELL)
-        )
+        cells[f"all layers, {margin}"] = " / ".join(_share([one == o for one in every]) for o in OUTCOMES)
     cells["smallest drop"] = f"{np.mean([one.smallest_drop for one in found]):.3f}"
     return cells
 

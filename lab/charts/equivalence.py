@@ -77,7 +77,7 @@ def alikeness_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
     ]  # fmt: skip
     base = alt.Chart(rows(shown)).encode(depth_axis("depth"), y("cka"), tooltip=tooltip)
     colour = alt.value(MODEL_COLOURS[1])
-    least = table.loc[table["cka"].idxmin()] if table["cka"].notna().any() else None
+    least = table.iloc[int(table["cka"].argmin())] if table["cka"].notna().any() else None
     told = "" if least is None else f" Least alike: {least['layer']}, {least['cka']:.2f}."
     return layered(
         base.mark_rule(strokeWidth=2, opacity=0.5).encode(y("cka_low"), alt.Y2("cka_high:Q"), color=colour),
@@ -99,6 +99,6 @@ def _text(table: pd.DataFrame, allowed: float) -> str:
     rose, fell = int((table["all_low"] > 0).sum()), int((table["all_high"] < 0).sum())
     below = int((table["difference"] < allowed).sum())
     return (
-        f"Accuracy of the new network minus that before at {len(table)} layers: clearly higher at {rose}, clearly lower "
-        f"at {fell}; {below} lie below the allowed {allowed:g}."
+        f"Accuracy of the new network minus that before at {len(table)} layers: clearly higher at {rose}, lower at "
+        f"{fell}; {below} lie below the allowed {allowed:g}."
     )

@@ -33,7 +33,7 @@ def junit(result: Result) -> bytes:
         problem = ElementTree.SubElement(decided, kind, message=_legal(sentence), type=outcome)
         problem.text = _legal("\n".join(more))
     for row in layers:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"{SUITE}.layers", name=_legal(row.layer))
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{SUITE}.layers", name=_legal(str(row.layer)))
         if row.layer in failing:
             ElementTree.SubElement(case, "failure", message=_legal(_layer_text(row)), type=WORSE)
         ElementTree.SubElement(case, "system-out").text = _legal(_layer_text(row))

@@ -127,10 +127,8 @@ def _layers(result: Result) -> None:
         else st.column_config.TextColumn(told, help=meaning("check", "differences", name))
         for name, form, told in COLUMNS
     }
-    order = [name for name, _, _ in COLUMNS]
-    st.dataframe(
-        result["differences"], hide_index=True, column_config=made, column_order=order, key="check_layers_table"
-    )
+    shown = result["differences"][[name for name, _, _ in COLUMNS]]
+    st.dataframe(shown, hide_index=True, column_config=made, key="check_layers_table")
     st.caption("From and to: a 95 % interval that holds for all layers at once.")
 
 

@@ -45,8 +45,9 @@ def doubt(row: Any, base: str) -> list[str]:
     """Say why a difference decides nothing, or that there is a drop whose size is open."""
     if row.above_chance_low <= 0:
         return [
-            f"There {base} itself is not clearly above guessing ({row.above_chance:+z.3f}, {row.above_chance_low:+z.3f} "
-            f"to {row.above_chance_high:+z.3f}), so to be no worse than it would say nothing."
+            f"There {base} itself is not clearly above guessing ({row.above_chance:+z.3f}, "
+            f"{row.above_chance_low:+z.3f} to {row.above_chance_high:+z.3f}), so to be no worse than that "
+            "would say nothing."
         ]
     if row.outcome == CANNOT_TELL and row.ci_high < 0:
         return ["It is clearly below; whether by more than is allowed remains open."]
@@ -64,7 +65,7 @@ def seen(row: Any) -> str:
 def where(table: pd.DataFrame) -> str:
     """Say at which layers what can be read rose or fell, with intervals that hold for all layers."""
     rose, fell = table[table["all_low"] > 0], table[table["all_high"] < 0]
-    most = table.loc[table["difference"].abs().idxmax()]
+    most = table.iloc[int(table["difference"].abs().argmax())]
     text = (
         f"The largest change is {most['difference']:+z.3f} at {most['layer']} ({most['all_low']:+z.3f} to "
         f"{most['all_high']:+z.3f}, for all layers at once)"
@@ -79,10 +80,10 @@ def alike(table: pd.DataFrame) -> str:
     known = table[table["cka"].notna()]
     if known.empty:
         return "How alike the embeddings are cannot be computed: at every layer one of both is constant."
-    least = known.loc[known["cka"].idxmin()]
+    least = known.iloc[int(known["cka"].argmin())]
     return (
-        f"The embeddings are least alike at {least['layer']} (debiased CKA {least['cka']:.2f}, {least['cka_low']:.2f} to "
-        f"{least['cka_high']:.2f}; shuffled images below {least['cka_null_95']:.2f})."
+        f"The embeddings are least alike at {least['layer']} (debiased CKA {least['cka']:.2f}, "
+        f"{least['cka_low']:.2f} to {least['cka_high']:.2f}; shuffled images below {least['cka_null_95']:.2f})."
     )
 
 

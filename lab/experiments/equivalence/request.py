@@ -70,8 +70,10 @@ class CheckRequest(Request):
 
     def as_probe(self) -> ProbeRequest:
         """Return the probe run of both networks that this check is made of."""
-        return self._probe(models=tuple(str(ModelRef.parse(side)) for side in self.sides), data=self.data,
-                           layers=self.layers, classes=self.classes, per_class=self.per_class, pooling=self.pooling)  # fmt: skip
+        return self._probe(
+            models=tuple(str(ModelRef.parse(side)) for side in self.sides), data=self.data, layers=self.layers,
+            classes=self.classes, per_class=self.per_class, pooling=self.pooling,
+        )  # fmt: skip
 
     def as_probes_of_vectors(self) -> tuple[ProbeRequest, ProbeRequest]:
         """Return the probe run of each file of vectors."""
@@ -129,9 +131,7 @@ class CheckRequest(Request):
         usual = type(self)()
         words = Request.command(replace(self._as_asked(), base=usual.base, new=usual.new))
         sides = () if self.sides == usual.sides else self.sides
-        return " ".join(
-            [*map(shlex.quote, ("feature-lab", "check", *sides)), words[len("feature-lab check ") :]]
-        ).strip()
+        return " ".join(["feature-lab check", *map(shlex.quote, sides)]) + words.removeprefix("feature-lab check")
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""

@@ -57,9 +57,7 @@ def measure(
         "differences": differences(sides, alike, request.max_drop),
         "changed": changed(sides),
         "layers": pd.DataFrame(list(layer_rows(sources))),
-        "summary": pd.DataFrame(
-            [*(summary_row(sides.question, each) for each in sides.readings), chance_row(sides.question)]
-        ),
+        "summary": _summary(sides),
         **image_tables(question),
     }
     outcome = str(found["decision"]["outcome"].iloc[0])
@@ -85,6 +83,10 @@ def run(
 ) -> Result:
     """Return the check of `request`'s new network; raises LabError when one of the two cannot be used."""
     return measure(request, progress, compute, partial_results if partial_results is not None else {})
+
+
+def _summary(sides: Sides) -> pd.DataFrame:
+    return pd.DataFrame([*(summary_row(sides.question, each) for each in sides.readings), chance_row(sides.question)])
 
 
 def _similarity(sides: Sides, partial_results: PartialResults, progress: Progress) -> Arrays:

@@ -80,9 +80,8 @@ def _vectors(request: CheckRequest, progress: Progress) -> tuple[ProbeSetup, lis
     _check_rows(request, question, other)
     base, new = one[0], two[0]
     if base.model == new.model:
-        base, new = (
-            replace(source, model=f"{source.model} ({side})") for source, side in ((base, "base"), (new, "new"))
-        )
+        base = replace(base, model=f"{base.model} (base)")
+        new = replace(new, model=f"{new.model} (new)")
     request.check_layer(layer.name for layer in base.layers)
     return question, [base, new]
 
@@ -96,7 +95,7 @@ def _check_rows(request: CheckRequest, one: ProbeSetup, other: ProbeSetup) -> No
         )
     differing = {
         "images": [a.id != b.id for a, b in zip(one.images.records, other.images.records, strict=True)],
-        "labels": [one.images.classes[a] != other.images.classes[b] for a, b in zip(one.labels, other.labels, strict=True)],
+        "labels": [a != b for a, b in zip(_named(one), _named(other), strict=True)],
         "groups or split": (one.splits != other.splits).any(axis=0).tolist(),
     }  # fmt: skip
     for what, rows in differing.items():
@@ -105,3 +104,7 @@ def _check_rows(request: CheckRequest, one: ProbeSetup, other: ProbeSetup) -> No
                 f"{request.base} and {request.new} differ in the {what} of {sum(rows)} of {len(rows)} rows, the first "
                 f"is row {rows.index(True)}; give vectors of the same images in the same order"
             )
+
+
+def _named(question: ProbeSetup) -> list[str]:
+    return [question.images.classes[label] for label in question.labels]

@@ -88,12 +88,13 @@ def changed(sides: Sides) -> pd.DataFrame:
         a, b = base.per_repeat[:, position] > 0.5, new.per_repeat[:, other] > 0.5
         lost, gained = a.all(axis=0) & ~b.any(axis=0), b.all(axis=0) & ~a.any(axis=0)
         answers = [classes[p.argmax(axis=1)] for p in (base.probabilities[position], new.probabilities[other])]
+        turned = np.flatnonzero(np.asarray(lost | gained))
         rows += [
             dict(zip(CHANGED, (
                 layer.name, images.records[k].id, classes[images.records[k].label], answers[0][k], answers[1][k],
-                "lost" if lost[k] else "gained",
+                "lost" if bool(a[0, k]) else "gained",
             ), strict=True))
-            for k in np.flatnonzero(lost | gained)
+            for k in turned
         ]  # fmt: skip
     return pd.DataFrame(rows, columns=CHANGED)
 
