@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
+    from lab.export.trackers import log
     from lab.images import ImageSet, open_image_set
     from lab.layers import select_layers
     from lab.models import ModelRef, load_model
@@ -45,6 +46,7 @@ _HOMES = {
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
+    "log": "lab.export.trackers",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
@@ -66,6 +68,7 @@ __all__ = [
     "ladder",
     "load_backbone",
     "load_model",
+    "log",
     "open_image_set",
     "probe",
     "probe_arrays",
