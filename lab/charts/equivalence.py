@@ -60,7 +60,7 @@ def change_by_depth(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart:
     )
 
 
-def alikeness_by_depth(tables: Tables, *, height: int = 260) -> alt.LayerChart:
+def alikeness_by_depth(tables: Tables, *, height: int = 340) -> alt.LayerChart:
     """Return how alike the embeddings before and after are at every layer (debiased CKA), beside shuffled images."""
     table = tables["differences"]
     shown = table.assign(interval=interval_text(table["cka_low"], table["cka_high"]))
