@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.backbone import export_backbone, load_backbone
     from lab.charts.accuracy import accuracy_by_depth
+    from lab.charts.training import checkpoint_layers, checkpoint_probes
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
     from lab.experiments.equivalence.diff import diff
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
+    from lab.experiments.training.during import TrainingProbes
     from lab.export.formats import export_run
     from lab.export.trackers import log
     from lab.images import ImageSet, open_image_set
@@ -38,8 +40,11 @@ _HOMES = {
     "ModelRef": "lab.models",
     "ProbeRequest": "lab.experiments.separability.request",
     "Result": "lab.experiments.base",
+    "TrainingProbes": "lab.experiments.training.during",
     "accuracy_by_depth": "lab.charts.accuracy",
     "ask": "lab.runs.ask",
+    "checkpoint_layers": "lab.charts.training",
+    "checkpoint_probes": "lab.charts.training",
     "diff": "lab.experiments.equivalence.diff",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
@@ -60,8 +65,11 @@ __all__ = [
     "ModelRef",
     "ProbeRequest",
     "Result",
+    "TrainingProbes",
     "accuracy_by_depth",
     "ask",
+    "checkpoint_layers",
+    "checkpoint_probes",
     "diff",
     "export_backbone",
     "export_run",
