@@ -19,7 +19,7 @@ SLOW = {
     "test_backbone", "test_breaking", "test_building_pages", "test_channels_page", "test_check", "test_cli",
     "test_compare", "test_doctests", "test_edges_to_shapes", "test_embeddings", "test_exemplars", "test_extending",
     "test_face", "test_families", "test_fields", "test_images_attacks", "test_interventions", "test_jobs",
-    "test_journey", "test_losing", "test_many_tests_at_once", "test_memory", "test_models", "test_packaging",
+    "test_journey", "test_losing", "test_many_tests_at_once", "test_memory", "test_models", "test_other_probes", "test_packaging",
     "test_pages", "test_queue", "test_readme", "test_search", "test_selfcheck", "test_separability",
     "test_side_by_side", "test_sizes", "test_trackers", "test_training", "test_training_page",
     "test_tuning_and_inversion", "test_ui_notices", "test_ui_server", "test_ui_subject", "test_visualization",
