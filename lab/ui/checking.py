@@ -59,7 +59,7 @@ def check_controls(shown: CheckRequest) -> None:
             st.caption("Each a network with its weights, or both a file of vectors on this computer (.npz, .parquet).")
         with images:
             _images()
-        run_row(shown, lambda: _draft(shown), label="Check", key="check_run")
+        run_row(shown, lambda: _draft(shown), label="Check now", key="check_run")
 
 
 def _images() -> None:
