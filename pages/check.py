@@ -16,8 +16,8 @@ request = url_state.requested(CheckRequest)
 checking.check_controls(request)
 result = run_status.result_or_status(
     request,
-    offer="This has not been checked yet. Press Check now; the page shows how far it is. The default, a trained network "
-    "against the same one with random weights, takes about a minute.",
+    offer="This has not been checked yet. Press Check now; the page shows how far it is. The default, a trained "
+    "network against the same one with random weights, takes about a minute.",
     button=False,
 )
 if result is None:

@@ -98,6 +98,10 @@ def test_all_layers_are_no_worse_only_if_each_is() -> None:
     one_bad[1, : IMAGES // 2] = -1
     assert drop_at_every_layer(boot, good, 0.05)[0] == "not worse"
     assert drop_at_every_layer(boot, one_bad, 0.05)[0] == "worse"
+    slightly = good.copy()
+    slightly[1, :8] = -1
+    slightly[1, 8:10] = 1
+    assert drop_at_every_layer(boot, slightly, 0.02)[0] == "cannot tell"  # 0.05 below, in no more than ten images
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +166,18 @@ def test_differences_are_those_of_two_probe_runs(files: dict[str, str]) -> None:
     assert (lost["predicted_base"] == lost["class"]).all()
     assert (lost["predicted_new"] != lost["class"]).all()
     assert table["cka"].between(0.3, 1).all()
+
+
+def test_a_given_split_is_judged_by_its_test_part(tmp_path: Path) -> None:
+    split = np.where(np.arange(IMAGES) < 80, "train", "test")
+    base, new = (write(tmp_path / f"{name}.npz", (0, 3), seed, split=split) for seed, name in enumerate(("a", "b")))
+    found = checked(base, new)
+    assert found["decision"]["images"].item() == 40
+    assert set(found["changed"]["image"]) <= {f"row {k:03d}" for k in range(80, IMAGES)}
+    summary = found["summary"].query("control == 'probe'").set_index(["model", "layer"])["accuracy"]
+    for side, model in (("base", "a"), ("new", "b")):
+        by_layer = found["differences"].set_index("layer")[f"accuracy_{side}"]
+        assert by_layer.to_dict() == pytest.approx(summary.loc[model].to_dict())
 
 
 def test_layers_of_other_names_stand_beside_those_nearest_in_depth(tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ def test_the_best_layer_is_judged_on_images_that_did_not_choose_it() -> None:
     assert choice.layer == coins.mean(axis=(0, 2)).argmax()
 
 
+def test_the_best_layer_of_a_given_test_part_is_judged_on_other_images_of_it() -> None:
+    rng = np.random.default_rng(1)
+    coins = rng.integers(0, 2, size=(1, 60, IMAGES)).astype(float)
+    choice = best_layer(coins, np.zeros((1, IMAGES), dtype=int))
+    assert coins.mean(axis=2).max() > 0.57
+    assert abs(choice.correct.mean() - 0.5) < 0.08
+
+
 def test_intervals_hold_for_all_rows_at_once() -> None:
     wrong = 0
     for seed in range(60):

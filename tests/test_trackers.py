@@ -84,6 +84,11 @@ def test_mlflow_finds_what_was_asked_and_every_layer(result: Result, tmp_path: P
         history = sorted(client.get_metric_history(run_id, name), key=lambda metric: metric.step)
         assert [metric.value for metric in history] == pytest.approx(values)
     assert run.data.metrics["best/probe/accuracy"] == pytest.approx(max(curves(result)["probe/accuracy"]))
+    mlflow.set_tracking_uri(store)
+    with mlflow.start_run(experiment_id=run.info.experiment_id) as opened:
+        assert log(result, "mlflow", tmp_path / "elsewhere") == [uri.replace(run_id, opened.info.run_id)]
+    assert not (tmp_path / "elsewhere").exists()  # it went into the run that was open
+    assert "probe/accuracy" in client.get_run(opened.info.run_id).data.metrics
     (tmp_path / "taken").mkdir()
     kept = client.download_artifacts(run_id, "", str(tmp_path / "taken"))
     (summary,) = Path(kept).rglob("summary.parquet")

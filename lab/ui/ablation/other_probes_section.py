@@ -15,8 +15,8 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.url_widgets import url_field
 
 OFFER = (
-    "Reads every layer with each kind of probe on the same folds. About half a minute with the usual network and "
-    "its stages; a quarter of it without the attentive probe."
+    "Reads every layer with each kind of probe on the same folds. About a minute with the usual network and its "
+    "stages; a few seconds without the attentive probe."
 )
 BEST = ("probe", "layer", "accuracy", "difference", "difference_low", "difference_high", "usual_behind", "agrees",
         "numbers", "seconds")  # fmt: skip
