@@ -72,11 +72,13 @@ def test_the_best_layer_is_judged_on_images_that_did_not_choose_it() -> None:
 
 
 def test_the_best_layer_of_a_given_test_part_is_judged_on_other_images_of_it() -> None:
-    rng = np.random.default_rng(1)
-    coins = rng.integers(0, 2, size=(1, 60, IMAGES)).astype(float)
-    choice = best_layer(coins, np.zeros((1, IMAGES), dtype=int))
-    assert coins.mean(axis=2).max() > 0.57
-    assert abs(choice.correct.mean() - 0.5) < 0.08
+    highest, judged = [], []
+    for seed in range(20):
+        coins = np.random.default_rng(seed).integers(0, 2, size=(1, 60, IMAGES)).astype(float)
+        highest.append(coins.mean(axis=2).max())
+        judged.append(best_layer(coins, np.zeros((1, IMAGES), dtype=int)).correct.mean())
+    assert np.mean(highest) > 0.57
+    assert abs(np.mean(judged) - 0.5) < 0.025
 
 
 def test_intervals_hold_for_all_rows_at_once() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,18 @@ def test_the_examples_run_as_written(page: Path, tmp_path: Path, monkeypatch: py
         else:
             for command in re.findall(r"feature-lab .*", block):
                 parser().parse_args(shlex.split(command)[1:])
+
+
+def test_the_site_is_built_with_every_page(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(build, cwd=GUIDE.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in (tmp_path / "guide").glob("*/index.html")} == {
+        page.stem for page in PAGES if page.stem != "README"
+    }
+    nav = (GUIDE.parents[1] / "mkdocs.yml").read_text()
+    assert all(f"guide/{page.name}" in nav for page in PAGES)
 
 
 def test_every_page_is_listed_and_every_link_leads_somewhere() -> None:
