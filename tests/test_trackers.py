@@ -121,15 +121,17 @@ def test_wandb_keeps_a_run_that_can_be_read_offline(
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     (place,) = log(result, "wandb", tmp_path)
     (file,) = Path(place).glob("*.wandb")
-    history = []
+    history, kinds = [], set()
     for data in leveldb_records(file.read_bytes()):
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
+        kinds.add(record.WhichOneof("record_type"))
         if record.WhichOneof("record_type") == "history":
             history.append({item.key or "/".join(item.nested_key): item.value_json for item in record.history.item})
     for name, values in curves(result).items():
         assert [float(row[name]) for row in history if name in row] == pytest.approx(values)
     assert [int(row["layer"]) for row in history if "layer" in row] == list(range(len(values)))
+    assert "exit" in kinds, "the file is whole when it is handed over"
     assert any("charts/accuracy" in " ".join(row) for row in history)
 
 

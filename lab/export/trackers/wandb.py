@@ -52,4 +52,5 @@ def write(result: Result, folder: Path, embeddings: Mapping[str, np.ndarray]) ->
     place = str(Path(run.dir).parent)
     if opened is None:
         run.finish()
+        wandb.teardown()  # a process of its own writes the file, and is done only when it has ended
     return [place]
