@@ -20,10 +20,11 @@ SLOW = {
     "test_compare", "test_doctests", "test_during_training", "test_edges_to_shapes", "test_embeddings",
     "test_everyone", "test_exemplars", "test_extending", "test_face", "test_families", "test_fields", "test_guide",
     "test_images_attacks", "test_interventions", "test_jobs", "test_journey", "test_losing",
-    "test_many_tests_at_once", "test_memory", "test_models", "test_other_probes", "test_packaging", "test_pages",
-    "test_queue", "test_readme", "test_search", "test_selfcheck", "test_separability", "test_side_by_side",
-    "test_sizes", "test_trackers", "test_training", "test_training_page", "test_tuning_and_inversion",
-    "test_ui_notices", "test_ui_server", "test_ui_subject", "test_visualization", "test_weights", "test_what_is_left",
+    "test_many_tests_at_once", "test_memory", "test_models", "test_native", "test_other_probes", "test_own_module",
+    "test_packaging", "test_pages", "test_queue", "test_readme", "test_search", "test_selfcheck", "test_separability",
+    "test_side_by_side", "test_sizes", "test_trackers", "test_training", "test_training_page",
+    "test_tuning_and_inversion", "test_ui_notices", "test_ui_server", "test_ui_subject", "test_visualization",
+    "test_weights", "test_what_is_left",
 }  # fmt: skip
 SLOW_TESTS = {"test_killing_a_writer_at_any_instant_never_leaves_half_a_run"}
 
@@ -43,6 +44,7 @@ def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """A fresh, empty `FEATURE_LAB_HOME`."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("FEATURE_LAB_HOME", str(home))
+    monkeypatch.setenv("FEATURE_LAB_EXAMPLES", "")  # pages in every state, the empty one too
     return home
 
 

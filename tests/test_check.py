@@ -288,6 +288,21 @@ def test_a_file_of_weights_is_one_of_bases_network(tmp_path: Path) -> None:
     assert len(page.get("vega_lite_chart")) == 2
 
 
+def test_own_modules_and_arrays_are_told_apart() -> None:
+    import torch
+
+    def network(seed: int) -> torch.nn.Module:
+        torch.manual_seed(seed)
+        return torch.nn.Sequential(torch.nn.Conv2d(1, 6, 3), torch.nn.ReLU(), torch.nn.Conv2d(6, 6, 3))
+
+    pictures = np.random.default_rng(0).normal(size=(40, 1, 12, 12)).astype(np.float32)
+    pictures[1::2] += 1.5
+    found = lab.diff(network(0), network(1), (pictures, np.arange(40) % 2), layers="all", folds=3, max_drop=0.5)
+    assert found.manifest["check"]["outcome"] == "not worse"
+    assert list(found["differences"]["layer"]) == list(found["differences"]["layer_new"])
+    assert found["differences"]["cka"].max() > 0.3  # both see how bright it is
+
+
 def test_a_name_with_an_at_is_a_network() -> None:
     assert not is_vectors("resnet18@checkpoint:/tmp/a.safetensors")
     assert is_vectors("/tmp/folder")

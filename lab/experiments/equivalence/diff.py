@@ -2,56 +2,70 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from lab.experiments.base import DEFAULT_DATA, Result
-from lab.experiments.equivalence.request import BEST, CheckRequest
+from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
 from lab.experiments.equivalence.run import measure
-from lab.images import ImageSet
-from lab.models import LoadedModel, ref_of
-from lab.progress import Progress, silent
+from lab.images import ImageSet, asked_of, images_of_arrays
+from lab.layers import Layer
+from lab.models import Model, names_of
+from lab.progress import Progress
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 
-Side = str | Path | LoadedModel
+Side: TypeAlias = "Model | Path"
 
 
 def diff(
     base: Side,
     new: Side,
-    images: str | ImageSet = DEFAULT_DATA,
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
     *,
     max_drop: float = 0.02,
     layer: str = BEST,
-    layers: str = "blocks",
+    preprocess: Any = None,
+    layers: str | Sequence[str | Layer] = "blocks",
+    pooling: str = "avg",
     classes: Sequence[str] = (),
     per_class: int | None = None,
-    pooling: str = "avg",
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
     groups: str = "auto",
     labels: str = "",
-    progress: Progress = silent,
+    progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> Result:
     """Return what changed from `base` to `new` on the same images: the tables of `feature-lab check`.
 
-    Both are networks, by name or as `load_model` returns them, or both files of vectors, whose labels `labels` names.
+    Both are networks as in `lab.probe`, or both files of vectors, whose labels `labels` names.
     `result["differences"]` has a row a layer (difference with its intervals, CKA, images lost and gained),
     `result["changed"]` a row per image that was lost or gained, `result["decision"]` whether `new` is worse by more
-    than `max_drop` at `layer` ("best" of each, "all", or a name). The result is kept by the caller only.
+    than `max_drop` at `layer` ("best" of each, "all", or a name). The other arguments are those of `lab.probe`. The
+    result is kept by the caller only.
 
     Raises LabError for sides that cannot be used or are not of a kind, and for a layer that is not read.
     """
-    given = None if isinstance(images, str) else images
-    request = CheckRequest(
-        base=_text(base), new=_text(new), data=images if isinstance(images, str) else images.spec, max_drop=max_drop,
-        layer=layer, layers=layers, classes=tuple(classes), per_class=per_class, pooling=pooling, folds=folds,
-        repeats=repeats, seed=seed, groups=groups, labels=labels,
+    images = images_of_arrays(*images) if isinstance(images, tuple) else images
+    given = images if isinstance(images, ImageSet) else None
+    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    named = [_named(side, preprocess, given) for side in (base, new)]
+    request = CheckRequest.from_dict(
+        {
+            "base": named[0], "new": named[1], "data": data, "max_drop": max_drop, "layer": layer, "layers": layers,
+            "pooling": pooling, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
+            "seed": seed, "groups": groups, "labels": labels,
+        }
     )  # fmt: skip
-    return measure(request.canonical(), progress, compute, {}, given)
+    with bars_for(progress) as told:
+        return measure(request.canonical(), told, compute, {}, given)
 
 
-def _text(side: Side) -> str:
-    return str(side) if isinstance(side, (str, Path)) else str(ref_of(side))
+def _named(side: Side, preprocess: Any, images: ImageSet | None) -> str:
+    if isinstance(side, Path) or (isinstance(side, str) and is_vectors(side)):
+        return str(side)
+    return names_of(side, preprocess, images)[0]
