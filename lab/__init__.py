@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lab.layers import select_layers
     from lab.models import ModelRef, load_model
     from lab.runs.ask import ask
+    from lab.sweeps.drive import sweep
 
 _HOMES = {
     "HubUnreachable": "lab.errors",
@@ -47,6 +48,7 @@ _HOMES = {
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
     "select_layers": "lab.layers",
+    "sweep": "lab.sweeps.drive",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "probe",
     "probe_arrays",
     "select_layers",
+    "sweep",
 ]
 
 

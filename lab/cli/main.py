@@ -22,6 +22,7 @@ from lab.cli import (
     question,
     selfcheck,
     storage,
+    sweep,
     train,
     visualize,
 )
@@ -54,6 +55,7 @@ COMMANDS = (
     Command("train", "train a small network here, to be used as ID@lab:NAME", train.options, train.act),
     Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
     Command("ladder", "measure at which depth each level of vision becomes readable", ladder.options, question.act),
+    Command("sweep", "probe many networks on many image sets, here or on a cluster", sweep.options, sweep.act),
     Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(
         "attribute",

@@ -1,0 +1,77 @@
+"""The tables of a sweep, from the set of its finished runs: whoever computed them, in whatever order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lab.runs.store import RunFolder
+from lab.runs.tables import read_table
+from lab.settings import runs_dir
+from lab.sweeps.columns import SWEEP
+from lab.sweeps.plan import Plan, Unit
+
+PLACE = ["network", "images", "layers", "probe"]
+ENDED = ("failed", "interrupted", "cancelled", "damaged")  # without a result
+
+
+def run_of(unit: Unit) -> RunFolder:
+    """Return the folder of a unit's run, which need not exist."""
+    return RunFolder(runs_dir() / unit.request.run_id)
+
+
+def sweep_tables(plan: Plan) -> dict[str, pd.DataFrame]:
+    """Return the tables that `columns.SWEEP` describes, of what is finished now."""
+    runs = [run_of(unit) for unit in plan.units]
+    units = _table("units", [_unit_row(unit, run) for unit, run in zip(plan.units, runs, strict=True)])
+    scores = _scores([(unit, run) for unit, run in zip(plan.units, runs, strict=True) if run.status == "finished"])
+    layers = _layers(scores, units)
+    return {"units": units, "scores": scores, "layers": layers, "coverage": _coverage(units, layers)}
+
+
+def _unit_row(unit: Unit, run: RunFolder) -> dict[str, Any]:
+    return {**unit.place, "run": run.id, "status": run.status, "reason": run.problem}
+
+
+def _scores(finished: Sequence[tuple[Unit, RunFolder]]) -> pd.DataFrame:
+    parts = [read_table(run.path, "summary", run.manifest).assign(**unit.place) for unit, run in finished]
+    columns = list(SWEEP["scores"].columns)
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _layers(scores: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """Return means over seeds, each beside how many of its units are finished."""
+    if not len(scores):
+        return _table("layers", [])
+    found = scores.groupby([*PLACE, "layer", "depth", "dim", "control"], sort=False, dropna=False, as_index=False).agg(
+        accuracy=("accuracy", "mean"), spread=("accuracy", "std"), balanced_accuracy=("balanced_accuracy", "mean"),
+        auc=("auc", "mean"), finished=("accuracy", "size"),
+    )  # fmt: skip
+    planned = units.groupby(PLACE, sort=False, as_index=False).agg(planned=("run", "size"))
+    return found.merge(planned, on=PLACE)[list(SWEEP["layers"].columns)]
+
+
+def _coverage(units: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
+    probes = layers[layers["control"] == "probe"]
+    rows = []
+    for (network, images), own in units.groupby(["network", "images"], sort=False):
+        here = probes[(probes["network"] == network) & (probes["images"] == images)]
+        best = here.iloc[int(here["accuracy"].argmax())] if len(here) else None
+        rows.append(
+            {
+                "network": network,
+                "images": images,
+                "finished": int((own["status"] == "finished").sum()),
+                "planned": len(own),
+                "set_aside": int(own["status"].isin(ENDED).sum()),
+                "best_layer": "" if best is None else best["layer"],
+                "best_accuracy": float("nan") if best is None else best["accuracy"],
+            }
+        )
+    return _table("coverage", rows)
+
+
+def _table(name: str, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(SWEEP[name].columns))
