@@ -23,9 +23,10 @@ from lab.runs.store import open_run
 from lab.runs.tables import table_hash
 from lab.settings import Compute
 from lab.sweeps.attempt import BUSY
-from lab.sweeps.engines import LOST, TRIES, Engine, Setup, engine_named
+from lab.sweeps.engines import Engine, engine_named
 from lab.sweeps.folder import remember
 from lab.sweeps.plan import Plan, Unit, read_plan
+from lab.sweeps.setup import LOST, TRIES, Setup
 from lab.sweeps.tables import run_of, sweep_tables
 
 POLL_SECONDS = 1.0  # while other drivers' processes compute all that is left

@@ -1,0 +1,49 @@
+"""Units in processes of this machine, through loky, which joblib brings."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+
+from lab.sweeps.plan import Unit
+from lab.sweeps.setup import LOST, Ended, Setup
+from lab.threads import cores
+
+
+def run(units: Iterable[Unit], setup: Setup) -> Iterator[Ended]:
+    """Compute units in processes of this machine (loky, which joblib brings).
+
+    A dead worker takes its pool down, so each unit that was under way is tried again alone: only one that dies there
+    is lost by its own doing.
+    """
+    waiting = deque(units)
+    setup = replace(setup, workers=setup.workers or max(1, cores() // setup.threads))
+    while waiting:
+        for unit in (yield from _in_a_pool(waiting, setup)):
+            if (yield from _in_a_pool(deque([unit]), replace(setup, workers=1))):
+                yield unit, LOST
+
+
+def _in_a_pool(waiting: deque[Unit], setup: Setup) -> Generator[Ended, None, list[Unit]]:
+    """Compute what waits, until all is done or a worker dies; return the units that were under way then."""
+    from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+    from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+
+    most = min(setup.workers or 1, len(waiting))
+    pool = ProcessPoolExecutor(most, env=setup.environment)
+    under_way: dict[Future[str], Unit] = {}
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < most:
+                unit = waiting.popleft()
+                under_way[pool.submit(setup.work, *setup.arguments(unit))] = unit
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                yield under_way[future], future.result()
+                del under_way[future]
+    except BrokenProcessPool:
+        return list(under_way.values())
+    finally:
+        pool.shutdown(kill_workers=True)
+    return []
