@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +15,7 @@ from lab.threads import cores
 
 
 def run(units: Iterable[Unit], setup: Setup) -> Iterator[Ended]:
-    """Compute units in processes of this machine (loky, which joblib brings).
+    """Compute units in processes of this machine.
 
     A dead worker takes its pool down, so each unit that was under way is tried again alone: only one that dies there
     is lost by its own doing.
@@ -20,8 +23,9 @@ def run(units: Iterable[Unit], setup: Setup) -> Iterator[Ended]:
     waiting = deque(units)
     setup = replace(setup, workers=setup.workers or max(1, cores() // setup.threads))
     while waiting:
-        for unit in (yield from _in_a_pool(waiting, setup)):
-            if (yield from _in_a_pool(deque([unit]), replace(setup, workers=1))):
+        suspects = yield from _in_a_pool(waiting, setup)
+        for unit in suspects:
+            if len(suspects) == 1 or (yield from _in_a_pool(deque([unit]), replace(setup, workers=1))):
                 yield unit, LOST
 
 
@@ -32,7 +36,7 @@ def _in_a_pool(waiting: deque[Unit], setup: Setup) -> Generator[Ended, None, lis
     from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
     most = min(setup.workers or 1, len(waiting))
-    pool = ProcessPoolExecutor(most, env=setup.environment)
+    pool = ProcessPoolExecutor(most, initializer=_end_with, initargs=(os.getpid(),), env=setup.environment)
     under_way: dict[Future[str], Unit] = {}
     try:
         while waiting or under_way:
@@ -47,3 +51,18 @@ def _in_a_pool(waiting: deque[Unit], setup: Setup) -> Generator[Ended, None, lis
     finally:
         pool.shutdown(kill_workers=True)
     return []
+
+
+def _end_with(driver: int) -> None:
+    """Let this worker end soon after its driver: killed, that one tells nobody, and loky's workers wait for ever.
+
+    What is under way goes on from its finished parts, as after any other death. (On Windows a process keeps the number
+    of a parent that has ended; workers are left behind there.)
+    """
+
+    def watch() -> None:
+        while os.getppid() == driver:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

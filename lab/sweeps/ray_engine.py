@@ -15,8 +15,8 @@ from lab.errors import LabError
 from lab.sweeps.plan import Unit
 from lab.sweeps.setup import LOST, TRIES, Ended, Setup
 
-# Where the user has not chosen: no one uses a cluster of ours without its token, and nothing is reported to anybody.
-USUAL = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+# Of a cluster that is started here, unless the user chose: nobody uses it without its token, nothing is reported.
+OF_OURS = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
 STORE_BYTES = 100_000_000  # for words; Ray takes a third of the memory otherwise
 
 
@@ -55,7 +55,8 @@ def _word(ray: Any, ended: Any) -> str:
 
 
 def _imported() -> Any:
-    for name, value in USUAL.items():
+    """Return Ray, which reads whether to ask for a token when it is imported."""
+    for name, value in OF_OURS.items() if not os.environ.get("RAY_ADDRESS") else ():
         os.environ.setdefault(name, value)
     try:
         import ray

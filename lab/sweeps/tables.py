@@ -45,9 +45,9 @@ def _layers(scores: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds, each beside how many of its units are finished."""
     if not len(scores):
         return _table("layers", [])
-    found = scores.groupby([*PLACE, "layer", "depth", "dim", "control"], sort=False, dropna=False, as_index=False).agg(
-        accuracy=("accuracy", "mean"), spread=("accuracy", "std"), balanced_accuracy=("balanced_accuracy", "mean"),
-        auc=("auc", "mean"), finished=("accuracy", "size"),
+    found = scores.groupby([*PLACE, "layer", "control"], sort=False, as_index=False).agg(
+        depth=("depth", "first"), dim=("dim", "first"), accuracy=("accuracy", "mean"), spread=("accuracy", "std"),
+        balanced_accuracy=("balanced_accuracy", "mean"), auc=("auc", "mean"), finished=("accuracy", "size"),
     )  # fmt: skip
     planned = units.groupby(PLACE, sort=False, as_index=False).agg(planned=("run", "size"))
     return found.merge(planned, on=PLACE)[list(SWEEP["layers"].columns)]
