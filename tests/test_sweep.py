@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import sweep_work
@@ -21,8 +23,11 @@ from filelock import FileLock
 from sweep_work import NETWORKS, here, light, made_up, plan, tries
 
 import lab
+from lab.cli import main
+from lab.encode import from_csv
 from lab.errors import LabError
 from lab.experiments.separability.request import ProbeRequest
+from lab.files import read_json
 from lab.registry import EXPERIMENTS
 from lab.runs import jobs
 from lab.runs.store import list_runs
@@ -140,7 +145,7 @@ def test_killing_workers_changes_nothing(undisturbed: Digest, monkeypatch: pytes
             at_work = {run.path / "worker.json" for run in list_runs() if run.status == "running"} - set(killed)
             for file in sorted(at_work)[:1]:
                 killed.append(file)
-                os.kill(int(lab_worker(file)), signal.SIGKILL)
+                os.kill(int(read_json(file)["pid"]), signal.SIGKILL)
 
     thread = threading.Thread(target=killer)
     thread.start()
@@ -149,12 +154,6 @@ def test_killing_workers_changes_nothing(undisturbed: Digest, monkeypatch: pytes
     thread.join()
     assert killed
     assert found.digest == undisturbed()
-
-
-def lab_worker(file: Path) -> int:
-    from lab.files import read_json
-
-    return int(read_json(file)["pid"])
 
 
 def test_killing_the_driver_leaves_no_process_and_it_goes_on(
@@ -248,3 +247,30 @@ def test_without_ray_the_engine_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(LabError, match=r"pip install 'feature-hierarchy-lab\[ray\]'"):
         lab.sweep(plan(), engine="ray")
+
+
+def test_the_command_line_lists_shows_writes_and_prints_what_it_computed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plan.toml").write_text(f"networks = {json.dumps(NETWORKS)}\nimages = ['drawn:pets']\nseeds = [0, 1]\n")
+    file, out = str(tmp_path / "plan.toml"), tmp_path / "out"
+    assert main(["sweep", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    monkeypatch.setenv("FEATURE_LAB_TEST_POISON", f"raise {NETWORKS[1]}")
+    assert main(["sweep", file, "--engine", "here", "--json", "--out", str(out)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["finished"], told["planned"]) == (6, 8)
+    assert read_json(out / "sweep.json")["plan"] == told["plan"]
+    for name, rows in told["tables"].items():
+        assert len(pd.read_parquet(out / "tables" / f"{name}.parquet")) == len(rows)
+        assert len(from_csv((out / f"{name}.csv").read_bytes())) == len(rows)
+    assert main(["sweep", file, "--show"]) == 0
+    shown = capsys.readouterr()
+    assert NETWORKS[1] in shown.out
+    assert "6 of 8 units are finished" in shown.err
+    assert "2 units" in shown.err
+    assert "a poisoned unit" in shown.err
+    assert tries(NETWORKS[1]) == 6
+    assert main(["sweep", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed == {"sweep": told["sweep"], "name": "plan", "finished": 6, "planned": 8}

@@ -59,9 +59,9 @@ def _computed(plan: Plan, given: argparse.Namespace) -> Sweep:
 
 def _show(found: Sweep) -> None:
     show_table(found["coverage"])
-    for row in found.set_aside.itertuples():
-        if row.status != "new":
-            say(f"{row.status}: {row.network} on {row.images}, seed {row.seed}: {row.reason}")
+    lost = found.set_aside.query("reason != ''")
+    for (network, images, status, reason), own in lost.groupby(["network", "images", "status", "reason"], sort=False):
+        say(f"{len(own)} unit{'s' * (len(own) > 1)} {status}: {network} on {images}: {reason}")
     say(f"{found.finished} of {len(found['units'])} units are finished; {found.plan.id}, tables {found.digest[:12]}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,8 @@ def sweep_tables(plan: Plan) -> dict[str, pd.DataFrame]:
 
 
 def _unit_row(unit: Unit, run: RunFolder) -> dict[str, Any]:
-    return {**unit.place, "run": run.id, "status": run.status, "reason": run.problem}
+    reason = run.problem.replace(f"{run.path}{os.sep}", "")  # the same wherever the home folder is
+    return {**unit.place, "run": run.id, "status": run.status, "reason": reason}
 
 
 def _scores(finished: Sequence[tuple[Unit, RunFolder]]) -> pd.DataFrame:
