@@ -35,6 +35,10 @@ PAGES = (
         "At which depth each level of vision becomes readable, from hue to relations, for any network.",
     ),
     Page(
+        "sweep", "Sweep", "grid_on",
+        "Many networks on many image sets, from a plan: networks by depth, and how much of it is finished.",
+    ),
+    Page(
         "how_layers_build", "How layers build", "layers",
         "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
     ),
