@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import random
@@ -31,7 +32,7 @@ from lab.files import read_json
 from lab.registry import EXPERIMENTS
 from lab.runs import jobs
 from lab.runs.store import list_runs
-from lab.sweeps import drive
+from lab.sweeps import drive, slurm_engine
 from lab.sweeps.columns import SWEEP
 from lab.sweeps.engines import ENGINES, Engine
 from lab.sweeps.plan import Unit, read_plan
@@ -55,11 +56,11 @@ def light_units(monkeypatch: pytest.MonkeyPatch) -> None:
 def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digest:
     """Gives the digest of the tables of a sweep that nothing happened to, computed in another home folder."""
 
-    def digest(seeds: int = 2) -> str:
+    def digest(seeds: int = 2, networks: Sequence[str] = NETWORKS) -> str:
         with monkeypatch.context() as other:
             other.setenv("FEATURE_LAB_HOME", str(tmp_path / "undisturbed"))
             other.delenv("FEATURE_LAB_TEST_SECONDS", raising=False)
-            return lab.sweep(plan(seeds), engine="here").digest
+            return lab.sweep(plan(seeds, networks), engine="here").digest
 
     return digest
 
@@ -241,6 +242,35 @@ def test_an_engine_and_a_number_of_workers_must_be_there() -> None:
         lab.sweep(plan(), engine="locl")
     with pytest.raises(LabError, match="workers is 0"):
         lab.sweep(plan(), workers=0)
+
+
+@pytest.mark.parametrize("act", ["none", "die"])
+def test_jobs_of_submitit_give_the_same_tables_and_one_that_dies_is_set_aside(
+    act: str, undisturbed: Digest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With submitit's own executor for one machine, in the place of Slurm."""
+    jobs_here = functools.partial(slurm_engine.run, cluster="local")
+    monkeypatch.setitem(ENGINES, "slurm", Engine("slurm", "", jobs_here))
+    monkeypatch.setattr(slurm_engine, "POLL_SECONDS", 0.1)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(sweep_work.__file__).parent), *sys.path]))
+    before = dict(os.environ)
+    if act == "none":
+        two = plan(seeds=1, networks=NETWORKS[:2])
+        found = lab.sweep(two, engine="slurm", workers=2)
+        assert found.digest == undisturbed(seeds=1, networks=NETWORKS[:2])
+        assert os.environ == before
+        return
+    monkeypatch.setattr("submitit.Job._results_timeout_s", 0.5)  # for answers of dead jobs to come over a slow folder
+    monkeypatch.setenv("FEATURE_LAB_TEST_POISON", f"die {NETWORKS[1]}")
+    found = lab.sweep(plan(seeds=1, networks=NETWORKS[:2]), engine="slurm", workers=2)
+    assert tries(NETWORKS[1]) == 3
+    assert list(found.set_aside["network"]) == [NETWORKS[1]]
+
+
+def test_without_slurm_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LabError, match="needs Slurm on this machine"):
+        lab.sweep(plan(), engine="slurm")
 
 
 def test_without_ray_the_engine_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

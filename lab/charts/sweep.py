@@ -31,8 +31,8 @@ def sweep_map(
     axis = alt.Axis(labelLimit=110 if short else 260, labelOverlap=False, domain=False, ticks=False)
     y = alt.Y("name:N", title=None, scale=in_order(order), axis=axis)
     depths = alt.Axis(values=[0, 0.5, 1], format=".1f", grid=False, labelFontSize=SMALL_FONT)
-    x = alt.X("from:Q", title="relative depth (0 input, 1 output)", scale=alt.Scale(domain=[0, 1.35 if short else 1.16], nice=False),
-              axis=depths)  # fmt: skip
+    room = alt.Scale(domain=[0, 1.35 if short else 1.16], nice=False)  # beyond 1: what stands at the right
+    x = alt.X("from:Q", title="relative depth (0 input, 1 output)", scale=room, axis=depths)
     scale = alt.Scale(domain=[chance, (chance + 1) / 2, 1], range=_COLOURS, interpolate="rgb", clamp=True)
     legend = alt.Legend(
         title="accuracy", orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left"

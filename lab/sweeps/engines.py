@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.errors import LabError, nearest
-from lab.sweeps import local_engine, ray_engine
+from lab.sweeps import local_engine, ray_engine, slurm_engine
 from lab.sweeps.plan import Unit
 from lab.sweeps.setup import TRIES, Ended, Setup
 
@@ -31,6 +31,7 @@ ENGINES = {
     for row in (
         Engine("local", "processes on this machine", local_engine.run),
         Engine("ray", "tasks of Ray, on the cluster at RAY_ADDRESS or here", ray_engine.run, tries_of_a_loss=TRIES),
+        Engine("slurm", "array jobs of Slurm, through submitit", slurm_engine.run),
     )
 }
 
