@@ -52,17 +52,9 @@ def made_up(request: ProbeRequest, *, partial_results: Any, **_: Any) -> Result:
         time.sleep(float(os.environ.get("FEATURE_LAB_TEST_SECONDS", "0")) / 2)
         partial_results[layer] = {"accuracy": drawn.random(1)}
     accuracy = [float(partial_results[layer]["accuracy"][0]) for layer in ("stem", "head")]
-    rows = [
-        {
-            **dict.fromkeys(PROBE["summary"].columns, value),
-            "model": network,
-            "layer": layer,
-            "depth": 0.5,
-            "control": "probe",
-        }
-        for layer, value in zip(("stem", "head"), accuracy, strict=True)
-    ]
-    return Result(request, {"summary": pd.DataFrame(rows)}, {"request": request.as_dict()})
+    table = pd.DataFrame(dict.fromkeys(PROBE["summary"].columns, accuracy))
+    table = table.assign(model=network, layer=["stem", "head"], depth=[0.0, 1.0], control="probe")
+    return Result(request, {"summary": table}, {"request": request.as_dict()})
 
 
 def plan(seeds: int = 2, networks: Sequence[str] = NETWORKS) -> Plan:

@@ -28,7 +28,7 @@ def sweep_map(
     chance = float(found.loc[found["control"] == "chance", "accuracy"].min()) if len(found) else 0.5
     chance = chance if np.isfinite(chance) else 0.5
     order = list(names.values())
-    axis = alt.Axis(labelLimit=110 if short else 260, labelOverlap=False, domain=False, ticks=False)
+    axis = alt.Axis(labelLimit=130 if short else 260, labelOverlap=False, domain=False, ticks=False)
     y = alt.Y("name:N", title=None, scale=in_order(order), axis=axis)
     depths = alt.Axis(values=[0, 0.5, 1], format=".1f", grid=False, labelFontSize=SMALL_FONT)
     room = alt.Scale(domain=[0, 1.35 if short else 1.16], nice=False)  # beyond 1: what stands at the right
