@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import unified_diff
@@ -33,6 +34,7 @@ HEAVY = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.linear_mo
 COPIED = ("lab", "pages", "tests", "docs", ".streamlit", "pyproject.toml", "README.md")
 OUTCOMES = {"passed": "survived", "failed": "killed", "slow": "slow"}
 EXPERIMENTS = "lab/experiments"
+LOADED = "ignore::pytest.PytestAssertRewriteWarning"  # plugins were imported before the fork
 
 # An area: what is mutated -> the tests that must notice. The first row of an area that names a file has it.
 AREAS: dict[str, dict[str, str]] = {
@@ -191,9 +193,12 @@ def _test(copy: Path, tests: list[str]) -> None:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
             pytest = importlib.import_module("pytest")
-            code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]))
+            code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", LOADED, *tests]))
             sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

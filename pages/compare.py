@@ -18,7 +18,7 @@ controls.comparison_controls(request)
 result = run_status.result_or_status(
     request,
     offer="These networks have not been compared on these images yet. Press Compare; the page shows how far it is. "
-    "The default, a trained network against the same one with random weights, takes about a minute.",
+    "The default is a trained network against the same one with random weights.",
     button=False,
 )
 if result is None:

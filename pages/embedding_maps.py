@@ -32,7 +32,7 @@ elif result["projection"].empty:
 else:
     model = model_picker(result)
     linked.linked_maps(result, model)
-    st.subheader("Walk through depth")
+    st.header("Walk through depth")
     left, right = st.columns(2, gap="large")
     with left:
         linked.walk(result, model)

@@ -17,8 +17,8 @@ request = url_state.requested(LadderRequest)
 controls.ladder_controls(request)
 result = run_status.result_or_status(
     request,
-    offer="These settings have not been run on this computer. Press Run: the default ladder, twelve rungs of a trained "
-    "network and three untrained twins, takes about five minutes on two cores.",
+    offer="These settings have not been run on this computer. Press Run: the default ladder has twelve rungs, a "
+    "trained network and three untrained twins.",
     button=False,
 )
 if result is None:

@@ -18,24 +18,22 @@ heading(
 overview.runs_under_way()
 
 default = ProbeRequest().canonical()
-st.subheader("The default experiment")
+st.header("The default experiment")
 st.markdown(
     "Cats and dogs, drawn so that colour, contrast and texture give nothing away, shown to a network that was trained "
     "on photographs. One simple classifier, a *probe*, is trained on what each layer says about them."
 )
 examples.drawn_examples(default.data, per_class=4)
-result = run_status.result_or_status(
-    default, offer="It has not been computed here yet. It takes about a minute on two cores, and no download."
-)
+result = run_status.result_or_status(default, offer="It has not been computed here yet. It needs no download.")
 if result is not None:
     panels.problems(result)
     panels.verdicts(result)
     panels.accuracy_chart(result, key="overview_chart")
     panels.how_to_read()
 
-st.subheader("Where to go next")
+st.header("Where to go next")
 overview.next_steps(result)
 
-st.subheader("Questions people ask")
+st.header("Questions people ask")
 st.markdown("Each is answered by an experiment, on a network and images of your choice.")
 overview.questions()

@@ -14,7 +14,7 @@ heading("Runs", "Every experiment that was computed on this computer, from here 
 runs, unreadable = list_runs(), unreadable_runs()
 if not runs and not unreadable:
     with st.container(border=True, key="no_runs"):
-        st.markdown("**Nothing has been computed yet.** The first run takes about a minute on two cores.")
+        st.markdown("**Nothing has been computed yet.**")
         st.page_link(dashboard_file("pages/separability.py"), label="Start one", icon=":material/arrow_forward:")
 if runs:
     done = [run for run in runs if run.status == "finished" and run.request.experiment == "probe"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from lab.experiments.separability.request import ProbeRequest
 from lab.ui import examples, run_status, url_state
+from lab.ui.draft import result_container
 from lab.ui.heading import heading
 from lab.ui.separability import controls, details, panels
 
@@ -13,19 +16,22 @@ heading(
 )
 
 request = url_state.requested(ProbeRequest)
-controls.experiment_controls(request)
+settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
     offer="These settings have not been run on this computer. Press Run; the page shows how far it is.",
     button=False,
 )
+with settings:
+    changed = controls.experiment_controls(request, folded=result is not None)
 if result is None:
     examples.drawn_examples(request.data, per_class=9)
 else:
-    panels.problems(result)
-    panels.verdicts(result)
-    panels.facts(result)
-    metric, shown = panels.chart_options(result)
-    panels.accuracy_chart(result, key="accuracy_chart", metric=metric, controls=shown)
-    panels.how_to_read()
-    details.details(result)
+    with result_container(changed):
+        panels.problems(result)
+        panels.verdicts(result)
+        metric, shown = panels.chart_options(result)
+        panels.accuracy_chart(result, key="accuracy_chart", metric=metric, controls=shown)
+        panels.facts(result)
+        panels.how_to_read()
+        details.details(result)

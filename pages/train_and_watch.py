@@ -19,6 +19,6 @@ request = requested_training()
 settings(request)
 result = learning(request)
 if result is not None:
-    st.subheader("Watch it learn")
+    st.header("Watch it learn")
     watch(result.manifest["trained"]["model"])
 trained_models()

@@ -23,7 +23,7 @@ def opened(page: str = "overview", **params: str | list[str]) -> AppTest:
 
 def said(app: AppTest) -> str:
     """Everything the page says in words that streamlit reads as markdown."""
-    kinds = ("markdown", "caption", "error", "warning", "info", "success", "title", "subheader")
+    kinds = ("markdown", "caption", "error", "warning", "info", "success", "title", "header", "subheader")
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 

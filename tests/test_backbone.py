@@ -201,4 +201,8 @@ def test_a_comparison_recommends_its_cut(work: Any) -> None:
     result = Result(CompareRequest(), {"layers": layers, "cuts": cuts, "models": models})
     assert (chosen_cut(result, "", "").model, chosen_cut(result, "", "").layer) == ("a@x", "l1")
     assert chosen_cut(result, "b", "").layer == "l0"
+    models.loc[0, "cut_layer"] = ""  # as of a network at chance
+    assert chosen_cut(result, "a", "l0").layer == "l0"
+    with pytest.raises(LabError, match="clearly above guessing"):
+        chosen_cut(result, "a", "")
     assert chosen_cut(work[1], "", "").layer in set(work[1]["layers"]["layer"])

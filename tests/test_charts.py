@@ -32,9 +32,11 @@ from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.maps import depth_walk, embedding_maps, projection_map
+from lab.charts.nicknames import nicknames
 from lab.charts.tables import LUCK, NEVER, confusion, gallery, layer_table, mistakes_by_guessing
 from lab.charts.theme import themed
 from lab.errors import LabError
+from lab.stats.depth import EARLY, LATE
 
 MODEL = MODELS[0]
 CHARTED: dict[str, Callable[[Any], Any]] = {
@@ -210,15 +212,57 @@ def test_bands_rules_and_selection(tables: Any) -> None:
 
 
 def test_labels_at_the_ends_or_a_legend(tables: Any) -> None:
-    ends = accuracy_by_depth(tables).to_dict()
-    told = [row["text"] for part in layers_with(ends, "text") for row in data_of(ends, part)]
-    assert sorted(set(told)) == [
-        "chance", "matched dimension", "probe", "raw pixels", "shuffled labels", "untrained twin",
-    ]  # fmt: skip
+    def ends(spec: dict[str, Any]) -> list[dict[str, Any]]:
+        parts = [data_of(spec, part) for part in layers_with(spec, "text")]
+        return [row for part in parts for row in part if "place" in row]
+
+    def dashes(spec: dict[str, Any]) -> set[str]:
+        legends = [
+            part["encoding"]["strokeDash"]["legend"] for part in spec["layer"] if "strokeDash" in part["encoding"]
+        ]
+        return set(legends[0]["values"]) if legends[0] else set()
+
+    controls = {"chance", "matched dimension", "probe", "raw pixels", "shuffled labels", "untrained twin"}
+    one = accuracy_by_depth(tables, models=[MODEL], height=340).to_dict()
+    assert {row["text"] for row in ends(one)} == controls
+    assert dashes(one) == set()
+    several = accuracy_by_depth(tables).to_dict()
+    assert {row["text"] for row in ends(several)} == set(nicknames(MODELS).values())
+    assert dashes(several) == controls, "each dash is in a legend where the ends do not name it"
     legend = accuracy_by_depth(tables, labels="legend").to_dict()
-    assert not layers_with(legend, "text")
-    dashes = [part["encoding"]["strokeDash"]["legend"] for part in legend["layer"] if "strokeDash" in part["encoding"]]
-    assert set(dashes[0]["values"]) == set(told)
+    assert ends(legend) == []
+    assert dashes(legend) == controls
+
+
+def test_end_labels_lie_a_line_apart_in_the_plot_that_is_drawn(tables: Any) -> None:
+    spec = accuracy_by_depth(tables, models=[MODEL], height=340).to_dict()
+    assert spec["autosize"]["type"] == "fit-x", "the height is the plot's own, whatever stands around it"
+    domain = next(p["encoding"]["y"]["scale"]["domain"] for p in spec["layer"] if "scale" in p["encoding"].get("y", {}))
+    parts = [data_of(spec, part) for part in layers_with(spec, "text")]
+    places = sorted(row["place"] for part in parts for row in part if "place" in row)
+    pixels = np.diff(places) / (domain[1] - domain[0]) * spec["height"]
+    assert pixels.min() > 15
+
+
+def test_the_thirds_that_are_compared_are_shaded(tables: Any) -> None:
+    spec = accuracy_by_depth(tables, models=[MODEL]).to_dict()
+    (third,) = [data_of(spec, part) for part in layers_with(spec, "rect")]
+    assert [(row["third"], row["start"], row["end"]) for row in third] == [
+        ("early", 0, pytest.approx(EARLY, abs=1e-3)), ("late", pytest.approx(LATE, abs=1e-3), 1)
+    ]  # fmt: skip
+    assert not layers_with(accuracy_by_depth(tables, models=[MODEL], x="layer").to_dict(), "rect")
+
+
+def test_a_curve_is_called_what_it_measures(tables: Any) -> None:
+    for metric, name in (("accuracy", "probe"), ("silhouette", "silhouette"), ("knn_accuracy", "k-NN")):
+        spec = accuracy_by_depth(tables, metric=metric, models=[MODEL]).to_dict()
+        parts = [data_of(spec, part) for part in layers_with(spec, "text")]
+        assert name in {row["text"] for part in parts for row in part if "place" in row}
+
+
+def test_short_names_of_networks_tell_them_apart() -> None:
+    for models in (MODELS, ["a@lab:x", "a@lab:y"], ["a.t1@pretrained", "a.t2@pretrained"], ["my run", "my run 2"]):
+        assert len(set(nicknames(models).values())) == len(models)
 
 
 def test_emergence_is_marked_for_one_pair_and_on_request(tables: Any) -> None:
@@ -419,15 +463,15 @@ def places(chart: alt.Chart, **values: float) -> np.ndarray:
     return np.array([(item["x"], item["y"]) for item in marks[0]["items"]])
 
 
-def test_walking_ends_at_layers_and_goes_straight_between(tables: Any) -> None:
+def test_walking_goes_from_layer_to_layer(tables: Any) -> None:
     walk = depth_walk(tables, MODEL, size=400, thumbnails=False)
-    third, fourth = (places(projection_map(tables, MODEL, LAYERS[i], size=400, thumbnails=False)) for i in (3, 4))
+    third = places(projection_map(tables, MODEL, LAYERS[3], size=400, thumbnails=False))
     assert places(walk, depth_slider=3) == pytest.approx(third, abs=0.01)
-    assert places(walk, depth_slider=3.25) == pytest.approx(0.75 * third + 0.25 * fourth, abs=0.01)
     last = places(projection_map(tables, MODEL, LAYERS[-1], size=400, thumbnails=False))
     assert places(walk, depth_slider=len(LAYERS) - 1) == pytest.approx(last, abs=0.01)
     slider = walk.to_dict()["params"][0]
     assert (slider["name"], slider["bind"]["min"], slider["bind"]["max"]) == ("depth_slider", 0, len(LAYERS) - 1)
+    assert slider["bind"]["step"] == 1, "a press of a key is a layer"
 
 
 def test_large_sets_are_thinned_evenly() -> None:

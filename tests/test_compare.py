@@ -163,6 +163,20 @@ def sentences(field: Comparison, speed: dict[str, Speed] | None = None, **change
     return " ".join(findings(found, field.classes, data="x"))
 
 
+def test_a_network_at_chance_has_no_smallest_good_cut() -> None:
+    field = field_with(curve_of("one", [0.6, 0.93, 0.95], [0.1, 0.4, 0.9]), curve_of("two", [0.5, 0.52], [0.2, 0.5], 1))
+    cuts = tables.cuts(field)
+    sizes = {name: NetworkSize(10**6, 4 * 10**6, 10**6) for name in ("one", "two")}
+    emergence = pd.DataFrame(columns=["model", "reached"])
+    speed = {name: speed_of(name, [10.0] * 9) for name in sizes}
+    found = tables.models(field, emergence, cuts, tables.smallest_cuts(field, cuts), sizes, speed).set_index("model")
+    assert found.loc["one", ["cut_layer", "cut_images_per_second"]].tolist() == ["l1", 15.0]
+    cut = found.loc["two"].filter(like="cut_")
+    assert cut["cut_layer"] == ""
+    assert cut.drop("cut_layer").isna().all()
+    assert found["images_per_second"].notna().all()
+
+
 def test_the_text_follows_the_numbers() -> None:
     better = curve_of("one", [0.6, 0.93, 0.95], [0.1, 0.4, 0.9])
     worse = curve_of("two", [0.55, 0.6, 0.7], [0.2, 0.3, 0.5], 1)

@@ -19,6 +19,8 @@ from lab.registry import EXPERIMENTS
 from lab.runs import jobs
 from lab.runs.store import RunFolder, list_runs
 from lab.ui.routes import dashboard_file
+from lab.ui.run_status import time_of_last
+from lab.ui.text import duration
 
 TWO = ProbeRequest(models=("tf_efficientnet_lite0@packaged", "tf_efficientnet_lite1@packaged"), data="drawn:shapes")
 
@@ -27,7 +29,7 @@ TWO = ProbeRequest(models=("tf_efficientnet_lite0@packaged", "tf_efficientnet_li
 def test_an_empty_lab_says_what_to_do(page: str) -> None:
     app = healthy(opened(page))
     starts = {button.label for button in app.button} & {"Run", "Run this experiment", "Train", "Compare", "Check now"}
-    assert starts or "about a minute" in said(app) or "Choose a row" in said(app)
+    assert starts or "Nothing has been computed yet" in said(app) or "Choose a row" in said(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -47,6 +49,29 @@ def test_every_tab_opens_from_its_url(view: str) -> None:
     app = healthy(opened("separability", run=run.id, view=view, network=TWO.models[1]))
     assert app.session_state["network"] == TWO.models[1]
     assert app.session_state["view"] == view
+
+
+def test_a_wrong_tab_in_the_url_is_told() -> None:
+    app = opened("separability", run=finished_run(TWO).id, view="Confusion")
+    assert "There is no tab 'Confusion'; nearest: Confusions" in app.warning[0].value.replace("\\", "")
+    assert "Confusions" not in [warning.value for warning in healthy(opened("separability", view="Images")).warning]
+
+
+def test_a_metric_offers_only_controls_that_it_was_measured_for() -> None:
+    run = finished_run(TWO)
+    assert healthy(opened("separability", run=run.id, metric="Accuracy")).get("button_group")
+    for metric in ("Nearest neighbours", "Silhouette"):
+        app = healthy(opened("separability", run=run.id, metric=metric))
+        assert "show" not in app.session_state, "a control button that changes nothing"
+
+
+def test_what_is_offered_says_how_long_the_last_one_took_and_promises_nothing_else() -> None:
+    time_of_last.clear()
+    assert "took" not in said(opened("overview"))
+    run = finished_run(replace(ProbeRequest(), seed=3))
+    seconds = run.manifest["timings"]["total"]
+    time_of_last.clear()
+    assert f"The last one here took {duration(seconds)}." in said(opened("overview"))
 
 
 def test_a_run_in_the_url_is_spelled_out_and_a_new_session_reopens_it() -> None:

@@ -22,7 +22,6 @@ KNOWN_LEAKS = {
     ("part", "frequency"), ("part", "contour"), ("part", "shape"), ("part", "texture"),
     ("arrangement", "shape"),
     ("object", "frequency"), ("object", "texture"), ("object", "contour"), ("object", "shape"),
-    ("count", "contour"), ("count", "shape"),
 }  # fmt: skip
 LEAST = {"hue": 0.7, "brightness": 0.65, "orientation": 0.8, "frequency": 0.8, "contour": 0.7, "shape": 0.75}
 

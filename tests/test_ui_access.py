@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab.ui.access import HEADERS, Access, access_middleware, content_policy
+from lab.ui.index_page import IndexPage, told
 
 ACCESS = Access("t" * 40, "feature_lab_8501", ("localhost", "127.0.0.1", "[::1]"))
 BASE = "http://localhost:8501"
@@ -32,14 +33,12 @@ async def stream(socket: WebSocket) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("static") / "index.html"
-    path.write_text("<script>let a = 1</script><script type=module src=./a.js></script>")
-    return path
+def page() -> str:
+    return "<head></head><script>let a = 1</script><script type=module src=./a.js></script>"
 
 
 @pytest.fixture
-def client(page: Path) -> TestClient:
+def client(page: str) -> TestClient:
     routes = [
         WebSocketRoute("/_stcore/stream", stream),
         Route("/{rest:path}", everything, methods=["GET", "PUT", "POST", "DELETE", "OPTIONS"]),
@@ -155,10 +154,22 @@ def test_every_answer_has_the_headers(client: TestClient, inside: bool) -> None:
     assert "'unsafe-eval'" not in policy
 
 
-def test_only_the_pages_own_inline_scripts_may_run(page: Path) -> None:
-    script = next(p for p in content_policy(page.read_text()).split("; ") if p.startswith("script-src"))
+def test_only_the_pages_own_inline_scripts_may_run(page: str) -> None:
+    script = next(p for p in content_policy(page).split("; ") if p.startswith("script-src"))
     # The digest of "let a = 1", from openssl dgst -sha256 -binary | base64.
     assert script == "script-src 'self' 'sha256-LAfYd7pbFUgwfQu8b4q135PeTG2z+/coPEUYCd74eCQ='"
+
+
+def test_a_page_is_told_where_its_server_is_and_everything_else_is_streamlits(page: str) -> None:
+    routes = [Route("/{rest:path}", everything, methods=["GET", "POST"])]
+    client = TestClient(Starlette(routes=routes, middleware=[Middleware(IndexPage, page=told(page))]), base_url=BASE)
+    as_page = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for place in ("/", "/separability?view=Labels"):
+        assert "BACKEND_BASE_URL" in client.get(place, headers=as_page).text
+    for place in ("/_stcore/health", "/favicon.png", "/static/js/a.js"):
+        assert "BACKEND_BASE_URL" not in client.get(place, headers=as_page).text
+    assert "BACKEND_BASE_URL" not in client.get("/runs", headers={"Sec-Fetch-Mode": "cors"}).text
+    assert content_policy(told(page)).count("sha256-") == 2
 
 
 def test_the_token_is_not_in_what_is_printed_of_it() -> None:

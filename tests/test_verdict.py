@@ -56,11 +56,12 @@ def test_a_rising_curve_with_all_controls_is_for() -> None:
     early = lead.compared[1]
     assert found.outcome == "for"
     assert all(checks[name].passed for name in FOR)
+    assert twin.value < 0, "a rise is not spoken of where there is none"
     assert found.sentence == (
         "On these 240 images, late layers of net separate cat from dog better than early ones: 0.93 in late "
         f"layers against {early:.2f} at the best early one, layer2 (late minus early "
         f"{lead.value:+.2f}, 95 % interval {lead.ci_low:+.2f} to {lead.ci_high:+.2f} for other images like these); "
-        "this holds at equal numbers of channels, is not there in the untrained twin (its rise: "
+        "this holds at equal numbers of channels, is not there in the untrained twin, which does not rise ("
         f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}) and goes beyond raw pixels. "
         "The first layer that is not clearly worse than the best (0.98) is layer7 (0.93)."
     )

@@ -118,6 +118,8 @@ def chosen_cut(result: Result, model: str, layer: str) -> CutPoint:
         raise LabError(
             f"{picked} has no layer {layer!r} in this run{nearest(layer, names)}; it has: {', '.join(names)}"
         )
+    if not (layer or at):
+        raise LabError(f"no layer of {picked} is clearly above guessing and the other controls; name one with --layer")
     return CutPoint(picked, layer or at)
 
 

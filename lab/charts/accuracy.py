@@ -22,6 +22,7 @@ from lab.charts.curves import (  # fmt: skip
     value_domain,
 )
 from lab.charts.lazy_altair import alt
+from lab.charts.nicknames import clipped, nicknames
 from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,
@@ -39,9 +40,12 @@ from lab.charts.theme import (  # fmt: skip
 )
 from lab.errors import LabError
 from lab.probing.controls import CONTROLS
+from lab.stats.depth import EARLY, LATE
 
 LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer
-LABELLED_MODELS = 2  # with more models, labels at the curves' ends would find no room; a legend takes their place
+LABELLED_MODELS = 4  # with more models, labels at the curves' ends would find no room; a legend takes their place
+THIRDS = (("early", 0.0, EARLY), ("late", LATE, 1.0))  # what the checks call early and late layers
+MIDDLE = 0.6  # beyond this depth there is more room to the left of a mark
 XAxis = Literal["depth", "layer"]
 Labels = Literal["ends", "legend"]
 
@@ -61,7 +65,8 @@ def accuracy_by_depth(
 
     `controls` None shows all the run has. `x="layer"` names the layers of one model instead of relative depth.
     `labels` are at the curves' "ends", which needs some 120 pixels, or in a "legend" below; None chooses by the
-    number of models. A click on a point sets the selection `layer_pick` (fields model, layer).
+    number of models. With several models the ends have their short names, and a legend the rest. The early and the
+    late third of depth are shaded. A click on a point sets the selection `layer_pick` (fields model, layer).
     Raises LabError for an unknown name.
     """
     names = models_of(tables["layers"], models)
@@ -73,11 +78,17 @@ def accuracy_by_depth(
     where = labels or ("ends" if len(names) <= LABELLED_MODELS else "legend")
     axes = _Axes(metric_named(metric), names, x, layers_of(tables["layers"], names[0]), domain, where)
     parts = [
-        *_band(axes, table), *_controls(axes, table), *_rules(axes, table), *_emergence(axes, marks),
+        *_thirds(axes), *_band(axes, table), *_controls(axes, table), *_rules(axes, table), *_emergence(axes, marks),
         *_probe(axes, table), *_labels(axes, table, height),
     ]  # fmt: skip
-    title = alt.Title(f"{axes.metric.title} by layer", subtitle=_legend_text(axes, table, marks))
-    return layered(*parts, title=title, height=height, width="container", description=_description(axes, table, marks))
+    return layered(
+        *parts,
+        title=alt.Title(f"{axes.metric.title} by layer", subtitle=_legend_text(axes, table, marks)),
+        height=height,
+        width="container",
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),  # the height is the plot's own: labels need it
+        description=_description(axes, table, marks),
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +120,17 @@ class _Axes:
             alt.Tooltip("layer:N"), alt.Tooltip("model:N"), *(alt.Tooltip(name) for name in first), value, *interval,
             alt.Tooltip("depth:Q", title="relative depth", format=".2f"), alt.Tooltip("dim:Q", title="dimensions"),
         ]  # fmt: skip
+
+
+def _thirds(axes: _Axes) -> list[alt.Chart]:
+    """The early and the late third of depth, shaded, with their names at the bottom, where there is room."""
+    if axes.kind == "layer":
+        return []
+    base = alt.Chart(rows(pd.DataFrame(THIRDS, columns=["third", "start", "end"])))
+    names = base.mark_text(align="left", dx=6, dy=-9, fontSize=SMALL_FONT - 1).encode(
+        axes.x("start"), alt.Text("third:N"), y=alt.value("height")
+    )
+    return [base.mark_rect(color=INK, opacity=0.07).encode(axes.x("start"), alt.X2("end:Q")), names]
 
 
 def _band(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
@@ -162,7 +184,8 @@ def _dash(axes: _Axes, table: pd.DataFrame) -> alt.StrokeDash:
         labelFontSize=12,
         symbolStrokeColor=INK,
     )
-    return alt.StrokeDash("control:N", scale=scale, legend=legend if axes.labels == "legend" else None)
+    named_at_ends = axes.labels == "ends" and len(axes.models) == 1
+    return alt.StrokeDash("control:N", scale=scale, legend=None if named_at_ends else legend)
 
 
 def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
@@ -183,21 +206,24 @@ def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
         charts.append(
             base.mark_point(filled=True, shape="triangle-up", size=140, opacity=1, yOffset=lift).encode(**bottom)
         )
+        if axes.kind == "depth":
+            named = alt.Chart(rows(row.assign(said="apart from " + row["layer"]))).encode(axes.x(), alt.Text("said:N"))
+            side: dict[str, Any] = {"align": "left", "dx": 8}
+            if row["depth"].iloc[0] > MIDDLE:
+                side = {"align": "right", "dx": -8}
+            charts.append(named.mark_text(dy=lift - 14, fontSize=SMALL_FONT, **side).encode(**bottom))
     return charts
 
 
 def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
     if axes.labels == "legend" or table.empty:
         return []
-    # A page may fit the whole chart, with its title, axis and legend, into the height: that much is left of it.
-    ends = end_labels(table, axes.domain, height * 0.78 - (24 * len(axes.models) if len(axes.models) > 1 else 0))
-    text: dict[str, Any] = {"align": "left", "dx": 10, "fontSize": SMALL_FONT, "fontWeight": 600}
-    at: dict[str, Any] = {"x": alt.value("width"), "text": alt.Text("text:N")}
-    curves, rules = ends[ends["model"] != ""], ends[ends["model"] == ""]
-    charts = [alt.Chart(rows(rules)).mark_text(color=INK, **text).encode(axes.y("place"), **at)]
-    if not curves.empty:
-        charts.append(alt.Chart(rows(curves)).mark_text(**text).encode(axes.y("place"), axes.colour(), **at))
-    return charts
+    several = len(axes.models) > 1
+    named = nicknames(axes.models) if several else {}
+    ends = end_labels(table[table["control"] == "probe"] if several else table, axes.domain, height, axes.metric.curve)
+    ends["text"] = [clipped(named.get(model, text)) for model, text in zip(ends["model"], ends["text"], strict=True)]
+    text = alt.Chart(rows(ends)).mark_text(align="left", dx=10, fontSize=SMALL_FONT, fontWeight=600)
+    return [text.encode(axes.y("place"), x=alt.value("width"), text=alt.Text("text:N"))]
 
 
 def _legend_text(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> list[str]:
@@ -212,7 +238,8 @@ def _description(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> str:
     for (model, control), curve in table[table["layer"] != ""].groupby(["model", "control"], sort=False):
         first, last = curve.iloc[0], curve.iloc[-1]
         ends = f"{first['value']:.2f} at {first['layer']} to {last['value']:.2f} at {last['layer']}"
-        parts.append(f"{model}, {CONTROLS[str(control)].label}: {ends}.")
+        named = axes.metric.curve if control == "probe" else CONTROLS[str(control)].label
+        parts.append(f"{model}, {named}: {ends}.")
     parts += [f"{row['control']}: {row['value']:.2f}." for _, row in of_kind(table, rule=True).iterrows()]
     parts += [f"{row['model']}: classes come apart at depth {row['depth']:.2f}." for _, row in marks.iterrows()]
     return " ".join(parts)

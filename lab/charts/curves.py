@@ -15,13 +15,17 @@ from lab.probing.controls import CONTROLS
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of the summary table as an axis; `low` and `high` are the columns of its interval, if it has one."""
+    """A column of the summary table as an axis; `low` and `high` are the columns of its interval, if it has one.
+
+    `curve` is what a layer's own values are called beside the controls.
+    """
 
     column: str
     title: str
     axis: str
     low: str = ""
     high: str = ""
+    curve: str = CONTROLS["probe"].label
 
 
 METRICS: dict[str, Metric] = {
@@ -30,8 +34,8 @@ METRICS: dict[str, Metric] = {
         Metric("accuracy", "Accuracy of a linear probe", "held-out accuracy (share of images)", "ci_low", "ci_high"),
         Metric("balanced_accuracy", "Balanced accuracy of a linear probe", "held-out accuracy (mean over classes)"),
         Metric("auc", "AUC of a linear probe", "area under the ROC curve, held out", "auc_ci_low", "auc_ci_high"),
-        Metric("knn_accuracy", "Accuracy of nearest neighbours", "k-NN accuracy (share of images)"),
-        Metric("silhouette", "Silhouette of the classes", "silhouette (0 mixed, 1 apart)"),
+        Metric("knn_accuracy", "Accuracy of nearest neighbours", "k-NN accuracy (share of images)", curve="k-NN"),
+        Metric("silhouette", "Silhouette of the classes", "silhouette (0 mixed, 1 apart)", curve="silhouette"),
     )
 }
 
@@ -93,14 +97,16 @@ def emergence_rows(tables: Tables, models: Sequence[str], pair: tuple[str, str] 
     )
 
 
-def end_labels(table: pd.DataFrame, domain: tuple[float, float], height: float) -> pd.DataFrame:
+def end_labels(
+    table: pd.DataFrame, domain: tuple[float, float], height: float, probe: str = CONTROLS["probe"].label
+) -> pd.DataFrame:
     """Return model, text, value, place: each curve's name at its right end, `place` moved so that none overlap.
 
-    `height` is the height of the plot in pixels.
+    `height` is the height of the plot in pixels, `probe` what a layer's own curve is called.
     """
     curves = table[~table["control"].map(lambda name: CONTROLS[name].rule)]
     last = curves.loc[curves.groupby(["model", "control"], sort=False)["depth"].idxmax()]
-    named = last.assign(control=last["control"].map(lambda name: CONTROLS[name].label))
+    named = last.assign(control=last["control"].map(lambda name: probe if name == "probe" else CONTROLS[name].label))
     both = pd.concat([named, of_kind(table, rule=True).assign(model="")], ignore_index=True)
     step = (domain[1] - domain[0]) / height
     return pd.DataFrame(

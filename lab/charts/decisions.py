@@ -32,6 +32,7 @@ from lab.charts.theme import (  # fmt: skip
 )
 
 MOST_PAIRS = 40
+LEAST_SIDE = 320  # pixels of a confusion matrix: its labels and numbers are read from the back of a room
 MOST_WRITTEN = 12  # classes up to which a confusion cell holds its number
 _TICK: dict[str, Any] = {
     "color": INK,
@@ -42,16 +43,19 @@ _TICK: dict[str, Any] = {
 _CELLS = ("#e9eef6", "#123f7a")  # none to all of a class: dark text on the lighter half, white on the darker
 
 
-def confusion_matrix(tables: Tables, model: str | None = None, layer: str | None = None) -> alt.LayerChart:
+def confusion_matrix(
+    tables: Tables, model: str | None = None, layer: str | None = None, side: int = 0
+) -> alt.LayerChart:
     """Return the confusion matrix of the probe on `layer` (None: the last): counts of images, shaded by row share.
 
+    `side` is the matrix's, in pixels; 0 lets it grow with the classes.
     Raises LabError for an unknown model or layer.
     """
     name = only_model(tables["predictions"], model)
     where = layer or layers_of(tables["predictions"], name)[-1]
     table = confusion_rows(tables, name, where)
     classes = classes_of(tables)
-    side = min(max(62 * len(classes), 150), 560)
+    side = side or min(max(62 * len(classes), LEAST_SIDE), 560)
     turned = -50 if max(map(len, classes)) * 8 > side / len(classes) else 0
     base = alt.Chart(rows(table)).encode(
         alt.X("predicted:N", title="predicted class", **_cells(classes, turned)),
@@ -65,7 +69,11 @@ def confusion_matrix(tables: Tables, model: str | None = None, layer: str | None
     parts = [base.mark_rect(cornerRadius=3).encode(shade, tooltip=tooltip)]
     if len(classes) <= MOST_WRITTEN:
         ink = alt.condition("datum.share > 0.5", alt.value("#ffffff"), alt.value("#1c2733"))
-        parts.append(base.mark_text(fontSize=15, fontWeight=600).encode(alt.Text("images:Q"), color=ink))
+        parts.append(
+            base.mark_text(fontSize=20 if len(classes) <= 6 else 15, fontWeight=600).encode(
+                alt.Text("images:Q"), color=ink
+            )
+        )
     right = int(table.loc[table["class"] == table["predicted"], "images"].sum())
     told = f"{right} of {table['images'].sum()} images right"
     return layered(
@@ -105,8 +113,11 @@ def depth_of_decision(tables: Tables, model: str | None = None) -> alt.LayerChar
         ticks,
         title=alt.Title(
             "Depth of decision",
-            subtitle=f"Bar: decided beyond luck. Tick: right for good from here, luck included. {never} of {count} "
-            f"images are not right in every repeat at the last layer ({NEVER})",
+            subtitle=[  # lines that a phone shows whole
+                "Bar: decided beyond luck.",
+                "Tick: right for good from here, luck included.",
+                f"{never} of {count} never right in every repeat at the end.",
+            ],
         ),
         width="container",
         height=320,

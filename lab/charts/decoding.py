@@ -48,9 +48,7 @@ def rebuilt_by_depth(tables: Tables, *, pooling: str = "4x4", height: int = 420)
     line = alt.Chart(rows(fixed)).encode(alt.Y("r2:Q", scale=scale))
     return layered(
         line.mark_rule(color=INK, strokeDash=[6, 4]),
-        line.mark_text(color=INK, align="left", dy=-8, dx=6, fontSize=SMALL_FONT).encode(
-            alt.X("depth:Q"), alt.Text("what:N")
-        ),
+        line.mark_text(align="left", dy=-8, dx=6, fontSize=SMALL_FONT).encode(alt.X("depth:Q"), alt.Text("what:N")),
         base.mark_rule(strokeWidth=2, opacity=0.7).encode(alt.Y("ci_low:Q", scale=scale), alt.Y2("ci_high:Q")),
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=60, opacity=1),

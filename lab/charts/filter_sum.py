@@ -86,7 +86,7 @@ def contribution_steps(tables: Tables, *, bias: float, total: float, height: int
             alt.Tooltip("end:Q", title="sum so far", format="+.4f"),
         ],
     )
-    labels = base.mark_text(dy=-8, fontSize=11, color=INK).encode(alt.Y("high:Q"), alt.Text("value:Q", format="+.2f"))
+    labels = base.mark_text(dy=-8, fontSize=11).encode(alt.Y("high:Q"), alt.Text("value:Q", format="+.2f"))
     zero = alt.Chart(rows(pd.DataFrame([{"zero": 0.0}]))).mark_rule(color=INK).encode(alt.Y("zero:Q"))
     return layered(
         zero,

@@ -79,7 +79,7 @@ def forest(
     shape = alt.Shape("name:N", scale=in_order(names, range=list(SHAPES[: len(names)])), legend=legend_or_none)
     parts = rules(marks, value)
     if len(headings):
-        text = alt.Chart(rows(headings)).mark_text(align="left", fontSize=SMALL_FONT, fontWeight=600, color=INK, dy=5)
+        text = alt.Chart(rows(headings)).mark_text(align="left", fontSize=SMALL_FONT, fontWeight=600, dy=5)
         parts.append(text.encode(y, alt.Text("text:N"), x=alt.value(6)))
     parts.append(base.mark_rule(strokeWidth=4, opacity=0.4, strokeCap="round").encode(_share(axis, "low"), x2="high:Q"))
     parts.append(base.mark_point(filled=True, size=85, opacity=1).encode(value, shape))

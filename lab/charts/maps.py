@@ -31,7 +31,7 @@ from lab.errors import LabError
 
 IMAGE_PICK = "image_pick"  # a click: field image
 IMAGE_BRUSH = "image_brush"  # a dragged box: the images whose points lie in it
-DEPTH_SLIDER = "depth_slider"  # the layer's position, 0..layers-1, fractions lie between two layers
+DEPTH_SLIDER = "depth_slider"  # the layer's position, 0..layers-1
 AnyChart = TypeVar("AnyChart", "alt.Chart", "alt.ConcatChart")
 
 
@@ -85,21 +85,20 @@ def projection_map(
 def depth_walk(
     tables: Tables, model: str | None = None, *, start: str | None = None, size: int = 460, thumbnails: bool = True
 ) -> alt.Chart:
-    """Return one map with a slider that walks through depth: between two layers, points move from one to the other."""
+    """Return one map with a slider that walks through depth, a whole layer with each step."""
     name, shown = _model_and_layers(tables, model, [start] if start else None)
     table = wide_rows(tables, name)
     order = layers_of(tables["projection"], name)
     last = len(order) - 1
     first = order.index(start) if start else last
-    slider = alt.binding_range(min=0, max=max(last, 1), step=0.02, name="layer ")
+    slider = alt.binding_range(min=0, max=max(last, 1), step=1, name="layer ")
     position = alt.param(name=DEPTH_SLIDER, value=first, bind=slider if last else alt.Undefined)
     pick = alt.selection_point(name=IMAGE_PICK, fields=["image"], on="click", toggle="event.shiftKey")
     dots = _dots(alt.Chart(rows(table, 3)), tables, pick, dot=80, faint=0.15)
-    dots = dots.transform_calculate(walk_x=_between("x", last), walk_y=_between("y", last))
+    dots = dots.transform_calculate(**{f"walk_{axis}": f"datum['{axis}' + {DEPTH_SLIDER}]" for axis in "xy"})
     names = [", ".join(filter(None, (layer, header))) for layer, header in trust_by_layer(tables, name).items()]
-    nearest = f"round({DEPTH_SLIDER})"
     chart = _placed(dots, "walk_x", "walk_y").add_params(position, pick).properties(
-        title=alt.Title(alt.expr(f"{json.dumps(names)}[{nearest}]")),
+        title=alt.Title(alt.expr(f"{json.dumps(names)}[{DEPTH_SLIDER}]")),
         width=size, height=size, description=_maps_description(tables, name, shown),
     )  # fmt: skip
     return _with_thumbnails(chart, tables, table) if thumbnails else chart
@@ -149,13 +148,6 @@ def _placed(dots: alt.Chart, x: str, y: str) -> alt.Chart:
     chart.encoding.x = alt.X(f"{x}:Q", axis=None, scale=scale)
     chart.encoding.y = alt.Y(f"{y}:Q", axis=None, scale=scale)
     return chart
-
-
-def _between(axis: str, last: int) -> str:
-    """Expression of a point's coordinate at the slider: a straight way from the layer below to the layer above."""
-    here = f"datum['{axis}' + floor({DEPTH_SLIDER})]"
-    onward = f"datum['{axis}' + min({last}, floor({DEPTH_SLIDER}) + 1)]"
-    return f"{here} + ({onward} - {here}) * ({DEPTH_SLIDER} - floor({DEPTH_SLIDER}))"
 
 
 def _how_to_read(tables: Tables, drawn: int) -> list[str]:

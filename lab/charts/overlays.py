@@ -61,7 +61,7 @@ def overlay_sheet(tables: Tables, *, method: str) -> alt.LayerChart:
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-0.5, down - 0.5], nice=False, reverse=True))
     base = alt.Chart(rows(cells)).encode(x, y)
     images = base.mark_image(width=SHEET_SIDE, height=SHEET_SIDE).encode(alt.Url("url:N"))
-    names = base.mark_text(dy=SHEET_SIDE / 2 + 12, fontSize=12, color="#757b82").encode(alt.Text("name:N"))
+    names = base.mark_text(dy=SHEET_SIDE / 2 + 12, fontSize=12).encode(alt.Text("name:N"))
     side = ", for the target · blue: against it" if METHODS[method].signed else ""
     return layered(
         images,

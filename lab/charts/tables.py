@@ -45,6 +45,20 @@ def whole_controls(tables: Tables) -> pd.DataFrame:
     return here[columns].drop_duplicates(["control", "accuracy"]).reset_index(drop=True)
 
 
+def key_figures(tables: Tables, model: str) -> list[tuple[str, float]]:
+    """Return the few numbers that stand beside a verdict: what each is called, and the number."""
+    summary = of_model(tables["summary"], model).sort_values("depth", kind="stable")
+    probe, twin = (summary[summary["control"] == control]["accuracy"].tolist() for control in ("probe", "untrained"))
+    found = [("first layer", probe[0]), ("last layer", probe[-1])] if probe else []
+    if twin:
+        found.append(("untrained, last layer", twin[-1]))
+    found += [(CONTROLS[row["control"]].label, row["accuracy"]) for _, row in whole_controls(tables).iterrows()]
+    pairs = of_model(tables["emergence"], model)
+    if len(pairs) == 1 and pairs["reached"].iloc[0]:
+        found.append(("come apart at depth", pairs["depth"].iloc[0]))
+    return [(name, float(value)) for name, value in found]
+
+
 def gallery(tables: Tables, model: str | None = None) -> pd.DataFrame:
     """Return one row per image, the earliest decided first, then those right by luck, and the never decided last.
 

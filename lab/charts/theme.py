@@ -26,7 +26,7 @@ CLASS_COLOURS = ("#8250df", "#b07d00", "#07a1b0", "#b7385d", "#166f95", "#bb66f8
 MODEL_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down")
 # Seven shapes against eight colours: the pair repeats only after 56 classes.
 CLASS_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "wedge")
-INK = "#757b82"  # text and rules on either background
+INK = "#757b82"  # rules and symbols on either background; text has the page's own colour, or `config`'s
 PASSED, NOT_PASSED = "#10829a", "#c5522f"
 BACKGROUNDS: dict[Scheme, str] = {"light": "#fcfbf8", "dark": "#15191c"}
 
@@ -88,6 +88,7 @@ def config(scheme: Scheme) -> dict[str, Any]:
         },
         "legend": {**sizes, "labelColor": text, "titleColor": quiet, "titleFontWeight": 500},
         "header": {**sizes, "labelColor": text, "titleColor": quiet},
+        "text": {"color": quiet},
         "view": {"stroke": None},
         "concat": {"spacing": 10},
     }

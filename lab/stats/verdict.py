@@ -82,9 +82,11 @@ def _beyond_the_twin(by_name: Mapping[str, Check]) -> str:
     """Say that the twin has no such rise only where its rise is shown to be small."""
     own, twin = by_name["late_minus_early"], by_name["untrained_rise"]
     figure = f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}"
-    if twin.ci_high <= SMALL * own.value:
-        return f"is not there in the untrained twin (its rise: {figure})"
-    return f"is more than the untrained twin's rise ({figure})"
+    if twin.ci_high > SMALL * own.value:
+        return f"is more than the untrained twin's {'rise' if twin.value > 0 else 'change'} ({figure})"
+    if twin.value <= 0:
+        return f"is not there in the untrained twin, which does not rise ({figure})"
+    return f"is not there in the untrained twin (its rise: {figure})"
 
 
 def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
@@ -149,8 +151,10 @@ def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
 
 def _twin_reason(twin: float, reverse: bool, own: float) -> str:
     if reverse:
-        return f"the untrained twin rises more ({twin:+z.2f} against {own:+z.2f})"
-    return f"the rise ({own:+z.2f}) is not clearly more than the untrained twin's ({twin:+z.2f})"
+        more = "rises more" if twin > 0 else "falls less"
+        return f"the untrained twin {more} ({twin:+z.2f} against {own:+z.2f})"
+    word = "rise" if own > 0 else "change from early to late"
+    return f"the {word} ({own:+z.2f}) is not clearly more than the untrained twin's ({twin:+z.2f})"
 
 
 def _enough(evidence: Evidence, by_name: Mapping[str, Check]) -> str:

@@ -17,7 +17,6 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -76,11 +75,11 @@ class Access:
         return hmac.new(self.token.encode(), b"cookie", hashlib.sha256).hexdigest()
 
 
-def access_middleware(access: Access, page: Path) -> list[Middleware]:
-    """Return what stands before the dashboard, outermost first; `page` is streamlit's index.html."""
+def access_middleware(access: Access, page: str) -> list[Middleware]:
+    """Return what stands before the dashboard, outermost first; `page` is the text of its index.html."""
     return [
         Middleware(TrustedHostMiddleware, allowed_hosts=access.hosts, www_redirect=False),
-        Middleware(Gatehouse, access=access, policy=content_policy(page.read_text())),
+        Middleware(Gatehouse, access=access, policy=content_policy(page)),
     ]
 
 

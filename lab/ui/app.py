@@ -15,6 +15,7 @@ from lab.ui.routes import dashboard_file
 from lab.ui.style import apply_style
 from lab.ui.text import escaped
 
+NAME = "Feature Hierarchy Lab"
 UNFORESEEN = (
     "Something went wrong on this page that the lab did not foresee. The details are in the terminal that runs the "
     "dashboard; your runs are not harmed. Reload the page to go on."
@@ -23,13 +24,15 @@ UNFORESEEN = (
 
 def main() -> None:
     """Show the page that the URL names."""
-    st.set_page_config(page_title="Feature Hierarchy Lab", page_icon=str(dashboard_file("logo.svg")), layout="wide")
+    st.set_page_config(page_title=NAME, page_icon=str(dashboard_file("logo.svg")), layout="wide")
     apply_style()
     st.logo(dashboard_file("logo.svg"), size="large")
     groups: dict[str, list[Any]] = {}
     for row in PAGES:
         groups.setdefault(row.group, []).append(_page(row))
     page = st.navigation(groups, expanded=True)
+    if page.url_path:  # the overview has the lab's own name; a title above would hide all others
+        st.set_page_config(page_title=f"{page.title} · {NAME}")
     try:
         notices(page.url_path)
         page.run()

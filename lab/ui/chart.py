@@ -17,6 +17,7 @@ from lab.experiments.base import Result
 from lab.ui.run_cache import CachedTables
 
 LEGEND_LINE = 26  # pixels
+TEXT_COLOURS = ("color", "labelcolor", "titlecolor", "subtitlecolor")  # options of a chart's look, in small letters
 Spec = dict[str, Any]
 
 Chart = Callable[..., Any]  # of `lab.charts`: tables and choices to an Altair chart
@@ -82,13 +83,17 @@ def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str
 
 
 def _sizes() -> dict[str, Any]:
-    """Return the sizes of the charts' look without its colours: those are the page's, light or dark."""
-    kept = {
-        part: {name: value for name, value in values.items() if "olor" not in name}
+    """Return the charts' look with `INK` as the colour of all text, which the style sheet makes the page's own; lines
+    and grids are left to the page."""
+    return {
+        part: {
+            name: INK if name.lower() in TEXT_COLOURS else value
+            for name, value in values.items()
+            if name.lower() in TEXT_COLOURS or "olor" not in name
+        }
         for part, values in config("light").items()
         if isinstance(values, dict) and part != "view"
     }
-    return {**kept, "title": {**kept["title"], "subtitleColor": INK}}
 
 
 _SIZES = _sizes()

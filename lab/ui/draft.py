@@ -28,8 +28,8 @@ def fill_in(shown: Request, values: Mapping[str, Any]) -> None:
 def run_row(
     shown: R, draft: Callable[[], R], *, label: str, key: str, icon: str = "play_arrow",
     start: Callable[[R], None] = launch,
-) -> None:  # fmt: skip
-    """Show the button that runs the draft, the command that asks the same, and whether it is what the page shows.
+) -> bool:  # fmt: skip
+    """Show the button that runs the draft and the command that asks the same; return whether the page shows another.
 
     `draft` returns what the widgets describe and raises LabError when that makes no sense.
     """
@@ -39,8 +39,17 @@ def run_row(
         except LabError as error:
             st.button(label, key=key, type="primary", disabled=True)
             st.markdown(f":red[{escaped(error)}]")
-            return
+            return True
         st.button(label, key=key, type="primary", icon=f":material/{icon}:", width=140, on_click=start, args=(wanted,))
         show_command(wanted)
         if wanted != shown:
             st.caption(f"The settings have changed; what is shown below is not theirs yet. Press {label}.")
+        return wanted != shown
+
+
+def result_container(changed: bool) -> Any:
+    """Return what the result is shown in: faint, with a word on why, while the settings are no longer its own."""
+    place = st.container(key="of_other_settings" if changed else "of_these_settings")
+    if changed:
+        place.caption(":material/history: This is the result of other settings.")
+    return place

@@ -120,7 +120,7 @@ def _offer(ref: ModelRef, parameters: int | None) -> None:
         st.caption("Its layers have not been looked at on this computer, and it is large. In a terminal:")
         st.code(f"feature-lab layers {ref} --tree", language="bash")
         return
-    st.caption("Its layers have not been looked at on this computer. That needs no weights and takes some seconds.")
+    st.caption("Its layers have not been looked at on this computer. That needs no weights.")
     if st.button("Show its layers", key="model_layers", icon=":material/account_tree:"):
         with st.spinner("Running it once …"):
             problem = in_own_process("layers", str(ref), "--json")

@@ -51,7 +51,7 @@ def question_section(rows: Sequence[Experiment], subject: Selection) -> None:
     """Show questions that have no section of their own, one below the other."""
     for row in rows:
         if row is not rows[0]:
-            st.markdown(f"##### {escaped(row.question)}")
+            st.markdown(f"### {escaped(row.question)}")
         kind = row.request_type
         if not issubclass(kind, Request):
             continue

@@ -6,6 +6,7 @@ opened again at any time, in any browser.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.runs import jobs
 from lab.runs.folder import UNDER_WAY
-from lab.runs.store import RunFolder
+from lab.runs.store import RunFolder, list_runs
 from lab.shortages import shortage
 from lab.ui import url_state
 from lab.ui.run_cache import changed_table, finished_result, run_of
@@ -60,7 +61,7 @@ def result_or_status(
     run = run_of(request)
     status = run.status if run else "new"
     if run is None or status == "new":
-        _offer(offer, request if button else None, start)
+        _offer(offer, request, button, start)
         return None
     if status in UNDER_WAY:
         _progress(str(run.path))
@@ -100,12 +101,23 @@ def progress_line(progress: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _offer(text: str, request: Request | None, start: Callable[[Request], None]) -> None:
+@st.cache_data(show_spinner=False, ttl=20, max_entries=64)
+def time_of_last(experiment: str) -> float | None:
+    """Return how many seconds the newest finished run of a question took on this computer, None without any."""
+    for run in list_runs():
+        with contextlib.suppress(LabError):  # a damaged one says nothing
+            if run.request.experiment == experiment and run.status == "finished":
+                return float(run.manifest["timings"]["total"])
+    return None
+
+
+def _offer(text: str, request: Request, button: bool, start: Callable[[Request], None]) -> None:
+    took = time_of_last(request.experiment)
     with st.container(
         border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="offer"
     ):
-        st.markdown(text)
-        if request is not None:
+        st.markdown(f"{text} The last one here took {duration(took)}." if took else text)
+        if button:
             st.button(
                 "Run this experiment", key="run_offered", type="primary", icon=":material/play_arrow:",
                 on_click=start, args=(request,),

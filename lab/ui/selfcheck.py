@@ -15,7 +15,7 @@ from lab.ui.text import count, duration
 POLL_SECONDS = 2.0
 LEAD = (
     "Systems whose right answer is known, from a formula, a publication or because they were made that way, go through "
-    "the same functions as your own images. Nothing is taken from a cache. Takes one to three minutes on two cores; "
+    "the same functions as your own images. Nothing is taken from a cache. "
     "`feature-lab selfcheck` does the same in a terminal."
 )
 

@@ -17,6 +17,7 @@ import streamlit
 from starlette.middleware import Middleware
 
 from lab.ui.access import Access, access_middleware
+from lab.ui.index_page import IndexPage, told
 from lab.ui.receiving import UploadsToDisk
 from lab.ui.routes import dashboard_file
 
@@ -31,9 +32,12 @@ def main() -> None:
 def dashboard(settings: dict[str, Any], options: dict[str, Any]) -> streamlit.App:
     """Return the ASGI app of the dashboard."""
     access = Access(settings["token"], settings["cookie"], tuple(settings["hosts"]))
-    page = Path(streamlit.__file__).parent / "static" / "index.html"
+    page = told((Path(streamlit.__file__).parent / "static" / "index.html").read_text())
     uploads = Middleware(UploadsToDisk, most=options["server.maxUploadSize"] * 2**20)
-    return streamlit.App(dashboard_file("app.py"), middleware=[*access_middleware(access, page), uploads])
+    return streamlit.App(
+        dashboard_file("app.py"),
+        middleware=[*access_middleware(access, page), uploads, Middleware(IndexPage, page=page)],
+    )
 
 
 if __name__ == "__main__":

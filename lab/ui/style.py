@@ -5,12 +5,31 @@ Colours come from the theme through streamlit's own CSS and `currentColor`, so l
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
+
 import streamlit as st
+
+from lab.charts.theme import INK
+from lab.ui.routes import dashboard_file
 
 CSS = """
 <style>
 .stMainBlockContainer { max-width: 1320px; padding-left: 3.5rem; padding-right: 3.5rem; }
 .stVegaLiteChart { overflow-x: auto; }
+.stVegaLiteChart text[fill="INK"] { fill: currentColor; fill-opacity: 0.84; }
+:is([data-variant], [data-testid="stTab"]):is([data-selected="true"], [aria-checked="true"]) p,
+[data-testid="stSliderThumbValue"] p {
+  color: light-dark(CHOSEN); }
+.lab-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.4rem, 1fr)); gap: 0.5rem 1rem; }
+dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items: end; }
+.lab-figures dt { font-size: 0.9rem; line-height: 1.25; opacity: 0.84; }
+.lab-figures dd { font-size: 1.75rem; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.st-key-of_other_settings > :not(:first-child) { opacity: 0.5; filter: grayscale(1); }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
+[data-testid="stCaptionContainer"] p { color: color-mix(in srgb, currentColor 76%, transparent); }
+.stMainBlockContainer h2 { font-size: 1.6rem; }
+.stMainBlockContainer h3 { font-size: 1.2rem; }
 .stMainBlockContainer h1 { letter-spacing: -0.01em; padding-bottom: 0.2rem; }
 .stMainBlockContainer :is(p, li) { max-width: 78ch; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] p { max-width: 100ch; }
@@ -27,6 +46,7 @@ CSS = """
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }
 .lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; }
 [class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }
+[class*="st-key-verdict"] summary p { font-size: 1rem; }
 .st-key-checks p { max-width: none; line-height: 1.75; }
 [data-testid="stPageLink-NavLink"] > span:last-child { white-space: normal; overflow: visible; line-height: 1.35; }
 @media (max-width: 640px) {
@@ -39,4 +59,12 @@ CSS = """
 
 def apply_style() -> None:
     """Add the lab's style sheet to the page."""
-    st.html(CSS)
+    st.html(_style_sheet())
+
+
+@cache
+def _style_sheet() -> str:
+    """Return the style sheet with the theme's colours: what is chosen is written in that of links, which is legible."""
+    theme = tomllib.loads(dashboard_file("config.toml").read_text())["theme"]
+    links = ", ".join(theme[scheme]["linkColor"] for scheme in ("light", "dark"))
+    return CSS.replace("INK", INK).replace("CHOSEN", links)

@@ -8,6 +8,9 @@ from typing import Generic, TypeVarTuple
 
 import streamlit as st
 
+from lab.errors import nearest
+from lab.ui.text import escaped
+
 Seen = TypeVarTuple("Seen")
 
 
@@ -21,8 +24,12 @@ class Tab(Generic[*Seen]):
 
 
 def tabs(rows: Sequence[Tab[*Seen]], *seen: *Seen, key: str) -> None:
-    """Show the tabs of what is `seen`; `key` is their name in the URL."""
-    places = st.tabs([row.name for row in rows], key=key, on_change="rerun", bind="query-params")
+    """Show the tabs of what is `seen`; `key` is their name in the URL, and a name there that is none is told."""
+    names = [row.name for row in rows]
+    asked = st.query_params.get(key, names[0])
+    if asked not in names:
+        st.warning(escaped(f"There is no tab {asked!r}{nearest(asked, names)}; here is {names[0]}."))
+    places = st.tabs(names, key=key, on_change="rerun", bind="query-params")
     for place, row in zip(places, rows, strict=True):
         if place.open:
             with place:
@@ -32,5 +39,5 @@ def tabs(rows: Sequence[Tab[*Seen]], *seen: *Seen, key: str) -> None:
 
 def questions(rows: Sequence[Tab[*Seen]], *seen: *Seen, key: str = "question") -> None:
     """Show tabs that each answer a question: the question stands above its answer as a heading."""
-    asked = [Tab(row.name, f"#### {row.about}", row.show) for row in rows]
+    asked = [Tab(row.name, f"## {row.about}", row.show) for row in rows]
     tabs(asked, *seen, key=key)

@@ -68,7 +68,7 @@ def only_run() -> RunFolder:
 def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: Path) -> None:
     page.goto(dashboard.at(""))
     page.get_by_role("heading", name="Feature Hierarchy Lab").wait_for()
-    page.get_by_text("about a minute").wait_for()
+    page.get_by_text("It needs no download").wait_for()
     settled(page)
     page.locator(".st-key-next_separability a:visible").first.click()
     page.get_by_role("heading", name="Separability").wait_for()

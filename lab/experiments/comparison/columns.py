@@ -37,7 +37,8 @@ COMPARE = {
             "weights_mb": "megabytes of its weights",
             "activations_mb": "the most megabytes that one image holds on its way",
             "accuracy_per_gflop": "accuracy of its best layer over the operations up to there",
-            "cut_layer": "the layer with the fewest operations that its best layer is not clearly above (as `chosen`)",
+            "cut_layer": "the layer with the fewest operations that its best layer is not clearly above (as `chosen`); "
+            "empty where it is not clearly above guessing and the other controls",
             "cut_depth": "relative depth of the cut",
             "cut_accuracy": "accuracy at the cut",
             "cut_parameters": "parameters used up to the cut",

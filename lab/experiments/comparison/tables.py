@@ -57,9 +57,13 @@ def smallest_cuts(field: Comparison, table: pd.DataFrame) -> dict[str, Layer]:
 def above_every_reference(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows clearly above every reference there is, or all when none is: few images leave wide intervals,
     within which a layer at chance may be as good as the best."""
-    lows = rows.filter(regex="^above_.*_low$")
-    above = ((lows > 0) | lows.isna()).all(axis=1)
+    above = _is_above(rows)
     return rows[above] if above.any() else rows
+
+
+def _is_above(rows: pd.DataFrame) -> pd.Series:
+    lows = rows.filter(regex="^above_.*_low$")
+    return ((lows > 0) | lows.isna()).all(axis=1)
 
 
 def models(
@@ -72,10 +76,18 @@ def models(
 ) -> pd.DataFrame:
     """Return one row per network: what it reads at best, from where on, what it costs, and its smallest good cut.
 
-    A network without a speed has none in the table.
+    A network without a speed has none in the table, one whose cut is not clearly above every reference has no cut.
     """
     rows = (_model(field, curve, emergence, table, chosen[curve.model], sizes[curve.model]) for curve in field.curves)
-    return pd.DataFrame([{**row, **_speed_columns(speed.get(row["model"]))} for row in rows])
+    found = pd.DataFrame([{**row, **_speed_columns(speed.get(row["model"]))} for row in rows])
+    places = list(zip(found["model"], found["cut_layer"], strict=True))
+    good = _is_above(table.set_index(["model", "layer"]).loc[places]).to_numpy()
+    return found.assign(
+        **{
+            str(name): values.where(good, "" if name == "cut_layer" else np.nan)
+            for name, values in found.filter(regex="^cut_").items()
+        }
+    )
 
 
 def speeds(speed: Mapping[str, Speed]) -> pd.DataFrame:

@@ -54,9 +54,8 @@ def label_findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[str]:
         return ["There are too few distinct images to count the labels that a layer needs."]
     first, best = code.iloc[0], code.iloc[int(code["bits"].to_numpy().argmin())]
     found = [
-        f"Knowing {best.layer}, the labels of {best.images} images cost {best.bits:.0f} bits; shuffled labels cost "
-        f"{best.control_bits:.0f}. So this layer saves {_labels(best)}, the most of all layers; "
-        f"{first.layer}, the first, saves {_labels(first)}."
+        f"{best.layer} needs the fewest labels: it spares {_labels(best)}, since {best.bits:.0f} bits tell them all "
+        f"where shuffled labels take {best.control_bits:.0f}. {first.layer}, the first layer, spares {_labels(first)}."
     ]
     most = curve["per_class"].max()
     at_most = curve[curve["per_class"] == most]
@@ -65,17 +64,18 @@ def label_findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[str]:
     if best.layer != first.layer and len(enough):
         fewest = int(enough["per_class"].min())
         found.append(
-            f"What {first.layer} reads with {_per_class(most)}, {goal:.2f}, {best.layer} reads with "
-            f"{_per_class(fewest)} ({enough['balanced_accuracy'].iloc[0]:.2f}), on average over draws of the labels."
+            f"With {_per_class(fewest)}, {best.layer} is right as often ({enough['balanced_accuracy'].iloc[0]:.2f}) as "
+            f"{first.layer} with {_per_class(most)} ({goal:.2f})."
         )
     return found
 
 
 def _labels(row: Any) -> str:
-    """Return "about 12 of 240 labels", or that nothing clear is saved; the interval is over orders of the images."""
+    """Return "12 of 240 labels", or that nothing clear is spared; the interval is over orders of the images."""
     if not row.saved_low > 0:
-        return "no labels beyond what the order of the images changes"
-    return f"about {row.labels_saved:.0f} of {row.images} labels ({row.saved_low:.0f} to {row.saved_high:.0f} bits)"
+        return "none"
+    interval = f"95 % interval {row.saved_low:.0f} to {row.saved_high:.0f} bits"
+    return f"{row.labels_saved:.0f} of {row.images} labels ({interval})"
 
 
 def _per_class(count: int) -> str:

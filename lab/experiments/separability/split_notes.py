@@ -18,15 +18,19 @@ FAR_CLOSER = 0.35
 FEWEST_IMAGES = 20  # below, a median of distances says little
 
 
-def split_text(splits: pd.DataFrame) -> str:
-    """Return "40 images in 8 groups, 2 folds × 3 repeats" from a table `splits`; groups of one are not named."""
+def split_text(splits: pd.DataFrame, *, told: int = 0) -> str:
+    """Return "40 images in 8 groups, 2 folds × 3 repeats" from a table `splits`; groups of one are not named.
+
+    Where the reader was `told` the number of images already, and these are all, it is left out: "5 folds × 3 repeats".
+    """
     images, groups = splits["image"].nunique(), splits["group"].nunique()
     several = f" in {groups:,} groups" if groups < images else ""
+    counted = f"{images:,} images{several}, " if several or images != told else ""
     if (trained := splits["fold"] < 0).any():
         parts = f"{int(trained.sum()):,} for training and {int((~trained).sum()):,} tested"
-        return f"{images:,} images{several}, {parts}, as given"
+        return f"{counted}{parts}, as given"
     folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
-    return f"{images:,} images{several}, {folds} folds × {repeats} repeat{'' if repeats == 1 else 's'}"
+    return f"{counted}{folds} folds × {repeats} repeat{'' if repeats == 1 else 's'}"
 
 
 def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) -> list[str]:

@@ -50,7 +50,12 @@ def _layers_of(tables: Tables, model: str) -> Html:
     return join(
         (
             model_heading(models_of(tables["layers"]), model),
-            tag("div", tag("table", tag("thead", tag("tr", *top)), tag("tbody", *rows)), class_="scroll", tabindex="0"),
+            tag(
+                "div",
+                tag("table", tag("thead", tag("tr", *top)), tag("tbody", *rows)),
+                class_="scroll wide",
+                tabindex="0",
+            ),
         )
     )
 

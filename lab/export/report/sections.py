@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from lab.charts.checks import check_rows
-from lab.charts.tables import whole_controls
-from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
+from lab.charts.tables import key_figures
+from lab.charts.theme import Tables, classes_of, layers_of, models_of
 from lab.experiments.base import Result
 from lab.experiments.separability.label_efficiency import label_findings
 from lab.experiments.separability.split_notes import split_text
 from lab.export.report.markup import Html, join, tag
 from lab.images import short_name
-from lab.probing.controls import CONTROLS
 
 OUTCOMES = {
     "for": "Yes, they come apart with depth",
@@ -107,9 +106,8 @@ def labels(result: Result, charts: dict[str, Any]) -> Html | None:
         "How many labels does a layer need?",
         *parts,
         id_="labels",
-        lead="The code length counts the bits in which the labels of all images can be sent to someone who knows the "
-        "layer and learns from the labels sent so far; shuffled labels show what a probe spends when there is nothing "
-        "to learn. Below it, the accuracy with few labels.",
+        lead="A probe guesses each label from those before it, and only its surprise is counted, in bits: the code "
+        "length. Shuffled labels show the cost when there is nothing to learn. Below it, the accuracy with few labels.",
     )
 
 
@@ -185,7 +183,7 @@ def _looked_at(result: Result) -> str:
     data = result.request.as_dict().get("data")
     models = models_of(result.tables["layers"])
     depth = ", ".join(f"{len(layers_of(result.tables['layers'], m))} layers of {m}" for m in models)
-    folds = split_text(result.tables["splits"])
+    folds = split_text(result.tables["splits"], told=len(images))
     return f"{len(images)} images ({per_class}) from {short_name(data) if data else 'memory'}; {folds}; {depth}."
 
 
@@ -199,21 +197,6 @@ def _verdict(tables: Tables, model: str, verdict: dict[str, str]) -> Html:
         "article",
         tag("p", tag("span", OUTCOMES.get(outcome, outcome), class_="badge"), " ", tag("code", model)),
         tag("p", verdict["sentence"], class_="sentence"),
-        tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in _key_figures(tables, model))),
+        tag("dl", *(tag("div", tag("dt", name), tag("dd", number(v, 2))) for name, v in key_figures(tables, model))),
         class_=f"verdict {outcome if outcome in OUTCOMES else 'undecided'}",
     )
-
-
-def _key_figures(tables: Tables, model: str) -> list[tuple[str, str]]:
-    summary = of_model(tables["summary"], model).sort_values("depth", kind="stable")
-    probe, twin = (summary[summary["control"] == control]["accuracy"].tolist() for control in ("probe", "untrained"))
-    found = [("first layer", number(probe[0], 2)), ("last layer", number(probe[-1], 2))] if probe else []
-    if twin:
-        found.append(("untrained, last layer", number(twin[-1], 2)))
-    found += [
-        (CONTROLS[row["control"]].label, number(row["accuracy"], 2)) for _, row in whole_controls(tables).iterrows()
-    ]
-    pairs = of_model(tables["emergence"], model)
-    if len(pairs) == 1 and pairs["reached"].iloc[0]:
-        found.append(("come apart at depth", number(pairs["depth"].iloc[0], 2)))
-    return found

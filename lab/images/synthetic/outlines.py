@@ -107,10 +107,10 @@ class Stroke:
         return nearest
 
 
-def curve(start: Point, bend: Point, end: Point, partial_results: int = 8) -> tuple[Point, ...]:
+def curve(start: Point, bend: Point, end: Point, pieces: int = 8) -> tuple[Point, ...]:
     """Return points along the quadratic Bézier curve from `start` to `end` that leans towards `bend`."""
     points = []
-    for t in (i / partial_results for i in range(partial_results + 1)):
+    for t in (i / pieces for i in range(pieces + 1)):
         a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t**2
         points.append((a * start[0] + b * bend[0] + c * end[0], a * start[1] + b * bend[1] + c * end[1]))
     return tuple(points)

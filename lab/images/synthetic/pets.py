@@ -155,7 +155,7 @@ def _paint_markings(
     if kind == "stripes":
         for index, shift in enumerate(shifts[:4]):
             x = 0.12 + 0.17 * index + 0.02 * shift
-            stripe = curve((x - 0.03, -0.1), (x + 0.07, 0.1), (x, 0.26 + 0.05 * shift), partial_results=4)
+            stripe = curve((x - 0.03, -0.1), (x + 0.07, 0.1), (x, 0.26 + 0.05 * shift), pieces=4)
             canvas.paint("markings", figure.stroke(stripe, 0.045, 0.02), colour, within=body)
     elif kind == "spots":
         for index, shift in enumerate(shifts):
@@ -223,6 +223,6 @@ def _paint_muzzle(canvas: Canvas, head: Frame, paint: _Colours, label: int) -> N
     else:
         canvas.paint("muzzle", head.ellipse(0, _SNOUT["y"], _SNOUT["rx"], _SNOUT["ry"]), paint.muzzle)
     for side in (-1, 1):
-        smile = curve((0.0, 0.19), (side * 0.02, 0.29), (side * 0.12, 0.26), partial_results=5)
+        smile = curve((0.0, 0.19), (side * 0.02, 0.29), (side * 0.12, 0.26), pieces=5)
         canvas.paint("mouth", head.stroke(smile, 0.018), paint.nose)
     canvas.paint("nose", head.polygon([(-0.055, 0.1), (0.055, 0.1), (0.0, 0.155)], 0.04), paint.nose)

@@ -14,7 +14,7 @@ from lab.ui.selection import Selection, request_for
 
 OFFER = (
     "Takes the activations out, reads the single kernel off the network's own gradient, and tries it at every position "
-    "of a picture. About ten seconds with the usual network."
+    "of a picture."
 )
 COLUMNS = {
     "layer": "layer",
@@ -35,9 +35,9 @@ def collapse_section(subject: Selection) -> None:
     if (result := answered(request, offer=OFFER)) is None:
         return
     layer = html.escape(str(result.manifest["layer"]))
-    st.markdown("##### The single kernels, as large as on the image (gray: 0)")
+    st.markdown("### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))
-    st.markdown("##### How exactly")
+    st.markdown("### How exactly")
     st.caption("“Off”: the largest difference over positions and channels, relative to the largest value (float64).")
     table = result["layers"][list(COLUMNS)].rename(columns=COLUMNS)
     off = [name for name in table.columns if name.startswith("off")]

@@ -13,10 +13,7 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.url_widgets import url_field
 
 SIZES = (4, 8, 16, 32, 64)
-OFFER = (
-    "Reads every layer alone, an early one with the last, and all of them side by side. About a quarter of a minute "
-    "with the usual network."
-)
+OFFER = "Reads every layer alone, an early one with the last, and all of them side by side."
 
 
 def concatenation_section(subject: Selection) -> None:

@@ -19,7 +19,7 @@ NAMES = {"spread": "Early, middle, late", "all": "Every place"}
 MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
 OFFER = (
     "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
-    "measures what is left. About a minute with the usual one; the network itself is never written to."
+    "measures what is left. The network itself is never written to."
 )
 
 

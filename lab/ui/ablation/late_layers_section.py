@@ -16,7 +16,7 @@ from lab.ui.url_widgets import url_field
 LAST = "the last one"
 OFFER = (
     "Hands the image to the last stage (and shows the error), then makes it fit by tiling, a random projection and "
-    "least squares, and measures what remains. About a quarter of a minute with the usual network."
+    "least squares, and measures what remains."
 )
 
 

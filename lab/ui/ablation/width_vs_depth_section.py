@@ -20,7 +20,7 @@ from lab.ui.url_widgets import url_field
 SIZES = (8_000, 24_000, 72_000)
 OFFER = (
     "Trains five small networks of the same size on every task, three times each with other first weights, and shows "
-    "them images they have not seen. Under four minutes on two cores; nothing is downloaded."
+    "them images they have not seen. Nothing is downloaded."
 )
 
 

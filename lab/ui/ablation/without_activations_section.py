@@ -12,7 +12,7 @@ from lab.ui.selection import Selection, request_for
 
 OFFER = (
     "Replaces activations (ReLU, GELU …) by nothing, from the front to one depth after another, and reads every layer "
-    "anew. About half a minute with the usual network."
+    "anew."
 )
 
 

@@ -31,7 +31,7 @@ ANSWERS = {
 MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
 OFFER = (
     "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
-    "highest positions away. About a quarter of a minute with the usual network, longer for a probe's decisions."
+    "highest positions away."
 )
 
 
@@ -125,7 +125,7 @@ def _not_shown(result: Result, method: str) -> None:
 def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
     if "randomised" not in result.tables or not len(shown):
         return
-    st.markdown("##### Is it to be trusted?")
+    st.markdown("### Is it to be trusted?")
     weights, places = st.columns(2, gap="large")
     rows = shown.reset_index(drop=True)
     names = [_name_of(row) for row in rows.to_dict("records")]

@@ -20,7 +20,7 @@ from lab.ui.url_widgets import url_field, url_widget
 
 OFFER = (
     "Fits a probe on every layer, explains its decisions on drawings it has never seen, and measures how much of each "
-    "map lies on what really differs: trained and untrained. About half a minute with the usual network."
+    "map lies on what really differs: trained and untrained."
 )
 
 

@@ -53,7 +53,7 @@ def _thumbnail(subject: Selection) -> None:
         result = result_or_status(
             request,
             offer="Fits a linear readout that rebuilds a thumbnail of each image from every layer, of this network and "
-            "of an untrained one. Under a minute with the usual network.",
+            "of an untrained one.",
         )
     except LabError as error:
         st.warning(escaped(error))
@@ -67,7 +67,7 @@ def _thumbnail(subject: Selection) -> None:
     )  # fmt: skip
     show_chart(result, rebuilt_by_depth, key="rebuilt_chart", pooling=pooling, height=480)
     show_sentences(result.manifest["findings"][1:])
-    st.markdown("##### New images, as they are read off each layer")
+    st.markdown("### New images, as they are read off each layer")
     st.html(thumbnails_shown(result, str(pooling)))
     show_command(request)
 
@@ -97,7 +97,7 @@ def _factors(subject: Selection) -> None:
     result = result_or_status(
         request,
         offer="Reads every factor that these drawings were made from off every layer, of this network and of an "
-        "untrained one. About half a minute with the usual network.",
+        "untrained one.",
     )
     if result is None:
         return
@@ -125,7 +125,7 @@ def _inversion(subject: Selection) -> None:
     result = result_or_status(
         request,
         offer="Changes noise until a layer's activations are those of the picture, for four layers of this network and "
-        "of an untrained one. Under a minute with the usual network.",
+        "of an untrained one.",
     )
     if result is None:
         return

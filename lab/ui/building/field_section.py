@@ -41,7 +41,7 @@ def field_section(subject: Selection) -> None:
     result = result_or_status(
         request,
         offer="Follows the gradient of positions of every layer back to this picture and others, in this network and "
-        "in untrained twins. About a quarter of a minute with the usual network.",
+        "in untrained twins.",
     )
     if result is None:
         return

@@ -28,7 +28,7 @@ def filter_section(subject: Selection) -> None:
     """Show a convolution of the chosen network on the chosen picture, taken apart."""
     result = result_or_status(
         request_for(FilterRequest, subject, layer=st.query_params.get(url_state.param(FilterRequest, "layer"), "")),
-        offer="Takes every convolution of this network apart on this picture. About ten seconds with the usual one.",
+        offer="Takes every convolution of this network apart on this picture.",
     )
     if result is None:
         return

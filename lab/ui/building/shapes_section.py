@@ -43,14 +43,14 @@ def _edges() -> None:
     result = result_or_status(
         request,
         offer="Trains small networks of two layers here, of one layer, and on shuffled labels, on drawn rectangles and "
-        "diamonds. Under a minute on two cores.",
+        "diamonds.",
     )
     if result is None:
         return
     st.html(drawings_shown(result["examples"]))
     show_findings(result.manifest["findings"][:1])
     if len(result["channels"]):
-        st.markdown("##### What the second layer looks for, in each network")
+        st.markdown("### What the second layer looks for, in each network")
         st.html(patterns_shown(result["channels"]))
         st.caption(
             "The channel that speaks most for the shape: its filters below, each drawn where it is wanted (orange "
@@ -71,7 +71,7 @@ def _edges() -> None:
 
 def _one_network(result: Result) -> None:
     seeds = sorted(int(seed) for seed in result["accuracy"]["seed"].unique())
-    st.markdown("##### One of these networks, looked into")
+    st.markdown("### One of these networks, looked into")
     network, shape = st.columns([2, 5], vertical_alignment="bottom")
     seed = network.number_input("Network", 1, len(seeds), 1, key="edges_seed") - 1
     kinds = list(result["channels"].loc[result["channels"]["seed"] == seed, "class"]) if len(result["channels"]) else []
@@ -185,7 +185,7 @@ def _tuning(subject: Selection) -> None:
 
 
 def _curves(result: Result) -> None:
-    st.markdown("##### Tuning curves of single channels")
+    st.markdown("### Tuning curves of single channels")
     curves = result["curves"]
     names = by_weights(curves["model"].unique())
     weights, first, last = st.columns(3, vertical_alignment="bottom")

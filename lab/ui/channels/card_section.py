@@ -20,7 +20,7 @@ from lab.ui.url_widgets import url_field
 
 OFFER = (
     "The patches that excite this channel most and least, an image made for it, which channels below feed it, and what "
-    "changes when it is switched off. About half a minute with the usual network."
+    "changes when it is switched off."
 )
 BELOW = 6  # channels below that can be clicked
 MOST_SELECTIVE = "the most selective one"
@@ -38,7 +38,7 @@ def card_section(subject: Selection) -> None:
     if result is None:
         return
     layer, channel = result.manifest["at"]
-    st.markdown(f"##### Channel {channel} of {escaped(layer)}")
+    st.markdown(f"### Channel {channel} of {escaped(layer)}")
     exemplars = result["exemplars"]
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -36,8 +36,7 @@ def sheet_section(subject: Selection) -> None:
         return
     result = result_or_status(
         request,
-        offer="Finds the patches that excite each channel most, then optimises an image for it. Under a minute for "
-        "a dozen channels of the usual network.",
+        offer="Finds the patches that excite each channel most, then optimises an image for it.",
     )
     if result is None:
         return

@@ -19,7 +19,7 @@ from lab.ui.url_widgets import url_field
 
 OFFER = (
     "At the end of every stage: the channel that best tells each of two classes from the rest, the patches that excite "
-    "it, where it responds in a picture, and an image made for it. Under a minute with the usual network."
+    "it, where it responds in a picture, and an image made for it."
 )
 
 

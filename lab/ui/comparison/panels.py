@@ -64,18 +64,17 @@ def _networks(models: pd.DataFrame) -> None:
     st.caption(
         "Accuracy: a linear probe, held out, at the best layer, which other images have picked. GFLOPs count a "
         "multiply-add as two. The smallest cut: the cheapest layer that the network's best is not clearly above, of "
-        "those that are clearly above chance and the other references, where there are such."
+        "those that are clearly above chance and the other references; a network without such a layer has none."
     )
 
 
 def _curves(result: Result) -> None:
-    models = len(result["models"])
     show_chart(
         result,
         accuracy_by_depth,
         key="compare_curves",
-        labels="legend",
-        height=(560 if on_a_phone() else 520) + 34 * models,
+        labels="legend" if on_a_phone() else None,
+        height=360,
     )
     show_sentences(_findings(result, "The classes come apart"))
 

@@ -44,7 +44,7 @@ def compare_runs(runs: list[RunFolder]) -> None:
         key="compare_chart",
         metric=metric_picker(),
         controls=(),
-        height=400 + 30 * len(chosen),
+        labels="legend",
     )
     st.dataframe(overview(tables), hide_index=True)
 

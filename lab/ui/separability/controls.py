@@ -25,10 +25,14 @@ GROUPINGS = ("auto", "none")
 LAYER_CHOICES = ("stages", "blocks", "by name")
 
 
-def experiment_controls(shown: ProbeRequest) -> None:
-    """Show the settings, filled in from `shown`, with the button that runs them."""
+def experiment_controls(shown: ProbeRequest, *, folded: bool) -> bool:
+    """Show the settings, filled in from `shown`, with the button that runs them; return whether they were changed.
+
+    `folded` to one line once there is a result: that comes first.
+    """
     fill_in(shown, _widget_values(shown))
-    with st.container(border=True, key="controls"):
+    label = f"Settings: {escaped(shown.title())}"
+    with st.expander(label, expanded=not folded, icon=":material/tune:", key=f"settings_{folded}"):
         networks, images = st.columns(2, gap="medium")
         with networks:
             _networks()
@@ -36,7 +40,7 @@ def experiment_controls(shown: ProbeRequest) -> None:
             _images()
         with st.expander("Classes, layers, controls and more", icon=":material/tune:"):
             _details()
-        run_row(shown, draft, label="Run", key="run", start=_run)
+        return run_row(shown, draft, label="Run", key="run", start=_run)
 
 
 def draft() -> ProbeRequest:

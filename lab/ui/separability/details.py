@@ -17,7 +17,7 @@ from lab.charts.theme import layers_of, models_of
 from lab.experiments.base import Result
 from lab.experiments.separability.decision_depth import decision_findings
 from lab.experiments.separability.label_efficiency import label_findings
-from lab.ui.chart import show_chart
+from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
 from lab.ui.tabs import Tab, tabs
@@ -26,6 +26,7 @@ from lab.ui.text import count, escaped
 # (from this depth on, up to this depth, heading) of depths of decision
 BINS = ((0.0, 0.25, "Early"), (0.25, 0.5, "Lower middle"), (0.5, 0.75, "Upper middle"), (0.75, 1.01, "Late"))
 PER_BIN = 24
+SIDE_ON_A_PHONE = 230  # pixels of a confusion matrix, its axes not counted
 BESIDE_GALLERY = 5  # classes up to which a confusion matrix leaves room beside it
 # the columns of the table of layers in their order, and what they are called
 COLUMNS = {
@@ -137,8 +138,9 @@ def _confusions(result: Result, model: str) -> None:
     side_by_side = result["images"]["class"].nunique() <= BESIDE_GALLERY
     left, right = st.columns(2, gap="large") if side_by_side else (st.container(), st.container())
     with left:
+        side = SIDE_ON_A_PHONE if on_a_phone() else 0
         view = {"width": "content"}
-        show_chart(result, confusion_matrix, key="confusion_chart", view=view, model=model, layer=layer)
+        show_chart(result, confusion_matrix, key="confusion_chart", view=view, model=model, layer=layer, side=side)
     here = result["predictions"].query("model == @model and layer == @layer")
     wrong = mistakes(here)
     urls = gallery_rows(result.tables, model).set_index("image")["thumbnail"]
@@ -201,9 +203,9 @@ VIEWS = (
     Tab("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
     Tab(
         "Labels",
-        "How many labels does a layer need? The *code length* counts the bits in which the labels of all images can be "
-        "sent to someone who knows the layer and learns from the labels sent so far; shuffled labels show what a probe "
-        "spends when there is nothing to learn (Voita & Titov 2020). Below, the accuracy with few labels.",
+        "How many labels does a layer need? A probe guesses each label from those before it, and only its surprise is "
+        "counted, in bits: the *code length* (Voita & Titov 2020). Shuffled labels show the cost when there is nothing "
+        "to learn.",
         _labels,
     ),
     Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),

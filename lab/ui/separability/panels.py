@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
-from lab.charts.curves import METRICS
+from lab.charts.curves import METRICS, curve_rows
+from lab.charts.tables import key_figures
+from lab.charts.theme import classes_of
 from lab.experiments.base import Result
 from lab.experiments.separability.fits import CHANNEL_DRAWS
 from lab.experiments.separability.measure import TWIN_SEEDS
@@ -24,6 +27,8 @@ OUTCOMES: dict[str, tuple[str, Any, str]] = {
     "against": ("No, not with depth", "red", ":material/cancel:"),
     "undecided": ("Undecided", "orange", ":material/help:"),
 }
+FEW_CLASSES = 3
+HEIGHT, HEIGHT_ON_A_PHONE = 340, 300  # of the plot alone, in pixels
 METRIC_NAMES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -34,13 +39,21 @@ METRIC_NAMES = {
 
 
 def verdicts(result: Result) -> None:
-    """Show the verdict on each network, the sentence in full."""
-    found = result.manifest["verdicts"]
-    for number, (model, verdict) in enumerate(found.items()):
+    """Show the verdict on each network: a badge, the numbers behind it, and the sentence in full under "Why"."""
+    classes = classes_of(result.tables)
+    apart = " and ".join(classes) if len(classes) <= FEW_CLASSES else f"{len(classes)} classes"
+    for number, (model, verdict) in enumerate(result.manifest["verdicts"].items()):
         badge, colour, icon = OUTCOMES[verdict["outcome"]]
         with st.container(border=True, key=f"verdict_{number}"):
-            st.markdown(f":{colour}-badge[{icon} {badge}] :small[:gray[{escaped(model)}]]")
-            st.markdown(escaped(verdict["sentence"]))
+            st.markdown(f":{colour}-badge[{icon} {badge}] **{escaped(apart)}** in {escaped(model)}")
+            st.html(_figures(key_figures(result.tables, model)))
+            with st.expander("Why", icon=":material/gavel:"):
+                st.markdown(escaped(verdict["sentence"]))
+
+
+def _figures(numbers: list[tuple[str, float]]) -> str:
+    shown = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value:.2f}</dd></div>" for name, value in numbers)
+    return f'<dl class="lab-figures">{shown}</dl>'
 
 
 def problems(result: Result) -> None:
@@ -56,8 +69,8 @@ def facts(result: Result) -> None:
     per_class = (
         ", ".join(f"{n:,} {name}" for name, n in counts.items()) if len(counts) <= 3 else f"{len(counts)} classes"
     )
-    parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"])]
-    parts.append(split_text(result["splits"]))
+    split = split_text(result["splits"], told=len(images))
+    parts = [f"{count(len(images), 'image')} ({per_class})", layer_count(result["layers"]), split]
     if seconds := result.manifest.get("timings", {}).get("total"):
         parts.append(f"computed in {duration(seconds)}")
     if aside:
@@ -91,7 +104,8 @@ def metric_picker() -> str:
 def chart_options(result: Result) -> tuple[str, list[str]]:
     """Return the metric and the controls to draw, as the user picked them."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="chart_options"):
-        return metric_picker(), controls_picker(result)
+        metric = metric_picker()
+        return metric, controls_picker(result, metric)
 
 
 def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", controls: list[str] | None = None) -> None:
@@ -111,14 +125,17 @@ def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", contro
         view={"on_select": choose, "selection_mode": LAYER_PICK},
         metric=metric,
         controls=None if controls is None else tuple(controls),
-        height=(520 if on_a_phone() else 420) + 30 * (len(result.manifest["verdicts"]) - 1),
+        labels="legend" if on_a_phone() else None,
+        height=HEIGHT_ON_A_PHONE if on_a_phone() else HEIGHT,
     )
 
 
-def controls_picker(result: Result) -> list[str]:
-    """Return the controls to draw beside the probe; the choice is in the URL."""
-    present = set(result["summary"]["control"])
+def controls_picker(result: Result, metric: str) -> list[str]:
+    """Return the controls to draw, of those that `metric` was measured for; the choice is in the URL."""
+    present = set(curve_rows(result.tables, metric=metric)["control"])
     names = {control.label: name for name, control in CONTROLS.items() if name in present and name != "probe"}
+    if not names:
+        return []
     chosen = st.pills(
         "Controls shown",
         list(names),
@@ -137,7 +154,9 @@ def how_to_read() -> None:
         st.markdown(
             "Each point is a layer, from the first on the left to the last on the right. Its height is the share of "
             "images that a linear classifier gets right from that layer alone, always on images it was not trained on; "
-            "the band is the 95 % interval for other images like these.\n\n"
+            "the band is the 95 % interval for other images like these. The verdict compares the shaded thirds. The "
+            "triangle marks where the classes come apart: from this depth on, accuracy stays above the level half way "
+            "between chance and its best; the bar is the 95 % interval of that depth.\n\n"
             "The dashed lines are **controls**. The *untrained twin* is the same network with random weights (the mean "
             f"of {len(TWIN_SEEDS)}): what it reaches comes from the wiring, not from learning. *Matched dimension* "
             f"gives every layer the same number of channels, {MATCHED_DIMENSION} at random (the mean of "

@@ -19,8 +19,8 @@ from lab.ui.run_status import result_or_status
 from lab.ui.text import escaped
 
 OFFER = (
-    "This network has not been trained on this computer. Press Train: a small network learns in one to four minutes, "
-    "and you can watch it. Nothing is downloaded."
+    "This network has not been trained on this computer. Press Train: a small network learns here, and you can "
+    "watch it. Nothing is downloaded."
 )
 LIVE_SECONDS = 2.0
 

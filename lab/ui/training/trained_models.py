@@ -15,7 +15,7 @@ def trained_models() -> None:
     trained = list_trained()
     if not trained:
         return
-    st.subheader("Trained on this computer")
+    st.header("Trained on this computer")
     for each in trained:
         _row(each)
 

@@ -36,7 +36,7 @@ def watch(model: str) -> None:
     result = result_or_status(
         request,
         offer="Reads every checkpoint of this training, from before the first step to the end: what a probe gets from "
-        "each layer, what the first filters look like, how the last layer places the images. About half a minute.",
+        "each layer, what the first filters look like, how the last layer places the images.",
         start=start_aside,
     )
     if result is None:

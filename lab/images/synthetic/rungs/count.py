@@ -1,9 +1,9 @@
-"""`drawn:count`: three or four worms of the same length altogether.
+"""`drawn:count`: three or four light worms, among dark ones that make them seven.
 
-Width, colour, total length and so total area and outline are the same in both classes; how the length is shared out,
-where the worms lie and how they bend is random. Beside them lie dots of the same ink and worms of another, any number
-of either, so that neither ends nor lengths of all there is tell how many worms of the one ink there are. Difficulty
-shares the length out less evenly.
+Three light ones and four dark ones, or four light ones and three dark ones: but for which are light, both classes are
+the same, so that ends, lengths, area and outlines of all there is tell nothing. Either kind has a contrast, a width and
+a total length of its own, so that light beside dark tells nothing either. How a length is shared out, where the worms
+lie, which lies above and how they bend is random. Difficulty shares the lengths out less evenly.
 """
 
 from __future__ import annotations
@@ -12,58 +12,59 @@ import math
 
 import numpy as np
 
-from lab.images.synthetic.outlines import Ellipse, Stroke
-from lab.images.synthetic.rungs.ground import LUMA, clutter, finished, ground, hue_of, pair_of_tones, tone
-from lab.images.synthetic.sampling import around, at_most, between, shuffled
+from lab.images.synthetic.canvas import Colour
+from lab.images.synthetic.outlines import Stroke
+from lab.images.synthetic.rungs.ground import MIDDLE, clutter, finished, ground, tone
+from lab.images.synthetic.sampling import around, between, shuffled
 from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("three", "four")
 _PARTS = ("background", "clutter", "worms")
-_MOST = 4
+_ALL = 7
+_CELL, _ASTRAY = 0.27, 0.09  # between the middles of cells, and from there to a worm's, image widths
 _JOINTS = 6
-_MOST_DOTS, _MOST_OTHERS = 16, 5
+_CONTRAST = (30.0, 60.0)  # levels from the ground to either kind of worm, at least and at most
 _UNEVEN = 0.6  # at the greatest difficulty lengths are within so much of their mean
 
 
 def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> Drawing:
-    """Draw three (label 0) or four worms (label 1) on a square of `size` pixels."""
-    behind, ink = pair_of_tones(rng, 100)
-    canvas = ground(rng, size, _PARTS, colour=behind)
+    """Draw three (label 0) or four light worms (label 1) on a square of `size` pixels."""
+    middle = MIDDLE + around(rng, 24)
+    canvas = ground(rng, size, _PARTS, colour=_tone(rng, middle))
     clutter(rng, canvas, 5)
-    count, total, width = 3 + label, between(rng, 0.7, 0.95), between(rng, 0.018, 0.026)
-    shares = [1 + around(rng, _UNEVEN * difficulty) for _ in range(_MOST)][:count]
-    cells = shuffled(rng, [(column, row) for column in (0.2, 0.5, 0.8) for row in (0.2, 0.5, 0.8)])
-    for number in range(_MOST):
-        x, y = (value + around(rng, 0.06) for value in cells[number])
-        angle, bend = between(rng, 0, math.pi), around(rng, 2.0)
-        if number < count:
-            # A round end adds half a disc to a worm: without it, four would have more area than three.
-            length = total * shares[number] / sum(shares) - width * math.pi / 2
-            points = tuple((px * size, py * size) for px, py in _worm(x, y, length, angle, bend))
-            canvas.paint("worms", Stroke(points, width * size, width * size), ink)
-    dots, others = at_most(rng, _MOST_DOTS), at_most(rng, _MOST_OTHERS)
-    other = tone(float(ink @ LUMA), 45, hue_of(ink) + math.pi)
-    for number in range(_MOST_OTHERS):
-        bent = _worm(between(rng, 0.1, 0.9), between(rng, 0.1, 0.9), between(rng, 0.08, 0.36),
-                     between(rng, 0, math.pi), around(rng, 2.0))  # fmt: skip
-        if number < others:
-            points = tuple((px * size, py * size) for px, py in bent)
-            canvas.paint("clutter", Stroke(points, width * size, width * size), other)
-    for _ in range(dots):
-        place = (between(rng, 0.03, 0.97) * size, between(rng, 0.03, 0.97) * size)
-        canvas.paint("clutter", Ellipse(place, (width * size, width * size)), ink)
+    count, worms, of_kind = 3 + label, [], {}
+    for part, sign, number in (("worms", 1, count), ("clutter", -1, _ALL - count)):
+        ink = _tone(rng, middle + sign * between(rng, *_CONTRAST))
+        total, width = between(rng, 0.5, 0.76), between(rng, 0.014, 0.022)
+        shares = [1 + around(rng, _UNEVEN * difficulty) for _ in range(number)]
+        # A round end adds half a disc to a worm: without it, four would have more area than three.
+        lengths = [total * share / sum(shares) - width * math.pi / 2 for share in shares]
+        worms += [(part, ink, width * size, length) for length in lengths]
+        of_kind[part] = (total, width)
+    # A grid that is turned: on a fixed one, four short worms would lie on some pixels more than three long ones do.
+    cells = shuffled(rng, [(column, row) for column in (-_CELL, 0, _CELL) for row in (-_CELL, 0, _CELL)])
+    turn = between(rng, 0, math.pi / 2)
+    for (column, row), (part, ink, width, length) in zip(cells, shuffled(rng, worms), strict=False):
+        x = 0.5 + column * math.cos(turn) - row * math.sin(turn) + around(rng, _ASTRAY)
+        y = 0.5 + column * math.sin(turn) + row * math.cos(turn) + around(rng, _ASTRAY)
+        joints = _worm(x, y, length, between(rng, 0, math.pi), around(rng, 2.0))
+        canvas.paint(part, Stroke(tuple((px * size, py * size) for px, py in joints), width, width), ink)
+    (length, width), (other_length, other_width) = of_kind["worms"], of_kind["clutter"]
     factors: dict[str, Factor] = {
-        "class": CLASSES[label], "count": float(count), "length": total, "width": width, "x": cells[0][0],
-        "y": cells[0][1], "second x": cells[1][0], "second y": cells[1][1], "dots": float(dots),
-        "others": float(others),
+        "class": CLASSES[label], "count": float(count), "ground": middle, "length": length, "width": width,
+        "other length": other_length, "other width": other_width,
     }  # fmt: skip
     return finished(rng, canvas, factors)
 
 
 FAMILY = DrawnFamily(
-    "count", "Drawn worms, three or four", "Three or four worms of the same length altogether.", CLASSES, ("worms",),
-    draw, decides="count", difficulty=0.3, group="ladder",
+    "count", "Drawn worms, three or four light ones", "Three or four light worms among dark ones, seven in all.",
+    CLASSES, ("worms",), draw, decides="count", difficulty=0.3, group="ladder",
 )  # fmt: skip
+
+
+def _tone(rng: np.random.Generator, luma: float) -> Colour:
+    return tone(luma, between(rng, 0, 30), between(rng, 0, 2 * math.pi))
 
 
 def _worm(x: float, y: float, length: float, angle: float, bend: float) -> list[tuple[float, float]]:
