@@ -2,67 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
-import sweep_work
 from filelock import FileLock
-from sweep_work import NETWORKS, here, light, made_up, plan, tries
+from sweep_work import NETWORKS, here, light, plan, tries
 
 import lab
 from lab.cli import main
 from lab.encode import from_csv
 from lab.errors import LabError
-from lab.experiments.separability.request import ProbeRequest
 from lab.files import read_json
-from lab.registry import EXPERIMENTS
-from lab.runs import jobs
-from lab.runs.store import list_runs
-from lab.sweeps import drive, slurm_engine
+from lab.sweeps import drive
+from lab.sweeps.attempt import BUSY, FINISHED
 from lab.sweeps.columns import SWEEP
 from lab.sweeps.engines import ENGINES, Engine
 from lab.sweeps.plan import Unit, read_plan
 from lab.sweeps.setup import Ended, Setup
 from lab.sweeps.tables import run_of
+from lab.threads import cores
 
 Digest = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def light_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Units of every engine are light; what `light` takes away in this process is given back."""
-    monkeypatch.setattr(jobs, "pick_device", str)
-    monkeypatch.setattr(ProbeRequest, "check", lambda self, cards=None: None)
-    monkeypatch.setitem(EXPERIMENTS, "probe", dataclasses.replace(EXPERIMENTS["probe"], run=made_up))
-    monkeypatch.setattr(drive, "Setup", lambda *given: Setup(*given, work=light))
-    monkeypatch.setitem(ENGINES, "here", Engine("here", "in this process", here))
-
-
-@pytest.fixture
-def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digest:
-    """Gives the digest of the tables of a sweep that nothing happened to, computed in another home folder."""
-
-    def digest(seeds: int = 2, networks: Sequence[str] = NETWORKS) -> str:
-        with monkeypatch.context() as other:
-            other.setenv("FEATURE_LAB_HOME", str(tmp_path / "undisturbed"))
-            other.delenv("FEATURE_LAB_TEST_SECONDS", raising=False)
-            return lab.sweep(plan(seeds, networks), engine="here").digest
-
-    return digest
+pytestmark = pytest.mark.usefixtures("light_units")
 
 
 def test_every_column_is_described() -> None:
@@ -94,33 +61,14 @@ def test_any_order_and_any_repetition_gives_the_same_tables(
         return here(mixed or random.Random(1).sample(units, len(units)), setup)
 
     monkeypatch.setitem(ENGINES, "here", Engine("here", "", disordered))
-    assert lab.sweep(plan(), engine="here").digest == undisturbed()
+    assert lab.sweep(plan(), engine="here").digest == undisturbed(plan())
 
 
 def test_the_local_engine_gives_the_same_tables_and_computes_nothing_twice(undisturbed: Digest) -> None:
-    assert lab.sweep(plan(), workers=2).digest == undisturbed()
+    assert lab.sweep(plan(), workers=2).digest == undisturbed(plan())
     assert [tries(network) for network in NETWORKS] == [2, 2, 2, 2]
-    assert lab.sweep(plan(), workers=2).digest == undisturbed()
+    assert lab.sweep(plan(), workers=2).digest == undisturbed(plan())
     assert [tries(network) for network in NETWORKS] == [2, 2, 2, 2]
-
-
-@pytest.mark.parametrize("act", ["raise", "die"])
-def test_a_poisoned_unit_is_set_aside_after_three_tries_and_the_others_are_finished(
-    act: str, undisturbed: Digest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FEATURE_LAB_TEST_POISON", f"{act} {NETWORKS[1]}")
-    found = lab.sweep(plan(seeds=1), engine="here" if act == "raise" else "local", workers=2)
-    # Dying beside another unit counts against neither: it is tried again alone first.
-    assert tries(NETWORKS[1]) in ((3,) if act == "raise" else (3, 4))
-    assert list(found.set_aside["network"]) == [NETWORKS[1]]
-    assert {len(words) for words in found.failures.values()} == {3}
-    assert ("a poisoned unit" if act == "raise" else "ended without a word") in found.set_aside["reason"].iloc[0]
-    coverage = found["coverage"].set_index("network")
-    assert list(coverage["finished"]) == [1, 0, 1, 1]
-    assert list(coverage["set_aside"]) == [0, 1, 0, 0]
-    assert NETWORKS[1] not in set(found["layers"]["network"])
-    monkeypatch.delenv("FEATURE_LAB_TEST_POISON")
-    assert lab.sweep(plan(seeds=1), engine="here").digest == undisturbed(seeds=1)
 
 
 def test_some_seeds_set_aside_stand_beside_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,61 +83,6 @@ def test_nothing_finished_is_an_error_that_says_why(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FEATURE_LAB_TEST_POISON", f"raise {NETWORKS[0]}")
     with pytest.raises(LabError, match=r"no unit of light has a result.*a poisoned unit"):
         lab.sweep(plan(networks=NETWORKS[:1]), engine="here")
-
-
-def test_killing_workers_changes_nothing(undisturbed: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FEATURE_LAB_TEST_SECONDS", "0.3")
-    over, killed = threading.Event(), []
-
-    def killer() -> None:
-        while not over.wait(0.2) and len(killed) < 2:
-            at_work = {run.path / "worker.json" for run in list_runs() if run.status == "running"} - set(killed)
-            for file in sorted(at_work)[:1]:
-                killed.append(file)
-                os.kill(int(read_json(file)["pid"]), signal.SIGKILL)
-
-    thread = threading.Thread(target=killer)
-    thread.start()
-    found = lab.sweep(plan(), workers=2)
-    over.set()
-    thread.join()
-    assert killed
-    assert found.digest == undisturbed()
-
-
-def test_killing_the_driver_leaves_no_process_and_it_goes_on(
-    undisturbed: Digest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FEATURE_LAB_TEST_SECONDS", "0.4")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(sweep_work.__file__).parent), *sys.path]))
-    code = (
-        "import functools, sweep_work, lab\nfrom lab.sweeps import drive\nfrom lab.sweeps.setup import Setup\n"
-        "drive.Setup = functools.partial(Setup, work=sweep_work.light)\nlab.sweep(sweep_work.plan(), workers=2)\n"
-    )
-    done = 0
-    while done < 3:  # of eight units
-        driver = subprocess.Popen([sys.executable, "-c", code])
-        wait_for_more_than(done, driver)
-        family = psutil.Process(driver.pid).children(recursive=True)
-        driver.kill()
-        driver.wait()
-        _, alive = psutil.wait_procs(family, timeout=15)
-        assert not alive
-        assert finished() > done
-        done = finished()
-    monkeypatch.setenv("FEATURE_LAB_TEST_SECONDS", "0")
-    assert lab.sweep(plan(), engine="here").digest == undisturbed()
-
-
-def finished() -> int:
-    return sum(run.status == "finished" for run in list_runs())
-
-
-def wait_for_more_than(done: int, driver: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while finished() <= done and driver.poll() is None:
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_what_another_driver_computes_is_waited_for(undisturbed: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +103,7 @@ def test_what_another_driver_computes_is_waited_for(undisturbed: Digest, monkeyp
     monkeypatch.setitem(ENGINES, "here", Engine("here", "", counting))
     found = lab.sweep(plan(), engine="here")
     assert rounds == [8, 1, 1, 1, 1, 1]
-    assert found.digest == undisturbed()
+    assert found.digest == undisturbed(plan())
     assert not found.failures
 
 
@@ -218,7 +111,7 @@ def test_a_damaged_unit_is_computed_anew(undisturbed: Digest) -> None:
     lab.sweep(plan(), engine="here")
     table = run_of(plan().units[3]).path / "tables" / "summary.parquet"
     table.write_bytes(table.read_bytes()[:-1])
-    assert lab.sweep(plan(), engine="here").digest == undisturbed()
+    assert lab.sweep(plan(), engine="here").digest == undisturbed(plan())
 
 
 def test_units_that_share_a_pass_come_after_it() -> None:
@@ -244,27 +137,33 @@ def test_an_engine_and_a_number_of_workers_must_be_there() -> None:
         lab.sweep(plan(), workers=0)
 
 
-@pytest.mark.parametrize("act", ["none", "die"])
-def test_jobs_of_submitit_give_the_same_tables_and_one_that_dies_is_set_aside(
-    act: str, undisturbed: Digest, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_has_its_threads_and_the_home_folder_but_no_token(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With submitit's own executor for one machine, in the place of Slurm."""
-    jobs_here = functools.partial(slurm_engine.run, cluster="local")
-    monkeypatch.setitem(ENGINES, "slurm", Engine("slurm", "", jobs_here))
-    monkeypatch.setattr(slurm_engine, "POLL_SECONDS", 0.1)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(sweep_work.__file__).parent), *sys.path]))
-    before = dict(os.environ)
-    if act == "none":
-        two = plan(seeds=1, networks=NETWORKS[:2])
-        found = lab.sweep(two, engine="slurm", workers=2)
-        assert found.digest == undisturbed(seeds=1, networks=NETWORKS[:2])
-        assert os.environ == before
-        return
-    monkeypatch.setattr("submitit.Job._results_timeout_s", 0.5)  # for answers of dead jobs to come over a slow folder
-    monkeypatch.setenv("FEATURE_LAB_TEST_POISON", f"die {NETWORKS[1]}")
-    found = lab.sweep(plan(seeds=1, networks=NETWORKS[:2]), engine="slurm", workers=2)
-    assert tries(NETWORKS[1]) == 3
-    assert list(found.set_aside["network"]) == [NETWORKS[1]]
+    monkeypatch.setenv("FEATURE_LAB_TOKEN", "x" * 20)
+    environment = Setup(threads=3).environment
+    assert environment["FEATURE_LAB_HOME"] == str(lab_home)
+    assert environment["OMP_NUM_THREADS"] == environment["FEATURE_LAB_THREADS"] == "3"
+    assert "FEATURE_LAB_TOKEN" not in environment
+    monkeypatch.setenv("FEATURE_LAB_THREADS", "3")
+    assert cores() == 3
+    monkeypatch.setenv("FEATURE_LAB_THREADS", "many")
+    with pytest.raises(LabError, match="FEATURE_LAB_THREADS is 'many'"):
+        cores()
+
+
+def test_what_another_machine_is_writing_is_left_alone() -> None:
+    """Its process numbers mean nothing here, so what it has under a temporary name looks left behind."""
+    unit = plan().units[0]
+    run = run_of(unit)
+    run.path.mkdir(parents=True)
+    half_written = run.path / ".run.json.4194305-0123abcd"
+    half_written.write_text("{")
+    with FileLock(run.path / "lock"):
+        assert light(*Setup().arguments(unit)) == BUSY
+        assert half_written.exists()
+    assert light(*Setup().arguments(unit)) == FINISHED
+    assert not half_written.exists()
 
 
 def test_without_slurm_the_engine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

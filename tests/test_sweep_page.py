@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import pytest
 import vl_convert
 from pages_helpers import healthy, opened, said
-from sweep_work import NETWORKS, light, made_up, plan
+from sweep_work import NETWORKS, light, plan
 
 from lab.charts.sweep import STEPS, sweep_map
-from lab.experiments.separability.request import ProbeRequest
-from lab.registry import EXPERIMENTS
-from lab.runs import jobs
 from lab.runs.store import open_run
 from lab.sweeps.folder import remember
 from lab.sweeps.plan import Plan
@@ -25,11 +21,8 @@ PLACE = {"images": "drawn:pets", "layers": "stages", "probe": "probe"}
 
 
 @pytest.fixture
-def half(monkeypatch: pytest.MonkeyPatch) -> Plan:
+def half(light_units: None) -> Plan:
     """A sweep of four networks: one with all seeds, one with one, one that failed, one that is not begun."""
-    monkeypatch.setattr(jobs, "pick_device", str)
-    monkeypatch.setattr(ProbeRequest, "check", lambda self, cards=None: None)
-    monkeypatch.setitem(EXPERIMENTS, "probe", dataclasses.replace(EXPERIMENTS["probe"], run=made_up))
     whole = plan()
     for unit in whole.units[:3]:
         light(*Setup().arguments(unit))

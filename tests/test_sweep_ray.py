@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-import os
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sweep_work
-from sweep_work import NETWORKS, light, plan, tries
+from sweep_work import NETWORKS, plan, tries
 
 import lab
-from lab.sweeps import drive
-from lab.sweeps.engines import ENGINES, Engine
-from lab.sweeps.setup import Setup
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}  # the least Ray takes
 
 
-@pytest.fixture(autouse=True)
-def light_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drive, "Setup", functools.partial(Setup, work=light))
-    monkeypatch.setitem(ENGINES, "here", Engine("here", "in this process", sweep_work.here))
-    path = os.pathsep.join([str(Path(sweep_work.__file__).parent), *sys.path])
-    monkeypatch.setenv("PYTHONPATH", path)
-
-
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def cluster(light_units: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head without cores for tasks and three nodes with one each, which ask for a token."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))

@@ -12,8 +12,8 @@ from lab.errors import BeingComputed
 from lab.progress import silent
 from lab.registry import request_from
 from lab.runs import jobs
-from lab.runs.store import open_run
-from lab.settings import Compute
+from lab.runs.store import RunFolder, open_run
+from lab.settings import Compute, runs_dir
 
 BUSY = "busy"  # another process is at it
 FINISHED = "finished"
@@ -25,7 +25,11 @@ def attempt(request: Mapping[str, Any], device: str, batch_size: int) -> str:
     Never raises for what happens in the run: its folder says what that was.
     """
     try:
-        run = open_run(request_from(request))
+        asked = request_from(request)
+        there = RunFolder(runs_dir() / asked.run_id)
+        if there.path.exists() and jobs.being_computed(there):
+            return BUSY  # opening it would sweep away what a process on another machine is writing
+        run = open_run(asked)
         if run.status != "finished":
             jobs.compute(run, Compute(device, batch_size), silent)
     except BeingComputed:

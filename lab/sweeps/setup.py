@@ -13,6 +13,7 @@ from lab.sweeps.attempt import attempt
 from lab.sweeps.plan import Unit
 
 LOST = "its process ended without a word (killed, out of memory, or the machine is gone)"
+TOKEN = "FEATURE_LAB_TOKEN"  # of the dashboard: no business of a worker's, and Ray shows these variables around
 TRIES = 3  # a unit that came to nothing so often is set aside
 
 Ended = tuple[Unit, str]
@@ -42,7 +43,7 @@ class Setup:
         root = str(Path(__file__).resolve().parent.parent.parent)
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         return {
-            **{name: value for name, value in os.environ.items() if name.startswith("FEATURE_LAB_")},
+            **{name: os.environ[name] for name in os.environ if name.startswith("FEATURE_LAB_") and name != TOKEN},
             **dict.fromkeys(names, str(self.threads)),
             "FEATURE_LAB_HOME": str(home().absolute()),
             "PYTHONPATH": path,
