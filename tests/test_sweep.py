@@ -19,7 +19,7 @@ from lab.cli import main
 from lab.encode import from_csv
 from lab.errors import LabError
 from lab.files import read_json
-from lab.sweeps import drive
+from lab.sweeps import drive, local_engine
 from lab.sweeps.attempt import BUSY, FINISHED
 from lab.sweeps.columns import SWEEP
 from lab.sweeps.engines import ENGINES, Engine
@@ -150,6 +150,20 @@ def test_a_worker_has_its_threads_and_the_home_folder_but_no_token(
     monkeypatch.setenv("FEATURE_LAB_THREADS", "many")
     with pytest.raises(LabError, match="FEATURE_LAB_THREADS is 'many'"):
         cores()
+
+
+@pytest.mark.parametrize(("free", "wanted", "workers"), [(10e9, None, 3), (2.5e9, None, 2), (0, None, 1), (0, 4, 4)])
+def test_there_are_as_many_workers_as_there_is_room_for(
+    free: float, wanted: int | None, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_engine, "cores", lambda: 6)
+    monkeypatch.setattr(local_engine, "available_memory", lambda: int(free))
+    pools = []
+    monkeypatch.setattr(
+        local_engine, "_in_a_pool", lambda waiting, setup: pools.append(setup.workers) or waiting.clear() or iter(())
+    )
+    assert list(local_engine.run(plan().units, Setup(wanted, threads=2))) == []
+    assert pools == [workers]
 
 
 def test_what_another_machine_is_writing_is_left_alone() -> None:

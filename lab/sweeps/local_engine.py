@@ -9,9 +9,12 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
+from lab.shortages import available_memory
 from lab.sweeps.plan import Unit
 from lab.sweeps.setup import LOST, Ended, Setup
 from lab.threads import cores
+
+WORKER_BYTES = 1_000_000_000  # of a worker with torch and a small network, by default no more of them than fit
 
 
 def run(units: Iterable[Unit], setup: Setup) -> Iterator[Ended]:
@@ -21,7 +24,8 @@ def run(units: Iterable[Unit], setup: Setup) -> Iterator[Ended]:
     is lost by its own doing.
     """
     waiting = deque(units)
-    setup = replace(setup, workers=setup.workers or max(1, cores() // setup.threads))
+    room = min(cores() // setup.threads, available_memory() // WORKER_BYTES)
+    setup = replace(setup, workers=setup.workers or max(1, room))
     while waiting:
         suspects = yield from _in_a_pool(waiting, setup)
         for unit in suspects:
