@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -159,10 +160,15 @@ def test_there_are_as_many_workers_as_there_is_room_for(
     monkeypatch.setattr(local_engine, "cores", lambda: 6)
     monkeypatch.setattr(local_engine, "available_memory", lambda: int(free))
     pools = []
-    monkeypatch.setattr(
-        local_engine, "_in_a_pool", lambda waiting, setup: pools.append(setup.workers) or waiting.clear() or iter(())
-    )
-    assert list(local_engine.run(plan().units, Setup(wanted, threads=2))) == []
+
+    def pool(waiting: deque[Unit], setup: Setup) -> Generator[Ended, None, list[Unit]]:
+        pools.append(setup.workers)
+        while waiting:
+            yield waiting.popleft(), FINISHED
+        return []
+
+    monkeypatch.setattr(local_engine, "_in_a_pool", pool)
+    assert len(list(local_engine.run(plan().units, Setup(wanted, threads=2)))) == 8
     assert pools == [workers]
 
 
