@@ -76,10 +76,10 @@ def test_a_link_to_another_sweep_shows_the_latest_and_an_empty_lab_says_how_to_b
     remember(other)
     app = healthy(opened("sweep", sweep="sweep-000000000000"))
     assert app.session_state["sweep"] == other.id
-    assert "no sweep on this computer" not in said(app)
+    assert "Nothing has been computed yet" not in said(app)
 
 
 def test_an_empty_lab_says_how_to_begin() -> None:
     app = healthy(opened("sweep"))
-    assert "no sweep on this computer" in said(app)
+    assert "Nothing has been computed yet" in said(app)
     assert any("feature-lab sweep plan.toml" in block.value for block in app.code)

@@ -47,10 +47,10 @@ def sweep_section() -> None:
 def _how_to_begin() -> None:
     with st.container(border=True, key="no_sweeps"):
         st.markdown(
-            "**There is no sweep on this computer yet.** Write a plan, say `plan.toml`, and compute it from a "
+            "**Nothing has been computed yet.** Write a plan, say `plan.toml`, and compute it from a "
             "terminal; this page then shows how far it is. A unit of a small network takes about a minute or less."
         )
-        st.code(EXAMPLE, language="toml")
+        st.code(EXAMPLE, language=None)  # colours of TOML are too faint on the light page
         st.code("feature-lab sweep plan.toml", language="bash")
 
 
