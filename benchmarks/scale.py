@@ -87,13 +87,13 @@ def speed(_: argparse.Namespace) -> None:
 
 
 def engines(_: argparse.Namespace) -> None:
-    """What an engine adds to units that wait half a second, with two workers."""
-    for engine in ("local", "ray", "local", "ray"):
+    """What an engine adds to units that wait half a second."""
+    for engine, workers in (("local", 1), ("local", 2), ("ray", 2)) * 2:
         with fresh_home(sweep_work.light, FEATURE_LAB_TEST_SECONDS="0.5"):
             clock = Clock()
-            found = lab.sweep(sweep_work.plan(seeds=12), engine=engine, workers=2, progress=clock)
+            found = lab.sweep(sweep_work.plan(seeds=12), engine=engine, workers=workers, progress=clock)
         tell(
-            engine=engine, units=48, start=clock.at[1], wall=clock.at[-1], steady=clock.steady,
+            engine=engine, workers=workers, units=48, start=clock.at[1], wall=clock.at[-1], steady=clock.steady,
             digest=found.digest[:12], load=os.getloadavg()[0],
         )  # fmt: skip
 
