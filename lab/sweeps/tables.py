@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lab.errors import LabError
 from lab.runs.store import RunFolder
 from lab.runs.tables import read_table
 from lab.settings import runs_dir
@@ -24,23 +25,31 @@ def run_of(unit: Unit) -> RunFolder:
 
 
 def sweep_tables(plan: Plan) -> dict[str, pd.DataFrame]:
-    """Return the tables that `columns.SWEEP` describes, of what is finished now."""
-    runs = [run_of(unit) for unit in plan.units]
-    units = _table("units", [_unit_row(unit, run) for unit, run in zip(plan.units, runs, strict=True)])
-    scores = _scores([(unit, run) for unit, run in zip(plan.units, runs, strict=True) if run.status == "finished"])
+    """Return the tables that `columns.SWEEP` describes, of what is finished now.
+
+    A run whose table is not the one that was computed counts as damaged; `sweep` computes it anew.
+    """
+    rows, parts = [], []
+    for unit in plan.units:
+        row, part = _read(unit, run_of(unit))
+        rows.append(row)
+        parts += [part] if part is not None else []
+    units, columns = _table("units", rows), list(SWEEP["scores"].columns)
+    scores = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     layers = _layers(scores, units)
     return {"units": units, "scores": scores, "layers": layers, "coverage": _coverage(units, layers)}
 
 
-def _unit_row(unit: Unit, run: RunFolder) -> dict[str, Any]:
-    reason = run.problem.replace(f"{run.path}{os.sep}", "")  # the same wherever the home folder is
-    return {**unit.place, "run": run.id, "status": run.status, "reason": reason}
-
-
-def _scores(finished: Sequence[tuple[Unit, RunFolder]]) -> pd.DataFrame:
-    parts = [read_table(run.path, "summary", run.manifest).assign(**unit.place) for unit, run in finished]
-    columns = list(SWEEP["scores"].columns)
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+def _read(unit: Unit, run: RunFolder) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    """Return a unit's row, and its scores if it is finished."""
+    status, reason, scores = run.status, run.problem, None
+    if status == "finished":
+        try:
+            scores = read_table(run.path, "summary", run.manifest).assign(**unit.place)
+        except LabError as error:
+            status, reason = "damaged", str(error)
+    reason = reason.replace(f"{run.path}{os.sep}", "")  # the same wherever the home folder is
+    return {**unit.place, "run": run.id, "status": status, "reason": reason}, scores
 
 
 def _layers(scores: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
