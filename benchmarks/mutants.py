@@ -56,7 +56,9 @@ AREAS: dict[str, dict[str, str]] = {
         "lab/geometry/similarity.py": "test_similarity.py",
         "lab/geometry/*.py": "test_projection.py",
     },
-    "store": {"lab/runs/folder.py lab/runs/store.py lab/runs/documents.py lab/runs/tables.py": "test_store.py"},
+    "store": {
+        "lab/runs/folder.py lab/runs/store.py lab/runs/documents.py lab/runs/tables.py": "test_store.py test_losing.py"
+    },
     "receptive fields": {
         f"{EXPERIMENTS}/building/size_arithmetic.py": "test_sizes.py",
         f"lab/layers/receptive.py {EXPERIMENTS}/building/receptive_field_arithmetic.py": "test_fields.py",

@@ -1,10 +1,10 @@
 """Feature Hierarchy Lab: what each layer of a vision network knows, and where in the stack the classes come apart.
 
     import lab
-    model = lab.load_model("tf_efficientnet_lite0")
+    model = lab.load_model("tf_efficientnet_lite0")     # or a torch module of your own
     images = lab.open_image_set("drawn:pets", per_class=60)
     result = lab.probe(model, images)
-    print(result.tables["summary"])
+    result.chart("accuracy")
 
 The names below are imported when they are first used, so that `import lab` costs nothing.
 """
@@ -16,34 +16,45 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.backbone import export_backbone, load_backbone
-    from lab.charts.accuracy import accuracy_by_depth
+    from lab.charts.alone import accuracy_by_depth
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
+    from lab.experiments.comparison.compare import compare
     from lab.experiments.ladder.run import ladder
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.export.formats import export_run
-    from lab.images import ImageSet, open_image_set
+    from lab.images import ImageSet, images_of_arrays, open_image_set
     from lab.layers import select_layers
-    from lab.models import ModelRef, load_model
+    from lab.models import ModelRef, Preprocessing, load_model
     from lab.runs.ask import ask
+    from lab.runs.from_python import concat, load_run, runs
+    from lab.settings import Compute
     from lab.sweeps.drive import sweep
 
+    __version__: str
+
 _HOMES = {
+    "Compute": "lab.settings",
     "HubUnreachable": "lab.errors",
     "ImageSet": "lab.images",
     "LabError": "lab.errors",
     "ModelRef": "lab.models",
+    "Preprocessing": "lab.models",
     "ProbeRequest": "lab.experiments.separability.request",
     "Result": "lab.experiments.base",
-    "accuracy_by_depth": "lab.charts.accuracy",
+    "accuracy_by_depth": "lab.charts.alone",
     "ask": "lab.runs.ask",
+    "compare": "lab.experiments.comparison.compare",
+    "concat": "lab.runs.from_python",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
+    "load_run": "lab.runs.from_python",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
@@ -52,22 +63,30 @@ _HOMES = {
 }
 
 __all__ = [
+    "Compute",
     "HubUnreachable",
     "ImageSet",
     "LabError",
     "ModelRef",
+    "Preprocessing",
     "ProbeRequest",
     "Result",
+    "__version__",
     "accuracy_by_depth",
     "ask",
+    "compare",
+    "concat",
     "export_backbone",
     "export_run",
+    "images_of_arrays",
     "ladder",
     "load_backbone",
     "load_model",
+    "load_run",
     "open_image_set",
     "probe",
     "probe_arrays",
+    "runs",
     "select_layers",
     "sweep",
 ]
@@ -76,8 +95,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name == "runs":  # the package itself, which can be called
+        return import_module("lab.runs")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("feature-hierarchy-lab")
     raise AttributeError(f"module 'lab' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOMES, "__version__", "runs"])

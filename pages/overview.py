@@ -23,12 +23,13 @@ st.markdown(
     "Cats and dogs, drawn so that colour, contrast and texture give nothing away, shown to a network that was trained "
     "on photographs. One simple classifier, a *probe*, is trained on what each layer says about them."
 )
-examples.drawn_examples(default.data, per_class=4)
 result = run_status.result_or_status(default, offer="It has not been computed here yet. It needs no download.")
-if result is not None:
+if result is None:
+    examples.drawn_examples(default.data, per_class=4)
+else:
     panels.problems(result)
     panels.verdicts(result)
-    panels.accuracy_chart(result, key="overview_chart")
+    panels.hero_chart(result)
     panels.how_to_read()
 
 st.header("Where to go next")

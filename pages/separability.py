@@ -30,6 +30,7 @@ else:
     with result_container(changed):
         panels.problems(result)
         panels.verdicts(result)
+        panels.hero_chart(result)
         metric, shown = panels.chart_options(result)
         panels.accuracy_chart(result, key="accuracy_chart", metric=metric, controls=shown)
         panels.facts(result)

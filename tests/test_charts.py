@@ -28,11 +28,13 @@ from lab.charts.decisions import (
     luck_rows,
     pair_rows,
 )
+from lab.charts.hero import hero, picture_rows, shown_layers
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth, code_rows
 from lab.charts.map_checks import map_quality
 from lab.charts.map_rows import MOST_POINTS, MOST_THUMBNAILS, centred, thumbnail_rows, trust_by_layer, wide_rows
 from lab.charts.maps import depth_walk, embedding_maps, projection_map
 from lab.charts.nicknames import nicknames
+from lab.charts.pictures import picture
 from lab.charts.tables import LUCK, NEVER, confusion, gallery, layer_table, mistakes_by_guessing
 from lab.charts.theme import themed
 from lab.errors import LabError
@@ -537,3 +539,44 @@ def test_themes_only_add_looks(tables: Any) -> None:
         assert spec["background"] == paper
         assert spec["layer"] == chart.to_dict()["layer"]
     assert theme.standalone(chart)["width"] == theme.SLIDE_WIDTH
+
+
+# The whole story in one picture
+
+
+def test_the_poster_shows_the_same_depths_above_on_and_below_the_curve(tables: Any) -> None:
+    shown = shown_layers(tables, MODEL)
+    assert [shown["layer"].iloc[0], shown["layer"].iloc[-1]] == [LAYERS[0], LAYERS[-1]]
+    assert shown["at"].is_monotonic_increasing
+    spec = hero(tables, MODEL).to_dict()
+    maps, curve = spec["vconcat"][0], spec["vconcat"][1]
+    dots = data_of(spec, maps["layer"][0])
+    assert len(dots) == len(shown) * len(tables["images"])
+    places = np.unique([np.abs(shown["at"] - dot["x"]).argmin() for dot in dots])
+    assert places.tolist() == list(range(len(shown)))
+    leaders = data_of(spec, curve["layer"][0])
+    probe = tables["summary"].query("model == @MODEL and control == 'probe'").set_index("layer")["accuracy"]
+    assert [line["accuracy"] for line in leaders] == pytest.approx(probe[shown["layer"]].tolist(), abs=1e-4)
+
+
+def test_below_the_poster_are_patches_of_these_layers_or_the_images_decided_there(tables: Any) -> None:
+    depths = tables["layers"].query("model == @MODEL")["depth"].tolist()
+    patches = tuple((depth, f"data:{number}-{k}") for number, depth in enumerate(depths) for k in range(9))
+    shown = shown_layers(tables, MODEL, patches=patches)
+    found = picture_rows(tables, MODEL, shown, patches)
+    assert (found.groupby("at").size() == 6).all()
+    first = found[found["number"] == 0]["url"].tolist()
+    assert first == [f"data:{depths.index(depth)}-0" for depth in shown["depth"]]
+    decided = picture_rows(tables, MODEL, shown_layers(tables, MODEL))
+    known = gallery(tables, MODEL).groupby("thumbnail")["depth_of_decision"].min()
+    ends = shown_layers(tables, MODEL).set_index("at")["depth"]
+    assert len(decided)
+    assert (known[decided["url"]].to_numpy() <= ends[decided["at"]].to_numpy()).all()
+
+
+def test_a_poster_without_maps_or_on_a_phone_still_tells_the_story(tables: Any) -> None:
+    bare = {**tables, "projection": tables["projection"].iloc[:0]}
+    assert len(hero(bare, MODEL).to_dict()["vconcat"]) == len(hero(tables, MODEL).to_dict()["vconcat"]) - 1
+    phone = hero(tables, MODEL, width=280, places=3).to_dict()
+    assert {part["width"] for part in phone["vconcat"]} == {280}
+    assert b"<svg" in picture(hero(tables, MODEL), "svg")

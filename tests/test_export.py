@@ -18,6 +18,7 @@ from tables import LAYERS, synthetic_result
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.pictures import picture, standard_charts
+from lab.charts.theme import Look
 from lab.encode import FORMULA_STARTS, MISSING_NAMES, as_csv, as_parquet, from_csv, neutral, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
@@ -172,7 +173,7 @@ def test_unknown_formats_and_bad_folders_are_told(result: Result, tmp_path: Path
 def test_pictures_are_made_without_a_browser(result: Result) -> None:
     chart = accuracy_by_depth(result.tables)
     assert picture(chart, "png").startswith(b"\x89PNG\r\n")
-    svg = picture(chart, "svg", scheme="dark").decode()
+    svg = picture(chart, "svg", look=Look(theme="dark")).decode()
     assert svg.startswith("<svg")
     assert "href" not in svg
     assert "#15191c" in svg

@@ -210,7 +210,7 @@ def test_networks_that_no_name_stands_for_are_refused() -> None:
 
     model = load_model(TINY)
     with pytest.raises(LabError, match="is no model of the lab"):
-        lab.probe(model.module)  # type: ignore[arg-type]
+        lab.probe(3)  # type: ignore[arg-type]
     model.module.get_submodule("layer4.0").act1 = torch.nn.GELU()  # type: ignore[assignment]
     with pytest.raises(LabError, match="were replaced"):
         lab.probe(model)

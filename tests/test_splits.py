@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lab.errors import LabError
 from lab.probing.probes import fit_probes
-from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
+from lab.probing.splits import given_split, grouped_folds, make_splits, shuffled_labels, usable_folds
 from lab.stats.intervals import correctness
 
 
@@ -140,3 +140,8 @@ def test_shuffled_labels_score_chance_and_not_below_it() -> None:
         fit = fit_probes(embedding, shuffled[None], splits, groups, dimensions=(None,), regularisation=(0.01,))
         found.append(correctness(fit[None, 0].probabilities, shuffled).mean())
     assert abs(np.mean(found) - 0.5) < 3 * np.std(found) / np.sqrt(len(found)) < 0.04
+
+
+def test_a_given_split_is_tested_where_it_says_and_trains_on_the_rest() -> None:
+    labels, tested = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([1, 0, 0, 1, 0, 1, 1, 0])
+    assert given_split(labels, np.arange(8), tested).tolist() == [[0, -1, -1, 0, -1, 0, 0, -1]]

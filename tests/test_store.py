@@ -134,12 +134,46 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["name.txt", ".request.json.0123abcd"])
-def test_what_a_killed_or_deleted_run_leaves_is_not_in_the_way(left: str) -> None:
+def test_what_a_killed_or_deleted_run_leaves_is_not_in_the_way(left: str, tmp_path: Path) -> None:
     run = open_run(REQUEST)
     run.delete()
-    run.path.mkdir()
-    (run.path / left).write_text("x")
-    assert open_run(REQUEST).status == "new"
+    for folder in (run.path, tmp_path):
+        folder.mkdir(exist_ok=True)
+        (folder / left).write_text("x")
+    assert open_run(REQUEST).status == open_run(REQUEST, tmp_path).status == "new"
+
+
+def test_a_request_that_may_not_be_read_is_told_with_the_reason() -> None:
+    run = finished()
+    (run.path / "request.json").unlink()
+    (run.path / "request.json").mkdir()
+    with pytest.raises(LabError, match=r"request\.json cannot be read"):
+        _ = RunFolder(run.path).request
+
+
+@pytest.mark.parametrize("worker", [{}, {"pid": os.getpid()}, {"pid": "x", "started": 1}, {"pid": None, "started": 1}])
+def test_a_worker_that_is_not_named_in_full_is_not_alive(worker: dict[str, object]) -> None:
+    run = open_run(REQUEST)
+    write_json(run.path / "worker.json", worker)
+    assert not run.worker_alive
+    assert run.status in ("interrupted", "damaged")
+
+
+def test_a_finished_run_and_one_that_has_just_begun_have_nothing_to_say() -> None:
+    assert finished().problem == ""
+    begun = open_run(replace(REQUEST, seed=2))
+    assert begun.problem == ""
+    begun.claim()
+    assert begun.problem == ""
+
+
+def test_a_table_of_another_size_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished()
+    assert run.check_tables() == ""
+    table = run.path / "tables" / "summary.parquet"
+    file = table if table.exists() else next(run.path.rglob("summary.parquet"))
+    file.write_bytes(file.read_bytes() + b"x")
+    assert "summary" in run.check_tables()
 
 
 def test_a_deleted_run_cannot_be_renamed() -> None:
@@ -156,8 +190,9 @@ def test_rename_find_list_delete() -> None:
     first.rename("  my   run ")
     assert first.name == "my run"
     assert find_run("my run") == find_run(first.id) == find_run(str(first.path)) == first
-    assert find_run(first.id[:-2]) == first
-    assert {run.id for run in list_runs()} == {first.id, second.id}
+    assert find_run(first.id[:-2]) == find_run(first.id.removeprefix("probe-")[:-2]) == first
+    os.utime(first.path, (1, 1))
+    assert [run.id for run in list_runs()] == [second.id, first.id]  # the latest comes first
     first.rename("")
     assert first.name == REQUEST.title()
     with pytest.raises(LabError, match="fits 2 runs"):

@@ -128,6 +128,16 @@ def test_one_good_early_layer_among_bad_ones_is_enough_against_for() -> None:
     assert "The first layer, layer0, already suffices" in found.sentence
 
 
+def test_a_lead_over_the_average_early_layer_alone_is_told_as_that() -> None:
+    found, checks = judge(np.array([0.6, 0.6, 0.91, 0.93, 0.93, 0.93, 0.93, 0.93, 0.93]))
+    assert checks["late_minus_early"].passed
+    assert not checks["late_minus_best_early"].passed
+    late, early = checks["late_minus_early"].compared or (0, 0)
+    assert f"may be chance, while over early layers on average the lead is clear ({late:.2f} against {early:.2f})" in (
+        found.sentence
+    )
+
+
 def test_nothing_suffices_where_nothing_is_read() -> None:
     found, _ = judge(np.full(LAYERS, 0.5), {})
     assert "suffices" not in found.sentence

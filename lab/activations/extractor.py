@@ -29,9 +29,10 @@ class Extractor:
         check_pooling(pooling, layers)
         self.model, self.layers, self.pooling = model, tuple(layers), pooling
         self.halved = False
+        # A network of the user's own is run as it is, so that his own hooks see the same numbers
+        faster = model.device == "cpu" and not model.ref.own_code
         how = model.preprocessing
-        on_cpu = model.device == "cpu"
-        self.module = faster_copy(model.module, layers, (3, how.height, how.width)) if on_cpu else model.module
+        self.module = faster_copy(model.module, layers, how.input_size) if faster else model.module
 
     def __call__(self, pixels: Tensor) -> dict[str, np.ndarray]:
         """Return float32 vectors `(N, D)` by layer name, for uint8 pixels `(N, 3, H, W)` as `pixels_for` makes them.
@@ -70,7 +71,8 @@ class Extractor:
         import torch
 
         batch = normalised(pixels.to(self.model.device), self.model.preprocessing)
-        taken = self.read(self.module, batch.contiguous(memory_format=torch.channels_last))
+        form = torch.contiguous_format if self.model.ref.own_code else torch.channels_last
+        taken = self.read(self.module, batch.contiguous(memory_format=form))
         return {layer.name: self._checked(layer, taken[layer.name]) for layer in self.layers}
 
     def read(self, module: nn.Module, batch: Tensor) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from lab.layers.outputs import tensor_of
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -23,8 +25,8 @@ def forward_through(module: nn.Module, layers: Iterable[str], images: Tensor) ->
     waiting = set(layers)
 
     def see(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            taken[name] = output
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            taken[name] = tensor_of(output)
             waiting.discard(name)
             if not waiting:
                 raise _Reached

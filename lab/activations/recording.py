@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
 from lab.layers import Layer
+from lab.layers.outputs import tensor_of
 from lab.layers.tracing import in_eval_mode
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def record(module: nn.Module, layers: Sequence[Layer], reduce: Reduce = keep) ->
 
 
 def _hook(taken: dict[str, Any], layer: Layer, reduce: Reduce) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        taken[layer.name] = reduce(output, layer)
+    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+        taken[layer.name] = reduce(tensor_of(output), layer)
 
     return hook
 

@@ -79,6 +79,11 @@ def export_backbone(
         raise LabError(f"{out} holds other files; give an empty or new folder")
     place = chosen_cut(result, model, layer)
     loaded = load_model(place.model)
+    if loaded.ref.own_code:
+        raise LabError(
+            f"{loaded.ref.id} is a network of your own, and a backbone is one that timm can build again; save the "
+            "module yourself, and its probe's vectors with result.embeddings()"
+        )
     at = next(known for known in loaded.layers if known.name == place.layer)
     fitted = _fitted(result, place, compute, progress)
     progress("Writing", 0, 1, "steps")

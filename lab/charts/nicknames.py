@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-LOADED = {"packaged", "pretrained"}  # weights that a network has as a matter of course: not part of its short name
+# Weights that a network has as a matter of course: not part of its short name
+LOADED = {"packaged", "pretrained", "python", "code"}
 LONGEST = 22  # characters that find room at the right end of a chart
 
 

@@ -7,6 +7,7 @@ chart that has no page: an exported picture or the report.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from lab.encode import records
 from lab.errors import LabError, nearest
 
 Tables = Mapping[str, pd.DataFrame]
-Scheme = Literal["light", "dark"]
+Scheme = Literal["light", "dark", "paper"]  # "paper" is for print: black on white, no border
 
 # Every colour stands out by 3:1 or more from both backgrounds, and neighbours in a list stay apart for readers with
 # protanopia, deuteranopia and tritanopia (tests/test_charts.py measures both). Shapes tell the same a second time.
@@ -28,7 +29,10 @@ MODEL_SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle
 CLASS_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "wedge")
 INK = "#757b82"  # rules and symbols on either background; text has the page's own colour, or `config`'s
 PASSED, NOT_PASSED = "#10829a", "#c5522f"
-BACKGROUNDS: dict[Scheme, str] = {"light": "#fcfbf8", "dark": "#15191c"}
+BACKGROUNDS: dict[Scheme, str] = {"light": "#fcfbf8", "dark": "#15191c", "paper": "#ffffff"}
+SCREENS: tuple[Scheme, ...] = ("light", "dark")
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+DPI = 144  # of PNG files: two pixels for each of the chart's, at 72 to the inch; sharp in print and on a projector
 
 # Sizes in pixels, for a projector at the back of a room rather than for a dense page.
 FONT, SMALL_FONT, TITLE_FONT = 15, 14, 18
@@ -37,7 +41,32 @@ SLIDE_WIDTH = 960
 _TEXT: dict[Scheme, tuple[str, str, str]] = {  # text, quiet text, grid
     "light": ("#23272b", "#4b5157", "#e4e0d7"),
     "dark": ("#e9e6df", "#b9bdc1", "#2f363c"),
+    "paper": ("#000000", "#1a1a1a", "#d9d9d9"),
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a chart that stands alone looks: width and height in pixels (None: its own), theme, font, dots per inch."""
+
+    width: int | None = None
+    height: int | None = None
+    theme: Scheme = "light"
+    font: str = ""
+    dpi: int = DPI
+
+    def __post_init__(self) -> None:
+        for name, value in (("width", self.width), ("height", self.height)):
+            if value is not None and not 50 <= value <= 10_000:
+                raise LabError(f"{name} is {value}; it must be from 50 to 10000 pixels")
+        if self.theme not in BACKGROUNDS:
+            known = ", ".join(BACKGROUNDS)
+            raise LabError(f"there is no theme {self.theme!r}{nearest(str(self.theme), BACKGROUNDS)}; known: {known}")
+        if not 36 <= self.dpi <= 1200:
+            raise LabError(f"dpi is {self.dpi}; it must be from 36 to 1200")
+
+
+PLAIN = Look()
 
 
 def layered(*charts: alt.Chart, **properties: Any) -> alt.LayerChart:
@@ -52,12 +81,36 @@ def themed(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> alt.TopLevelMi
     return chart.properties(background=BACKGROUNDS[scheme]).configure(**config(scheme))
 
 
-def standalone(chart: alt.TopLevelMixin, scheme: Scheme = "light") -> dict[str, Any]:
-    """Return the Vega-Lite specification of `chart` for a page of its own: themed, and as wide as a slide."""
-    spec: dict[str, Any] = themed(chart, scheme).to_dict(validate=False)
-    if spec.get("width") == "container":
-        spec |= {"width": SLIDE_WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
-    return {**spec, "padding": 16}
+def standalone(chart: alt.TopLevelMixin, look: Look = Look()) -> dict[str, Any]:
+    """Return the Vega-Lite specification of `chart` for a page of its own: in the colours and the size of `look`, and
+    as wide as a slide where neither says how wide."""
+    spec: dict[str, Any] = fitted(chart, look).to_dict(validate=False)
+    return spec
+
+
+def fitted(chart: alt.TopLevelMixin, look: Look = Look()) -> alt.TopLevelMixin:
+    """Return `chart` as it stands alone, so that `.save` writes it as wide as a slide, or as `look` has it.
+
+    Raises LabError for a size of a chart that is made of several.
+    """
+    size: dict[str, Any] = {}
+    whole = is_single(chart)
+    if not whole and (look.width or look.height):
+        raise LabError("this chart is made of several, and its size cannot be set; leave width and height out")
+    if whole and (look.width or getattr(chart, "width", None) == "container"):
+        size = {"width": look.width or SLIDE_WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
+    if look.height:
+        size["height"] = look.height
+    settings = config(look.theme)
+    if look.font:
+        settings["font"] = look.font
+    margin = 4 if look.theme == "paper" else 16
+    return chart.properties(background=BACKGROUNDS[look.theme], padding=margin, **size).configure(**settings)
+
+
+def is_single(chart: alt.TopLevelMixin) -> bool:
+    """Return whether a chart is one frame, whose size can be set."""
+    return isinstance(chart, (alt.Chart, alt.LayerChart))
 
 
 def config(scheme: Scheme) -> dict[str, Any]:
@@ -65,7 +118,7 @@ def config(scheme: Scheme) -> dict[str, Any]:
     text, quiet, grid = _TEXT[scheme]
     sizes = {"labelFontSize": SMALL_FONT, "titleFontSize": FONT}
     return {
-        "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+        "font": "Helvetica, Arial, 'Liberation Sans', sans-serif" if scheme == "paper" else FONTS,
         "title": {
             "color": text,
             "subtitleColor": quiet,

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from lab.charts.theme import BACKGROUNDS, DPI, SLIDE_WIDTH, Look
 from lab.cli import probe, question
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Result
+from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_embeddings, export_run
@@ -29,7 +31,7 @@ from lab.ui.sharing import LOCAL, Sharing
 def demo_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `demo`."""
     parser.add_argument("--no-serve", action="store_true", help="stop before the dashboard")
-    app_options(parser)
+    _serving_options(parser)
     question.compute_options(parser)
 
 
@@ -44,6 +46,11 @@ def demo(given: argparse.Namespace) -> None:
 
 def app_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `app`."""
+    _serving_options(parser)
+    question.code_option(parser)
+
+
+def _serving_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8501, help="the dashboard's port on this machine (default 8501)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument(
@@ -115,6 +122,7 @@ def layers_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="ID[@WEIGHTS]")
     parser.add_argument("--layers", default="blocks", metavar="all|stages|blocks|NAME,…", help="which (default blocks)")
     parser.add_argument("--tree", action="store_true", help="draw them as a tree")
+    question.code_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -178,6 +186,15 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     told = "; ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
     parser.add_argument("--format", choices=tuple(FORMATS), default="html", help=f"{told} (default html)")
     parser.add_argument("--embeddings", choices=("npz", "safetensors"), help="write the embeddings instead")
+    question.code_option(parser)
+    question.label_option(parser)
+    sizes = parser.add_argument_group("charts (--format svg, png or spec)")
+    sizes.add_argument("--width", type=int, metavar="PIXELS", help=f"(default {SLIDE_WIDTH})")
+    sizes.add_argument("--height", type=int, metavar="PIXELS", help="(default as on the page)")
+    sizes.add_argument("--theme", choices=tuple(BACKGROUNDS), default="light", help="paper is for print")
+    sizes.add_argument("--font", default="", metavar="NAME", help="a font of this computer")
+    sizes.add_argument("--dpi", type=int, default=DPI, help=f"dots an inch of PNG, 72 pixels each (default {DPI})")
+    sizes.add_argument("--chart", default="", metavar="NAME", help="only this chart, which others' sizes do not fit")
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)"
     )
@@ -186,10 +203,13 @@ def export_options(parser: argparse.ArgumentParser) -> None:
 def export(given: argparse.Namespace) -> None:
     """Write a run in one of the formats and print the paths."""
     result = find_run(given.run).result()
+    if not given.embeddings:
+        result = renamed(result, nicknames_in(given.label))
+    look = Look(given.width, given.height, given.theme, given.font, given.dpi)
     if given.embeddings:
         print(_export_embeddings(result, given.out / f"{result.request.run_id}.{given.embeddings}"))
         return
-    for path in export_run(result, given.format, given.out):
+    for path in export_run(result, given.format, given.out, look=look, chart=given.chart):
         print(path)
 
 

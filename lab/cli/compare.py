@@ -10,6 +10,7 @@ from lab.cli.terminal import say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.comparison.request import CompareRequest, comparison_of
+from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
 from lab.runs.store import find_run
@@ -32,6 +33,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the runs, or the options of a comparison."""
     parser.add_argument("runs", nargs="*", metavar="RUN", help="probe runs on the same images (id, name or folder)")
     question.options(parser, CompareRequest)
+    question.label_option(parser)
     parser.add_argument(
         "--no-speed", action="store_false", dest="speed", default=argparse.SUPPRESS, help="the same as --speed no"
     )
@@ -40,7 +42,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab compare`."""
     run = question.computed_run(_request(given), question.compute_settings(given), given.out)
-    result = run.result()
+    result = renamed(run.result(), nicknames_in(given.label))
     if given.json:
         show_json(question.document(run, result))
     else:

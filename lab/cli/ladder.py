@@ -11,3 +11,4 @@ from lab.experiments.ladder.request import LadderRequest
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `ladder`."""
     question.options(parser, LadderRequest)
+    question.label_option(parser)

@@ -26,9 +26,10 @@ from lab.cli import (
     train,
     visualize,
 )
-from lab.errors import LabError
+from lab.errors import LabError, nearest
 from lab.settings import home
 from lab.shortages import shortage
+from lab.weights.own_code import code_allowed
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,37 @@ def parser() -> argparse.ArgumentParser:
         row = rows.add_parser(command.name, help=command.help, description=f"{command.help.capitalize()}.")
         command.options(row)
         row.set_defaults(act=command.act)
+        _own_help(row)
     return top
+
+
+def _own_help(parser: argparse.ArgumentParser) -> None:
+    """Let every command know its own parser: the help that answers a misspelt option is that of the innermost."""
+    parser.set_defaults(parser=parser)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                _own_help(inner)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; raises LabError naming the first that there is not, and those that are near."""
+    given, unknown = parser().parse_known_args(arguments)
+    if not unknown:
+        return given
+    own: argparse.ArgumentParser = given.parser
+    options = [option for action in own._actions for option in action.option_strings]
+    what = unknown[0].partition("=")[0]
+    kind = "option" if what.startswith("-") else "argument"
+    raise LabError(f"{own.prog} has no {kind} {what}{nearest(what, options)}; see `{own.prog} --help`")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit code."""
     try:
-        given = parser().parse_args(arguments)
-        given.act(given)
+        given = _parsed(arguments)
+        with code_allowed(getattr(given, "allow_code", ())):
+            given.act(given)
     except LabError as error:
         print(f"feature-lab: {error}", file=sys.stderr)
         return 2

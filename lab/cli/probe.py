@@ -11,28 +11,36 @@ from lab.cli import question
 from lab.cli.terminal import say, show_json, show_table
 from lab.encode import records
 from lab.experiments.base import Result
+from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
+from lab.export.native import layer_rows
 from lab.runs.store import RunFolder
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `probe`."""
     question.options(parser, ProbeRequest)
+    question.label_option(parser)
 
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab probe`."""
     run = question.computed_run(question.request_of(given), question.compute_settings(given), given.out)
-    show_json(document(run.id, run.result())) if given.json else show(run)
+    result = renamed(run.result(), nicknames_in(given.label))
+    show_json(document(run.id, result)) if given.json else show_result(result)
 
 
 def show(run: RunFolder) -> None:
     """Print a finished run's table and verdict."""
-    result = run.result()
+    show_result(run.result())
+
+
+def show_result(result: Result) -> None:
+    """Print a result's table and verdict."""
     for model, layers in _by_model(result.tables["summary"]):
         print(f"\n{model} on {_subject(result)}\n")
-        show_table(_readable(layers, result.tables["summary"]))
+        show_table(layer_rows(layers, result.tables["summary"]))
         print(f"\n{result.manifest['verdicts'][model]['sentence']}")
     print(f"\n{split_text(result['splits'])}")
     for problem in result.manifest["problems"]:
@@ -94,22 +102,3 @@ def _scores(row: dict[str, Any]) -> dict[str, Any]:
 def _by_model(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     layers = summary[summary.layer != ""]
     return [(str(model), rows) for model, rows in layers.groupby("model", sort=False)]
-
-
-def _readable(layers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    probe = layers[layers.control == "probe"].set_index("layer")
-    shown = pd.DataFrame(
-        {
-            "layer": probe.index,
-            "depth": probe.depth.map("{:.2f}".format).to_list(),
-            "dim": probe.dim.to_list(),
-        }
-    )
-    shown["accuracy"] = [f"{r.accuracy:.3f} [{r.ci_low:.2f}, {r.ci_high:.2f}]" for r in probe.itertuples()]
-    for control in ("matched", "untrained", "shuffled"):
-        rows = layers[layers.control == control].set_index("layer")
-        if len(rows):
-            shown[control] = rows.accuracy.reindex(probe.index).map("{:.3f}".format).to_list()
-    for baseline in summary[summary.layer == ""].itertuples():
-        shown[baseline.control] = f"{baseline.accuracy:.3f}"
-    return shown

@@ -16,6 +16,7 @@ from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import NOT_TEXT, strict, text_records
 from lab.errors import BeingComputed, LabError, nearest
 from lab.experiments.base import Request, Result, names_in, type_name
+from lab.experiments.nicknames import nicknames_in, renamed
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
@@ -66,6 +67,23 @@ def compute_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=int, default=Compute().batch_size, help="images a forward pass (default 16)"
     )
+    code_option(parser)
+
+
+def label_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that gives networks nicknames; they change what is shown, not what is asked."""
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=MODEL",
+        help="call a network NAME in tables, sentences and charts; more than once",
+    )  # fmt: skip
+
+
+def code_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets code of the user's own be run."""
+    parser.add_argument(
+        "--allow-code", action="append", default=[], metavar="FILE",
+        help="run this Python file where a network is named module:FILE:FUNCTION; more than once (default: no code)",
+    )  # fmt: skip
 
 
 def compute_settings(given: argparse.Namespace) -> Compute:
@@ -111,7 +129,7 @@ def computed_run(request: Request, how: Compute, folder: Path | None = None) -> 
 
 def show(run: RunFolder, given: argparse.Namespace) -> None:
     """Print what a run found: one JSON document, or its findings and the table that was asked for."""
-    result = run.result()
+    result = renamed(run.result(), nicknames_in(getattr(given, "label", [])))
     if given.json:
         show_json(document(run, result))
         return

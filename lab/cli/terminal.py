@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
+from lab import progress_bars
 from lab.encode import plain
 
 
@@ -28,30 +30,18 @@ def show_table(table: pd.DataFrame) -> None:
     print("\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True)))
 
 
-class Bars:
+class Bars(progress_bars.Bars):
     """A `Progress` that draws one bar per stage on stderr; on anything but a terminal, one line per stage."""
 
     def __init__(self) -> None:
-        self.stage = ""
-        self.bar: tqdm[NoReturn] | None = None
+        super().__init__(partial(tqdm, file=sys.stderr))
 
     def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
-        if stage != self.stage:
-            self.close()
+        if sys.stderr.isatty():
+            super().__call__(stage, done, total, unit)
+        elif stage != self.stage:
             self.stage = stage
-            if not sys.stderr.isatty():
-                say(f"{stage} ({total:,} {unit})" if total > 1 else stage)
-                return
-            self.bar = tqdm(desc=stage, total=total, unit=f" {unit}", file=sys.stderr, leave=True, initial=done)
-        if self.bar is not None:
-            self.bar.total = total
-            self.bar.update(done - self.bar.n)
-
-    def close(self) -> None:
-        """End the bar that is being drawn."""
-        if self.bar is not None:
-            self.bar.close()
-        self.stage, self.bar = "", None
+            say(f"{stage} ({total:,} {unit})" if total > 1 else stage)
 
 
 def _aligned(name: str, column: pd.Series) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.images.types import ImageSet
-from lab.models.preprocess import Preprocessing, pixels_for
+from lab.models.given_preprocess import input_for
+from lab.models.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,7 @@ Value = TypeVar("Value")
 def pixel_batches(
     image_set: ImageSet, indices: Sequence[int], how: Preprocessing, batch_size: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
-    """Yield positions and their uint8 pixels `(batch_size, 3, H, W)`, in the order of `indices`.
+    """Yield positions and their uint8 pixels `(batch_size, C, H, W)` (see `input_for`), in the order of `indices`.
 
     Every batch has the same size: the last one is filled up with copies of its last image, so that what a network
     finds for an image does not depend on how many others there are. Positions are only those of the images that
@@ -31,7 +32,7 @@ def pixel_batches(
     """
     import torch
 
-    ahead = in_order(lambda index: pixels_for(image_set, index, how), indices, limit=3 * batch_size)
+    ahead = in_order(lambda index: input_for(image_set, index, how), indices, limit=3 * batch_size)
     for start in range(0, len(indices), batch_size):
         positions = list(indices[start : start + batch_size])
         images = [next(ahead) for _ in positions]

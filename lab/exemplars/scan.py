@@ -101,7 +101,7 @@ def one_pass(
     how = model.preprocessing
     module = model.module
     if model.device == "cpu":
-        module = faster_copy(module, layers, (3, how.height, how.width))
+        module = faster_copy(module, layers, how.input_size)
     watching = Watching(layers, kept)
     stage = f"{model.ref.short}: looking for exemplars"
     for positions, pixels in pixel_batches(images, indices, how, compute.batch_size):

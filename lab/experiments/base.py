@@ -14,23 +14,32 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import pandas as pd
 
 from lab.errors import LabError, nearest
 from lab.experiments.early import CardLookup, check_listed
 from lab.experiments.picture import picture_stamp, settled_picture
-from lab.images import settled, stamp
+from lab.images import MEMORY, ImageSet, settled, short_name, stamp
 from lab.models import ModelRef, card
 from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.verdict import Verdict
+from lab.weights.own_code import parts as module_parts
 
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+
+SHOWN_BY = "lab.export.native"
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
 RESULTS_VERSION = 3
 DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
@@ -99,9 +108,11 @@ class Request:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the request that `as_dict` described; fields that are not there keep their defaults.
+        """Return the request that `as_dict` described, or that a caller asks for from Python.
 
-        Where several texts can be given, one alone stands for a list of it.
+        Fields that are not there keep their defaults. Where several texts can be given, one alone stands for a list of
+        it ("all" and "none" for all and none that are known); where names stand in one text, a list of them does too.
+        Raises LabError for a field that is not there and for a value of another kind.
         """
         names = {f.name: f for f in dataclasses.fields(cls)}
         unknown = [name for name in values if name not in {*names, "experiment"}]
@@ -110,20 +121,34 @@ class Request:
         return cls(**{name: _given(names[name], value) for name, value in values.items() if name in names})
 
     def command(self) -> str:
-        """Return the command line that asks the same; default fields are left out."""
+        """Return the command line that asks the same, default fields left out; a comment where none can."""
+        if what := self.from_python():
+            return f"# {what} came from Python: {self.python()}"
         words = ["feature-lab", *(self.command_words or ("ask", self.experiment))]
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value != field.default:
                 # One word each, so that a value may begin with a minus.
                 words += [f"--{name}={text}" for name, text in _as_words(field, value)]
-        return shlex.join(words)
+        files = dict.fromkeys(file for file in map(code_file, self.networks()) if file)
+        return shlex.join([*words, *(f"--allow-code={file}" for file in files)])
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
         given = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
-        words = [f"{field.name}={value!r}" for field, value in given if value != field.default]
+        words = [f"{field.name}={_in_python(value)}" for field, value in given if value != field.default]
         return f"lab.ask({', '.join([repr(self.experiment), *words])})"
+
+    def networks(self) -> tuple[str, ...]:
+        """Return the names of the networks that are asked about."""
+        return tuple(filter(None, getattr(self, "models", ()) or (getattr(self, "model", ""),)))
+
+    def from_python(self) -> str:
+        """Return what of the request was given from Python and no name stands for, "" when nothing was."""
+        given = [f"the network {id}" for id in map(_given_id, self.networks()) if id]
+        if (data := str(getattr(self, "data", ""))).startswith(MEMORY):
+            given.append(f"the images {short_name(data)}")
+        return " and ".join(given)
 
     def title(self) -> str:
         """Return a short text for people, used as the run's first name."""
@@ -148,8 +173,7 @@ class Request:
 
     def sources(self) -> dict[str, str]:
         """Return what the answer depends on beyond the request (weights, pictures, images), each with a cheap stamp."""
-        models = getattr(self, "models", ()) or (getattr(self, "model", ""),)
-        found = {model: ModelRef.parse(model).stamp() for model in models if model}
+        found = {model: ModelRef.parse(model).stamp() for model in self.networks()}
         if picture := getattr(self, "picture", None):
             found["picture"] = picture_stamp(picture)
         if data := getattr(self, "data", None):
@@ -188,13 +212,67 @@ def _as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]
     return [(name, list_of(value) or "none")]
 
 
+def code_file(model: str) -> str:
+    """Return the file whose code makes a network, "" for one that is no code."""
+    ref = ModelRef.parse(model)
+    return module_parts(ref.id)[0] if ref.source.name == "code" else ""
+
+
+def _given_id(model: str) -> str:
+    """Return what a network is called that only this process has, "" for any other."""
+    ref = ModelRef.parse(model)
+    return ref.id if ref.source.name in ("memory", "python") else ""
+
+
+def _in_python(value: Any) -> str:
+    """Return a value as Python writes it; what was given from Python by its own name."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_in_python, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, str) and value.startswith(MEMORY):
+        return "images"
+    known = value.partition("@")[2].partition(":")[0] in ("memory", "python") if isinstance(value, str) else False
+    return value.partition("@")[0] if known else repr(value)
+
+
 def _given(field: dataclasses.Field[Any], value: Any) -> Any:
-    if isinstance(value, str) and isinstance(field.default, tuple):
-        return (value,)  # not its letters
-    return tuple(value) if isinstance(value, list) else value
+    """Return a field's value as requests hold it: a tuple of texts, one text, a number of Python's own."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(field.default, tuple):
+        known = field.metadata.get("known", ())
+        if isinstance(value, str):  # not its letters
+            return {"all": known, "none": ()}.get(value, names_in(value)) if known else (value,)
+        return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else value
+    if isinstance(field.default, str) and isinstance(value, (list, tuple)):
+        return list_of(str(getattr(member, "name", member)) for member in value)  # layers, by name
+    if hasattr(value, "item") and not getattr(value, "shape", None):
+        return value.item()  # a number of numpy's
+    return value
+
+
+# What a value must be, by the type of its field, and how a sentence calls that
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "int | None": ((int, type(None)), "a whole number, or None"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "True or False"),
+    "tuple[str, ...]": ((tuple,), "a list of texts"),
+}
+
+
+def _check_kind(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raise LabError for a value that is not of its field's kind."""
+    kinds, told = KINDS.get(type_name(field), ((object,), ""))
+    fits = isinstance(value, kinds) and (bool in kinds or object in kinds or not isinstance(value, bool))
+    if fits and isinstance(value, tuple) and tuple in kinds:
+        fits = all(isinstance(member, str) for member in value)
+    if not fits:
+        raise LabError(f"{field.name} is {value!r}, a {type(value).__name__}; it must be {told}")
 
 
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    _check_kind(field, value)
     name = field.name.replace("_", "-")
     least, most = field.metadata.get("least"), field.metadata.get("most")
     choices, known = field.metadata.get("choices", ()), field.metadata.get("known", ())
@@ -235,6 +313,73 @@ class Result:
         """What was found, a sentence each; a verdict is a finding with an outcome."""
         verdicts = self.manifest.get("verdicts", {})
         return list(self.manifest.get("findings") or (verdict["sentence"] for verdict in verdicts.values()))
+
+    def chart(
+        self,
+        name: str = "",
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        theme: Literal["light", "dark", "paper"] = "light",
+        font: str = "",
+        nicknames: Mapping[str, str] | None = None,
+    ) -> alt.TopLevelMixin:
+        """Return a chart by its name ("accuracy"), the first when none is named, ready to be shown or saved.
+
+        `width` and `height` are pixels, "paper" is a theme for print, `nicknames` are {network: what to call it}.
+        Raises LabError for a chart that the result has not.
+        """
+        look = _shown_by("lab.charts.theme", "Look")(width, height, theme, font)
+        drawn: alt.TopLevelMixin = _shown_by(SHOWN_BY, "chart")(self, name, look, nicknames)
+        return drawn
+
+    def save_chart(
+        self,
+        path: str | os.PathLike[str],
+        name: str = "",
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        theme: Literal["light", "dark", "paper"] = "light",
+        font: str = "",
+        dpi: int = 144,
+        nicknames: Mapping[str, str] | None = None,
+    ) -> Path:
+        """Write a chart as .svg, .png (an inch is 72 of its pixels, and `dpi` dots) or .json, and return the path."""
+        look = _shown_by("lab.charts.theme", "Look")(width, height, theme, font, dpi)
+        written: Path = _shown_by(SHOWN_BY, "save_chart")(self, path, name, look, nicknames)
+        return written
+
+    def to_pandas(self, table: str = "") -> pd.DataFrame:
+        """Return a copy of a table, the one that answers the question when none is named."""
+        found: pd.DataFrame = _shown_by(SHOWN_BY, "table")(self, table)
+        return found
+
+    def to_latex(self, table: str = "", *, nicknames: Mapping[str, str] | None = None) -> str:
+        """Return a table in LaTeX (package booktabs); of a probe without a name, a row a layer with its controls."""
+        return str(_shown_by(SHOWN_BY, "latex")(self, table, nicknames))
+
+    def renamed(self, nicknames: Mapping[str, str]) -> Result:
+        """Return the same result with networks called what a reader calls them, {network: nickname}."""
+        found: Result = _shown_by("lab.experiments.nicknames", "renamed")(self, nicknames)
+        return found
+
+    def embeddings(self, images: ImageSet | None = None) -> dict[str, np.ndarray]:
+        """Return the vectors that a probe read, float32 `(N, D)` by "network/layer", in the order of table `images`.
+
+        `images` are those of the run where they came from Python.
+        """
+        found: dict[str, np.ndarray] = _shown_by("lab.experiments.separability.run", "embeddings_of")(self, images)
+        return found
+
+    def _repr_html_(self) -> str:
+        return str(_shown_by(SHOWN_BY, "as_html")(self))
+
+
+def _shown_by(module: str, name: str) -> Any:
+    """Return a function that shows a result: it stands on a floor above, and is looked up when it is first used, as
+    `lab` itself looks up its names."""
+    return getattr(import_module(module), name)
 
 
 class Run(Protocol):

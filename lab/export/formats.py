@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from lab.charts.pictures import PictureKind, picture
+from lab.charts.pictures import PictureKind
+from lab.charts.theme import PLAIN, Look
 from lab.embeddings.vector_files import ABOUT
 from lab.encode import NOT_TEXT, as_csv, as_parquet, records, strict, text_records
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
+from lab.export.native import latex, pictures
 from lab.export.report import render_report
 from lab.export.report.answer import render_answer
 from lab.files import replacing, write_bytes
-from lab.registry import as_markdown, charts_of
+from lab.registry import as_markdown
 
 if TYPE_CHECKING:
     from lab.charts.pictures import PictureKind
@@ -41,6 +43,7 @@ class Format:
     title: str
     media_type: str
     files: Callable[[Result], dict[str, bytes]]
+    kind: PictureKind | None = None  # of charts
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,14 @@ class Download:
     content: bytes
 
 
-def export_run(result: Result, fmt: str, out_dir: Path | str) -> list[Path]:
+def export_run(result: Result, fmt: str, out_dir: Path | str, *, look: Look = PLAIN, chart: str = "") -> list[Path]:
     """Write `result` as `fmt` into `out_dir` (made if needed) and return the paths.
 
-    Formats of several files write a folder named by the run. Raises LabError for an unknown format.
+    Formats of several files write a folder named by the run. Charts are drawn as `look` says; `chart` names one of
+    them. Raises LabError for an unknown format.
     """
-    files = _format(fmt).files(result)
+    chosen = _format(fmt)
+    files = pictures(result, chosen.kind, look, chart) if chosen.kind else chosen.files(result)
     stem = result.request.run_id
     target = Path(out_dir) / f"{stem}-{fmt}" if len(files) > 1 else Path(out_dir)
     written = []
@@ -171,13 +176,6 @@ def _report(result: Result) -> dict[str, bytes]:
     return {"report.html": render(result).encode()}
 
 
-def _pictures(result: Result, kind: PictureKind) -> dict[str, bytes]:
-    charts = charts_of(result)
-    if not charts:
-        raise LabError(f"run {result.request.run_id} has no charts; export it as html, csv, parquet or json")
-    return {f"{name}.{kind}": picture(chart, kind) for name, chart in charts.items()}
-
-
 def _readme(result: Result, note: str) -> str:
     columns = {name: [c for c in table.columns if c not in NOT_TEXT] for name, table in result.tables.items()}
     told = as_markdown(result.request.experiment, columns)
@@ -197,8 +195,9 @@ FORMATS: dict[str, Format] = {
         Format("parquet", "Tables as Parquet (pandas, R, DuckDB)", "application/vnd.apache.parquet", _parquet_files),
         Format("json", "Everything as JSON", "application/json", lambda r: {"run.json": as_json(r).encode()}),
         Format("html", "Report as one HTML file", "text/html", _report),
-        Format("png", "Charts as PNG", "image/png", lambda r: _pictures(r, "png")),
-        Format("svg", "Charts as SVG", "image/svg+xml", lambda r: _pictures(r, "svg")),
-        Format("spec", "Charts as Vega-Lite", "application/json", lambda r: _pictures(r, "json")),
+        Format("png", "Charts as PNG", "image/png", lambda r: pictures(r, "png"), "png"),
+        Format("svg", "Charts as SVG", "image/svg+xml", lambda r: pictures(r, "svg"), "svg"),
+        Format("spec", "Charts as Vega-Lite", "application/json", lambda r: pictures(r, "json"), "json"),
+        Format("latex", "A table for LaTeX", "application/x-tex", lambda r: {"table.tex": latex(r).encode()}),
     )
 }

@@ -12,17 +12,21 @@ from lab.images.catalogue import (
 )
 from lab.images.decode import thumbnail
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
-from lab.images.types import ImageRecord, ImageSet, PixelSource, Quarantined, picked
+from lab.images.tensors import images_of_arrays
+from lab.images.types import MEMORY, ImageRecord, ImageSet, PixelSource, Quarantined, asked_of, picked
 
 __all__ = [
+    "MEMORY",
     "ImageRecord",
     "ImageSet",
     "PixelSource",
     "Quarantined",
     "SetInfo",
+    "asked_of",
     "catalogue",
     "class_names",
     "groups_stamp",
+    "images_of_arrays",
     "names_a_path",
     "open_image_set",
     "picked",

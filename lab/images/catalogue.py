@@ -22,7 +22,7 @@ from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.layout import Tree, arrange, select_classes
 from lab.images.synthetic import FAMILIES, draw_set
-from lab.images.types import ImageSet
+from lab.images.types import MEMORY, ImageSet
 from lab.images.uploads import is_upload, named_by_content, upload_name, uploaded_file
 from lab.progress import Progress, silent
 from lab.roots import permitted
@@ -86,9 +86,15 @@ def open_image_set(
     """
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
-    text = os.fspath(spec)
+    found = _opened(os.fspath(spec), tuple(classes), per_class, progress)
+    return replace(found, opened=(tuple(classes), per_class))
+
+
+def _opened(text: str, classes: tuple[str, ...], per_class: int | None, progress: Progress) -> ImageSet:
+    if text.startswith(MEMORY):
+        raise LabError(f"the images {short_name(text)} were in the memory of a Python process; give them again")
     name, options = _parsed(text)
-    order = Order(text, options, tuple(classes), per_class, progress)
+    order = Order(text, options, classes, per_class, progress)
     if name.startswith(HUB_PREFIX):
         hub_name = name.removeprefix(HUB_PREFIX)
         return huggingface.open_hub_set(text, hub_name, options, order.classes, per_class, progress)
@@ -102,7 +108,7 @@ def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return a set's classes without opening its images; empty where only the downloaded set knows."""
     text = os.fspath(spec)
     name, _ = _parsed(text)
-    if name.startswith(HUB_PREFIX):
+    if name.startswith((HUB_PREFIX, MEMORY)):
         return ()
     row = _rows().get(name)
     return row.info.classes if row else arrange(_tree(text)).classes
@@ -125,13 +131,15 @@ def names_a_path(spec: str) -> bool:
     name = spec.partition("?")[0]
     if name.startswith(HUB_PREFIX):  # the library takes folders there too
         return os.path.isabs(os.path.expanduser(name.removeprefix(HUB_PREFIX))) or name[len(HUB_PREFIX) :][:1] == "."
-    return not (is_upload(spec) or name in _rows())
+    return not (is_upload(spec) or name.startswith(MEMORY) or name in _rows())
 
 
 def short_name(spec: str) -> str:
     """Return what to call a set in a sentence: an upload by its file's name, a folder or zip without the way to it."""
     if is_upload(spec):
         return upload_name(spec)
+    if spec.startswith(MEMORY):
+        return spec.removeprefix(MEMORY).rpartition("#")[0]
     return Path(spec).name if names_a_path(spec) else spec
 
 
@@ -139,7 +147,7 @@ def stamp(spec: str | os.PathLike[str]) -> str:
     """Return a text that changes when the files behind `spec` do, without reading them."""
     text = os.fspath(spec)
     name, _ = _parsed(text)
-    if name.startswith(HUB_PREFIX) or name in _rows() or is_upload(text):
+    if name.startswith((HUB_PREFIX, MEMORY)) or name in _rows() or is_upload(text):
         return text
     path = _path(text)
     if path.is_dir():

@@ -13,7 +13,10 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from lab.errors import LabError
 from lab.images.decode import thumbnail
+
+MEMORY = "memory:"  # before the name of images that were given from Python
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class PixelSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood."""
+    """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood.
+
+    `opened` is what `open_image_set` was asked for, None for images that no name stands for.
+    """
 
     spec: str
     classes: tuple[str, ...]
@@ -60,6 +66,7 @@ class ImageSet:
     source: PixelSource = field(repr=False, compare=False)
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
+    opened: tuple[tuple[str, ...], int | None] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -108,6 +115,15 @@ class ImageSet:
         `PixelSource`)."""
         return self.source.plain_jpeg(index)
 
+    @property
+    def tensor_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of images that are a network's input already, None for pictures."""
+        return getattr(self.source, "shape", None)
+
+    def tensor(self, index: int) -> np.ndarray:
+        """Return image `index` as a network is given it, float32 `(C, H, W)`, of images that are no pictures."""
+        return np.asarray(self.source.tensor(index))  # type: ignore[attr-defined]
+
     def thumbnail(self, index: int) -> bytes:
         """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
         kept = getattr(self.source, "thumbnail", None)
@@ -127,6 +143,13 @@ class _PickedSource:
     def plain_jpeg(self, index: int) -> bytes | None:
         return self.source.plain_jpeg(self.positions[index])
 
+    def tensor(self, index: int) -> np.ndarray:
+        return np.asarray(self.source.tensor(self.positions[index]))  # type: ignore[attr-defined]
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        return getattr(self.source, "shape", None)
+
     def thumbnail(self, index: int) -> bytes:
         kept = getattr(self.source, "thumbnail", None)
         return kept(self.positions[index]) if kept is not None else thumbnail(self.pixels(index))
@@ -136,7 +159,25 @@ def picked(images: ImageSet, positions: Sequence[int] | np.ndarray) -> ImageSet:
     """Return the images at these positions, in this order."""
     chosen = tuple(int(position) for position in positions)
     records = tuple(images.records[position] for position in chosen)
-    return replace(images, records=records, source=_PickedSource(images.source, chosen))
+    return replace(images, records=records, source=_PickedSource(images.source, chosen), opened=None)
+
+
+def asked_of(
+    images: ImageSet, classes: Sequence[str], per_class: int | None
+) -> tuple[str, tuple[str, ...], int | None]:
+    """Return the spec, the classes and the number a class that stand for images in a request.
+
+    Images that no name stands for go by `memory:NAME#DIGEST`. Raises LabError where classes or a number are wanted of
+    images that are opened already.
+    """
+    if tuple(classes) or per_class is not None:
+        raise LabError(
+            "classes and per_class choose among images while they are opened; give them to lab.open_image_set, or the "
+            "images by name"
+        )
+    if images.opened is None:
+        return f"{MEMORY}{images.spec}#{images.fingerprint[:16]}", (), None
+    return images.spec, *images.opened
 
 
 def balanced_positions(labels: Sequence[int], digests: Sequence[str], per_class: int | None) -> list[int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.layers.layout import Grid
+from lab.layers.outputs import tensor_of
 from lab.layers.tracing import in_eval_mode
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def changes(
     modules = dict(module.named_modules())
 
     def watch(name: str, grid: Grid) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            maps = _maps(output, grid).float()
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            maps = _maps(tensor_of(output), grid).float()
             kept[name] = (maps[1:] - maps[:1]).norm(dim=1).cpu().numpy()
 
         return hook

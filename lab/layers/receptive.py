@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.layers.layout import token_sides
+from lab.layers.outputs import tensor_of
 from lab.layers.tracing import in_eval_mode
 from lab.layers.types import Layer, ReceptiveFieldStatus
 
@@ -42,7 +43,7 @@ LENGTHS = (1024, 2048)
 LONGEST_PERIOD = 256
 BATCH = 8
 # How a network says that it does not take an image of some size
-REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
+REFUSALS = (AssertionError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -228,8 +229,8 @@ class _Probe:
         handles = []
 
         def watch(layer: Layer) -> Any:
-            def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-                parts.setdefault(layer.name, []).append(_nan_places(output, layer, size, self.rows))
+            def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+                parts.setdefault(layer.name, []).append(_nan_places(tensor_of(output), layer, size, self.rows))
                 waiting.discard(layer.name)
                 if not waiting:
                     raise _Done

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lab.layers.outputs import main_tensor, opens_outputs
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -80,7 +82,7 @@ def trace(module: nn.Module, input_size: tuple[int, int, int]) -> Trace:
     first = next(module.parameters(), torch.zeros(()))
     noise = torch.Generator().manual_seed(0)
     images = torch.rand((BATCH, *input_size), generator=noise).to(first.device, first.dtype)
-    with _watched(visits), in_eval_mode(module), torch.no_grad():
+    with _watched(visits, opens_outputs(module)), in_eval_mode(module), torch.no_grad():
         module(images)
     return Trace(visits, input_size)
 
@@ -99,7 +101,7 @@ def in_eval_mode(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _watched(visits: dict[str, Visit]) -> Iterator[None]:
+def _watched(visits: dict[str, Visit], inside: bool) -> Iterator[None]:
     clock = iter(range(10**9))
     handles = []
     latest: dict[str, weakref.ref[Any]] = {}
@@ -115,10 +117,13 @@ def _watched(visits: dict[str, Visit]) -> Iterator[None]:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             visit.ends.append(next(clock))
             visit.output_type = type(output).__name__
-            visit.output = _shape(output)
-            visit.passes_on = _source(visit, output, latest)
-            if visit.output is not None:
-                latest[visit.name] = weakref.ref(output)
+            tensor = main_tensor(output)
+            if tensor is not output and not inside:
+                tensor = None
+            visit.output = None if tensor is None else tuple(tensor.shape)
+            visit.passes_on = _source(visit, tensor, latest)
+            if tensor is not None:
+                latest[visit.name] = weakref.ref(tensor)
             visit.same_as_input = bool(inputs) and output is inputs[0] and _version(inputs) == visit.input_version
 
         return hook
@@ -137,7 +142,7 @@ def _source(visit: Visit, output: Any, latest: dict[str, weakref.ref[Any]]) -> s
     """Return the direct child that put out this very tensor, "" when none did."""
     for short, _ in visit.module.named_children():
         made = latest.get(f"{visit.name}.{short}")
-        if made is not None and made() is output:
+        if output is not None and made is not None and made() is output:
             return short
     return ""
 
@@ -145,9 +150,3 @@ def _source(visit: Visit, output: Any, latest: dict[str, weakref.ref[Any]]) -> s
 def _version(inputs: tuple[Any, ...]) -> int:
     """Return how often the input was written to in place: an activation may work on it and pass it on."""
     return int(getattr(inputs[0], "_version", -1)) if inputs else -1
-
-
-def _shape(output: Any) -> tuple[int, ...] | None:
-    import torch
-
-    return tuple(output.shape) if isinstance(output, torch.Tensor) else None

@@ -9,18 +9,21 @@ Where weights come from is a table in `lab.weights`; how a card's layers are fou
 """
 
 from lab.models.cards import ModelCard
-from lab.models.loading import LoadedModel, card, load_model, ref_of, structure
+from lab.models.loading import LoadedModel, Model, card, is_module, load_model, names_of, ref_of, structure
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
 from lab.models.search import search_models
 
 __all__ = [
     "LoadedModel",
+    "Model",
     "ModelCard",
     "ModelRef",
     "Preprocessing",
     "card",
+    "is_module",
     "load_model",
+    "names_of",
     "ref_of",
     "search_models",
     "structure",

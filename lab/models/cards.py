@@ -20,15 +20,21 @@ from lab.files import read_json, write_json
 from lab.layers import Exclusion, Layer
 from lab.layers.modules import parameters_in
 from lab.layers.table import layer_table
+from lab.models.behaviour import behaviour_of
+from lab.models.given_preprocess import as_preprocessing
 from lab.models.preprocess import Preprocessing, preprocessing_of
 from lab.models.reference import ModelRef
 from lab.settings import cache_dir
 from lab.weights import Built, file_stamp
 from lab.weights.checking import refuse_not_finite
 from lab.weights.networks import architecture_of, weights_digest
+from lab.weights.own_code import code_digest
 
 if TYPE_CHECKING:
     from torch import nn
+
+# The cards of networks whose code is the user's own, by name and stamp: code may change, so they are not kept on disk.
+_OWN: dict[tuple[str, str], ModelCard] = {}
 
 # Raise when the layer table, the receptive fields, the costs or the digest of the same weights come out otherwise.
 CARD_VERSION = 3
@@ -50,11 +56,15 @@ class ModelCard:
     classifier_classes: int
     architecture: str
     notes: tuple[str, ...] = ()
+    behaviour: str = ""
 
     @property
     def view(self) -> str:
-        """Hex SHA-256 of the weights and the preprocessing: networks of one view say the same of every image."""
-        text = json.dumps([self.weights_digest, self.preprocessing.as_dict()])
+        """Hex SHA-256 of the weights and the preprocessing: networks of one view say the same of every image.
+
+        The weights of a network whose code is the user's own are not all there is to it: its `behaviour` counts too.
+        """
+        text = json.dumps([self.weights_digest, self.preprocessing.as_dict(), *filter(None, [self.behaviour])])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -74,6 +84,7 @@ class ModelCard:
             "classifier_classes": self.classifier_classes,
             "architecture": self.architecture,
             "notes": list(self.notes),
+            "behaviour": self.behaviour,
         }
 
     @classmethod
@@ -89,11 +100,14 @@ class ModelCard:
             classifier_classes=values["classifier_classes"],
             architecture=values["architecture"],
             notes=tuple(values["notes"]),
+            behaviour=values.get("behaviour", ""),
         )
 
 
 def cached_card(ref: ModelRef) -> ModelCard | None:
     """Return the card of a model from the cache, None when there is none or its files have changed."""
+    if ref.own_code:
+        return _OWN.get((str(ref), ref.stamp()))
     values = _read(_path(ref))
     if values is None or values["card"]["model"] != str(ref):
         return None
@@ -109,6 +123,8 @@ def card_of(ref: ModelRef, built: Built) -> ModelCard:
     Raises LabError naming the first weight that is NaN or infinite.
     """
     module = built.module.eval().requires_grad_(False)
+    if ref.own_code:
+        return _OWN.setdefault((str(ref), ref.stamp()), _describe_own(ref, built))
     refuse_not_finite(module.state_dict(), str(ref))
     digest = weights_digest(module)
     known = cached_card(ref)
@@ -128,7 +144,7 @@ def known_parameters() -> dict[str, int]:
 def _describe(ref: ModelRef, built: Built, digest: str) -> ModelCard:
     module = built.module
     how = preprocessing_of(module)
-    layers, exclusions = _layers(module, (3, how.height, how.width))
+    layers, exclusions = _layers(module, how.input_size)
     return ModelCard(
         ref=ref,
         weights_digest=digest,
@@ -142,10 +158,30 @@ def _describe(ref: ModelRef, built: Built, digest: str) -> ModelCard:
     )
 
 
-def _layers(module: nn.Module, input_size: tuple[int, int, int]) -> tuple[tuple[Layer, ...], tuple[Exclusion, ...]]:
-    """Return a network's layer table, which its weights have no part in: an untrained twin's is the network's own."""
+def _describe_own(ref: ModelRef, built: Built) -> ModelCard:
+    module = built.module
+    refuse_not_finite(module.state_dict(), str(ref))
+    how, guessed = as_preprocessing(built.preprocess, module)
+    behaviour = behaviour_of(module, how.input_size, str(ref))
+    layers, exclusions = _layers(module, how.input_size, code_digest(module))
+    if not layers:
+        raise LabError(f"{ref}: no module within it puts out one tensor for each image, so there is no layer to read")
+    return ModelCard(
+        ref=ref, weights_digest=weights_digest(module), preprocessing=how, layers=layers, exclusions=exclusions,
+        parameters=parameters_in(module), classifier_classes=behaviour.classes,
+        architecture=architecture_of(module), notes=(*built.notes, *guessed), behaviour=behaviour.digest,
+    )  # fmt: skip
+
+
+def _layers(
+    module: nn.Module, input_size: tuple[int, int, int], code: str = ""
+) -> tuple[tuple[Layer, ...], tuple[Exclusion, ...]]:
+    """Return a network's layer table, which its weights have no part in: an untrained twin's is the network's own.
+
+    `code` names what the modules do where their names do not.
+    """
     shapes = [(name, tuple(tensor.shape)) for name, tensor in module.state_dict().items()]
-    identity = repr((CARD_VERSION, _versions(), architecture_of(module), input_size, shapes, repr(module)))
+    identity = repr((CARD_VERSION, _versions(), architecture_of(module), input_size, shapes, code or repr(module)))
     path = cache_dir("models") / f"layers-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"
     kept = _read(path, ("layers", "exclusions"))
     if kept is None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from lab.errors import LabError
+from lab.images.types import ImageSet
 from lab.layers import Layer
 from lab.malloc import tune_allocator
 from lab.models.cards import ModelCard, cached_card, card_of
 from lab.models.devices import pick_device
+from lab.models.given_preprocess import as_given, as_preprocessing
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
 from lab.weights.in_memory import remember
 from lab.weights.networks import weights_digest
+from lab.weights.own_code import own_copy
+from lab.weights.own_code import remember as remember_given
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,13 +63,31 @@ class LoadedModel:
         return self.card.layers
 
 
-def load_model(model: str | ModelRef, *, device: str = "cpu") -> LoadedModel:
+# Whatever stands for a network in Python: its name, what `load_model` returns, or a torch module of one's own.
+Model: TypeAlias = "str | ModelRef | LoadedModel | nn.Module"
+
+
+def load_model(
+    model: str | ModelRef | nn.Module, *, device: str = "cpu", preprocess: Any = None, name: str = ""
+) -> LoadedModel:
     """Return a model with its weights on a device ("auto", "cpu", "cuda", "cuda:1", "mps").
 
+    A torch module of one's own is copied, so that nothing of it is ever changed. `preprocess` is how it wants its
+    images: `lab.Preprocessing`, or a function of a PIL image that returns a tensor `(C, H, W)`; without it, what the
+    module says itself or what is usual, with a note. `name` is what tables call it (default: its class).
+
     Raises LabError when there is no such model, its weights cannot be had (HubUnreachable within three seconds when
-    they would have to be downloaded and the hub does not answer), do not fit or are damaged.
+    they would have to be downloaded and the hub does not answer), do not fit or are damaged; and for a module that
+    cannot be copied, or be run on its images.
     """
-    ref = ModelRef.parse(model)
+    if is_module(model):
+        ref = _given_ref(model, preprocess, name)
+    elif not isinstance(model, (str, ModelRef)):
+        raise LabError(_no_model(model))
+    elif preprocess is not None or name:
+        raise LabError(f"{model} brings its own preprocess and name; give these with a torch module only")
+    else:
+        ref = ModelRef.parse(model)
     ref.check()
     tune_allocator()
     place = pick_device(device)
@@ -72,13 +96,34 @@ def load_model(model: str | ModelRef, *, device: str = "cpu") -> LoadedModel:
     return LoadedModel(known, built.module.to(place), place, repr(built.module))
 
 
-def ref_of(model: str | ModelRef | LoadedModel) -> ModelRef:
+def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: ImageSet | None = None) -> list[str]:
+    """Return the names of one network or of several, see `ref_of`.
+
+    A module without a preprocess of its own is given `images` that are arrays as they are.
+    """
+    several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
+    shape = images.tensor_shape if images is not None and preprocess is None else None
+    usual = preprocess if shape is None else as_given(shape)
+    return [str(ref_of(model, usual if is_module(model) else preprocess)) for model in several]
+
+
+def is_module(model: object) -> TypeGuard[nn.Module]:
+    """Return whether a value is a torch module; imports nothing."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def ref_of(model: Model, preprocess: Any = None) -> ModelRef:
     """Return what names a model with the weights that it has now.
 
-    A loaded network whose weights were changed since gets a reference of its own, `ID@memory:DIGEST`, which is valid in
-    this process. Raises LabError for what is neither a name nor loaded with `load_model`, and when modules of a loaded
-    network were replaced.
+    A loaded network whose weights were changed since gets a reference of its own, `ID@memory:DIGEST`, and a torch
+    module of one's own is `CLASS@python:DIGEST`; both are valid in this process. `preprocess` is for a module, as in
+    `load_model`. Raises LabError for anything else, and when modules of a loaded network were replaced.
     """
+    if is_module(model):
+        return _given_ref(model, preprocess, "")
+    if preprocess is not None:
+        raise LabError(f"preprocess is for a torch module of your own; {_shown(model)} brings its own")
     if isinstance(model, LoadedModel):
         if model.modules and model.modules != repr(model.module):
             raise LabError(
@@ -87,12 +132,33 @@ def ref_of(model: str | ModelRef | LoadedModel) -> ModelRef:
             )
         if weights_digest(model.module) == model.weights_digest:
             return model.ref
+        if model.ref.own_code:
+            return _given_ref(model.module, model.preprocessing, model.ref.id)
         return ModelRef(model.ref.id, f"memory:{remember(model.module)}")
     if isinstance(model, (str, ModelRef)):
         return ModelRef.parse(model)
-    raise LabError(
-        f"a {type(model).__name__} is no model of the lab; give the name of one, or what lab.load_model returns"
+    raise LabError(_no_model(model))
+
+
+def _no_model(model: object) -> str:
+    return (
+        f"a {type(model).__name__} is no model of the lab; give the name of one, a torch module, or what "
+        "lab.load_model returns"
     )
+
+
+def _shown(model: object) -> str:
+    return str(model.ref if isinstance(model, LoadedModel) else model)
+
+
+def _given_ref(module: nn.Module, preprocess: Any, name: str) -> ModelRef:
+    """Return the name of a module of the user's own, of which a copy is remembered."""
+    name = name or type(module).__name__
+    if "@" in name or not name.strip():
+        raise LabError(f"a network cannot be called {name!r}; leave the @ out of its name")
+    copied, notes = own_copy(module)
+    how, guessed = as_preprocessing(preprocess, copied)
+    return ModelRef(name, f"python:{remember_given(copied, how, (*notes, *guessed))}")
 
 
 def structure(model: str | ModelRef) -> ModelCard:
@@ -105,7 +171,8 @@ def structure(model: str | ModelRef) -> ModelCard:
     known = cached_card(ref)
     if known is not None:
         return known
-    return card(ref if ref.source.name in ("checkpoint", "lab", "memory") else ref.twin())
+    own = ref.own_code or ref.source.name in ("checkpoint", "lab", "memory")
+    return card(ref if own else ref.twin())
 
 
 def card(model: str | ModelRef) -> ModelCard:

@@ -34,7 +34,11 @@ LONGEST_RATIO = 8
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A network's input: size in pixels, how an image is resized and cropped to it, and the normalisation."""
+    """A network's input: size in pixels, how an image is resized and cropped to it, and the normalisation.
+
+    `channels` 1 is gray. `function` names a function of the user's own that does all of it
+    (`lab.models.given_preprocess`), which the other settings then say nothing of.
+    """
 
     height: int
     width: int
@@ -43,10 +47,20 @@ class Preprocessing:
     crop_mode: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    channels: int = 3
+    function: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able values."""
-        return asdict(self)
+        """Return the settings as JSON-able values; what only networks of the user's own have, only where they do."""
+        values = asdict(self)
+        if self.channels == 3 and not self.function:
+            del values["channels"], values["function"]
+        return values
+
+    @property
+    def input_size(self) -> tuple[int, int, int]:
+        """Channels, height and width of one input."""
+        return self.channels, self.height, self.width
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -98,12 +112,19 @@ def _channels(module: nn.Module, announced: int) -> int:
 
 
 def pixels_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tensor:
-    """Return image `index` resized and cropped, uint8, shape `(3, height, width)`. Safe to call from several threads.
+    """Return image `index` resized and cropped, uint8, shape `(C, height, width)`. Safe to call from several threads.
 
-    Raises LabError naming the image when it cannot be decoded.
+    Raises LabError naming the image when it cannot be decoded, and where a function of the user's own takes the place
+    of pixels.
     """
+    if how.function:
+        raise LabError(
+            "this question shows the pixels that a network sees, and they are made by a function; give the network "
+            "preprocess=lab.Preprocessing(…) instead, or probe it"
+        )
     try:
-        return _fast(_decoded(image_set, index), how) if how.fast else _by_timm(image_set.pixels(index), how)
+        seen = _fast(_decoded(image_set, index), how) if how.fast else _by_timm(image_set.pixels(index), how)
+        return seen if how.channels == 3 else _gray(seen)
     except LabError:
         raise
     except (OSError, ValueError, RuntimeError) as error:
@@ -114,12 +135,25 @@ def pixels_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Ten
 
 
 def normalised(batch: torch.Tensor, how: Preprocessing) -> torch.Tensor:
-    """Return uint8 pixels `(N, 3, H, W)` as float32, normalised as the network wants, on the same device."""
+    """Return uint8 pixels `(N, C, H, W)` as float32, normalised as the network wants, on the same device.
+
+    What a function of the user's own made is normalised already.
+    """
     import torch
 
+    if how.function:
+        return batch.float()
     mean = torch.tensor(how.mean, device=batch.device).view(1, -1, 1, 1) * 255
     std = torch.tensor(how.std, device=batch.device).view(1, -1, 1, 1) * 255
     return batch.float().sub_(mean).div_(std)
+
+
+def _gray(pixels: torch.Tensor) -> torch.Tensor:
+    """Return RGB `(3, H, W)` as one channel of brightness, uint8 (ITU-R 601, as Pillow's mode L)."""
+    import torch
+
+    red, green, blue = pixels.float()
+    return (0.299 * red + 0.587 * green + 0.114 * blue).round().to(torch.uint8)[None]
 
 
 def _decoded(image_set: ImageSet, index: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError, nearest
-from lab.weights import LOCAL_SCHEME, SOURCES, WeightSource, package_of
+from lab.weights import LOCAL_SCHEME, MODULE_SCHEME, SOURCES, WeightSource, package_of
 
 
 @dataclass(frozen=True, order=True)
@@ -33,9 +33,12 @@ class ModelRef:
             raise LabError(f"{text!r} names no model; write ID[@WEIGHTS], such as tf_efficientnet_lite0@packaged")
         if id.startswith(LOCAL_SCHEME):
             id = LOCAL_SCHEME + _absolute(id.removeprefix(LOCAL_SCHEME))
+        elif id.startswith(MODULE_SCHEME):
+            path, _, factory = id.removeprefix(MODULE_SCHEME).rpartition(":")
+            id = f"{MODULE_SCHEME}{_absolute(path) if path else ''}:{factory}"
         source, _, argument = (weights or _usual_weights(id)).partition(":")
         if source == "untrained":
-            argument = argument or "0"
+            source, argument = "code" if id.startswith(MODULE_SCHEME) else source, argument or "0"
         elif source == "checkpoint" and argument:
             argument = _absolute(argument)
         return cls(id, f"{source}:{argument}" if argument else source)
@@ -57,6 +60,9 @@ class ModelRef:
     def short(self) -> str:
         """A short text for charts: the id, and the weights where they are not the usual ones."""
         id = Path(self.id.removeprefix(LOCAL_SCHEME)).name if self.id.startswith(LOCAL_SCHEME) else self.id
+        if self.own_code:
+            id = id.removeprefix(MODULE_SCHEME).rpartition("/")[2]
+            return f"{id} (untrained {self.argument.rpartition('/')[2]})" if self.untrained else id
         if self.source.name == "untrained":
             return f"{id} (untrained{'' if self.argument == '0' else f' {self.argument}'})"
         if self.source.name == "checkpoint":
@@ -66,12 +72,21 @@ class ModelRef:
     @property
     def untrained(self) -> bool:
         """Whether the weights are random: drawn from a seed, or what training here began with."""
-        return self.source.name == "untrained" or (self.source.name == "lab" and self.argument.endswith("/0"))
+        random = {"lab": self.argument.endswith("/0"), "python": "/" in self.argument, "code": bool(self.argument)}
+        return random.get(self.source.name, self.source.name == "untrained")
+
+    @property
+    def own_code(self) -> bool:
+        """Whether the network is the user's own: a module from Python, or what a file of his makes."""
+        return self.source.own_code
 
     def twin(self, seed: int = 0) -> ModelRef:
         """Return the same architecture with random weights; of weights trained here, those that training began with."""
         if self.source.name == "lab":
             return replace(self, weights=f"lab:{self.argument.partition('/')[0]}/0")
+        if self.own_code:
+            name = f"{self.argument.partition('/')[0]}/" if self.source.name == "python" else ""
+            return replace(self, weights=f"{self.source.name}:{name}{seed}")
         return replace(self, weights=f"untrained:{seed}")
 
     def check(self) -> None:
@@ -98,6 +113,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _usual_weights(id: str) -> str:
+    if id.startswith(MODULE_SCHEME):
+        return "code"
     return "packaged" if package_of(id) else "pretrained"
 
 

@@ -143,8 +143,8 @@ def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
     late, early = average.compared or (np.nan, np.nan)
     if average.passed:
         return (
-            f"late layers are clearly better than early ones on average ({late:.2f} against {early:.2f}), though not "
-            "clearly than the best of them"
+            "this difference may be chance, while over early layers on average the lead is clear "
+            f"({late:.2f} against {early:.2f})"
         )
     return "this difference may be chance"
 

@@ -15,6 +15,7 @@ from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.export.formats import FORMATS, download
 from lab.registry import has_charts
+from lab.ui.run_cache import run_of
 
 SINGLE_FILES = {"html": ".html", "json": ".json"}  # the other formats are several files in a zip
 EMBEDDINGS = ("npz", "safetensors")
@@ -30,7 +31,7 @@ def export(result: Result, *, key: str) -> None:
 
 def download_buttons(result: Result, *, key: str) -> None:
     """Show a button per format that the run has something for."""
-    of_a_probe = isinstance(result.request, ProbeRequest)
+    of_a_probe = isinstance(result.request, ProbeRequest) and run_of(result.request) is not None  # no example
     drawn = has_charts(result.request.experiment)
     with st.container(horizontal=True, key=f"downloads_{key}"):
         for name in (*TABLES, *PICTURES) if drawn else TABLES:

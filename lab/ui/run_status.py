@@ -16,14 +16,17 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.runs import jobs
+from lab.runs.examples import example_of
 from lab.runs.folder import UNDER_WAY
 from lab.runs.store import RunFolder, list_runs
 from lab.shortages import shortage
 from lab.ui import url_state
 from lab.ui.run_cache import changed_table, finished_result, run_of
+from lab.ui.run_labels import when
 from lab.ui.text import count, duration, escaped
 
 POLL_SECONDS = 0.5
+TOLD_VERSIONS = ("torch", "timm")
 HEADLINES = {
     "failed": "This run could not be completed",
     "cancelled": "This run was cancelled",
@@ -56,11 +59,14 @@ def result_or_status(
     """Return the result of `request` if it is finished; else show where it stands and return None.
 
     `offer` says, for a request nobody has run yet, what running it would bring; `button` is off on pages that have
-    their own; `start` is what the buttons do.
+    their own; `start` is what the buttons do. Where an example of it comes with the lab, that is the result until then.
     """
     run = run_of(request)
     status = run.status if run else "new"
     if run is None or status == "new":
+        if (example := example_of(request)) is not None:
+            _note_example(example, request, start)
+            return finished_result(example)
         _offer(offer, request, button, start)
         return None
     if status in UNDER_WAY:
@@ -143,6 +149,18 @@ def _progress(folder: str) -> None:
             jobs.cancel(run)
             st.rerun()
         st.caption("It goes on if you close this page; open it again and you will find it here.")
+
+
+def _note_example(example: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
+    """Say that a result was not computed here, when and with what it was, and offer to do so."""
+    versions = example.manifest.get("versions", {})
+    told = ", ".join([when(example), *(f"{name} {versions[name]}" for name in TOLD_VERSIONS if name in versions)])
+    with st.container(horizontal=True, vertical_alignment="center", key=f"example_{request.experiment}"):
+        st.markdown(f":blue-badge[:material/inventory_2: Example] :small[It came with the lab: {escaped(told)}.]")
+        st.button(
+            "Run it here", key=f"run_example_{request.experiment}", type="tertiary", icon=":material/play_arrow:",
+            on_click=start, args=(request,),
+        )  # fmt: skip
 
 
 def _trouble(status: str, problem: str, request: Request, start: Callable[[Request], None]) -> None:

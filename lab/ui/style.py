@@ -25,6 +25,7 @@ CSS = """
 dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items: end; }
 .lab-figures dt { font-size: 0.9rem; line-height: 1.25; opacity: 0.84; }
 .lab-figures dd { font-size: 1.75rem; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.st-key-hero svg.marks { max-width: 100%; height: auto; }
 .st-key-of_other_settings > :not(:first-child) { opacity: 0.5; filter: grayscale(1); }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
 [data-testid="stCaptionContainer"] p { color: color-mix(in srgb, currentColor 76%, transparent); }

@@ -19,6 +19,7 @@ import streamlit as st
 from lab.errors import LabError
 from lab.experiments.base import Request, type_name
 from lab.registry import ALIASES
+from lab.runs.examples import example_named
 from lab.runs.store import RunFolder
 from lab.settings import runs_dir
 from lab.ui.notices import consent
@@ -132,6 +133,8 @@ def opened(kind: type[R]) -> R | None:
 def known_run(run_id: str) -> RunFolder:
     """Return the run with exactly this id; never a path, since a link must not open other folders."""
     run = RunFolder(runs_dir() / run_id) if RUN_ID.fullmatch(run_id) else None
+    if run is not None and not run.path.exists():
+        run = example_named(run_id)
     with contextlib.suppress(LabError):
         if run is not None and run.request:
             return run

@@ -38,7 +38,7 @@ def quick(model: LoadedModel, layers: Sequence[Layer]) -> nn.Module:
     """Return a copy of the network that computes `layers` in less time; the cuts of all of them can share it."""
     if model.device != "cpu":
         return model.module
-    return faster_copy(model.module, layers, (3, model.preprocessing.height, model.preprocessing.width))
+    return faster_copy(model.module, layers, model.preprocessing.input_size)
 
 
 class TruncatedNetwork:

@@ -30,6 +30,7 @@ class Built:
     module: nn.Module
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    preprocess: Any = None
 
 
 def build_network(id: str, seed: int = 0, **options: Any) -> nn.Module:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.roots import permitted
-from lab.weights import in_memory, packaged, trained, zoo
+from lab.weights import in_memory, own_code, packaged, trained, zoo
 from lab.weights.checkpoints import build_from_file, local_weights
 from lab.weights.hub import build_from_hub, check_reachable, from_hub, is_hub_id
 from lab.weights.networks import Built, build_network, file_stamp
@@ -36,6 +36,7 @@ class WeightSource:
     check: Callable[[str, str], None]
     build: Callable[[str, str], Built]
     stamp: Callable[[str, str], str]
+    own_code: bool = False  # the network is no timm's: the user's module or file says what it is
 
 
 def check_id(id: str) -> None:
@@ -164,5 +165,11 @@ SOURCES: dict[str, WeightSource] = {
         WeightSource("untrained", "random, seeded", "SEED", _check_untrained, _build_untrained, _stamp_untrained),
         WeightSource("lab", "trained here", "NAME", trained.check, trained.build, trained.stamp),
         WeightSource("memory", "of this process", "DIGEST", in_memory.check, in_memory.build, in_memory.stamp),
+        WeightSource(
+            "python", "a module from Python", "DIGEST[/SEED]", own_code.check, own_code.build, own_code.stamp, True
+        ),
+        WeightSource(
+            "code", "made by a file", "[SEED]", own_code.check_code, own_code.build_code, own_code.stamp_code, True
+        ),
     )
 }

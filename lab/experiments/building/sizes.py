@@ -62,7 +62,7 @@ def run(
     model = load_model(request.model)
     progress("Running the network", 1, 2, "steps")
     how = model.preprocessing
-    windows, weights = measured(model.module, (3, how.height, how.width))
+    windows, weights = measured(model.module, how.input_size)
     if windows.empty:
         raise LabError(f"{request.model} has no window that slides in two dimensions; choose a convolutional network")
     size = (how.height, how.width)

@@ -17,11 +17,15 @@ is the one thing that another run does not repeat exactly.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, PartialResults, Result
 from lab.experiments.comparison import pair_tables, tables
 from lab.experiments.comparison.costs import NetworkCut, measure_speeds, network_size
 from lab.experiments.comparison.evidence import Comparison, gather
@@ -39,8 +43,12 @@ from lab.experiments.separability.measure import (
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
+from lab.images import ImageSet, asked_of, images_of_arrays
+from lab.layers import Layer
+from lab.models import Model, names_of
 from lab.partial_results import Arrays
 from lab.progress import Progress, silent
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 
 SIMILARITY = ("cka", "low", "high", "null", "p")
@@ -57,9 +65,56 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when fewer than two are left.
     """
-    partial_results = partial_results if partial_results is not None else {}
+    return _compared(request, progress, compute, partial_results if partial_results is not None else {})
+
+
+def compare(
+    models: Iterable[Model],
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
+    *,
+    preprocess: Any = None,
+    layers: str | Sequence[str | Layer] = "blocks",
+    pooling: str = "avg",
+    controls: str | Sequence[str] = ("untrained", "pixels"),
+    classes: Sequence[str] = (),
+    per_class: int | None = None,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    groups: str = "auto",
+    speed: bool = True,
+    progress: Progress | None = None,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> Result:
+    """Compare networks on the same images, layer by layer: which layer of which one is best, and how sure is that.
+
+    `models` are two or more, each as in `lab.probe`; `speed` measures how fast each runs here. The other arguments are
+    those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by the caller
+    only.
+    """
+    images = images_of_arrays(*images) if isinstance(images, tuple) else images
+    given = images if isinstance(images, ImageSet) else None
+    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    request = CompareRequest.from_dict(
+        {
+            "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
+            "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
+            "seed": seed, "groups": groups, "speed": speed,
+        }
+    )  # fmt: skip
+    with bars_for(progress) as told:
+        return _compared(request.canonical(), told, compute, {}, given)
+
+
+def _compared(
+    request: CompareRequest,
+    progress: Progress,
+    compute: Compute,
+    partial_results: PartialResults,
+    images: ImageSet | None = None,
+) -> Result:
     clock = Clock()
-    question = prepare(request.as_probe(), progress)
+    question = prepare(request.as_probe(), progress, images)
     subjects, problems = open_sources(question, progress, compute)
     readings = [*probe_all(question, subjects, progress, partial_results)]
     networks = [subject for subject in subjects if subject.layers and not subject.twin]

@@ -69,7 +69,7 @@ def network_size(model: str, partial_results: PartialResults) -> NetworkSize:
         loaded = load_model(model)
         how = loaded.preprocessing
         weights = sum(parameter.numel() * parameter.element_size() for parameter in loaded.module.parameters())
-        _, whole = costs(loaded.module, (3, how.height, how.width))
+        _, whole = costs(loaded.module, how.input_size)
         partial_results[key] = {"size": np.array([loaded.card.parameters, weights, whole.peak_bytes])}
     return NetworkSize(*map(int, partial_results[key]["size"]))
 
@@ -140,7 +140,7 @@ def _passes(model: str, layers: Sequence[Layer], compute: Compute) -> dict[str, 
     loaded = load_model(model, device=compute.device)
     how = loaded.preprocessing
     module = Extractor(loaded, layers).module
-    noise = torch.randn((BATCH, 3, how.height, how.width), generator=torch.Generator().manual_seed(0))
+    noise = torch.randn((BATCH, *how.input_size), generator=torch.Generator().manual_seed(0))
     images = noise.to(loaded.device).contiguous(memory_format=torch.channels_last)
 
     def timed(name: str) -> Callable[[], float]:

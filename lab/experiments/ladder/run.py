@@ -8,6 +8,7 @@ tables   accuracy   rung × layer, of each network and its untrained twins, with
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.experiments.base import DEFAULT_MODEL, PartialResults, Result
@@ -16,7 +17,11 @@ from lab.experiments.ladder.measure import networks_of, read_rungs
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.tables import assemble, climb_of
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.images.synthetic import RUNGS
+from lab.layers import Layer
+from lab.models import Model, names_of
 from lab.progress import Progress, silent
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 from lab.threads import cores
 
@@ -44,15 +49,29 @@ def run(
 
 
 def ladder(
-    model: str | tuple[str, ...] | list[str] = DEFAULT_MODEL,
+    models: Model | Iterable[Model] = DEFAULT_MODEL,
     *,
-    progress: Progress = silent,
+    preprocess: Any = None,
+    rungs: str | Sequence[str] = tuple(RUNGS),
+    layers: str | Sequence[str | Layer] = "stages",
+    pooling: str = "avg",
+    per_class: int = 100,
+    untrained: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    **fields: Any,
 ) -> Result:
-    """Return the ladder of a network, `ID[@WEIGHTS]`, or of several; `fields` are those of `LadderRequest`.
+    """Return the ladder of a network, or of several: at which depth each level of vision becomes readable.
 
-    The result is kept by the caller only; the command line and the dashboard keep theirs as runs.
+    `models` and `preprocess` are as in `lab.probe`; the other arguments are the fields of `LadderRequest`. Raises
+    LabError, in one sentence, for what cannot be used. The result is kept by the caller only; the command line and the
+    dashboard keep theirs as runs.
     """
-    models = (model,) if isinstance(model, str) else tuple(model)
-    return run(LadderRequest(models=models, **fields).canonical(), progress=progress, compute=compute)
+    request = LadderRequest.from_dict(
+        {
+            "models": names_of(models, preprocess), "rungs": rungs, "layers": layers, "pooling": pooling,
+            "per_class": per_class, "untrained": untrained, "seed": seed,
+        }
+    )  # fmt: skip
+    with bars_for(progress) as told:
+        return run(request.canonical(), progress=told, compute=compute)

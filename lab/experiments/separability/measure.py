@@ -23,6 +23,7 @@ from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.threads import cores, in_threads
+from lab.weights.reinitialising import NoTwin
 
 # Untrained twins differ among each other, so there are several. Another seed of the request must not mean other twins:
 # their embeddings would have to be computed again.
@@ -117,6 +118,8 @@ def open_sources(question: ProbeSetup, progress: Progress, compute: Compute) -> 
             found.append(_source(question, ref, str(ref), False, progress, compute))
             if "untrained" in question.request.controls and not ref.untrained:
                 found += [_source(question, ref.twin(seed), str(ref), True, progress, compute) for seed in TWIN_SEEDS]
+        except NoTwin as error:
+            problems.append(str(error))
         except LabError as error:
             if len(question.request.models) == 1:
                 raise

@@ -81,13 +81,16 @@ class ProbeRequest(Request):
         return self.embeddings.startswith(MEMORY)
 
     def command(self) -> str:
-        """Return the command line that asks the same; of arrays from Python, a comment that says so."""
+        """Return the command line that asks the same; of what was given from Python, a comment that says so."""
         if not self.in_memory:
             return Request.command(self._as_asked())
         return f"# arrays from Python (SHA-256 {self.embeddings[len(MEMORY) :][:16]}…): {self.python()}"
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
+        if Request.from_python(self):
+            words = Request.python(self).partition(", ")[2]
+            return f"lab.{self.experiment}({words.removesuffix(')').replace('data=', 'images=')})"
         if not self.in_memory:
             return Request.python(self._as_asked())
         given = [f"{name}={getattr(self, name)!r}" for name in ("folds", "repeats", "seed")]

@@ -6,7 +6,8 @@ computed in `lab.probing`, `lab.stats` and `lab.geometry`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
-from lab.images import ImageSet, open_image_set, regrouped
-from lab.layers import select_layers
-from lab.models import LoadedModel, ModelRef, card, ref_of
+from lab.images import MEMORY, ImageSet, asked_of, images_of_arrays, open_image_set, regrouped, short_name
+from lab.layers import Layer, select_layers
+from lab.models import Model, ModelRef, card, names_of
+from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 from lab.threads import cores
 
@@ -89,36 +92,59 @@ def run(
 
 
 def probe(
-    models: str | LoadedModel | Iterable[str | LoadedModel] = DEFAULT_MODEL,
-    images: str | ImageSet = DEFAULT_DATA,
+    models: Model | Iterable[Model] = DEFAULT_MODEL,
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
     *,
-    progress: Progress = silent,
+    preprocess: Any = None,
+    layers: str | Sequence[str | Layer] = "blocks",
+    pooling: str = "avg",
+    controls: str | Sequence[str] = tuple(OPTIONAL),
+    classes: Sequence[str] = (),
+    per_class: int | None = None,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    groups: str = "auto",
+    progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    **fields: Any,
 ) -> Result:
-    """Probe every layer of one or more models on an image set; `fields` are those of `ProbeRequest`.
+    """Probe layers of one or more networks on an image set, with controls and a verdict.
 
-    Models and images may be given by name or as what `load_model` and `open_image_set` return. A loaded network is
-    measured with the weights that it has now: if they are no longer those it was loaded with, it goes by the name
-    ID@memory:DIGEST, which this process knows. Raises LabError for a model that is neither. The result is kept
-    by the caller only; the command line and the dashboard keep theirs as runs.
+    `models` are names (`ID[@WEIGHTS]`), what `load_model` returns, or torch modules of your own, which are copied and
+    never touched; `preprocess` is how such a module wants its images (see `load_model`). `images` are a set's name,
+    a folder, what `open_image_set` returns, or arrays and labels `(X, y)`, X `(N, C, H, W)` being what the module is
+    given as it is (see `images_of_arrays`). `layers`: "stages", "blocks", "all", or names. `controls`: "all",
+    "none", or names. The other arguments are the fields of `ProbeRequest`.
+
+    A network is measured with the weights that it has now. One that has no untrained twin is measured without that
+    control, and the result's problems say why. Raises LabError, in one sentence, for what cannot be used. The result
+    is kept by the caller only; the command line and the dashboard keep theirs as runs.
     """
-    several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
-    names = tuple(model if isinstance(model, str) else str(ref_of(model)) for model in several)
-    given = None if isinstance(images, str) else images
-    request = ProbeRequest(models=names, data=images if isinstance(images, str) else images.spec, **fields)
-    return measure_and_assemble(request.canonical(), progress, compute, {}, given)
+    images = images_of_arrays(*images) if isinstance(images, tuple) else images
+    given = images if isinstance(images, ImageSet) else None
+    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    request = ProbeRequest.from_dict(
+        {
+            "models": names_of(models, preprocess, given),
+            "data": data, "layers": layers, "pooling": pooling, "controls": controls, "classes": classes,
+            "per_class": per_class, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups,
+        }
+    )  # fmt: skip
+    with bars_for(progress) as told:
+        return measure_and_assemble(request.canonical(), told, compute, {}, given)
 
 
 def embeddings_of(
     result: Result,
+    images: ImageSet | None = None,
     *,
     progress: Progress = silent,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> dict[str, np.ndarray]:
     """Return the embeddings that a result was read off, float32 `(N, D)` by "model/layer", rows as its table of images.
 
-    They come from the cache, or are computed again when it was emptied. Raises LabError when the images have changed
+    They come from the cache, or are computed again when it was emptied; `images` are those of the run where they came
+    from Python. Raises LabError when the images have changed
     since, or when the result is of another experiment.
     """
     request = result.request
@@ -126,12 +152,18 @@ def embeddings_of(
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
     if request.embeddings:
         return _given_again(result, request, progress)
-    images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    if images is None and request.data.startswith(MEMORY):
+        raise LabError(
+            f"the images {short_name(request.data)} came from Python and are not kept with a result; give them again: "
+            "result.embeddings(images)"
+        )
+    if images is None:
+        images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
     images = regrouped(images, request.groups)
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
     found: dict[str, np.ndarray] = {}
-    for model in result["layers"]["model"].unique():
+    for model in (name for name in request.models if name in result.manifest["hashes"]):
         ref = ModelRef.parse(model)
         layers = select_layers(card(ref).layers, request.layers)
         vectors = embed(ref, images, layers, pooling=request.pooling, compute=compute, progress=progress)

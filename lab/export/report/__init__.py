@@ -31,6 +31,7 @@ def render_report(result: Result) -> str:
     body = tag(
         "main",
         sections.head(result),
+        sections.poster(charts),
         sections.accuracy(result, charts),
         sections.checks(result, charts),
         sections.labels(result, charts),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from lab.charts.lazy_altair import alt
 from lab.charts.pictures import picture
+from lab.charts.theme import Look
 from lab.encode import NOT_TEXT
 from lab.experiments.base import Result
 from lab.export.report.markup import Html, tag, trusted
@@ -55,7 +56,7 @@ def _figure(chart: alt.TopLevelMixin) -> Html:
 
 
 def _url(chart: alt.TopLevelMixin, scheme: str) -> str:
-    svg = picture(chart, "svg", scheme="dark" if scheme == "dark" else "light")
+    svg = picture(chart, "svg", look=Look(theme="dark" if scheme == "dark" else "light"))
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.hero import hero
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import MOST_THUMBNAILS, thumbnail_rows
 from lab.charts.maps import depth_walk, embedding_maps
-from lab.charts.theme import BACKGROUNDS, Tables, config, models_of, records
+from lab.charts.theme import BACKGROUNDS, SCREENS, Tables, config, models_of, records
 
 NARROW = "-narrow"  # ends the name of a chart that takes another's place where there is little room
 THUMBNAILS = "thumbnails"  # the dataset of pictures, which the gallery uses as well
@@ -38,12 +39,14 @@ def figures(tables: Tables, pictured: Iterable[str]) -> dict[str, Any]:
     return {
         "charts": specs,
         "datasets": datasets,
-        "looks": {scheme: {**config(scheme), "background": paper} for scheme, paper in BACKGROUNDS.items()},
+        "looks": {scheme: {**config(scheme), "background": BACKGROUNDS[scheme]} for scheme in SCREENS},
     }
 
 
 def _charts(tables: Tables) -> dict[str, alt.TopLevelMixin]:
     charts: dict[str, alt.TopLevelMixin] = {
+        "poster": hero(tables, width=860),
+        f"poster{NARROW}": hero(tables, width=280, places=3),
         "accuracy": accuracy_by_depth(tables),
         f"accuracy{NARROW}": accuracy_by_depth(tables, labels="legend"),
     }

@@ -49,6 +49,11 @@ def head(result: Result) -> Html:
     )
 
 
+def poster(charts: dict[str, Any]) -> Html:
+    """Return the picture that tells the whole story."""
+    return tag("section", figure("poster", charts["poster"]["description"]), id_="poster")
+
+
 def accuracy(result: Result, charts: dict[str, Any]) -> Html:
     """Return the main chart."""
     emergence = figure("emergence", charts["emergence"]["description"]) if "emergence" in charts else None

@@ -64,7 +64,8 @@ def sheet_section(subject: Selection) -> None:
 def _request(subject: Selection) -> VisualizeRequest | None:
     """Show the boxes for layer and channels and return what they name; None when they make no sense."""
     names = layer_names(subject.model)
-    middle = USUAL_LAYER if USUAL_LAYER in names else names[len(names) // 2] if names else "stages"
+    usual = USUAL_LAYER in names or subject.model == VisualizeRequest().model
+    middle = USUAL_LAYER if usual else names[len(names) // 2] if names else "stages"
     asked = opened(VisualizeRequest) or VisualizeRequest(layers=middle, channels="top:12")
     layer, which = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
     kept_layer = url_widget(param(VisualizeRequest, "layers"), asked.layers, key="sheet_layer")

@@ -10,15 +10,20 @@ import streamlit as st
 
 from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
 from lab.charts.curves import METRICS, curve_rows
+from lab.charts.hero import Patches, hero
+from lab.charts.map_rows import data_url
 from lab.charts.tables import key_figures
-from lab.charts.theme import classes_of
+from lab.charts.theme import classes_of, models_of
 from lab.experiments.base import Result
+from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.separability.fits import CHANNEL_DRAWS
 from lab.experiments.separability.measure import TWIN_SEEDS
 from lab.experiments.separability.split_notes import split_text
 from lab.probing.controls import CONTROLS
 from lab.probing.probes import MATCHED_DIMENSION
+from lab.runs.examples import example_of
 from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.run_cache import finished_result, run_of
 from lab.ui.text import count, duration, escaped
 
 # outcome -> (badge, its colour, icon); the sentence itself comes from the run
@@ -28,6 +33,7 @@ OUTCOMES: dict[str, tuple[str, Any, str]] = {
     "undecided": ("Undecided", "orange", ":material/help:"),
 }
 FEW_CLASSES = 3
+PHONE_WIDTH = 280  # of the picture of the whole story, its axes and labels not counted
 HEIGHT, HEIGHT_ON_A_PHONE = 340, 300  # of the plot alone, in pixels
 METRIC_NAMES = {
     "accuracy": "Accuracy",
@@ -128,6 +134,28 @@ def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", contro
         labels="legend" if on_a_phone() else None,
         height=HEIGHT_ON_A_PHONE if on_a_phone() else HEIGHT,
     )
+
+
+def hero_chart(result: Result) -> None:
+    """Show the whole story of the run's first network in one picture, with the patches of its channels where known."""
+    model = models_of(result["layers"])[0]
+    shown = {"width": PHONE_WIDTH, "places": 3} if on_a_phone() else {}
+    patches = _patches(model, result.request.as_dict().get("data"))
+    with st.container(key="hero"):
+        show_chart(result, hero, key="hero_chart", view={"width": "content"}, model=model, patches=patches, **shown)
+
+
+def _patches(model: str, data: str | None) -> Patches:
+    """Return the patches that the depth strip of the same network and images has found, here or in an example."""
+    if not data:
+        return ()
+    request = DepthStripRequest(model=model, data=data).canonical()
+    run = run_of(request) or example_of(request)
+    if run is None or run.status != "finished":
+        return ()
+    found = finished_result(run)["exemplars"].query("end == 'most'").sort_values(["depth", "rank"], kind="stable")
+    urls = found["thumbnail"].map(data_url)
+    return tuple((float(depth), url) for depth, url in zip(found["depth"], urls, strict=True) if url)
 
 
 def controls_picker(result: Result, metric: str) -> list[str]:

@@ -1,0 +1,108 @@
+"""Images that are a network's input already: arrays `(N, C, H, W)` of any number of channels, from Python.
+
+The network is given them as they are. What people see, and the control *raw pixels*, are the first three channels (or
+the one there is), scaled alike for all images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.images.groups import split_groups
+from lab.images.image_signature import signature_of
+from lab.images.types import ImageRecord, ImageSet
+
+SHOWN_RANGE: Final = (0.5, 99.5)  # percentiles of a channel that are shown as black and white
+
+
+class TensorSource:
+    """Gives arrays `(N, C, H, W)` as they are, and as RGB pixels to be looked at."""
+
+    def __init__(self, arrays: np.ndarray) -> None:
+        self._arrays = arrays
+        shown = arrays[:, :3] if arrays.shape[1] >= 3 else arrays[:, :1]
+        low, high = np.percentile(shown, SHOWN_RANGE, axis=(0, 2, 3))
+        self._low, self._span = low, np.where(high > low, high - low, 1)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        _, channels, height, width = self._arrays.shape
+        return channels, height, width
+
+    def tensor(self, index: int) -> np.ndarray:
+        """Return a copy of image `index` as it was given, float32, shape `(C, H, W)`."""
+        return np.array(self._arrays[index], dtype=np.float32)
+
+    def pixels(self, index: int) -> np.ndarray:
+        """Return image `index` as RGB, uint8, shape `(H, W, 3)`."""
+        image = self._arrays[index][: len(self._low)].transpose(1, 2, 0)
+        scaled = np.clip((image - self._low) / self._span, 0, 1) * 255
+        return np.repeat(scaled, 3 // scaled.shape[2], axis=2).round().astype(np.uint8)
+
+    def plain_jpeg(self, index: int) -> bytes | None:
+        """Return None: these images are no files."""
+        return None
+
+
+def images_of_arrays(
+    images: Any, labels: Any, *, classes: Sequence[str] = (), names: Sequence[str] = (), groups: Any = None
+) -> ImageSet:
+    """Return arrays or tensors `(N, C, H, W)` as an image set that a network is given as they are.
+
+    `labels` `(N,)` are whole numbers or texts; `classes` names the numbers from 0. `names` `(N,)` are those of the
+    images, `groups` `(N,)` says which must never straddle a split (default: copies, as found). Raises LabError for
+    arrays of another shape, with NaN or infinity, or of another length than the labels.
+    """
+    arrays = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    if arrays.ndim != 4 or arrays.dtype.kind not in "fiub" or not len(arrays):
+        raise LabError(
+            f"images are an array of shape {arrays.shape} and type {arrays.dtype}; they must be numbers (N, C, H, W)"
+        )
+    arrays = arrays.astype(np.float32)
+    if not np.isfinite(arrays).all():
+        bad = int(np.flatnonzero(~np.isfinite(arrays).all((1, 2, 3)))[0])
+        raise LabError(f"image {bad} holds NaN or infinity; mend it or leave it out")
+    given = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+    for what, several in (("labels", given), ("names", names), ("groups", () if groups is None else groups)):
+        if len(several) != len(arrays) and (what == "labels" or len(several)):
+            raise LabError(f"there are {len(several)} {what} for {len(arrays)} images; give one for each")
+    known, places = _classes(given, classes)
+    source = TensorSource(arrays)
+    digests = [hashlib.sha256(f"{source.shape}".encode() + array.tobytes()).hexdigest() for array in arrays]
+    looks = [signature_of(source.pixels(k)) for k in range(len(arrays))]
+    own = split_groups(digests, looks) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    width = len(str(len(arrays) - 1))
+    records = tuple(
+        ImageRecord(
+            str(names[k]) if len(names) else f"{known[places[k]]}/{k:0{width}d}", int(places[k]), digests[k],
+            int(own[k]), source.shape[2], source.shape[1],
+        )
+        for k in range(len(arrays))
+    )  # fmt: skip
+    if len({record.id for record in records}) < len(records):
+        raise LabError("two images have the same name; give each its own")
+    notes = () if source.shape[0] in (1, 3) else (f"of {source.shape[0]} channels, pictures and pixels show 3 at most",)
+    return ImageSet("arrays", known, records, source, (), notes)
+
+
+def _classes(labels: np.ndarray, names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names of classes and the place of each label among them."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iubU":
+        raise LabError(
+            f"labels are an array of shape {labels.shape} and type {labels.dtype}; they must be whole numbers or texts "
+            "(N,)"
+        )
+    found, places = np.unique(labels, return_inverse=True)
+    if len(found) < 2:
+        raise LabError("all images have the same label; two classes or more are needed")
+    if not names:
+        return tuple(map(str, found)), places
+    if labels.dtype.kind == "U" or int(found[-1]) >= len(names) or int(found[0]) < 0:
+        raise LabError(f"classes names the numbers from 0, and labels hold {found[-1]!s}; there are {len(names)} names")
+    return tuple(str(names[int(label)]) for label in found), places

@@ -1,0 +1,64 @@
+"""The example runs that come with the package: whole, of today's questions, labelled, and never in a run's way."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from fake_runs import finished_run
+from pages_helpers import healthy, opened, said
+
+from lab.experiments.separability.request import ProbeRequest
+from lab.registry import EXPERIMENTS
+from lab.runs.examples import VARIABLE, example_of, examples_dir
+from lab.runs.folder import RunFolder
+
+ROOT = Path(__file__).resolve().parents[1]
+MADE = runpy.run_path(str(ROOT / "docs" / "make_examples.py"))
+ASKED = [row.request_type() for name, row in EXPERIMENTS.items() if name not in MADE["LEFT_OUT"]] + [*MADE["FURTHER"]]
+
+
+@pytest.fixture(autouse=True)
+def with_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+
+
+@pytest.mark.parametrize("request_", ASKED, ids=lambda request: request.canonical().run_id)
+def test_an_example_is_whole_and_says_what_it_was_made_with(request_: object) -> None:
+    canonical = request_.canonical()  # type: ignore[attr-defined]
+    example = example_of(canonical)
+    assert example is not None, "the question has changed: python docs/make_examples.py"
+    assert example.check_tables() == ""
+    assert example.request == canonical
+    assert {"torch", "timm", "feature-hierarchy-lab"} <= set(example.manifest["versions"])
+    assert not re.search(r'"/(home|root|tmp|Users)', (example.path / "run.json").read_text())
+
+
+def test_no_more_is_shipped_than_was_asked_for() -> None:
+    folder = examples_dir()
+    assert folder is not None
+    assert {run.name for run in folder.iterdir()} == {request.canonical().run_id for request in ASKED}
+    assert MADE["size"](folder) <= MADE["MOST_BYTES"]
+
+
+@pytest.mark.parametrize("place", ["overview", "separability", "compare", "channels", "attributions"])
+def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> None:
+    app = healthy(opened(place))
+    assert "Example" in said(app)
+    assert not [button for button in app.button if button.key == "run_offered"]
+    assert [button for button in app.button if str(button.key).startswith("run_example_")]
+
+
+def test_a_run_of_this_computer_goes_before_the_example() -> None:
+    assert "Example" in said(opened("separability"))
+    finished_run(ProbeRequest())
+    assert "Example" not in said(healthy(opened("separability")))
+
+
+def test_an_example_is_opened_by_its_id_and_other_settings_have_none() -> None:
+    example = example_of(ProbeRequest().canonical())
+    assert isinstance(example, RunFolder)
+    assert "Example" in said(healthy(opened("embedding_maps", run=example.id)))
+    assert "Example" not in said(healthy(opened("separability", seed="7")))
