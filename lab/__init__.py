@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lab.runs.ask import ask
     from lab.runs.from_python import concat, load_run, runs
     from lab.settings import Compute
+    from lab.sweeps.drive import sweep
 
     __version__: str
 
@@ -73,6 +74,7 @@ _HOMES = {
     "probe_arrays": "lab.experiments.separability.arrays",
     "regress": "lab.experiments.regression.run",
     "select_layers": "lab.layers",
+    "sweep": "lab.sweeps.drive",
 }
 
 __all__ = [
@@ -109,6 +111,7 @@ __all__ = [
     "regress",
     "runs",
     "select_layers",
+    "sweep",
 ]
 
 

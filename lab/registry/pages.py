@@ -43,6 +43,10 @@ PAGES = (
         "At which layer a number of each image (an age, a size), or each of several labels, is read, with controls.",
     ),
     Page(
+        "sweep", "Sweep", "grid_on",
+        "Many networks on many image sets, from a plan: networks by depth, and how much of it is finished.",
+    ),
+    Page(
         "how_layers_build", "How layers build", "layers",
         "What one filter adds up, how sizes and receptive fields grow, measured on a network and a picture.",
     ),
