@@ -61,7 +61,8 @@ AREAS: dict[str, dict[str, str]] = {
     },
     "receptive fields": {
         f"{EXPERIMENTS}/building/size_arithmetic.py": "test_sizes.py",
-        f"lab/layers/receptive.py {EXPERIMENTS}/building/receptive_field_arithmetic.py": "test_fields.py",
+        "lab/layers/receptive.py": "test_layers.py",
+        f"{EXPERIMENTS}/building/receptive_field_arithmetic.py": "test_fields.py",
     },
     "findings": {
         f"{EXPERIMENTS}/attribution/*findings.py": "test_attributions_trust.py test_many_tests_at_once.py",

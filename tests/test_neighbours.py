@@ -12,7 +12,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from lab.geometry import neighbours
-from lab.geometry.neighbours import knn_accuracy, silhouette, standardised
+from lab.geometry.neighbours import knn_accuracy, nearest_of_other_groups, silhouette, standardised
 
 
 def cloud(seed: int, count: int = 60, features: int = 7, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -122,3 +122,23 @@ def test_few_images_and_copies_are_fine() -> None:
     embedding = np.array([[0.0], [1.0], [1.0]])
     assert knn_accuracy(embedding, np.array([0, 1, 1]), np.arange(3)) == pytest.approx(2 / 3)
     assert silhouette(embedding, np.array([0, 1, 1])) == pytest.approx(2 / 3)
+
+
+def test_the_nearest_of_other_groups_is_found_as_by_hand() -> None:
+    points, _ = cloud(5, count=30)
+    groups = np.arange(30) // 2
+    distance, nearest, usual = nearest_of_other_groups(points, groups, typical=4)
+    scaled = (points - points.mean(axis=0)) / points.std(axis=0)
+    for i in range(30):
+        apart = np.sqrt(((scaled - scaled[i]) ** 2).sum(axis=1))
+        others = sorted(np.flatnonzero(groups != groups[i]), key=apart.__getitem__)
+        assert nearest[i] == others[0]
+        assert distance[i] == pytest.approx(apart[others[0]], rel=1e-5)
+        assert usual[i] == pytest.approx(apart[others[3]], rel=1e-5)
+
+
+@pytest.mark.parametrize("points", [np.zeros((30, 3)), np.eye(4), np.full((30, 2), np.nan)])
+def test_there_is_no_nearest_without_points_enough(points: np.ndarray) -> None:
+    distance, _, usual = nearest_of_other_groups(points, np.arange(len(points)), typical=4)
+    assert np.isinf(distance).all()
+    assert np.isinf(usual).all()

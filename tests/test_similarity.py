@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lab.errors import LabError
 from lab.geometry import similarity
@@ -125,3 +126,28 @@ def test_a_constant_layer_is_nan_and_bad_input_is_told() -> None:
     for bad, words in (([x, y[:-1]], "cannot be compared"), ([x[:3], y[:3]], "4 images"), ([x * np.nan, y], "NaN")):
         with pytest.raises(LabError, match=words):
             cka_matrix(bad)
+
+
+def test_the_interval_is_the_jackknife_of_blocks_written_out() -> None:
+    """Efron & Tibshirani (1993), equation 11.5, with blocks of two images."""
+    x, y = related(similarity.JACKKNIFE_BLOCKS * 2, 4)
+    found = cka_evidence([x, y], permutations=0, seed=3)
+    order = np.random.default_rng((3, 0xC4A)).permutation(len(x))
+    without = [np.setdiff1d(np.arange(len(x)), pair) for pair in order.reshape(-1, 2)]
+    values = np.array([by_definition(centred(x[kept]), centred(y[kept])) for kept in without])
+    blocks = len(values)
+    error = np.sqrt((blocks - 1) / blocks * ((values - values.mean()) ** 2).sum())
+    reach = stats.t.ppf(0.975, blocks - 1) * error
+    assert found.low[0, 1] == pytest.approx(found.cka[0, 1] - reach)
+    assert found.high[0, 1] == pytest.approx(min(found.cka[0, 1] + reach, 1.0))
+
+
+def test_sets_that_differ_in_number_or_are_too_small_are_told_with_their_numbers() -> None:
+    with pytest.raises(LabError, match=r"embeddings of \[5, 6\] images"):
+        cka_matrix([np.zeros((5, 2)), np.zeros((6, 2))])
+    with pytest.raises(LabError, match="not 3; use a larger set"):
+        cka_matrix([np.zeros((3, 2)), np.ones((3, 2))])
+
+
+def centred(values: np.ndarray) -> np.ndarray:
+    return values - values.mean(axis=0)

@@ -139,6 +139,14 @@ def test_taps_are_where_torch_looks() -> None:
         assert here["pixel"].tolist() == seen.tolist()
 
 
+@pytest.mark.parametrize(("size", "kernel", "stride", "padding"), [(8, 3, 3, 0), (9, 5, 2, 2), (7, 3, 1, 1)])
+def test_the_playground_writes_out_the_formula(size: int, kernel: int, stride: int, padding: int) -> None:
+    said = told_of_slide(SlideRequest(size=size, kernel=kernel, stride=stride, padding=padding))[0]
+    formula, value = said.split(":")[0].split(" = ")
+    assert eval(formula.replace("−", "-").replace("·", "*")) == pytest.approx(float(value), abs=1e-4)
+    assert formula == f"({size} − {kernel} + 2·{padding}) / {stride} + 1"
+
+
 def test_the_playground_says_what_is_lost() -> None:
     assert "does not come out even" in " ".join(told_of_slide(SlideRequest(size=8, kernel=3, stride=3, padding=0)))
     assert "under no tap" in " ".join(told_of_slide(SlideRequest(size=9, kernel=1, stride=3, padding=0)))
