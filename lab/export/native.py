@@ -26,7 +26,7 @@ from lab.registry import charts_of
 MAIN_TABLES = ("summary", "accuracy", "models")  # what a reader wants first, of questions that have one
 CURVES = "accuracy"  # the chart that is shown where none is named, of questions that have it
 SHOWN_ROWS = 40
-CURVE = Look(width=760, height=320)  # of a notebook's cell
+CURVE = Look(760, 320, "paper")  # of a notebook's cell, in a font that is as wide in every browser
 OUTCOMES = {"for": "Shown", "against": "Refuted", "undecided": "Not shown"}
 
 
