@@ -387,7 +387,7 @@ def test_unknown_models_get_the_nearest_names() -> None:
 
 
 def test_every_source_has_a_title_and_refuses_bad_arguments() -> None:
-    assert list(SOURCES) == ["packaged", "pretrained", "checkpoint", "untrained", "lab", "memory"]
+    assert list(SOURCES) == ["packaged", "pretrained", "checkpoint", "untrained", "lab", "memory", "python", "code"]
     assert all(row.title for row in SOURCES.values())
     for seed in ("x", "-1", "1.5"):
         with pytest.raises(LabError, match="not a seed"):

@@ -324,7 +324,7 @@ class Result:
         font: str = "",
         nicknames: Mapping[str, str] | None = None,
     ) -> alt.TopLevelMixin:
-        """Return a chart by its name ("accuracy"), the first when none is named, ready to be shown or saved.
+        """Return a chart by its name (none: that of accuracies, else the first), ready to be shown or saved.
 
         `width` and `height` are pixels, "paper" is a theme for print, `nicknames` are {network: what to call it}.
         Raises LabError for a chart that the result has not.

@@ -24,15 +24,16 @@ from lab.files import write_bytes
 from lab.registry import charts_of
 
 MAIN_TABLES = ("summary", "accuracy", "models")  # what a reader wants first, of questions that have one
+CURVES = "accuracy"  # the chart that is shown where none is named, of questions that have it
 SHOWN_ROWS = 40
-CURVE = Look(width=760, height=320)  # of a notebook's cell
+CURVE = Look(760, 320, "paper")  # of a notebook's cell, in a font that is as wide in every browser
 OUTCOMES = {"for": "Shown", "against": "Refuted", "undecided": "Not shown"}
 
 
 def chart(
     result: Result, name: str = "", look: Look = PLAIN, nicknames: Mapping[str, str] | None = None
 ) -> alt.TopLevelMixin:
-    """Return one of a result's charts, the first when none is named, in the size and colours of `look`.
+    """Return a chart by its name (none: that of accuracies, else the first), in the size and colours of `look`.
 
     Raises LabError for a chart that the result has not.
     """
@@ -40,7 +41,7 @@ def chart(
     charts = charts_of(shown)
     if not charts:
         raise LabError(f"run {result.request.run_id} has no charts; its tables are {', '.join(result.tables)}")
-    name = name or next(iter(charts))
+    name = name or (CURVES if CURVES in charts else next(iter(charts)))
     if name not in charts:
         raise LabError(f"there is no chart {name!r}{nearest(name, charts)}; this result has {', '.join(charts)}")
     return fitted(_of_height(shown, name, charts[name], look), look)
@@ -60,7 +61,7 @@ def pictures(result: Result, kind: PictureKind, look: Look = PLAIN, only: str = 
 
 def _of_height(result: Result, name: str, drawn: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
     """Return the chart drawn for the height that is wanted, where labels at the ends of its curves need to know it."""
-    if name == "accuracy" and look.height and result.request.experiment == "probe":
+    if name == CURVES and look.height and result.request.experiment == "probe":
         return accuracy_by_depth(result.tables, height=look.height)
     return drawn
 
@@ -131,15 +132,21 @@ def as_html(result: Result) -> str:
     verdicts = result.manifest.get("verdicts", {})
     said = [_verdict(found) for found in verdicts.values()] or [f"<p>{html.escape(f)}</p>" for f in result.findings]
     problems = [f"<p><em>Mind: {html.escape(p)}</em></p>" for p in result.manifest.get("problems", ())]
-    try:
-        drawn = picture(chart(result, "", CURVE), "svg", look=CURVE).decode()
-    except LabError:  # a question without charts
-        drawn = ""
+    drawn = _curve(result).decode()
     rows = every_layer(result) if result.request.experiment == "probe" else table(result).head(SHOWN_ROWS)
     rows = rows.drop(columns=[column for column in NOT_TEXT if column in rows])
     body = rows.to_html(index=False, border=0, float_format="{:.3f}".format, na_rep="")
     title = html.escape(result.request.title())
     return f"<div><h4>{title}</h4>{''.join(said)}{drawn}{body}{''.join(problems)}</div>"
+
+
+def _curve(result: Result) -> bytes:
+    """Return the chart that answers the question as SVG, nothing of a question without charts."""
+    if not charts_of(result):
+        return b""
+    shown = chart(result)
+    look = CURVE if is_single(shown) else PLAIN
+    return picture(chart(result, look=look), "svg", look=look)
 
 
 def _verdict(found: Mapping[str, str]) -> str:
