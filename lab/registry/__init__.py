@@ -11,11 +11,13 @@ from typing import Any
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request, Result
 from lab.experiments.columns import Table
-from lab.registry import ablation, building, channels, ladder, separability, training
+from lab.registry import ablation, building, channels, ladder, numbers, separability, training
 from lab.registry.row import Charts, Experiment, no_charts
 
 EXPERIMENTS: dict[str, Experiment] = {
-    row.name: row for group in (separability, ladder, building, ablation, channels, training) for row in group.ROWS
+    row.name: row
+    for group in (separability, numbers, ladder, building, ablation, channels, training)
+    for row in group.ROWS
 }
 ALIASES = {alias: row.name for row in EXPERIMENTS.values() for alias in row.aliases}
 
