@@ -333,7 +333,7 @@ def test_a_real_comparison(kept: Any) -> None:
     counted = result["agreement"][["both_right", "only_a", "only_b", "both_wrong"]].sum(axis=1)
     assert (counted == 24).all()
     assert (result["models"]["images_per_second"] > 0).all()
-    assert (result["models"]["cut_images_per_second"] >= result["models"]["images_per_second"]).all()
+    assert result["models"]["cut_images_per_second"].isna().all()  # both are at chance: there is no good cut to time
     assert set(result["speeds"]["part"]) == {"whole", "cut"}
     assert (result["models"]["cut_gflops"] <= result["models"]["gflops"]).all()
     summary = result["summary"]

@@ -122,6 +122,8 @@ def test_what_cannot_be_used_is_told_in_one_sentence(changes: dict[str, Any], se
     ("changes", "sentence"),
     [
         ({"networks": ["resnet81@untrained"]}, "resnet81@untrained:0 on drawn:pets: .*resnet"),
+        ({"networks": ["resnet18@checkpoint:nowhere.pth"]}, "no checkpoint .*nowhere.pth"),
+        ({"networks": ["module:nowhere.py:make"]}, "code, which is run only where it was allowed"),
         ({"images": ["drawn:pet"]}, "on drawn:pet: 'drawn:pet' is neither .*nearest: drawn:pets"),
         ({"images": [{"data": "drawn:pets", "classes": ["cow"]}]}, "drawn:pets has no class 'cow'"),
         ({"probes": [{"groups": "nowhere.csv"}]}, "nowhere.csv"),

@@ -35,7 +35,11 @@ def sweep_map(
     x = alt.X("from:Q", title="relative depth (0 input, 1 output)", scale=room, axis=depths)
     scale = alt.Scale(domain=[chance, (chance + 1) / 2, 1], range=_COLOURS, interpolate="rgb", clamp=True)
     legend = alt.Legend(
-        title="accuracy", orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left"
+        title="accuracy",
+        orient="bottom",
+        direction="horizontal",
+        gradientLength=100 if short else 150,
+        titleOrient="left",
     )
     tooltip = [
         alt.Tooltip("network:N"), "layer:N", alt.Tooltip("depth:Q", format=".2f"),

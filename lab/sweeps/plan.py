@@ -113,7 +113,7 @@ class Plan:
         """Raise LabError, with the cell it is about, for what can be told to be wrong before any work."""
         for unit in {unit.reads: unit for unit in self.units}.values():
             try:
-                check_id(ModelRef.parse(unit.network).id)
+                _check_network(ModelRef.parse(unit.network))
                 unit.request.check(card_at_hand)
                 unit.request.sources()
             except LabError as error:
@@ -126,6 +126,11 @@ class Plan:
             return Unit(network, images, layers, probe, seed, request.canonical())
         except LabError as error:
             raise LabError(f"plan: probe {probe!r} on {images!r}: {error}") from error
+
+
+def _check_network(ref: ModelRef) -> None:
+    """Raise LabError for a network that is not there; a hub is not asked, since it may be back when its unit comes."""
+    check_id(ref.id) if ref.source.name in ("pretrained", "untrained") else ref.check()
 
 
 def read_plan(source: str | Path | Mapping[str, Any]) -> Plan:
