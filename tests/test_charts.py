@@ -568,10 +568,10 @@ def test_below_the_poster_are_patches_of_these_layers_or_the_images_decided_ther
     first = found[found["number"] == 0]["url"].tolist()
     assert first == [f"data:{depths.index(depth)}-0" for depth in shown["depth"]]
     decided = picture_rows(tables, MODEL, shown_layers(tables, MODEL))
-    known = gallery(tables, MODEL).groupby("thumbnail")["depth_of_decision"].min()
+    known = gallery(tables, MODEL).set_index("image")["depth_of_decision"]
     ends = shown_layers(tables, MODEL).set_index("at")["depth"]
     assert len(decided)
-    assert (known[decided["url"]].to_numpy() <= ends[decided["at"]].to_numpy()).all()
+    assert (known[decided["image"]].to_numpy() <= ends[decided["at"]].to_numpy()).all()
 
 
 def test_a_poster_without_maps_or_on_a_phone_still_tells_the_story(tables: Any) -> None:

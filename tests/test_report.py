@@ -148,7 +148,7 @@ def test_charts_are_the_charts_of_the_lab(page: Page, result: Result) -> None:
 
     figures = figures_of(page)
     wanted = {a["data-chart"] for a in page.named("div") if "data-chart" in a}
-    assert wanted | {"accuracy-narrow"} == set(figures["charts"])
+    assert wanted | {"accuracy-narrow", "poster-narrow"} == set(figures["charts"])
     spec = accuracy_by_depth(result.tables).to_dict()
     datasets = spec.pop("datasets")
     assert figures["charts"]["accuracy"] == spec

@@ -15,6 +15,7 @@ from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.curves import curve_rows, emergence_rows, value_domain
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import wide_rows
+from lab.charts.maps import with_thumbnails
 from lab.charts.tables import gallery
 from lab.charts.theme import (  # fmt: skip
     INK,
@@ -58,7 +59,7 @@ def hero(
     parts.append(curve)
     pictures = picture_rows(tables, name, shown, patches)
     if len(pictures):
-        parts.append(_pictures(pictures, width, len(shown), EXCITING if patches else DECIDED))
+        parts.append(_pictures(tables, pictures, width, len(shown)))
     classes = " and ".join(classes_of(tables)) if len(classes_of(tables)) == 2 else f"{len(classes_of(tables))} classes"
     return alt.vconcat(*parts, spacing=6).resolve_scale(color="independent", shape="independent").properties(
         title=alt.Title(f"How {classes} come apart", subtitle=f"{name}, from input to output"),
@@ -82,7 +83,7 @@ def shown_layers(tables: Tables, model: str, places: int = PLACES, patches: Patc
 
 
 def picture_rows(tables: Tables, model: str, shown: pd.DataFrame, patches: Patches = ()) -> pd.DataFrame:
-    """Return at (the middle of a place), number and url: at most `MOST` pictures for each of the `shown` layers.
+    """Return at (the middle of a place), number, and url or image: at most `MOST` for each of the `shown` layers.
 
     They are the patches of the nearest depth; without any, the images decided since the place before.
     """
@@ -92,17 +93,18 @@ def picture_rows(tables: Tables, model: str, shown: pd.DataFrame, patches: Patch
         groups = [found[found["depth"] == depths[np.abs(depths - depth).argmin()]] for depth in shown["depth"]]
     else:
         decided = gallery(tables, model).dropna(subset=["thumbnail", "depth_of_decision"])
-        found = pd.DataFrame({"depth": decided["depth_of_decision"], "url": decided["thumbnail"]})
+        found = decided.rename(columns={"depth_of_decision": "depth"})
         ends = [-1.0, *shown["depth"]]
         since = [found["depth"].between(*pair, inclusive="right") for pair in pairwise(ends)]
         groups = [found[here] for here in since]
+    kind = "url" if patches else "image"
     return pd.DataFrame(
         [
-            {"at": at, "number": number, "url": url}
+            {"at": at, "number": number, kind: one}
             for at, group in zip(shown["at"], groups, strict=True)
-            for number, url in enumerate(group["url"].head(MOST))
+            for number, one in enumerate(group[kind].head(MOST))
         ],
-        columns=["at", "number", "url"],
+        columns=["at", "number", kind],
     )
 
 
@@ -139,20 +141,20 @@ def _leaders(tables: Tables, model: str, shown: pd.DataFrame) -> alt.Chart:
     )  # fmt: skip
 
 
-def _pictures(table: pd.DataFrame, width: int, places: int, told: str) -> alt.LayerChart:
+def _pictures(tables: Tables, table: pd.DataFrame, width: int, places: int) -> alt.LayerChart:
     """Pictures in rows of `ACROSS` at each shown depth, and a line on what they are."""
     side = 0.84 * width / places / ACROSS
     column, line = table["number"] % ACROSS, table["number"] // ACROSS
     placed = table.assign(x=table["at"] + (column - (ACROSS - 1) / 2) * (side + 4) / width, y=(line + 0.5) * (side + 4))
-    lines = int(line.max()) + 1
-    down = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[lines * (side + 4), 0], nice=False))
-    images = alt.Chart(rows(placed)).mark_image(width=side, height=side).encode(_across("x"), down, alt.Url("url:N"))
-    return layered(
-        images,
-        title=alt.Title(told, fontSize=SMALL_FONT, anchor="start", offset=4),
-        width=width,
-        height=lines * (side + 4),
-    )
+    tall = (int(line.max()) + 1) * (side + 4)
+    down = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[tall, 0], nice=False))
+    images = alt.Chart(rows(placed)).mark_image(width=side, height=side).encode(_across("x"), down)
+    if "url" in table:
+        told, images = EXCITING, images.encode(alt.Url("url:N"))
+    else:
+        told, images = DECIDED, with_thumbnails(images.encode(alt.Url("thumbnail:N")), tables, table)
+    title = alt.Title(told, fontSize=SMALL_FONT, anchor="start", offset=4)
+    return layered(images, title=title, width=width, height=tall)
 
 
 def _across(field: str) -> alt.X:

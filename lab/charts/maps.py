@@ -63,7 +63,7 @@ def embedding_maps(
         title=alt.Title("The same images in every layer", subtitle=[name, *_how_to_read(tables, len(table))]),
         description=_maps_description(tables, name, shown),
     )
-    return _with_thumbnails(joined, tables, table) if thumbnails else joined
+    return with_thumbnails(joined, tables, table) if thumbnails else joined
 
 
 def projection_map(
@@ -79,7 +79,7 @@ def projection_map(
         title=alt.Title(f"{layer} of {name}", subtitle=trust_by_layer(tables, name)[layer]),
         width=size, height=size, description=_maps_description(tables, name, [layer]),
     )  # fmt: skip
-    return _with_thumbnails(chart, tables, table) if thumbnails else chart
+    return with_thumbnails(chart, tables, table) if thumbnails else chart
 
 
 def depth_walk(
@@ -101,7 +101,7 @@ def depth_walk(
         title=alt.Title(alt.expr(f"{json.dumps(names)}[{DEPTH_SLIDER}]")),
         width=size, height=size, description=_maps_description(tables, name, shown),
     )  # fmt: skip
-    return _with_thumbnails(chart, tables, table) if thumbnails else chart
+    return with_thumbnails(chart, tables, table) if thumbnails else chart
 
 
 def _model_and_layers(tables: Tables, model: str | None, layers: Sequence[str | None] | None) -> tuple[str, list[str]]:
@@ -169,7 +169,8 @@ def _maps_description(tables: Tables, model: str, layers: Sequence[str]) -> str:
     )
 
 
-def _with_thumbnails(chart: AnyChart, tables: Tables, table: pd.DataFrame) -> AnyChart:
+def with_thumbnails(chart: AnyChart, tables: Tables, table: pd.DataFrame) -> AnyChart:
+    """Return `chart`, whose rows have a field `image`, with the field `thumbnail` of those in `table` looked up."""
     pictures = alt.LookupData(data=rows(thumbnail_rows(tables, table["image"])), key="image", fields=["thumbnail"])
     lookup = alt.LookupTransform(lookup="image", **{"from": pictures})
     chart = chart.copy(deep=False)

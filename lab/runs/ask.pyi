@@ -58,6 +58,27 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
+    question: Literal["check"],
+    *,
+    base: str = ...,
+    new: str = ...,
+    data: str | os.PathLike[str] = ...,
+    max_drop: float = ...,
+    layer: str = ...,
+    layers: str | Sequence[str] = ...,
+    classes: str | Sequence[str] = ...,
+    per_class: int | None = ...,
+    pooling: str = ...,
+    folds: int = ...,
+    repeats: int = ...,
+    seed: int = ...,
+    groups: str = ...,
+    labels: str = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
     question: Literal["regress"],
     *,
     model: Model = ...,
@@ -307,6 +328,19 @@ def ask(
     early: str = ...,
     dimension: int = ...,
     sweep: str = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
+    question: Literal["other_probes"],
+    *,
+    model: Model = ...,
+    data: str | os.PathLike[str] = ...,
+    per_class: int = ...,
+    seed: int = ...,
+    layers: str | Sequence[str] = ...,
+    attentive: bool = ...,
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...

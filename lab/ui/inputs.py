@@ -34,10 +34,10 @@ COLUMN_ROLES = {
 }
 
 
-def network_box(*, key: str, **more: Any) -> None:
+def network_box(label: str = "Network", *, key: str, **more: Any) -> None:
     """Show the box for one network."""
     st.selectbox(
-        "Network", with_current(networks(), [st.session_state[key]]), key=key, accept_new_options=True, help=WEIGHTS,
+        label, with_current(networks(), [st.session_state[key]]), key=key, accept_new_options=True, help=WEIGHTS,
         **more,
     )  # fmt: skip
 

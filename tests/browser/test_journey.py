@@ -129,6 +129,7 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
     settled(other)
     assert other.locator(".st-key-verdict_0").inner_text() == verdict
     assert other.get_by_role("tab", name="Export").get_attribute("aria-selected") == "true"
+    other.locator(".st-key-settings_True summary").first.click()  # folded, since there is a result
     other.locator(".st-key-draft_models").get_by_text("test_resnet@untrained:0").first.wait_for()
     other.context.close()
 

@@ -29,13 +29,15 @@ def figures(tables: Tables, pictured: Iterable[str]) -> dict[str, Any]:
     # The tests check these charts against Vega-Lite's schema; checking again here would double the time.
     specs = {name: chart.to_dict(validate=False) for name, chart in _charts(tables).items()}
     datasets: dict[str, list[dict[str, Any]]] = {}
-    for spec in specs.values():
+    wanted = list(pictured)
+    for title, spec in specs.items():
         for name, rows in spec.pop("datasets", {}).items():
             if rows and set(rows[0]) == {"image", "thumbnail"}:
                 _rename(spec, name, THUMBNAILS)
+                wanted += [row["image"] for row in rows] if title.startswith("poster") else []
             else:
                 datasets[name] = rows
-    datasets[THUMBNAILS] = records(_thumbnails(tables, pictured))
+    datasets[THUMBNAILS] = records(_thumbnails(tables, wanted))
     return {
         "charts": specs,
         "datasets": datasets,
