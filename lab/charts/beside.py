@@ -50,14 +50,15 @@ def beside_by_depth(tables: Tables, model: str | None = None) -> alt.LayerChart:
         tooltip=tooltip,
     )
     band = base.mark_area(opacity=0.15).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
-    told = "; ".join(_best(own) for _, own in table.groupby("target", sort=False))
+    best = [_best(own) for _, own in table.groupby("target", sort=False)]
+    told = "; ".join(best)
     return layered(
         band,
         base.mark_line(strokeWidth=2.5),
         base.mark_point(filled=True, size=75, opacity=1).encode(
             alt.Shape("target:N", scale=shapes, legend=legend_above())
         ),
-        title=alt.Title("What each layer reads beside the class", subtitle=[told, "Band: 95 % interval."]),
+        title=alt.Title("What each layer reads beside the class", subtitle=[*best, "Band: 95 % interval."]),
         width="container",
         height=HEIGHT,
         description=f"What a probe reads of the class and of other factors, by layer of {name}. {told}.",
