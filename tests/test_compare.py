@@ -182,7 +182,7 @@ def test_the_text_follows_the_numbers() -> None:
     worse = curve_of("two", [0.55, 0.6, 0.7], [0.2, 0.3, 0.5], 1)
     said = sentences(field_with(better, worse))
     assert "I would use one up to l1: accuracy 0.930" in said
-    assert "44% of that network's operations" in said
+    assert "44 % of that network's operations" in said
     assert "one leads with" in said
     assert "clearly above two" in said
     assert "one is clearly ahead of two at" in said
