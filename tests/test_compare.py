@@ -323,9 +323,10 @@ def test_a_real_comparison(kept: Any) -> None:
     counted = result["agreement"][["both_right", "only_a", "only_b", "both_wrong"]].sum(axis=1)
     assert (counted == 24).all()
     assert (result["models"]["images_per_second"] > 0).all()
-    assert (result["models"]["cut_images_per_second"] >= result["models"]["images_per_second"]).all()
+    models, uncut = result["models"], result["models"]["cut_layer"] == ""
+    assert ((models["cut_images_per_second"] >= models["images_per_second"]) | uncut).all()
     assert set(result["speeds"]["part"]) == {"whole", "cut"}
-    assert (result["models"]["cut_gflops"] <= result["models"]["gflops"]).all()
+    assert ((models["cut_gflops"] <= models["gflops"]) | uncut).all()
     summary = result["summary"]
     assert set(summary["control"]) == {"probe", "pixels", "chance"}  # an untrained network has no untrained twin
     probe = summary[summary["control"] == "probe"].set_index(["model", "layer"])["accuracy"]

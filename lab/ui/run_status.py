@@ -111,7 +111,7 @@ def progress_line(progress: dict[str, Any]) -> str:
 def time_of_last(experiment: str) -> float | None:
     """Return how many seconds the newest finished run of a question took on this computer, None without any."""
     for run in list_runs():
-        with contextlib.suppress(LabError):  # a damaged one says nothing
+        with contextlib.suppress(LabError, KeyError):  # a damaged one, or one without times, says nothing
             if run.request.experiment == experiment and run.status == "finished":
                 return float(run.manifest["timings"]["total"])
     return None
