@@ -21,7 +21,8 @@ PICTURE = Path(__file__).with_name("house.svg")
 WIDTH, ROW, TOP = 1180, 78, 30
 SAYS = {
     "pages": "one short file a page", "lab.ui": "widgets and sections", "lab.cli": "the command line",
-    "lab.export": "files and reports", "lab.backbone": "a cut network to take along", "lab.runs": "store, jobs, worker",
+    "lab.export": "files and reports", "lab.backbone": "a cut network to take along",
+    "lab.sweeps": "plans, engines, their tables", "lab.runs": "store, jobs, worker",
     "lab.registry": "one row a question", "lab.charts": "tables to charts", "lab.experiments": "request to tables",
     "lab.exemplars": "patches that excite", "lab.visualization": "optimised images",
     "lab.attributions": "maps and their checks", "lab.embeddings": "vectors, kept by content",

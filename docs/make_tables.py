@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.registry import EXPERIMENTS, as_markdown
+from lab.registry import EXPERIMENTS, as_markdown, tables_as_markdown
+from lab.sweeps.columns import SWEEP
 
 TABLES = Path(__file__).with_name("tables.md")
 INTRODUCTION = """# The tables of a run
@@ -19,7 +20,8 @@ def document() -> str:
     """Return the whole page."""
     contents = "\n".join(f"- [{name}](#{name}): {row.question}" for name, row in EXPERIMENTS.items())
     parts = [f"## {name}\n\n{row.question}\n\n{as_markdown(name, level=3)}" for name, row in EXPERIMENTS.items()]
-    return "\n".join([INTRODUCTION, contents, "", *parts])
+    sweep = f"## sweep\n\nWhat `feature-lab sweep` makes of many runs.\n\n{tables_as_markdown(SWEEP, level=3)}"
+    return "\n".join([INTRODUCTION, contents, "- [sweep](#sweep): many probe runs at once", "", *parts, sweep])
 
 
 if __name__ == "__main__":

@@ -17,20 +17,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.backbone import export_backbone, load_backbone
     from lab.charts.alone import accuracy_by_depth
+    from lab.charts.training import checkpoint_layers, checkpoint_probes
     from lab.errors import HubUnreachable, LabError
     from lab.experiments.base import Result
     from lab.experiments.comparison.compare import compare
+    from lab.experiments.equivalence.diff import diff
     from lab.experiments.ladder.run import ladder
+    from lab.experiments.multilabel.run import multilabel
+    from lab.experiments.regression.run import regress
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
+    from lab.experiments.training.during import TrainingProbes
     from lab.export.formats import export_run
+    from lab.export.trackers import log
     from lab.images import ImageSet, images_of_arrays, open_image_set
+    from lab.images.datasets_in_memory import image_set_of
     from lab.layers import select_layers
     from lab.models import ModelRef, Preprocessing, load_model
     from lab.runs.ask import ask
     from lab.runs.from_python import concat, load_run, runs
     from lab.settings import Compute
+    from lab.sweeps.drive import sweep
 
     __version__: str
 
@@ -43,21 +51,30 @@ _HOMES = {
     "Preprocessing": "lab.models",
     "ProbeRequest": "lab.experiments.separability.request",
     "Result": "lab.experiments.base",
+    "TrainingProbes": "lab.experiments.training.during",
     "accuracy_by_depth": "lab.charts.alone",
     "ask": "lab.runs.ask",
+    "checkpoint_layers": "lab.charts.training",
+    "checkpoint_probes": "lab.charts.training",
     "compare": "lab.experiments.comparison.compare",
     "concat": "lab.runs.from_python",
+    "diff": "lab.experiments.equivalence.diff",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "image_set_of": "lab.images.datasets_in_memory",
     "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
     "load_run": "lab.runs.from_python",
+    "multilabel": "lab.experiments.multilabel.run",
+    "log": "lab.export.trackers",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
+    "regress": "lab.experiments.regression.run",
     "select_layers": "lab.layers",
+    "sweep": "lab.sweeps.drive",
 }
 
 __all__ = [
@@ -69,23 +86,32 @@ __all__ = [
     "Preprocessing",
     "ProbeRequest",
     "Result",
+    "TrainingProbes",
     "__version__",
     "accuracy_by_depth",
     "ask",
+    "checkpoint_layers",
+    "checkpoint_probes",
     "compare",
     "concat",
+    "diff",
     "export_backbone",
     "export_run",
+    "image_set_of",
     "images_of_arrays",
     "ladder",
     "load_backbone",
     "load_model",
     "load_run",
+    "log",
+    "multilabel",
     "open_image_set",
     "probe",
     "probe_arrays",
+    "regress",
     "runs",
     "select_layers",
+    "sweep",
 ]
 
 

@@ -9,6 +9,8 @@ from functools import cache
 from threading import Event
 from typing import Any, TypeVar
 
+from lab.errors import LabError
+
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -51,7 +53,11 @@ def unless(left: Event, step: Callable[[], None]) -> Callable[[], None]:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use: `FEATURE_LAB_THREADS`, or all that the system lends it."""
+    if given := os.environ.get("FEATURE_LAB_THREADS"):
+        if not given.isdecimal() or not int(given):
+            raise LabError(f"FEATURE_LAB_THREADS is {given!r}; it must be a number of threads, 1 or more")
+        return int(given)
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

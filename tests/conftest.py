@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,15 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 # Files whose tests compute whole runs, open pages, start processes or a browser: what `-m "not slow"` leaves out.
 SLOW = {
     "test_access", "test_activations", "test_attributions", "test_attributions_page", "test_attributions_trust",
-    "test_backbone", "test_breaking", "test_building_pages", "test_channels_page", "test_cli", "test_compare",
-    "test_doctests", "test_edges_to_shapes", "test_embeddings", "test_everyone", "test_exemplars", "test_extending",
-    "test_face", "test_families", "test_fields", "test_images_attacks", "test_interventions", "test_jobs",
-    "test_journey", "test_losing", "test_many_tests_at_once", "test_memory", "test_models", "test_native",
-    "test_own_module", "test_packaging", "test_pages", "test_queue", "test_readme", "test_search", "test_selfcheck",
-    "test_separability", "test_side_by_side", "test_sizes", "test_training", "test_training_page",
-    "test_tuning_and_inversion", "test_ui_notices", "test_ui_server", "test_ui_subject", "test_visualization",
-    "test_weights", "test_what_is_left",
+    "test_backbone", "test_breaking", "test_building_pages", "test_channels_page", "test_check", "test_cli",
+    "test_compare", "test_doctests", "test_during_training", "test_edges_to_shapes", "test_embeddings",
+    "test_everyone", "test_exemplars", "test_extending", "test_face", "test_families", "test_fields", "test_guide",
+    "test_images_attacks", "test_interventions", "test_jobs", "test_journey", "test_losing",
+    "test_many_tests_at_once", "test_memory", "test_models", "test_native", "test_other_probes", "test_own_module",
+    "test_packaging", "test_pages", "test_queue", "test_readme", "test_search", "test_selfcheck", "test_separability",
+    "test_side_by_side", "test_sizes", "test_sweep", "test_sweep_deaths", "test_sweep_page", "test_sweep_ray",
+    "test_sweep_real", "test_trackers", "test_training", "test_training_page", "test_tuning_and_inversion",
+    "test_ui_notices", "test_ui_server", "test_ui_subject", "test_visualization", "test_weights", "test_what_is_left",
 }  # fmt: skip
 SLOW_TESTS = {"test_killing_a_writer_at_any_instant_never_leaves_half_a_run"}
 
@@ -65,6 +69,41 @@ def _tables_are_described() -> Iterator[None]:
     Result.__init__ = checked  # type: ignore[method-assign]
     yield
     Result.__init__ = made  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def light_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Units of sweeps cost nothing, whatever engine computes them (`sweep_work`); "here" is one without processes."""
+    import sweep_work
+
+    from lab.experiments.separability.request import ProbeRequest
+    from lab.registry import EXPERIMENTS
+    from lab.runs import jobs
+    from lab.sweeps import drive
+    from lab.sweeps.engines import ENGINES, Engine
+
+    probe = dataclasses.replace(EXPERIMENTS["probe"], run=sweep_work.made_up)
+    monkeypatch.setattr(jobs, "pick_device", str)
+    monkeypatch.setattr(ProbeRequest, "check", lambda self, cards=None: None)
+    monkeypatch.setitem(EXPERIMENTS, "probe", probe)
+    monkeypatch.setattr(drive, "Setup", functools.partial(drive.Setup, work=sweep_work.light))
+    monkeypatch.setitem(ENGINES, "here", Engine("here", "in this process", sweep_work.here))
+    # Workers import the tests' modules; the lab's own come first on their path.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+
+
+@pytest.fixture
+def undisturbed(light_units: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Gives the digest of the tables of a light sweep that nothing happened to, in a home folder of its own."""
+    import lab
+
+    def digest(plan: Any) -> str:
+        with monkeypatch.context() as other:
+            other.setenv("FEATURE_LAB_HOME", str(tmp_path / "undisturbed"))
+            other.delenv("FEATURE_LAB_TEST_SECONDS", raising=False)
+            return lab.sweep(plan, engine="here").digest
+
+    return digest
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("pages",),
     ("lab.ui", "lab.cli"),
-    ("lab.export", "lab.backbone"),
+    ("lab.export", "lab.backbone", "lab.sweeps"),
     ("lab.runs",),
     ("lab.registry",),
     ("lab.charts",),

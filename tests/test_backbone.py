@@ -32,7 +32,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Any:
         assert main(["probe", *words, "--out", str(folder / "run")]) == 0
         run = str(folder / "run")
         for model, layer, out in ((MODEL, LAYER, "cut"), (TRANSFORMER, BLOCK, "tokens")):
-            assert main(["export-backbone", run, "--model", model, "--layer", layer, "--out", str(folder / out)]) == 0
+            words = ["--model", model, "--layer", layer, "--onnx", "--out", str(folder / out)]
+            assert main(["export-backbone", run, *words]) == 0
         result = find_run(run).result()
         images = lab.open_image_set("drawn:pets", per_class=15)
         embeddings = lab.experiments.separability.run.embeddings_of(result)
@@ -94,6 +95,42 @@ def test_the_torchscript_file_needs_torch_alone(work: Any) -> None:
     found = np.load(out)
     assert np.allclose(found["e"], wanted, atol=1e-4 * np.abs(wanted).max())
     assert np.allclose(found["p"].sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "folder"), [(f"{MODEL}@untrained:0/{LAYER}", "cut"),
+                                              (f"{TRANSFORMER}@untrained:0/{BLOCK}", "tokens")])  # fmt: skip
+def test_onnx_runtime_finds_the_same(work: Any, name: str, folder: str) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(work[0] / folder / "backbone.onnx", providers=["CPUExecutionProvider"])
+    rows = [0, 5, 20, 29]  # another number than it was traced with
+    pixels = pixels_of(work, rows, name.partition("/")[0]).numpy()
+    probabilities, embedding = session.run(["probabilities", "embedding"], {"pixels": pixels})
+    wanted = work[2][name][rows]
+    assert np.allclose(embedding, wanted, atol=1e-4 * max(1, np.abs(wanted).max()))
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    about = json.loads((work[0] / folder / "backbone.json").read_text())
+    assert about["onnx"].endswith("in ONNX Runtime")
+
+
+def test_an_onnx_file_that_differs_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    import torch
+
+    from lab.backbone import onnx_file
+
+    class Cut(torch.nn.Module):
+        """Answers otherwise than its trace, which keeps the first of its random numbers."""
+
+        def forward(self, pixels: Any) -> tuple[Any, Any]:
+            embedding = pixels.mean(dim=(2, 3)) + float(torch.rand(1))
+            return embedding.softmax(1), embedding
+
+    cut: Any = Cut()
+    assert onnx_file.onnx_file(cut, (8, 8))[0] == b""
+    assert "differs by" in onnx_file.onnx_file(cut, (8, 8))[1]
+    monkeypatch.setattr(onnx_file, "find_spec", lambda name: None)
+    with pytest.raises(LabError, match="onnx is not installed"):
+        onnx_file.onnx_file(cut, (8, 8))
 
 
 def test_the_example_runs_as_it_is_written(work: Any) -> None:

@@ -71,6 +71,16 @@ def test_the_best_layer_is_judged_on_images_that_did_not_choose_it() -> None:
     assert choice.layer == coins.mean(axis=(0, 2)).argmax()
 
 
+def test_the_best_layer_of_a_given_test_part_is_judged_on_other_images_of_it() -> None:
+    highest, judged = [], []
+    for seed in range(20):
+        coins = np.random.default_rng(seed).integers(0, 2, size=(1, 60, IMAGES)).astype(float)
+        highest.append(coins.mean(axis=2).max())
+        judged.append(best_layer(coins, np.zeros((1, IMAGES), dtype=int)).correct.mean())
+    assert np.mean(highest) > 0.57
+    assert abs(np.mean(judged) - 0.5) < 0.025
+
+
 def test_intervals_hold_for_all_rows_at_once() -> None:
     wrong = 0
     for seed in range(60):

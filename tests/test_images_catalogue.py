@@ -141,7 +141,7 @@ def test_a_name_wins_over_a_folder_and_a_path_may_look_like_options(
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("", "'' is neither an image set nor a folder or zip file that is there"),
+        ("", "'' is neither an image set nor a folder, zip or table that is there"),
         ("drawn:pts", "nearest: drawn:pets"),
         ("dgits", "nearest: digits"),
         ("cifar-10", "nearest: cifar10"),

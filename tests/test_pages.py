@@ -280,10 +280,11 @@ def test_every_question_has_its_page_and_every_section_its_tab() -> None:
     from lab.ui.attributions.sections import SECTIONS as ATTRIBUTIONS
     from lab.ui.building.sections import SECTIONS as BUILDING
     from lab.ui.channels.sections import SECTIONS as CHANNELS
+    from lab.ui.numbers.sections import SECTIONS as NUMBERS
 
     sections = {
         "how_layers_build": BUILDING, "break_the_stack": ABLATION,
-        "channels": CHANNELS, "attributions": ATTRIBUTIONS,
+        "channels": CHANNELS, "attributions": ATTRIBUTIONS, "numbers": NUMBERS,
     }  # fmt: skip
     tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
     assert {(page, tab) for page, those in sections.items() for tab in those} == tabs

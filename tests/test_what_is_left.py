@@ -21,10 +21,11 @@ from lab.experiments.building.decoding_data import coarser
 from lab.experiments.building.factor_decoding import FactorsRequest, factors_of
 from lab.experiments.building.factor_decoding import run as run_factors
 from lab.experiments.building.factor_decoding_findings import findings as factors_told
-from lab.experiments.building.ridge_decoding import PENALTIES, Readout, read_out
+from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding import ThumbnailRequest
 from lab.experiments.building.thumbnail_decoding import run as run_thumbnail
 from lab.experiments.building.thumbnail_decoding_findings import findings
+from lab.probing.ridge import PENALTIES
 from lab.stats.intervals import bootstrap
 
 TINY = "test_resnet@untrained:1"

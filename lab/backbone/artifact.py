@@ -3,6 +3,7 @@
     backbone.json            what it is: model, layer, preprocessing, classes, what it reads, where it comes from
     backbone.safetensors     weights of the network up to the layer (`network.…`), of the probe (`probe.…`)
     backbone.torchscript.pt  the same as one TorchScript file, where torch can make one: it needs torch and nothing else
+    backbone.onnx            the same as ONNX, where it was asked for and ONNX Runtime finds the same
     example.py               how to use either
 
 No pickle is read. The weights' names and shapes are checked before anything is used.
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ABOUT, WEIGHTS, SCRIPT, EXAMPLE = "backbone.json", "backbone.safetensors", "backbone.torchscript.pt", "example.py"
+ONNX = "backbone.onnx"
 NETWORK, PROBE = "network.", "probe."
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lab.backbone.artifact import ABOUT, EXAMPLE, FORMAT, NETWORK, PROBE, SCRIPT, WEIGHTS
+from lab.backbone.artifact import ABOUT, EXAMPLE, FORMAT, NETWORK, ONNX, PROBE, SCRIPT, WEIGHTS
 from lab.backbone.fitting import Fitted, fit
+from lab.backbone.onnx_file import onnx_file
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
@@ -63,19 +64,21 @@ def export_backbone(
     model: str = "",
     layer: str = "",
     torchscript: bool = True,
+    onnx: bool = False,
     compute: Compute = Compute(),  # noqa: B008 - frozen
     progress: Progress = silent,
 ) -> list[Path]:
     """Write the network of a run cut at a layer, with a probe fitted on the run's images, and return the paths.
 
     `model` "" is the run's first one, or the one that a comparison recommends; `layer` "" the recommended one, or the
-    layer with the best accuracy. Raises LabError for a model or layer that the run does not have, a network that
-    cannot be built again without its folder, and a folder that holds other files.
+    layer with the best accuracy. `onnx` writes the network as ONNX too, checked with ONNX Runtime. Raises LabError for
+    a model or layer that the run does not have, a network that cannot be built again without its folder, and a folder
+    that holds other files.
     """
     from lab.backbone.truncation import ProbedBackbone, put_weights, weights_up_to
 
     out = Path(out)
-    if out.exists() and any(path.name not in (ABOUT, WEIGHTS, SCRIPT, EXAMPLE) for path in out.iterdir()):
+    if out.exists() and any(path.name not in (ABOUT, WEIGHTS, SCRIPT, ONNX, EXAMPLE) for path in out.iterdir()):
         raise LabError(f"{out} holds other files; give an empty or new folder")
     place = chosen_cut(result, model, layer)
     loaded = load_model(place.model)
@@ -97,6 +100,9 @@ def export_backbone(
     if torchscript:
         script, about["torchscript"] = _script(cut, (how.height, how.width))
         written |= {SCRIPT: script} if script else {}
+    if onnx:
+        graph, about["onnx"] = onnx_file(cut, (how.height, how.width))
+        written |= {ONNX: graph} if graph else {}
     written |= {EXAMPLE: EXAMPLE_TEXT.encode(), ABOUT: json.dumps(about, indent=1, allow_nan=False).encode()}
     try:
         for name, content in written.items():

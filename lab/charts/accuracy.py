@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from lab.charts.curves import (  # fmt: skip
+    NUMBER_METRICS,
     Metric,
     curve_rows,
     emergence_rows,
@@ -229,7 +230,8 @@ def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
 def _legend_text(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> list[str]:
     band = "Band: 95 % interval. " if axes.metric.low else ""
     dashed = "Dashed: controls." if (table["control"] != "probe").any() else ""
-    apart = "Triangle: where the classes come apart." if not marks.empty else ""
+    what = "the number is read" if axes.metric.column in NUMBER_METRICS else "the classes come apart"
+    apart = f"Triangle: where {what}." if not marks.empty else ""
     return [line for line in (band + dashed, apart) if line]  # two lines, so that a phone shows them whole
 
 
@@ -241,5 +243,6 @@ def _description(axes: _Axes, table: pd.DataFrame, marks: pd.DataFrame) -> str:
         named = axes.metric.curve if control == "probe" else CONTROLS[str(control)].label
         parts.append(f"{model}, {named}: {ends}.")
     parts += [f"{row['control']}: {row['value']:.2f}." for _, row in of_kind(table, rule=True).iterrows()]
-    parts += [f"{row['model']}: classes come apart at depth {row['depth']:.2f}." for _, row in marks.iterrows()]
+    what = "number is read from" if axes.metric.column in NUMBER_METRICS else "classes come apart at"
+    parts += [f"{row['model']}: {what} depth {row['depth']:.2f}." for _, row in marks.iterrows()]
     return " ".join(parts)

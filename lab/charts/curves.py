@@ -40,11 +40,38 @@ METRICS: dict[str, Metric] = {
 }
 
 
+# Of numbers that are predicted rather than classes.
+NUMBER_METRICS: dict[str, Metric] = {
+    m.column: m
+    for m in (
+        Metric("r2", "R² of a ridge regression", "held-out R² (0: the mean, 1: perfect)", "ci_low", "ci_high"),
+        Metric(
+            "spearman", "Rank correlation of a ridge regression", "Spearman's correlation, held out",
+            "spearman_ci_low", "spearman_ci_high",
+        ),
+    )
+}  # fmt: skip
+
+
+# Of several labels an image.
+LABEL_METRICS: dict[str, Metric] = {
+    m.column: m
+    for m in (
+        Metric("mean_auc", "Mean AUC of a probe a label", "area under the ROC curve, held out", "ci_low", "ci_high"),
+        Metric(
+            "mean_average_precision", "Mean average precision of a probe a label", "average precision, held out",
+            "ap_ci_low", "ap_ci_high",
+        ),
+    )
+}  # fmt: skip
+
+
 def metric_named(name: str) -> Metric:
     """Return the metric `name`; raises LabError when there is none."""
-    if name not in METRICS:
-        raise LabError(f"there is no metric {name!r}{nearest(name, METRICS)}; known: {', '.join(METRICS)}")
-    return METRICS[name]
+    known = {**METRICS, **NUMBER_METRICS, **LABEL_METRICS}
+    if name not in known:
+        raise LabError(f"there is no metric {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    return known[name]
 
 
 def curve_rows(
@@ -85,6 +112,10 @@ def of_kind(table: pd.DataFrame, *, rule: bool) -> pd.DataFrame:
 def emergence_rows(tables: Tables, models: Sequence[str], pair: tuple[str, str] | None = None) -> pd.DataFrame:
     """Return the reached emergence depths to mark: of `pair`, or of the only pair of a run with two classes."""
     table = tables.get("emergence", pd.DataFrame(columns=["model", "class_a", "class_b", "reached"]))
+    if "label" in table:  # several labels have a chart of their own
+        table = table.iloc[:0].assign(class_a="", class_b="")
+    if "class_a" not in table:  # a number has no pairs of classes
+        table = table.assign(class_a="the number", class_b="chance")
     pairs = table[["class_a", "class_b"]].drop_duplicates()
     if pair is None and len(pairs) != 1:
         return table.iloc[:0].assign(pair="", interval="")

@@ -6,6 +6,7 @@ import json
 from typing import Literal
 
 from lab.charts.accuracy import accuracy_by_depth
+from lab.charts.beside import beside_by_depth
 from lab.charts.checks import checks_forest
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.hero import hero
@@ -41,6 +42,8 @@ def standard_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
         end = f"-{number + 1}" if number else ""
         charts[f"confusion{end}"] = confusion_matrix(tables, model)
         charts[f"decisions{end}"] = depth_of_decision(tables, model)
+        if len(tables.get("beside", ())):
+            charts[f"beside{end}"] = beside_by_depth(tables, model)
         if len(tables.get("code_length", ())):
             charts[f"code-length{end}"] = code_length_by_depth(tables, model)
             charts[f"label-efficiency{end}"] = accuracy_by_labels(tables, model)

@@ -164,7 +164,10 @@ def _probe_rows(tables: Tables) -> pd.DataFrame:
     shuffled = every[every["control"] == "shuffled"].set_index(["step", "layer"])["accuracy"]
     table["shuffled"] = [float(shuffled.get((r.step, r.layer), np.nan)) for r in table.itertuples()]
     table["interval"] = interval_text(table["ci_low"], table["ci_high"])
-    table["moment"] = table["epoch"].map(_moment)
+    table["moment"] = [
+        _moment(epoch) if np.isfinite(epoch) else f"step {step:,}"
+        for epoch, step in zip(table["epoch"], table["step"], strict=True)
+    ]
     return table
 
 

@@ -16,6 +16,7 @@ from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_embeddings, export_run
+from lab.export.trackers import TRACKERS, log, tracker_named
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
 from lab.models import structure
@@ -186,6 +187,9 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     told = "; ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
     parser.add_argument("--format", choices=tuple(FORMATS), default="html", help=f"{told} (default html)")
     parser.add_argument("--embeddings", choices=("npz", "safetensors"), help="write the embeddings instead")
+    trackers = "; ".join(f"{name}: {row.title}" for name, row in TRACKERS.items())
+    parser.add_argument("--to", choices=tuple(TRACKERS), help=f"hand it to a tracker instead: {trackers}")
+    parser.add_argument("--projector", action="store_true", help="with --to tensorboard: the embeddings too")
     question.code_option(parser)
     question.label_option(parser)
     sizes = parser.add_argument_group("charts (--format svg, png or spec)")
@@ -209,8 +213,24 @@ def export(given: argparse.Namespace) -> None:
     if given.embeddings:
         print(_export_embeddings(result, given.out / f"{result.request.run_id}.{given.embeddings}"))
         return
+    if given.to or given.projector:
+        _hand_over(result, given)
+        return
     for path in export_run(result, given.format, given.out, look=look, chart=given.chart):
         print(path)
+
+
+def _hand_over(result: Result, given: argparse.Namespace) -> None:
+    if given.projector and given.to != "tensorboard":
+        raise LabError("--projector is for TensorBoard; give --to tensorboard with it")
+    tracker_named(given.to)  # before the embeddings are read
+    bars = Bars()
+    try:
+        vectors = embeddings_of(result, progress=bars) if given.projector else None
+        written = log(result, given.to, given.out, embeddings=vectors)
+    finally:
+        bars.close()
+    print("\n".join(written))
 
 
 def _export_embeddings(result: Result, path: Path) -> Path:

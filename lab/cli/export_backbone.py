@@ -18,6 +18,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--model", default="", metavar="ID[@WEIGHTS]", help="one of the run's models (default: the recommended one)")
     add("--layer", default="", metavar="NAME", help="where to cut (default: the recommended, or the best layer)")
     add("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
+    add("--onnx", action="store_true", help="write it as ONNX too, checked with ONNX Runtime")
     add("--no-torchscript", action="store_true", help="leave the TorchScript file out")
     compute_options(parser)
 
@@ -33,6 +34,7 @@ def act(given: argparse.Namespace) -> None:
             model=given.model,
             layer=given.layer,
             torchscript=not given.no_torchscript,
+            onnx=given.onnx,
             compute=compute_settings(given),
             progress=bars,
         )

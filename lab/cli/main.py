@@ -1,7 +1,7 @@
 """`feature-lab`: one row per command. Answers go to stdout, everything else to stderr.
 
-Exit codes: 0 done, 1 `selfcheck` found another answer than the known one, 2 bad arguments or input (one sentence on
-stderr), 130 interrupted; a traceback is a defect.
+Exit codes: 0 done, 1 `selfcheck` found another answer than the known one or `check` a network that is worse, 2 bad
+arguments or input (one sentence on stderr), 3 `check` cannot tell, 130 interrupted; a traceback is a defect.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from lab.cli import (
     attribute,
+    check,
     commands,
     compare,
     export_backbone,
@@ -22,6 +23,7 @@ from lab.cli import (
     question,
     selfcheck,
     storage,
+    sweep,
     train,
     visualize,
 )
@@ -54,7 +56,9 @@ COMMANDS = (
     Command("probe", "measure at which layer the classes come apart", probe.options, probe.act),
     Command("train", "train a small network here, to be used as ID@lab:NAME", train.options, train.act),
     Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
+    Command("check", "say whether a new network is no worse than the one before, for CI", check.options, check.act),
     Command("ladder", "measure at which depth each level of vision becomes readable", ladder.options, question.act),
+    Command("sweep", "probe many networks on many image sets, here or on a cluster", sweep.options, sweep.act),
     Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(
         "attribute",

@@ -33,7 +33,7 @@ from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.verdict import Verdict
-from lab.weights.own_code import parts as module_parts
+from lab.weights import MODULE_SCHEME
 
 if TYPE_CHECKING:
     import altair as alt
@@ -213,15 +213,16 @@ def _as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]
 
 
 def code_file(model: str) -> str:
-    """Return the file whose code makes a network, "" for one that is no code."""
-    ref = ModelRef.parse(model)
-    return module_parts(ref.id)[0] if ref.source.name == "code" else ""
+    """Return the file whose code makes a network, "" for one that is no code. Takes any text."""
+    id, _, weights = model.rpartition("@")
+    id = id if weights.partition(":")[0] == "code" else model
+    return id.removeprefix(MODULE_SCHEME).rpartition(":")[0] if id.startswith(MODULE_SCHEME) else ""
 
 
 def _given_id(model: str) -> str:
-    """Return what a network is called that only this process has, "" for any other."""
-    ref = ModelRef.parse(model)
-    return ref.id if ref.source.name in ("memory", "python") else ""
+    """Return what a network is called that only this process has, "" for any other. Takes any text."""
+    id, _, weights = model.rpartition("@")
+    return id if weights.partition(":")[0] in ("memory", "python") else ""
 
 
 def _in_python(value: Any) -> str:
@@ -230,8 +231,7 @@ def _in_python(value: Any) -> str:
         return f"({', '.join(map(_in_python, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, str) and value.startswith(MEMORY):
         return "images"
-    known = value.partition("@")[2].partition(":")[0] in ("memory", "python") if isinstance(value, str) else False
-    return value.partition("@")[0] if known else repr(value)
+    return (isinstance(value, str) and _given_id(value)) or repr(value)
 
 
 def _given(field: dataclasses.Field[Any], value: Any) -> Any:

@@ -5,10 +5,13 @@ from lab.images.catalogue import (
     catalogue,
     class_names,
     names_a_path,
+    number_columns,
     open_image_set,
     settled,
     short_name,
     stamp,
+    table_columns,
+    with_columns,
 )
 from lab.images.decode import thumbnail
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
@@ -28,6 +31,7 @@ __all__ = [
     "groups_stamp",
     "images_of_arrays",
     "names_a_path",
+    "number_columns",
     "open_image_set",
     "picked",
     "regrouped",
@@ -35,5 +39,7 @@ __all__ = [
     "settled_groups",
     "short_name",
     "stamp",
+    "table_columns",
     "thumbnail",
+    "with_columns",
 ]

@@ -21,6 +21,7 @@ from lab.images.endings import HEAD_BYTES, READ_SUFFIXES, is_image_name, should_
 from lab.images.folder import file_version
 from lab.images.layout import MAX_DEPTH, MAX_FILES, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
 from lab.images.limits import MAX_BYTES
+from lab.images.table_file import is_metadata_name
 
 # Zips of photographs hardly shrink; 256 MB from under 3 MB is no picture collection.
 MAX_RATIO: Final = 100
@@ -49,6 +50,7 @@ def read_zip(path: Path) -> Tree:
     entries: list[Entry] = []
     aside: list[Entry] = []
     others: list[Parts] = []
+    tables: list[Entry] = []
     folders: set[Parts] = set()
     with open(path, "rb") as file:
         for number, (info, parts) in enumerate(named, 1):
@@ -66,9 +68,11 @@ def read_zip(path: Path) -> Tree:
                 own = f"{version}\0{info.header_offset}\0{info.CRC}\0{info.file_size}" if version else ""
                 reason = problem or unread_format(parts[-1], head)
                 entries.append(Entry(parts, _Reader(str(path), info), own, reason))
+            elif is_metadata_name(parts[-1]) and not problem:
+                tables.append(Entry(parts, _Reader(str(path), info)))
             else:
                 others.append(parts)
-    return Tree(str(path), tuple(entries), frozenset(folders), tuple(others), tuple(aside))
+    return Tree(str(path), tuple(entries), frozenset(folders), tuple(others), tuple(aside), tuple(tables))
 
 
 def _directory(path: Path) -> list[zipfile.ZipInfo]:

@@ -108,6 +108,8 @@ def _first_usable(
 
 def _check_every_class(spec: str, layout: Layout, chosen: Iterable[int], aside: Sequence[Quarantined]) -> None:
     filled = {layout.members[k].label for k in chosen}
+    if filled and any(member.told.labels for member in layout.members):  # of several labels a class may have no image
+        return
     for label, name in enumerate(layout.classes):
         if label not in filled:
             ids = {member.id for member in layout.members if member.label == label}
@@ -129,15 +131,42 @@ def _image_set(
     members = [layout.members[k] for k in chosen]
     content = [digests[k] for k in chosen]
     known = [facts[k] for k in chosen]
-    groups = split_groups(content, [look for f in known if (look := f.look) is not None])
+    groups = _groups(members, content, known)
     scales = _scales(known)
     records = tuple(
-        ImageRecord(member.id, member.label, digest, group, f.width, f.height)
+        ImageRecord(
+            member.id,
+            member.label,
+            digest,
+            group,
+            f.width,
+            f.height,
+            member.told.part,
+            member.told.factors,
+            member.told.value,
+            tuple(layout.classes.index(name) for name in member.told.labels),
+        )
         for member, digest, group, f in zip(members, map(_pixels_digest, content, scales), groups, known, strict=True)
     )
     source = EncodedSource(members, content, [f.plain_jpeg for f in known], scales)
     notes = (*layout.notes, *_scale_notes(known, scales))
-    return ImageSet(spec, layout.classes, records, source, quarantined, notes)
+    return ImageSet(
+        spec, layout.classes, records, source, quarantined, notes, layout.factors, any(m.told.group for m in members)
+    )
+
+
+def _groups(members: Sequence[Member], digests: Sequence[str], facts: Sequence[ImageFacts]) -> list[int]:
+    """Return the groups that were given, and where none was, those of copies that are found."""
+    named = [member.told.group for member in members]
+    if all(named):
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(named))}
+        return [numbers[name] for name in named]
+    found = split_groups(digests, [look for f in facts if (look := f.look) is not None])
+    if not any(named):
+        return found
+    keys = [("given", name) if name else ("found", str(group)) for name, group in zip(named, found, strict=True)]
+    numbers_of = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return [numbers_of[key] for key in keys]
 
 
 def _scales(facts: Sequence[ImageFacts]) -> list[GrayScale | None]:

@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.images.endings import HEAD_BYTES, READ_SUFFIXES, should_be_image, suffix, unread_format
 from lab.images.layout import MAX_DEPTH, MAX_FILES, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
 from lab.images.limits import MAX_BYTES
+from lab.images.table_file import is_metadata_name
 
 # A file changed this recently could change again within the resolution of its times.
 _SETTLED_NANOSECONDS = 2_000_000_000
@@ -34,6 +35,7 @@ def read_folder(path: Path) -> Tree:
     entries: list[Entry] = []
     aside: list[Entry] = []
     others: list[Parts] = []
+    tables: list[Entry] = []
     folders: set[Parts] = set()
     for found in _walk(root, str(path)):
         if found.is_folder and not found.is_link:
@@ -47,9 +49,11 @@ def read_folder(path: Path) -> Tree:
             aside.append(_entry(found, problem))
         elif should_be_image(found.parts[-1], head):
             entries.append(_entry(found, problem or unread_format(found.parts[-1], head)))
+        elif is_metadata_name(found.parts[-1]) and not problem:
+            tables.append(_entry(found, problem))
         else:
             others.append(found.parts)
-    return Tree(str(path), tuple(entries), frozenset(folders), tuple(others), tuple(aside))
+    return Tree(str(path), tuple(entries), frozenset(folders), tuple(others), tuple(aside), tuple(tables))
 
 
 def folder_stamp(path: Path) -> str:
@@ -130,12 +134,17 @@ def _problem(found: _Found, root: str) -> str:
             return "a link to a file outside the folder"
         if not os.path.exists(target):
             return "a link to a file that is not there"
-    if not stat.S_ISREG(found.status.st_mode):
+    return file_problem(found.status)
+
+
+def file_problem(status: os.stat_result) -> str:
+    """Return why a file that is there must not be opened, or ""."""
+    if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
-    if not found.status.st_size:
+    if not status.st_size:
         return "empty file"
-    if found.status.st_size > MAX_BYTES:
-        return f"too large: {found.status.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
+    if status.st_size > MAX_BYTES:
+        return f"too large: {status.st_size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
     return ""
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from lab.errors import LabError, nearest
 from lab.images.endings import suffix
-from lab.images.structure import Parts, Structure, find_structure
+from lab.images.structure import Parts, Structure, find_structure, part_of
 from lab.images.types import Quarantined
 
 JUNK: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"})
@@ -41,11 +41,24 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What is known of an image beside its class: the part of a split it is in ("" for none), the name of its group,
+    the values of the set's factors, the number to be predicted, and which of several labels it has."""
+
+    part: str = ""
+    group: str = ""
+    factors: tuple[str, ...] = ()
+    value: float | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Tree:
     """What is below one place; `where` is what the user calls the place.
 
     `entries` are the files that should be images by their name or their first bytes, `folders` all folders, `others`
-    the files that are no images. `aside` is what has no place in the tree (links to folders, entries without a name).
+    the files that are no images. `aside` is what has no place in the tree (links to folders, entries without a name),
+    `tables` are the files that may say what the images are (`metadata.csv`).
     """
 
     where: str
@@ -53,6 +66,7 @@ class Tree:
     folders: frozenset[Parts]
     others: tuple[Parts, ...] = ()
     aside: tuple[Entry, ...] = ()
+    tables: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,17 +77,19 @@ class Member:
     label: int
     version: str
     read: Callable[[], bytes] = field(repr=False)
+    told: Told = Told()
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The classes of a tree, the files that should be their images, the files set aside already, and sentences about
-    how the tree was understood."""
+    """The classes of a tree, the files that should be their images, the files set aside already, sentences about
+    how the tree was understood, and the names of the factors that members tell of."""
 
     classes: tuple[str, ...]
     members: tuple[Member, ...]
     quarantined: tuple[Quarantined, ...]
     notes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
 
 
 def is_junk(name: str) -> bool:
@@ -152,9 +168,18 @@ def _no_folders(where: str, images: int) -> None:
 
 def _split_note(structure: Structure) -> tuple[str, ...]:
     splits = [printable(name) for name in structure.splits]
+    if len(_parts_of(structure)) > 1:
+        return (f"{_listed(splits)} are splits of the same classes: probes learn from one and are tested on the other",)
     if len(splits) > 1:
         return (f"{_listed(splits)} are splits of the same classes: their images are used together",)
     return tuple(f"only the split {name!r} has a folder for each class: the others are set aside" for name in splits)
+
+
+def _parts_of(structure: Structure) -> dict[Parts, str]:
+    """Return the part of a split that each root holds; nothing unless they are all of known, different parts."""
+    found = {root: part_of(name) for root, name in zip(structure.roots, structure.splits, strict=False)}
+    known = len(found) == len(structure.roots) and all(found.values())
+    return found if known and len(set(found.values())) > 1 else {}
 
 
 def _empty_note(names: Sequence[str]) -> tuple[str, ...]:
@@ -191,6 +216,7 @@ def _listed(names: Sequence[str], quoted: bool = True) -> str:
 
 def _layout(tree: Tree, structure: Structure, classes: tuple[str, ...], where: str, notes: tuple[str, ...]) -> Layout:
     labels = {name: label for label, name in enumerate(classes)}
+    parts = _parts_of(structure)
     members, seen = [], Counter[str]()
     quarantined: list[tuple[str | None, Quarantined]] = []
     for entry in sorted([*tree.entries, *tree.aside], key=lambda e: e.parts):
@@ -202,7 +228,8 @@ def _layout(tree: Tree, structure: Structure, classes: tuple[str, ...], where: s
         if name is None or problem:
             quarantined.append((name, Quarantined(shown, problem)))
         else:
-            members.append(Member(shown, labels[name], entry.version, entry.read))
+            told = Told(part=parts.get(structure.root_of(entry.parts) or (), "")) if parts else Told()
+            members.append(Member(shown, labels[name], entry.version, entry.read, told))
     _check_not_empty(classes, members, quarantined, where)
     return Layout(tuple(map(printable, classes)), tuple(members), tuple(q for _, q in quarantined), notes)
 

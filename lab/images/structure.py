@@ -26,6 +26,13 @@ _SPLIT_NAME: Final = re.compile(rf"({_SPLIT})([\W_]*(set|data|dataset|images?|im
 _SPLIT_WORD: Final = re.compile(rf"(?<![^\W_])({_SPLIT}|fold|split|subset)\d*(?![^\W_])", re.I)
 _SHOWN: Final = 4
 
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+_PARTS: Final = {
+    **dict.fromkeys(("train", "training", "trn"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation", "holdout"), TEST),
+}
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -61,6 +68,16 @@ class _Top:
     @property
     def holds_folders(self) -> bool:
         return self.deep > self.loose
+
+
+def part_of(name: str) -> str:
+    """Return which part of a split a folder or a value of this name is: train, validation, test, or "" for none.
+
+    >>> part_of("Training_set"), part_of("val"), part_of("fold1")
+    ('train', 'validation', '')
+    """
+    match = _SPLIT_NAME.fullmatch(name.strip())
+    return _PARTS[match[1].lower()] if match else ""
 
 
 def find_structure(paths: Sequence[Parts], wanted: Collection[str], where: str) -> Structure:

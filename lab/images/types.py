@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from lab.errors import LabError
+from lab.errors import LabError, nearest
 from lab.images.decode import thumbnail
 
 MEMORY = "memory:"  # before the name of images that were given from Python
@@ -22,7 +22,12 @@ MEMORY = "memory:"  # before the name of images that were given from Python
 @dataclass(frozen=True)
 class ImageRecord:
     """One usable image: `id` is unique in its set (a relative path), `digest` names its content (hex
-    SHA-256), images that share a `group` never straddle a split."""
+    SHA-256), images that share a `group` never straddle a split.
+
+    `part` is that of a split which was given ("train", "validation", "test", "" for none), `factors` are the values of
+    the set's factors; `value` is the number to be predicted, `labels` are the classes that an image with several
+    belongs to, where that is the question.
+    """
 
     id: str
     label: int
@@ -30,6 +35,10 @@ class ImageRecord:
     group: int
     width: int
     height: int
+    part: str = ""
+    factors: tuple[str, ...] = ()
+    value: float | None = None
+    labels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class PixelSource(Protocol):
 class ImageSet:
     """Images with classes: what every experiment looks at; `notes` are sentences on how the set was understood.
 
+    `factor_names` are those of what else is known of each image (`ImageRecord.factors`), such as its site; `grouped`
+    says that groups came with the images, the first factor, rather than being copies that were found.
     `opened` is what `open_image_set` was asked for, None for images that no name stands for.
     """
 
@@ -66,6 +77,8 @@ class ImageSet:
     source: PixelSource = field(repr=False, compare=False)
     quarantined: tuple[Quarantined, ...] = ()
     notes: tuple[str, ...] = ()
+    factor_names: tuple[str, ...] = ()
+    grouped: bool = False
     opened: tuple[tuple[str, ...], int | None] | None = None
 
     def __len__(self) -> int:
@@ -82,6 +95,32 @@ class ImageSet:
         return np.array([record.group for record in self.records], dtype=np.int64)
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Part of the given split per image, "" where none was given."""
+        return tuple(record.part for record in self.records)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The number to be predicted per image, float64, shape `(N,)`; nan where there is none."""
+        return np.array([np.nan if record.value is None else record.value for record in self.records])
+
+    @property
+    def label_matrix(self) -> np.ndarray:
+        """Whether each image belongs to each class, where it may be to several, bool, shape `(N, K)`."""
+        found = np.zeros((len(self), len(self.classes)), dtype=bool)
+        for row, record in enumerate(self.records):
+            found[row, list(record.labels)] = True
+        return found
+
+    def factor(self, name: str) -> tuple[str, ...]:
+        """Return the value of a factor per image; raises LabError when the set has none of this name."""
+        if name not in self.factor_names:
+            known = ", ".join(self.factor_names) or "none: a table of labels (CSV) can have more columns"
+            raise LabError(f"{self.spec} has no factor {name!r}{nearest(name, self.factor_names)}; it has {known}")
+        place = self.factor_names.index(name)
+        return tuple(record.factors[place] for record in self.records)
+
+    @property
     def digests(self) -> tuple[str, ...]:
         """Content digest per image."""
         return tuple(record.digest for record in self.records)
@@ -90,7 +129,7 @@ class ImageSet:
     def fingerprint(self) -> str:
         """Hex digest of every image's id, class and content: two sets with the same one hold the same
         images."""
-        rows = (f"{r.id}\0{self.classes[r.label]}\0{r.digest}\0{r.group}" for r in self.records)
+        rows = (f"{r.id}\0{self.classes[r.label]}\0{r.digest}\0{r.group}{_more(r)}" for r in self.records)
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def table(self) -> pd.DataFrame:
@@ -128,6 +167,14 @@ class ImageSet:
         """Return image `index` as a small JPEG (longer side 96 pixels at most), from the cache where one is kept."""
         kept = getattr(self.source, "thumbnail", None)
         return kept(index) if kept is not None else thumbnail(self.pixels(index))
+
+
+def _more(record: ImageRecord) -> str:
+    """Return what a table tells of an image, for the fingerprint; nothing for an image that none tells of."""
+    told: tuple[object, ...] = (record.part, record.factors, record.value)
+    if record.labels:
+        told = (*told, record.labels)
+    return "" if told == ("", (), None) else f"\0{told!r}"
 
 
 @dataclass(frozen=True)

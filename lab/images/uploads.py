@@ -75,7 +75,7 @@ def is_upload(spec: str) -> bool:
 
 def uploaded_file(spec: str) -> Path:
     """Return the file that `upload:…` names; raises LabError when that content was never uploaded here."""
-    digest = spec.removeprefix(UPLOAD_PREFIX)
+    digest = spec.removeprefix(UPLOAD_PREFIX).partition("?")[0]  # behind the mark: columns of its table
     kept = _kept_in(uploads_dir() / digest) if re.fullmatch("[0-9a-f]{16,64}", digest) else None
     if kept is None:
         raise LabError(f"{spec} was not uploaded to this computer; upload the same file here, and this works")

@@ -10,11 +10,14 @@ from typing import Any
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Request, Result
-from lab.registry import ablation, building, channels, ladder, separability, training
+from lab.experiments.columns import Table
+from lab.registry import ablation, building, channels, ladder, numbers, separability, training
 from lab.registry.row import Charts, Experiment, no_charts
 
 EXPERIMENTS: dict[str, Experiment] = {
-    row.name: row for group in (separability, ladder, building, ablation, channels, training) for row in group.ROWS
+    row.name: row
+    for group in (separability, numbers, ladder, building, ablation, channels, training)
+    for row in group.ROWS
 }
 ALIASES = {alias: row.name for row in EXPERIMENTS.values() for alias in row.aliases}
 
@@ -55,10 +58,17 @@ def meaning(experiment: str, table: str, column: str) -> str:
 
 def as_markdown(experiment: str, columns: Mapping[str, Iterable[str]] | None = None, *, level: int = 2) -> str:
     """Return a section per table of an experiment with a line per column; `columns` picks some, in their order."""
-    known = EXPERIMENTS[experiment].tables
+    return tables_as_markdown(EXPERIMENTS[experiment].tables, columns, level=level)
+
+
+def tables_as_markdown(
+    known: Mapping[str, Table], columns: Mapping[str, Iterable[str]] | None = None, *, level: int = 2
+) -> str:
+    """Return the same for tables that are not those of a question."""
     chosen = columns if columns is not None else {name: table.columns for name, table in known.items()}
     parts = []
     for name, names in chosen.items():
-        lines = [f"- `{column}`: {meaning(experiment, name, column)}" for column in names]
+        about = known[name].columns if name in known else {}
+        lines = [f"- `{column}`: {about.get(column, '')}" for column in names]
         parts.append("\n".join([f"{'#' * level} {name}", "", known[name].row if name in known else "", "", *lines]))
     return "\n\n".join(parts) + "\n"

@@ -10,6 +10,7 @@ from lab.charts.ablation import (
     linear_depths,
     single_layers,
 )
+from lab.charts.other_probes import accuracy_by_probe
 from lab.charts.width_vs_depth import accuracy_by_budget, stack_leads
 from lab.experiments.ablation import (
     collapse,
@@ -19,6 +20,9 @@ from lab.experiments.ablation import (
     layer_concatenation,
     without_activations,
 )
+from lab.experiments.other_probes.columns import OTHER_PROBES
+from lab.experiments.other_probes.run import OtherProbesRequest
+from lab.experiments.other_probes.run import run as other_probes
 from lab.experiments.width_vs_depth.columns import WIDTH_VS_DEPTH
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.experiments.width_vs_depth.run import run as width_vs_depth
@@ -59,5 +63,10 @@ ROWS = (
         layer_concatenation.ConcatenationRequest, layer_concatenation.run, columns.CONCATENATION,
         page=PAGE, tab="All layers", aliases=("together",), often=True,
         charts=charts_of_tables(("readers", "readers", concatenation_forest), ("layers", "layers", single_layers)),
+    ),
+    Experiment(
+        "other_probes", "Is it the layer or the probe: do other probes find the same best layer?",
+        OtherProbesRequest, other_probes, OTHER_PROBES, page=PAGE, tab="Other probes",
+        charts=charts_of_tables(("probes", "accuracies", accuracy_by_probe)),
     ),
 )  # fmt: skip

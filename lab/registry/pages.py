@@ -31,8 +31,20 @@ PAGES = (
         "Networks side by side on the same images, and which layer of which one to use.",
     ),
     Page(
+        "check", "Check", "rule",
+        "Is a new checkpoint no worse than the one before, and at which layers did training change what can be read?",
+    ),
+    Page(
         "ladder", "Ladder", "stairs",
         "At which depth each level of vision becomes readable, from hue to relations, for any network.",
+    ),
+    Page(
+        "numbers", "Numbers and labels", "straighten",
+        "At which layer a number of each image (an age, a size), or each of several labels, is read, with controls.",
+    ),
+    Page(
+        "sweep", "Sweep", "grid_on",
+        "Many networks on many image sets, from a plan: networks by depth, and how much of it is finished.",
     ),
     Page(
         "how_layers_build", "How layers build", "layers",

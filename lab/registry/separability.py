@@ -6,11 +6,15 @@ from functools import partial
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.comparison import cost_and_quality, gaps_by_depth
+from lab.charts.equivalence import alikeness_by_depth, change_by_depth
 from lab.charts.pictures import standard_charts
 from lab.charts.similarity import error_consistency, shared_errors, similarity_map
 from lab.experiments.comparison import compare
 from lab.experiments.comparison.columns import COMPARE
 from lab.experiments.comparison.request import CompareRequest
+from lab.experiments.equivalence.columns import CHECK
+from lab.experiments.equivalence.request import CheckRequest
+from lab.experiments.equivalence.run import run as check
 from lab.experiments.separability.columns import PROBE
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import run as probe
@@ -31,6 +35,13 @@ ROWS = (
             ("similarity", "similarity", similarity_map),
             ("errors", "agreement", shared_errors),
             ("error-consistency", "agreement", error_consistency),
+        ),
+    ),
+    Experiment(
+        "check", "Is the new network no worse than the one before, and at which layers did it change?",
+        CheckRequest, check, CHECK, page="check", often=True,
+        charts=charts_of_tables(
+            ("change", "differences", change_by_depth), ("alikeness", "differences", alikeness_by_depth)
         ),
     ),
 )  # fmt: skip

@@ -157,6 +157,15 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     run.finish(result)
 
 
+def being_computed(run: RunFolder) -> bool:
+    """Return whether a process holds a run's lock, on whichever machine: of others, process numbers say nothing."""
+    try:
+        with _sole_worker(run):
+            return False
+    except BeingComputed:
+        return True
+
+
 @contextlib.contextmanager
 def _sole_worker(run: RunFolder) -> Iterator[None]:
     from filelock import FileLock, Timeout

@@ -15,6 +15,9 @@ import numpy as np
 from lab.stats.depth import against_best, behind_best, early_and_late, trend
 from lab.stats.intervals import Bootstrap, Interval, difference, widened
 
+R2 = "R²"  # the measure of a number that is predicted
+MEAN_AUC = "mean AUC"  # that of several labels an image
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -23,7 +26,8 @@ class Evidence:
     `scores["probe"]`, and if run "shuffled", are `(L, N)` in layer order, "pixels" is `(N,)`; "matched" `(D, L, N)` has
     an axis of draws of channels, "untrained" `(S, L, N)` one of twins. A score is the share of repeats in which the
     image was predicted right, or its part in the AUC (`lab.stats.auc.image_areas`): `measure` says which, `chance` what
-    guessing gives. A network that was never trained has no untrained twin to be compared with: it is its own.
+    guessing gives. For a number to be predicted there is one class, its name, and a score is the image's part in R²
+    (`lab.stats.numbers`). A network that was never trained has no untrained twin to be compared with: it is its own.
     """
 
     model: str
@@ -35,6 +39,16 @@ class Evidence:
     trained: bool = True
     measure: str = "accuracy"
     chance: float = 0.5
+
+    @property
+    def subject(self) -> str:
+        """What the layers read: the classes, several labels, or a number by its name."""
+        return self.classes[0] if self.measure == R2 else "the labels" if self.measure == MEAN_AUC else "the classes"
+
+    @property
+    def score(self) -> str:
+        """What a score is called at the beginning of a sentence."""
+        return {R2: R2, MEAN_AUC: "The mean AUC"}.get(self.measure, "Accuracy")
 
     def draws(self, control: str) -> np.ndarray:
         """Return a control's scores `(S, L, N)`, with one draw where there is no axis of draws."""
@@ -101,7 +115,7 @@ class _Checks:
 
     def leading(self) -> Iterator[Check]:
         first, last = self.thirds(self.probe)
-        text = "Late layers read the classes better than early ones"
+        text = f"Late layers read {self.evidence.subject} better than early ones"
         yield self.compared("late_minus_early", text, last, first)
         yield self.against_best_early("late_minus_best_early", self.probe)
 
@@ -136,9 +150,9 @@ class _Checks:
         firsts, lasts = self.thirds(twins)
         text = "Late layers beat those of the untrained twin"
         yield self.compared("late_minus_untrained", text, last, lasts)
-        text = "Accuracy rises more from early to late than in the untrained twin"
+        text = f"{self.evidence.score} rises more from early to late than in the untrained twin"
         yield self.compared("rise_minus_untrained", text, last - first, lasts - firsts, bound=2)
-        text = "Accuracy rises from early to late in the untrained twin too"
+        text = f"{self.evidence.score} rises from early to late in the untrained twin too"
         yield self.compared("untrained_rise", text, lasts, firsts)
 
     def pixels(self) -> Iterator[Check]:
@@ -160,7 +174,8 @@ class _Checks:
             return
         slope = trend(self.evidence.depths, self.probe, self.boot)
         if np.isfinite(slope.value):
-            text = f"Accuracy rises with depth (by {slope.value:+z.2f} from input to output along a straight line)."
+            along = f"(by {slope.value:+z.2f} from input to output along a straight line)"
+            text = f"{self.evidence.score} rises with depth {along}."
             yield _row("trend", text, slope)
         behind, best = behind_best(self.probe, self.boot)
         enough = next(k for k, gap in enumerate(behind) if gap.low <= 0)
@@ -171,7 +186,7 @@ class _Checks:
         yield _row("first_behind_best", text, behind[0], (means[best], means[enough]), layers[enough])
         rival = int(means[:-1].argmax())
         text = (
-            f"The last layer reads the classes better than every earlier one ({means[-1]:.2f} against "
+            f"The last layer reads {self.evidence.subject} better than every earlier one ({means[-1]:.2f} against "
             f"{means[rival]:.2f} at {layers[rival]})."
         )
         gap = against_best(self.probe[-1], self.probe[:-1], self.boot)
@@ -198,8 +213,8 @@ class _Checks:
         late, early = float(self.boot.mean(last)), float(self.boot.mean(scores[rival]))
         layer = self.evidence.layers[rival]
         text = (
-            f"{'At equal numbers of channels, late' if name.startswith('matched') else 'Late'} layers read the classes "
-            f"better than the best early one ({late:.2f} against {early:.2f} at {layer})."
+            f"{'At equal numbers of channels, late' if name.startswith('matched') else 'Late'} layers read "
+            f"{self.evidence.subject} better than the best early one ({late:.2f} against {early:.2f} at {layer})."
         )
         return _row(name, text, found, (late, early), layer)
 

@@ -137,6 +137,25 @@ def emergence(
             yield Emergence(*pair, nothing, nothing, nothing, -1, False, float(curve.max()))
 
 
+def number_emergence(depths: Sequence[float], scores: np.ndarray, boot: Bootstrap) -> Emergence:
+    """Return from which depth a number is read: R² stays at or above half its best up to the best layer.
+
+    `scores` `(L, N)` are the images' parts in R² (`lab.stats.numbers`). It is reached when a layer's R² is above 0 by
+    more than the largest deviation of all layers (max-t), as in `emergence`.
+    """
+    depth = np.asarray(depths, dtype=np.float64)
+    curve, curves = boot.mean(scores), boot.means(scores)
+    spread = _spread(curves - curve, boot)
+    reach = max(float(np.percentile(((curves - curve) / spread).max(axis=1), 95)), ONE_SIDED)
+    nothing = float("nan")
+    if not (curve / spread > reach).any():
+        return Emergence(0, 0, nothing, nothing, nothing, -1, False, float(curve.max()))
+    (crossing,), (layer,) = _crossing(depth, curve[None], 0.0)
+    low, high = np.percentile(_crossing(depth, curves, 0.0)[0], (2.5, 97.5))
+    low, high = min(float(low), float(crossing)), max(float(high), float(crossing))
+    return Emergence(0, 0, float(crossing), low, high, int(layer), True, float(curve.max()))
+
+
 def halfway(depths: Sequence[float], curve: np.ndarray) -> float:
     """Return the emergence depth of one curve `(L,)` of a pair's accuracies, see `emergence`."""
     return float(_crossing(np.asarray(depths, dtype=np.float64), np.asarray(curve)[None])[0][0])
@@ -157,11 +176,11 @@ def _pair_curves(
     return curve, curves, np.maximum(spread, 2**0.5 / (1 / heavy + 2))
 
 
-def _crossing(depth: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _crossing(depth: np.ndarray, curves: np.ndarray, chance: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Return emergence depth and the first layer at or above the threshold, for curves `(B, L)`."""
     rows, order = np.arange(len(curves)), np.arange(len(depth))
     best = curves.argmax(axis=1)
-    threshold = 0.5 + (curves[rows, best] - 0.5) / 2
+    threshold = chance + (curves[rows, best] - chance) / 2
     below = (curves < threshold[:, None]) & (order < best[:, None])
     last = np.where(below, order, -1).max(axis=1)
     left, right = np.maximum(last, 0), np.minimum(last + 1, len(depth) - 1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from lab.stats.intervals import Bootstrap, Interval
 
+CHOICE_PARTS = 5  # of a test part that was given
 # Relative depths at which networks of different length are compared
 DEPTHS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 
@@ -74,10 +75,12 @@ def best_layer(correct: np.ndarray, splits: np.ndarray) -> Choice:
     """Return a network's correctness at its best layer, from correctness `(R, L, N)` and test folds `(R, N)`.
 
     In every repeat the layer is picked anew for each fold, by the images of all other folds, so that an image has no
-    part in the choice it is judged by; of equals the earlier layer is taken.
+    part in the choice it is judged by; of equals the earlier layer is taken. Where a test part was given (one fold),
+    its images are dealt into parts for that.
     """
     chosen = np.empty(splits.shape)
-    for repeat, tested in enumerate(splits):
+    for repeat, given in enumerate(splits):
+        tested = given if len(np.unique(given)) > 1 else np.arange(len(given)) % min(CHOICE_PARTS, len(given))
         for fold in np.unique(tested):
             held = tested == fold
             layer = int(correct[repeat][:, ~held].mean(axis=1).argmax())

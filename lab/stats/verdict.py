@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats.checks import Check, Evidence, check_evidence
+from lab.stats.checks import MEAN_AUC, R2, Check, Evidence, check_evidence
 
 __all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
 
@@ -71,7 +71,7 @@ def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     if "late_minus_pixels" in by_name:
         held.append("goes beyond raw pixels")
     return (
-        f"On these {len(evidence.labels)} images, late layers of {evidence.model} separate {_apart(evidence.classes)} "
+        f"On these {len(evidence.labels)} images, late layers of {evidence.model} {_read(evidence)} "
         f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})"
         + (f"; this {_listed(held)}" if held else "")
         + f".{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
@@ -99,7 +99,7 @@ def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
         beside.append(f"raw pixels {'' if beside else 'read '}{pixels[1]:.2f}")
     told = f" {_capital(_listed(beside))}." if beside else ""
     return (
-        f"On these {len(evidence.labels)} images, early layers of {evidence.model} separate {_apart(evidence.classes)} "
+        f"On these {len(evidence.labels)} images, early layers of {evidence.model} {_read(evidence)} "
         f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}){held}."
         f"{told}{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
@@ -111,8 +111,8 @@ def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequenc
     told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
     reasons = [_reason(check, by_name["late_minus_early"]) for check in told]
     return (
-        f"Not shown on this data: on these {len(evidence.labels)} images, {evidence.model} separates "
-        f"{_apart(evidence.classes)} with {_best(evidence, leading)} ({_interval(leading)}), "
+        f"Not shown on this data: on these {len(evidence.labels)} images, {evidence.model} {_read(evidence, 's')} "
+        f"with {_best(evidence, leading)} ({_interval(leading)}), "
         f"but {_listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
@@ -179,6 +179,16 @@ def _peak(by_name: Mapping[str, Check]) -> str:
     if gap is None or gap.ci_high >= 0 or gap.compared is None:
         return ""
     return f" The best layer is {gap.layer} ({gap.compared[1]:.2f}), clearly before the last ({gap.compared[0]:.2f})."
+
+
+def _read(evidence: Evidence, ending: str = "") -> str:
+    """Return "separate cat from dog", "predict" and the name of the number, or "read the 13 labels"."""
+    if evidence.measure == R2:
+        return f"predict{ending} {evidence.subject}"
+    if evidence.measure == MEAN_AUC:
+        names = evidence.classes
+        return f"read{ending} {_listed(names) if len(names) <= LISTED_CLASSES else f'the {len(names)} labels'}"
+    return f"separate{ending} {_apart(evidence.classes)}"
 
 
 def _apart(classes: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
-from lab.images import SetInfo, catalogue, class_names
+from lab.images import SetInfo, catalogue, class_names, number_columns, table_columns
 from lab.layers import select_layers
 from lab.models import ModelRef, search_models
 from lab.models.cards import cached_card
@@ -63,6 +63,24 @@ def layer_names(model: str) -> list[str]:
 def with_current(options: Iterable[str], current: Iterable[str]) -> list[str]:
     """Return options and whatever is chosen beside them, each once."""
     return list(dict.fromkeys([*options, *current]))
+
+
+@st.cache_data(show_spinner=False, ttl=30, max_entries=64)
+def known_numbers(data: str) -> list[str]:
+    """Return the columns of a table, or the factors of a drawn set, that hold numbers; [] when that does not tell."""
+    try:
+        return list(number_columns(data)) if data else []
+    except (LabError, OSError, ValueError):
+        return []  # running it tells what is wrong
+
+
+@st.cache_data(show_spinner=False, ttl=30, max_entries=64)
+def known_columns(data: str) -> list[str]:
+    """Return the columns of the table that says what the images are; [] where there is none."""
+    try:
+        return list(table_columns(data)) if data else []
+    except (LabError, OSError, ValueError):
+        return []  # running it tells what is wrong
 
 
 @st.cache_data(show_spinner=False, ttl=30, max_entries=64)

@@ -12,8 +12,10 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.picture import offered_pictures, picture_name
+from lab.images import with_columns
+from lab.images.catalogue import columns_named
 from lab.images.uploads import PICTURES, is_upload, keep_picture, keep_upload, upload_name
-from lab.ui.choices import find_networks, image_sets, known_sets, networks, with_current
+from lab.ui.choices import find_networks, image_sets, known_columns, known_sets, networks, with_current
 from lab.ui.run_status import note_problem
 from lab.ui.text import escaped
 
@@ -23,12 +25,19 @@ WEIGHTS = (
     "(random weights), checkpoint:/path/to/file, or lab:NAME for one that was trained here."
 )
 Take = Callable[[str], None]
+FOUND_BY_NAME = "by its name"
+COLUMN_ROLES = {
+    "label": "Label (label, class, …)",
+    "group": "Group that never straddles a split (group)",
+    "split": "Part: train, validation, test (split)",
+    "file_name": "File (file_name, image, …)",
+}
 
 
-def network_box(*, key: str, **more: Any) -> None:
+def network_box(label: str = "Network", *, key: str, **more: Any) -> None:
     """Show the box for one network."""
     st.selectbox(
-        "Network", with_current(networks(), [st.session_state[key]]), key=key, accept_new_options=True, help=WEIGHTS,
+        label, with_current(networks(), [st.session_state[key]]), key=key, accept_new_options=True, help=WEIGHTS,
         **more,
     )  # fmt: skip
 
@@ -79,15 +88,40 @@ def images_box(label: str = "Images", *, key: str, **more: Any) -> None:
         label, with_current(image_sets(), [st.session_state[key]]), key=key, accept_new_options=True,
         format_func=lambda name: sets[name].title if name in sets else _file_name(name),
         placeholder="choose a set, or type the path of a folder",
-        help="A set by name (a rung of the ladder too, such as drawn:texture), or the path of a folder (or a zip of "
-        "one) with one subfolder per class.", **more,
+        help="A set by name (a rung of the ladder too, such as drawn:texture), the path of a folder (or a zip of one) "
+        "with one subfolder per class or a metadata.csv, or the path of a table of labels (CSV, JSON lines, Parquet).",
+        **more,
     )  # fmt: skip
+
+
+def columns_box(*, key: str, change: Callable[[], None]) -> None:
+    """Show, for images with a table of labels, which of its columns is what; a choice rewrites the box of `key`."""
+    data = (st.session_state[key] or "").strip()
+    columns = known_columns(data)
+    if not columns:
+        return
+    named = columns_named(data)
+
+    def choose(role: str) -> None:
+        chosen = st.session_state[f"{key}_{role}"]
+        st.session_state[key] = with_columns(data, **{role: "" if chosen == FOUND_BY_NAME else chosen})
+        change()
+
+    with st.popover("Columns of the table", icon=":material/table:", width="stretch"):
+        for role, told in COLUMN_ROLES.items():
+            st.session_state[f"{key}_{role}"] = named.get(role, FOUND_BY_NAME)
+            st.selectbox(
+                told, with_current([FOUND_BY_NAME, *columns], [named.get(role, FOUND_BY_NAME)]), key=f"{key}_{role}",
+                on_change=choose, args=(role,),
+            )  # fmt: skip
 
 
 def upload_images(take: Take, *, key: str) -> None:
     """Offer to upload a zip of images; `take` is given the spec that names it by its content."""
     told = "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
-    _upload("A zip of a folder with one subfolder per class", ["zip"], told, keep_upload, take, key)
+    _upload(
+        "A zip of a folder with one subfolder per class, or with a metadata.csv", ["zip"], told, keep_upload, take, key
+    )
 
 
 def upload_picture(take: Take, *, key: str) -> None:

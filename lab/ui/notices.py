@@ -24,8 +24,11 @@ PATHS = ("data", "probe_data", "picture", "embeddings", "labels", "images")
 RUN = "run"  # the id of a run that is here, and nothing else (`lab.ui.url_state.known_run`)
 HELD = "held_link"
 MOST_REMEMBERED = 10_000
-# In any other field: a path in full or relative, of Windows too, and weights that are read from a file.
-LOCAL = re.compile(rf"{LOCAL_SCHEME}|.*@checkpoint:|file:|hf:[/~.]|[/~\\.]|[A-Za-z]:[/\\]", re.DOTALL)
+# In any other field: a path in full or relative, of Windows too, weights that are read from a file, a file of vectors.
+VECTORS = r".*\.(?:npz|npy|parquet|safetensors)\Z"
+LOCAL = re.compile(
+    rf"{LOCAL_SCHEME}|.*@checkpoint:|file:|hf:[/~.]|[/~\\.]|[A-Za-z]:[/\\]|{VECTORS}", re.DOTALL | re.IGNORECASE
+)
 
 
 def notices(page: str) -> None:

@@ -25,7 +25,7 @@ Asked = TypeVar("Asked", bound=Request)
 # box -> fields of requests that name parts of what is in it: with another choice they mean nothing
 PARTS = {
     "model": ("layer", "layers", "channel", "channels", "row", "column", "stage", "early"),
-    "data": ("classes",),
+    "data": ("classes", "label"),
 }
 _LAST = "last_subject"
 

@@ -1,8 +1,6 @@
 """What can be read linearly off an embedding: ridge regression, out of fold, for many targets at once.
 
-Per fold: features are standardised on the training part, and the test part is cut to its range (a feature that is zero
-on nearly every training image would else be blown up beyond all measure); the strength of the penalty is chosen for
-each target by leave-one-out error inside the training part, and the test part is predicted. R² is the share of the
+Per fold a ridge regression is fitted (`lab.probing.ridge`) and the test part is predicted. R² is the share of the
 targets' variance about the training mean that the predictions explain; 0 is as good as the mean, negative worse.
 """
 
@@ -12,10 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.probing.pca import principal_axes, standardise
+from lab.probing.ridge import ridge_predictions
 from lab.stats.intervals import Bootstrap, Interval
-
-PENALTIES = np.logspace(-4, 4, 17)  # of the mean variance of a principal axis
 
 
 @dataclass(frozen=True)
@@ -58,30 +54,5 @@ def read_out(
     for fold in np.unique(folds):
         test = folds == fold
         known = ~test if learn is None else ~test & learn
-        train, tested = standardise(embedding[known], embedding[test])
-        tested = np.clip(tested, train.min(axis=0), train.max(axis=0))
-        train_axes, test_axes = principal_axes(train, tested)
-        mean = targets[known].mean(axis=0)
-        means[test] = mean
-        predictions[test] = mean + test_axes @ _coefficients(train_axes, targets[known] - mean)
+        predictions[test], means[test] = ridge_predictions(embedding[known], targets[known], embedding[test])
     return Readout(targets, predictions, means)
-
-
-def _coefficients(axes: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return ridge coefficients `(P, T)` of centred targets in principal axes `(n, P)`, each target its own penalty."""
-    variance = np.einsum("np,np->p", axes, axes)
-    if not len(variance):
-        return np.zeros((0, targets.shape[1]))
-    products, squares = axes.T @ targets, axes**2
-    best = np.full(targets.shape[1], np.inf)
-    coefficients = np.zeros_like(products)
-    for penalty in PENALTIES * variance.mean():
-        shrunk = 1 / (variance + penalty)
-        found = shrunk[:, None] * products
-        leverage = 1 / len(axes) + squares @ shrunk
-        # A training image left out would be missed by its residual over one minus its leverage (Allen's PRESS, 1974).
-        error = (((targets - axes @ found) / np.maximum(1 - leverage, 1e-9)[:, None]) ** 2).sum(axis=0)
-        better = error < best
-        best[better] = error[better]
-        coefficients[:, better] = found[:, better]
-    return coefficients

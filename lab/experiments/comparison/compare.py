@@ -32,6 +32,7 @@ from lab.experiments.comparison.evidence import Comparison, gather
 from lab.experiments.comparison.findings import findings
 from lab.experiments.comparison.request import CompareRequest
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.separability.given_split import Measured, test_part
 from lab.experiments.separability.measure import (
     EmbeddingSource,
     ProbeResult,
@@ -82,6 +83,7 @@ def compare(
     repeats: int = 3,
     seed: int = 0,
     groups: str = "auto",
+    split: str = "auto",
     speed: bool = True,
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
@@ -99,7 +101,7 @@ def compare(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
             "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
-            "seed": seed, "groups": groups, "speed": speed,
+            "seed": seed, "groups": groups, "split": split, "speed": speed,
         }
     )  # fmt: skip
     with bars_for(progress) as told:
@@ -121,10 +123,13 @@ def _compared(
     if len(networks) < 2:
         raise LabError("fewer than two networks could be computed: " + "; ".join(problems))
     problems += split_problems(question, networks)
+    shown = image_tables(question)
+    part = test_part(Measured(question, networks, readings))
+    question, networks, readings = part.question, list(part.subjects), list(part.readings)
     clock.mark("probes")
     field = gather(question, networks, readings)
     progress("Comparing in pairs", 0, 1, "steps")
-    found = _tables(question, networks, readings, field)
+    found = _tables(question, networks, readings, field) | shown
     clock.mark("pairs")
     found["similarity"] = pair_tables.similarity(networks, _similarity(question, networks, partial_results, progress))
     clock.mark("similarity")
@@ -163,7 +168,6 @@ def _tables(
         "best": pair_tables.best(field),
         "agreement": pair_tables.agreement(field),
         "votes": pair_tables.votes(field, question),
-        **image_tables(question),
     }
 
 

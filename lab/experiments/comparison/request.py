@@ -35,6 +35,8 @@ class CompareRequest(ProbeRequest):
         super().__post_init__()
         if self.embeddings:
             raise LabError("a comparison is of networks; vectors that are given are probed by `feature-lab probe`")
+        if self.beside:
+            raise LabError("beside is asked of one run at a time, with `feature-lab probe`; leave it out")
         if len(self.models) < 2:
             raise LabError(f"a comparison needs two networks or more, not {len(self.models)}; name another")
 

@@ -86,6 +86,18 @@ PROBE = {
             "most": "the same in the draw with the highest",
         },
     ),
+    "beside": Table(
+        "What one layer reads of another factor of the images (only where it was asked for); raw pixels are one row.",
+        {
+            **same("model layer depth"),
+            "factor": "the column of the images' table that is probed in place of the class",
+            "values": "values of it with two images or more",
+            "images": "images with such a value",
+            "accuracy": "share of held-out images whose value is predicted right, over folds of all images",
+            **ends(),
+            "chance": "accuracy of naming the commonest value",
+        },
+    ),
     "emergence": EMERGENCE,
     "checks": Table(
         "One number the verdict rests on.",

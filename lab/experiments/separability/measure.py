@@ -14,6 +14,7 @@ import numpy as np
 from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
 from lab.experiments.separability.fits import ProbeDesign, fit_layer
+from lab.experiments.separability.image_split import design_of
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import ImageSet, open_image_set, picked, regrouped
 from lab.layers import Layer, select_layers
@@ -104,7 +105,7 @@ def prepare(request: ProbeRequest, progress: Progress, images: ImageSet | None =
         progress("Reading images", 0, 1, "sets")
         images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
     images = regrouped(images, request.groups)
-    design = ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, request.seed, images.classes)
+    images, design = design_of(images, request)
     return ProbeSetup(images, design, request)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from lab.images import groups_stamp, settled, settled_groups, short_name, stamp
 from lab.probing.controls import OPTIONAL
 
 MEMORY: Final = "memory:"  # before the digest of arrays that were given from Python
-GIVEN: Final = ("embeddings", "labels", "images")  # fields of vectors that are given; runs without them never had them
+# Fields that earlier runs never had: they are in a request only where they are not as usual, so that names stay.
+GIVEN: Final = ("embeddings", "labels", "images")  # of vectors that are given
+ADDED: Final = (*GIVEN, "split", "beside")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class ProbeRequest(Request):
     groups: str = option(
         "auto", "what never straddles a split: auto (copies, as found), none, or a CSV file_name,group"
     )
+    split: str = option(
+        "auto", "auto: a split that came with the images (a table's column, folders train and test) is used as it is; "
+        "none: folds over all images", choices=("auto", "none"),
+    )  # fmt: skip
+    beside: str = option("", "also probe these columns of the images' table, A,B (group: its groups), at every layer")
     embeddings: str = option(
         "", "vectors of another tool instead of a model's: .npz, .safetensors, .parquet or a folder of .npy, one array "
         "a layer in order of depth"
@@ -71,9 +79,9 @@ class ProbeRequest(Request):
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the request as JSON-able values; vectors that are given are in it only where there are such."""
-        values = super().as_dict()
-        return {name: value for name, value in values.items() if value or name not in GIVEN}
+        """Return the request as JSON-able values; fields that were added are in it only where they are not as usual."""
+        usual = {field.name: field.default for field in dataclasses.fields(self) if field.name in ADDED}
+        return {name: value for name, value in super().as_dict().items() if name not in usual or value != usual[name]}
 
     @property
     def in_memory(self) -> bool:
@@ -127,6 +135,8 @@ class ProbeRequest(Request):
                 "embeddings are read instead of a model and data; leave --model and --data out (the images that belong "
                 "to the rows are --images)"
             )
+        if self.split != "auto" or self.beside:
+            raise LabError("split and beside are for images; a file of vectors has its split and groups as columns")
         if self.classes or self.per_class is not None or self.pooling != "avg":
             raise LabError("classes, per_class and pooling are for networks; choose rows before writing the embeddings")
         if self.controls != tuple(OPTIONAL):

@@ -14,10 +14,12 @@ import numpy as np
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result, list_of
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.separability.beside import beside_findings, beside_tables
 from lab.experiments.separability.decision_depth import decision_tables
 from lab.experiments.separability.given_split import Measured, test_part, training_part
+from lab.experiments.separability.image_split import with_parts
 from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
@@ -55,6 +57,8 @@ def measure_and_assemble(
         subjects, problems = open_sources(question, progress, compute)
     problems += split_problems(question, subjects)
     clock.mark("embeddings")
+    beside, doubtful = beside_tables(question, subjects, progress, partial_results)
+    problems += doubtful
     readings = list(probe_all(question, subjects, progress, partial_results))
     clock.mark("probes")
     learned = training_part(Measured(question, subjects))
@@ -64,15 +68,17 @@ def measure_and_assemble(
     maps = draw_maps(tested.question, tested.subjects, progress)
     clock.mark("maps")
     tables, verdicts = assemble(question, subjects, readings, maps)
-    tables |= decision_tables(tested.question, tested.subjects, tested.readings) | labels_needed
+    tables |= decision_tables(tested.question, tested.subjects, tested.readings) | labels_needed | beside
     clock.mark("tables")
     hashes = {"images": question.images.fingerprint, **{s.model: s.digest for s in subjects if s.layers}}
     computed = dict.fromkeys(s.model for s in subjects if s.layers and not s.twin)
     notes = [f"{model}: {note}" for model in computed for note in (() if request.embeddings else card(model).notes)]
+    if beside:
+        notes += [sentence for model in computed for sentence in beside_findings(tables, model)]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
         hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
-        classes=list(question.images.classes),
+        classes=list(question.images.classes), factors=list(question.images.factor_names),
     )  # fmt: skip
 
 
@@ -105,6 +111,8 @@ def probe(
     repeats: int = 3,
     seed: int = 0,
     groups: str = "auto",
+    split: str = "auto",
+    beside: str | Sequence[str] = "",
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> Result:
@@ -128,6 +136,7 @@ def probe(
             "models": names_of(models, preprocess, given),
             "data": data, "layers": layers, "pooling": pooling, "controls": controls, "classes": classes,
             "per_class": per_class, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups,
+            "split": split, "beside": beside if isinstance(beside, str) else list_of(beside),
         }
     )  # fmt: skip
     with bars_for(progress) as told:
@@ -159,7 +168,7 @@ def embeddings_of(
         )
     if images is None:
         images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
-    images = regrouped(images, request.groups)
+    images, _ = with_parts(regrouped(images, request.groups), request.split)
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")
     found: dict[str, np.ndarray] = {}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lab.experiments.separability.image_split import copies_in_both, groups_given
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.geometry.neighbours import nearest_of_other_groups
 from lab.images import ImageSet
@@ -36,7 +37,11 @@ def split_text(splits: pd.DataFrame, *, told: int = 0) -> str:
 def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) -> list[str]:
     """Return a sentence for each thing that makes the folds doubtful: fewer than asked for, groups of several classes,
     images far more like an image of another group than is typical."""
-    problems = [*_fewer_folds(question), *_mixed_groups(question.images)]
+    problems = [*_fewer_folds(question)]
+    if not groups_given(question.images, question.request):  # a site holds images of several classes
+        problems += _mixed_groups(question.images)
+    if question.split_given:
+        problems += copies_in_both(question.images, question.design.tested)
     # Without training most images lie close together, and some closer by the accident of weights.
     trained = next((n for n in networks if n.layers and not n.twin and not ModelRef.parse(n.model).untrained), None)
     if trained is not None:

@@ -51,8 +51,13 @@ def _best(history: pd.DataFrame) -> float:
 
 def checkpoint_findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what the checkpoints' tables show, a sentence each."""
+    return [*probe_findings(tables), *_filters(tables["filters"])]
+
+
+def probe_findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what the probes at every checkpoint show, a sentence each."""
     probes, gains = tables["probes"], tables["gains"]
-    return [_end(probes, gains), _early_and_late(gains), _order(gains), *_filters(tables["filters"])]
+    return [_end(probes, gains), _early_and_late(gains), _order(gains)]
 
 
 def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
@@ -65,6 +70,7 @@ def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
         did = "training has made it worse there"
     else:
         did = "no effect of training is shown there"
+    start = "before the first step" if first.step == 0 else f"after step {first.step:.0f}"
     controls = [
         f"{name} {float(found.iloc[-1].accuracy):.2f}"
         for name, found in (
@@ -75,7 +81,7 @@ def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
     ]
     return (
         f"On images that no step was computed from, a probe on {last.layer} reads {first.accuracy:.2f} "
-        f"({first.ci_low:.2f} to {first.ci_high:.2f}) before the first step and {final.accuracy:.2f} "
+        f"({first.ci_low:.2f} to {first.ci_high:.2f}) {start} and {final.accuracy:.2f} "
         f"({final.ci_low:.2f} to {final.ci_high:.2f}) after step {final.step:.0f}: {did} ({', '.join(controls)})."
     )
 

@@ -10,18 +10,20 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
+from lab.experiments.base import list_of, names_in
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import class_names
 from lab.models import ModelRef
 from lab.probing.controls import OPTIONAL
-from lab.ui.choices import image_sets, known_classes, with_current
+from lab.ui.choices import image_sets, known_classes, known_columns, with_current
 from lab.ui.draft import fill_in, run_row
-from lab.ui.inputs import images_box, network_finder, networks_box, upload_images
+from lab.ui.inputs import columns_box, images_box, network_finder, networks_box, upload_images
 from lab.ui.run_status import launch, note_problem
 from lab.ui.text import escaped
 
 POOLINGS = ("avg", "max", "avg+max", "2x2")
 GROUPINGS = ("auto", "none")
+SPLITS = {"auto": "as it came", "none": "folds over all"}
 LAYER_CHOICES = ("stages", "blocks", "by name")
 
 
@@ -61,6 +63,8 @@ def draft() -> ProbeRequest:
         repeats=state["draft_repeats"],
         seed=state["draft_seed"],
         groups=(state["draft_groups"] or "auto").strip(),
+        split=state["draft_split"],
+        beside=list_of(state["draft_beside"]),
     )
 
 
@@ -79,6 +83,8 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
         "draft_repeats": shown.repeats,
         "draft_seed": shown.seed,
         "draft_groups": shown.groups,
+        "draft_split": shown.split,
+        "draft_beside": list(names_in(shown.beside)),
     }
 
 
@@ -94,9 +100,14 @@ def _images() -> None:
     images_box(key="draft_data", on_change=_forget_classes, persist_state="page")
     known = image_sets().get(st.session_state["draft_data"] or "")
     told, upload = st.columns([2, 1], vertical_alignment="top")
-    told.caption(escaped(_about(known)) if known else "A folder or zip with one subfolder per class, on this computer.")
+    told.caption(
+        escaped(_about(known))
+        if known
+        else "A folder or zip with one subfolder per class, or a table of labels, on this computer."
+    )
     with upload:
         upload_images(_take_upload, key="upload")
+    columns_box(key="draft_data", change=_forget_classes)
 
 
 def _about(known: Any) -> str:
@@ -168,6 +179,18 @@ def _details() -> None:
             help="**auto**: copies of a picture are found and never straddle a split; **none**: every image counts by "
             "itself; or the path of a CSV file on this computer with the columns file_name and group.",
         )
+        split, beside = st.columns(2)
+        split.selectbox(
+            "Split", SPLITS, key="draft_split", format_func=SPLITS.__getitem__, persist_state="page",
+            help="A split that came with the images, in a table's column or as folders train and test, is used as it "
+            "is, and what is found is told of the test part.",
+        )  # fmt: skip
+        beside.multiselect(
+            "Site or class? Also probe",
+            with_current(known_columns(st.session_state["draft_data"] or ""), st.session_state["draft_beside"]),
+            key="draft_beside", accept_new_options=True, placeholder="no other column", persist_state="page",
+            help="Columns of the images' table, such as the site, that are probed at every layer beside the class.",
+        )  # fmt: skip
 
 
 def _run(wanted: ProbeRequest) -> None:

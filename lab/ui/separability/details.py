@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from lab.charts.beside import beside_by_depth
 from lab.charts.checks import checks_forest, fold_strip
 from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.tables import LUCK, NEVER, layer_table, mistakes_by_guessing
 from lab.charts.tables import gallery as gallery_rows
 from lab.charts.theme import layers_of, models_of
-from lab.experiments.base import Result
+from lab.experiments.base import Result, list_of, names_in
+from lab.experiments.separability.beside import beside_findings
 from lab.experiments.separability.decision_depth import decision_findings
 from lab.experiments.separability.label_efficiency import label_findings
+from lab.experiments.separability.request import ProbeRequest
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
+from lab.ui.run_status import launch
 from lab.ui.tabs import Tab, tabs
 from lab.ui.text import count, escaped
 
@@ -165,6 +170,30 @@ def _labels(result: Result, model: str) -> None:
         show_chart(result, accuracy_by_labels, key="label_efficiency_chart", model=model)
 
 
+def _beside(result: Result, model: str) -> None:
+    """Show what layers read of other factors; each factor that was not asked for yet is one click away."""
+    request = result.request
+    if "beside" in result.tables:
+        for sentence in beside_findings(dict(result.tables), model):
+            st.markdown(escaped(sentence))
+        show_chart(result, beside_by_depth, key="beside_chart", model=model)
+    factors = result.manifest.get("factors", [])
+    asked = names_in(request.beside) if isinstance(request, ProbeRequest) else ()
+    left = [name for name in factors if name not in asked]
+    if not factors and "beside" not in result.tables:
+        st.info(
+            "These images have a class and nothing else. A table of labels (CSV, with columns such as site or camera) "
+            "brings more to look at."
+        )
+    if not left or not isinstance(request, ProbeRequest):
+        return
+    st.markdown("Probe at every layer, beside the class:")
+    with st.container(horizontal=True, key="beside_factors"):
+        for name in left:
+            wanted = replace(request, beside=list_of([*asked, name]))
+            st.button(escaped(name), key=f"beside_{name}", icon=":material/add:", on_click=launch, args=(wanted,))
+
+
 def _pairs(result: Result, model: str) -> None:
     show_chart(result, emergence_by_pair, key="pairs_chart", models=(model,))
 
@@ -207,6 +236,12 @@ VIEWS = (
         "counted, in bits: the *code length* (Voita & Titov 2020). Shuffled labels show the cost when there is nothing "
         "to learn.",
         _labels,
+    ),
+    Tab(
+        "Site or class?",
+        "Is it the site rather than the class? What the same layers read of another column of the images' table, such "
+        "as the site or the camera they come from, beside the class.",
+        _beside,
     ),
     Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
     Tab("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),

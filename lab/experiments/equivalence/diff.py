@@ -1,0 +1,71 @@
+"""`lab.diff`: what changed from one network to another, layer by layer, from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from lab.experiments.base import DEFAULT_DATA, Result
+from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
+from lab.experiments.equivalence.run import measure
+from lab.images import ImageSet, asked_of, images_of_arrays
+from lab.layers import Layer
+from lab.models import Model, names_of
+from lab.progress import Progress
+from lab.progress_bars import shown as bars_for
+from lab.settings import Compute
+
+Side: TypeAlias = "Model | Path"
+
+
+def diff(
+    base: Side,
+    new: Side,
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
+    *,
+    max_drop: float = 0.02,
+    layer: str = BEST,
+    preprocess: Any = None,
+    layers: str | Sequence[str | Layer] = "blocks",
+    pooling: str = "avg",
+    classes: Sequence[str] = (),
+    per_class: int | None = None,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    groups: str = "auto",
+    labels: str = "",
+    progress: Progress | None = None,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> Result:
+    """Return what changed from `base` to `new` on the same images: the tables of `feature-lab check`.
+
+    Both are networks as in `lab.probe`, or both files of vectors, whose labels `labels` names.
+    `result["differences"]` has a row a layer (difference with its intervals, CKA, images lost and gained),
+    `result["changed"]` a row per image that was lost or gained, `result["decision"]` whether `new` is worse by more
+    than `max_drop` at `layer` ("best" of each, "all", or a name). The other arguments are those of `lab.probe`. The
+    result is kept by the caller only.
+
+    Raises LabError for sides that cannot be used or are not of a kind, and for a layer that is not read.
+    """
+    images = images_of_arrays(*images) if isinstance(images, tuple) else images
+    given = images if isinstance(images, ImageSet) else None
+    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    named = [_named(side, preprocess, given) for side in (base, new)]
+    request = CheckRequest.from_dict(
+        {
+            "base": named[0], "new": named[1], "data": data, "max_drop": max_drop, "layer": layer, "layers": layers,
+            "pooling": pooling, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
+            "seed": seed, "groups": groups, "labels": labels,
+        }
+    )  # fmt: skip
+    with bars_for(progress) as told:
+        return measure(request.canonical(), told, compute, {}, given)
+
+
+def _named(side: Side, preprocess: Any, images: ImageSet | None) -> str:
+    if isinstance(side, Path) or (isinstance(side, str) and is_vectors(side)):
+        return str(side)
+    return names_of(side, preprocess, images)[0]

@@ -1,0 +1,104 @@
+"""What a check found, in sentences: the outcome first, then what could have been seen and where it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lab.experiments.equivalence.request import ALL, BEST
+from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def findings(tables: Tables, models: Sequence[str]) -> list[str]:
+    """Return the findings; `models` are the one before and the new one."""
+    row = next(tables["decision"].itertuples())
+    return [
+        outcome(row, *models),
+        *doubt(row, models[0]),
+        seen(row),
+        where(tables["differences"]),
+        alike(tables["differences"]),
+        images(tables["differences"]),
+    ]
+
+
+def outcome(row: Any, base: str, new: str) -> str:
+    """Say whether the new one is worse, by the interval and the margin."""
+    told = {
+        NOT_WORSE: f"{new} is not worse than {base} by more than {row.max_drop:g}",
+        WORSE: f"{new} is worse than {base} by more than {row.max_drop:g}",
+        CANNOT_TELL: f"whether {new} is worse than {base} by more than {row.max_drop:g} these images cannot tell",
+    }[row.outcome]
+    interval = "95 % interval" + (" for all layers at once" if row.rule == ALL else "")
+    text = (
+        f"{told}: {_place(row)} accuracy goes from {row.accuracy_base:.3f} to {row.accuracy_new:.3f} "
+        f"({row.difference:+z.3f}, {interval} {row.ci_low:+z.3f} to {row.ci_high:+z.3f})."
+    )
+    return text[0].upper() + text[1:] if row.outcome == CANNOT_TELL else text
+
+
+def doubt(row: Any, base: str) -> list[str]:
+    """Say why a difference decides nothing, or that there is a drop whose size is open."""
+    if row.above_chance_low <= 0:
+        return [
+            f"There {base} itself is not clearly above guessing ({row.above_chance:+z.3f}, "
+            f"{row.above_chance_low:+z.3f} to {row.above_chance_high:+z.3f}), so to be no worse than that "
+            "would say nothing."
+        ]
+    if row.outcome == CANNOT_TELL and row.ci_high < 0:
+        return ["It is clearly below; whether by more than is allowed remains open."]
+    return []
+
+
+def seen(row: Any) -> str:
+    """Say what drop the images could have shown, and how many it would take for the one that is allowed."""
+    text = f"The smallest drop these {row.images:,} images would show in 8 of 10 cases is {row.smallest_drop:.3f}"
+    if row.max_drop and row.smallest_drop > row.max_drop:
+        return f"{text}; for {row.max_drop:g} about {row.images_needed:,} would be needed."
+    return f"{text}."
+
+
+def where(table: pd.DataFrame) -> str:
+    """Say at which layers what can be read rose or fell, with intervals that hold for all layers."""
+    rose, fell = table[table["all_low"] > 0], table[table["all_high"] < 0]
+    most = table.iloc[int(table["difference"].abs().argmax())]
+    text = (
+        f"The largest change is {most['difference']:+z.3f} at {most['layer']} ({most['all_low']:+z.3f} to "
+        f"{most['all_high']:+z.3f}, for all layers at once)"
+    )
+    if rose.empty and fell.empty:
+        return f"At none of {len(table)} layers did what can be read clearly rise or fall; {text[0].lower()}{text[1:]}."
+    return f"What can be read clearly rose at {len(rose)} and fell at {len(fell)} of {len(table)} layers. {text}."
+
+
+def alike(table: pd.DataFrame) -> str:
+    """Say where the embeddings themselves changed most."""
+    known = table[table["cka"].notna()]
+    if known.empty:
+        return "How alike the embeddings are cannot be computed: at every layer one of both is constant."
+    least = known.iloc[int(known["cka"].argmin())]
+    return (
+        f"The embeddings are least alike at {least['layer']} (debiased CKA {least['cka']:.2f}, "
+        f"{least['cka_low']:.2f} to {least['cka_high']:.2f}; shuffled images below {least['cka_null_95']:.2f})."
+    )
+
+
+def images(table: pd.DataFrame) -> str:
+    """Say how many images were lost and gained at the last layer."""
+    last = table.iloc[-1]
+    return (
+        f"At the last layer, {last['layer']}, {last['lost']} images are read right before and wrong now in every "
+        f"repeat, {last['gained']} the reverse."
+    )
+
+
+def _place(row: Any) -> str:
+    if row.rule == BEST:
+        layers = row.layer if row.layer == row.layer_new else f"{row.layer} and {row.layer_new}"
+        return f"at the best layer of each ({layers})"
+    pair = row.layer if row.layer == row.layer_new else f"{row.layer} (new: {row.layer_new})"
+    return f"of all layers it falls most at {pair}, where" if row.rule == ALL else f"at {pair}"

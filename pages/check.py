@@ -1,0 +1,27 @@
+"""Check: is a new checkpoint no worse than the one before, and at which layers did training change what can be read?"""
+
+from __future__ import annotations
+
+from lab.experiments.equivalence.request import CheckRequest
+from lab.ui import checking, examples, run_status, url_state
+from lab.ui.heading import heading
+
+heading(
+    "Check",
+    "Is the new network no worse than the one before? Two checkpoints on the same images, layer by layer: what can be "
+    "read, how far the embeddings have moved, and which images changed sides.",
+)
+
+request = url_state.requested(CheckRequest)
+checking.check_controls(request)
+result = run_status.result_or_status(
+    request,
+    offer="This has not been checked yet. Press Check now; the page shows how far it is. The default, a trained "
+    "network against the same one with random weights, takes about a minute.",
+    button=False,
+)
+if result is None:
+    if request.data:
+        examples.drawn_examples(request.data, per_class=9)
+else:
+    checking.check_view(result)

@@ -1,0 +1,15 @@
+"""Numbers: at which layer can a number of each image, or each of several labels, be read?"""
+
+from __future__ import annotations
+
+from lab.ui.heading import heading
+from lab.ui.numbers.sections import SECTIONS
+from lab.ui.question_section import page_of_questions
+from lab.ui.selection import choose
+
+heading(
+    "Numbers and labels",
+    "An age, a size, several labels an image: what is no class, read off every layer beside an untrained twin, "
+    "shuffled answers and the raw pixels.",
+)
+page_of_questions("numbers", SECTIONS, choose("data"))
