@@ -192,7 +192,7 @@ def test_the_text_follows_the_numbers() -> None:
     worse = curve_of("two", [0.55, 0.6, 0.7], [0.2, 0.3, 0.5], 1)
     said = sentences(field_with(better, worse))
     assert "I would use one up to l1: accuracy 0.930" in said
-    assert "44% of that network's operations" in said
+    assert "44 % of that network's operations" in said
     assert "one leads with" in said
     assert "clearly above two" in said
     assert "one is clearly ahead of two at" in said
@@ -333,9 +333,14 @@ def test_a_real_comparison(kept: Any) -> None:
     counted = result["agreement"][["both_right", "only_a", "only_b", "both_wrong"]].sum(axis=1)
     assert (counted == 24).all()
     assert (result["models"]["images_per_second"] > 0).all()
+<<<<<<< HEAD
     assert result["models"]["cut_images_per_second"].isna().all()  # both are at chance: there is no good cut to time
+=======
+    models, uncut = result["models"], result["models"]["cut_layer"] == ""
+    assert ((models["cut_images_per_second"] >= models["images_per_second"]) | uncut).all()
+>>>>>>> dash
     assert set(result["speeds"]["part"]) == {"whole", "cut"}
-    assert (result["models"]["cut_gflops"] <= result["models"]["gflops"]).all()
+    assert ((models["cut_gflops"] <= models["gflops"]) | uncut).all()
     summary = result["summary"]
     assert set(summary["control"]) == {"probe", "pixels", "chance"}  # an untrained network has no untrained twin
     probe = summary[summary["control"] == "probe"].set_index(["model", "layer"])["accuracy"]

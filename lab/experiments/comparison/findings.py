@@ -48,8 +48,8 @@ def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
     share = use.gflops / whole.gflops if whole.gflops else 1.0
     what = (
         f"To tell {_apart(classes)} I would use {use.model} up to {use.layer}: accuracy {_accuracy(use)} on {images}, "
-        f"for {share:.0%} of that network's operations ({_gflops(use.gflops)} an image, {_count(use.parameters)} "
-        "parameters)."
+        f"for {100 * share:.0f} % of that network's operations ({_gflops(use.gflops)} an image, "
+        f"{_count(use.parameters)} parameters)."
     )
     if use.name == best.name:
         return [what, f"The best of all {len(cuts)} layers is this one, and none that is cheaper will do."]

@@ -56,7 +56,8 @@ def decision_findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[st
 
 
 def _share(row: Any) -> str:
-    return f"{row.decided:.0%} ({row.decided_low:.0%} to {row.decided_high:.0%}, for all layers at once)"
+    low, high = 100 * row.decided_low, 100 * row.decided_high
+    return f"{100 * row.decided:.0f} % ({low:.0f} to {high:.0f} %, for all layers at once)"
 
 
 def _of_images(question: ProbeSetup, network: EmbeddingSource, found: Decisions) -> pd.DataFrame:
