@@ -26,6 +26,7 @@ from lab.registry import charts_of, request_from
 from lab.runs.store import list_runs
 from lab.stats.equivalence import decide, drop_at_every_layer, drop_test, images_for
 from lab.stats.intervals import Interval, bootstrap
+from lab.ui.notices import local_paths
 
 IMAGES = 120
 LABELS = np.arange(IMAGES) % 2
@@ -307,6 +308,12 @@ def test_a_name_with_an_at_is_a_network() -> None:
     assert not is_vectors("resnet18@checkpoint:/tmp/a.safetensors")
     assert is_vectors("/tmp/folder")
     assert not is_vectors("timm/resnet18")
+
+
+def test_a_link_to_files_of_vectors_waits_for_a_click(files: dict[str, str]) -> None:
+    app = healthy(opened("check", base=files["before"], new=files["same"]))
+    assert "Nothing was opened" in said(app)
+    assert local_paths({"base": ["features.npz"], "new": ["resnet18@untrained:0"]}) == ["features.npz"]
 
 
 def test_charts_show_the_margin(files: dict[str, str]) -> None:
