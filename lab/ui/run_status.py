@@ -111,11 +111,7 @@ def progress_line(progress: dict[str, Any]) -> str:
 def time_of_last(experiment: str) -> float | None:
     """Return how many seconds the newest finished run of a question took on this computer, None without any."""
     for run in list_runs():
-<<<<<<< HEAD
-        with contextlib.suppress(LabError, KeyError):  # a damaged one says nothing, nor one of before times were kept
-=======
         with contextlib.suppress(LabError, KeyError):  # a damaged one, or one without times, says nothing
->>>>>>> dash
             if run.request.experiment == experiment and run.status == "finished":
                 return float(run.manifest["timings"]["total"])
     return None
