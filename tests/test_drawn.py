@@ -27,7 +27,7 @@ GOLDEN = {
     "contour": "634b57d10d708ae2",
     "shape": "fffb49738a745357",
     "part": "91046fe93ea10d5c",
-    "count": "72c29e491bfc8b99",
+    "count": "d491a1a22dbd2b1b",
     "relation": "fdbb06ea125304c7",
 }
 SMALL = 64

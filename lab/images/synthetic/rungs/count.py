@@ -32,27 +32,30 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
     middle = MIDDLE + around(rng, 24)
     canvas = ground(rng, size, _PARTS, colour=_tone(rng, middle))
     clutter(rng, canvas, 5)
-    count, worms, of_kind = 3 + label, [], {}
-    for part, sign, number in (("worms", 1, count), ("clutter", -1, _ALL - count)):
-        ink = _tone(rng, middle + sign * between(rng, *_CONTRAST))
-        total, width = between(rng, 0.5, 0.76), between(rng, 0.014, 0.022)
-        shares = [1 + around(rng, _UNEVEN * difficulty) for _ in range(number)]
+    count, inks, totals, widths = 3 + label, [], [], []
+    for sign in (1, -1):
+        inks.append(_tone(rng, middle + sign * between(rng, *_CONTRAST)))
+        totals.append(between(rng, 0.5, 0.76))
+        widths.append(between(rng, 0.014, 0.022))
+    shares = [1 + around(rng, _UNEVEN * difficulty) for _ in range(_ALL)]
+    worms = []
+    for kind, own in enumerate((shares[:count], shares[count:])):
         # A round end adds half a disc to a worm: without it, four would have more area than three.
-        lengths = [total * share / sum(shares) - width * math.pi / 2 for share in shares]
-        worms += [(part, ink, width * size, length) for length in lengths]
-        of_kind[part] = (total, width)
+        lengths = [totals[kind] * share / sum(own) - widths[kind] * math.pi / 2 for share in own]
+        worms += [(inks[kind], widths[kind] * size, length) for length in lengths]
     # A grid that is turned: on a fixed one, four short worms would lie on some pixels more than three long ones do.
     cells = shuffled(rng, [(column, row) for column in (-_CELL, 0, _CELL) for row in (-_CELL, 0, _CELL)])
-    turn = between(rng, 0, math.pi / 2)
-    for (column, row), (part, ink, width, length) in zip(cells, shuffled(rng, worms), strict=False):
+    turn, places = between(rng, 0, math.pi / 2), []
+    for (column, row), (ink, width, length) in zip(cells, shuffled(rng, worms), strict=False):
         x = 0.5 + column * math.cos(turn) - row * math.sin(turn) + around(rng, _ASTRAY)
         y = 0.5 + column * math.sin(turn) + row * math.cos(turn) + around(rng, _ASTRAY)
+        places.append((x, y))
         joints = _worm(x, y, length, between(rng, 0, math.pi), around(rng, 2.0))
-        canvas.paint(part, Stroke(tuple((px * size, py * size) for px, py in joints), width, width), ink)
-    (length, width), (other_length, other_width) = of_kind["worms"], of_kind["clutter"]
+        canvas.paint("worms", Stroke(tuple((px * size, py * size) for px, py in joints), width, width), ink)
     factors: dict[str, Factor] = {
-        "class": CLASSES[label], "count": float(count), "ground": middle, "length": length, "width": width,
-        "other length": other_length, "other width": other_width,
+        "class": CLASSES[label], "count": float(count), "ground": middle, "x": places[0][0], "y": places[0][1],
+        "turn": math.degrees(turn), "light length": totals[0], "light width": widths[0], "dark length": totals[1],
+        "dark width": widths[1],
     }  # fmt: skip
     return finished(rng, canvas, factors)
 
