@@ -150,7 +150,9 @@ def config(scheme: Scheme) -> dict[str, Any]:
 def rows(table: pd.DataFrame, digits: int = 4) -> alt.InlineData:
     """Return `table` as a chart's inline data: floats rounded, NaN and infinities as null, no limit on its length."""
     data = alt.InlineData(values=[])
-    data.values = records(table, digits)  # set after the fact: checking each row against the schema costs 0.2 s
+    # Set after the fact, as checking each row against the schema costs 0.2 s; a tuple, as Altair copies lists and all
+    # that is in them at every step of a chart.
+    data.values = tuple(records(table, digits))
     return data
 
 

@@ -12,7 +12,7 @@ from lab.stats.decision import decisions
 IMAGES, LAYERS, WIDTH = 200, 6, 64
 DRAWS = 3
 WIDTHS = (16, 24, 40, 80, 112)
-WIDTH_DRAWS = 10
+WIDTH_DRAWS, MOST_BY_LUCK = 20, 1  # one draw in twenty may be called a rise by luck
 COIN_DRAWS = 6
 
 
@@ -42,7 +42,7 @@ def one_layer_in_widths() -> Found:
         cut = {f"{width} channels": whole[:, rng.permutation(192)[:width]] for width in WIDTHS}
         found.append(judge_layers(cut, labels))
     told = sum(one.outcome == "for" for one in found)
-    return Found(f'"for" in {told} of {WIDTH_DRAWS}', told == 0)
+    return Found(f'"for" in {told} of {WIDTH_DRAWS}', told <= MOST_BY_LUCK)
 
 
 def labels_of_a_coin() -> Found:

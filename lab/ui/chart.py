@@ -14,6 +14,7 @@ import streamlit as st
 
 from lab.charts.theme import INK, config
 from lab.experiments.base import Result
+from lab.runs.tables import table_hash
 from lab.ui.run_cache import CachedTables
 
 LEGEND_LINE = 26  # pixels
@@ -35,18 +36,19 @@ def chart_spec(result: Result, chart: Chart, **choices: Any) -> Spec:
     """Return a chart's specification; it is the caller's own."""
     tables = result.tables
     if isinstance(tables, CachedTables):
-        name = f"{chart.__module__}.{chart.__qualname__}"
-        return _cached_spec(tables.folder, tables.stamp, tables.names, name, tuple(sorted(choices.items())), chart)
+        chosen = tuple(sorted(choices.items()))
+        return _cached_spec(tables.folder, tables.stamp, tables.names, _name(chart), chosen, chart)
     return _spec(tables, chart, choices)
 
 
 def tables_spec(tables: Mapping[str, pd.DataFrame], chart: Chart, **choices: Any) -> Spec:
     """Do the same for tables that are not those of a run: made from them, or from several."""
-    return _spec(tables, chart, choices)
+    hashes = tuple((name, table_hash(table)) for name, table in tables.items())
+    return _spec_of_tables(hashes, _name(chart), tuple(sorted(choices.items())), tables, chart)
 
 
 def show_tables_chart(tables: Mapping[str, pd.DataFrame], chart: Chart, *, key: str, **choices: Any) -> Any:
-    """Show a chart of tables that belong to no single run."""
+    """Show a chart of tables that belong to no single run, made anew: they change, or hold what cannot be compared."""
     return show_spec(_spec(tables, chart, choices), key=key)
 
 
@@ -70,11 +72,26 @@ def on_a_phone() -> bool:
     return "mobile" in (st.context.headers.get("User-Agent") or "").lower()
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner=False, max_entries=512)
 def _cached_spec(
     folder: str, stamp: str, names: tuple[str, ...], name: str, choices: tuple[tuple[str, Any], ...], _chart: Chart
 ) -> Spec:
     return _spec(CachedTables(folder, stamp, names), _chart, dict(choices))  # the chart's name is in the key
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def _spec_of_tables(
+    hashes: tuple[tuple[str, str], ...],
+    name: str,
+    choices: tuple[tuple[str, Any], ...],
+    _tables: Mapping[str, pd.DataFrame],
+    _chart: Chart,
+) -> Spec:
+    return _spec(_tables, _chart, dict(choices))  # the tables' hashes and the chart's name are in the key
+
+
+def _name(chart: Chart) -> str:
+    return f"{chart.__module__}.{chart.__qualname__}"
 
 
 def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str, Any]) -> Spec:

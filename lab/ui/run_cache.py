@@ -72,7 +72,7 @@ def changed_table(run: RunFolder) -> str:
     return _changed_table(str(run.path), tuple(status))
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner=False, max_entries=512)
 def _changed_table(folder: str, files: tuple[tuple[str, int, int], ...]) -> str:
     return RunFolder(Path(folder)).check_tables()
 
@@ -82,7 +82,7 @@ def _table(folder: str, name: str, stamp: str) -> pd.DataFrame:
     return _read_table(folder, name, stamp).copy(deep=False)
 
 
-@st.cache_resource(show_spinner=False, max_entries=128)
+@st.cache_resource(show_spinner=False, max_entries=512)
 def _read_table(folder: str, name: str, stamp: str) -> pd.DataFrame:
     """Read one table for all sessions and check that it is the one that was computed; `stamp` is part of the key."""
     return read_table(Path(folder), name, RunFolder(Path(folder)).manifest)

@@ -10,6 +10,7 @@ import base64
 import html
 
 import numpy as np
+import streamlit as st
 
 from lab.charts.overlays import AGAINST, FOR, MOST, heat
 from lab.encode import png
@@ -35,6 +36,7 @@ CSS = """
 """
 
 
+@st.cache_data(show_spinner=False, max_entries=256)
 def heat_png(values: np.ndarray, height: int, width: int) -> bytes:
     """Return a map `(h, w)` as a PNG of `height` × `width` pixels that is transparent where the map is nothing."""
     return png(heat(values, height, width))

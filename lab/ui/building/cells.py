@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import streamlit as st
 
 from lab.charts.map_rows import image_url
 from lab.encode import png
@@ -102,6 +103,7 @@ def _place(box: Box) -> str:
     return f"top:{top:.2f}%;left:{left:.2f}%;height:{high:.2f}%;width:{wide:.2f}%"
 
 
+@st.cache_data(show_spinner=False, max_entries=256)
 def gray_png(values: np.ndarray) -> bytes:
     """Return a map `(H, W)` as a gray PNG, its lowest value black and its highest white."""
     low, high = float(values.min()), float(values.max())
