@@ -152,7 +152,7 @@ def test_charts_are_the_charts_of_the_lab(page: Page, result: Result) -> None:
     spec = accuracy_by_depth(result.tables).to_dict()
     datasets = spec.pop("datasets")
     assert figures["charts"]["accuracy"] == spec
-    assert all(figures["datasets"][name] == rows for name, rows in datasets.items())
+    assert all(figures["datasets"][name] == list(rows) for name, rows in datasets.items())
     assert all(a["aria-label"] for a in page.named("div") if "data-chart" in a)
     pictures = {row["image"] for row in figures["datasets"]["thumbnails"]}
     assert {a["data-image"] for a in page.named("img")} <= pictures
