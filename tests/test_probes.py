@@ -293,3 +293,11 @@ def test_hostile_features_are_survived(kind: str) -> None:
     splits = make_splits(labels, np.arange(70), repeats=1)
     fit = fit_probes(embedding, labels[None], splits, np.arange(70), dimensions=(None,))[None, 0]
     assert np.abs(fit.probabilities - reference(embedding, labels, splits, fit.regularisation, None)).max() < CLOSE
+
+
+def test_an_embedding_without_a_feature_is_at_chance() -> None:
+    """What is left of constant features when their principal components are taken."""
+    labels, groups = np.arange(40) % 2, np.arange(40)
+    splits = make_splits(labels, groups, folds=5, repeats=1, seed=0)
+    found = fit_probes(np.zeros((40, 0), dtype=np.float32), labels[None], splits, groups, dimensions=(None,), seed=0)
+    assert np.allclose(found[None, 0].probabilities, 0.5)

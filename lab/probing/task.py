@@ -65,6 +65,8 @@ class ProbeTask:
                 "The embedding holds values that are not finite (nan or infinity): this layer overflows on these "
                 "images; leave the layer out or check the weights."
             )
+        if not embedding.shape[1]:  # components of constant features, which say nothing
+            embedding = np.zeros((count, 1), dtype=embedding.dtype)
         grid = np.sort(np.asarray(regularisation, dtype=np.float64))
         if not len(grid) or grid[0] <= 0 or any(k is not None and k < 1 for k in dimensions):
             raise LabError("Values of C must be above 0 and dimensions at least 1 (or None for all).")
