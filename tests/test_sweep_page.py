@@ -56,7 +56,7 @@ def test_a_cell_is_the_nearest_layer_and_coverage_stands_beside(half: Plan) -> N
 def test_nothing_finished_is_an_empty_map(half: Plan) -> None:
     empty = plan(networks=NETWORKS[2:])
     cells, beside = drawn(sweep_map(sweep_tables(empty), **PLACE).to_dict())
-    assert cells == []
+    assert cells == ()
     assert [row["shown"] for row in beside] == ["0/2", "0/2"]
 
 
