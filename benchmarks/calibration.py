@@ -233,7 +233,8 @@ def _all_cells() -> Iterator[Cell]:
 def _cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     for cell in _all_cells():
         plain = cell.classes == 2 and cell.balance == "equal" and cell.groups == "one" and cell.images in (60, 200)
-        wanted = [cell.images in arguments.n, not arguments.effects or cell.effect in arguments.effects.split(",")]
+        chosen = not arguments.effects or cell.effect in arguments.effects.split(",")
+        wanted = [cell.images in arguments.n, cell.classes in arguments.classes, chosen]
         if all(wanted) and (plain or not arguments.small):
             yield cell
 
@@ -243,6 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--simulations", type=int, default=1000, help="simulations a cell (default 1000)")
     parser.add_argument("--small", action="store_true", help="only two equal classes of 60 and 200 single images")
     parser.add_argument("--n", type=int, nargs="+", default=[40, 60, 200, 600], help="only sets of so many images")
+    parser.add_argument("--classes", type=int, nargs="+", default=[2, 5], help="only sets of so many classes")
     parser.add_argument("--effects", default="", help=f"only these, A,B: {', '.join(EFFECTS)}")
     parser.add_argument("--folder", type=Path, default=cache_dir("calibration"), help="where simulations are kept")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="processes (default: all cores)")
