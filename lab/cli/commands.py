@@ -16,6 +16,7 @@ from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_embeddings, export_run
+from lab.export.lesson.plan import read_plan
 from lab.export.trackers import TRACKERS, log, tracker_named
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
@@ -190,6 +191,7 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     trackers = "; ".join(f"{name}: {row.title}" for name, row in TRACKERS.items())
     parser.add_argument("--to", choices=tuple(TRACKERS), help=f"hand it to a tracker instead: {trackers}")
     parser.add_argument("--projector", action="store_true", help="with --to tensorboard: the embeddings too")
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="with --format lesson: its plan, as you edited it")
     question.code_option(parser)
     question.label_option(parser)
     sizes = parser.add_argument_group("charts (--format svg, png or spec)")
@@ -216,7 +218,8 @@ def export(given: argparse.Namespace) -> None:
     if given.to or given.projector:
         _hand_over(result, given)
         return
-    for path in export_run(result, given.format, given.out, look=look, chart=given.chart):
+    plan = read_plan(given.plan) if given.plan else None
+    for path in export_run(result, given.format, given.out, look=look, chart=given.chart, plan=plan):
         print(path)
 
 
