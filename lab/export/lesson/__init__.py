@@ -22,7 +22,7 @@ def render_lesson(result: Result, plan: Plan | None = None, *, present: bool = F
     from lab.export.lesson.slides import slides_of
     from lab.export.report.markup import tag
 
-    slides = slides_of(result)
+    slides = slides_of(result, phone=not present)
     chosen = slides.checked(plan or slides.plan)
     body = tag("div", *(tag("template", part, id=f"part-{name}") for name, part in slides.parts.items()))
     return document(

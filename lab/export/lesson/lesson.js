@@ -125,27 +125,39 @@
     const room = stage.getBoundingClientRect();
     const wide = room.width;
     const high = Math.max(220, innerHeight - room.top - (present ? 24 : 76));
-    const large = Math.max(least, high / 620);
+    const large = Math.max(least, high / 470);
     const name = place.dataset.chart;
     const spec = structuredClone((phone && figures.charts[name + "-narrow"]) || figures.charts[name]);
+    const fits = spec.width === "container" && typeof spec.height === "number";
     if (spec.width === "container") {
       spec.width = Math.max(240, Math.floor(wide / large) - 8);
       const plot = Math.floor(high / large) - (spec.title ? 130 : 75);
-      if (typeof spec.height === "number") spec.height = phone ? spec.height : Math.max(spec.height * 0.9, plot);
+      if (fits) spec.height = phone ? spec.height : Math.max(spec.height * 0.9, plot);
       spec.autosize = { type: "fit-x", contains: "padding" };
     }
     const look = figures.looks[dark.matches ? "dark" : "light"];
-    const embedded = await vegaEmbed(place, spec, {
-      ast: true, actions: false, renderer: "svg", config: look, logLevel: 1,
+    const embed = () => vegaEmbed(place, structuredClone(spec), {
+      ast: true, actions: false, renderer: "svg", config: look, logLevel: 1, // errors
       tooltip: { theme: dark.matches ? "dark" : "light", maxDepth: 2 },
     });
+    let embedded = await embed();
+    const size = () => ["width", "height"].map((name) => place.querySelector("svg.marks")[name].baseVal.value);
+    const [wider, taller] = [size()[0] * least - wide, size()[1] - high / large];
+    const lower = !phone && fits && taller > 0 && spec.height - taller > 150; // a legend below took room
+    if (lower) spec.height -= taller;
+    const fewer = spec.columns > 1 && wider > 0;
+    if (fewer) spec.columns = Math.max(1, Math.floor((spec.columns * wide) / (wide + wider)));
+    if (lower || fewer) {
+      embedded.finalize();
+      embedded = await embed();
+    }
     if (mine !== turn) {
       embedded.finalize();
       return;
     }
     drawn = embedded;
     const svg = place.querySelector("svg.marks");
-    const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
+    const [width, height] = size();
     const scale = Math.max(least, Math.min(wide / width, high / height));
     svg.style.width = width * scale + "px";
     svg.style.height = height * scale + "px";
@@ -251,7 +263,7 @@
   function saved() {
     const text = JSON.stringify(plan).replace(/[<>&\u2028\u2029]/g, (sign) => "\\u" + sign.charCodeAt(0).toString(16).padStart(4, "0"));
     const start = source.indexOf('id="plan">') + 'id="plan">'.length;
-    return "<!doctype html>\n" + source.slice(0, start) + text + source.slice(source.indexOf("</script>", start));
+    return "<!doctype html>\n" + source.slice(0, start) + text + source.slice(source.indexOf("<\/script>", start));
   }
 
   function save(name, text, type) {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from lab.charts.accuracy import accuracy_by_depth
-from lab.charts.checks import checks_forest
 from lab.charts.hero import hero
 from lab.charts.lazy_altair import alt
 from lab.charts.maps import depth_walk
@@ -27,25 +27,24 @@ MOST_PICTURES = 3  # images that are asked about
 PREDICTED = "Predict first: "
 
 
-def probe_slides(result: Result) -> Slides:
-    """Return the slides of a finished probe."""
+def probe_slides(result: Result, *, phone: bool = True) -> Slides:
+    """Return the slides of a finished probe; `phone` as in `slides_of`."""
     tables, model = result.tables, models_of(result.tables["layers"])[0]
     classes = classes_of(tables)
     apart = " and ".join(classes) if len(classes) == 2 else f"the {len(classes)} classes"
     slides = Slides(f"At which layer do {apart} come apart?")
     slides.add(_verdict_step(result, model, apart), _verdicts(result))
-    wide, narrow = hero(tables, model, width=620, height=165), hero(tables, model, width=280, places=3)
-    slides.add_chart(Step(show="story", title="The whole story in one picture", notes=STORY), _bare(wide), _bare(narrow))
-    curve, on_a_phone = accuracy_by_depth(tables, height=300), accuracy_by_depth(tables, labels="legend")
-    slides.add_chart(_curve_step(tables, model, apart), _bare(curve), _bare(on_a_phone))
+    story = Step(show="story", title="The whole story in one picture", notes=STORY)
+    narrow = _bare(hero(tables, model, width=270, places=3)) if phone else None
+    slides.add_chart(story, _bare(hero(tables, model, width=500, height=105, places=4)), narrow)
+    _drop_titles(slides.charts.get("story", {}))
+    narrow = _bare(accuracy_by_depth(tables, labels="legend")) if phone else None
+    slides.add_chart(_curve_step(tables, model, apart), _bare(accuracy_by_depth(tables, height=300)), narrow)
     if len(tables.get("projection", ())):
         told = "Images that a layer takes for similar lie near each other. Such maps illustrate; the curve decides."
         walk = depth_walk(tables, model, start=layers_of(tables["projection"], model)[0], size=330)
         slides.add_chart(Step(show="maps", title="Through the layers, one map after the other", told=told), walk)
     _controls(slides, tables, model)
-    if len(tables.get("checks", ())):
-        told = "A check passes when its whole interval lies above 0."
-        slides.add_chart(Step(show="checks", title="How sure is that?", told=told), _bare(checks_forest(tables)))
     _pictures(slides, tables, model)
     return slides
 
@@ -62,11 +61,19 @@ def _bare(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     return chart
 
 
+def _drop_titles(node: Any) -> None:
+    """Take the names off vertical axes: longer than so low a curve; the slide after it has them."""
+    if isinstance(node, dict) and isinstance(node.get("y"), dict):
+        node["y"]["title"] = None
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _drop_titles(value)
+
+
 def _verdict_step(result: Result, model: str, apart: str) -> Step:
     verdict = result.manifest["verdicts"][model]
     ends = dict(key_figures(result.tables, model))
     first, last = ends.get("first layer"), ends.get("last layer")
-    told = f"A probe is right on {first:.0%} of the images at the first layer and on {last:.0%} at the last." if ends else ""
+    told = f"A probe is right on {first:.2f} of the images at the first layer, on {last:.2f} at the last." if ends else ""
     return Step(
         show="verdict",
         title=f"Do late layers tell {apart} apart better than early ones?",
@@ -126,7 +133,7 @@ def _controls(slides: Slides, tables: Tables, model: str) -> None:
         if value is None or trained is None or chance is None or trained <= chance:
             continue
         share = (value - chance) / (trained - chance)
-        told = f"On {what}: {value:.0%}. Last layer of the network: {trained:.0%}. Guessing: {chance:.0%}."
+        told = f"On {what}: {value:.2f}. On the last layer of the network: {trained:.2f}."
         step = Step(
             show=show, title=title, ask=f"{PREDICTED}how often is a probe right on {what}?", options=SHARES,
             right=1 if share < 1 / 3 else 2 if share < 2 / 3 else 3, told=told, hide=True,
@@ -137,7 +144,7 @@ def _controls(slides: Slides, tables: Tables, model: str) -> None:
 
 def _bar(label: str, share: float) -> Html:
     filled = tag("div", class_="filled", style=f"width:{100 * share:.1f}%")
-    return tag("div", tag("span", label), tag("div", filled, class_="track"), tag("b", f"{share:.0%}"), class_="bar-row")
+    return tag("div", tag("span", label), tag("div", filled, class_="track"), tag("b", f"{share:.2f}"), class_="bar-row")
 
 
 def _pictures(slides: Slides, tables: Tables, model: str) -> None:
@@ -159,7 +166,7 @@ def _pictures(slides: Slides, tables: Tables, model: str) -> None:
 
 def _told(row: pd.Series) -> str:
     if row["predicted"] != row["class"]:
-        return f"{row['class']}. At the last layer it is taken for {row['predicted']} ({row['p_true']:.0%} for {row['class']})."
+        return f"{row['class']}. At the last layer it is taken for {row['predicted']} ({row['class']}: {row['p_true']:.2f})."
     if row["layer"] == NEVER or pd.isna(row["depth_of_decision"]):
         return f"{row['class']}. It is right at the last layer, but not in every repeat."
     return f"{row['class']}. It is right for good from {row['layer']} on."

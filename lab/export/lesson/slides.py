@@ -77,12 +77,12 @@ class Slides:
         return plan
 
 
-def slides_of(result: Result) -> Slides:
-    """Return the slides of a finished run."""
+def slides_of(result: Result, *, phone: bool = True) -> Slides:
+    """Return the slides of a finished run, with the charts that a `phone` needs beside those of a projector."""
     if result.request.experiment == "probe":
         from lab.export.lesson.probe_slides import probe_slides
 
-        slides = probe_slides(result)
+        slides = probe_slides(result, phone=phone)
     else:
         slides = _answer_slides(result)
     if slides.left_out:
