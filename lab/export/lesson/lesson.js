@@ -127,7 +127,7 @@
     const high = Math.max(220, innerHeight - room.top - (present ? 24 : 76));
     const large = Math.max(least, high / 470);
     const name = place.dataset.chart;
-    const spec = structuredClone((phone && figures.charts[name + "-narrow"]) || figures.charts[name]);
+    let spec = structuredClone((phone && figures.charts[name + "-narrow"]) || figures.charts[name]);
     const fits = spec.width === "container" && typeof spec.height === "number";
     if (spec.width === "container") {
       spec.width = Math.max(240, Math.floor(wide / large) - 8);
@@ -135,7 +135,7 @@
       if (fits) spec.height = phone ? spec.height : Math.max(spec.height * 0.9, plot);
       spec.autosize = { type: "fit-x", contains: "padding" };
     }
-    const look = figures.looks[dark.matches ? "dark" : "light"];
+    let look = figures.looks[dark.matches ? "dark" : "light"];
     const embed = () => vegaEmbed(place, structuredClone(spec), {
       ast: true, actions: false, renderer: "svg", config: look, logLevel: 1, // errors
       tooltip: { theme: dark.matches ? "dark" : "light", maxDepth: 2 },
@@ -147,7 +147,10 @@
     if (lower) spec.height -= taller;
     const fewer = spec.columns > 1 && wider > 0;
     if (fewer) spec.columns = Math.max(1, Math.floor((spec.columns * wide) / (wide + wider)));
-    if (lower || fewer) {
+    // What is drawn at fixed places is enlarged less, and its text is made as much larger.
+    const growth = !fewer && wider > 0 && !phone ? Math.min(1.7, (wide + wider) / wide) : 1;
+    if (lower || fewer || growth > 1) {
+      [spec, look] = [grown(spec, growth), grown(look, growth)];
       embedded.finalize();
       embedded = await embed();
     }
@@ -158,11 +161,20 @@
     drawn = embedded;
     const svg = place.querySelector("svg.marks");
     const [width, height] = size();
-    const scale = Math.max(least, Math.min(wide / width, high / height));
+    const scale = Math.max(least / growth, Math.min(wide / width, high / height));
     svg.style.width = width * scale + "px";
     svg.style.height = height * scale + "px";
     place.dataset.scale = scale.toFixed(3);
     if (place.querySelector("input[type=range]")) walk(place, mine);
+  }
+
+  // A specification or a look whose text is larger.
+  function grown(node, factor) {
+    if (factor === 1 || node === null || typeof node !== "object") return node;
+    if (Array.isArray(node)) return node.map((one) => grown(one, factor));
+    return Object.fromEntries(Object.entries(node).map(([name, value]) => [
+      name, name === "datasets" ? value : /fontsize$/i.test(name) && value > 0 ? value * factor : grown(value, factor),
+    ]));
   }
 
   // Go through the layers of a map once, a layer after the other; up and down go by hand.

@@ -73,7 +73,9 @@ def _verdict_step(result: Result, model: str, apart: str) -> Step:
     verdict = result.manifest["verdicts"][model]
     ends = dict(key_figures(result.tables, model))
     first, last = ends.get("first layer"), ends.get("last layer")
-    told = f"A probe is right on {first:.2f} of the images at the first layer, on {last:.2f} at the last." if ends else ""
+    told = (
+        f"A probe is right on {first:.2f} of the images at the first layer, on {last:.2f} at the last." if ends else ""
+    )
     return Step(
         show="verdict",
         title=f"Do late layers tell {apart} apart better than early ones?",
@@ -91,7 +93,8 @@ def _verdicts(result: Result) -> Html:
     for model, verdict in result.manifest["verdicts"].items():
         outcome = verdict["outcome"]
         figures = (
-            tag("div", tag("dt", name), tag("dd", number(value, 2))) for name, value in key_figures(result.tables, model)
+            tag("div", tag("dt", name), tag("dd", number(value, 2)))
+            for name, value in key_figures(result.tables, model)
         )
         shown.append(
             tag(
@@ -108,7 +111,9 @@ def _curve_step(tables: Tables, model: str, apart: str) -> Step:
     """Ask where the classes come apart: in which third of depth, as the run's emergence depth says."""
     pairs = of_model(tables["emergence"], model) if "class_a" in tables["emergence"] else tables["emergence"].iloc[:0]
     step = Step(
-        show="curve", title="Layer by layer", notes="Dashed: controls. Band: 95 % interval. Shaded: early and late layers."
+        show="curve",
+        title="Layer by layer",
+        notes="Dashed: controls. Band: 95 % interval. Shaded: early and late layers.",
     )
     if len(pairs) != 1:
         return step
@@ -144,7 +149,9 @@ def _controls(slides: Slides, tables: Tables, model: str) -> None:
 
 def _bar(label: str, share: float) -> Html:
     filled = tag("div", class_="filled", style=f"width:{100 * share:.1f}%")
-    return tag("div", tag("span", label), tag("div", filled, class_="track"), tag("b", f"{share:.2f}"), class_="bar-row")
+    return tag(
+        "div", tag("span", label), tag("div", filled, class_="track"), tag("b", f"{share:.2f}"), class_="bar-row"
+    )
 
 
 def _pictures(slides: Slides, tables: Tables, model: str) -> None:
@@ -154,7 +161,9 @@ def _pictures(slides: Slides, tables: Tables, model: str) -> None:
     late = found[found["predicted"] == found["class"]].sort_values("depth_of_decision", kind="stable").iloc[::-1]
     classes = classes_of(tables)
     for place, (_, row) in enumerate(pd.concat([wrong, late]).head(MOST_PICTURES).iterrows(), 1):
-        picture = tag("img", src=row["thumbnail"], alt=f"image {place} of {MOST_PICTURES} that are hard", class_="picture")
+        picture = tag(
+            "img", src=row["thumbnail"], alt=f"image {place} of {MOST_PICTURES} that are hard", class_="picture"
+        )
         step = Step(
             show=f"image-{place}", title="What is this, and what does the network make of it?",
             ask=f"{PREDICTED}what is the right answer?", options=tuple(classes) if len(classes) <= 8 else (),
