@@ -15,8 +15,10 @@ from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.export.formats import export_run
 from lab.export.lesson import render_lesson
+from lab.export.lesson.of_run import slides_of
 from lab.export.lesson.plan import Plan, Step, read_plan
-from lab.export.lesson.slides import LEAST_FONT, slides_of
+from lab.export.lesson.probe_slides import verdict_step
+from lab.export.lesson.slides import LEAST_FONT, legible
 from lab.runs.examples import VARIABLE, examples_dir
 from lab.runs.folder import RunFolder
 
@@ -63,7 +65,7 @@ def drawn(page: Any) -> None:
 
 
 def test_a_plan_survives_its_file(result: Result, tmp_path: Path) -> None:
-    plan = slides_of(result).plan
+    plan = slides_of(result, phone=False).plan
     evil = Plan(EVIL, (*plan.steps, Step(title=EVIL, options=(EVIL, "b"), right=2, hide=True)))
     path = tmp_path / "plan.toml"
     path.write_text(evil.as_toml(), encoding="utf-8")
@@ -77,7 +79,7 @@ def test_a_plan_survives_its_file(result: Result, tmp_path: Path) -> None:
     [
         ("steps = 3", "needs 1 to 200 steps"),
         ("steps = []", "needs 1 to 200 steps"),
-        ("[[steps]]\ntitel = 'x'", "no field 'titel'; did you mean 'title'"),
+        ("[[steps]]\ntitel = 'x'", "no field 'titel'; nearest: title"),
         ("[[steps]]\nhide = 1", "hide is 1; it must be true or false"),
         ("[[steps]]\noptions = [1]", "must be a list of texts"),
         ("[[steps]]\noptions = ['a']\nright = 2", "calls option 2 right"),
@@ -92,18 +94,20 @@ def test_a_wrong_plan_is_one_sentence(text: str, told: str, tmp_path: Path) -> N
 
 
 def test_a_plan_that_shows_what_is_not_there_is_refused(result: Result, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="'curves', did you mean|'curves'; did you mean 'curve'"):
+    with pytest.raises(LabError, match="has not; nearest: curve"):
         render_lesson(result, Plan("x", (Step(show="curves"),)))
     with pytest.raises(LabError, match="a plan is for --format lesson"):
         export_run(result, "csv", tmp_path, plan=Plan("x", (Step(),)))
 
 
 def test_what_is_asked_has_the_runs_own_answer(result: Result) -> None:
-    steps = {step.show: step for step in slides_of(result).plan.steps}
+    steps = {step.show: step for step in slides_of(result, phone=False).plan.steps}
     assert list(steps)[:4] == ["verdict", "story", "curve", "maps"]
     for outcome, right in (("for", "Yes"), ("against", "No"), ("undecided", "These images cannot tell")):
         verdicts = {model: {**v, "outcome": outcome} for model, v in result.manifest["verdicts"].items()}
-        step = slides_of(replace(result, manifest={**result.manifest, "verdicts": verdicts})).plan.steps[0]
+        step = verdict_step(
+            replace(result, manifest={**result.manifest, "verdicts": verdicts}), next(iter(verdicts)), ""
+        )
         assert step.options[step.right - 1] == right
     summary = result["summary"]
     last = summary[summary["control"] == "untrained"].sort_values("depth")["accuracy"].iloc[-1]
@@ -134,7 +138,7 @@ def html_safe(text: str) -> str:
 
 def test_charts_that_have_no_room_are_left_out_and_named(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.export.lesson.slides.MOST_BYTES", 100_000)
-    slides = slides_of(result)
+    slides = slides_of(result, phone=False)
     assert "maps" in slides.left_out
     assert "maps" not in {step.show for step in slides.plan.steps}
     assert "maps" in slides.plan.steps[0].notes
@@ -196,7 +200,7 @@ def test_a_projector_sees_no_controls_and_type_of_twenty_pixels(result: Result, 
         assert seen[1:] == [
             "The whole story in one picture",
             "Layer by layer",
-            "Through the layers, one map after the other",
+            "Through the layers, one map at a time",
         ]
     page.keyboard.press("ArrowUp")
     page.wait_for_function("document.querySelector('input[type=range]').value === '1'")

@@ -24,8 +24,8 @@ from lab.encode import NOT_TEXT, as_csv, as_parquet, records, strict, text_recor
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
 from lab.export.lesson import render_lesson
+from lab.export.lesson.of_run import slides_of
 from lab.export.lesson.plan import Plan
-from lab.export.lesson.slides import slides_of
 from lab.export.native import latex, pictures
 from lab.export.report import render_report
 from lab.export.report.answer import render_answer

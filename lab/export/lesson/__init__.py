@@ -19,7 +19,7 @@ def render_lesson(result: Result, plan: Plan | None = None, *, present: bool = F
 
     To `present` is to hide nothing and to show no controls. Raises LabError for a plan that shows what is not there.
     """
-    from lab.export.lesson.slides import slides_of
+    from lab.export.lesson.of_run import slides_of
     from lab.export.report.markup import tag
 
     slides = slides_of(result, phone=not present)

@@ -77,9 +77,7 @@ def read_plan(path: Path) -> Plan:
     except OSError as error:
         raise LabError(f"{path} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise LabError(
-            f"{path} is neither TOML nor JSON ({error}); `--format lesson-plan` writes one to edit"
-        ) from error
+        raise LabError(f"{path} is neither TOML nor JSON ({error}); --format lesson-plan writes one") from error
     return plan_from(values, str(path))
 
 

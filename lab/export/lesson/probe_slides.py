@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -33,7 +33,7 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
     classes = classes_of(tables)
     apart = " and ".join(classes) if len(classes) == 2 else f"the {len(classes)} classes"
     slides = Slides(f"At which layer do {apart} come apart?")
-    slides.add(_verdict_step(result, model, apart), _verdicts(result))
+    slides.add(verdict_step(result, model, apart), _verdicts(result))
     story = Step(show="story", title="The whole story in one picture", notes=STORY)
     narrow = _bare(hero(tables, model, width=270, places=3)) if phone else None
     slides.add_chart(story, _bare(hero(tables, model, width=500, height=105, places=4)), narrow)
@@ -43,19 +43,20 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
     if len(tables.get("projection", ())):
         told = "Images that a layer takes for similar lie near each other. Such maps illustrate; the curve decides."
         walk = depth_walk(tables, model, start=layers_of(tables["projection"], model)[0], size=330)
-        slides.add_chart(Step(show="maps", title="Through the layers, one map after the other", told=told), walk)
+        slides.add_chart(Step(show="maps", title="Through the layers, one map at a time", told=told), walk)
     _controls(slides, tables, model)
     _pictures(slides, tables, model)
     return slides
 
 
+AnyChart = TypeVar("AnyChart", "alt.LayerChart", "alt.VConcatChart")
 STORY = (
-    "Above: maps of the images at a few depths. Middle: how often a probe is right at each layer, between its controls. "
+    "Above: maps of the images at a few depths. Middle: how often a probe is right at each layer, with its controls. "
     "Below: images that are decided there."
 )
 
 
-def _bare(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+def _bare(chart: AnyChart) -> AnyChart:
     """Return a chart without its title: the slide has one."""
     chart.title = alt.Undefined
     return chart
@@ -69,7 +70,8 @@ def _drop_titles(node: Any) -> None:
         _drop_titles(value)
 
 
-def _verdict_step(result: Result, model: str, apart: str) -> Step:
+def verdict_step(result: Result, model: str, apart: str) -> Step:
+    """Return the first slide: whether late layers separate the classes better, which is what the verdict says."""
     verdict = result.manifest["verdicts"][model]
     ends = dict(key_figures(result.tables, model))
     first, last = ends.get("first layer"), ends.get("last layer")
@@ -120,9 +122,8 @@ def _curve_step(tables: Tables, model: str, apart: str) -> Step:
     pair = pairs.iloc[0]
     third = 3 if not pair["reached"] else 0 if pair["depth"] <= EARLY else 1 if pair["depth"] < LATE else 2
     told = f"They come apart at {pair['layer']}." if pair["reached"] else "At no layer clearly."
-    return replace(
-        step, ask=f"{PREDICTED}from where on are {apart} told apart?", options=THIRDS, right=third + 1, told=told, hide=True
-    )  # fmt: skip
+    ask = f"{PREDICTED}from where on are {apart} told apart?"
+    return replace(step, ask=ask, options=THIRDS, right=third + 1, told=told, hide=True)
 
 
 def _controls(slides: Slides, tables: Tables, model: str) -> None:
@@ -155,7 +156,7 @@ def _bar(label: str, share: float) -> Html:
 
 
 def _pictures(slides: Slides, tables: Tables, model: str) -> None:
-    """Ask what is seen on the images that are hardest for the last layer: those it mistakes, then those decided last."""
+    """Ask what is on the images that are hardest for the last layer: those it mistakes, then those decided last."""
     found = gallery(tables, model).dropna(subset=["thumbnail"])
     wrong = found[found["predicted"] != found["class"]].sort_values(["p_true", "image"], kind="stable")
     late = found[found["predicted"] == found["class"]].sort_values("depth_of_decision", kind="stable").iloc[::-1]
@@ -175,7 +176,8 @@ def _pictures(slides: Slides, tables: Tables, model: str) -> None:
 
 def _told(row: pd.Series) -> str:
     if row["predicted"] != row["class"]:
-        return f"{row['class']}. At the last layer it is taken for {row['predicted']} ({row['class']}: {row['p_true']:.2f})."
+        taken = f"At the last layer it is taken for {row['predicted']}"
+        return f"{row['class']}. {taken} ({row['class']}: {row['p_true']:.2f})."
     if row["layer"] == NEVER or pd.isna(row["depth_of_decision"]):
         return f"{row['class']}. It is right at the last layer, but not in every repeat."
     return f"{row['class']}. It is right for good from {row['layer']} on."

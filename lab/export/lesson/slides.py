@@ -1,19 +1,16 @@
-"""What is on the slides of a run: its parts by name, the charts that they show, and the plan that is usual."""
+"""Slides as they are collected: parts by name, the charts that they show within what a file holds, the usual plan."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import BACKGROUNDS, SCREENS, config
 from lab.errors import LabError, nearest
-from lab.experiments.base import Result
 from lab.export.lesson.plan import Plan, Step
 from lab.export.report.markup import Html, tag
-from lab.registry import EXPERIMENTS, charts_of
 
 LEAST_FONT = 14  # of a chart as it is laid out; the page enlarges it to 20 pixels or more (`lesson.js`)
 MOST_BYTES = 3_200_000  # of charts in one file: with Vega's 0.9 MB it stays below 5 MB
@@ -71,25 +68,10 @@ class Slides:
         for step in plan.steps:
             if step.show and step.show not in self.parts:
                 raise LabError(
-                    f"the plan shows {step.show!r}{nearest(step.show, self.parts)}, which this run has not; it has: "
+                    f"the plan shows {step.show!r}, which this run has not{nearest(step.show, self.parts)}; it has: "
                     f"{', '.join(self.parts)}"
                 )
         return plan
-
-
-def slides_of(result: Result, *, phone: bool = True) -> Slides:
-    """Return the slides of a finished run, with the charts that a `phone` needs beside those of a projector."""
-    if result.request.experiment == "probe":
-        from lab.export.lesson.probe_slides import probe_slides
-
-        slides = probe_slides(result, phone=phone)
-    else:
-        slides = _answer_slides(result)
-    if slides.left_out:
-        told = f"Left out, as the file would be too large: {', '.join(slides.left_out)}. The report has them."
-        slides.steps[0] = _with_notes(slides.steps[0], told)
-    slides.add(Step(show="again", title="Do it again"), tag("pre", tag("code", result.request.command())))
-    return slides
 
 
 def legible(node: Any) -> Any:
@@ -101,27 +83,6 @@ def legible(node: Any) -> Any:
             if name != "datasets"
         } | ({"datasets": node["datasets"]} if "datasets" in node else {})
     return [legible(one) for one in node] if isinstance(node, list) else node
-
-
-def sentences(found: Iterable[str]) -> Html:
-    """Return findings as large paragraphs."""
-    return tag("div", *(tag("p", sentence, class_="sentence") for sentence in found))
-
-
-def _answer_slides(result: Result) -> Slides:
-    """A question that is asked by fields: what is expected, what was found, its charts, what else was found."""
-    slides = Slides(result.request.title())
-    first, *others = result.findings or [""]
-    question = EXPERIMENTS[result.request.experiment].question
-    slides.add(
-        Step(show="finding", title=question, ask="What do you expect?", hide=True, notes=result.request.title()),
-        sentences([first]),
-    )
-    for name, chart in charts_of(result).items():
-        slides.add_chart(Step(show=name), chart)
-    for number, sentence in enumerate(others, 2):
-        slides.add(Step(show=f"finding-{number}", title="What else was found"), sentences([sentence]))
-    return slides
 
 
 def _spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
@@ -144,7 +105,3 @@ def _lines(text: Any) -> str | None:
     if isinstance(text, list) and all(isinstance(line, str) for line in text):
         return " ".join(text)
     return text if isinstance(text, str) else None
-
-
-def _with_notes(step: Step, told: str) -> Step:
-    return Step(**{**vars(step), "notes": f"{step.notes} {told}".strip()})
