@@ -151,6 +151,7 @@ def runs_options(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act_on", metavar="ACTION")
     for name, text in (
         ("rename", "give a run a name"),
+        ("tag", "give a run tags, in the place of those it has"),
         ("delete", "put a run into the trash"),
         ("restore", "bring a deleted run back"),
         ("cancel", "end the work on a run"),
@@ -159,6 +160,8 @@ def runs_options(parser: argparse.ArgumentParser) -> None:
         row.add_argument("run", help="the run's id, name or folder")
         if name == "rename":
             row.add_argument("name", help="its new name")
+        if name == "tag":
+            row.add_argument("tags", nargs="*", help="its new tags; none takes them away")
         if name == "delete":
             row.add_argument("--yes", action="store_true", help="also when its folder is outside the home folder")
 
@@ -174,6 +177,8 @@ def runs(given: argparse.Namespace) -> None:
     run = find_run(given.run)
     if given.act_on == "rename":
         run.rename(given.name)
+    elif given.act_on == "tag":
+        run.tag(given.tags)
     elif given.act_on == "delete":
         run.delete(outside_home=given.yes)
         say(f"`feature-lab runs restore {run.id}` brings it back within {trash.KEEP_DAYS} days")
@@ -277,4 +282,5 @@ def _list_deleted(as_json: bool) -> None:
 def _row(run: RunFolder) -> dict[str, str]:
     status = run.status
     created = "" if status == "damaged" else str(run.manifest.get("created", ""))
-    return {"run": run.shown_id, "status": status, "name": run.name, "created": created, "problem": run.problem}
+    return {"run": run.shown_id, "status": status, "name": run.name, "created": created, "problem": run.problem,
+            "tags": ", ".join(run.tags)}  # fmt: skip

@@ -73,8 +73,10 @@ COMMANDS = (
         question.act,
     ),
     Command("visualize", "optimise images that channels respond to, and write them", visualize.options, visualize.act),
-    Command("runs", "list, rename, delete, restore or cancel runs", commands.runs_options, commands.runs),
+    Command("runs", "list, rename, tag, delete, restore or cancel runs", commands.runs_options, commands.runs),
     Command("verify", "compute a run again and compare its tables", storage.verify_options, storage.verify_act),
+    Command("bundle", "write a run as one zip for another computer", storage.bundle_options, storage.bundle_act),
+    Command("open", "open a zip that `bundle` wrote", storage.open_options, storage.open_act),
     Command("clean", "make room in the lab's home folder", storage.clean_options, storage.clean_act),
     Command(
         "export",

@@ -181,13 +181,17 @@ def _trouble(status: str, problem: str, request: Request, start: Callable[[Reque
 def _note_changed_images(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
     if _is_fresh(str(run.path)):
         return
+    told = (
+        ":blue[:material/inventory_2:] This run came in a bundle. It was computed from files that are not on this "
+        "computer."
+        if run.opened
+        else ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
+        "longer where they were."
+    )
     with st.container(
         border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="stale"
     ):
-        st.markdown(
-            ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
-            "longer where they were."
-        )
+        st.markdown(told)
         st.button("Compute it anew", key="recompute", icon=":material/replay:", on_click=start, args=(request,))
 
 
