@@ -18,8 +18,10 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from lab.errors import LabError
+from lab.experiments.base import Request
 from lab.files import replacing, write_json
 from lab.images.archive import check_directory_size
 from lab.registry import EXPERIMENTS
@@ -43,8 +45,8 @@ def write_bundle(run: RunFolder, path: Path) -> Path:
 
     Raises LabError when the run has no result, or one of its tables is not what was computed.
     """
-    if run.status != "finished" or run.check_tables():
-        raise LabError(f"run {run.id} cannot be bundled ({run.status}): {run.check_tables() or 'it is not finished'}")
+    if problem := run.check_tables() if run.status == "finished" else run.problem or "it is not finished":
+        raise LabError(f"run {run.id} cannot be bundled: {problem}")
     files = [run.path / name for name in ("request.json", "run.json", "name.txt", "tags.txt")]
     files += [table_path(run.path, name) for name in run.manifest["tables"]]
     with replacing(path) as out, zipfile.ZipFile(out, "w") as archive:
@@ -104,7 +106,7 @@ def _problem(entry: zipfile.ZipInfo) -> str:
     if not NAMES.fullmatch(entry.filename) or stat.S_ISLNK(entry.external_attr >> 16):
         return f"a run has no file {entry.filename[:80]!a}"
     if entry.flag_bits & ENCRYPTED or entry.compress_type not in METHODS:
-        return f"its {entry.filename} is encrypted or packed in a way that is not read"
+        return f"its {entry.filename} is locked, or packed in a way that is not read"
     most = MOST_BYTES if entry.filename.startswith("tables/") else MOST_TEXT
     if entry.file_size > min(most, MOST_RATIO * entry.compress_size + 1024):
         return f"its {entry.filename} would unpack to {entry.file_size / 1e6:.0f} MB"
@@ -126,17 +128,24 @@ def _unpack(path: Path, entries: list[zipfile.ZipInfo], folder: Path, name: str)
 def _checked(folder: Path, name: str) -> RunFolder:
     """Return the unpacked run once it is known to be what it says."""
     run = RunFolder(folder)
-    if problem := run.damage:  # a request that this version does not know, tables that are missing
-        raise LabError(f"{name} is no bundle that can be opened: {problem}")
-    request, manifest = run.request, run.manifest
-    known = EXPERIMENTS[request.experiment].tables
-    if manifest.get("run") != request.run_id or set(manifest["tables"]) - set(known):
-        raise LabError(f"{name} is no bundle that can be opened: what it found is not of what it asks")
-    if set(manifest["tables"]) - set(manifest.get("files", {})):
-        raise LabError(f"{name} is of an early version, whose tables cannot be verified; compute it anew and bundle it")
-    if problem := run.check_tables():
+    try:
+        request, manifest = run.request, run.manifest
+        problem = _mismatch(request, manifest) or run.check_tables()
+    except LabError as error:  # a file that cannot be read, a question that this version does not know
+        problem = str(error)
+    if problem:  # what follows the first clause is for runs that are here
         raise LabError(f"{name} is no bundle that can be opened: {problem.partition(';')[0]}")
     return run
+
+
+def _mismatch(request: Request, manifest: dict[str, Any]) -> str:
+    """Return why a manifest is not that of a result of `request`, "" when it can be."""
+    tables, files = manifest.get("tables"), manifest.get("files")
+    if not isinstance(tables, dict) or not isinstance(files, dict) or set(tables) - set(files):
+        return "its run.json does not name the tables and their digests"
+    if manifest.get("run") != request.run_id or set(tables) - set(EXPERIMENTS[request.experiment].tables):
+        return "what it found is not of what it asks"
+    return ""
 
 
 def _placed(run: RunFolder, name: str) -> RunFolder:

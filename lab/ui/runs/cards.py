@@ -16,8 +16,8 @@ from lab.runs.storage import home_size
 from lab.runs.store import RunFolder
 from lab.runs.trash import KEEP_DAYS, DeletedRun, deleted_runs, restore
 from lab.ui import downloads
-from lab.ui.routes import dashboard_file, page_of_run
 from lab.ui.presenting import present_link
+from lab.ui.routes import dashboard_file, page_of_run
 from lab.ui.run_cache import finished_result
 from lab.ui.run_labels import distinction, when
 from lab.ui.run_status import note_problem
@@ -28,7 +28,11 @@ from lab.ui.text import count, escaped
 PER_PAGE = 10
 FEW = 3  # runs that need no search
 # outcome -> (what a badge says, its colour)
-VERDICTS = {"for": ("come apart", "green"), "against": ("do not come apart", "red"), "undecided": ("undecided", "orange")}
+VERDICTS = {
+    "for": ("come apart", "green"),
+    "against": ("do not come apart", "red"),
+    "undecided": ("undecided", "orange"),
+}
 JUST_DELETED = "just_deleted"
 MOST_DELETED = 20  # in the trash that are shown
 STATUS_COLOURS = {
@@ -47,7 +51,10 @@ def run_cards(runs: list[RunFolder]) -> None:
     text = ""
     if len(runs) > FEW:
         text = st.text_input(
-            "Search", key="search", placeholder="words of a name, tag, network, verdict or id", label_visibility="collapsed"
+            "Search",
+            key="search",
+            placeholder="words of a name, tag, network, verdict or id",
+            label_visibility="collapsed",
         )
     words = [*text.lower().split(), *_chosen_tags(runs)]
     found = [run for run in runs if all(word in _searched(run) for word in words)] if words else runs
