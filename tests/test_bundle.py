@@ -122,7 +122,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], Files], str]] = {
     ),
     "another question's id": (with_json("run.json", run="probe-000000000000"), "is not of what it asks"),
     "a question that is not known": (with_json("request.json", experiment="evil"), "asks nothing that this version"),
-    "tables that lead out": (with_json("run.json", tables={"../../etc/passwd": "0"}), "is not of what it asks|does not name"),
+    "tables that lead out": (with_json("run.json", tables={"../../etc/passwd": "0"}), "does not name"),
     "no digests": (with_json("run.json", files={}), "does not name the tables"),
     "text that swells": (lambda files: {**files, "name.txt": b" " * (MOST_TEXT + 1)}, "would unpack to"),
     "no JSON": (lambda files: {**files, "run.json": b"\xff" * 10}, "no bundle that can be opened: its run.json"),
@@ -133,13 +133,13 @@ HOSTILE: dict[str, tuple[Callable[[Files], Files], str]] = {
 def test_a_hostile_zip_is_refused_and_leaves_nothing(kind: str, bundle: Path, tmp_path: Path) -> None:
     change, told = HOSTILE[kind]
     path = zipped(tmp_path / "hostile.zip", change(files_of(bundle)))
-    before = {p for p in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     with pytest.raises(LabError, match=told) as caught:
         open_bundle(path)
     assert str(caught.value).startswith("hostile.zip")
     assert list_runs() == []
     assert not [p for p in home().rglob("*") if p.is_file()]
-    assert {p for p in tmp_path.rglob("*")} == before
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_a_damaged_zip_is_refused_at_any_byte(bundle: Path, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_link_is_no_file(bundle: Path, tmp_path: Path) -> None:
             entry = zipfile.ZipInfo(name)
             entry.external_attr = (0o120777 << 16) if name == "name.txt" else 0
             archive.writestr(entry, content)
-    with pytest.raises(LabError, match="a run has no file 'name.txt'"):
+    with pytest.raises(LabError, match="a run has no file"):
         open_bundle(path)
 
 

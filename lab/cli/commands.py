@@ -21,7 +21,7 @@ from lab.export.trackers import TRACKERS, log, tracker_named
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
 from lab.models import structure
-from lab.models.search import ModelFilter, families, quantity, search_models
+from lab.models.search import ModelFilter, families, meant, quantity, search_models
 from lab.runs import jobs, trash
 from lab.runs.storage import home_size
 from lab.runs.store import RunFolder, find_run, list_runs, unreadable_runs
@@ -76,7 +76,12 @@ def app(given: argparse.Namespace) -> None:
 
 def models_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `models`."""
-    parser.add_argument("--search", default="", metavar="TEXT", help="part of the id; * and ? are wild cards")
+    parser.add_argument(
+        "--search",
+        default="",
+        metavar="TEXT",
+        help="words of the id, nearly as written; or a pattern with * and ?",
+    )
     parser.add_argument(
         "--family", default="", metavar="NAME", help="only of this timm module (resnet, swin_transformer)"
     )
@@ -117,6 +122,8 @@ def models(given: argparse.Namespace) -> None:
         say(f"{len(rows)} of {len(found)}; --limit 0 shows all")
     if not found:
         say(f"no model fits {given.search!r}")
+    for word, parts in meant(given.search).items():
+        say(f"no model has {word!r} in its name{f'; shown: {parts[0]}' if parts else ''}")
 
 
 def layers_options(parser: argparse.ArgumentParser) -> None:

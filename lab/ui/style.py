@@ -44,7 +44,7 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .lab-small img { width: 100%; height: 100%; min-height: 0; object-fit: cover; display: block; }
 .lab-card { display: flex; gap: 0.5rem; align-items: center; min-height: 44px; }
 .lab-card img { width: 44px; height: 44px; object-fit: cover; border-radius: 0.3rem; }
-.lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); }
+.lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
 :is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }

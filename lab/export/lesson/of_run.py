@@ -15,10 +15,8 @@ from lab.registry import EXPERIMENTS, charts_of
 
 def slides_of(result: Result, *, phone: bool = True) -> Slides:
     """Return the slides of a finished run, with the charts that a `phone` needs beside those of a projector."""
-    if result.request.experiment == "probe":
-        slides = probe_slides(result, phone=phone)
-    else:
-        slides = _answer_slides(result)
+    probe = result.request.experiment == "probe"
+    slides = probe_slides(result, phone=phone) if probe else _answer_slides(result)
     if slides.left_out:
         told = f"Left out, as the file would be too large: {', '.join(slides.left_out)}. The report has them."
         slides.steps[0] = replace(slides.steps[0], notes=f"{slides.steps[0].notes} {told}".strip())

@@ -53,7 +53,7 @@ def run_cards(runs: list[RunFolder]) -> None:
         text = st.text_input(
             "Search",
             key="search",
-            placeholder="words of a name, tag, network, verdict or id",
+            placeholder="words of its name, tags, network, verdict",
             label_visibility="collapsed",
         )
     words = [*text.lower().split(), *_chosen_tags(runs)]
