@@ -78,6 +78,7 @@ def embed(
 
     def batches(missing: list[int], names: list[str]) -> Batches:
         chosen = [layer for layer in layers if layer.name in names]
+        progress(f"{known.ref.short}: loading it", 0, 1, "networks")
         return _forward(model, image_set, chosen, missing, pooling, compute)
 
     stage = f"{known.ref.short}: passing images"
@@ -120,7 +121,6 @@ def _completed(
     if missing:
         done = 0
         with store.writer(FLUSH_SECONDS, FLUSH_SHARE) as keep:
-            progress(0, len(missing))
             for indices, found in batches(missing, missing_names):
                 keep([digests[index] for index in indices], found)
                 for name, rows in found.items():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -21,9 +20,10 @@ from lab.runs.folder import UNDER_WAY
 from lab.runs.store import RunFolder, list_runs
 from lab.shortages import shortage
 from lab.ui import url_state
+from lab.ui.progress import show_progress
 from lab.ui.run_cache import changed_table, finished_result, run_of
 from lab.ui.run_labels import when
-from lab.ui.text import count, duration, escaped
+from lab.ui.text import duration, escaped
 
 POLL_SECONDS = 0.5
 TOLD_VERSIONS = ("torch", "timm")
@@ -92,21 +92,6 @@ def tell_launch_problem() -> None:
         st.error(escaped(problem))
 
 
-def progress_line(progress: dict[str, Any]) -> str:
-    """Return "120 of 400 images · 84 images/s · about 3 s left", as far as it is known."""
-    done, total, unit = progress.get("done", 0), progress.get("total", 0), progress.get("unit", "steps")
-    parts = [f"{done:,} of {count(total, unit.removesuffix('s'))}"] if total > 1 else []
-    if progress.get("rate") and unit != "steps":
-        parts.append(
-            f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s"
-        )
-    if progress.get("seconds_left") is not None and done < total:
-        parts.append(f"about {duration(progress['seconds_left'])} left in this step")
-    if progress.get("elapsed"):
-        parts.append(f"{duration(progress['elapsed'])} so far")
-    return " · ".join(parts)
-
-
 @st.cache_data(show_spinner=False, ttl=20, max_entries=64)
 def time_of_last(experiment: str) -> float | None:
     """Return how many seconds the newest finished run of a question took on this computer, None without any."""
@@ -136,19 +121,7 @@ def _progress(folder: str) -> None:
     run = RunFolder(Path(folder))
     if not run.under_way:
         st.rerun()
-    progress = run.progress
-    fraction = progress.get("done", 0) / max(1, progress.get("total", 1))
-    with st.container(border=True, key="progress"):
-        st.markdown(f"**{escaped(progress.get('stage', 'Starting'))}**")
-        st.progress(min(1.0, fraction))
-        left, right = st.columns([4, 1], vertical_alignment="center")
-        left.caption(escaped(progress_line(progress)) or "just started")
-        if run.silence:
-            st.caption(f":orange[:material/warning:] {escaped(run.silence)}")
-        if right.button("Cancel", key="cancel", width="stretch"):
-            jobs.cancel(run)
-            st.rerun()
-        st.caption("It goes on if you close this page; open it again and you will find it here.")
+    show_progress(run)
 
 
 def _note_example(example: RunFolder, request: Request, start: Callable[[Request], None]) -> None:

@@ -13,8 +13,15 @@ import streamlit as st
 from lab.charts.theme import INK
 from lab.ui.routes import dashboard_file
 
+# No sign that could begin a tag may be in it (hence the escape): streamlit would take out all of it.
 CSS = """
 <style>
+@property --seconds { syntax: "\\3c integer>"; initial-value: 0; inherits: false; }
+@keyframes lab-clock { to { --seconds: 86400; } }
+.lab-clock { animation: lab-clock 86400s linear forwards; font-size: 1.5rem; font-weight: 600;
+  font-variant-numeric: tabular-nums;
+  counter-reset: minutes calc(var(--seconds) / 60 - 0.5) seconds mod(var(--seconds), 60); }
+.lab-clock::after { content: counter(minutes) ":" counter(seconds, decimal-leading-zero); }
 .stMainBlockContainer { max-width: 1320px; padding-left: 3.5rem; padding-right: 3.5rem; }
 .stVegaLiteChart { overflow-x: auto; }
 .stVegaLiteChart text[fill="INK"] { fill: currentColor; fill-opacity: 0.84; }
