@@ -50,6 +50,7 @@ AREAS: dict[str, dict[str, str]] = {
     "probing": {
         "lab/probing/code_length.py": "test_code_length.py",
         "lab/probing/splits.py": "test_splits.py",
+        "lab/probing/kinds.py": "test_other_probes.py",
         "lab/probing/*.py": "test_probes.py test_splits.py",
     },
     "geometry": {
