@@ -13,18 +13,23 @@ from lab.experiments.separability.measure import CURVE
 from lab.runs import jobs
 from lab.runs.folder import RunFolder
 from lab.runs.processes import steady_seconds
+from lab.ui.chart import SIZES
 from lab.ui.text import count, duration, escaped
 
 DRIFT = 2.0  # seconds that the browser's clock may differ from the run's before it is set anew
 CURVE_SPEC: dict[str, Any] = {
-    "height": 220,
+    "height": 300,
+    "config": SIZES,
+    "autosize": {"type": "fit", "contains": "padding"},
     "description": "Accuracy of the probe at the layers that are done, against depth.",
     "layer": [{"mark": {"type": "line", "strokeWidth": 3}}, {"mark": {"type": "point", "filled": True, "size": 70}}],
     "encoding": {
-        "x": {"field": "depth", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "relative depth"},
-        "y": {"field": "accuracy", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "accuracy so far"},
+        "x": {"field": "depth", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "relative depth",
+              "axis": {"values": [0, 0.2, 0.4, 0.6, 0.8, 1], "grid": False}},
+        "y": {"field": "accuracy", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "accuracy so far",
+              "axis": {"tickCount": 5}},
         "color": {"field": "curve", "type": "nominal", "scale": {"range": [*MODEL_COLOURS, INK]}, "title": None,
-                  "legend": {"orient": "bottom", "columns": 1, "labelLimit": 300}},
+                  "legend": {"orient": "top", "labelLimit": 300, "columns": 1}},
         "tooltip": [{"field": name} for name in ("curve", "layer", "accuracy")],
     },
 }  # fmt: skip
@@ -45,7 +50,8 @@ def show_progress(run: RunFolder) -> None:
             jobs.cancel(run)
             st.rerun()
         if not (table := curve_so_far(run)).empty:
-            st.vega_lite_chart(table, CURVE_SPEC, key="curve_so_far", width="stretch")
+            with st.container(key="curve_so_far"):
+                st.vega_lite_chart(table, CURVE_SPEC, key="curve_so_far_chart", width="stretch")
         st.caption("It goes on if you close this page; open it again and you will find it here.")
 
 

@@ -26,6 +26,7 @@ from lab.ui.run_labels import when
 from lab.ui.text import duration, escaped
 
 POLL_SECONDS = 0.5
+SHOWN = "shown_of_"  # begins the place in the session of the last request of a question whose result was shown
 TOLD_VERSIONS = ("torch", "timm")
 HEADLINES = {
     "failed": "This run could not be completed",
@@ -66,6 +67,7 @@ def result_or_status(
     if run is None or status == "new":
         if (example := example_of(request)) is not None:
             _note_example(example, request, start)
+            st.session_state[f"{SHOWN}{request.experiment}"] = request
             return finished_result(example)
         _offer(offer, request, button, start)
         return None
@@ -77,7 +79,18 @@ def result_or_status(
         _trouble(status if status != "finished" else "damaged", problem, request, start)
         return None
     _note_changed_images(run, request, start)
+    st.session_state[f"{SHOWN}{request.experiment}"] = request
     return finished_result(run)
+
+
+def result_before(request: Request) -> Result | None:
+    """Return the last result of the same question that this browser session has shown, while `request` is computed."""
+    run = run_of(request)
+    before = st.session_state.get(f"{SHOWN}{request.experiment}")
+    if before is None or run is None or not run.under_way:
+        return None
+    kept = run_of(before) or example_of(before)
+    return finished_result(kept) if kept is not None and kept.status == "finished" else None
 
 
 def note_problem(error: Exception) -> None:
