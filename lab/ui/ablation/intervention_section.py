@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.charts.ablation import MOST_CURVES, agreement_bars, intervention_curves, intervention_forest
+from lab.charts.broken_parts import largest_effects
+from lab.experiments.ablation.intervention_findings import breakable
 from lab.experiments.ablation.interventions import InterventionRequest
 from lab.experiments.base import Result
 from lab.interventions import INTERVENTIONS
@@ -39,6 +41,9 @@ def intervention_section(subject: Selection) -> None:
         show_command(request)
     if (result := answered(request, offer=OFFER, command=False)) is None:
         return
+    if not breakable(result.tables):  # what was found says why
+        return
+    show_chart(result, largest_effects, key="largest_effects")
     show_chart(result, intervention_forest, key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():
