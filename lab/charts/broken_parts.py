@@ -12,7 +12,7 @@ from lab.charts.theme import INK, NOT_PASSED, SMALL_FONT, Tables, layered, rows
 from lab.experiments.ablation.intervention_outputs import INTACT
 
 MOST = 3  # changes that are drawn
-STEP = 74  # pixels of a row
+STEP, TEXT, GAP = 66, 27, 6  # pixels of a row, of its text, and of the space below
 EVERYWHERE = "everywhere"
 _NAME = re.compile(r"[A-Za-z_][\w.]*\d|[A-Za-z_]\w*\.[\w.]+")
 
@@ -24,22 +24,23 @@ def largest_effects(tables: Tables) -> alt.LayerChart:
     """
     worst, boxes = effect_rows(tables), part_rows(tables)
     order, titles = list(boxes["part"].drop_duplicates()), list(worst["title"])
-    axis = alt.Axis(labelAngle=-50, labelLimit=140, labelFontSize=SMALL_FONT, grid=False, ticks=False)
+    tall = STEP * len(titles)
+    row = boxes["title"].map(titles.index) * STEP
+    axis = alt.Axis(labelAngle=-50, labelLimit=140, labelFontSize=SMALL_FONT, labelPadding=6, grid=False, ticks=False)
     scale = alt.Scale(domain=order, paddingInner=0.15)
     x = alt.X("part:N", scale=scale, title="the network, from input to output", axis=axis)
-    y = alt.Y("title:N", scale=alt.Scale(domain=titles), axis=None)
-    parts = alt.Chart(rows(boxes)).mark_rect(cornerRadius=3, yOffset=32, y2Offset=-4).encode(
-        x, y,
+    down = alt.Y("top:Q", scale=alt.Scale(domain=[tall, 0], nice=False), axis=None)
+    parts = alt.Chart(rows(boxes.assign(top=row + TEXT, bottom=row + STEP - GAP))).mark_rect(cornerRadius=3).encode(
+        x, down, alt.Y2("bottom:Q"),
         fill=alt.condition("datum.broken", alt.value(NOT_PASSED), alt.value(INK)),
         opacity=alt.condition("datum.broken", alt.value(1), alt.value(0.35)),
         tooltip=["part:N", "title:N"],
     )  # fmt: skip
-    said = alt.Chart(rows(worst)).mark_text(align="left", baseline="top", fontSize=SMALL_FONT, fontWeight=600).encode(
-        alt.Y("title:N", scale=alt.Scale(domain=titles), axis=None, bandPosition=0.08), alt.Text("said:N"),
-        x=alt.value(0),
-    )  # fmt: skip
+    placed = worst.assign(top=[STEP * number for number in range(len(titles))])
+    text = alt.Chart(rows(placed)).mark_text(align="left", baseline="top", dy=6, fontSize=SMALL_FONT, fontWeight=600)
+    said = text.encode(down, alt.Text("said:N"), x=alt.value(0))
     return layered(
-        parts, said, width="container", height=STEP * len(titles),
+        parts, said, width="container", height=tall,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         title=alt.Title("What costs most", subtitle="Marked: what was broken. Accuracy of the frozen probe."),
         description="The network as a row of boxes for each of the largest effects: " + "; ".join(worst["said"]),
