@@ -63,7 +63,7 @@ def test_a_run_is_presented_deleted_brought_back_and_taken_along(dashboard: Any,
     run.discard()
     page.reload()
     settled(page)
-    page.get_by_text("Open a bundle").click()
+    page.get_by_role("button", name="Open a bundle").click()
     upload = page.locator('.st-key-bundle_upload input[type="file"]')
     upload.set_input_files({"name": "evil.zip", "mimeType": "application/zip", "buffer": b"PK\x05\x06" + bytes(18)})
     page.get_by_text("evil.zip is no bundle of a run").wait_for()
