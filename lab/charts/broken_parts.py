@@ -71,7 +71,7 @@ def part_rows(tables: Tables) -> pd.DataFrame:
     order = sorted(depths, key=lambda name: depths[name])
     return pd.DataFrame(
         [
-            {"title": row.title, "part": part, "broken": row.place == EVERYWHERE or part in names_in(row.place)}
+            {"title": row.title, "part": part, "broken": row.place == EVERYWHERE or part in names_in(str(row.place))}
             for row in worst.itertuples(index=False)
             for part in order
         ]

@@ -38,8 +38,8 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
     narrow = _bare(hero(tables, model, width=270, places=3)) if phone else None
     slides.add_chart(story, _bare(hero(tables, model, width=500, height=105, places=4)), narrow)
     _drop_titles(slides.charts.get("story", {}))
-    narrow = _bare(accuracy_by_depth(tables, labels="legend")) if phone else None
-    slides.add_chart(_curve_step(tables, model, apart), _bare(accuracy_by_depth(tables, height=300)), narrow)
+    low = _bare(accuracy_by_depth(tables, labels="legend")) if phone else None
+    slides.add_chart(_curve_step(tables, model, apart), _bare(accuracy_by_depth(tables, height=300)), low)
     if len(tables.get("projection", ())):
         told = "Images that a layer takes for similar lie near each other. Such maps illustrate; the curve decides."
         walk = depth_walk(tables, model, start=layers_of(tables["projection"], model)[0], size=330)

@@ -157,8 +157,10 @@ def _actions(run: RunFolder, status: str) -> None:
             "Its name", value=run.name, max_chars=120, key=f"name_{run.id}", on_change=_rename, args=(str(run.path),)
         )
         st.caption("Press Enter to keep it; an empty name brings the first one back.")
-        tags = {"value": ", ".join(run.tags), "placeholder": "talk, 2026"}
-        st.text_input("Tags, between commas", key=f"tags_{run.id}", on_change=_tag, args=(str(run.path),), **tags)
+        st.text_input(
+            "Tags, between commas", value=", ".join(run.tags), placeholder="talk, 2026", key=f"tags_{run.id}",
+            on_change=_tag, args=(str(run.path),),
+        )  # fmt: skip
         if status not in UNDER_WAY:
             st.markdown(f"Put this run into the trash? It can be restored from there for {KEEP_DAYS} days.")
             st.button("Delete it", key=f"confirm_{run.id}", icon=":material/delete:", on_click=_delete, args=(run,))
