@@ -408,8 +408,8 @@ def test_the_drawing_marks_what_was_broken_and_shows_the_worst_first() -> None:
 
 def test_places_that_were_not_tried_are_named() -> None:
     some = change_row("drop", 0.5, 0.9) | {"possible": 9}
-    assert "Not every place was tried (drop 1 of 9)" in text_of_changes(some)
-    assert "Not every place" not in text_of_changes(change_row("drop", 0.5, 0.9))
+    assert "Not every part was tried (drop 1 of 9)" in text_of_changes(some)
+    assert "Not every part" not in text_of_changes(change_row("drop", 0.5, 0.9))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ WIDTH, PLACES = 900, 5  # pixels of the curve, and depths that are shown above a
 ROOMY = 500  # pixels of width below which the curves' ends have no names
 ROOM_OF_A_NAME = 130  # pixels of a place below which its layer and accuracy are set in two lines
 ACROSS, MOST = 3, 6  # pictures beside each other at a depth, and in all
-DECIDED, EXCITING = "Decided since the place before", "What excites a channel most"
+DECIDED, EXCITING = "Right for good from about here on", "What excites a channel most"
 
 
 def hero(

@@ -156,7 +156,7 @@ def _tried(broken: pd.DataFrame) -> list[str]:
     if some.empty:
         return []
     listed = ", ".join(f"{name} {int(row.places)} of {int(row.possible)}" for name, row in some.iterrows())
-    return [f"Not every place was tried ({listed}); those that were not may do more or less harm."]
+    return [f"Not every part was tried ({listed}); those that were not may do more or less harm."]
 
 
 def _lost(changes: pd.DataFrame) -> list[str]:

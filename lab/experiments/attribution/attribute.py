@@ -84,7 +84,7 @@ def questions(
     }
     module, image = subject.model.module, subject.image
     if wanted.kind != "probe":
-        progress("Asking the network", 1, 3, "steps")
+        progress("Running the network", 1, 3, "steps")
         return [AttributionTask(module, image, tuple(layers), class_target(module, image, wanted), **common)]
     probes = _probes(request, subject, layers, wanted.layer, progress, compute)
     tasks = []

@@ -39,7 +39,7 @@ def explained(
     depths = {layer.name: layer.depth for layer in layers}
     out = Explained({}, [], [])
     for number, task in enumerate(tasks):
-        progress("Looking at every layer", number, len(tasks), "scores")
+        progress("Running every layer", number, len(tasks), "scores")
         valid = capability(task, task.layers)
         out.capability.extend(
             {

@@ -17,7 +17,7 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
 
-NAMES = {"spread": "Early, middle, late", "all": "Every place"}
+NAMES = {"spread": "Early, middle, late", "all": "Every part"}
 MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
 OFFER = (
     "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "

@@ -58,7 +58,7 @@ def maps_section(subject: Selection) -> None:
     result = result_or_status(request, offer=OFFER)
     if result is None:
         return
-    show_findings(findings(result.tables, method))
+    show_findings([*_trusted(result, method), *findings(result.tables, method)])
     st.html(scale(METHODS[method].signed))
     maps = result["maps"]
     shown = maps[maps["method"] == method]
@@ -68,6 +68,17 @@ def maps_section(subject: Selection) -> None:
     _not_shown(result, method)
     _charts(result, shown, method)
     _tables(result, request)
+
+
+def _trusted(result: Result, method: str) -> list[str]:
+    """Return the sentence that answers whether the maps are to be trusted, none where they were not checked."""
+    maps, orders = result["maps"], orders_of(result.tables)
+    rows = maps[maps["method"] == method].to_dict("records")
+    if not rows or not {"random", "gain"} <= set(maps.columns):
+        return []
+    good = [row for row in rows if learned(row) == "yes" and matters(row, orders) == "yes"]
+    at = f": {', '.join(row['layer'] or 'the pixels' for row in good)}" if good else ""
+    return [f"{len(good)} of {len(rows)} maps pass both checks{at}."]
 
 
 def _key(result: Result) -> None:
