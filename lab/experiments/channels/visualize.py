@@ -110,6 +110,6 @@ def findings(images: pd.DataFrame) -> list[str]:
     if len(own):
         sentences.append(
             f"{first} of {len(own)} images excite their own channel more than any other, each channel measured by how "
-            "it responds to natural images; the rest show what several channels share."
+            f"it responds to natural images{'; the rest show what several channels share' * (first < len(own))}."
         )
     return sentences

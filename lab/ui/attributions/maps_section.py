@@ -76,7 +76,7 @@ def _trusted(result: Result, method: str) -> list[str]:
     rows = maps[maps["method"] == method].to_dict("records")
     if not rows or not {"random", "gain"} <= set(maps.columns):
         return []
-    good = [row for row in rows if learned(row) == "yes" and matters(row, orders) == "yes"]
+    good = [row for row in rows if learned(row) == "yes" and matters(row, orders, len(rows)) == "yes"]
     at = f": {', '.join(row['layer'] or 'the pixels' for row in good)}" if good else ""
     return [f"{len(good)} of {len(rows)} maps pass both checks{at}."]
 
@@ -105,11 +105,11 @@ def strip(result: Result, shown: pd.DataFrame, name: str) -> str:
         title = METHODS[row["method"]].title
         label = f"{name}: {title} at {place} for {names[row['score_at']]}"
         over = overlay(heat_png(values, int(seen["height"]), int(seen["width"])), label)
-        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
+        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders, len(shown))}</figcaption></figure>")
     return f'<div class="lab-overlays">{"".join(items)}</div>'
 
 
-def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str:
+def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame, tests: int) -> str:
     place = row["layer"] or row["score_at"] or "Pixels"
     grid = f"{row['height']} × {row['width']}"
     said = f" says {html.escape(str(names[row['score_at']]))}" if row["score_at"] else ""
@@ -117,7 +117,7 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str
     if "random" in row:
         lines.insert(0, (_mark("learned", learned(row)), f"{row['random']:.2f}"))
     if "gain" in row:
-        lines.insert(1, (_mark("matters", matters(row, orders)), f"{row['gain']:+z.2f}"))
+        lines.insert(1, (_mark("matters", matters(row, orders, tests)), f"{row['gain']:+z.2f}"))
     if np.isfinite(row["share"]):
         lines.append(("on what differs (area)", f"{row['share']:.0%} ({row['area']:.0%})"))
     if np.isfinite(row["incompleteness"]):
@@ -125,14 +125,14 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str
     problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
     rows = "".join(f'<p class="lab-check"><span>{name}</span><b>{value}</b></p>' for name, value in lines)
     details = f"<details><summary>Details</summary>{grid} pixels{rows}</details>"
-    return f"<b>{html.escape(place)}</b>{said}{problem}{_badge(row, orders)}{details}"
+    return f"<b>{html.escape(place)}</b>{said}{problem}{_badge(row, orders, tests)}{details}"
 
 
-def _badge(row: dict[Any, Any], orders: pd.DataFrame) -> str:
-    """Return in a word whether a map is to be trusted, "" where it was not checked."""
+def _badge(row: dict[Any, Any], orders: pd.DataFrame, tests: int) -> str:
+    """Return in a word whether one of `tests` maps is to be trusted, "" where it was not checked."""
     if "random" not in row or "gain" not in row:
         return ""
-    answers = (learned(row), matters(row, orders))
+    answers = (learned(row), matters(row, orders, tests))
     mark, said = TRUST["no" if "no" in answers else "open" if "open" in answers else "yes"]
     why = {"no": WHY_NOT[answers.index("no")]} if "no" in answers else {}
     return f'<p class="lab-trust {mark}">{said}{why.get("no", "")}</p>'
