@@ -149,7 +149,8 @@ def _forward(
     tune_allocator()
     loaded = model if isinstance(model, LoadedModel) else load_model(model, device=compute.device)
     extract = Extractor(loaded, layers, pooling)
-    for indices, pixels in pixel_batches(image_set, missing, loaded.preprocessing, compute.batch_size):
+    batch = extract.batch_for(compute.batch_size)
+    for indices, pixels in pixel_batches(image_set, missing, loaded.preprocessing, batch):
         found = extract(pixels)
         yield indices, {name: rows[: len(indices)] for name, rows in found.items()}
 
