@@ -17,7 +17,7 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.images import open_image_set
 from lab.models import load_model, ref_of
-from lab.models.devices import device_of, pick_device, placed
+from lab.models.devices import device_of, pick_device, placed, shared_out
 from lab.models.reference import ModelRef
 from lab.registry import EXPERIMENTS
 from lab.settings import Compute
@@ -111,9 +111,11 @@ def test_a_network_brings_its_output_back_and_its_copy_follows_its_weights() -> 
     assert device_of(there).type == THERE
     images.requires_grad_(True)
     found = there(images)
-    assert found.device.type == "cpu" and torch.allclose(found, expected, atol=1e-5)
+    assert found.device.type == "cpu"
+    assert torch.allclose(found, expected, atol=1e-5)
     (gradient,) = torch.autograd.grad(found.sum(), images)
-    assert gradient.device.type == "cpu" and bool(gradient.any())
+    assert gradient.device.type == "cpu"
+    assert bool(gradient.any())
     assert torch.equal(copy.deepcopy(there).cpu()(images), expected)
     assert placed(there, THERE) is there
     assert len(there._forward_hooks) == len(there._forward_pre_hooks) == 1
@@ -124,6 +126,14 @@ def test_devices_that_are_not_there_are_refused() -> None:
         with pytest.raises(LabError, match=f"no device '{name}' here; use auto, cpu, fake"):
             pick_device(name)
     assert pick_device("auto") == "cpu"
+
+
+def test_a_sweep_shares_its_units_out_among_several_cuda_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [shared_out("cuda", key) for key in "0123"] == ["cuda"] * 4
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [shared_out("cuda", key) for key in "0123"] == ["cuda:0", "cuda:1"] * 2
+    assert shared_out("cuda:1", "0") == "cuda:1"
+    assert shared_out("cpu", "1") == "cpu"
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------
@@ -157,7 +167,8 @@ def test_batches_grow_while_that_is_quicker_and_fits(monkeypatch: pytest.MonkeyP
     seconds[64] = 1.0
     room = 64
     assert extract.batch_for(0) == 64  # 128 do not fit
-    assert extract.batch_for(7) == 7 and 7 not in sizes
+    assert extract.batch_for(7) == 7
+    assert 7 not in sizes
     assert Extractor(load_model(NET), model.layers[:1]).batch_for(0) == 16
 
 
@@ -167,12 +178,15 @@ def test_batches_grow_while_that_is_quicker_and_fits(monkeypatch: pytest.MonkeyP
 def test_mixed_precision_is_part_of_a_networks_name_and_its_numbers() -> None:
     plain, mixed = load_model(NET), load_model(f"{NET}+bfloat16")
     images = torch.rand(2, 3, 160, 160)
-    assert str(mixed.ref) == f"{NET}+bfloat16" and str(ModelRef.parse(str(mixed.ref)).twin(3)).endswith(":3+bfloat16")
-    assert mixed.weights_digest != plain.weights_digest and ref_of(mixed) == mixed.ref
+    assert str(mixed.ref) == f"{NET}+bfloat16"
+    assert str(ModelRef.parse(str(mixed.ref)).twin(3)).endswith(":3+bfloat16")
+    assert mixed.weights_digest != plain.weights_digest
+    assert ref_of(mixed) == mixed.ref
     with torch.autocast("cpu", dtype=torch.bfloat16):
         expected = plain.module(images)
     found = mixed.module(images)
-    assert found.dtype == torch.float32 and torch.equal(found, expected.float())
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected.float())
     assert not torch.equal(found, plain.module(images))
     assert next(mixed.module.parameters()).dtype == torch.float32
     vectors = Extractor(mixed, mixed.layers[-3:])(torch.zeros(2, 3, 160, 160, dtype=torch.uint8))
@@ -188,4 +202,5 @@ def test_check_measures_what_a_precision_changes_at_every_layer() -> None:
 def test_maps_are_made_in_mixed_precision() -> None:
     asked = {**SMALL["attribute"], "model": f"{NET}+bfloat16", "method": "gradcam,layer_ig,ig"}
     maps = lab.ask("attribute", **asked)["maps"]
-    assert len(maps) == 3 and (maps["incompleteness"].dropna() < 0.05).all()
+    assert len(maps) == 3
+    assert (maps["incompleteness"].dropna() < 0.05).all()

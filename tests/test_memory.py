@@ -51,7 +51,8 @@ def test_a_batch_that_does_not_fit_is_halved_and_says_so(caplog: pytest.LogCaptu
 def test_halves_that_do_not_fit_either_are_halved_again_until_none_does(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model(MODEL)
     extract = SmallMachine(model, model.layers[:1])
-    assert len(extract(pixels(9))[model.layers[0].name]) == 9 and extract.most == 4
+    assert len(extract(pixels(9))[model.layers[0].name]) == 9
+    assert extract.most == 4
     monkeypatch.setattr(SmallMachine, "room", 0)
     with pytest.raises(MemoryShort, match="a pass of a single image needs more memory"):
         extract(pixels(2))

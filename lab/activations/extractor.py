@@ -55,9 +55,9 @@ class Extractor:
         return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.layers}
 
     def batch_for(self, asked: int) -> int:
-        """Return `asked`; where that is 0, 16 on a CPU and elsewhere what is quickest: doubled while that gains a tenth.
+        """Return `asked`; where that is 0, 16 on a CPU and elsewhere what is quickest.
 
-        A size that memory has no room for ends the search.
+        It is doubled from 16 while that gains a tenth. A size that memory has no room for ends the search.
         """
         import torch
 

@@ -23,7 +23,7 @@ Tick = Callable[[int, int], None]
 class AttributionTask:
     """Explain `target` for images `(N, 3, H, W)` at `layers`; `baseline` `(1, 3, 1, 1)` is what "nothing" looks like.
 
-    `steps` is the number of points on a path (or of noisy copies), of which `chunk` are in one pass; `tick(done, total)`
+    `steps` is the number of points on a path (or of noisy copies), `chunk` of them in a pass; `tick(done, total)`
     is told how far a method is.
     """
 

@@ -79,10 +79,11 @@ def reach(model: LoadedModel, layers: Sequence[Layer], *, progress: Progress = s
     if missing:
         size = (model.preprocessing.height, model.preprocessing.width)
         module = faster_copy(model.module, missing, (3, *size)) if model.device == "cpu" else model.module
-        found_by = in_smaller_batches(
-            BATCH, lambda batch: measured(module, missing, size, progress, batch), str(model.ref)
-        )
-        for name, rows, columns in found_by:
+
+        def passed(batch: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+            return measured(module, missing, size, progress, batch)
+
+        for name, rows, columns in in_smaller_batches(BATCH, passed, str(model.ref)):
             cache[keys[name]] = found[name] = {"rows": rows, "columns": columns}
     return {layer.name: Reach(layer, found[layer.name]["rows"], found[layer.name]["columns"]) for layer in layers}
 

@@ -69,8 +69,10 @@ def with_twin(model: LoadedModel) -> list[tuple[str, nn.Module]]:
 
 
 def random_weights(model: LoadedModel, seed: int) -> nn.Module:
-    """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode, on its
-    device."""
+    """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode.
+
+    It is on the network's device and in its precision.
+    """
     ref = model.ref
     if ref.source.name == "lab":
         about = find_trained(ref.id, ref.argument)[0].about

@@ -38,6 +38,15 @@ def pick_device(name: str) -> str:
     raise LabError(f"there is no device {name!r} here; use auto, cpu{there and f', {there}'}")
 
 
+def shared_out(name: str, key: str) -> str:
+    """Return which of several CUDA devices a piece of work named by `key` (hexadecimal) runs on, when any may be."""
+    import torch
+
+    if name not in ("auto", "cuda") or torch.cuda.device_count() < 2:
+        return name
+    return f"cuda:{int(key, 16) % torch.cuda.device_count()}"
+
+
 def placed(module: nn.Module, device: str, precision: str = "") -> nn.Module:
     """Return the network on a device, where it takes its input from anywhere and hands its output back to the CPU.
 
