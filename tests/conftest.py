@@ -24,8 +24,9 @@ SLOW = {
     "test_everyone", "test_exemplars", "test_extending", "test_face", "test_families", "test_fields", "test_guide",
     "test_images_attacks", "test_interventions", "test_jobs", "test_journey", "test_losing",
     "test_many_tests_at_once", "test_memory", "test_models", "test_native", "test_other_probes", "test_own_module",
-    "test_packaging", "test_pages", "test_plan", "test_queue", "test_readme", "test_search", "test_selfcheck", "test_separability",
-    "test_side_by_side", "test_sizes", "test_sweep", "test_sweep_deaths", "test_sweep_page", "test_sweep_ray",
+    "test_packaging", "test_pages", "test_plan", "test_queue", "test_readme", "test_search", "test_selfcheck",
+    "test_separability", "test_side_by_side", "test_sizes", "test_sweep", "test_sweep_deaths", "test_sweep_page",
+    "test_sweep_ray",
     "test_sweep_real", "test_trackers", "test_training", "test_training_page", "test_tuning_and_inversion",
     "test_ui_notices", "test_ui_server", "test_ui_subject", "test_visualization", "test_weights", "test_what_is_left",
 }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 
 from lab.cli import question
 from lab.cli.terminal import Bars, say, show_json, show_table
@@ -36,8 +35,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab plan`; exit code 2 for a plan that cannot fit."""
     here = Resources.here(given.workers, given.threads)
-    asked = {name: float(quantity(text)) for name in ("memory", "disk") if (text := getattr(given, name))}
-    having = dataclasses.replace(here, **asked, price=given.price, hours=given.hours)
+    memory, disk = (float(quantity(text)) if text else None for text in (given.memory, given.disk))
+    having = Resources(here.workers, memory or here.memory, disk or here.disk, given.price, given.hours)
     bars = Bars()
     try:
         how = question.compute_settings(given)

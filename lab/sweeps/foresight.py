@@ -181,7 +181,7 @@ def _reductions(plan: Plan, sample: Sample) -> Iterator[tuple[str, Callable[[Pla
 
 def _problems(units: pd.DataFrame, total: Mapping[str, Any], having: Resources) -> Iterator[str]:
     if len(units) and total["memory"] > having.memory:
-        worst = units.loc[units["memory"].idxmax()]
+        worst = units.sort_values("memory", kind="stable").iloc[-1]
         yield (
             f"{worst.network} on {worst['images']} needs {amount(total['memory'])} of memory and a worker has "
             f"{amount(having.memory)}; take fewer workers (--workers), fewer images (per_class) or layers"
