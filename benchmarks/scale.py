@@ -107,7 +107,9 @@ from torch import nn
 def small():
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 64, 3, 2, 1), nn.ReLU(), nn.Conv2d(64, 256, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 2))
+    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 2))
+    network.pretrained_cfg = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}
+    return network
 """
 
 
