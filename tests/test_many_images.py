@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -43,16 +44,14 @@ def test_ridge_out_of_sums_is_scikit_learns_at_every_penalty(far: float) -> None
 
     rows, labels = drawn(far=far)
     train, test = np.arange(ROWS) % 5 > 0, np.arange(ROWS) % 5 == 0
-    shift = rows[:50].mean(axis=0)
-    whole = sum((sums(rows[at], labels[at], shift) for at in np.array_split(np.arange(ROWS), 7)[1:]),
-                sums(*(part[np.array_split(np.arange(ROWS), 7)[0]] for part in (rows, labels)), shift))  # fmt: skip
+    shift, chunks = rows[:50].mean(axis=0), np.array_split(np.arange(ROWS), 7)
+    whole = functools.reduce(lambda one, other: one + other, (sums(rows[at], labels[at], shift) for at in chunks))
     (found,) = ridge_path(whole - sums(rows[test], labels[test], shift))
     scaler = StandardScaler().fit(rows[train])
     targets = np.where(labels[train, None] == np.arange(CLASSES), 1.0, -1.0)
-    for number, penalty in enumerate(found.penalties):
-        model = Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets)
-        expected = model.predict(scaler.transform(rows[test]))
-        assert np.abs(found.scores(rows[test], number) - expected).max() < 1e-6
+    probes = [Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets) for penalty in found.penalties]
+    expected = np.stack([probe.predict(scaler.transform(rows[test])) for probe in probes])
+    assert np.abs(np.stack([found.scores(rows[test], k) for k in range(len(probes))]) - expected).max() < 1e-6
 
 
 def test_the_chosen_penalty_is_that_of_generalised_cross_validation() -> None:

@@ -32,7 +32,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["compare"],
@@ -57,7 +56,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["check"],
@@ -79,7 +77,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["regress"],
@@ -99,7 +96,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["multilabel"],
@@ -120,7 +116,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["ladder"],
@@ -135,7 +130,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["filter"],
@@ -149,7 +143,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["face"],
@@ -160,7 +153,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["edges"],
@@ -170,7 +162,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["tuning"],
@@ -182,7 +173,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["sizes"],
@@ -191,7 +181,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["slide"],
@@ -205,7 +194,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["field"],
@@ -219,7 +207,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["stack"],
@@ -231,7 +218,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["thumbnail", "left"],
@@ -244,7 +230,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["factors"],
@@ -258,7 +243,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["inversion"],
@@ -272,7 +256,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["break"],
@@ -286,7 +269,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["late_layers_only", "tail"],
@@ -299,7 +281,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["without_activations", "linear"],
@@ -311,7 +292,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["collapse"],
@@ -322,7 +302,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["width_vs_depth", "side"],
@@ -337,7 +316,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["concatenation", "together"],
@@ -353,7 +331,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["other_probes"],
@@ -367,7 +344,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["many_images"],
@@ -381,7 +357,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["attribute"],
@@ -400,7 +375,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["attribution_score"],
@@ -416,7 +390,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["depth_strip"],
@@ -434,7 +407,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["exemplars"],
@@ -448,7 +420,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["visualize"],
@@ -467,7 +438,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["channel"],
@@ -484,7 +454,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["kernels"],
@@ -493,7 +462,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["train"],
@@ -510,7 +478,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["watch"],
