@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pages_helpers import healthy, opened
 
 import lab
 from lab.embeddings import embed
@@ -135,6 +136,12 @@ def test_the_question_answers_as_scikit_learn_does_fold_by_fold() -> None:
         assert 0.3 < float(row.shuffled) < 0.7
     assert isinstance(found["controls"], pd.DataFrame)
     assert found["controls"]["accuracy"].iloc[0] == 0.5
+
+
+def test_its_tab_has_an_empty_number_box_for_a_number_that_may_be_left_out() -> None:
+    app = healthy(opened("break_the_stack", question="Many images"))
+    (box,) = [box for box in app.number_input if box.label == "Per class"]
+    assert box.value is None
 
 
 def test_a_shard_is_written_before_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
