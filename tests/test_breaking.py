@@ -667,7 +667,7 @@ def test_at_the_border_padding_makes_the_difference() -> None:
 
 def test_an_empty_page_offers_every_question() -> None:
     rows = [row for row in EXPERIMENTS.values() if row.page == "break_the_stack"]
-    assert len(rows) == len(SECTIONS)
+    assert set(SECTIONS) <= {row.tab for row in rows}
     for row in rows:
         text = said(healthy(opened("break_the_stack", question=row.tab))).replace("\\", "")
         assert row.question.split("?")[0] in text

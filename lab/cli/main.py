@@ -19,6 +19,7 @@ from lab.cli import (
     compare,
     export_backbone,
     ladder,
+    plan,
     probe,
     question,
     selfcheck,
@@ -58,6 +59,7 @@ COMMANDS = (
     Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
     Command("check", "say whether a new network is no worse than the one before, for CI", check.options, check.act),
     Command("ladder", "measure at which depth each level of vision becomes readable", ladder.options, question.act),
+    Command("plan", "say what a sweep will take, and refuse what cannot fit", plan.options, plan.act),
     Command("sweep", "probe many networks on many image sets, here or on a cluster", sweep.options, sweep.act),
     Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(
