@@ -16,11 +16,12 @@ from lab.cli.main import main
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.ladder import measure
+from lab.experiments.ladder.climb import climb_of
 from lab.experiments.ladder.findings import findings
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.run import run
-from lab.experiments.ladder.tables import assemble, climb_of
+from lab.experiments.ladder.tables import assemble
 from lab.images.synthetic import RUNGS, draw_set
 from lab.layers import Layer
 from lab.models import ModelRef

@@ -41,9 +41,7 @@ _MOUTHS = ("smile", "open")
 _GLINT: Colour = np.full(3, 255, dtype=np.float32)
 
 
-def draw(
-    rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, both: bool = False
-) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, both: bool = False) -> Drawing:
     """Draw a face (label 0) or a scrambled one (label 1) on a square of `size` pixels, or `both`: see `PORTRAITS`."""
     palette, negative, colours = random_palette(rng)
     behind = pick(rng, colours)

@@ -60,9 +60,7 @@ class _Colours:
     collar: Colour
 
 
-def draw(
-    rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, both: bool = False
-) -> Drawing:
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, both: bool = False) -> Drawing:
     """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels, or `both`: see `ANIMALS`."""
     palette, negative, colours = random_palette(rng)
     paint = _random_colours(rng, colours)
@@ -112,7 +110,7 @@ PETS = DrawnFamily(
 ANIMALS = DrawnFamily(
     name="animals",
     title="Drawn cats and dogs beside a head of the other",
-    description="A cat or a dog, and upside down beside it the head of the other one, so that both have the same parts.",
+    description="A cat or a dog, and upside down beside it the head of the other one: both have the same parts.",
     classes=CLASSES,
     diagnostic_parts=("ears", "pupils", "muzzle"),
     draw=functools.partial(draw, both=True),

@@ -58,7 +58,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "contour", "Drawn contours, closed or open", "The same arcs: four close into a ring, or two rings lack one each.",
-    CLASSES, ("strays", "contour"), draw, decides="closed", difficulty=0.45, group="ladder",
+    CLASSES, ("strays", "contour"), draw, decides="closed", difficulty=0.45, group="ladder", version=2,
 )  # fmt: skip
 
 

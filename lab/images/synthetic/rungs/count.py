@@ -69,7 +69,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "count", "Drawn worms, three or four light ones", "Three or four light worms among dark ones, seven in all.",
-    CLASSES, ("dots", "worms"), draw, decides="count", difficulty=0.3, group="ladder",
+    CLASSES, ("dots", "worms"), draw, decides="count", difficulty=0.3, group="ladder", version=2,
 )  # fmt: skip
 
 
