@@ -20,7 +20,7 @@ CHANGES = {
     "colouring": "from cold to warm pictures (red less blue), and back",
     "background": "from dark to light grounds (luma at the picture's edge), and back",
 }
-_SIZES = ("scale", "radius", "side", "light length")  # the factors that say how large a figure is, of any rung
+_SIZES = ("scale", "radius", "side", "length")  # the factors that say how large a figure is, of any rung
 _BORDER = 1 / 16  # of the picture's width
 RANDOM_HALVES = 4
 
