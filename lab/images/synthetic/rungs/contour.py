@@ -23,7 +23,7 @@ CLASSES = ("closed", "open")
 _PARTS = ("background", "strays", "contour")
 _ARCS = 4  # of a ring
 _MOST_STRAYS = 12
-_PITCH, _INKED = 0.06, 0.5  # from dash to dash, image widths, and the share of it that is inked
+_PITCH, _INKED = 0.045, 0.65  # from dash to dash, image widths, and the share of it that is inked
 _STEPS = 4  # straight pieces that a dash is made of
 _MARGIN = 0.03
 
@@ -35,9 +35,9 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
     """Draw a closed (label 0) or an open contour (label 1) on a square of `size` pixels."""
     behind, ink = pair_of_tones(rng, between(rng, 80, 110))
     canvas = ground(rng, size, _PARTS, colour=behind)
-    radius, wobble, width = between(rng, 0.16, 0.24), between(rng, 0.04, 0.12), between(rng, 0.006, 0.009)
+    radius, wobble, width = between(rng, 0.12, 0.18), between(rng, 0.04, 0.12), between(rng, 0.009, 0.014)
     edge = _MARGIN + radius * (1 + wobble)
-    strays = round(lerp(2, _MOST_STRAYS, difficulty) * between(rng, 0, 1))
+    strays = round(lerp(0, _MOST_STRAYS, difficulty) * between(rng, 0, 1))
     for number in range(_MOST_STRAYS):
         arc, place = _ring(rng, radius, wobble)[0], _place(rng, edge)
         if number < strays:
@@ -58,7 +58,7 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 FAMILY = DrawnFamily(
     "contour", "Drawn contours, closed or open", "The same arcs: four close into a ring, or two rings lack one each.",
-    CLASSES, ("strays", "contour"), draw, decides="closed", difficulty=0.45, group="ladder", version=2,
+    CLASSES, ("strays", "contour"), draw, decides="closed", difficulty=0.0, group="ladder", version=2,
 )  # fmt: skip
 
 
