@@ -124,3 +124,36 @@ def _heat_map(
         height=30 * len(tables["rungs"]) + 210,
         description=f"{legend} on {len(tables['rungs'])} rungs at {len(places)} layers.",
     )
+
+
+def explanations_map(tables: Tables) -> alt.LayerChart:
+    """Return on how many layers each explanation is right on each rung; reads `explanations`.
+
+    Of the layers that read the rung and at which the method can be asked.
+    """
+    table = tables["explanations"]
+    read = table[table["ci_low"] > 0.5]
+    found = read.groupby(["rung", "method"], sort=False)["right"].agg(["sum", "size"]).reset_index()
+    found["share"] = found["sum"] / found["size"]
+    found["text"] = [f"{right} of {asked}" for right, asked in zip(found["sum"], found["size"], strict=True)]
+    rungs, methods = list(dict.fromkeys(table["rung"])), list(dict.fromkeys(table["method"]))
+    above = alt.Axis(labelAngle=0, labelFontSize=SMALL_FONT, grid=False, orient="top")
+    base = alt.Chart(rows(found)).encode(
+        alt.X("rung:N", title=None, scale=in_order(rungs), axis=above),
+        alt.Y("method:N", title=None, scale=in_order(methods), axis=alt.Axis(labelLimit=200, grid=False)),
+        tooltip=["rung:N", "method:N", alt.Tooltip("text:N", title="right at layers")],
+    )
+    scale = alt.Scale(domain=[0, 0.5, 1], range=_SAVED, interpolate="rgb", clamp=True)
+    ink = alt.condition("datum.share > 0.45", alt.value("#ffffff"), alt.value("#23272b"))
+    return layered(
+        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("share:Q", scale=scale, legend=None)),
+        base.mark_text(fontSize=12).encode(alt.Text("text:N"), color=ink),
+        title=alt.Title(
+            "Which explanation is right",
+            subtitle=["Layers at which it finds what differs, of those that read the rung.",
+                      "Right: above area, edges and untrained twins, for all cells at once."],
+        ),
+        width="container",
+        height=32 * len(methods) + 120,
+        description=f"Layers at which each of {len(methods)} explanations is right on {len(rungs)} rungs.",
+    )  # fmt: skip
