@@ -129,10 +129,11 @@ def main() -> None:
     """Compute what is not there yet and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", action="append", help="ID[@WEIGHTS]; more than once")
+    parser.add_argument("--untrained", type=int, default=3, help="untrained twins of each")
     given = parser.parse_args()
     bars = Bars()
     models = tuple(given.model or (DEFAULT_MODEL,))
-    result = lab.ask("ladder", progress=bars, models=models)
+    result = lab.ask("ladder", progress=bars, models=models, untrained=given.untrained)
     other = lab.ask("ladder", progress=bars, models=models, untrained=0, seed=1)
     bars.close()
     PAGE.write_text(document(result, other))
