@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import lab
@@ -29,7 +30,8 @@ A cell is bold where its 95 % interval lies above 0.5. The emergence depth is th
 halfway between chance and its best, with its 95 % interval over images; "–" is not reached by any layer."""
 AGAIN = (
     "Drawn again with another seed, {inside} of {count} rungs that both runs read emerge within the interval in which "
-    "the first expects other drawings of as many images to have it{outside}."
+    "the first expects other drawings of as many images to have it{outside}. By the intervals of both runs together, "
+    "{agreed} of {count} agree."
 )
 
 
@@ -52,11 +54,17 @@ def document(result: Result, other: Result) -> str:
 def again(result: Result, other: Result) -> list[str]:
     """Say on how many rungs another seed agrees about where they emerge."""
     tables = [run["emergence"][run["emergence"]["twin"] < 0].set_index(["model", "rung"]) for run in (result, other)]
-    both = tables[0].join(tables[1]["depth"], rsuffix="_other").dropna(subset=["depth", "depth_other"])
+    later = tables[1][["depth", "ci_low", "ci_high"]].add_suffix("_other")
+    both = tables[0].join(later).dropna(subset=["depth", "depth_other"])
+    gap = both["depth_other"] - both["depth"]
+    above, below = both["ci_high"] - both["depth"], both["depth"] - both["ci_low"]
+    above_other, below_other = both["ci_high_other"] - both["depth_other"], both["depth_other"] - both["ci_low_other"]
+    reach = np.where(gap > 0, np.hypot(above, below_other), np.hypot(below, above_other))
+    agreed = int((gap.abs() <= reach + 1e-9).sum())
     inside = both["depth_other"].between(both["again_low"] - 1e-9, both["again_high"] + 1e-9)
     missed = [rung for _, rung in both.index[~inside]]
     outside = f"; not {', '.join(missed)}" if missed else ""
-    return [AGAIN.format(inside=int(inside.sum()), count=len(both), outside=outside)]
+    return [AGAIN.format(inside=int(inside.sum()), count=len(both), outside=outside, agreed=agreed)]
 
 
 def _labels(result: Result, model: str) -> str:
@@ -75,13 +83,13 @@ def _invariance(result: Result, model: str) -> str:
     layers = list(dict.fromkeys(table.sort_values("depth", kind="stable")["layer"]))
     rows = []
     for change, own in table.groupby("change", sort=False):
-        cells = own.set_index("layer").loc[layers].to_dict("records")
-        rows.append([str(change), *(_loss(cell) for cell in cells)])
+        cells = {str(row["layer"]): _loss(row) for row in own.to_dict("records")}
+        rows.append([str(change), *(cells.get(layer, "–") for layer in layers)])
     return _markdown(["change", *layers], rows)
 
 
 def _loss(row: Mapping[Hashable, Any]) -> str:
-    return f"{row['loss']:.2f} ({row['loss_low']:.2f} to {row['loss_high']:.2f})" if row["rungs"] else "–"
+    return f"{row['loss']:.2f} ({row['loss_low']:.2f} to {row['loss_high']:.2f})"
 
 
 def _accuracy(result: Result, model: str, twin: int) -> str:

@@ -161,7 +161,7 @@ def test_tables_hold_every_cell(small: Result) -> None:
 
 def test_charts_have_what_the_tables_hold(small: Result) -> None:
     charts = charts_of(small)
-    assert set(charts) == {"map", "emergence", "fingerprint"}
+    assert set(charts) == {"map", "emergence", "fingerprint", "labels", "invariance"}
     for name, chart in charts.items():
         spec = json.dumps(standalone(chart))
         assert "texture" in spec, name

@@ -70,7 +70,6 @@ def invariance_by_depth(tables: Tables, *, model: str | None = None) -> alt.Laye
     """Return what each layer loses when tested on the other side of each change; reads `invariance`."""
     name = only_model(tables["invariance"], model)
     table = of_model(tables["invariance"], name)
-    table = table[table["rungs"] > 0]
     table = table.assign(interval=interval_text(table["loss_low"], table["loss_high"], 2))
     changes = list(dict.fromkeys(table["change"]))
     colours = alt.Scale(domain=changes, range=list(CLASS_COLOURS[: len(changes)]))

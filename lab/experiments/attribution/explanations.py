@@ -77,8 +77,8 @@ def _on(rung: str, own: pd.DataFrame) -> str:
         return f"On {rung} no explanation is shown to be right at any layer."
     best = right.drop_duplicates("method").head(MOST)
     told = [
-        f"{_title(row.method)} at {row.layer} ({row.share:.0%} of it on {row.area:.0%} of the picture)"
-        for row in best.itertuples()
+        f"{_title(row['method'])} at {row['layer']} ({row['share']:.0%} of it on {row['area']:.0%} of the picture)"
+        for row in best.to_dict("records")
     ]
     return f"On {rung} {right['method'].nunique()} of {own['method'].nunique()} are right somewhere: {', '.join(told)}."
 

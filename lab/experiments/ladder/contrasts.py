@@ -50,29 +50,31 @@ def moved_rows(reading: RungReading) -> Iterator[Row]:
 
 
 def invariance_rows(network: LadderNetwork, readings: Sequence[RungReading]) -> Iterator[Row]:
-    """Yield what each layer loses on the other side of each change, mean over the rungs that it reads.
+    """Yield what each layer loses on the other side of each change, mean over the rungs that it reads, if any.
 
     The intervals are over the drawings of these rungs, for all layers of a change at once.
     """
     own = [(reading, resamples_of(reading)) for reading in readings if reading.network == network and reading.moved]
     for change in dict.fromkeys(name for reading, _ in own for name in reading.moved):
-        values, draws, read = [], [], []
-        for number in range(len(network.layers)):
+        rows: list[Row] = []
+        draws = []
+        for number, layer in enumerate(network.layers):
             here = [(r, boot) for r, boot in own if change in r.moved and _reads(r, number)]
-            losses = [(boot, r.mixed[number] - r.moved[change][number]) for r, boot in here]
-            read.append(here)
-            values.append(np.mean([loss.mean() for _, loss in losses]) if losses else np.nan)
-            draws.append(sum(boot.means(loss[None])[:, 0] for boot, loss in losses) / max(len(losses), 1))
-        longest = max((np.size(draw) for draw in draws), default=1)
-        stacked = np.stack([np.broadcast_to(draw, longest) for draw in draws], axis=1)
-        found = intervals_at_once(np.array(values), stacked)
-        for number, (layer, loss) in enumerate(zip(network.layers, found, strict=True)):
-            sides = [(r.mixed[number].mean(), r.moved[change][number].mean()) for r, _ in read[number]]
-            mixed, moved = np.mean(sides, axis=0) if sides else (np.nan, np.nan)
-            yield {
-                "model": network.model, "change": change, "layer": layer.name, "depth": layer.depth,
-                "rungs": len(sides), "mixed": float(mixed), "moved": float(moved), **loss.columns("loss"),
-            }  # fmt: skip
+            sides = [(r.mixed[number], r.moved[change][number]) for r, _ in here if r.mixed is not None]
+            if not sides:
+                continue
+            mixed, moved = (float(np.mean([side[which].mean() for side in sides])) for which in (0, 1))
+            losses = [
+                boot.means((one - other)[None])[:, 0] for (_, boot), (one, other) in zip(here, sides, strict=True)
+            ]
+            draws.append(np.mean(losses, axis=0))
+            rows.append(
+                {"model": network.model, "change": change, "layer": layer.name, "depth": layer.depth,
+                 "rungs": len(sides), "mixed": mixed, "moved": moved}
+            )  # fmt: skip
+        values = np.array([row["mixed"] - row["moved"] for row in rows])
+        for row, loss in zip(rows, intervals_at_once(values, np.stack(draws, axis=1)) if rows else [], strict=True):
+            yield {**row, **loss.columns("loss")}
 
 
 def _reads(reading: RungReading, number: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from lab.experiments.number_text import ranged, two
 from lab.models import ModelRef
 
 OWN = ("emergence", "order", "pairs", "gains", "ease", "labels", "invariance", "networks")
+LEAST_SAVED = 0.05  # share of the labels below which a sentence does not name a rung
 MOST = 3  # pairs of rungs that a sentence names
 
 
@@ -129,6 +131,9 @@ def _saved(table: pd.DataFrame) -> list[str]:
     if clear.empty:
         return []
     best = clear.loc[clear.groupby("rung", sort=False)["labels_saved"].idxmax()]
+    best = best[best["labels_saved"] >= LEAST_SAVED * best["images"]]
+    if best.empty:
+        return []
     told = [f"{row.rung} {row.labels_saved:.0f} at {row.layer}" for row in best.itertuples()]
     return [f"Labels saved at the best layer, of {int(table['images'].iloc[0])}: {', '.join(told)}."]
 
@@ -136,12 +141,17 @@ def _saved(table: pd.DataFrame) -> list[str]:
 def _invariance(table: pd.DataFrame) -> list[str]:
     """Say for each change what the first and the last layer that read any rung lose."""
     said = []
-    for change, part in table[table["rungs"] > 0].groupby("change", sort=False):
-        first, last = part.iloc[0], part.iloc[-1]
-        told = [f"{ranged(row, 'loss')} at {row['layer']} ({_rungs(row['rungs'])})" for row in (first, last)]
-        how = "loses nothing that is shown" if last["loss_low"] <= 0 else "still loses"
-        said.append(f"Trained at one {change} and tested at another, the last layer {how}: {told[1]}, {told[0]}.")
+    for change, part in table.groupby("change", sort=False):
+        told = [f"{row['layer']} loses {ranged(row, 'loss')} on {_rungs(row['rungs'])}" for row in _ends(part)]
+        end = "which is not shown to be anything" if part.iloc[-1]["loss_low"] <= 0 else "which is clear"
+        said.append(
+            f"Tested at another {change} than it was trained at, the probe of {', that of '.join(told)}, {end}."
+        )
     return said
+
+
+def _ends(part: pd.DataFrame) -> list[dict[Any, Any]]:
+    return part.iloc[[0, -1] if len(part) > 1 else [0]].to_dict("records")
 
 
 def _rungs(count: int) -> str:

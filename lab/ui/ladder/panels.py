@@ -105,11 +105,11 @@ def _cell(result: Result, model: str) -> None:
 
 def _contrasts(result: Result, model: str) -> None:
     """Show what each layer saves and loses, and how the network differs from the first one."""
-    numbers = not on_a_phone()
+    numbers: dict[str, Any] = {"numbers": not on_a_phone()}
     for name, title, chart, choices in (
-        ("labels", "Labels saved by each layer", labels_saved_map, {"numbers": numbers}),
+        ("labels", "Labels saved by each layer", labels_saved_map, numbers),
         ("invariance", "Another position, size, colouring or background", invariance_by_depth, {}),
-        ("layer_differences", "Against the first network, layer by layer", layer_differences_map, {"numbers": numbers}),
+        ("layer_differences", "Against the first network, layer by layer", layer_differences_map, numbers),
     ):
         table = result.tables.get(name)
         if table is not None and (table["model"] == model).any():
