@@ -6,9 +6,11 @@ Runs are kept, so what is there already is not computed again.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import lab
@@ -26,17 +28,68 @@ computes the same.)
 
 A cell is bold where its 95 % interval lies above 0.5. The emergence depth is the depth from which accuracy stays above
 halfway between chance and its best, with its 95 % interval over images; "–" is not reached by any layer."""
+AGAIN = (
+    "Drawn again with another seed, {inside} of {count} rungs that both runs read emerge within the interval in which "
+    "the first expects other drawings of as many images to have it{outside}. By the intervals of both runs together, "
+    "{agreed} of {count} agree."
+)
 
 
-def document(result: Result) -> str:
-    """Return the page."""
+def document(result: Result, other: Result) -> str:
+    """Return the page; `other` is of the same networks and of other drawings."""
     parts = [INTRODUCTION.format(command=result.request.command())]
     for model in result["layers"]["model"].unique():
         short = ModelRef.parse(model).short
         parts += [f"## {short}", _accuracy(result, model, -1), "Where each rung emerges, beside its untrained twins:"]
         parts += [_emergence(result, model)]
-    parts += ["## What was found", "\n".join(f"- {sentence}" for sentence in result.findings)]
+        images = int(result["labels"]["images"].iloc[0])
+        parts += [f"Labels saved, of {images} (– none clearly):", _labels(result, model)]
+        parts += ["Accuracy lost where training and test differ, mean over the rungs that a layer reads:"]
+        parts += [_invariance(result, model)]
+    sentences = [*result.findings, *again(result, other)]
+    parts += ["## What was found", "\n".join(f"- {sentence}" for sentence in sentences)]
     return "\n\n".join(parts) + "\n"
+
+
+def again(result: Result, other: Result) -> list[str]:
+    """Say on how many rungs another seed agrees about where they emerge."""
+    tables = [run["emergence"][run["emergence"]["twin"] < 0].set_index(["model", "rung"]) for run in (result, other)]
+    later = tables[1][["depth", "ci_low", "ci_high"]].add_suffix("_other")
+    both = tables[0].join(later).dropna(subset=["depth", "depth_other"])
+    gap = both["depth_other"] - both["depth"]
+    above, below = both["ci_high"] - both["depth"], both["depth"] - both["ci_low"]
+    above_other, below_other = both["ci_high_other"] - both["depth_other"], both["depth_other"] - both["ci_low_other"]
+    reach = np.where(gap > 0, np.hypot(above, below_other), np.hypot(below, above_other))
+    agreed = int((gap.abs() <= reach + 1e-9).sum())
+    inside = both["depth_other"].between(both["again_low"] - 1e-9, both["again_high"] + 1e-9)
+    missed = [rung for _, rung in both.index[~inside]]
+    outside = f"; not {', '.join(missed)}" if missed else ""
+    return [AGAIN.format(inside=int(inside.sum()), count=len(both), outside=outside, agreed=agreed)]
+
+
+def _labels(result: Result, model: str) -> str:
+    table = result["labels"][result["labels"]["model"] == model]
+    layers = list(dict.fromkeys(table.sort_values("depth", kind="stable")["layer"]))
+    rows = []
+    for rung, own in table.groupby("rung", sort=False):
+        cells = own.set_index("layer")
+        clear = cells["saved_low"] > 0
+        rows.append([str(rung), *(f"{cells['labels_saved'][name]:.0f}" if clear[name] else "–" for name in layers)])
+    return _markdown(["rung", *layers], rows)
+
+
+def _invariance(result: Result, model: str) -> str:
+    table = result["invariance"][result["invariance"]["model"] == model]
+    layers = list(dict.fromkeys(table.sort_values("depth", kind="stable")["layer"]))
+    rows = []
+    for change, own in table.groupby("change", sort=False):
+        cells = {str(row["layer"]): _loss(row) for row in own.to_dict("records")}
+        rows.append([str(change), *(cells.get(layer, "–") for layer in layers)])
+    return _markdown(["change", *layers], rows)
+
+
+def _loss(row: Mapping[Hashable, Any]) -> str:
+    return f"{row['loss']:.2f} ({row['loss_low']:.2f} to {row['loss_high']:.2f})"
 
 
 def _accuracy(result: Result, model: str, twin: int) -> str:
@@ -84,11 +137,14 @@ def main() -> None:
     """Compute what is not there yet and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", action="append", help="ID[@WEIGHTS]; more than once")
+    parser.add_argument("--untrained", type=int, default=3, help="untrained twins of each")
     given = parser.parse_args()
     bars = Bars()
-    result = lab.ask("ladder", progress=bars, models=tuple(given.model or (DEFAULT_MODEL,)))
+    models = tuple(given.model or (DEFAULT_MODEL,))
+    result = lab.ask("ladder", progress=bars, models=models, untrained=given.untrained)
+    other = lab.ask("ladder", progress=bars, models=models, untrained=0, seed=1)
     bars.close()
-    PAGE.write_text(document(result))
+    PAGE.write_text(document(result, other))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from lab.ui.ladder import controls, panels
 
 heading(
     "Ladder",
-    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, each matched in most of what is lower, "
+    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, each matched in what is lower, "
     "and a linear classifier at every layer that has to tell them apart.",
 )
 
@@ -22,7 +22,7 @@ result = run_status.result_or_status(
     button=False,
 )
 if result is None:
-    for rung in ("drawn:hue", "drawn:contour", "drawn:object"):
+    for rung in ("drawn:hue", "drawn:contour", "drawn:animals"):
         examples.drawn_examples(rung, per_class=4, key=f"examples_{rung.removeprefix('drawn:')}")
 else:
     panels.ladder_panels(result)

@@ -24,10 +24,12 @@ GOLDEN = {
     "orientation": "9dcbf63bf54f1143",
     "frequency": "51f5b8e322961f85",
     "texture": "7d182b373ba0da54",
-    "contour": "634b57d10d708ae2",
+    "animals": "3b76f05845b358e8",
+    "portraits": "e3e4178c71b0874a",
+    "contour": "5f823f6af1cea025",
     "shape": "fffb49738a745357",
-    "part": "91046fe93ea10d5c",
-    "count": "d491a1a22dbd2b1b",
+    "part": "b1b93c33e8bbc4bb",
+    "count": "004888b29de70bcb",
     "relation": "fdbb06ea125304c7",
 }
 SMALL = 64

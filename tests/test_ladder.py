@@ -16,11 +16,12 @@ from lab.cli.main import main
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.ladder import measure
+from lab.experiments.ladder.climb import climb_of
 from lab.experiments.ladder.findings import findings
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.run import run
-from lab.experiments.ladder.tables import assemble, climb_of
+from lab.experiments.ladder.tables import assemble
 from lab.images.synthetic import RUNGS, draw_set
 from lab.layers import Layer
 from lab.models import ModelRef
@@ -160,10 +161,11 @@ def test_tables_hold_every_cell(small: Result) -> None:
 
 def test_charts_have_what_the_tables_hold(small: Result) -> None:
     charts = charts_of(small)
-    assert set(charts) == {"map", "emergence", "fingerprint"}
+    read = {"invariance"} if len(small["invariance"]) else set()
+    assert set(charts) == {"map", "emergence", "fingerprint", "labels"} | read
     for name, chart in charts.items():
         spec = json.dumps(standalone(chart))
-        assert "texture" in spec, name
+        assert ("position" if name == "invariance" else "texture") in spec, name
 
 
 def test_the_command_and_python_ask_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,7 +196,7 @@ def test_the_page_shows_a_finished_ladder(small: Result) -> None:
     folder = open_run(small.request)
     folder.finish(Result(small.request, small.tables, {**small.manifest, "sources": small.request.sources()}))
     app = healthy(opened("ladder", run=folder.id))
-    assert len(app.get("vega_lite_chart")) == 3
+    assert len(app.get("vega_lite_chart")) == len(charts_of(small))
     assert small.findings[0].split(":")[0].partition("(")[0] in said(app).replace("\\", "")
     app.selectbox(key="ladder_rung").set_value("count").run()
     healthy(app)

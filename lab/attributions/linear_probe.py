@@ -60,4 +60,5 @@ def fitted_probe(vectors: np.ndarray, images: ImageSet, layer: Layer, *, seed: i
     weight, bias = chosen.coef_, chosen.intercept_
     if len(weight) == 1:  # scikit-learn keeps one logit for two classes
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    return LinearProbe(layer, images.classes, weight, bias, mean, scale, accuracy, low, high)
+    means = np.stack([vectors[labels == label].mean(axis=0) for label in range(len(images.classes))])
+    return LinearProbe(layer, images.classes, weight, bias, mean, scale, accuracy, low, high, means=means)

@@ -33,7 +33,7 @@ class LinearProbe:
     """A linear classifier on one layer's pooled, standardised activation.
 
     `weight` `(K, D)` and `bias` `(K,)` apply to `(vector - mean) / scale`; `accuracy` is out of fold, with its 95 %
-    interval.
+    interval. `means` `(K, D)` are those of each class's vectors.
     """
 
     layer: Layer
@@ -46,6 +46,7 @@ class LinearProbe:
     ci_low: float
     ci_high: float
     pooling: str = "avg"
+    means: np.ndarray | None = field(repr=False, default=None)
 
     def logits(self, activation: Tensor) -> Tensor:
         """Return the logits `(N, K)` of a raw activation of the layer."""

@@ -48,7 +48,7 @@ def ladder_map(
     above = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
     base = alt.Chart(rows(_cells(here, numbers))).encode(
         alt.X("place:N", title=None, scale=in_order(places), axis=above),
-        alt.Y("rung:N", title=None, scale=in_order(_upwards(tables)), axis=_names()),
+        rung_axis(tables),
         tooltip=["rung:N", alt.Tooltip("place:N", title="layer"), alt.Tooltip("accuracy:Q", format=".2f"),
                  "interval:N", "dim:Q"],
     )  # fmt: skip
@@ -81,7 +81,7 @@ def emergence_by_rung(tables: Tables, *, height: int = 34) -> alt.LayerChart:
     whos = list(dict.fromkeys(table["who"]))
     colours = alt.Scale(domain=whos, range=[MODEL_COLOURS[i % len(MODEL_COLOURS)] for i in range(len(whos))])
     colour = alt.Color("who:N", scale=colours, legend=legend_above(labelLimit=320, columns=2))
-    y = alt.Y("rung:N", title=None, scale=in_order(_upwards(tables)), axis=_names(grid=True))
+    y = rung_axis(tables, grid=True)
     offset = alt.YOffset("twin_name:N", scale=in_order(_offsets(table)))
     base = alt.Chart(rows(table[table["reached"]])).encode(
         depth_axis("depth", titleAnchor="end"), y, colour, offset,
@@ -120,7 +120,7 @@ def fingerprint(tables: Tables, *, size: int = 190, columns: int = 4) -> alt.Con
                 continue
             base = alt.Chart(rows(_steps(own)), width=size, height=size).encode(
                 alt.X("step:O", title=None, axis=None),
-                alt.Y("rung:N", title=None, scale=in_order(_upwards(tables)), axis=_names(small=bool(panels))),
+                rung_axis(tables, small=bool(panels)),
                 alt.Color("accuracy:Q", scale=scale, legend=None),
                 tooltip=["rung:N", alt.Tooltip("depth:Q", format=".2f"), alt.Tooltip("accuracy:Q", format=".2f")],
             )
@@ -151,13 +151,11 @@ def _steps(table: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["rung", "step", "depth", "accuracy"])
 
 
-def _upwards(tables: Tables) -> list[str]:
-    """Return the rungs from the highest down: a vertical axis begins at its top."""
-    return list(tables["rungs"].sort_values("position", ascending=False)["rung"])
-
-
-def _names(*, grid: bool = False, small: bool = False) -> alt.Axis:
-    return alt.Axis(labelLimit=160, grid=grid, labelOverlap=False, labels=not small, ticks=not small, domain=False)
+def rung_axis(tables: Tables, *, grid: bool = False, small: bool = False) -> alt.Y:
+    """Return the axis of rungs, the highest at its top; `small` leaves their names out."""
+    names = list(tables["rungs"].sort_values("position", ascending=False)["rung"])
+    axis = alt.Axis(labelLimit=160, grid=grid, labelOverlap=False, labels=not small, ticks=not small, domain=False)
+    return alt.Y("rung:N", title=None, scale=in_order(names), axis=axis)
 
 
 def _offsets(table: pd.DataFrame) -> list[str]:

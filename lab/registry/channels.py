@@ -10,9 +10,10 @@ from lab.charts.channels import (
     reached_by_target,
     selectivity_by_depth,
 )
-from lab.experiments.attribution import attribute, score
-from lab.experiments.attribution.columns import ATTRIBUTE, ATTRIBUTION_SCORE
-from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
+from lab.charts.ladder_contrasts import explanations_map
+from lab.experiments.attribution import attribute, explanations, score
+from lab.experiments.attribution.columns import ATTRIBUTE, ATTRIBUTION_SCORE, EXPLANATIONS
+from lab.experiments.attribution.request import AttributeRequest, ExplanationsRequest, ScoreRequest
 from lab.experiments.channels import channel, columns, depth_strip, exemplars, kernels, visualize
 from lab.registry.row import Experiment, charts_of_tables
 
@@ -30,6 +31,12 @@ ROWS = (
         "attribution_score", "Do maps find what really differs between two classes?",
         ScoreRequest, score.run, ATTRIBUTION_SCORE,
         page="attributions", tab="Which maps are right", charts=score_charts,
+    ),
+    Experiment(
+        "explanations", "Which explanation is right, and where?",
+        ExplanationsRequest, explanations.run, EXPLANATIONS,
+        page="attributions", tab="On the ladder",
+        charts=charts_of_tables(("explanations", "explanations", explanations_map)),
     ),
     Experiment(
         "depth_strip", "What does each depth pick out?",

@@ -392,6 +392,21 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
+    question: Literal["explanations"],
+    *,
+    model: Model = ...,
+    rungs: str | Sequence[str] = ...,
+    layers: str | Sequence[str] = ...,
+    method: str = ...,
+    images: int = ...,
+    per_class: int = ...,
+    steps: int = ...,
+    seed: int = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
     question: Literal["depth_strip"],
     *,
     model: Model = ...,

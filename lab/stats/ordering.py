@@ -63,11 +63,17 @@ def order_of(depths: Sequence[float], draws: np.ndarray) -> Order:
     if len(values) < 3:
         nothing = float("nan")
         return Order(Interval(nothing, nothing, nothing), nothing, len(values))
-    tau = float(_taus(values[None])[0])
-    low, high = np.percentile(_taus(draws), (2.5, 97.5))
-    p = float(kendalltau(np.arange(len(values)), values).pvalue) if np.ptp(values) > 0 else 1.0
+    places = np.arange(len(values), dtype=np.float64)
+    p = float(kendalltau(places, values).pvalue) if np.ptp(values) > 0 else 1.0
+    return Order(agreement(places, values, places[None], draws), p, len(values))
+
+
+def agreement(one: np.ndarray, other: np.ndarray, draws: np.ndarray, other_draws: np.ndarray) -> Interval:
+    """Return Kendall's tau-b of two measures of the same things `(P,)`, each with resamples `(B, P)`, as `order_of`."""
+    tau = float(_taus(one[None], other[None])[0])
+    low, high = np.percentile(_taus(draws, other_draws), (2.5, 97.5))
     ends = float(max(-1.0, min(low, 2 * tau - high, tau))), float(min(1.0, max(high, 2 * tau - low, tau)))
-    return Order(Interval(tau, *ends), p, len(values))
+    return Interval(tau, *ends)
 
 
 def gaps(depths: Sequence[float], draws: np.ndarray) -> list[Gap]:
@@ -81,10 +87,9 @@ def gaps(depths: Sequence[float], draws: np.ndarray) -> list[Gap]:
     return [Gap(a, b, interval) for (a, b), interval in zip(pairs, found, strict=True)]
 
 
-def _taus(depths: np.ndarray) -> np.ndarray:
-    """Return tau-b of each row `(B, P)` with the order of its columns; 0 for a row of one value."""
-    i, j = np.triu_indices(depths.shape[1], 1)
-    signs = np.sign(depths[:, j] - depths[:, i])
-    untied = np.abs(signs).sum(axis=1)
-    norm = np.sqrt(untied * len(i))
-    return np.asarray(np.where(norm > 0, signs.sum(axis=1) / np.where(norm > 0, norm, 1.0), 0.0))
+def _taus(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return tau-b of each row of one `(B, P)` with that of the other, `(B,)`; 0 where a row is of one value."""
+    i, j = np.triu_indices(one.shape[1], 1)
+    signs, others = (np.sign(values[:, j] - values[:, i]) for values in (one, other))
+    norm = np.sqrt(np.abs(signs).sum(axis=1) * np.abs(others).sum(axis=1))
+    return np.asarray(np.where(norm > 0, (signs * others).sum(axis=1) / np.where(norm > 0, norm, 1.0), 0.0))

@@ -98,7 +98,7 @@ def _widget(usual: Request, field: dataclasses.Field[Any]) -> Any:
     if isinstance(field.default, bool):
         return st.toggle(label, help=about, **tied)
     if isinstance(field.default, (int, float)) or type_name(field) == "int | None":  # None is an empty box
-        number = type(field.default) if field.default is not None else int
+        number: type[int | float] = type(field.default) if isinstance(field.default, (int, float)) else int
         bounds = [number(bound) if bound is not None else None for bound in (least, most)]
         return st.number_input(label, bounds[0], bounds[1], help=about, **tied)
     return st.text_input(label, help=about, **tied)

@@ -144,3 +144,18 @@ ATTRIBUTION_SCORE = {
         {name: CAPABILITY.columns[name] for name in ("method", "layer", "valid", "reason")},
     ),
 }
+_ON_RUNG = {"rung": "the rung of the ladder that is drawn"}
+EXPLANATIONS = {
+    "explanations": Table(
+        "A method at a layer of the network on one rung, over all pictures.",
+        {
+            **_ON_RUNG,
+            **{name: text for name, text in ATTRIBUTION_SCORE["summary"].columns.items() if name != "role"},
+            **same("accuracy"),
+            **ends(),
+            "right": "whether the share is above area, edges and untrained twins, and the accuracy above one half",
+        },
+    ),
+    "probes": ATTRIBUTION_SCORE["probes"].but(**_ON_RUNG),
+    "capability": ATTRIBUTION_SCORE["capability"].but(**_ON_RUNG),
+}

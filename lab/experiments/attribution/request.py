@@ -12,13 +12,15 @@ from lab.experiments.base import DEFAULT_DATA, LAYERS_HELP, Request, model_optio
 from lab.experiments.early import CardLookup, check_classes
 from lab.experiments.picture import PICTURE_HELP, picture_name
 from lab.images import class_names, stamp
-from lab.images.synthetic import DRAWN_SETS
+from lab.images.synthetic import DRAWN_SETS, RUNGS
 from lab.layers import select_layers
 from lab.models import card
 
 METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
 BASELINES = ("mean", "black", "white")
 DEFAULT_PICTURE = "photo:flower"
+
+EXPLAINED_RUNGS = ("part", "arrangement", "object")  # whose masks hold what differs, and little else
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,35 @@ class ScoreRequest(Request):
     def title(self) -> str:
         """Return what is looked at."""
         return f"Do attributions of {self.model.split('@')[0]} find what differs in {self.data}?"
+
+
+@dataclass(frozen=True)
+class ExplanationsRequest(Request):
+    """Which explanation is right, and where, on rungs of the ladder that know which part decides."""
+
+    experiment: ClassVar[str] = "explanations"
+
+    model: str = model_option()
+    rungs: tuple[str, ...] = option(EXPLAINED_RUNGS, "which rungs", known=tuple(RUNGS))
+    layers: str = option("stages", LAYERS_HELP)
+    method: str = option("fast", METHODS_HELP)
+    images: int = option(12, "pictures a class and rung that are explained", least=2, most=1000)
+    per_class: int = option(100, "other drawings a class and rung that probes are fitted on", least=20, most=5000)
+    steps: int = option(24, "points on a path, or noisy copies", least=2, most=1000)
+    seed: int = option(0, "moves pictures, folds and the untrained networks", least=0, most=2**20)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named(self.method)
+        if not self.rungs:
+            raise LabError("no rung was named; name at least one")
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"Which explanation of {self.model.split('@')[0]} is right?"
+
+    def of_rung(self, rung: str) -> ScoreRequest:
+        """Return the question about one rung."""
+        return ScoreRequest(
+            self.model, RUNGS[rung].spec, self.layers, self.method, self.images, self.per_class, self.steps, self.seed
+        )

@@ -58,15 +58,31 @@ def run(
 
     Raises LabError when a method is valid at no layer, or the set's drawings are not known.
     """
+    kept = partial_results if partial_results is not None else {}
+    tables, hashes = scored(request, named(request.method), progress, compute, kept)
+    return result_with_findings(request, tables, findings(tables), hashes=hashes)
+
+
+def scored(
+    request: ScoreRequest,
+    methods: Sequence[Method],
+    progress: Progress,
+    compute: Compute,
+    partial_results: PartialResults,
+    *,
+    sets: int = 1,
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the tables of some methods and the hashes of what they are of; raises as `run`.
+
+    The intervals hold for all methods and layers of as many `sets` of pictures at once.
+    """
     progress("Opening the network", 0, 2, "steps")
     model = load_model(request.model, device=compute.device)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
     known = open_image_set(_seeded(request.data, request.seed), per_class=request.per_class)
     asked = open_image_set(_seeded(request.data, request.seed + OTHER_SEED), per_class=request.images)
     assert isinstance(asked, DrawnSet)
-    exam = _Exam(
-        asked, named(request.method), request, progress, partial_results if partial_results is not None else {}
-    )
+    exam = _Exam(asked, methods, request, progress, partial_results)
     probes: list[dict[str, Any]] = []
     for twin, network in enumerate((model, *untrained_twins(model)), -1):
         fitted = fit_linear_probes(network, known, layers, seed=request.seed, compute=compute, progress=progress)
@@ -75,10 +91,10 @@ def run(
     if not exam.shares:
         raise LabError(f"{request.method} is valid at none of these layers; choose another method or layer")
     found = pd.DataFrame(exam.shares)
-    tables = {"shares": found, "summary": summary(found)}
+    tables = {"shares": found, "summary": summary(found, sets)}
     tables |= {"probes": pd.DataFrame(probes), "capability": pd.DataFrame(exam.capable)}
     hashes = {str(model.ref): model.weights_digest, "images": asked.fingerprint, "probe_images": known.fingerprint}
-    return result_with_findings(request, tables, findings(tables), hashes=hashes)
+    return tables, hashes
 
 
 @dataclass(eq=False)
@@ -115,7 +131,9 @@ class _Exam:
                 if begin == 0 and twin < 0:
                     self.capable += [_said_of(known[method.name], place) for method in self.methods]
                 said = task.target.index.tolist()
-                for method, values in self._maps(task, valid, f"{_named(twin)}/{place}/{begin}").items():
+                for method, values in self._maps(
+                    task, valid, f"{self.request.data}/{_named(twin)}/{place}/{begin}"
+                ).items():
                     about = {**_role(twin), "method": method, "layer": place, "depth": probe.layer.depth}
                     for k, number in enumerate(numbers):
                         row = _measured(values[k], masks[k], edges[k])

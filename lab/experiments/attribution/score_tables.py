@@ -13,15 +13,15 @@ TRAINED, UNTRAINED = "trained", "untrained"
 KNOW_NOTHING = ("area", "edges", "middle")
 
 
-def summary(shares: pd.DataFrame) -> pd.DataFrame:
+def summary(shares: pd.DataFrame, sets: int = 1) -> pd.DataFrame:
     """Return one row per network, method and layer: mean share, what knows nothing, and how far it is above each.
 
     `over_area`, `over_edges`, `over_untrained`, `over_activation` are mean paired differences with `_low` and `_high`,
-    each for all methods and layers at once, since those that are clear are picked among them; `over_untrained` is also
-    for other random starts (twins and pictures are crossed random effects). Maps that are zero everywhere count as an
-    even one, since they point nowhere.
+    each for all methods and layers (of as many `sets` of pictures) at once, since those that are clear are picked among
+    them; `over_untrained` is also for other random starts (twins and pictures are crossed random effects). Maps that
+    are zero everywhere count as an even one, since they point nowhere.
     """
-    tests = len(shares[["method", "layer"]].drop_duplicates())
+    tests = sets * len(shares[["method", "layer"]].drop_duplicates())
     shares = shares.assign(share=shares["share"].fillna(shares["area"]))
     images = list(dict.fromkeys(shares["image"]))
     rows = []

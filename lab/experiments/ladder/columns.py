@@ -1,10 +1,18 @@
 """The tables of the ladder."""
 
 from lab.experiments.columns import LAYERS, Table, between, ends, same
+from lab.experiments.separability.columns import PROBE
 
 _TWIN = "seed of the untrained twin, -1 for the network itself"
 _RUNG = {"rung": "what has to be told apart"}
 _WHO = {**same("model"), "twin": _TWIN}
+
+_CHANGE = {"change": "what differs between training and test: position, size, colouring or background"}
+_SIDES = {
+    "mixed": "accuracy when trained on random halves of the drawings and tested on the others",
+    "moved": "accuracy when trained on one side of the change and tested on the other, both ways",
+}
+_AGAINST = {"against": "the first network"}
 
 LADDER = {
     "rungs": Table(
@@ -39,6 +47,8 @@ LADDER = {
             "position": "its place on the ladder, from 1 (lowest)",
             "depth": "relative depth from which accuracy stays above halfway between chance and its best",
             **ends(),
+            "again_low": "lower end of the 95 % interval in which other drawings of as many are expected to have it",
+            "again_high": "its upper end",
             "layer": "the first layer at or past that depth; empty where it is not reached",
             "reached": "whether its best accuracy is above chance by more than a 95 % margin",
             "best": "accuracy at its best layer",
@@ -79,6 +89,53 @@ LADDER = {
             "accuracy": "accuracy of the network at that layer",
             "untrained": "mean accuracy of the twins there",
             **between("gain", "the difference, over images, at once for all rungs"),
+        },
+    ),
+    "ease": Table(
+        "Whether a network reads best, at its end, what its untrained twins make easy (Hermann & Lampinen 2020).",
+        {
+            **same("model"),
+            "rungs": "rungs that were asked",
+            "twins": "untrained twins",
+            **between("tau", "Kendall's tau-b of the twins' best accuracy and the network's at its last layer"),
+        },
+    ),
+    "labels": PROBE["code_length"].but(**_RUNG),
+    "moved": Table(
+        "One layer on one rung when its probe was trained on one side of a change and tested on the other.",
+        {**same("model"), **_RUNG, **_CHANGE, **same("layer depth"), **_SIDES, **between("loss", "mixed less moved")},
+    ),
+    "invariance": Table(
+        "The same, mean over the rungs that the layer reads.",
+        {
+            **same("model"), **_CHANGE, **same("layer depth"),
+            "rungs": "rungs with such a change whose accuracy at the layer lies above chance with its interval",
+            **_SIDES, **between("loss", "mixed less moved, over drawings of these rungs, at once for all layers"),
+        },
+    ),
+    "networks": Table(
+        "A further network against the first one, each at its best layer of one rung.",
+        {
+            "model": "the further network",
+            **_AGAINST,
+            **_RUNG,
+            "best": "accuracy of the further network at its best layer",
+            "best_against": "that of the first network at its own",
+            **between("gain", "the difference, over the same drawings, at once for all rungs"),
+            "reached": "whether the further network reads the rung",
+            "reached_against": "whether the first one does",
+            **between("later", "emergence depth of the further network minus that of the first, at once for all rungs"),
+        },
+    ),
+    "layer_differences": Table(
+        "One layer of a further network whose layers have the names of the first one's, such as another checkpoint.",
+        {
+            "model": "the further network",
+            **_AGAINST,
+            **_RUNG,
+            **same("layer depth accuracy"),
+            "accuracy_against": "that of the first network",
+            **between("difference", "the difference, over the same drawings, at once for all layers of the rung"),
         },
     ),
     "predictions": Table(

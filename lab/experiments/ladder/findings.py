@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from lab.experiments.number_text import ranged, two
 from lab.models import ModelRef
 
+OWN = ("emergence", "order", "pairs", "gains", "ease", "labels", "invariance", "networks")
+LEAST_SAVED = 0.05  # share of the labels below which a sentence does not name a rung
 MOST = 3  # pairs of rungs that a sentence names
 
 
@@ -17,10 +20,11 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     images = int(tables["rungs"]["images"].iloc[0])
     said = []
     for model in tables["emergence"]["model"].unique():
-        own = {name: _own(tables[name], str(model)) for name in ("emergence", "order", "pairs", "gains")}
+        own = {name: _own(tables[name], str(model)) for name in OWN}
         name = ModelRef.parse(str(model)).short
         said += [_order(name, own, images), *_reached(own["emergence"]), *_declines(own["emergence"])]
-        said += [*_gains(own["gains"]), *_twins(_twins_of(tables["order"], str(model)))]
+        said += [*_gains(own["gains"]), *_twins(_twins_of(tables["order"], str(model))), *_ease(name, own["ease"])]
+        said += [*_saved(own["labels"]), *_invariance(own["invariance"]), *_against(name, own["networks"])]
     return [*said, *_pixels(tables["accuracy"])]
 
 
@@ -106,6 +110,72 @@ def _twins(order: pd.DataFrame) -> list[str]:
         return []
     told = [f"{two(row['tau'])} ({int(row['rungs'])} rungs)" for row in known.to_dict("records")]
     return [f"Tau of the untrained twins, of the rungs that each reads: {', '.join(told)}."]
+
+
+def _ease(name: str, table: pd.DataFrame) -> list[str]:
+    """Say whether the network's end reads best what its untrained twins read best."""
+    if table.empty:
+        return []
+    row = table.iloc[0]
+    told = f"Kendall's tau of the two by rung is {ranged(row, 'tau', called='95 % interval over drawings ')}"
+    if row["tau_low"] > 0:
+        return [f"What untrained networks make easy is what {name} reads best at its end: {told}."]
+    if row["tau_high"] < 0:
+        return [f"What untrained networks make easy is what {name} reads worst at its end: {told}."]
+    return [f"That {name} reads best at its end what untrained networks make easy is not shown: {told}."]
+
+
+def _saved(table: pd.DataFrame) -> list[str]:
+    """Say where labels are saved most, of the rungs of which any are saved clearly."""
+    clear = table[table["saved_low"] > 0]
+    if clear.empty:
+        return []
+    best = clear.loc[clear.groupby("rung", sort=False)["labels_saved"].idxmax()]
+    best = best[best["labels_saved"] >= LEAST_SAVED * best["images"]]
+    if best.empty:
+        return []
+    told = [f"{row.rung} {row.labels_saved:.0f} at {row.layer}" for row in best.itertuples()]
+    return [f"Labels saved at the best layer, of {int(table['images'].iloc[0])}: {', '.join(told)}."]
+
+
+def _invariance(table: pd.DataFrame) -> list[str]:
+    """Say for each change what the first and the last layer that read any rung lose."""
+    said = []
+    for change, part in table.groupby("change", sort=False):
+        told = [f"{row['layer']} loses {ranged(row, 'loss')} on {_rungs(row['rungs'])}" for row in _ends(part)]
+        end = "which is not shown to be anything" if part.iloc[-1]["loss_low"] <= 0 else "which is clear"
+        said.append(
+            f"Tested at another {change} than it was trained at, the probe of {', that of '.join(told)}, {end}."
+        )
+    return said
+
+
+def _ends(part: pd.DataFrame) -> list[dict[Any, Any]]:
+    return part.iloc[[0, -1] if len(part) > 1 else [0]].to_dict("records")
+
+
+def _rungs(count: int) -> str:
+    return f"{int(count)} {'rung' if count == 1 else 'rungs'}"
+
+
+def _against(name: str, table: pd.DataFrame) -> list[str]:
+    """Say on which rungs a further network differs from the first."""
+    if table.empty:
+        return []
+    first = ModelRef.parse(str(table["against"].iloc[0])).short
+    parts = {
+        "reads better": table["gain_low"] > 0,
+        "reads worse": table["gain_high"] < 0,
+        "reads earlier": table["later_high"] < 0,
+        "reads later": table["later_low"] > 0,
+        "no longer reads": table["reached_against"] & ~table["reached"] & (table["gain_high"] < 0),
+    }
+    told = [f"{what} {_listed(list(table.loc[which, 'rung']))}" for what, which in parts.items() if which.any()]
+    return [
+        f"Against {first}, {name} clearly {'; '.join(told)}."
+        if told
+        else f"No difference of {name} from {first} is shown."
+    ]
 
 
 def _pixels(table: pd.DataFrame) -> list[str]:

@@ -6,21 +6,23 @@ A rung that a network has been asked is left in `partial_results`, so a run that
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 
 import numpy as np
 
 from lab.embeddings import embed, pixels_embedding
+from lab.experiments.ladder.changes import halves, values_of
 from lab.experiments.ladder.request import LadderRequest
 from lab.images import ImageSet
 from lab.images.arrays import ArraySource
-from lab.images.synthetic import RUNGS, draw_set
+from lab.images.synthetic import RUNGS, DrawnSet, draw_set
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
 from lab.models import LoadedModel, ModelRef, card, load_model
 from lab.partial_results import Arrays, PartialResults
+from lab.probing.code_length import online_code
 from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits
 from lab.progress import Progress
 from lab.settings import Compute
@@ -30,6 +32,7 @@ THUMBNAIL_SIDE = 8
 REPEATS = 2
 CHANNEL_DRAWS = 3  # random subsets of channels that the control "matched" averages over
 PIXELS = ""
+_MOVED = "moved "  # before the name of a change, in what a run keeps
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class RungReading:
     """What one network (None: thumbnails of the pixels) knows of one rung.
 
     `probe` are out-of-fold probabilities `(L, R, N, 2)`, `matched` those of a few channels, the draws along the axis of
-    repeats; `dims` `(L,)`. `images` are the rung's, without their pixels.
+    repeats; `dims` `(L,)`. `images` are the rung's, without their pixels. Of a network, not of a twin or of pixels:
+    `moved`, correctness `(L, N)` by change when trained on its other side, `mixed` the same when trained on random
+    halves, `bits` and `control` the online code length of the labels and of shuffled ones, `(L, orders)`.
     """
 
     rung: str
@@ -63,6 +68,10 @@ class RungReading:
     probe: np.ndarray
     matched: np.ndarray
     dims: np.ndarray
+    moved: Mapping[str, np.ndarray] = field(default_factory=dict)
+    mixed: np.ndarray | None = None
+    bits: np.ndarray | None = None
+    control: np.ndarray | None = None
 
 
 def networks_of(request: LadderRequest, progress: Progress) -> list[LadderNetwork]:
@@ -90,29 +99,37 @@ def read_rungs(
         progress("Climbing the ladder", number, len(request.rungs), "rungs")
         rung = RUNGS[name]
         images = draw_set(rung.family.name, request.per_class, seed=request.seed, difficulty=rung.difficulty)
-        pixels = cache(partial(_drawn_once, images, f"Drawing {name}", progress))
+        drawn = cache(partial(_drawn_once, images, f"Drawing {name}", progress))
         for network in subjects:
-            key = f"{network.view if network else PIXELS}/{images.fingerprint}/{request.layers}/{request.pooling}"
+            key = f"{network.view if network else PIXELS}/{images.fingerprint}/{request.layers}/{request.pooling}/2"
             piece = kept.get(key)
             if piece is None:
-                piece = kept[key] = _read(request, network, pixels(), loaded, progress, compute)
-            yield RungReading(name, network, images, piece["probe"], piece["matched"], piece["dims"])
+                piece = kept[key] = _read(request, network, *drawn(), loaded, progress, compute)
+            rest = {key: value for key, value in piece.items() if not key.startswith(_MOVED)}
+            moved = {key.removeprefix(_MOVED): value for key, value in piece.items() if key not in rest}
+            yield RungReading(name, network, images, moved=moved, **rest)
     progress("Climbing the ladder", len(request.rungs), len(request.rungs), "rungs")
 
 
-def _drawn_once(images: ImageSet, stage: str, progress: Progress) -> ImageSet:
-    """Return images with their pixels in memory: every network looks at them, and drawing takes as long as seeing."""
-    stack = []
+def _drawn_once(images: DrawnSet, stage: str, progress: Progress) -> tuple[ImageSet, np.ndarray]:
+    """Return images with their pixels in memory, and where each lies on `CHANGES`.
+
+    Every network looks at them, and drawing takes as long as seeing.
+    """
+    stack, values = [], []
     for index in range(len(images)):
         progress(stage, index, len(images), "images")
-        stack.append(images.pixels(index))
-    return ImageSet(images.spec, images.classes, images.records, ArraySource(np.stack(stack)))
+        drawing = images.drawing(index)
+        stack.append(drawing.pixels)
+        values.append(values_of(drawing))
+    return ImageSet(images.spec, images.classes, images.records, ArraySource(np.stack(stack))), np.array(values)
 
 
 def _read(
     request: LadderRequest,
     network: LadderNetwork | None,
     images: ImageSet,
+    values: np.ndarray,
     loaded: Callable[[ModelRef], LoadedModel],
     progress: Progress,
     compute: Compute,
@@ -125,27 +142,42 @@ def _read(
             embed(model, images, network.layers, pooling=request.pooling, compute=compute, progress=progress)
         )
     splits = make_splits(images.labels, images.groups, repeats=REPEATS, seed=request.seed, classes=images.classes)
-    probe = partial(_probe, images, splits, request.seed)
-    found = list(in_threads(lambda item: probe(*item), list(vectors.items())))
-    return {
-        "probe": np.stack([all_channels for all_channels, _ in found]),
-        "matched": np.stack([few_channels for _, few_channels in found]),
-        "dims": np.array([vector.shape[1] for vector in vectors.values()]),
-    }
+    sides, mixed = halves(values, images.labels, request.seed)
+    moved = sides if network is not None and network.twin < 0 else None
+
+    def read(item: tuple[str, np.ndarray]) -> Arrays:
+        probed = _probe(images, splits, request.seed, *item)
+        return probed if moved is None else {**probed, **_beside(images, moved, mixed, request.seed, item[1])}
+
+    found = list(in_threads(read, list(vectors.items())))
+    return {name: np.stack([layer[name] for layer in found]) for name in found[0]}
 
 
-def _probe(
-    images: ImageSet, splits: np.ndarray, seed: int, name: str, vectors: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _probe(images: ImageSet, splits: np.ndarray, seed: int, name: str, vectors: np.ndarray) -> Arrays:
     """Return probabilities of a probe on all channels `(R, N, 2)`, and on few random ones with a block of R a draw."""
     rng = np.random.default_rng((seed, zlib.crc32(name.encode()), 0x1ADD))
     few = min(MATCHED_DIMENSION, vectors.shape[1])
     subsets = [np.sort(rng.permutation(vectors.shape[1])[:few]) for _ in range(CHANNEL_DRAWS)]
+    return {
+        "probe": _fitted(images, splits, seed, vectors),
+        "matched": np.concatenate([_fitted(images, splits, seed, vectors[:, chosen]) for chosen in subsets]),
+        "dims": np.array(vectors.shape[1]),
+    }
 
-    def fitted(features: np.ndarray) -> np.ndarray:
-        probes = fit_probes(
-            features, images.labels[None], splits, images.groups, dimensions=(None,), seed=seed, threads=1
-        )
-        return probes[None, 0].probabilities
 
-    return fitted(vectors), np.concatenate([fitted(vectors[:, chosen]) for chosen in subsets])
+def _beside(
+    images: ImageSet, sides: Mapping[str, np.ndarray], mixed: np.ndarray, seed: int, vectors: np.ndarray
+) -> Arrays:
+    """Return what one layer reads on the other side of a change and on random halves `(N,)`, and its code length."""
+    probabilities = _fitted(images, np.stack([*sides.values(), *mixed]), seed, vectors)
+    right = (probabilities.argmax(axis=2) == images.labels).astype(float)
+    code = online_code(vectors, images.labels, seed=seed)
+    moved = {f"{_MOVED}{name}": row for name, row in zip(sides, right, strict=False)}
+    return {**moved, "mixed": right[len(sides) :].mean(axis=0), "bits": code.bits, "control": code.control}
+
+
+def _fitted(images: ImageSet, splits: np.ndarray, seed: int, vectors: np.ndarray) -> np.ndarray:
+    """Return out-of-fold probabilities `(R, N, 2)` for test folds `(R, N)`."""
+    labels = images.labels[None]
+    probes = fit_probes(vectors, labels, splits, images.groups, dimensions=(None,), seed=seed, threads=1)
+    return probes[None, 0].probabilities

@@ -3,7 +3,10 @@
 tables   accuracy   rung × layer, of each network and its untrained twins, with thumbnails of the pixels
          emergence  where each rung becomes readable, and whether it is lost again
          order      the order of emergence against that of the ladder; pairs: which rungs are the other way round
-         gains      what training brings
+         gains      what training brings; ease: whether that is what an untrained network made easy
+         labels     how many labels each layer saves
+         invariance what is lost at another position, size, colouring or background; moved: the same rung by rung
+         networks   further networks against the first, rung by rung; layer_differences: and layer by layer
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.experiments.base import DEFAULT_MODEL, PartialResults, Result
+from lab.experiments.ladder.climb import climb_of
 from lab.experiments.ladder.findings import findings
 from lab.experiments.ladder.measure import networks_of, read_rungs
 from lab.experiments.ladder.request import LadderRequest
-from lab.experiments.ladder.tables import assemble, climb_of
+from lab.experiments.ladder.tables import assemble
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.images.synthetic import RUNGS
 from lab.layers import Layer

@@ -3,60 +3,31 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lab.experiments.ladder.climb import Climb
 from lab.experiments.ladder.columns import LADDER
+from lab.experiments.ladder.contrasts import (
+    ease_rows,
+    invariance_rows,
+    label_rows,
+    layer_rows,
+    moved_rows,
+    network_rows,
+)
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.images.synthetic import RUNGS, DrawnSet
-from lab.stats.depth import Emergence, emergence, emergence_depths
-from lab.stats.intervals import Bootstrap, Interval, bootstrap, correctness, scores
+from lab.stats.intervals import Interval, scores
 from lab.stats.ordering import gaps, order_of
 from lab.stats.simultaneous import intervals_at_once
 
 Row = dict[str, Any]
 POSITIONS = {name: number for number, name in enumerate(RUNGS, start=1)}
 SHOWN = 3  # drawings of each class that a run keeps
-
-
-@dataclass(frozen=True)
-class Climb:
-    """One network on one rung: correctness by layer `(L, N)`, where it emerges, and the same in resamples.
-
-    `draws` `(B,)` are emergence depths; `best` is the position of the best layer.
-    """
-
-    network: LadderNetwork
-    rung: str
-    correct: np.ndarray
-    boot: Bootstrap
-    emergence: Emergence
-    draws: np.ndarray
-
-    @property
-    def accuracy(self) -> np.ndarray:
-        """Accuracy by layer `(L,)`."""
-        return np.asarray(self.correct.mean(axis=1))
-
-    @property
-    def best(self) -> int:
-        """The position of the best layer."""
-        return int(self.accuracy.argmax())
-
-
-def climb_of(reading: RungReading, network: LadderNetwork) -> Climb:
-    """Return where a rung emerges in a network; the resamples are those of the rung, the same for every network."""
-    labels = reading.images.labels
-    boot = bootstrap(reading.images.groups, labels, seed=zlib.crc32(reading.rung.encode()) % 2**31)
-    correct = np.stack([correctness(probabilities, labels) for probabilities in reading.probe])
-    (found,) = emergence(network.depths, reading.probe, labels, boot)
-    draws = emergence_depths(network.depths, boot.means(correct))
-    return Climb(network, reading.rung, correct, boot, found, draws)
 
 
 def assemble(
@@ -73,6 +44,12 @@ def assemble(
         "order": [_order_row(own) for own in by_network.values()],
         "pairs": [row for own in by_network.values() for row in _pair_rows(own)],
         "gains": [row for network in networks if network.twin < 0 for row in _gain_rows(network.model, by_network)],
+        "ease": [row for network in networks if network.twin < 0 for row in ease_rows(network.model, by_network)],
+        "labels": [row for reading in readings for row in label_rows(reading)],
+        "moved": [row for reading in readings for row in moved_rows(reading)],
+        "invariance": [row for network in networks for row in invariance_rows(network, readings)],
+        "networks": list(network_rows([own for (_, twin), own in by_network.items() if twin < 0])),
+        "layer_differences": list(layer_rows([own for (_, twin), own in by_network.items() if twin < 0])),
         "predictions": [row for r in readings if r.network and r.network.twin < 0 for row in _prediction_rows(r)],
         "examples": [row for reading in readings if not reading.network for row in _example_rows(reading)],
     }
@@ -120,9 +97,11 @@ def _emergence_rows(climbs: Sequence[Climb]) -> Iterator[Row]:
     declines = _declines(climbs)
     for climb, decline in zip(climbs, declines, strict=True):
         found, layers = climb.emergence, climb.network.layers
+        low, high = np.percentile(climb.again, (2.5, 97.5)) if found.reached else (np.nan, np.nan)
         yield {
             **_who(climb.network), "rung": climb.rung, "position": POSITIONS[climb.rung], "depth": found.depth,
             "ci_low": found.ci_low, "ci_high": found.ci_high,
+            "again_low": min(low, found.depth), "again_high": max(high, found.depth),
             "layer": layers[found.layer].name if found.reached else "", "reached": bool(found.reached),
             "best": float(climb.accuracy[climb.best]), "best_layer": layers[climb.best].name,
             "last": float(climb.accuracy[-1]), **decline.columns("decline"), "declines": decline.high < 0,

@@ -42,7 +42,7 @@ def label_tables(
     for done, ((network, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
         progress("Counting the labels each layer needs", done, len(asked), "layers")
         named = {"model": network.model, "layer": layer.name, "depth": layer.depth}
-        codes.append({**named, **_code_row(piece, len(np.unique(question.labels[counted])))})
+        codes.append({**named, **code_row(piece, len(np.unique(question.labels[counted])))})
         curves += [{**named, **row} for row in _curve_rows(piece)]
     return {"code_length": pd.DataFrame(codes), "label_efficiency": pd.DataFrame(curves)}
 
@@ -103,7 +103,8 @@ def _measured(
     return piece
 
 
-def _code_row(piece: Arrays, classes: int) -> Row:
+def code_row(piece: Arrays, classes: int) -> Row:
+    """Return a row of `code_length`, from `bits` and `control` by order, `uniform` and `images`."""
     saved = mean_interval(piece["control"] - piece["bits"])
     bits, uniform = float(piece["bits"].mean()), float(piece["uniform"])
     return {

@@ -7,6 +7,7 @@ head about 1.2 wide and 1.4 high.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -34,13 +35,14 @@ REARRANGED: dict[str, Places] = {
 
 _GRAIN = 4.0
 _MORE_GRAIN, _SMALLER = 60.0, 0.3  # at the greatest difficulty
+_SMALL = 0.56  # the share of its size that leaves room for another head
 _HAIR = ("cap", "long", "bun")
 _MOUTHS = ("smile", "open")
 _GLINT: Colour = np.full(3, 255, dtype=np.float32)
 
 
-def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
-    """Draw a face (label 0) or a scrambled one (label 1) on a square of `size` pixels."""
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, both: bool = False) -> Drawing:
+    """Draw a face (label 0) or a scrambled one (label 1) on a square of `size` pixels, or `both`: see `PORTRAITS`."""
     palette, negative, colours = random_palette(rng)
     behind = pick(rng, colours)
     skin = choose(rng, colours, [behind], 0.3)
@@ -51,13 +53,20 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.
     clutter = scatter(rng, canvas, colours, behind, unlike=(skin, hair))
     x, y, scale = between(rng, 0.44, 0.56), between(rng, 0.46, 0.54), between(rng, 0.42 - _SMALLER * difficulty, 0.52)
     turn, mirror = around(rng, 0.22), chance(rng)
-    head = Frame((x * size, y * size), scale * size, turn, mirror)
+    if both:
+        scale, x, y = _SMALL * scale, pick(rng, (0.28, 0.72)) + around(rng, 0.04), 0.38 + around(rng, 0.08)
+    heads = [Frame((x * size, y * size), scale * size, turn, mirror)]
+    if both:
+        loose = (1 - x) * size, between(rng, 0.3, 0.7) * size
+        heads.append(Frame(loose, scale * size, turn + math.pi, mirror))
     style, mouth = pick(rng, _HAIR), pick(rng, _MOUTHS)
-    _paint_head(rng, canvas, head, colours, skin, hair, style)
+    for number, head in enumerate(heads):
+        _paint_head(rng, canvas, head, colours, skin, hair, style, shoulders=number == 0)
     arrangement = pick(rng, tuple(REARRANGED))
-    chosen = (IN_PLACE, REARRANGED[arrangement])[label]
-    places = [(px + around(rng, 0.03), py + around(rng, 0.03)) for px, py in chosen]
-    _paint_features(rng, canvas, head, colours, skin, hair, places, mouth)
+    for number, head in enumerate(heads):
+        chosen = (IN_PLACE, REARRANGED[arrangement])[(label, 1 - label)[number]]
+        places = [(px + around(rng, 0.03), py + around(rng, 0.03)) for px, py in chosen]
+        _paint_features(rng, canvas, head, colours, skin, hair, places, mouth)
     canvas.grain(rng, _GRAIN + _MORE_GRAIN * difficulty)
     factors: dict[str, Factor] = {
         "class": CLASSES[label],
@@ -81,6 +90,17 @@ FACES = DrawnFamily(
     draw=draw,
     decides="arrangement",
 )
+PORTRAITS = DrawnFamily(
+    name="portraits",
+    title="Drawn faces beside a loose head of the other kind",
+    description="A face or a scrambled one, and upside down beside it a loose head of the other kind.",
+    classes=CLASSES,
+    diagnostic_parts=FACES.diagnostic_parts,
+    draw=functools.partial(draw, both=True),
+    decides="arrangement",
+    difficulty=0.1,
+    group="ladder",
+)
 
 
 def _paint_head(
@@ -91,14 +111,18 @@ def _paint_head(
     skin: Colour,
     hair: Colour,
     style: str,
+    *,
+    shoulders: bool = True,
 ) -> None:
     clothes, wide = choose(rng, colours, [skin], 0.2), between(rng, 0.94, 1.04)
-    canvas.paint("shoulders", head.ellipse(0, 1.25, 0.95, 0.62), clothes, slope=8)
+    if shoulders:
+        canvas.paint("shoulders", head.ellipse(0, 1.25, 0.95, 0.62), clothes, slope=8)
     if style == "long":
         canvas.paint("hair", head.polygon([(-0.5, -0.2), (0.5, -0.2), (0.56, 0.62), (-0.56, 0.62)], 0.16), hair)
     if style == "bun":
         canvas.paint("hair", head.ellipse(0.08, -0.86, 0.24, 0.21), hair, slope=8)
-    canvas.paint("shoulders", head.stroke([(0, 0.5), (0, 0.84)], 0.2), skin * np.float32(0.9) + 12)
+    if shoulders:
+        canvas.paint("shoulders", head.stroke([(0, 0.5), (0, 0.84)], 0.2), skin * np.float32(0.9) + 12)
     canvas.paint("hair", head.ellipse(0, -0.12, 0.66 * wide, 0.66), hair, slope=10)
     for side in (-1, 1):
         canvas.paint("ears", head.ellipse(side * 0.58 * wide, 0.1, 0.11, 0.15), skin)

@@ -8,6 +8,7 @@ Every part has its own random colour. Figure coordinates: y down, the animal abo
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ MARKINGS = ("none", "stripes", "spots", "patch")
 
 _GRAIN = 4.0
 _MORE_GRAIN, _SMALLER = 60.0, 0.25  # at the greatest difficulty
+_SMALL = 0.68  # the share of its size that leaves room for another head
 _HEAD: Point = (-0.36, -0.30)
 _HEAD_RADII: Point = (0.50, 0.43)
 _EYE: Point = (0.21, -0.06)
@@ -58,8 +60,8 @@ class _Colours:
     collar: Colour
 
 
-def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0) -> Drawing:
-    """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels."""
+def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.0, *, both: bool = False) -> Drawing:
+    """Draw a cat (label 0) or a dog (label 1) on a square of `size` pixels, or `both`: see `ANIMALS`."""
     palette, negative, colours = random_palette(rng)
     paint = _random_colours(rng, colours)
     canvas = Canvas(size, paint.background, PARTS, slope=around(rng, 14))
@@ -68,8 +70,15 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float = 0.
     clutter = scatter(rng, canvas, colours, paint.background, unlike=(paint.fur, paint.ears))
     x, y, scale = between(rng, 0.46, 0.54), between(rng, 0.49, 0.55), between(rng, 0.35 - _SMALLER * difficulty, 0.42)
     turn, mirror, tilt = around(rng, 0.2), chance(rng), around(rng, 0.4)
+    if both:
+        scale, below = _SMALL * scale, chance(rng)
+        y = 0.69 + around(rng, 0.04) if below else 0.29 + around(rng, 0.04)
+        x, loose_x, loose_y = x + around(rng, 0.12), between(rng, 0.22, 0.78), 1.0 - y
     figure = Frame((x * size, y * size), scale * size, turn, mirror)
     markings = pick(rng, MARKINGS)
+    if both:
+        loose = Frame((loose_x * size, loose_y * size), figure.scale, turn + tilt + math.pi, mirror)
+        _paint_head(rng, canvas, loose, paint, 1 - label, markings)
     pose = _paint_body(rng, canvas, figure, paint, markings)
     head = figure.inner(_HEAD[0] + around(rng, 0.05), _HEAD[1] + around(rng, 0.05), angle=tilt)
     _paint_head(rng, canvas, head, paint, label, markings)
@@ -97,6 +106,17 @@ PETS = DrawnFamily(
     diagnostic_parts=("ears", "pupils", "muzzle"),
     draw=draw,
     decides="ear shape",
+)
+ANIMALS = DrawnFamily(
+    name="animals",
+    title="Drawn cats and dogs beside a head of the other",
+    description="A cat or a dog, and upside down beside it the head of the other one: both have the same parts.",
+    classes=CLASSES,
+    diagnostic_parts=("ears", "pupils", "muzzle"),
+    draw=functools.partial(draw, both=True),
+    decides="ear shape",
+    difficulty=0.2,
+    group="ladder",
 )
 
 
@@ -222,6 +242,7 @@ def _paint_muzzle(canvas: Canvas, head: Frame, paint: _Colours, label: int) -> N
             canvas.paint("muzzle", puff, paint.muzzle)
     else:
         canvas.paint("muzzle", head.ellipse(0, _SNOUT["y"], _SNOUT["rx"], _SNOUT["ry"]), paint.muzzle)
+
     for side in (-1, 1):
         smile = curve((0.0, 0.19), (side * 0.02, 0.29), (side * 0.12, 0.26), pieces=5)
         canvas.paint("mouth", head.stroke(smile, 0.018), paint.nose)

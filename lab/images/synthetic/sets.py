@@ -25,7 +25,7 @@ from lab.images.synthetic.types import Drawing, DrawnFamily
 from lab.images.types import ImageRecord, ImageSet
 
 DRAWING_VERSION = 1
-"""Part of every digest: raise it when the same seed draws other pixels, so that no cached embedding outlives them."""
+"""Part of every digest, as is a family's own version."""
 
 FAMILIES: Mapping[str, DrawnFamily] = {
     family.name: family for family in (PETS, SHAPES, FACES, *(rung.family for rung in RUNGS.values()))
@@ -124,7 +124,8 @@ def draw_set(name: str, per_class: int, *, seed: int = 0, size: int = 224, diffi
     if not 0 <= level <= 1:
         raise LabError(f"difficulty of a drawn set is {level:g}; it must be from 0 to 1")
     source = DrawnSource(family, per_class, seed, size, level)
-    identity: tuple[str | float, ...] = (name, seed, size, *([level] if level else []))
+    redrawn = [f"version {family.version}"] if family.version > 1 else []
+    identity: tuple[str | float, ...] = (name, seed, size, *([level] if level else []), *redrawn)
     records = tuple(
         ImageRecord(_id(kind, i), label, _digest(*identity, kind, i), label * per_class + i, size, size)
         for label, kind in enumerate(family.classes)

@@ -39,7 +39,8 @@ class DrawnFamily:
     `draw(rng, label, size, difficulty)` takes the same random numbers whatever the label: drawn from one state of
     `rng`, images of different classes are each other's counterparts and differ only where `diagnostic_parts` are or
     were. `decides` is the factor from which the class follows without an error. `difficulty`, 0 to 1, is the usual one;
-    it changes what is drawn, never the random numbers. Families of a `group` are listed under its name.
+    it changes what is drawn, never the random numbers. Families of a `group` are listed under its name. `version` is
+    raised when the same seed draws other pixels, so that no cached embedding outlives them.
     """
 
     name: str
@@ -51,3 +52,4 @@ class DrawnFamily:
     decides: str = "class"
     difficulty: float = 0.0
     group: str = ""
+    version: int = 1

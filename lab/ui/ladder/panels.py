@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab.charts.ladder import CELL_PICK, emergence_by_rung, fingerprint, ladder_map
+from lab.charts.ladder_contrasts import invariance_by_depth, labels_saved_map, layer_differences_map
 from lab.charts.map_rows import data_url
 from lab.encode import NOT_TEXT
 from lab.experiments.base import Result
@@ -34,6 +35,7 @@ def ladder_panels(result: Result) -> None:
     _cell(result, model)
     show_chart(result, emergence_by_rung, key="ladder_emergence")
     show_sentences(more)
+    _contrasts(result, model)
     columns = 1 if on_a_phone() else 4
     show_chart(result, fingerprint, key="ladder_fingerprint", view={"width": "content"}, columns=columns)
     _tables(result)
@@ -99,6 +101,20 @@ def _cell(result: Result, model: str) -> None:
              for url, row in zip(pictures, wrong.head(MOST_WRONG).to_dict("records"), strict=True)],
             key="ladder_wrong",
         )  # fmt: skip
+
+
+def _contrasts(result: Result, model: str) -> None:
+    """Show what each layer saves and loses, and how the network differs from the first one."""
+    numbers: dict[str, Any] = {"numbers": not on_a_phone()}
+    for name, title, chart, choices in (
+        ("labels", "Labels saved by each layer", labels_saved_map, numbers),
+        ("invariance", "Another position, size, colouring or background", invariance_by_depth, {}),
+        ("layer_differences", "Against the first network, layer by layer", layer_differences_map, numbers),
+    ):
+        table = result.tables.get(name)
+        if table is not None and (table["model"] == model).any():
+            with st.expander(title, icon=":material/compare_arrows:"):
+                show_chart(result, chart, key=f"ladder_{name}", model=model, **choices)
 
 
 def _pictures(rows: list[dict[Any, Any]]) -> list[Picture]:

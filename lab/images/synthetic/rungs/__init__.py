@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.images.synthetic.faces import FACES
-from lab.images.synthetic.pets import PETS
+from lab.images.synthetic.faces import PORTRAITS
+from lab.images.synthetic.pets import ANIMALS
 from lab.images.synthetic.rungs import (
     brightness,
     contour,
@@ -56,8 +56,8 @@ RUNGS: Mapping[str, Rung] = {
         _row(contour.FAMILY),
         _row(shape.FAMILY),
         _row(part.FAMILY),
-        _row(FACES, "arrangement", 0.3),
-        _row(PETS, "object", 0.2),
+        _row(PORTRAITS, "arrangement"),
+        _row(ANIMALS, "object"),
         _row(count.FAMILY),
         _row(relation.FAMILY),
     )

@@ -1,9 +1,9 @@
-"""`drawn:count`: three or four light worms, among dark ones that make them seven.
+"""`drawn:count`: three or four orange worms, among blue ones that make them seven.
 
-Three light ones and four dark ones, or four light ones and three dark ones: but for which are light, both classes are
-the same, so that ends, lengths, area and outlines of all there is tell nothing. Either kind has a contrast, a width and
-a total length of its own, so that light beside dark tells nothing either. How a length is shared out, where the worms
-lie, which lies above and how they bend is random. Difficulty shares the lengths out less evenly.
+Three orange ones and four blue ones, or four orange ones and three blue ones. Both kinds are equally light and of equal
+chroma, and a kind's length and width do not depend on how many share them: so in black and white both classes are the
+same, and in colour both hold as much of each hue. How a length is shared out, where the worms lie, which lies above and
+how they bend is random. Difficulty shares the lengths out less evenly.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import math
 
 import numpy as np
 
-from lab.images.synthetic.canvas import Colour
 from lab.images.synthetic.outlines import Stroke
 from lab.images.synthetic.rungs.ground import MIDDLE, clutter, finished, ground, tone
-from lab.images.synthetic.sampling import around, between, shuffled
+from lab.images.synthetic.sampling import around, between, chance, shuffled
 from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("three", "four")
@@ -23,18 +22,21 @@ _PARTS = ("background", "clutter", "worms")
 _ALL = 7
 _CELL, _ASTRAY = 0.27, 0.09  # between the middles of cells, and from there to a worm's, image widths
 _JOINTS = 6
-_CONTRAST = (30.0, 60.0)  # levels from the ground to either kind of worm, at least and at most
+_CONTRAST = (40.0, 65.0)  # levels of luma from the ground to the worms, at least and at most
+_CHROMA = (30.0, 45.0)
 _UNEVEN = 0.6  # at the greatest difficulty lengths are within so much of their mean
 
 
 def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> Drawing:
-    """Draw three (label 0) or four light worms (label 1) on a square of `size` pixels."""
+    """Draw three (label 0) or four orange worms (label 1) on a square of `size` pixels."""
     middle = MIDDLE + around(rng, 24)
-    canvas = ground(rng, size, _PARTS, colour=_tone(rng, middle))
-    clutter(rng, canvas, 5)
-    count, inks, totals, widths = 3 + label, [], [], []
-    for sign in (1, -1):
-        inks.append(_tone(rng, middle + sign * between(rng, *_CONTRAST)))
+    behind = tone(middle, between(rng, 0, 15), between(rng, 0, 2 * math.pi))
+    canvas = ground(rng, size, _PARTS, colour=behind)
+    clutter(rng, canvas, 5, chroma=15)
+    luma = middle + between(rng, *_CONTRAST) * (1 if chance(rng) else -1)
+    chroma, hue = between(rng, *_CHROMA), around(rng, 0.4)
+    count, inks, totals, widths = 3 + label, [tone(luma, chroma, hue), tone(luma, chroma, hue + math.pi)], [], []
+    for _ in inks:
         totals.append(between(rng, 0.5, 0.76))
         widths.append(between(rng, 0.014, 0.022))
     shares = [1 + around(rng, _UNEVEN * difficulty) for _ in range(_ALL)]
@@ -54,20 +56,16 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
         canvas.paint("worms", Stroke(tuple((px * size, py * size) for px, py in joints), width, width), ink)
     factors: dict[str, Factor] = {
         "class": CLASSES[label], "count": float(count), "ground": middle, "x": places[0][0], "y": places[0][1],
-        "turn": math.degrees(turn), "light length": totals[0], "light width": widths[0], "dark length": totals[1],
-        "dark width": widths[1],
+        "turn": math.degrees(turn), "length": totals[0], "width": widths[0], "blue length": totals[1],
+        "blue width": widths[1], "luma": luma,
     }  # fmt: skip
     return finished(rng, canvas, factors)
 
 
 FAMILY = DrawnFamily(
-    "count", "Drawn worms, three or four light ones", "Three or four light worms among dark ones, seven in all.",
-    CLASSES, ("worms",), draw, decides="count", difficulty=0.3, group="ladder",
+    "count", "Drawn worms, three or four orange ones", "Three or four orange worms among blue ones, seven in all.",
+    CLASSES, ("worms",), draw, decides="count", difficulty=0.3, group="ladder", version=2,
 )  # fmt: skip
-
-
-def _tone(rng: np.random.Generator, luma: float) -> Colour:
-    return tone(luma, between(rng, 0, 30), between(rng, 0, 2 * math.pi))
 
 
 def _worm(x: float, y: float, length: float, angle: float, bend: float) -> list[tuple[float, float]]:

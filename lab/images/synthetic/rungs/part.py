@@ -1,7 +1,8 @@
 """`drawn:part`: an ear alone, pointed as a cat's or floppy as a dog's, turned at random.
 
-As those of `drawn:pets`, without an animal: the same two colours, the same area, any place, size and turn, and between
-them only the outline differs. Ground and clutter are those of the pets. Difficulty adds grain.
+Every image holds a pointed flap, a floppy one and two linings. One lining is in a flap, which makes it the ear; the
+other lies on the ground. So both classes have the same outlines, colours and areas, at any place, size and turn, and
+only which flap is lined differs. Ground and clutter are those of `drawn:pets`. Difficulty adds grain.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import numpy as np
 
 from lab.images.synthetic.canvas import Canvas
 from lab.images.synthetic.colours import brightness, choose, hue, random_palette
-from lab.images.synthetic.outlines import Frame, Polygon, Stroke
+from lab.images.synthetic.outlines import Frame, Outline, Point
 from lab.images.synthetic.rungs.ground import GRAIN, finished, lerp
-from lab.images.synthetic.sampling import around, at_most, between, chance
+from lab.images.synthetic.sampling import around, at_most, between, chance, shuffled
 from lab.images.synthetic.scenery import paint_backdrop, random_backdrop, scatter
 from lab.images.synthetic.types import Drawing, DrawnFamily, Factor
 
 CLASSES = ("pointed", "floppy")
-_PARTS = ("background", "clutter", "ear")
-# Measured until area, outline and corners were those of the other ear (benchmarks/ladder_leaks.py).
+_PARTS = ("background", "clutter", "lining", "flap", "ear")
+_PLACES, _ASTRAY = ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)), 0.05
 _POINTED = {"half width": 0.15, "base": 0.12, "tip": -0.2, "rounding": 0.07}
-_FLOPPY = {"root": 0.09, "end": 0.143, "reach": 0.18}
+_FLOPPY = {"root": 0.08, "end": 0.165, "reach": 0.18}
+_LINING = (0.05, 0.07)  # as far from the edge of one flap as from that of the other
 
 
 def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> Drawing:
@@ -35,13 +37,19 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
     backdrop = random_backdrop(rng, colours, behind)
     paint_backdrop(canvas, backdrop)
     strays = scatter(rng, canvas, colours, behind, unlike=(fur, lining))
-    x, y, scale = between(rng, 0.28, 0.72), between(rng, 0.28, 0.72), between(rng, 0.6, 0.95)
     turn, mirror = between(rng, 0, 2 * math.pi), chance(rng)
     length, width = between(rng, 0.8, 1.2), between(rng, 0.8, 1.2)
-    ear = Frame((x * size, y * size), scale * size, turn, mirror)
-    shape = (_pointed, _floppy)[label](ear, length, width)
-    canvas.paint("ear", shape, fur, slope=6)
-    canvas.paint("ear", ear.ellipse(0, 0.02, 0.06, 0.09), lining)
+    places = [(x + around(rng, _ASTRAY), y + around(rng, _ASTRAY)) for x, y in shuffled(rng, _PLACES)]
+    frames = [
+        Frame((x * size, y * size), between(rng, 0.6, 0.95) * size, turn + around(rng, math.pi), mirror)
+        for x, y in places[:3]
+    ]
+    flaps = [_pointed(frames[0], length, width), _floppy(frames[1], length, width)]
+    for number, (flap, _) in enumerate(flaps):
+        canvas.paint("ear" if number == label else "flap", flap, fur, slope=6)
+    for part, frame, middle in (("ear", frames[label], flaps[label][1]), ("lining", frames[2], (0.0, 0.0))):
+        canvas.paint(part, frame.ellipse(*middle, *_LINING), lining)
+    (x, y), scale = places[label], frames[label].scale / size
     factors: dict[str, Factor] = {
         "class": CLASSES[label], "x": x, "y": y, "scale": scale, "turn": math.degrees(turn), "mirror": mirror,
         "length": length, "width": width, "palette": palette, "negative": negative,
@@ -52,20 +60,20 @@ def draw(rng: np.random.Generator, label: int, size: int, difficulty: float) -> 
 
 
 FAMILY = DrawnFamily(
-    "part", "Drawn ears, pointed or floppy", "An ear alone, a cat's or a dog's, at any place, size and turn.", CLASSES,
-    ("ear",), draw, decides="ear shape", difficulty=0.25, group="ladder",
+    "part", "Drawn ears, pointed or floppy", "The ear is the flap with a lining: the pointed one, a cat's, or a dog's.",
+    CLASSES, ("ear", "flap"), draw, decides="ear shape", difficulty=0.25, group="ladder", version=2,
 )  # fmt: skip
 
 
-def _pointed(ear: Frame, length: float, width: float) -> Polygon:
-    """Return a triangle with round corners about (0, 0)."""
-    half, size = _POINTED["half width"] * width, _POINTED
-    corners = [(-half, size["base"] * length), (half, size["base"] * length), (0.0, size["tip"] * length)]
-    return ear.polygon(corners, size["rounding"])
+def _pointed(ear: Frame, length: float, width: float) -> tuple[Outline, Point]:
+    """Return a triangle with round corners about (0, 0), and the middle of the circle in it."""
+    half, base, tip = (_POINTED[name] * by for name, by in (("half width", width), ("base", length), ("tip", length)))
+    inside = half * (base - tip) / (half + math.hypot(half, base - tip))
+    return ear.polygon([(-half, base), (half, base), (0.0, tip)], _POINTED["rounding"]), (0.0, base - inside)
 
 
-def _floppy(ear: Frame, length: float, width: float) -> Stroke:
-    """Return a flap about (0, 0) that grows wider towards its end and bends."""
+def _floppy(ear: Frame, length: float, width: float) -> tuple[Outline, Point]:
+    """Return a flap about (0, 0) that grows wider towards its end and bends, and the middle of its end."""
     reach = _FLOPPY["reach"] * length
     points = [(0.016, -0.045 - reach), (-0.034, -0.045), (0.016, reach - 0.045)]
-    return ear.stroke(points, _FLOPPY["root"] * width, _FLOPPY["end"] * width)
+    return ear.stroke(points, _FLOPPY["root"] * width, _FLOPPY["end"] * width), (0.01, reach - 0.065)

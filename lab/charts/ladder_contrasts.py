@@ -1,0 +1,158 @@
+"""Charts of the ladder that hold one thing against another: labels saved, what changes cost, two checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.charts.ladder import rung_axis
+from lab.charts.lazy_altair import alt
+from lab.charts.theme import (
+    CLASS_COLOURS,
+    INK,
+    MODEL_COLOURS,
+    SMALL_FONT,
+    Tables,
+    depth_axis,
+    in_order,
+    interval_text,
+    layered,
+    legend_above,
+    of_model,
+    only_model,
+    rows,
+)
+
+_SAVED = ["#e9e6df", "#05a16a", "#044a33"]
+_LESS_MORE = [MODEL_COLOURS[1], "#e9e6df", MODEL_COLOURS[0]]
+
+
+def labels_saved_map(tables: Tables, *, model: str | None = None, numbers: bool = True) -> alt.LayerChart:
+    """Return the share of labels that each layer saves on each rung, gray where none clearly; reads `labels`."""
+    name = only_model(tables["labels"], model)
+    table = of_model(tables["labels"], name)
+    share = (table["labels_saved"] / table["images"]).where(table["saved_low"] > 0, 0.0)
+    said = [f"{saved:.0f}" if more > 0 else "" for saved, more in zip(table["labels_saved"], share, strict=True)]
+    cells = table.assign(
+        value=share, shown=said if numbers else "", interval=interval_text(table["saved_low"], table["saved_high"], 0)
+    )
+    title = alt.Title(
+        "Labels that a layer saves",
+        subtitle=[f"Of {int(table['images'].iloc[0])} labels a rung, in bits not to be sent (online code length).",
+                  "Gray: none is clearly saved against shuffled labels."],
+    )  # fmt: skip
+    scale = alt.Scale(domain=[0, 0.5, 1], range=_SAVED, interpolate="rgb", clamp=True)
+    tooltip = [alt.Tooltip("labels_saved:Q", format=".1f"), alt.Tooltip("interval:N", title="bits saved, 95 %")]
+    return _heat_map(tables, cells, scale, "share saved", title, tooltip, dark=0.45)
+
+
+def layer_differences_map(tables: Tables, *, model: str | None = None, numbers: bool = True) -> alt.LayerChart:
+    """Return the accuracy of a further network less that of the first, by rung and layer; reads `layer_differences`."""
+    name = only_model(tables["layer_differences"], model)
+    table = of_model(tables["layer_differences"], name)
+    clear = (table["difference_low"] > 0) | (table["difference_high"] < 0)
+    said = [f"{gap:+.2f}" if sure else "" for gap, sure in zip(table["difference"], clear, strict=True)]
+    cells = table.assign(
+        value=table["difference"].where(clear, 0.0), shown=said if numbers else "",
+        interval=interval_text(table["difference_low"], table["difference_high"], 2),
+    )  # fmt: skip
+    title = alt.Title(
+        "What is read better, and worse", subtitle=[f"{name} less {table['against'].iloc[0]}.", "Gray: not shown."]
+    )
+    scale = alt.Scale(domain=[-0.5, 0, 0.5], range=_LESS_MORE, interpolate="rgb", clamp=True)
+    tooltip = [alt.Tooltip("difference:Q", format="+.2f"), alt.Tooltip("interval:N", title="95 %, all layers at once")]
+    return _heat_map(tables, cells, scale, "difference", title, tooltip, dark=0.25)
+
+
+def invariance_by_depth(tables: Tables, *, model: str | None = None) -> alt.LayerChart:
+    """Return what each layer loses when tested on the other side of each change; reads `invariance`."""
+    name = only_model(tables["invariance"], model)
+    table = of_model(tables["invariance"], name)
+    table = table.assign(interval=interval_text(table["loss_low"], table["loss_high"], 2))
+    changes = list(dict.fromkeys(table["change"]))
+    colours = alt.Scale(domain=changes, range=list(CLASS_COLOURS[: len(changes)]))
+    base = alt.Chart(rows(table)).encode(
+        depth_axis("depth"),
+        alt.Y("loss:Q", title="accuracy lost"),
+        alt.Color("change:N", scale=colours, legend=legend_above()),
+        tooltip=["change:N", "layer:N", alt.Tooltip("loss:Q", format=".2f"), "interval:N", "rungs:Q",
+                 alt.Tooltip("mixed:Q", format=".2f"), alt.Tooltip("moved:Q", format=".2f")],
+    )  # fmt: skip
+    return layered(
+        alt.Chart(rows(pd.DataFrame({"zero": [0.0]}))).mark_rule(color=INK, strokeDash=[2, 3]).encode(alt.Y("zero:Q")),
+        base.mark_errorband(opacity=0.12).encode(alt.Y("loss_low:Q", title="accuracy lost"), alt.Y2("loss_high:Q")),
+        base.mark_line(strokeWidth=2),
+        base.mark_point(filled=True, size=60, opacity=1),
+        title=alt.Title(
+            "What a change between training and test costs",
+            subtitle=["Mean over the rungs that a layer reads, 95 % over drawings, all layers at once.",
+                      "0: the probe is as right on the other side as on random halves."],
+        ),
+        width="container",
+        height=320,
+        description=f"Accuracy lost by layer of {name} when {', '.join(changes)} change between training and test.",
+    )  # fmt: skip
+
+
+def _heat_map(
+    tables: Tables,
+    cells: pd.DataFrame,
+    scale: alt.Scale,
+    legend: str,
+    title: alt.Title,
+    tooltip: list[Any],
+    *,
+    dark: float,
+) -> alt.LayerChart:
+    """Return rungs against layers, coloured by `value`, with `shown` in it; white on what is past `dark`."""
+    places = list(dict.fromkeys(cells.sort_values("depth", kind="stable")["layer"]))
+    above = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
+    base = alt.Chart(rows(cells.assign(ink=np.abs(cells["value"]) > dark))).encode(
+        alt.X("layer:N", title=None, scale=in_order(places), axis=above), rung_axis(tables),
+        tooltip=["rung:N", "layer:N", *tooltip],
+    )  # fmt: skip
+    bar = alt.Legend(title=legend, orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left")
+    ink = alt.condition("datum.ink", alt.value("#ffffff"), alt.value("#23272b"))
+    return layered(
+        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("value:Q", scale=scale, legend=bar)),
+        base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
+        title=title,
+        width="container",
+        height=30 * len(tables["rungs"]) + 210,
+        description=f"{legend} on {len(tables['rungs'])} rungs at {len(places)} layers.",
+    )
+
+
+def explanations_map(tables: Tables) -> alt.LayerChart:
+    """Return on how many layers each explanation is right on each rung; reads `explanations`.
+
+    Of the layers that read the rung and at which the method can be asked.
+    """
+    table = tables["explanations"]
+    read = table[table["ci_low"] > 0.5]
+    found = read.groupby(["rung", "method"], sort=False)["right"].agg(["sum", "size"]).reset_index()
+    found["share"] = found["sum"] / found["size"]
+    found["text"] = [f"{right} of {asked}" for right, asked in zip(found["sum"], found["size"], strict=True)]
+    rungs, methods = list(dict.fromkeys(table["rung"])), list(dict.fromkeys(table["method"]))
+    above = alt.Axis(labelAngle=0, labelFontSize=SMALL_FONT, grid=False, orient="top")
+    base = alt.Chart(rows(found)).encode(
+        alt.X("rung:N", title=None, scale=in_order(rungs), axis=above),
+        alt.Y("method:N", title=None, scale=in_order(methods), axis=alt.Axis(labelLimit=200, grid=False)),
+        tooltip=["rung:N", "method:N", alt.Tooltip("text:N", title="right at layers")],
+    )
+    scale = alt.Scale(domain=[0, 0.5, 1], range=_SAVED, interpolate="rgb", clamp=True)
+    ink = alt.condition("datum.share > 0.45", alt.value("#ffffff"), alt.value("#23272b"))
+    return layered(
+        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("share:Q", scale=scale, legend=None)),
+        base.mark_text(fontSize=12).encode(alt.Text("text:N"), color=ink),
+        title=alt.Title(
+            "Which explanation is right",
+            subtitle=["Layers at which it finds what differs, of those that read the rung.",
+                      "Right: above area, edges and untrained twins, for all cells at once."],
+        ),
+        width="container",
+        height=32 * len(methods) + 120,
+        description=f"Layers at which each of {len(methods)} explanations is right on {len(rungs)} rungs.",
+    )  # fmt: skip
