@@ -1,0 +1,42 @@
+"""Tables planted by hand and the sentences that must follow from them, for tests of findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+Cell = Any
+
+
+def table(columns: str, *rows: Sequence[Cell]) -> pd.DataFrame:
+    """Return a table of rows with `columns` (names with spaces between them).
+
+    A cell `(value, low, high)` of column NAME becomes NAME, NAME_low and NAME_high; of NAME/ENDS, the ends are
+    ENDS_low and ENDS_high. `(low, high)` becomes the ends alone.
+    """
+    made = [dict(_cells(columns.split(), row)) for row in rows]
+    return pd.DataFrame(made, columns=None if made else columns.split())
+
+
+def _cells(names: list[str], row: Sequence[Cell]) -> list[tuple[str, Any]]:
+    cells = []
+    for column, cell in zip(names, row, strict=True):
+        name, _, ends = column.partition("/")
+        if isinstance(cell, tuple):
+            *value, low, high = cell
+            cells += [(name, *value)] if value else []
+            cells += [(f"{ends or name}_low", low), (f"{ends or name}_high", high)]
+        else:
+            cells.append((name, cell))
+    return cells
+
+
+def assert_says(found: Sequence[str], *wanted: str) -> None:
+    """Assert that sentences are the wanted ones, in their order; "…" stands for any words without a number (but 95 %)."""
+    assert len(found) == len(wanted), "\n".join(found)
+    for sentence, pattern in zip(found, wanted, strict=True):
+        words = r"(?:95 %|[^0-9])*".join(map(re.escape, pattern.split("…")))
+        assert re.fullmatch(words, sentence), f"\n{sentence}\n  is not\n{pattern}"
