@@ -17,8 +17,11 @@ def table(columns: str, *rows: Sequence[Cell]) -> pd.DataFrame:
     A cell `(value, low, high)` of column NAME becomes NAME, NAME_low and NAME_high; of NAME/ENDS, the ends are
     ENDS_low and ENDS_high. `(low, high)` becomes the ends alone.
     """
-    made = [dict(_cells(columns.split(), row)) for row in rows]
-    return pd.DataFrame(made, columns=None if made else columns.split())
+    names = columns.split()
+    if not rows:  # it might have any of them
+        columns_of_any = ((name, f"{name}_low", f"{name}_high") for name in names)
+        return pd.DataFrame(columns=[column for three in columns_of_any for column in three])
+    return pd.DataFrame([dict(_cells(names, row)) for row in rows])
 
 
 def _cells(names: list[str], row: Sequence[Cell]) -> list[tuple[str, Any]]:
