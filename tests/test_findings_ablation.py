@@ -168,7 +168,9 @@ def test_permuted_channels_are_told_at_their_worst_known_place(there: Any, at_th
     )
     unknown = of_changes(*rows)[2]
     assert unknown.startswith("Permuting the channels d takes")
-    assert unknown.endswith("becomes 0.60 (95 % interval 0.55 to 0.64), the mean over 3 permutations (from 0.58 to 0.63).")
+    assert unknown.endswith(
+        "becomes 0.60 (95 % interval 0.55 to 0.64), the mean over 3 permutations (from 0.58 to 0.63)."
+    )
 
 
 # --- late layers only -------------------------------------------------------------------------------------------------
@@ -340,7 +342,9 @@ def depth(name: str, at: float, removed: int, gap: Any = SAME, **more: Any) -> t
 
 def of_depths(*rows: Any, activations: int = 9, controls: pd.DataFrame = FEW, **intact: Any) -> list[str]:
     first = depth("", 0.0, 0, NOTHING, directions=120, colours=(0.12, 0.08, 0.16), **intact)
-    return without_activations_findings.findings({"depths": table(DEPTH, first, *rows), "controls": controls}, activations)
+    return without_activations_findings.findings(
+        {"depths": table(DEPTH, first, *rows), "controls": controls}, activations
+    )
 
 
 NUMBERS = (
@@ -390,16 +394,16 @@ def test_how_deep_activations_can_go_is_told() -> None:
         return of_depths(*rows)[2]
 
     last = depth("c", 1.0, 9, (-0.3, -0.4, -0.2))
-    changes = "(6 activations, depth 0.50) the accuracy of a refit probe of the last layer changes by −0.11 (−0.16 to −0.06)"
+    changes = (
+        "(6 activations, depth 0.50) the accuracy of a refit probe of the last layer changes by −0.11 (−0.16 to −0.06)"
+    )
     fallen = depth("b", 0.5, 6, LESS)
     assert f"Up to a the loss is within 0.05; up to b {changes}" in on_the_way(depth("a", 0.2, 1), fallen, last)
     assert "Up to a no loss is shown; up to b (6" in on_the_way(
         depth("z", 0.1, 1), depth("a", 0.2, 3, OPEN), fallen, last
     )
     assert "Up to a no loss is shown; up to b (6" in on_the_way(depth("a", 0.2, 3, MORE), fallen, last)
-    assert on_the_way(fallen, last) == (
-        f"Already up to b {changes}, intervals over images for all 2 depths at once."
-    )
+    assert on_the_way(fallen, last) == (f"Already up to b {changes}, intervals over images for all 2 depths at once.")
     assert on_the_way(depth("a", 0.2, 3), depth("b", 1.0, 9)) == "At every depth the loss is within 0.05."
     none = "At no depth is a loss shown when the activations before it are taken out."
     assert on_the_way(depth("a", 0.2, 3), depth("b", 1.0, 9, OPEN)) == none

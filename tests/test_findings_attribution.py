@@ -34,7 +34,9 @@ def random_orders(place: str, shift: float = 0.0, edges: float = 0.05) -> list[t
     return [(EDGES, place, edges), *((RANDOM, place, gain + shift) for gain in GAINS)]
 
 
-def of_maps(*maps: Any, targets: Any = (("", "cat", 0.83, (NAN, NAN, NAN)),), orders: Any = (), method: str = "") -> Any:
+def of_maps(
+    *maps: Any, targets: Any = (("", "cat", 0.83, (NAN, NAN, NAN)),), orders: Any = (), method: str = ""
+) -> Any:
     tables = {"maps": table(MAP, *maps), "targets": table(TARGET, *targets)}
     more = {"orders": table("order score_at gain", *orders)} if orders else {}
     return map_findings.findings(tables | more, method)

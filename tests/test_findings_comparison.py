@@ -116,9 +116,7 @@ def test_the_leader_at_its_best_layer_is_set_against_each_other_network() -> Non
         ("small", "large", (-0.05, -0.09, -0.01)), ("large", "other", (0.02, -0.01, 0.05)),
         ("small", "other", (0.5, 0.4, 0.6)), ("large", "third", (0.1, 0.05, 0.15)), ("fourth", "large", (0.0, -0.2, 0.0)),
     )  # fmt: skip
-    start = (
-        "Read at its best layer, chosen on other images than it is judged by, large leads with 0.950 [0.88, 0.99] at head:"
-    )
+    start = "Read at its best layer, chosen on other images than it is judged by, large leads with 0.950 [0.88, 0.99] at head:"
     clear = "clearly above small (difference +0.050, +0.010 to +0.090) and third (difference +0.100, +0.050 to +0.150)"
     level = (
         "not clearly above other (difference +0.020, -0.010 to +0.050) and fourth (difference +0.000, +0.000 to +0.200)"
@@ -150,7 +148,9 @@ def test_networks_are_compared_at_equal_depth() -> None:
 
 
 def test_only_pairs_of_the_leader_are_told() -> None:
-    pairs = table(PAIR, *[(a, b, 0.5, (0, 0, 0)) for a, b in (("small", "large"), ("large", "other"), ("small", "other"))])
+    pairs = table(
+        PAIR, *[(a, b, 0.5, (0, 0, 0)) for a, b in (("small", "large"), ("large", "other"), ("small", "other"))]
+    )
     assert list(comparison._of_leader(pairs, MODELS).index) == [0, 1]
 
 
@@ -185,7 +185,10 @@ def test_layers_of_different_networks_are_set_against_shuffled_images() -> None:
         "Layers at the same relative depth are more alike than others: on average 0.70 against 0.55.",
     )
     said = comparison.alike(alike_rows(0.5, 0.55))
-    assert "most alike are c of x and d of y (debiased CKA 0.55, 95 % interval 0.50 to 0.61; shuffled below 0.50)" in said[0]
+    assert (
+        "most alike are c of x and d of y (debiased CKA 0.55, 95 % interval 0.50 to 0.61; shuffled below 0.50)"
+        in said[0]
+    )
     assert said[1].endswith("are no more alike than others: on average 0.50 against 0.50.")
     assert comparison.alike(alike_rows(0.7, 0.6).iloc[:2]) == []
     assert len(comparison.alike(alike_rows(0.7, 0.6).iloc[2:3])) == 1
@@ -354,14 +357,10 @@ def test_where_a_network_changed() -> None:
     text = "largest change is {} at {} ({}, for all layers at once)."
     table_ = differences(*gaps)
     numbers = text.format("-0.200", "c", "-0.300 to -0.100")
-    assert equivalence.where(table_) == (
-        f"What can be read clearly rose at 1 and fell at 3 of 6 layers. The {numbers}"
-    )
+    assert equivalence.where(table_) == (f"What can be read clearly rose at 1 and fell at 3 of 6 layers. The {numbers}")
     level = differences(gaps[1], gaps[3])
     numbers = text.format("-0.100", "b", "-0.200 to +0.000")
-    assert equivalence.where(level) == (
-        f"At none of 2 layers did what can be read clearly rise or fall; the {numbers}"
-    )
+    assert equivalence.where(level) == (f"At none of 2 layers did what can be read clearly rise or fall; the {numbers}")
     assert equivalence.where(differences(gaps[0])).startswith("What can be read clearly rose at 1 and fell at 0 of 1")
     assert equivalence.where(differences(gaps[2])).startswith("What can be read clearly rose at 0 and fell at 1 of 1")
     assert equivalence.alike(table_) == (

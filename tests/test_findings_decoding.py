@@ -81,10 +81,30 @@ def test_layers_that_have_no_grid_are_told_by_their_averages() -> None:
 @pytest.mark.parametrize(
     ("gap", "change", "beyond", "learning"),
     [
-        (LESS, "the last gives less", "gives less of the picture than its overall colour would", "so more images do not help"),
-        (MORE, "the last gives more", "so even the last layer gives more of", "so with more images it would give more, and"),
-        (SAME, "both give alike", "so the last layer gives as much of the picture as", "twice the images add less than 0.05"),
-        (OPEN, "no difference is shown", "so the last layer is not shown to give more of", "so whether more images would"),
+        (
+            LESS,
+            "the last gives less",
+            "gives less of the picture than its overall colour would",
+            "so more images do not help",
+        ),
+        (
+            MORE,
+            "the last gives more",
+            "so even the last layer gives more of",
+            "so with more images it would give more, and",
+        ),
+        (
+            SAME,
+            "both give alike",
+            "so the last layer gives as much of the picture as",
+            "twice the images add less than 0.05",
+        ),
+        (
+            OPEN,
+            "no difference is shown",
+            "so the last layer is not shown to give more of",
+            "so whether more images would",
+        ),
     ],
 )
 def test_readouts_are_set_against_equal_widths_colours_and_more_images(
@@ -101,24 +121,25 @@ def test_readouts_are_set_against_equal_widths_colours_and_more_images(
         f"−0.06)), the mean colour alone 0.11 (0.07 to 0.14) ({ENDS[gap]}); "
     )
     assert beyond in said[1]
-    assert said[2].startswith("From head the readout reaches R² 0.41 with 50%, 0.52 with 100% of the images to learn from: ")
+    assert said[2].startswith(
+        "From head the readout reaches R² 0.41 with 50%, 0.52 with 100% of the images to learn from: "
+    )
     assert learning in said[2]
     assert said[2].endswith(f"(all minus half {ENDS[gap]}).")
     assert len(of_thumbnails()) == 4
 
 
 @pytest.mark.parametrize(
-    ("gap", "adds"),
+    ("gaps", "adds"),
     [
-        (MORE, "keeping a grid of positions adds up to +0.12 (+0.07 to +0.17) (at neck)."),
-        (SAME, "at no layer does a grid of positions add more than 0.05."),
-        (OPEN, "that a grid of positions adds anything is not shown."),
-        (LESS, "that a grid of positions adds anything is not shown."),
+        ((LESS, MORE, SAME, OPEN), "keeping a grid of positions adds up to +0.12 (+0.07 to +0.17) (at l1)."),
+        ((MORE, (0.2, -0.1, 0.5), (0.11, 0.06, 0.2)), "keeping a grid of positions adds up to +0.12 (+0.07 to +0.17) (at l0)."),
+        ((SAME, LESS), "at no layer does a grid of positions add more than 0.05."),
+        ((SAME, LESS, (-0.02, -0.3, 0.2)), "that a grid of positions adds anything is not shown."),
     ],
-)
-def test_what_a_grid_of_positions_adds(gap: Any, adds: str) -> None:
-    low = (-0.3, -0.4, -0.2)
-    rows = [("grid - average", layer, one, 0.0, 0.0, 0) for layer, one in (("stem", low), ("neck", gap), ("head", low))]
+)  # fmt: skip
+def test_what_a_grid_of_positions_adds(gaps: Any, adds: str) -> None:
+    rows = [("grid - average", f"l{k}", gap, 0.0, 0.0, 0) for k, gap in enumerate(gaps)]
     more = [readout("neck", 0.44, "avg"), readout("head", 0.3, "avg")]
     said = of_thumbnails(contrasts=rows, more=more)
     assert said[2] == f"Averaged over all positions, layers give at most 0.44 (0.40 to 0.47) (neck); {adds}"

@@ -51,7 +51,9 @@ AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
     "other_probes": lambda tables, request, about: other_probes.findings(tables),
     "thumbnail": lambda tables, request, about: thumbnail_decoding_findings.findings(tables, len(tables["images"])),
     "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables, request.parameters),
-    "without_activations": lambda tables, request, about: without_activations_findings.findings(tables, about["activations"]),
+    "without_activations": lambda tables, request, about: without_activations_findings.findings(
+        tables, about["activations"]
+    ),
 }
 
 

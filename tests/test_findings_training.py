@@ -22,7 +22,9 @@ HISTORY = table(
 )  # fmt: skip
 
 
-def of_training(low: float = 0.81, *, accuracy: float = 0.87, ended: str = "enough", classes: Any = ("cat", "dog")) -> Any:
+def of_training(
+    low: float = 0.81, *, accuracy: float = 0.87, ended: str = "enough", classes: Any = ("cat", "dog")
+) -> Any:
     test = table("accuracy/ci chance images", ((accuracy, low, 0.92), 0.5, 60.0))
     about = {"classes": classes, "ended": ended, "recipe": {"patience": 5}, "seconds": 12.4}
     return training.training_findings("resnet", about, {"history": HISTORY, "test": test})
@@ -30,7 +32,9 @@ def of_training(low: float = 0.81, *, accuracy: float = 0.87, ended: str = "enou
 
 def test_what_a_training_has_learnt() -> None:
     kept = "The weights of epoch 2 are kept, where the validation loss was lowest."
-    memory = "On the images it was trained with it gets 0.98, {} more than on test images: so much is memory, not skill."
+    memory = (
+        "On the images it was trained with it gets 0.98, {} more than on test images: so much is memory, not skill."
+    )
     assert_says(
         of_training(),
         "resnet has learnt to tell cat from dog: 0.870 of 60 test images right, … (95 % interval 0.81 to 0.92, chance 0.50).",
@@ -43,7 +47,8 @@ def test_what_a_training_has_learnt() -> None:
         "…4 epochs (40…12…: the validation loss had not improved for 5 epochs. …2…",
     )
     assert_says(
-        of_training(0.5, accuracy=0.89)[2:], "On its own training images it gets 0.98, so it has not got hold of them either: …"
+        of_training(0.5, accuracy=0.89)[2:],
+        "On its own training images it gets 0.98, so it has not got hold of them either: …",
     )
     assert of_training(0.5, accuracy=0.7)[2] == memory.format("0.28")
     assert len(of_training(accuracy=0.89)) == 2
@@ -71,7 +76,9 @@ def of_checkpoints(*gains: Any, start: int = 0, controls: bool = True, cosines: 
     return training.checkpoint_findings(tables)
 
 
-def gain(layer: str, gained: Any = NOTHING, lead: Any = NOTHING, onset: int = -1, depth: float = 0.5) -> tuple[Any, ...]:
+def gain(
+    layer: str, gained: Any = NOTHING, lead: Any = NOTHING, onset: int = -1, depth: float = 0.5
+) -> tuple[Any, ...]:
     return layer, depth, gained, lead, onset
 
 
@@ -196,9 +203,9 @@ def test_the_stack_is_set_against_the_best_of_the_others() -> None:
 
 
 def test_whether_stacking_beats_laying_side_by_side() -> None:
-    assert of_arrangements({"shapes": TASK, ORIENTATION: TASK}, {f"{ORIENTATION}/wide": BEHIND, "shapes/other": BEHIND})[
-        0
-    ] == ("At equal size and training, stacking beats laying side by side in every task of joined parts.")
+    assert of_arrangements(
+        {"shapes": TASK, ORIENTATION: TASK}, {f"{ORIENTATION}/wide": BEHIND, "shapes/other": BEHIND}
+    )[0] == ("At equal size and training, stacking beats laying side by side in every task of joined parts.")
     for other in (LEVEL, BEHIND):
         none = of_arrangements({"shapes": TASK, "pets": TASK}, {"shapes/wide": other, "pets/parallel": LEVEL})[0]
         assert none.startswith("At this size and training no advantage of stacking over laying side by side has been")
@@ -231,10 +238,12 @@ def test_whether_a_single_layer_tells_orientation(wide: float, parallel: float, 
 def test_what_is_left_of_the_stack_without_activations() -> None:
     def last(*ends: Any) -> str:
         named = dict(zip(("shapes", "faces", "pets"), ends, strict=False))
-        return of_arrangements({name: TASK for name in named}, **named)[-1]
+        return of_arrangements(dict.fromkeys(named, TASK), **named)[-1]
 
     chance, high, above = (0.52, 0.5, 0.6), (0.58, 0.4, 0.61), (0.57, 0.51, 0.63)
-    assert last(chance, chance).startswith("Without activations the stack stays at chance, to within 0.1, in every task:")
+    assert last(chance, chance).startswith(
+        "Without activations the stack stays at chance, to within 0.1, in every task:"
+    )
     assert last(chance, high) == (
         "Without activations the stack is not shown to be above chance in any task (highest 0.58)."
     )
@@ -262,24 +271,29 @@ def of_ladder(
     model = "resnet18@untrained"
     order = [(model, 0, *twin) for twin in twins]
     tables = {
-        "rungs": table("images", (40,), (70,)), "emergence": table(EMERGENCE, *rungs),
+        "rungs": table("images", (40,), (70,)),
+        "emergence": table(EMERGENCE, *rungs),
         "order": table("model twin rungs tau", *order, (model, -1, read, tau), *more),
         "pairs": table("model twin lower higher reversed later", *((model, *pair) for pair in pairs)),
         "gains": table("model rung gain", *((model, *one) for one in gains)),
-        "accuracy": table("control rung accuracy/ci", ("probe", "hue", (0.9, 0.8, 1)), *(("pixels", *p) for p in pixels)),
+        "accuracy": table(
+            "control rung accuracy/ci", ("probe", "hue", (0.9, 0.8, 1)), *(("pixels", *p) for p in pixels)
+        ),
     }
     return ladder.findings(tables)
 
 
-TAU = (
-    "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over the images of each rung {}), 40 images a rung"
-)
+TAU = "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over the images of each rung {}), 40 images a rung"
 
 
 @pytest.mark.parametrize(
     ("tau", "words", "start"),
     [
-        ((0.7, 0.3, 0.9), ("0.70", "0.30 to 0.90"), "Low-level first holds for {} on the whole, but not for every rung: "),
+        (
+            (0.7, 0.3, 0.9),
+            ("0.70", "0.30 to 0.90"),
+            "Low-level first holds for {} on the whole, but not for every rung: ",
+        ),
         ((0.4, 0.0, 0.8), ("0.40", "0.00 to 0.80"), "Low-level first is not shown for {}: "),
         ((-0.4, -0.8, 0.0), ("-0.40", "-0.80 to 0.00"), "Low-level first is not shown for {}: "),
     ],
@@ -325,7 +339,9 @@ def test_what_rungs_are_read_where_and_lost_again() -> None:
         "A linear probe of 8 × 8 thumbnails reads none of the rungs.",
     )
     said = of_ladder(rungs=(rung("hue", 0.0, False),))
-    assert_says(said[1:3], "Not reached by any layer: hue.", "No rung is clearly read worse at the last layer than at its best.")
+    assert_says(
+        said[1:3], "Not reached by any layer: hue.", "No rung is clearly read worse at the last layer than at its best."
+    )
     assert of_ladder()[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
 
 
@@ -353,6 +369,8 @@ def test_each_network_of_a_ladder_is_told_by_its_own_rows() -> None:
     other = "resnet34@untrained"
     said = of_ladder(rungs=(rung("hue"), rung("hue", 0.25, model=other)), more=[(other, -1, 4, (0.5, 0.2, 0.8))])
     assert said[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
-    assert said[3].startswith("Low-level first holds for resnet34 (untrained): Kendall's tau of 4 rungs with the ladder is 0.50")
+    assert said[3].startswith(
+        "Low-level first holds for resnet34 (untrained): Kendall's tau of 4 rungs with the ladder is 0.50"
+    )
     assert said[4] == "Emergence by depth (0 input, 1 output): hue 0.25."
     assert len(said) == 7
