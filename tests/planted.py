@@ -9,6 +9,9 @@ from typing import Any
 import pandas as pd
 
 Cell = Any
+# A difference with its interval for each outcome at a margin of 0.05, and none at all
+LESS, SAME, MORE, OPEN = (-0.11, -0.16, -0.06), (-0.01, -0.05, 0.05), (0.12, 0.07, 0.17), (0.02, -0.03, 0.06)
+NOTHING = (0.0, 0.0, 0.0)
 
 
 def table(columns: str, *rows: Sequence[Cell]) -> pd.DataFrame:
@@ -38,7 +41,7 @@ def _cells(names: list[str], row: Sequence[Cell]) -> list[tuple[str, Any]]:
 
 
 def assert_says(found: Sequence[str], *wanted: str) -> None:
-    """Assert that sentences are the wanted ones, in their order; "…" stands for any words without a number (but 95 %)."""
+    """Assert that sentences are the wanted ones, in their order; "…" is any words, without numbers but 95 %."""
     assert len(found) == len(wanted), "\n".join(found)
     for sentence, pattern in zip(found, wanted, strict=True):
         words = r"(?:95 %|[^0-9])*".join(map(re.escape, pattern.split("…")))

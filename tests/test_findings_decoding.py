@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import pytest
-from planted import assert_says, table
+from planted import LESS, MORE, OPEN, SAME, assert_says, table
 
-from lab.experiments.building import factor_decoding_findings, inversion_findings, thumbnail_decoding_findings
+from lab.experiments.building import factor_decoding_findings, thumbnail_decoding_findings
 from lab.experiments.number_text import NO_TWIN
 
-LESS, SAME, MORE, OPEN = (-0.11, -0.16, -0.06), (-0.01, -0.05, 0.05), (0.12, 0.07, 0.17), (0.02, -0.03, 0.06)
 ENDS = {
     LESS: "−0.11 (−0.16 to −0.06)", SAME: "−0.01 (−0.05 to +0.05)", MORE: "+0.12 (+0.07 to +0.17)",
     OPEN: "+0.02 (−0.03 to +0.06)",
@@ -247,63 +245,3 @@ def test_factors_that_go_together_are_one_row() -> None:
         "head."
         for name, numbers in (("b and d, e", "0.45 (0.41 to 0.48)"), ("c and f", "0.55 (0.51 to 0.58)"))
     ]
-
-
-# --- inversion --------------------------------------------------------------------------------------------------------
-
-
-def inverted(layer: str, likeness: float, error: float = 0.05, twin: int = 0, reach: float = 0.03) -> tuple[Any, ...]:
-    return layer, twin, (likeness, likeness - reach, likeness + reach), (error, error - 0.02, error + 0.02)
-
-
-def of_inversions(*rows: Any) -> list[str]:
-    return inversion_findings.findings(table("layer twin likeness error", *rows), 3)
-
-
-@pytest.mark.parametrize(
-    ("last", "change"),
-    [
-        (0.5, "so more that differs from the picture looks the same to the deeper one"),
-        (0.95, "so here the deeper one gives more of the picture back"),
-        (0.8, "so no difference between them is shown"),
-        (0.86, "so no difference between them is shown"), (0.74, "so no difference between them is shown"),
-    ],
-)  # fmt: skip
-def test_rebuilt_pictures_are_compared_where_activations_were_matched(last: float, change: str) -> None:
-    every = [inverted("stem", 0.8, 0.01), inverted("neck", 0.2, 0.06), inverted("head", last)]
-    numbers = (
-        "the picture's thumbnail comes back with a likeness of 0.80 (0.77 to 0.83), from head, the last of them, with "
-        f"{last:.2f} ({last - 0.03:.2f} to {last + 0.03:.2f}) (correlation of pixels, 1 is the same; interval over 3 starts, "
-        f"for all layers at once): of this picture, {change}."
-    )
-    assert_says(
-        of_inversions(*every),
-        f"Rebuilt from stem, the first, {numbers}",
-        "The activations themselves were matched everywhere, to within 6.0%, so …",
-        NO_TWIN,
-    )
-    far = [inverted("input", 0.99, 0.08), *every, inverted("logits", 0.1, 0.4)]
-    assert_says(
-        of_inversions(*far)[:2],
-        f"Rebuilt from stem, the first of the 3 layers whose activations were matched, {numbers}",
-        "At input, logits the search did not surely match the activations (at logits it left 40%): …",
-    )
-    few = of_inversions(far[0], far[4], every[1])[0]
-    assert few.startswith("The search came to the picture's activations, to within 10%, at 1 of 3 layers: what other")
-
-
-def test_rebuilt_pictures_of_random_weights() -> None:
-    own = [inverted("a", 0.8), inverted("b", 0.7), inverted("c", 0.6), inverted("d", 0.5, 0.09), inverted("e", 0.9)]
-    twins = [inverted(name, value, error, 1) for name, value, error in
-             (("a", 0.9, 0.05), ("b", 0.6, 0.05), ("d", 0.1, 0.05), ("e", 0.71, 0.05), ("c", 0.62, 0.04), ("f", 0.1, 0.05))]  # fmt: skip
-    text = (
-        "With random weights instead (3 starts, …), at the {} layers where both searches matched the activations, the "
-        "picture comes back worse at {} and better at {}, at the others neither is shown; from {}. A picture …"
-    )
-    assert_says(of_inversions(*own, *twins)[2:], text.format(4, 2, 1, "e with 0.71 against 0.90 (−0.19)"))
-    unmatched = [*twins[:3], inverted("e", 0.71, 0.08, 1), twins[4]]
-    assert_says(of_inversions(*own, *unmatched)[2:], text.format(3, 1, 1, "c with 0.62 against 0.60 (+0.02)"))
-    none = of_inversions(own[3], own[4], inverted("d", 0.1, 0.05, 1), inverted("e", 0.1, 0.08, 1))[2]
-    assert none.startswith("At no layer did the search match the activations with and without training")
-    assert isinstance(inversion_findings.matched(pd.DataFrame({"error_high": [0.1, 0.0999]})), pd.Series)
-    assert list(inversion_findings.matched(pd.DataFrame({"error_high": [0.1, 0.0999]}))) == [False, True]
