@@ -87,7 +87,8 @@ def test_a_network_that_no_change_gave_numbers_of_is_told() -> None:
 
 def test_what_a_refit_probe_finds_back_is_told_where_it_is_most() -> None:
     rows = (
-        changed("a", recovered=MORE), changed("b", recovered=(0.2, 0.1, 0.3), carried=0.64), changed("c", recovered=LESS),
+        changed("a", recovered=MORE), changed("b", recovered=(0.2, 0.1, 0.3), carried=0.64),
+        changed("c", recovered=LESS),
         changed("d", recovered=SAME), changed("e", recovered=(0.16, 0.1, 0.3)), changed("f", recovered=OPEN),
     )  # fmt: skip
     assert (
@@ -99,7 +100,8 @@ def test_what_a_refit_probe_finds_back_is_told_where_it_is_most() -> None:
 def test_interventions_of_which_not_every_place_was_tried_are_named() -> None:
     rows = (
         changed("a", kind="drop", possible=5), changed("b", kind="drop", possible=5),
-        changed("b", kind="drop", possible=4), changed("a", kind="cut", possible=1), changed("c", kind="swap", possible=7),
+        changed("b", kind="drop", possible=4), changed("a", kind="cut", possible=1),
+        changed("c", kind="swap", possible=7),
     )  # fmt: skip
     assert of_changes(*rows)[-1].startswith("Not every place was tried (drop 2 of 5, swap 1 of 7);")
 
@@ -146,7 +148,8 @@ def test_permuted_channels_are_told_at_their_worst_known_place(there: Any, at_th
     rows = [
         changed(name, at_the_end, kind=kind, place=name, carried=carried)
         for name, kind, carried in (
-            ("z", "drop", 0.5), ("a", "permute", 0.7), ("b", "permute", 0.66), ("c", "permute", 0.8), ("d", "permute", 0.6),
+            ("z", "drop", 0.5), ("a", "permute", 0.7), ("b", "permute", 0.66), ("c", "permute", 0.8),
+            ("d", "permute", 0.6),
         )
     ]  # fmt: skip
     contrasts = [
@@ -156,9 +159,9 @@ def test_permuted_channels_are_told_at_their_worst_known_place(there: Any, at_th
         )),
     ]  # fmt: skip
     assert of_changes(*rows, contrasts=contrasts)[2] == (
-        "Permuting the channels b takes no number away, it only mixes up which is which: the accuracy at the end becomes "
-        "0.66 (95 % interval 0.61 to 0.70), the mean over 3 permutations (from 0.64 to 0.69). Right there a refit probe "
-        f"finds 0.75 against 0.77 in the intact network{ending}"
+        "Permuting the channels b takes no number away, it only mixes up which is which: the accuracy at the end "
+        "becomes 0.66 (95 % interval 0.61 to 0.70), the mean over 3 permutations (from 0.64 to 0.69). Right there a "
+        f"refit probe finds 0.75 against 0.77 in the intact network{ending}"
     )
     unknown = of_changes(*rows)[2]
     assert unknown.startswith("Permuting the channels d takes")

@@ -83,8 +83,8 @@ def test_what_is_explained_is_told() -> None:
     each = [*own, ("neck", "dog", 0.6, (0.7, 0.5, 0.9)), ("head", "cat", 0.9, (0.95, 0.9, 0.99))]
     assert_says(
         of_maps(*only, targets=each)[:1],
-        "Each layer's own probe is explained: 2 say cat, 1 say dog. The probe at stem names 80% of held-out images right "
-        "(74% to 86%), the one at head 95% (90% to 99%).",
+        "Each layer's own probe is explained: 2 say cat, 1 say dog. The probe at stem names 80% of held-out images "
+        "right (74% to 86%), the one at head 95% (90% to 99%).",
     )
 
 
@@ -113,24 +113,26 @@ def test_maps_that_move_the_probability_are_set_against_random_squares() -> None
     orders = [*random_orders("x", edges=0.61), *random_orders("y", 0.1, edges=0.07)]
     assert of_maps(*maps, orders=orders)[2] == (
         "The positions of 2 of 4 maps move the probability more than random squares: Grad-CAM at c gains most, 1.30 "
-        "(insertion less deletion) against 0.30 for random squares (95 % of them −0.45 to 1.05, for all maps at once) and "
-        "0.07 for edges first.".replace("−", "-")
+        "(insertion less deletion) against 0.30 for random squares (95 % of them −0.45 to 1.05, for all maps at once) "
+        "and 0.07 for edges first.".replace("−", "-")
     )
     assert not [one for one in of_maps(*maps) if "move the probability" in one]
 
 
 def test_maps_are_set_against_edges_parts_and_what_they_should_add_up_to() -> None:
     maps = (
-        a_map("gradcam", "a", edges=0.31, share=0.4, area=0.4, missing=0.1), a_map("ig", edges=0.52, share=0.7, area=0.3,
+        a_map("gradcam", "a", edges=0.31, share=0.4, area=0.4, missing=0.1),
+        a_map("ig", edges=0.52, share=0.7, area=0.3,
         missing=0.423), a_map("deeplift", edges=0.44, share=0.6, area=0.35, missing=0.11), a_map("saliency", edges=0.2),
     )  # fmt: skip
     said = of_maps(*maps)[2:]
     assert_says(
         said,
         "Most like a plain edge detector is Integrated gradients on the pixels: rank correlation 0.52.",
-        "The parts that really differ between the classes fill 30% of this picture; 2 of 3 maps have more than that share "
-        "of their attribution there, the most Integrated gradients on the pixels: 70%.",
-        "Attributions … miss it by 42.3% at worst (Integrated gradients on the pixels); 2 miss more than 10%: ask for …",
+        "The parts that really differ between the classes fill 30% of this picture; 2 of 3 maps have more than that "
+        "share of their attribution there, the most Integrated gradients on the pixels: 70%.",
+        "Attributions … miss it by 42.3% at worst (Integrated gradients on the pixels); 2 miss more than 10%: ask for "
+        "…",
     )
     assert_says(of_maps(maps[0])[-1:], "Attributions … miss it by 10.0% at worst (Grad-CAM at a).")
     assert (missing_text(10.0), missing_text(10.1)) == ("1000.0%", "over 1000%")
@@ -179,9 +181,9 @@ def test_the_pair_that_puts_most_on_the_parts_is_told_with_what_it_is_above() ->
     best = score("gradcam", "c", 0.35, 0.2, 0.1)
     more = score("gradxact", "c", 0.31, 0.2, 0.1)
     pairs = (
-        "4 of 5 pairs of method and layer are above the parts' area, an edge detector and an untrained network, each with "
-        "its 95 % interval for all pairs at once (1 of these could not be compared with an untrained network): Saliency, "
-        "Grad-CAM, Gradient × activation."
+        "4 of 5 pairs of method and layer are above the parts' area, an edge detector and an untrained network, each "
+        "with its 95 % interval for all pairs at once (1 of these could not be compared with an untrained network): "
+        "Saliency, Grad-CAM, Gradient × activation."
     )
     numbers = (
         "puts most on the parts that really differ: 60% of its attribution on 20% of the picture (difference {}, 95 % "

@@ -68,8 +68,8 @@ def test_two_layers_against_one(one: Any, better: str) -> None:
     gaps = np.subtract(two, one)
     low, high = (f"{gaps.mean() + side * reach(gaps):+.2f}".replace("-", "−") for side in (-1, 1))
     assert of_edges(two, one)[0] == (
-        f"Two layers tell new rectangles, diamonds and neither apart with accuracy {ends(two)}, the mean and 95 % interval "
-        f"over 3 networks; that is {better} the {ends(one)} of a single layer (difference "
+        f"Two layers tell new rectangles, diamonds and neither apart with accuracy {ends(two)}, the mean and 95 % "
+        f"interval over 3 networks; that is {better} the {ends(one)} of a single layer (difference "
         f"{f'{gaps.mean():+.2f}'.replace('-', '−')} ({low} to {high})); trained on shuffled labels they reach "
         f"{ends(shuffled)}, where chance is 0.33."
     )
@@ -105,8 +105,8 @@ def test_orientation_of_filters(after: Any, means: str, beyond: Any, edges: str)
     change = np.subtract(after, (0.3, 0.34, 0.32))
     assert of_edges(after=after, beyond=beyond)[1] == (
         f"First-layer filters have an orientation selectivity of {np.mean(after):.2f} against 0.32 before training "
-        f"(difference {ends(change)} over 3 networks): {means}. {ends(beyond)} of them are more selective than 95 % of random "
-        f"filters, {edges}."
+        f"(difference {ends(change)} over 3 networks): {means}. {ends(beyond)} of them are more selective than 95 % of "
+        f"random filters, {edges}."
     )
 
 
@@ -159,8 +159,10 @@ def test_groups_and_comparisons_are_corrected_for_their_number(shape: str, tests
 
 
 def test_sums_of_groups_without_a_filter_are_zero() -> None:
-    rows = [(0, "rectangle", "vertical", 1.5, 2.0), (0, "rectangle", "vertical", 1.0, 3.0), (1, "rectangle", "diagonal", 4.0, 5.0),
-            (1, "diamond", "diagonal", 6.0, 7.0)]  # fmt: skip
+    rows = [
+        (0, "rectangle", "vertical", 1.5, 2.0), (0, "rectangle", "vertical", 1.0, 3.0),
+        (1, "rectangle", "diagonal", 4.0, 5.0), (1, "diamond", "diagonal", 6.0, 7.0),
+    ]  # fmt: skip
     sums = edges_findings.group_sums(table("seed class group on_own on_others", *rows))
     found = {tuple(row[:3]): tuple(row[3:]) for row in sums.itertuples(index=False)}
     groups = ("horizontal", "vertical", "diagonal")
@@ -270,8 +272,8 @@ def test_all_convolutions_of_a_network() -> None:
         return filter_findings.network_findings(table("layer kind difference", *rows))
 
     assert told(("a", "full", 0.0), ("b", "1×1", 1e-5), ("c", "single", 2e-6)) == [
-        "In 3 of 3 convolutions the sum of the products is the network's own number to within 1e-05 (largest difference "
-        "1e-05).",
+        "In 3 of 3 convolutions the sum of the products is the network's own number to within 1e-05 (largest "
+        "difference 1e-05).",
         "All 3 of its convolutions span every input channel.",
     ]
     mixed = [

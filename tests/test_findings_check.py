@@ -62,8 +62,8 @@ def test_the_outcome_of_a_check(outcome: str, start: str, rule: str, layer_new: 
 
 def test_what_a_check_leaves_open() -> None:
     chance = [
-        "There base itself is not clearly above guessing (+0.010, +0.000 to +0.100), so to be no worse than that would say "
-        "nothing."
+        "There base itself is not clearly above guessing (+0.010, +0.000 to +0.100), so to be no worse than that would "
+        "say nothing."
     ]
     assert equivalence.doubt(decision(above_chance=(0.01, 0.0, 0.1)), "base") == chance
     below = {"difference": (-0.06, -0.1, -0.001)}

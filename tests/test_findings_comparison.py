@@ -54,15 +54,15 @@ def test_the_cheapest_cut_as_good_as_the_best_is_recommended() -> None:
         a_cut("large/d", 0.93),
     )  # fmt: skip
     assert recommended(*cuts) == [
-        "To tell cat from dog I would use small up to b: accuracy 0.910 [0.85, 0.96] on these 40 images, for 12 % of that "
-        "network's operations (0.10 GFLOPs an image, 2.4 million parameters).",
+        "To tell cat from dog I would use small up to b: accuracy 0.910 [0.85, 0.96] on these 40 images, for 12 % of "
+        "that network's operations (0.10 GFLOPs an image, 2.4 million parameters).",
         "The best of all 4 layers, large/c of large, reads 0.950 for 1.20 GFLOPs; it is not clearly better (difference "
         "0.012, 95 % interval -0.014 to 0.038, allowing for the choice among all layers).".replace("large/c", "c"),
     ]
     alone = a_cut("large/e", 0.97, 2.0, gflops=0.04, parameters=2345.0)
     assert recommended(*cuts, alone, classes=("cat", "dog", "owl")) == [
-        "To tell cat, dog and owl apart I would use large up to e: accuracy 0.970 [0.91, 1.02] on these 40 images, for 2 % "
-        "of that network's operations (40.0 MFLOPs an image, 2 thousand parameters).",
+        "To tell cat, dog and owl apart I would use large up to e: accuracy 0.970 [0.91, 1.02] on these 40 images, for "
+        "2 % of that network's operations (40.0 MFLOPs an image, 2 thousand parameters).",
         "The best of all 5 layers is this one, and none that is cheaper will do.",
     ]
     free = recommended(a_cut("small/a", 0.9, 1.0), models=MODELS.assign(gflops=0.0))[0]
@@ -111,9 +111,13 @@ def test_the_leader_at_its_best_layer_is_set_against_each_other_network() -> Non
     best = table(
         "model_a model_b difference/ci",
         ("small", "large", (-0.05, -0.09, -0.01)), ("large", "other", (0.02, -0.01, 0.05)),
-        ("small", "other", (0.5, 0.4, 0.6)), ("large", "third", (0.1, 0.05, 0.15)), ("fourth", "large", (0.0, -0.2, 0.0)),
+        ("small", "other", (0.5, 0.4, 0.6)), ("large", "third", (0.1, 0.05, 0.15)),
+        ("fourth", "large", (0.0, -0.2, 0.0)),
     )  # fmt: skip
-    start = "Read at its best layer, chosen on other images than it is judged by, large leads with 0.950 [0.88, 0.99] at head:"
+    start = (
+        "Read at its best layer, chosen on other images than it is judged by, large leads with 0.950 [0.88, 0.99] "
+        "at head:"
+    )
     clear = "clearly above small (difference +0.050, +0.010 to +0.090) and third (difference +0.100, +0.050 to +0.150)"
     level = (
         "not clearly above other (difference +0.020, -0.010 to +0.050) and fourth (difference +0.000, +0.000 to +0.200)"
@@ -135,8 +139,8 @@ def test_networks_are_compared_at_equal_depth() -> None:
         said[:2],
         "At equal relative depth a is clearly ahead of b at 1 of 5 depths and clearly behind at 2; the widest gap is "
         "-0.250 at depth 0.3 (-0.300 to -0.200).",
-        "At equal relative depth neither c nor a is clearly ahead at any of 3 depths; the widest gap is +0.040 at depth "
-        "0.3 (-0.100 to +0.100).",
+        "At equal relative depth neither c nor a is clearly ahead at any of 3 depths; the widest gap is +0.040 at "
+        "depth 0.3 (-0.100 to +0.100).",
     )
     assert len(said) == 4
     ahead, behind = (comparison.at_equal_depth(table(PAIR, rows[k]))[0] for k in (0, 2))
@@ -177,8 +181,8 @@ def alike_rows(near: float, far: float) -> pd.DataFrame:
 def test_layers_of_different_networks_are_set_against_shuffled_images() -> None:
     assert_says(
         comparison.alike(alike_rows(0.7, 0.6)),
-        "Of 4 pairs of layers from different networks 2 are more alike than with shuffled images; most alike are a of x "
-        "and b of y (debiased CKA 0.70, 95 % interval 0.65 to 0.76; shuffled below 0.14).",
+        "Of 4 pairs of layers from different networks 2 are more alike than with shuffled images; most alike are a of "
+        "x and b of y (debiased CKA 0.70, 95 % interval 0.65 to 0.76; shuffled below 0.14).",
         "Layers at the same relative depth are more alike than others: on average 0.70 against 0.55.",
     )
     said = comparison.alike(alike_rows(0.5, 0.55))
@@ -210,8 +214,8 @@ def test_errors_of_two_networks_at_their_ends(kappa: Any, kind: str) -> None:
     pair = ("a", "b", 1.0, 20, 5, 3, 2, 4, 1, 9.4)
     table_ = table(ERROR, ("x", "y", 0.5, *pair[3:], 6.3, kappa), (*pair, 6.3, kappa), (*pair, NAN, NONE))
     start = (
-        "At their ends only one of a and b is right on 8 of 30 images (the first on 5, the second on 3; in every repeat on "
-        "4 and 1); unrelated errors of their accuracies would give 9"
+        "At their ends only one of a and b is right on 8 of 30 images (the first on 5, the second on 3; in every "
+        "repeat on 4 and 1); unrelated errors of their accuracies would give 9"
     )
     one, other = comparison.errors(table_)
     ends = f"({'error consistency'} {kappa[0]:.2f}, {kappa[1]:.2f} to {kappa[2]:.2f})"
@@ -225,12 +229,14 @@ def test_the_leanest_network_is_one_that_beats_guessing() -> None:
         MODEL, a_model("a", 0.9, per=3.25), a_model("b", 0.9, per=9.0), a_model("c", 0.9, per=4.75), a_model("d", 0.9),
     )  # fmt: skip
     cuts = table(
-        CUT, a_cut("a/head", 0.9), a_cut("a/stem", 0.9, chance=-1.0), a_cut("b/head", 0.9, chance=0.0), a_cut("c/head", 0.9),
+        CUT, a_cut("a/head", 0.9), a_cut("a/stem", 0.9, chance=-1.0), a_cut("b/head", 0.9, chance=0.0),
+        a_cut("c/head", 0.9),
         a_cut("d/head", 0.9, chance=-0.1),
     )  # fmt: skip
     assert_says(
         comparison.costs(models, cuts),
-        "Of the networks that beat guessing, c gives most accuracy for its operations: 4.75 per GFLOP (a …) at its best …",
+        "Of the networks that beat guessing, c gives most accuracy for its operations: 4.75 per GFLOP (a …) at its "
+        "best …",
     )
     assert comparison.costs(models.iloc[[1, 3]], cuts) == []
 
@@ -249,15 +255,17 @@ def speeds(own: list[float], part: str = "whole") -> pd.DataFrame:
 
 TIMED = table(
     MODEL, a_model("slow", 0.9, speed=(50.0, 49.0, 51.0)), a_model("fast", 0.9, speed=(124.4, 121.0, 133.0)),
-    a_model("mid", 0.9, speed=(101.2, 98.0, 103.0)), a_model("twin", 0.9, speed=(123.0, 1.0, 2.0)), a_model("unknown", 0.9),
+    a_model("mid", 0.9, speed=(101.2, 98.0, 103.0)), a_model("twin", 0.9, speed=(123.0, 1.0, 2.0)),
+    a_model("unknown", 0.9),
 )  # fmt: skip
 
 
 def test_the_fastest_network_is_so_in_every_round() -> None:
     found = comparison.fastest(TIMED, speeds([106.0] * 7))
     assert found == [
-        "fast (as twin, of the same architecture) is the fastest here, in each of 7 rounds in which all ran in turn: 124 "
-        "images/s (middle half of the rounds 121 to 133) against 101 images/s (middle half of the rounds 98 to 103) of mid."
+        "fast (as twin, of the same architecture) is the fastest here, in each of 7 rounds in which all ran in turn: "
+        "124 images/s (middle half of the rounds 121 to 133) against 101 images/s (middle half of the rounds 98 to "
+        "103) of mid."
     ]
     single = speeds([106.0] * 8)
     alone = comparison.fastest(TIMED, single[single["model"] != "twin"])

@@ -31,7 +31,8 @@ def readout(layer: str, r2: float, pooling: str = "grid", control: str = "real")
 
 
 def of_thumbnails(
-    gaps: dict[str, Any] | None = None, *, last: float = 0.31, more: Any = (), contrasts: Any = (), pooled: bool = False,
+    gaps: dict[str, Any] | None = None, *, last: float = 0.31, more: Any = (), contrasts: Any = (),
+    pooled: bool = False,
 ) -> list[str]:  # fmt: skip
     grid = [readout("stem", 0.81), readout("neck", 0.55), readout("head", last)]
     whole = [readout("stem", 0.2, "avg"), *([] if pooled else grid)]
@@ -66,8 +67,8 @@ def of_thumbnails(
 def test_what_fades_on_the_way_up(gap: Any, last: float, change: str, end: Any, left: str) -> None:
     assert of_thumbnails({"last - first": gap, "last": end}, last=last)[0] == (
         "A linear readout of net rebuilds a thumbnail of new images with R² 0.81 (0.77 to 0.84) from stem and "
-        f"{last:.2f} ({last - 0.04:.2f} to {last + 0.03:.2f}) from head (240 images, difference {ENDS[gap]}): {change}, and "
-        f"{left}."
+        f"{last:.2f} ({last - 0.04:.2f} to {last + 0.03:.2f}) from head (240 images, difference {ENDS[gap]}): "
+        f"{change}, and {left}."
     )
 
 
@@ -111,12 +112,12 @@ def test_readouts_are_set_against_equal_widths_colours_and_more_images(
     kinds = {"matched last - first": gap, "last - mean colour": gap, "all images - half": gap, "last - pixels": LESS}
     said = of_thumbnails(kinds)[1:4]
     assert said[0] == (
-        "With random sets of 1,234 numbers of each layer, so that no readout has more to learn from, it is 0.70 (0.66 to "
-        f"0.73) from stem and 0.50 (0.46 to 0.53) from head: {change} ({ENDS[gap]})."
+        "With random sets of 1,234 numbers of each layer, so that no readout has more to learn from, it is 0.70 (0.66 "
+        f"to 0.73) from stem and 0.50 (0.46 to 0.53) from head: {change} ({ENDS[gap]})."
     )
     assert said[1].startswith(
-        "With so many images raw pixels themselves reach 0.64 (0.60 to 0.67) (the last layer minus that: −0.11 (−0.16 to "
-        f"−0.06)), the mean colour alone 0.11 (0.07 to 0.14) ({ENDS[gap]}); "
+        "With so many images raw pixels themselves reach 0.64 (0.60 to 0.67) (the last layer minus that: −0.11 (−0.16 "
+        f"to −0.06)), the mean colour alone 0.11 (0.07 to 0.14) ({ENDS[gap]}); "
     )
     assert beyond in said[1]
     assert said[2].startswith(
@@ -131,7 +132,8 @@ def test_readouts_are_set_against_equal_widths_colours_and_more_images(
     ("gaps", "adds"),
     [
         ((LESS, MORE, SAME, OPEN), "keeping a grid of positions adds up to +0.12 (+0.07 to +0.17) (at l1)."),
-        ((MORE, (0.2, -0.1, 0.5), (0.11, 0.06, 0.2)), "keeping a grid of positions adds up to +0.12 (+0.07 to +0.17) (at l0)."),
+        ((MORE, (0.2, -0.1, 0.5), (0.11, 0.06, 0.2)), "keeping a grid of positions adds up to +0.12 (+0.07 to +0.17) "
+                                                      "(at l0)."),
         ((SAME, LESS), "at no layer does a grid of positions add more than 0.05."),
         ((SAME, LESS, (-0.02, -0.3, 0.2)), "that a grid of positions adds anything is not shown."),
     ],
@@ -149,9 +151,9 @@ def test_readouts_of_the_trained_network_against_its_twins() -> None:
             (("a", MORE), ("b", LESS), ("c", SAME), ("d", OPEN), ("e", MORE), ("f", SAME), ("g", MORE))]  # fmt: skip
     last = ("trained - untrained", "head", (-0.2, -0.3, -0.1), 0.34, 0.54, 3)
     assert of_thumbnails(contrasts=[*rows, last])[2] == (
-        "Against 3 networks with random weights, the trained one keeps more at 3 of 8 layers, less at 2, as much at 2, at "
-        "the others neither is shown; at head it is 0.34 against 0.54 (difference −0.20 (−0.30 to −0.10), over images and "
-        "random starts, for all layers at once)."
+        "Against 3 networks with random weights, the trained one keeps more at 3 of 8 layers, less at 2, as much at 2, "
+        "at the others neither is shown; at head it is 0.34 against 0.54 (difference −0.20 (−0.30 to −0.10), over "
+        "images and random starts, for all layers at once)."
     )
     two = ("trained - untrained", "head", LESS, 0.34, 0.54, 2)
     assert of_thumbnails(contrasts=[two])[2].startswith("Against 2 networks")
@@ -199,23 +201,24 @@ def kinds_of(contrast: str) -> list[tuple[Any, ...]]:
 
 
 def test_factors_are_counted_by_what_is_shown_and_the_largest_named() -> None:
-    matched = [("matched last - first", name, gap) for name, gap in (("m1", MORE), ("m2", OPEN), ("x", MORE), ("l1", LESS),
-               ("l2", LESS), ("m4", MORE), ("l3", LESS), ("m3", MORE))]  # fmt: skip
+    gaps = {"m1": MORE, "m2": OPEN, "x": MORE, "l1": LESS, "l2": LESS, "m4": MORE, "l3": LESS, "m3": MORE}
+    matched = [("matched last - first", name, gap) for name, gap in gaps.items()]
     names = ("last", "last - first", "last - pixels", "last - half of the images", "trained - untrained")
     assert_says(
         of_factors(*matched, *(row for name in names for row in kinds_of(name))),
-        "At head, the last of these layers, 4 of 10 factors of 240 drawings can still be read better than by their mean, 3 "
-        "cannot, to within 0.05; of the others …. Best are m3 (0.40), m2 (0.30), m1 (0.20) (R², 1 is all).",
-        "Between stem and head, 4 factors become more readable, most of all m3 (0.58 to 0.71), m2 (0.58 to 0.71), m1 (0.58 "
-        "to 0.71); 2 factors become less readable, most of all l2 (0.58 to 0.71), l1 (0.58 to 0.71); 3 stay alike to "
-        "within 0.05, of 1 no change is shown (…).",
-        "With random sets of equally many numbers of both layers 4 factors are more and 3 less readable at the last; 3 of "
-        "the 4 that become more readable do so at equal widths too.",
+        "At head, the last of these layers, 4 of 10 factors of 240 drawings can still be read better than by their "
+        "mean, 3 cannot, to within 0.05; of the others …. Best are m3 (0.40), m2 (0.30), m1 (0.20) (R², 1 is all).",
+        "Between stem and head, 4 factors become more readable, most of all m3 (0.58 to 0.71), m2 (0.58 to 0.71), m1 "
+        "(0.58 to 0.71); 2 factors become less readable, most of all l2 (0.58 to 0.71), l1 (0.58 to 0.71); 3 stay "
+        "alike to within 0.05, of 1 no change is shown (…).",
+        "With random sets of equally many numbers of both layers 4 factors are more and 3 less readable at the last; 3 "
+        "of the 4 that become more readable do so at equal widths too.",
         "Raw pixels tell 2 factors better than head does and 4 worse (most of all m3, m2, m1); 3 alike, of 1 neither …",
-        "With half of the images to learn from, 4 of 10 factors are read worse at head, most of all m3 (+0.40 (+0.35 to "
-        "+0.46)), m2 (+0.30 (+0.25 to +0.36)), m1 (+0.20 (+0.15 to +0.26)), 3 as well to within 0.05: more images may show …",
-        "Against 3 networks with random weights, 4 factors are more readable at head (m3, m2, m1, m4) and 2 less (l2, l1), 3 "
-        "alike; of 1 neither is shown (…).",
+        "With half of the images to learn from, 4 of 10 factors are read worse at head, most of all m3 (+0.40 (+0.35 "
+        "to +0.46)), m2 (+0.30 (+0.25 to +0.36)), m1 (+0.20 (+0.15 to +0.26)), 3 as well to within 0.05: more images "
+        "may show …",
+        "Against 3 networks with random weights, 4 factors are more readable at head (m3, m2, m1, m4) and 2 less (l2, "
+        "l1), 3 alike; of 1 neither is shown (…).",
         "With factors shuffled among the drawings nothing can be read: R² is 0.04 at most.",
     )
 
@@ -225,11 +228,13 @@ def test_factors_of_which_little_is_shown() -> None:
         of_factors(("last", "a", OPEN), ("last - first", "a", LESS), ("last - half of the images", "a", LESS),
                    ("trained - untrained", "a", OPEN, 0.5, 0.4, 2), shuffled=(0.04, 0.05, 0.01)),
         "At head, the last of these layers, no factor of 240 drawings is shown to be readable.",
-        "Between stem and head, 1 factor becomes less readable, most of all a (0.58 to 0.71); 0 stay alike to within 0.05, "
-        "of 0 no change is shown (…).",
+        "Between stem and head, 1 factor becomes less readable, most of all a (0.58 to 0.71); 0 stay alike to within "
+        "0.05, of 0 no change is shown (…).",
         "Raw pixels tell 0 factors better than head does and 0 worse; 0 alike, of 0 neither is shown.",
-        "With half of the images to learn from, 0 of 1 factors are read worse at head, 0 as well to within 0.05: a rise …",
-        "Against 2 networks with random weights, 0 factors are more readable at head and 0 less, 0 alike; of 1 neither …",
+        "With half of the images to learn from, 0 of 1 factors are read worse at head, 0 as well to within 0.05: a "
+        "rise …",
+        "Against 2 networks with random weights, 0 factors are more readable at head and 0 less, 0 alike; of 1 neither "
+        "…",
         "With factors shuffled among the drawings R² still reaches 0.05; …",
     )  # fmt: skip
     alone = of_factors(("last", "a", OPEN), ("trained - untrained", "a", MORE, 0.5, 0.4, 1), layers=("head",))
@@ -241,7 +246,7 @@ def test_factors_of_which_little_is_shown() -> None:
 def test_factors_that_go_together_are_one_row() -> None:
     said = of_factors(("last", "a", OPEN), joined=(("b", "d, e"), ("c", "f")))
     assert said[3:5] == [
-        f"{name} always go together in these drawings and are one row: R² {numbers}, accuracy 0.66 where chance is 0.25, at "
-        "head."
+        f"{name} always go together in these drawings and are one row: R² {numbers}, accuracy 0.66 where chance is "
+        "0.25, at head."
         for name, numbers in (("b and d, e", "0.45 (0.41 to 0.48)"), ("c and f", "0.55 (0.51 to 0.58)"))
     ]

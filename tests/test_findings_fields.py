@@ -47,7 +47,8 @@ def test_gradients_outside_the_theory_are_told() -> None:
     worse = [*draws, *drawn("neck", [1, 1], [1, 1], outside=0.1234), *drawn("head", [1, 1], [1, 1], outside=0.1)]
     assert_says(
         of_fields(draws=worse)[:1],
-        "In 12 of 14 measurements the gradient stays inside …; at neck 12.34% of it lies outside, so the theory is wrong there.",
+        "In 12 of 14 measurements the gradient stays inside …; at neck 12.34% of it lies outside, so the theory is "
+        "wrong there.",
     )
 
 
@@ -80,8 +81,8 @@ def test_the_first_layer_that_sees_the_whole_picture() -> None:
         field("d", half=(77.0, 1, 2)),
     )  # fmt: skip
     assert of_fields(*layers)[2] == (
-        "From b on (depth 0.61) the middle position can depend on the whole picture; half of its gradient comes from 35 × 35 "
-        "of 160 × 200 pixels there, and from 77 × 77 at d."
+        "From b on (depth 0.61) the middle position can depend on the whole picture; half of its gradient comes from "
+        "35 × 35 of 160 × 200 pixels there, and from 77 × 77 at d."
     )
 
 
@@ -103,14 +104,15 @@ def test_trained_fields_against_untrained_ones() -> None:
     ratio = crossed_mean(gaps, 9)
     low, value, high = (f"{np.exp(number):.2f}" for number in (ratio.low, ratio.value, ratio.high))
     assert of_fields(draws=[*draws, *drawn("open", *last)])[3] == (
-        "Against 2 networks with random weights, over 3 pictures, training has made the effective field wider at 2 of 9 "
-        "layers (wide, wider) and narrower at 3 (narrow, less, least), alike to within 10% at 3; at the others neither is "
-        f"shown. At open it is 53 against 40 pixels (ratio {value}, {low} to {high}; intervals over pictures and random "
-        "starts, for all layers at once)."
+        "Against 2 networks with random weights, over 3 pictures, training has made the effective field wider at 2 of "
+        "9 layers (wide, wider) and narrower at 3 (narrow, less, least), alike to within 10% at 3; at the others "
+        f"neither is shown. At open it is 53 against 40 pixels (ratio {value}, {low} to {high}; intervals over "
+        "pictures and random starts, for all layers at once)."
     )
     assert "wider at 0 of 1 layers and narrower at 0, alike to within 10% at 1" in of_fields(draws=draws[9:18])[3]
     for pictures, starts, text in (
-        (1, 2, "1 picture and 2 random starts are"), (2, 1, "2 pictures and 1 random start are"), (1, 1, "1 picture and 1"),
+        (1, 2, "1 picture and 2 random starts are"), (2, 1, "2 pictures and 1 random start are"),
+        (1, 1, "1 picture and 1"),
     ):  # fmt: skip
         few = drawn("a", *[[40.0] * pictures] * (starts + 1))
         assert f"What training has done to the field is not shown: {text}" in of_fields(draws=few)[3]

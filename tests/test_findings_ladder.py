@@ -71,8 +71,8 @@ def test_whether_low_levels_come_first(tau: Any, words: tuple[str, str], start: 
 def test_an_order_that_holds_is_reversed_or_cannot_be_judged() -> None:
     fine = [(-1, "a", "b", False, 0.1)]
     assert of_ladder(pairs=fine)[0] == (
-        f"Low-level first holds for resnet18 (untrained): {TAU.format('0.70', '0.30 to 0.90')}, and no pair of rungs is clearly the "
-        "other way round."
+        f"Low-level first holds for resnet18 (untrained): {TAU.format('0.70', '0.30 to 0.90')}, and no pair of rungs "
+        "is clearly the other way round."
     )
     assert of_ladder(tau=(0.4, 0.0, 0.8), pairs=fine)[0].endswith("40 images a rung.")
     assert of_ladder(tau=(-0.4, -0.8, -0.1))[0] == (
@@ -87,14 +87,17 @@ def test_an_order_that_holds_is_reversed_or_cannot_be_judged() -> None:
 
 def test_what_rungs_are_read_where_and_lost_again() -> None:
     rungs = (
-        rung("hue", 0.3, declines=True, best=0.93, at="neck", last=0.71), rung("edge", 0.1), rung("shape", 0.8, False, True),
-        rung("part", 0.9, False), rung("face", 0.5, declines=True, best=0.88, at="stem", last=0.66), rung("x", 0.01, twin=0),
+        rung("hue", 0.3, declines=True, best=0.93, at="neck", last=0.71), rung("edge", 0.1),
+        rung("shape", 0.8, False, True),
+        rung("part", 0.9, False), rung("face", 0.5, declines=True, best=0.88, at="stem", last=0.66),
+        rung("x", 0.01, twin=0),
     )  # fmt: skip
     assert_says(
         of_ladder(rungs=rungs)[1:],
         "Emergence by depth (0 input, 1 output): edge 0.10, hue 0.30, face 0.50.",
         "Not reached by any layer: shape and part.",
-        "Clearly lost again towards the end: hue (0.93 at neck, 0.71 at the end) and face (0.88 at stem, 0.66 at the end).",
+        "Clearly lost again towards the end: hue (0.93 at neck, 0.71 at the end) and face (0.88 at stem, 0.66 at the "
+        "end).",
         "A linear probe of 8 × 8 thumbnails reads none of the rungs.",
     )
     said = of_ladder(rungs=(rung("hue", 0.0, False),))

@@ -1,4 +1,4 @@
-"""What sentences on layers together and without activations say of planted tables: each outcome, each number, and the one that is picked."""
+"""What sentences on joined layers and missing activations say of planted tables: each outcome, number and name."""
 
 from __future__ import annotations
 

@@ -36,13 +36,15 @@ def test_what_a_training_has_learnt() -> None:
     )
     assert_says(
         of_training(),
-        "resnet has learnt to tell cat from dog: 0.870 of 60 test images right, … (95 % interval 0.81 to 0.92, chance 0.50).",
+        "resnet has learnt to tell cat from dog: 0.870 of 60 test images right, … (95 % interval 0.81 to 0.92, chance "
+        "0.50).",
         f"Training ended after 4 epochs (40 steps, 12 s of computing): it was good enough twice in a row. {kept}",
         memory.format("0.11"),
     )
     assert_says(
         of_training(0.5, accuracy=0.879, ended="patience", classes=("a", "b", "c"))[:2],
-        "resnet is not shown to have learnt to tell 3 classes apart: 0.879 of 60 … (95 % interval 0.50 to 0.92, chance 0.50).",
+        "resnet is not shown to have learnt to tell 3 classes apart: 0.879 of 60 … (95 % interval 0.50 to 0.92, chance "
+        "0.50).",
         "…4 epochs (40…12…: the validation loss had not improved for 5 epochs. …2…",
     )
     assert_says(
@@ -92,8 +94,8 @@ def gain(
 def test_what_training_has_done_at_the_last_layer(gained: Any, did: str) -> None:
     other = gain("stem", (0.1, 0.05, 0.2) if gained[0] < 0 else (-0.1, -0.2, -0.05))
     text = (
-        "On images that no step was computed from, a probe on head reads 0.51 (0.45 to 0.57) {} and 0.84 (0.78 to 0.90) "
-        f"after step 90: {did}"
+        "On images that no step was computed from, a probe on head reads 0.51 (0.45 to 0.57) {} and 0.84 (0.78 to "
+        f"0.90) after step 90: {did}"
     )
     end = " (shuffled labels 0.49, raw pixels 0.62)."
     assert of_checkpoints(other, gain("head", gained))[0] == f"{text.format('before the first step')}{end}"
@@ -184,16 +186,18 @@ def test_the_stack_is_set_against_the_best_of_the_others() -> None:
     best = "the stack reaches 0.97 (0.93 to 1.00), the best of the others, the"
     assert_says(
         said,
-        "Stacking beats laying side by side in 1 of 3 of these tasks (shapes) at this size and training; in the others …",
+        "Stacking beats laying side by side in 1 of 3 of these tasks (shapes) at this size and training; in the others "
+        "…",
         "Five networks of at most 24,000 parameters each saw 1,200 images, 3 times with other …, chance is 0.50.",
-        f"To tell rectangles from diamonds: {best} parallel one, 0.86 (0.82 to 0.89); the stack is ahead (difference +0.12, "
-        "95 % interval +0.06 to +0.18).",
-        f"To tell faces from scrambled ones: {best} parallel one, 0.86 (0.82 to 0.89); no difference is shown (difference "
-        "+0.05, 95 % interval +0.00 to +0.10).",
+        f"To tell rectangles from diamonds: {best} parallel one, 0.86 (0.82 to 0.89); the stack is ahead (difference "
+        "+0.12, 95 % interval +0.06 to +0.18).",
+        f"To tell faces from scrambled ones: {best} parallel one, 0.86 (0.82 to 0.89); no difference is shown "
+        "(difference +0.05, 95 % interval +0.00 to +0.10).",
         f"To tell cats from dogs: {best} other one, 0.99 (0.95 to 1.02); the stack is behind (difference -0.10, 95 % "
         "interval -0.20 to -0.03).",
-        "To tell lying from standing stripes, no single layer has solved even this: the parallel one reaches 0.86 (0.82 to "
-        "0.89), the stack 0.97 (0.93 to 1.00); the stack is ahead (difference +0.12, 95 % interval +0.06 to +0.18).",
+        "To tell lying from standing stripes, no single layer has solved even this: the parallel one reaches 0.86 "
+        "(0.82 to 0.89), the stack 0.97 (0.93 to 1.00); the stack is ahead (difference +0.12, 95 % interval +0.06 to "
+        "+0.18).",
         "Without activations the stack stays at chance, to within 0.1, in every task: …",
     )
     level = of_arrangements({"pets": TASK}, {"pets/parallel": (-0.1, -0.2, 0.0)})[2]
@@ -228,8 +232,8 @@ def test_whether_a_single_layer_tells_orientation(wide: float, parallel: float, 
     best = max(wide, parallel)
     assert said == (
         f"To tell lying from standing stripes, {able}: the {name} one reaches {best:.2f} ({best - 0.04:.2f} to "
-        f"{best + 0.03:.2f}), the stack 0.97 (0.93 to 1.00); the stack is behind (difference -0.10, 95 % interval -0.20 to "
-        "-0.03)."
+        f"{best + 0.03:.2f}), the stack 0.97 (0.93 to 1.00); the stack is behind (difference -0.10, 95 % interval "
+        "-0.20 to -0.03)."
     )
 
 
@@ -246,6 +250,6 @@ def test_what_is_left_of_the_stack_without_activations() -> None:
         "Without activations the stack is not shown to be above chance in any task (highest 0.58)."
     )
     assert last(chance, above, above) == (
-        "Without activations the stack is above chance in 2 of 3 tasks (faces, pets), so something there can be read off "
-        "linearly."
+        "Without activations the stack is above chance in 2 of 3 tasks (faces, pets), so something there can be read "
+        "off linearly."
     )
