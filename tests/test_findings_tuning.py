@@ -86,8 +86,8 @@ def test_layers_that_are_tuned_alike() -> None:
 def test_which_property_comes_first(orientation: Any, shape: Any, order: tuple[int, str, int]) -> None:
     first, words, other = order
     assert tuned(orientation, shape)[2] == (
-        f"Channels tuned to orientation are there from {FROM[first]}; the best of {16 + first} surely reaches half of the "
-        f"largest share), {words} from {FROM[other]})."
+        f"Channels tuned to orientation are there from {FROM[first]}; the best of {16 + first} surely reaches half of "
+        f"the largest share), {words} from {FROM[other]})."
     )
 
 
