@@ -20,10 +20,12 @@ from lab.experiments.building import (
     edges_findings,
     factor_decoding_findings,
     filter_findings,
+    receptive_field_arithmetic,
     receptive_field_findings,
+    size_arithmetic,
     thumbnail_decoding_findings,
 )
-from lab.experiments.channels import kernels
+from lab.experiments.channels import channel, depth_strip, kernels
 from lab.experiments.comparison import findings as comparison
 from lab.experiments.equivalence import findings as equivalence
 from lab.experiments.other_probes import run as other_probes
@@ -36,10 +38,12 @@ Tables = Mapping[str, pd.DataFrame]
 AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
     "attribute": lambda tables, request, about: map_findings.findings(tables),
     "break": lambda tables, request, about: intervention_findings.findings(tables, about["classes"]),
+    "channel": lambda tables, request, about: channel.findings(tables),
     "check": lambda tables, request, about: equivalence.findings(tables, (request.base, request.new)),
     "collapse": lambda tables, request, about: collapse.findings(tables["layers"]),
     "compare": lambda tables, request, about: comparison.findings(tables, ("cat", "dog"), data=request.data),
     "concatenation": lambda tables, request, about: layer_concatenation_findings.findings(tables),
+    "depth_strip": lambda tables, request, about: depth_strip.findings(tables["strip"], tables["visualizations"]),
     "edges": lambda tables, request, about: edges_findings.findings(tables),
     "factors": lambda tables, request, about: factor_decoding_findings.findings(tables, len(tables["images"])),
     "field": lambda tables, request, about: receptive_field_findings.findings(
@@ -49,6 +53,8 @@ AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
     "kernels": lambda tables, request, about: kernels.findings(tables["kernels"]),
     "late_layers_only": lambda tables, request, about: late_layers_only_findings.findings(tables),
     "other_probes": lambda tables, request, about: other_probes.findings(tables),
+    "slide": lambda tables, request, about: size_arithmetic.findings(request),
+    "stack": lambda tables, request, about: receptive_field_arithmetic.findings(request),
     "thumbnail": lambda tables, request, about: thumbnail_decoding_findings.findings(tables, len(tables["images"])),
     "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables, request.parameters),
     "without_activations": lambda tables, request, about: without_activations_findings.findings(
