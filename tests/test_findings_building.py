@@ -156,6 +156,8 @@ def test_groups_and_comparisons_are_corrected_for_their_number(shape: str, tests
     ending, _ = compared(-edge * 1.02)
     against = ends(edge * 1.02 - sign * JITTER, tests, 1)
     assert ending == f"but {' and '.join(others)} edges add more to it, by {against}."
+    against = ends(3.7 - sign * JITTER, tests, 1)
+    assert compared(-3.7)[0] == f"but {' and '.join(others)} edges add more to it, by {against}."
 
 
 def test_sums_of_groups_without_a_filter_are_zero() -> None:
