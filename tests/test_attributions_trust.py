@@ -22,7 +22,7 @@ from lab.attributions.weight_randomisation import cascade, groups
 from lab.cli.main import parser
 from lab.errors import LabError
 from lab.experiments.attribution import attribute, score
-from lab.experiments.attribution.map_findings import findings, learned, matters, missing_text, random_range
+from lab.experiments.attribution.map_findings import missing_text
 from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
 from lab.experiments.attribution.score_findings import findings as told_scores
 from lab.experiments.attribution.score_findings import finds
@@ -284,32 +284,6 @@ def test_what_gives_no_map_is_told(home: Any) -> None:
 # Words follow numbers
 
 
-def test_answers_need_their_interval() -> None:
-    assert learned({"random_low": -0.1, "random_high": 0.4}) == "yes"
-    assert learned({"random_low": 0.6, "random_high": 0.9}) == "no"
-    assert learned({"random_low": 0.3, "random_high": 0.7}) == learned({}) == "open"
-    orders = pd.DataFrame({"order": "random squares", "score_at": "", "gain": [0.0, 0.02, -0.02, 0.01, -0.01]})
-    low, high = random_range(orders, "")[1:]
-    assert low < -0.02 < 0.02 < high < 0.1
-    assert matters({"score_at": "", "gain": 0.2}, orders) == "yes"
-    assert matters({"score_at": "", "gain": 0.03}, orders) == "no"
-    assert matters({"score_at": "elsewhere", "gain": 0.2}, orders) == "open"
-
-
-def test_the_text_says_the_opposite_when_the_numbers_do(mapped: Any) -> None:
-    maps = mapped["maps"].assign(random=0.05, random_low=0.0, random_high=0.1, gain=5.0)
-    good = " ".join(findings({**mapped.tables, "maps": maps}))
-    assert f"{len(maps)} of {len(maps)} maps become another map" in good
-    assert f"positions of {len(maps)} of {len(maps)} maps move" in good
-    assert "Not to be trusted" not in good
-    bad = " ".join(
-        findings({**mapped.tables, "maps": maps.assign(random=0.9, random_low=0.8, random_high=0.95, gain=-1.0)})
-    )
-    assert f"0 of {len(maps)} maps become another map" in bad
-    assert "Not to be trusted" in bad
-    assert f"positions of 0 of {len(maps)} maps" in bad
-
-
 def planted(share: float, untrained: float, edges: float = 0.1, apart: float = 0.0) -> pd.DataFrame:
     """Maps of a network and three untrained twins, whose means lie `apart` from each other."""
     rng = np.random.default_rng(0)
@@ -352,22 +326,6 @@ def test_twins_that_differ_among_themselves_make_the_comparison_with_them_wider(
     assert not finds(apart)
     expected = mean_of_many(np.array([0.15, 0.3, 0.45]))
     assert apart["over_untrained_low"] == pytest.approx(expected.low, abs=0.02)
-
-
-def test_a_comparison_that_was_not_made_is_not_claimed() -> None:
-    probes = pd.DataFrame(
-        [{"role": "trained", "layer": "a", "depth": 0.5, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 0.95}]
-    )
-    table = summary(planted(0.6, 0.1))
-    without = table.assign(over_untrained=np.nan, over_untrained_low=np.nan, over_untrained_high=np.nan)
-    said = " ".join(told_scores({"summary": without, "probes": probes}))
-    assert "It is above the parts' area and an edge detector with its interval" in said
-    assert "1 of 1 pairs of method and layer are above the parts' area and an edge detector, each" in said
-    assert "untrained" not in said
-    both = pd.concat([table, without.assign(layer="b")])
-    mixed = " ".join(told_scores({"summary": both, "probes": probes}))
-    assert "2 of 2 pairs" in mixed
-    assert "(1 of these could not be compared with an untrained network)" in mixed
 
 
 def test_a_score_run_measures_trained_and_untrained(home: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,12 @@ from lab.experiments.ablation.intervention_contrasts import (
     WITH_OR_WITHOUT,
     contrast_table,
 )
-from lab.experiments.ablation.intervention_contrasts import COLUMNS as CONTRAST_COLUMNS
-from lab.experiments.ablation.intervention_findings import findings as told_of_changes
 from lab.experiments.ablation.intervention_tables import ProbedChange
 from lab.experiments.ablation.intervention_tables import _at_once as at_once
-from lab.experiments.ablation.late_layers_only_findings import findings as told_of_tail
-from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOTH, LAST
-from lab.experiments.ablation.layer_concatenation_findings import findings as told_of_together
+from lab.experiments.ablation.layer_concatenation_findings import BEST, BOTH, LAST
 from lab.experiments.ablation.layer_sweep import FeatureSet, Sweep, components
 from lab.experiments.ablation.probe_data import FOLDS, CachedPixels, ProbeData
 from lab.experiments.ablation.without_activations import bend
-from lab.experiments.ablation.without_activations_findings import findings as told_of_linear
 from lab.experiments.ablation.without_activations_tables import colours_explain, directions
 from lab.experiments.base import Result
 from lab.layers import Layer
@@ -334,55 +328,12 @@ def test_of_many_places_some_are_drawn_and_it_is_said(results: Runs) -> None:
 
 # --- texts ------------------------------------------------------------------------------------------------------------
 
-CONTROLS = pd.DataFrame({"control": ["chance", "pixels"], "accuracy": [0.5, 0.55], "ci_low": 0.4, "ci_high": 0.6})
 
-
-def change_row(kind: str, carried: float, refitted: float, place: str = "x") -> dict[str, Any]:
+def change_row(kind: str, carried: float, refitted: float, place: str) -> dict[str, Any]:
     row: dict[str, Any] = {"intervention": kind, "place": place, "change": f"{kind}: {place}", "problem": ""}
-    row |= {"possible": 1, "draws": 3, "carried_least": carried - 0.02, "carried_most": carried + 0.02}
-    for name, value in (("carried", carried), ("refitted", refitted)):
+    for name, value in (("carried", carried), ("refitted", refitted), ("carried_gap", carried - 0.95)):
         row |= {name: value, f"{name}_low": value - 0.05, f"{name}_high": value + 0.05}
-        gap = value - 0.95
-        row |= {f"{name}_gap": gap, f"{name}_gap_low": gap - 0.03, f"{name}_gap_high": gap + 0.03}
-    for name, value in (("carried_above", carried - 0.5), ("recovered", refitted - carried)):
-        row |= {name: value, f"{name}_low": value - 0.03, f"{name}_high": value + 0.03}
     return row
-
-
-def contrast(kind: str, one: float, other: float, reach: float = 0.03, place: str = "a, b") -> dict[str, Any]:
-    gap = one - other
-    row = {"contrast": kind, "place": place, "places": 2, "one": one, "other": other}
-    return {**row, "gap": gap, "gap_low": gap - reach, "gap_high": gap + reach}
-
-
-def text_of_changes(*rows: dict[str, Any], contrasts: Sequence[dict[str, Any]] = ()) -> str:
-    table = pd.DataFrame([change_row("intact", rows[0].get("before", 0.95), 0.95), *rows])
-    compared = pd.DataFrame(list(contrasts), columns=list(CONTRAST_COLUMNS))
-    tables = {"changes": table, "controls": CONTROLS, "contrasts": compared}
-    return " ".join(told_of_changes(tables, ["cat", "dog"]))
-
-
-def test_the_text_on_changes_can_say_the_opposite() -> None:
-    usual = text_of_changes(change_row("drop", 0.94, 0.95), change_row("cut", 0.5, 0.8))
-    assert usual.startswith("1 of 2 changes cost accuracy, “cut: x” most: the frozen probe")
-    assert "falls to 0.50, by −0.45 (−0.48 to −0.42). Of the changed networks, 1 stay within 0.05" in usual
-    assert "In 0 of 2 the frozen probe is not shown to beat chance, and in 1 it is within 0.05 of chance" in usual
-    assert "it no longer has the form" in usual
-    other = text_of_changes(change_row("drop", 0.5, 0.5), change_row("cut", 0.94, 0.95))
-    assert "At no change is a refit probe shown to find more" in other
-    harmless = text_of_changes(change_row("drop", 0.95, 0.95), change_row("skip", 0.95, 0.95))
-    assert "No change is shown to cost accuracy: of 2 changed networks, 2 stay within 0.05" in harmless
-    assert "nothing to break" in text_of_changes({**change_row("drop", 0.5, 0.5), "before": 0.52})
-
-
-def test_no_loss_is_not_said_of_wide_intervals() -> None:
-    wide = change_row("drop", 0.93, 0.95) | {"carried_gap_low": -0.2, "carried_gap_high": 0.1}
-    assert "0 stay within 0.05, 0 are better, 1 are undecided" in text_of_changes(wide)
-    unsure = change_row("cut", 0.55, 0.6) | {"carried_above_low": -0.06, "carried_above_high": 0.16}
-    assert (
-        "In 1 of 1 the frozen probe is not shown to beat chance, and in 0 it is within 0.05 of chance"
-        in text_of_changes(unsure)
-    )
 
 
 def test_the_drawing_marks_what_was_broken_and_shows_the_worst_first() -> None:
@@ -404,40 +355,6 @@ def test_the_drawing_marks_what_was_broken_and_shows_the_worst_first() -> None:
     assert marked.iloc[1] == ["blocks.9"]
     assert len(marked.iloc[2]) == 5
     assert "0.50 instead of 0.95" in largest_effects(tables).to_json()
-
-
-def test_places_that_were_not_tried_are_named() -> None:
-    some = change_row("drop", 0.5, 0.9) | {"possible": 9}
-    assert "Not every part was tried (drop 1 of 9)" in text_of_changes(some)
-    assert "Not every part" not in text_of_changes(change_row("drop", 0.5, 0.9))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "reach", "said"),
-    [
-        (0.9, 0.6, 0.03, "costs less than losing the shortcut"),
-        (0.6, 0.9, 0.03, "costs more than losing the shortcut"),
-        (0.9, 0.9, 0.03, "are worth alike"),
-        (0.9, 0.8, 0.2, "is not shown"),
-    ],
-)
-def test_what_a_shortcut_is_worth_is_said_of_the_same_blocks(one: float, other: float, reach: float, said: str) -> None:
-    row = change_row("drop", 0.9, 0.9)
-    assert said in text_of_changes(row, contrasts=[contrast(BRANCH_OR_SHORTCUT, one, other, reach)])
-    assert "need not be the reason" in text_of_changes(row, contrasts=[contrast(WITH_OR_WITHOUT, one, other, reach)])
-
-
-def test_the_text_on_permuted_channels_can_say_the_opposite() -> None:
-    def text(at_the_end: float, there: float, reach: float = 0.03) -> str:
-        row = change_row("permute", at_the_end, 0.9, "after a")
-        return text_of_changes(row, contrasts=[contrast(PERMUTED, there, 0.7, reach, "after a")])
-
-    assert "of use only to a next layer that knows its order" in text(0.5, 0.7)
-    assert "the mean over 3 permutations (from 0.48 to 0.52)" in text(0.5, 0.7)
-    assert "finds 0.70 against 0.70 in the intact network, as before" in text(0.95, 0.7)
-    assert "knows its order" not in text(0.95, 0.7)  # the network does not mind, so nothing is said of an order
-    assert "0.55 against 0.70 in the intact network, not as before" in text(0.5, 0.55)
-    assert "which is not shown to be the same" in text(0.5, 0.65, 0.2)
 
 
 def test_many_changes_of_nothing_show_no_loss() -> None:
@@ -469,37 +386,6 @@ def test_contrasts_are_paired_by_block_and_by_image() -> None:
     assert table.loc[WITH_OR_WITHOUT, "places"] == 3
 
 
-def test_changes_without_numbers_are_told() -> None:
-    lost = {**change_row("skip", np.nan, np.nan), "problem": "layer a puts out infinities"}
-    assert "1 change gave no usable numbers: skip: x." in text_of_changes(change_row("drop", 0.5, 0.9), lost)
-    assert "2 changes gave no usable numbers" in text_of_changes(lost, {**lost, "change": "skip: y"})
-
-
-def test_the_text_on_the_tail_can_say_the_opposite(results: Runs) -> None:
-    tables = dict(results["late_layers_only"].tables)
-
-    def text(gap: float, reach: float = 0.05, beyond: float = 0.2) -> str:
-        table = tables["adapters"].copy()
-        table.loc[1:, ["refitted_gap", "refitted_gap_low", "refitted_gap_high"]] = [gap, gap - reach, gap + reach]
-        table.loc[1:, ["added", "added_low", "added_high"]] = [gap, gap - reach, gap + reach]
-        table.loc[1:, ["r2_beyond", "r2_beyond_low", "r2_beyond_high"]] = [beyond, beyond - reach, beyond + reach]
-        return " ".join(told_of_tail({**tables, "adapters": table}))
-
-    assert text(-0.3).startswith("y is not j(x)")
-    assert "the best of 4 adapters" in text(-0.3)
-    assert "With none of the adapters" in text(-0.3)
-    assert "are not needed: to within 0.05" in text(0.0, 0.04)
-    assert "is not shown on these images" in text(0.0, 0.2)
-    assert "neither is shown" in text(0.0, 0.2)
-    assert "serves the stage better" in text(0.3)
-    assert "the stage still helps" in text(0.3)
-    assert "so the pixels give 0.20 (0.15 to 0.25) of what that leaves" in text(0.3)
-    assert "are not shown to give anything beyond that" in text(0.3, beyond=0.01)
-    assert "give less than that" in text(0.3, beyond=-0.2)
-    silent = tables["error"].assign(kind="", message="no error: it puts out 3 × 4")
-    assert "it does not stop" in told_of_tail({**tables, "error": silent})[1]
-
-
 def test_features_that_no_image_moves_are_the_mean_map(results: Runs) -> None:
     """Real features are the same map for every image and noise: nothing lies beyond the map, however high R² is."""
     rng = np.random.default_rng(0)
@@ -521,91 +407,12 @@ def test_features_that_no_image_moves_are_the_mean_map(results: Runs) -> None:
     assert errors[0] < 0.7 * errors[2] < 0.7 * errors[1]
 
 
-def linear_row(name: str, depth: float, removed: int, value: float, reach: float = 0.03) -> dict[str, Any]:
-    row = change_row("x", value, value) | {"up_to": name, "depth": depth, "removed": removed}
-    for column, gap in (("refitted_gap", value - 0.95), ("above_chance", value - 0.5), ("above_pixels", value - 0.55)):
-        row |= {column: gap, f"{column}_low": gap - reach, f"{column}_high": gap + reach}
-    return row
-
-
-def text_of_linear(
-    left: float, *, reach: float = 0.03, bent: float = 1e-6, few: int = 3, colours: float = 0.3, intact: float = 0.95,
-    activations: int = 9,
-) -> str:  # fmt: skip
-    rows = [
-        linear_row("none", 0.0, 0, intact, reach),
-        linear_row("a", 0.2, 3, intact, reach),
-        linear_row("b", 1.0, 9, left, reach),
-    ]
-    explained = {"colours": colours, "colours_low": colours - 0.05, "colours_high": colours + 0.05}
-    rows = [row | explained | {"bend": bent, "directions": few} for row in rows]
-    rows[0]["directions"] = 100
-    return " ".join(told_of_linear({"depths": pd.DataFrame(rows), "controls": CONTROLS}, activations))
-
-
-def test_the_text_on_activations_can_say_the_opposite() -> None:
-    gone = text_of_linear(0.55)
-    assert "one affine map" in gone
-    assert "Nothing is left beyond what raw pixels give, to within 0.05" in gone
-    assert "Up to a the loss is within 0.05; up to b" in gone
-    kept = text_of_linear(0.95, bent=0.4)
-    assert "still not linear" in kept
-    assert "the activations are not needed, to within 0.05" in kept
-    assert "At every depth the loss is within 0.05" in kept
-    assert "Something is left beyond what raw pixels give" in text_of_linear(0.8)
-    assert "What is left is less than raw pixels give" in text_of_linear(0.4)
-    assert "not shown to beat chance here, so nothing can be lost" in text_of_linear(0.5, intact=0.52)
-    stopped = text_of_linear(0.95, bent=0.4, activations=12)  # with more the network gave infinities
-    assert "Only 9 of 12 activations, those up to b, could be taken out" in stopped
-    assert "With all" not in stopped
-    assert "not needed" not in stopped
-
-
-def test_wide_intervals_show_neither_a_loss_nor_that_there_is_none() -> None:
-    unsure = text_of_linear(0.9, reach=0.2)
-    assert "Whether the activations are needed for these classes is not shown" in unsure
-    assert "At no depth is a loss shown" in unsure
-    lost = text_of_linear(0.6, reach=0.2)
-    assert "whether anything is left beyond what raw pixels give is not shown" in lost
-    assert "Nothing is left" not in lost
-
-
-def test_average_colours_are_named_where_they_are_what_varies() -> None:
-    assert "little more than average colours" in text_of_linear(0.5, colours=0.9)
-    assert "little more than average colours" not in text_of_linear(0.5, colours=0.3)
+def test_average_colours_explain_what_is_made_of_them() -> None:
     rng = np.random.default_rng(0)
     readers, colours = material(np.repeat([0, 1], 40)), rng.random((80, 3))
     of_colours = colours @ rng.normal(size=(3, 12))
     assert colours_explain(readers, colours, of_colours).low > 0.95
     assert colours_explain(readers, colours, rng.normal(size=(80, 12))).high < 0.1
-
-
-def sweep_text(results: Runs, gaps: dict[int, float], reach: float = 0.04) -> str:
-    tables = dict(results["concatenation"].tables)
-    rows = [
-        {"reader": reader, "dim": dim, "accuracy": 0.8 + gap * (reader != LAST), "ci_low": 0.7, "ci_high": 0.9}
-        | {
-            name: (reader != LAST) * (gap + shift)
-            for name, shift in (("gap", 0), ("gap_low", -reach), ("gap_high", reach))
-        }
-        for reader in (LAST, BEST, BOTH, ALL)
-        for dim, gap in gaps.items()
-    ]
-    return " ".join(told_of_together({**tables, "sweep": pd.DataFrame(rows)}))
-
-
-def test_the_text_on_layers_together_can_say_the_opposite(results: Runs) -> None:
-    mixed = sweep_text(results, {4: -0.3, 16: 0.0, 64: 0.1})
-    assert "is not the best there is at 64 of 4, 16 and 64 dimensions" in mixed
-    assert (
-        "By dimension, all layers read better than the last one at 64 (+0.10 (+0.06 to +0.14)); worse than it at 4 "
-        "(−0.30 (−0.34 to −0.26)); alike to within 0.05 at 16" in mixed
-    )
-    assert "the last layer is enough" in sweep_text(results, {4: 0.0, 16: -0.2})
-    unsure = sweep_text(results, {4: 0.0, 16: 0.05}, reach=0.2)
-    assert "is shown to read more than the last layer, but it may" in unsure
-    assert "with no difference shown at 4" in unsure
-    assert "is enough" not in unsure
 
 
 def test_the_sweep_finds_what_only_more_dimensions_show() -> None:

@@ -203,32 +203,6 @@ def test_the_text_follows_the_numbers() -> None:
     assert "clearly behind at 0" not in again
 
 
-@pytest.mark.parametrize(
-    ("one", "two", "said"),
-    [
-        ([100.0] * 9, [50.0] * 9, "one is the fastest here, in each of 9 rounds"),
-        ([100.0] * 8 + [40], [50.0] * 9, ""),  # behind in a single round
-        ([100.0] * 9, [98.0] * 9, ""),  # by less than can be told from noise
-        ([100.0] * 5, [50.0] * 5, ""),  # too few rounds
-        ([2.34] * 9, [1.98] * 9, "2.34 images/s (middle half of the rounds 2.34 to 2.34) against 1.98 images/s"),
-    ],
-)
-def test_a_network_is_the_fastest_only_when_every_round_says_so(one: list[float], two: list[float], said: str) -> None:
-    field = field_with(*(curve_of(name, [0.6, 0.9], [0.1, 0.4], seed) for seed, name in enumerate(("one", "two"))))
-    text = sentences(field, {"one": speed_of("one", one), "two": speed_of("two", two)})
-    assert said in text
-    assert ("the fastest" in text) == bool(said)
-
-
-def test_networks_measured_as_one_are_never_set_against_each_other() -> None:
-    names = ("one", "two", "three")
-    field = field_with(*(curve_of(name, [0.6, 0.9], [0.1, 0.4], seed) for seed, name in enumerate(names)))
-    same = {"one": speed_of("one", [100.0] * 9), "two": speed_of("two", [100.0] * 9, "one")}
-    assert "is the fastest here" not in sentences(field_with(*field.curves[:2]), same)
-    text = sentences(field, {**same, "three": speed_of("three", [50.0] * 9)})
-    assert "one (as two, of the same architecture) is the fastest here" in text
-
-
 def test_rounds_meet_every_network_and_a_slow_spell_of_the_machine_is_no_difference() -> None:
     """Three passes of equal work on a machine that slows down half way: their medians and every round agree."""
     calls: list[str] = []

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.experiments.attribution.map_findings import matters
 from lab.experiments.attribution.score_findings import findings as scores_told
 from lab.experiments.attribution.score_findings import finds
 from lab.experiments.attribution.score_tables import summary
@@ -140,14 +139,6 @@ def test_of_many_maps_that_know_nothing_hardly_one_finds_the_parts() -> None:
     assert "at 0 of 12 layers, and less at 0" in scores_told({"summary": nothing, "probes": probes})[-1]
     reverse = summary(shares(-0.25))
     assert "at 0 of 12 layers, and less at 12" in scores_told({"summary": reverse, "probes": probes})[-1]
-
-
-def test_random_orders_allow_for_the_number_of_maps() -> None:
-    orders = pd.DataFrame({"order": "random squares", "score_at": "x", "gain": [0.0, 0.1, -0.1, 0.05, -0.05]})
-    row: dict[Any, Any] = {"score_at": "x", "gain": 0.3}
-    assert matters(row, orders) == "yes"
-    assert matters(row, orders, 40) == "no"
-    assert matters({**row, "gain": 3.0}, orders, 40) == "yes"
 
 
 def gains(rise: float, seed: int) -> pd.DataFrame:

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from lab.errors import LabError
-from lab.experiments.width_vs_depth.findings import findings
 from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, STRIDE, build, width_for
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.experiments.width_vs_depth.run import run
@@ -147,35 +146,6 @@ def invented(accuracies: dict[str, dict[str, float]], spread: float = 0.005) -> 
                     "correct": correct,
                 }
     return tables_of(found, tuple(accuracies), request)
-
-
-def said(accuracies: dict[str, dict[str, float]]) -> str:
-    return " ".join(findings(invented(accuracies), 12_000))
-
-
-def test_the_text_follows_the_numbers() -> None:
-    ahead = said({"orientation": {"wide": 0.98, "stack": 0.98}, "faces": {"stack": 0.9, "wide": 0.6}})
-    assert "a single layer is enough" in ahead
-    assert "no difference is shown" in ahead
-    assert "the stack is ahead" in ahead
-    assert "beats laying side by side in every task of joined parts" in ahead
-    assert "stays at chance, to within 0.1, in every task" in ahead
-    behind = said({"faces": {"stack": 0.6, "wide": 0.9}, "pets": {"stack": 0.6, "parallel": 0.9, "linear": 0.8}})
-    assert "the stack is behind" in behind
-    assert "no advantage of stacking" in behind
-    assert "above chance in 1 of 2 tasks (pets)" in behind
-    mixed = said({"faces": {"stack": 0.9}, "pets": {}, "orientation": {}})
-    assert "in 1 of 2 of these tasks (faces)" in mixed
-    assert "no single layer has solved even this" in mixed
-    assert "nothing can be said of stacking" in said({"orientation": {"wide": 0.95}})
-
-
-def test_what_the_seeds_leave_open_is_not_called_settled() -> None:
-    unsure = invented({"orientation": {"wide": 0.85, "parallel": 0.6, "linear": 0.72}}, spread=0.1)
-    text = " ".join(findings(unsure, 12_000))
-    assert "not shown to be above chance in any task (highest 0.72)" in text
-    assert "stays at chance" not in text
-    assert "whether a single layer is enough is not settled" in text
 
 
 def test_leads_are_differences_of_the_summary() -> None:

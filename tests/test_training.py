@@ -15,7 +15,6 @@ from torch import nn
 
 from lab.errors import LabError
 from lab.experiments.first_filters import filter_picture, first_filters
-from lab.experiments.training.findings import checkpoint_findings, training_findings
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.experiments.training.train import run as teach
 from lab.experiments.training.watch import run as watch
@@ -389,57 +388,6 @@ def test_filters_are_the_networks_weights() -> None:
     assert np.array_equal(weights, network[0].weight.detach().numpy())
     assert first_filters(nn.Sequential(nn.Conv2d(1, 2, 3))) is None
     assert filter_picture(weights[0]).startswith(b"\x89PNG")
-
-
-def test_the_training_text_follows_the_numbers(at_home: Any) -> None:
-    trained, _ = find_trained("test_resnet", "quick")
-    tables = dict(at_home.tables)
-
-    def said(**test: float) -> str:
-        return " ".join(training_findings("net", trained.about, {**tables, "test": tables["test"].assign(**test)}))
-
-    assert "has learnt to tell" in said(accuracy=0.97, ci_low=0.93, ci_high=0.99)
-    assert "is not shown to have learnt" in said(accuracy=0.55, ci_low=0.45, ci_high=0.65)
-    clever = {**tables, "history": tables["history"].assign(training_accuracy=1.0)}
-    clever["test"] = tables["test"].assign(accuracy=0.6, ci_low=0.55, ci_high=0.65)
-    assert "is memory, not skill" in " ".join(training_findings("net", trained.about, clever))
-
-
-def watched(gain: tuple[float, float], lead: tuple[float, float, float], cosine: float) -> dict[str, pd.DataFrame]:
-    probes = pd.DataFrame(
-        [
-            {"step": step, "layer": layer, "control": "probe", "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6}
-            for step in (0, 9)
-            for layer in ("early", "late")
-        ]
-    )
-    gains = pd.DataFrame({"layer": ["early", "late"], "depth": [0.1, 1.0], "gain": [0.0, gain[0]], "onset": [-1, 9]})
-    gains["gain_low"], gains["gain_high"] = gain
-    gains["lead"], gains["lead_low"], gains["lead_high"] = lead
-    filters = pd.DataFrame([{"step": 9, "layer": "stem", "filter": 0, "cosine": cosine}])
-    return {"probes": probes, "gains": gains, "filters": filters}
-
-
-def test_the_watching_text_follows_the_numbers() -> None:
-    risen = " ".join(checkpoint_findings(watched((0.3, 0.4), (0.3, 0.2, 0.4), 0.3)))
-    assert "brought the classes apart" in risen
-    assert "late layers gain more" in risen
-    assert "have become others" in risen
-    flat = " ".join(checkpoint_findings(watched((-0.1, 0.1), (0.0, -0.1, 0.1), 0.99)))
-    assert "no effect of training is shown" in flat
-    assert "no difference between them" in flat
-    assert "hardly moved" in flat
-    worse = " ".join(checkpoint_findings(watched((-0.4, -0.3), (-0.3, -0.4, -0.2), 0.7)))
-    assert "made it worse" in worse
-    assert "against expectation" in worse
-    both = watched((0.3, 0.4), (0.3, 0.2, 0.4), 0.3)
-    both["gains"]["onset"] = [9, 3]
-    assert "2 of 2 layers" in " ".join(checkpoint_findings(both))
-    assert "late first (seen at step 3), early last (step 9)" in " ".join(checkpoint_findings(both))
-    silent = watched((0.0, 0.1), (0.0, -0.1, 0.1), 0.7)
-    silent["gains"]["onset"] = -1
-    silent["filters"] = silent["filters"].iloc[:0]
-    assert "No layer is shown to read" in " ".join(checkpoint_findings(silent))
 
 
 def test_the_charts_draw_what_was_found(at_home: Any) -> None:

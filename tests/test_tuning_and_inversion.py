@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from lab.experiments.building import tuning_curves
-from lab.experiments.building.inversion import InversionRequest, alike, spread, summarised
+from lab.experiments.building.inversion import InversionRequest, alike, spread
 from lab.experiments.building.inversion import run as run_inversion
-from lab.experiments.building.inversion_findings import findings as inversion_told
 from lab.experiments.building.tuning_curves import TuningRequest, curve, draws, explained
 from lab.experiments.building.tuning_curves import run as run_tuning
 from lab.experiments.building.tuning_curves import summarised as summarised_tuning
@@ -175,19 +174,6 @@ def test_what_training_adds_is_said_over_several_random_starts() -> None:
     assert "one random start" in findings(summarised_tuning(one), one)[-2]
 
 
-def test_which_property_comes_first_needs_the_other_to_be_absent_there() -> None:
-    tuning, found = planted({"a": (40, 0.8), "b": (40, 0.8)})
-    assert "no layer earlier than those tuned to shape" in findings(tuning, found)[2]
-    late = tuning.copy()
-    at = (late["kind"] == "shape") & (late["layer"] == "a")
-    late.loc[at, ["best", "best_low", "best_high"]] = 0.0, -0.01, 0.01
-    assert "before those tuned to shape, from b" in findings(late, found)[2]
-    late.loc[at, ["best", "best_low", "best_high"]] = 0.3, 0.1, 0.6
-    assert "which come first is not shown" in findings(late, found)[2]
-    late.loc[late["control"] == "shuffled", "best"] = 0.4
-    assert "still explains 0.40" in findings(late, found)[-1]
-
-
 def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> None:
     from lab.models import load_model
 
@@ -207,37 +193,3 @@ def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> 
     assert alike(picture * 0.3 + 0.4, picture) == pytest.approx(1)  # contrast and brightness do not count
     assert alike(np.zeros((3, 4, 4)), picture[:, :4, :4]) == 0
     assert spread(tuple(range(9)), 3) == (0, 4, 8)  # type: ignore[arg-type, comparison-overlap]
-
-
-def inverted(trained: tuple[float, float], twin: tuple[float, float], errors: tuple[float, float]) -> pd.DataFrame:
-    rows = [
-        {"model": "m", "twin": is_twin, "layer": layer, "depth": depth, "start": start, "error": error}
-        | {"likeness": value + 0.001 * start}
-        for is_twin, values in ((False, trained), (True, twin))
-        for layer, depth, value, error in zip("ab", (0.0, 1.0), values, errors, strict=True)
-        for start in range(3)
-    ]
-    return summarised(pd.DataFrame(rows))
-
-
-def test_the_inversion_text_follows_the_numbers() -> None:
-    said = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.01, 0.01)), 3)
-    assert "more that differs from the picture looks the same to the deeper one" in said[0]
-    assert "what its layer does not notice" in said[1]
-    assert "worse at 1 and better at 1" in said[2]
-    against = inversion_told(inverted((0.1, 0.9), (0.95, 0.95), (0.01, 0.05)), 3)
-    assert "the deeper one gives more of the picture back" in against[0]
-    assert "worse at 0 and better at 2" in against[2]
-    alike = inversion_told(inverted((0.5, 0.5), (0.5, 0.5), (0.01, 0.01)), 3)
-    assert "no difference between them is shown" in alike[0]
-
-
-def test_a_search_that_did_not_get_there_shows_nothing() -> None:
-    failed = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.05, 0.58)), 3)
-    assert "at 1 of 2 layers: what other layers do not notice is not shown" in failed[0]
-    assert "At b the search did not surely match the activations (at b it left 58%)" in failed[1]
-    assert "nothing is concluded" in failed[1]
-    assert "at the 1 layers where both" in failed[2]
-    nowhere = inversion_told(inverted((0.9, 0.1), (0.8, 0.5), (0.4, 0.58)), 3)
-    assert "not compared" in nowhere[2]
-    assert not any("looks the same" in sentence for sentence in failed + nowhere)

@@ -20,11 +20,9 @@ from lab.experiments.building.decoding_contrasts import (
 from lab.experiments.building.decoding_data import coarser
 from lab.experiments.building.factor_decoding import FactorsRequest, factors_of
 from lab.experiments.building.factor_decoding import run as run_factors
-from lab.experiments.building.factor_decoding_findings import findings as factors_told
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding import ThumbnailRequest
 from lab.experiments.building.thumbnail_decoding import run as run_thumbnail
-from lab.experiments.building.thumbnail_decoding_findings import findings
 from lab.probing.ridge import PENALTIES
 from lab.stats.intervals import bootstrap
 
@@ -124,82 +122,6 @@ def test_a_thumbnail_is_read_off_every_layer(thumbnail: tuple[Any, dict[str, Any
     assert again["rebuilt"].equals(rebuilt)
 
 
-def contrast(kind: str, one: float, other: float, reach: float = 0.02, **where: Any) -> dict[str, Any]:
-    gap = one - other
-    sides = {"contrast": kind, "layer": "z", "one": one, "other": other, "starts": 3, "gap": gap}
-    return {**sides, "gap_low": gap - reach, "gap_high": gap + reach, **where}
-
-
-def thumbnail_text(
-    first: float, last: float, *, reach: float = 0.02, colour: float = 0.3, starts: int = 3
-) -> list[str]:
-    """Return the sentences of a made-up run: two layers, pixels at 0.8, twins at 0.4, half of the images worth 0.1."""
-    ends = {"dim": 256, "ci_low": 0.0, "ci_high": 1.0}
-    rows = [
-        {"model": "m", "layer": layer, "depth": depth, "pooling": pooling, "control": control, "r2": value, **ends}
-        for layer, depth, value in (("a", 0.0, first), ("z", 1.0, last))
-        for pooling in ("4x4", "avg")
-        for control in ("real", "shuffled")
-    ]
-    rows += [
-        {"model": "", "layer": "", "depth": np.nan, "pooling": "", "control": name, "r2": value, **ends}
-        for name, value in (("pixels", 0.8), ("mean colour", colour))
-    ]
-    contrasts = [
-        contrast("last - first", last, first, reach),
-        contrast("matched last - first", last - 0.1, first, reach),
-        contrast("last - mean colour", last, colour, reach),
-        contrast("last - pixels", last, 0.8, reach),
-        contrast("last", last, 0, reach),
-        contrast("grid - average", last, last - 0.2, reach),
-        contrast("all images - half", last, last - 0.1, reach),
-        contrast("trained - untrained", last, 0.4, reach, starts=starts),
-        contrast("shuffled", 0.0, 0, reach),
-    ]
-    table = pd.DataFrame(rows)
-    learning = pd.DataFrame([{"layer": "z", "share": share, "r2": last} for share in (0.5, 1.0)])
-    matched = table[(table["control"] == "real") & (table["pooling"] == "4x4")]
-    tables = {"rebuilt": table, "contrasts": pd.DataFrame(contrasts), "matched": matched, "learning": learning}
-    return findings(tables, 30)
-
-
-def test_the_thumbnails_text_follows_the_numbers(thumbnail: tuple[Any, dict[str, Any]]) -> None:
-    assert "untrained itself" in " ".join(thumbnail[0].manifest["findings"])
-    fading = thumbnail_text(0.9, 0.1)
-    assert "much of the image fades" in fading[0]
-    assert "less of the picture than its overall colour" in fading[2]
-    assert "keeps more at 0 of 1 layers, less at 1" in fading[5]
-    rising = thumbnail_text(0.2, 0.95)
-    assert "later layers even give more" in rising[0]
-    assert "even the last layer gives more" in rising[2]
-    assert "with more images it would give more" in rising[3]
-    assert "adds up to +0.20" in rising[4]
-    assert "keeps more at 1 of 1" in rising[5]
-    alike = thumbnail_text(0.5, 0.5)
-    assert "nothing fades, to within 0.05" in alike[0]
-    assert "the last gives less" in alike[1]  # at equal widths
-    unsure = thumbnail_text(0.5, 0.45, reach=0.6)
-    assert "no loss is shown" in unsure[0]
-    assert "at the end nothing is shown to be left" in unsure[0]
-    assert "no difference is shown" in unsure[1]
-    assert "not shown to give more of the picture than its overall colour" in unsure[2]
-    assert "whether more images would give more is not shown" in unsure[3]
-    assert "adds anything is not shown" in unsure[4]
-    assert "keeps more at 0 of 1 layers, less at 0, as much at 0" in unsure[5]
-    assert "nothing worth naming is left" in thumbnail_text(0.9, 0.0)[0]
-    # whatever the point estimates are, intervals that reach both ways show nothing
-    for first, last in ((0.9, 0.1), (0.1, 0.9)):
-        said = thumbnail_text(first, last, reach=2.0)
-        assert "no loss is shown between them, and at the end nothing is shown to be left" in said[0]
-        assert "no difference is shown" in said[1]
-        assert "not shown to give more of the picture than its overall colour" in said[2]
-        assert "whether more images would give more is not shown" in said[3]
-        assert "adds anything is not shown" in said[4]
-        assert "keeps more at 0 of 1 layers, less at 0, as much at 0" in said[5]
-        assert "nothing is shown to be read anywhere" in said[6]
-    assert "one random start, from which nothing is concluded" in thumbnail_text(0.9, 0.1, starts=1)[5]
-
-
 def planted(kinds: int = 20, *, twin: float = 0.0, starts: float = 0.0, seed: int = 0) -> pd.DataFrame:
     """Return contrasts of readouts of as many targets: nothing but noise where the truths are 0."""
     rng = np.random.default_rng(seed)
@@ -271,44 +193,6 @@ def test_factors_of_drawings_are_read() -> None:
         "last", "last - first", "last - pixels", "matched last - first", "last - half of the images",
     }  # fmt: skip
     assert contrasts.groupby("contrast")["factor"].nunique().nunique() == 1
-
-
-def factor_text(gap: float, reach: float = 0.02, shuffled: float = 0.01, starts: int = 3) -> list[str]:
-    kinds = ("last", "last - first", "matched last - first", "last - pixels", "last - half of the images")
-    rows = [contrast(kind, 0.5 + gap, 0.5, reach, factor=f) for kind in kinds for f in ("x", "y")]
-    rows += [contrast("trained - untrained", 0.5 + gap, 0.5, reach, factor=f, starts=starts) for f in ("x", "y")]
-    readings = pd.DataFrame(
-        [
-            {"layer": layer, "factor": f, "control": control, "r2": 0.5, "ci_low": 0.4, "ci_high": shuffled}
-            for layer in ("a", "z")
-            for f in ("x", "y")
-            for control in ("real", "shuffled")
-        ]
-    )
-    factors = pd.DataFrame([{"factor": f, "same": ""} for f in ("x", "y")])
-    return factors_told({"readings": readings, "contrasts": pd.DataFrame(rows), "factors": factors}, 60)
-
-
-def test_the_factors_text_follows_the_numbers() -> None:
-    more = factor_text(0.3)
-    assert "2 of 2 factors of 60 drawings can still be read" in more[0]
-    assert "2 factors become more readable, most of all x (0.50 to 0.80)" in more[1]
-    assert "2 of the 2 that become more readable do so at equal widths too" in more[2]
-    assert "Raw pixels tell 0 factors better than z does and 2 worse" in more[3]
-    assert "more images may show more" in more[4]
-    assert "2 factors are more readable at z (x, y) and 0 less" in more[5]
-    less = factor_text(-0.3)
-    assert "no factor of 60 drawings is shown to be readable" in less[0]
-    assert "2 factors become less readable" in less[1]
-    assert "Raw pixels tell 2 factors better" in less[3]
-    assert "and 2 less (x, y)" in less[5]
-    unsure = factor_text(0.1, reach=0.4)
-    assert "0 stay alike to within 0.05, of 2 no change is shown" in unsure[1]
-    assert "of 2 neither is shown" in unsure[5]
-    same = factor_text(0.0)
-    assert "2 stay alike to within 0.05, of 0 no change is shown" in same[1]
-    assert "one random start" in factor_text(0.3, starts=1)[5]
-    assert "still reaches 0.40" in factor_text(0.3, shuffled=0.4)[-1]
 
 
 def test_what_cannot_be_asked_is_told() -> None:

@@ -115,11 +115,13 @@ def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     if rows.empty or averaged.empty:
         return []
     best = averaged.iloc[int(averaged["r2"].to_numpy().argmax())]
-    most = rows.iloc[int(rows["gap"].to_numpy().argmax())]
-    adds = {
-        "more": f"keeping a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})",
-        "same": f"at no layer does a grid of positions add more than {R2_MARGIN:.2f}",
-    }.get(outcome(interval_of(most, "gap"), R2_MARGIN), "that a grid of positions adds anything is not shown")
+    found = [outcome(interval_of(row, "gap"), R2_MARGIN) for _, row in rows.iterrows()]
+    adds = "that a grid of positions adds anything is not shown"
+    if "more" in found:  # a larger difference of a wider interval may lie elsewhere
+        most = rows[[one == "more" for one in found]].sort_values("gap").iloc[-1]
+        adds = f"keeping a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})"
+    elif set(found) <= {"same", "less"}:
+        adds = f"at no layer does a grid of positions add more than {R2_MARGIN:.2f}"
     return [f"Averaged over all positions, layers give at most {_of(best)} ({best.layer}); {adds}."]
 
 

@@ -1,0 +1,256 @@
+"""What sentences on changed networks say of planted tables: each outcome, each number, and the one that is picked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from planted import LESS, MORE, NOTHING, OPEN, SAME, assert_says, table
+
+from lab.experiments.ablation import (
+    intervention_findings,
+    late_layers_only_findings,
+)
+from lab.experiments.ablation.intervention_contrasts import BRANCH_OR_SHORTCUT, PERMUTED, WITH_OR_WITHOUT
+from lab.experiments.ablation.intervention_outputs import INTACT
+from lab.experiments.ablation.late_layers_only_findings import REAL
+
+CONTROLS = table("control accuracy", ("chance", 0.5), ("pixels", 0.61), ("untrained", 0.63))
+FEW = table("control accuracy", ("chance", 0.5), ("pixels", 0.61))
+
+# --- break ------------------------------------------------------------------------------------------------------------
+
+CHANGE = "change intervention place possible draws problem carried carried_gap carried_above refitted recovered least"
+CONTRAST = "contrast place places one other gap"
+
+
+def intact(above: tuple[float, float, float] = (0.41, 0.37, 0.45)) -> tuple[Any, ...]:
+    return ("", INTACT, "", 0, 0, "", (0.91, 0.87, 0.95), NOTHING, above, (0.93, 0.92, 0.94), NOTHING, (0.0, 0.0))
+
+
+def changed(
+    change: str, gap: Any = SAME, above: Any = MORE, recovered: Any = OPEN, *, kind: str = "drop", place: str = "",
+    possible: int = 1, problem: str = "", carried: float = 0.72,
+) -> tuple[Any, ...]:  # fmt: skip
+    ends = (carried, carried - 0.05, carried + 0.04)
+    refitted = (carried + recovered[0], 0.81, 0.89)
+    least = (carried - 0.02, carried + 0.03)
+    return change, kind, place or change, possible, 3, problem, ends, gap, above, refitted, recovered, least
+
+
+def of_changes(*rows: Any, contrasts: Any = (), classes: tuple[str, ...] = ("cat", "dog"), **row: Any) -> list[str]:
+    changes = table(CHANGE, intact(**row), *rows).rename(
+        columns={"least_low": "carried_least", "least_high": "carried_most"}
+    )
+    tables = {"changes": changes, "controls": CONTROLS, "contrasts": table(CONTRAST, *contrasts)}
+    return intervention_findings.findings(tables, classes)
+
+
+HARM = (
+    changed("a", SAME, SAME), changed("b", (-0.2, -0.26, -0.14), OPEN, carried=0.71),
+    changed("c", (-0.3, -0.37, -0.23), LESS, carried=0.61), changed("d", LESS, MORE, carried=0.8),
+    changed("e", MORE, OPEN, carried=0.99), changed("f", OPEN, MORE), changed("g", OPEN, MORE),
+)  # fmt: skip
+
+
+def test_the_largest_fall_of_the_frozen_probe_is_told_and_how_many_fell() -> None:
+    assert_says(
+        of_changes(*HARM, changed("h", problem="no number")),
+        "The frozen probe … gets fewer images right in 3 of 7 changed networks; in 1 it stays within 0.05, in 1 it "
+        "gets more right, in 2 neither is shown … the largest fall is −0.30 (−0.37 to −0.23), to 0.61, after “c”. In 1 "
+        "of 7 it is within 0.05 of chance, in 3 it is not shown to beat chance.",
+        "In the intact network a probe of the last layer tells cat from dog with accuracy 0.91 (95 % interval 0.87 to "
+        "0.95); the floor: chance 0.50, raw pixels 0.61, the untrained network 0.63.",
+        "At no change is a refit probe shown to find more than the frozen one.",
+        "1 change gave no usable numbers: h.",
+    )
+    assert_says(
+        of_changes(changed("a", OPEN), changed("b", MORE), classes=("cat", "dog", "owl"))[:2],
+        "In none of the 2 changed networks is a loss shown …: in 0 it stays within 0.05, in 1 it gets more right, in 1 "
+        "neither is shown…",
+        "…tells 3 classes apart with accuracy 0.91 (95 % interval …0.87 to 0.95…0.50…0.61…0.63.",
+    )
+
+
+@pytest.mark.parametrize("above", [(0.2, 0.0, 0.4), (-0.3, -0.4, -0.2), (0.0, 0.0, 0.0)])
+def test_where_the_intact_network_is_at_chance_nothing_is_broken(above: tuple[float, float, float]) -> None:
+    nothing = "That is not shown to be better than chance, so there is nothing to break…"
+    assert_says(of_changes(*HARM, above=above), "In the intact network…0.91…0.87…0.95…0.50…0.61…0.63.", nothing)
+
+
+def test_a_network_that_no_change_gave_numbers_of_is_told() -> None:
+    lost = [changed(name, problem="no number") for name in "aab"]
+    first = "In the intact network…0.91…0.87…0.95…0.50…0.61…0.63."
+    assert_says(of_changes(*lost), first, "2 changes gave no usable numbers: a; b.")
+    assert_says(of_changes(), first, "No intervention is possible in this network.")
+
+
+def test_what_a_refit_probe_finds_back_is_told_where_it_is_most() -> None:
+    rows = (
+        changed("a", recovered=MORE), changed("b", recovered=(0.2, 0.1, 0.3), carried=0.64),
+        changed("c", recovered=LESS),
+        changed("d", recovered=SAME), changed("e", recovered=(0.16, 0.1, 0.3)), changed("f", recovered=OPEN),
+    )  # fmt: skip
+    assert (
+        "In 3 of 6 changes a refit probe finds more than the frozen one: after “b” 0.84 (95 % interval 0.81 to 0.89) "
+        "instead of 0.64 (difference +0.20 (+0.10 to +0.30))." in of_changes(*rows)[2]
+    )
+
+
+def test_interventions_of_which_not_every_place_was_tried_are_named() -> None:
+    rows = (
+        changed("a", kind="drop", possible=5), changed("b", kind="drop", possible=5),
+        changed("b", kind="drop", possible=4), changed("a", kind="cut", possible=1),
+        changed("c", kind="swap", possible=7),
+    )  # fmt: skip
+    assert of_changes(*rows)[-1].startswith("Not every place was tried (drop 2 of 5, swap 1 of 7);")
+
+
+@pytest.mark.parametrize(
+    ("gap", "blocks", "apart"),
+    [
+        (MORE, "Losing what a block computes costs less than", "does less harm than"),
+        (LESS, "Losing what a block computes costs more than", "does more harm than"),
+        (SAME, "A block's branch and its shortcut are worth alike", "does as much harm as"),
+        (OPEN, "Whether a block's branch or its shortcut is worth more is not shown", "no more and no less harm, as"),
+    ],
+)
+def test_what_branch_and_shortcut_are_worth(gap: Any, blocks: str, apart: str) -> None:
+    contrasts = (
+        (WITH_OR_WITHOUT, "", 9, 0.83, 0.74, gap), (BRANCH_OR_SHORTCUT, "", 1, 0.81, 0.72, gap),
+        (BRANCH_OR_SHORTCUT, "", 2, 0.79, 0.68, MORE),
+    )  # fmt: skip
+    one, two, other = of_changes(changed("a"), contrasts=contrasts)[2:5]
+    ends = " to ".join(f"{end:+.2f}".replace("-", "−") for end in gap[1:])
+    difference = f"(difference {gap[0]:+.2f} ({ends}))".replace("-", "−")
+    assert one.startswith(blocks)
+    assert (
+        f"0.81 with the branch out against 0.72 with the shortcut out, mean over the same 1 block {difference}." in one
+    )
+    assert "0.79 with the branch out against 0.68 with the shortcut out, mean over the same 2 blocks (" in two
+    assert apart in other
+    assert f"0.83 against 0.74 {difference}; these are other blocks" in other
+
+
+@pytest.mark.parametrize(
+    ("there", "at_the_end", "ending"),
+    [
+        (SAME, LESS, ", as before: what a layer makes is of use only to a next layer that knows its order."),
+        (SAME, OPEN, ", as before."),
+        (SAME, MORE, ", as before."),
+        (SAME, SAME, ", as before."),
+        (OPEN, LESS, ", which is not shown to be the same."),
+        (MORE, LESS, ", not as before."),
+        (LESS, LESS, ", not as before."),
+    ],
+)
+def test_permuted_channels_are_told_at_their_worst_known_place(there: Any, at_the_end: Any, ending: str) -> None:
+    rows = [
+        changed(name, at_the_end, kind=kind, place=name, carried=carried)
+        for name, kind, carried in (
+            ("z", "drop", 0.5), ("a", "permute", 0.7), ("b", "permute", 0.66), ("c", "permute", 0.8),
+            ("d", "permute", 0.6),
+        )
+    ]  # fmt: skip
+    contrasts = [
+        ("other", "b", 1, 0.1, 0.2, OPEN),
+        *((PERMUTED, place, 1, one, other, gap) for place, one, other, gap in (
+            ("a", 0.1, 0.2, LESS), ("b", 0.75, 0.77, there), ("c", 0.3, 0.4, OPEN),
+        )),
+    ]  # fmt: skip
+    assert of_changes(*rows, contrasts=contrasts)[2] == (
+        "Permuting the channels b takes no number away, it only mixes up which is which: the accuracy at the end "
+        "becomes 0.66 (95 % interval 0.61 to 0.70), the mean over 3 permutations (from 0.64 to 0.69). Right there a "
+        f"refit probe finds 0.75 against 0.77 in the intact network{ending}"
+    )
+    unknown = of_changes(*rows)[2]
+    assert unknown.startswith("Permuting the channels d takes")
+    assert unknown.endswith(
+        "becomes 0.60 (95 % interval 0.55 to 0.64), the mean over 3 permutations (from 0.58 to 0.63)."
+    )
+
+
+# --- late layers only -------------------------------------------------------------------------------------------------
+
+ADAPTER = "adapter carried refitted refitted_gap before added r2 r2_beyond r2_mean_map"
+
+
+def adapter(name: str, refitted: float, gap: Any = OPEN, added: Any = OPEN, r2: float = 0.3, **more: Any) -> tuple:
+    numbers = {"carried": 0.55, "beyond": OPEN, "before": 0.47} | more
+    carried = numbers["carried"]
+    return (
+        name, (carried, carried - 0.02, carried + 0.03), (refitted, refitted - 0.04, refitted + 0.05), gap,
+        numbers["before"], added, (r2, r2 - 0.06, r2 + 0.07), numbers["beyond"], 0.18,
+    )  # fmt: skip
+
+
+def of_tail(*fits: Any, kind: str = "RuntimeError") -> list[str]:
+    error = table("stage expects given kind message", ("stage 3", "40 × 28", "3 × 224", kind, "bad shape"))
+    real = adapter(REAL, 0.99, carried=0.95, r2=1.0)
+    tables = {"error": error, "adapters": table(ADAPTER, real, *fits), "controls": FEW}
+    return late_layers_only_findings.findings(tables)
+
+
+@pytest.mark.parametrize(
+    ("gap", "start"),
+    [
+        (LESS, "y is not j(x): made to fit, the image stays behind what the stages before it provide (−0.11 (95 % "
+               "interval −0.16 to −0.06)"),
+        (MORE, "On these images the image itself serves the stage better than the stages before it do (+0.12"),
+        (SAME, "On these images the stages before are not needed: to within 0.05 the image itself serves the stage as "
+               "well (−0.01"),
+        (OPEN, "Whether the stages before are needed for this task is not shown on these images (+0.02"),
+    ],
+)  # fmt: skip
+def test_the_best_adapter_is_set_against_the_real_features(gap: Any, start: str) -> None:
+    fits = (
+        adapter("crop", 0.62, carried=0.58), adapter("pool", 0.71, gap, carried=0.53),
+        adapter("tile", 0.66, MORE, carried=0.56),
+    )  # fmt: skip
+    said = of_tail(*fits)
+    assert said[0].startswith(start)
+    assert said[0].endswith("to the real features for pool, the best of 3 adapters).")
+    assert_says(
+        said[1:3],
+        "stage 3 expects 40 × 28 and the image is 3 × 224: it stops: “bad shape”.",
+        "…behind stage 3 is right in 0.95 (95 % interval 0.93 to 0.98) of the images. Made to fit, the image leaves at "
+        "best 0.71 (95 % interval 0.67 to 0.76) (pool; refit probe) and 0.58 (95 % interval 0.56 to 0.61) for the "
+        "probe of the intact network; raw pixels read directly give 0.61, chance is 0.50.",
+    )
+    assert of_tail(*fits, kind="")[1].endswith(": it does not stop, by chance of shapes (bad shape).")
+
+
+def test_what_a_stage_adds_to_its_adapters() -> None:
+    fits = (
+        adapter("crop", 0.62, added=MORE), adapter("pool", 0.71, added=(0.2, 0.15, 0.25), before=0.51),
+        adapter("tile", 0.66, added=(0.14, 0.1, 0.2)), adapter("fold", 0.66, added=LESS), adapter("skip", 0.66),
+        adapter("keep", 0.66, added=SAME),
+    )  # fmt: skip
+    assert of_tail(*fits)[3] == (
+        "With pool the stage still helps: 0.71 behind it against 0.51 read off the adapter itself (difference +0.20 "
+        "(95 % interval +0.15 to +0.25))."
+    )
+    none = "With none of the adapters is the stage shown to make its input easier to read than it was"
+    assert of_tail(*fits[3:])[3] == f"{none}; with skip neither is shown."
+    assert of_tail(fits[3], fits[5])[3] == f"{none}."
+
+
+@pytest.mark.parametrize(
+    ("beyond", "ending"),
+    [
+        (MORE, "so the pixels give 0.12 (0.07 to 0.17) of what that leaves."),
+        (LESS, "so the pixels give less than that."),
+        (NOTHING, "so the pixels give nothing beyond that."),
+        (SAME, "so the pixels are not shown to give anything beyond that."),
+    ],
+)
+def test_the_adapter_that_comes_closest(beyond: Any, ending: str) -> None:
+    fits = (
+        adapter("crop", 0.6, r2=0.41), adapter("pool", 0.6, r2=0.52, beyond=beyond),
+        adapter("tile", 0.6, r2=0.46, beyond=(0.3, 0.2, 0.4)),
+    )  # fmt: skip
+    assert of_tail(*fits)[4] == (
+        "Of the adapters tried, pool comes closest to the real features with R² 0.52 (95 % interval 0.46 to 0.59) on "
+        "images it was not fitted on; their mean at each position, without looking at the image, reaches 0.18, "
+        f"{ending}"
+    )

@@ -1,0 +1,74 @@
+"""The example runs hold real tables and the sentences made of them: made again, these must be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lab.experiments.ablation import (
+    collapse,
+    intervention_findings,
+    late_layers_only_findings,
+    layer_concatenation_findings,
+    without_activations_findings,
+)
+from lab.experiments.attribution import map_findings
+from lab.experiments.building import (
+    edges_findings,
+    factor_decoding_findings,
+    filter_findings,
+    receptive_field_arithmetic,
+    receptive_field_findings,
+    size_arithmetic,
+    thumbnail_decoding_findings,
+)
+from lab.experiments.channels import channel, depth_strip, kernels
+from lab.experiments.comparison import findings as comparison
+from lab.experiments.equivalence import findings as equivalence
+from lab.experiments.other_probes import run as other_probes
+from lab.experiments.width_vs_depth import findings as width_vs_depth
+from lab.registry import EXPERIMENTS
+from lab.runs.examples import VARIABLE, example_of
+
+Tables = Mapping[str, pd.DataFrame]
+# question -> its sentences from its tables, the request and the manifest
+AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
+    "attribute": lambda tables, request, about: map_findings.findings(tables),
+    "break": lambda tables, request, about: intervention_findings.findings(tables, about["classes"]),
+    "channel": lambda tables, request, about: channel.findings(tables),
+    "check": lambda tables, request, about: equivalence.findings(tables, (request.base, request.new)),
+    "collapse": lambda tables, request, about: collapse.findings(tables["layers"]),
+    "compare": lambda tables, request, about: comparison.findings(tables, ("cat", "dog"), data=request.data),
+    "concatenation": lambda tables, request, about: layer_concatenation_findings.findings(tables),
+    "depth_strip": lambda tables, request, about: depth_strip.findings(tables["strip"], tables["visualizations"]),
+    "edges": lambda tables, request, about: edges_findings.findings(tables),
+    "factors": lambda tables, request, about: factor_decoding_findings.findings(tables, len(tables["images"])),
+    "field": lambda tables, request, about: receptive_field_findings.findings(
+        tables["fields"], tables["draws"], (224, 224)
+    ),
+    "filter": lambda tables, request, about: filter_findings.network_findings(tables["layers"]),
+    "kernels": lambda tables, request, about: kernels.findings(tables["kernels"]),
+    "late_layers_only": lambda tables, request, about: late_layers_only_findings.findings(tables),
+    "other_probes": lambda tables, request, about: other_probes.findings(tables),
+    "slide": lambda tables, request, about: size_arithmetic.findings(request),
+    "stack": lambda tables, request, about: receptive_field_arithmetic.findings(request),
+    "thumbnail": lambda tables, request, about: thumbnail_decoding_findings.findings(tables, len(tables["images"])),
+    "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables, request.parameters),
+    "without_activations": lambda tables, request, about: without_activations_findings.findings(
+        tables, about["activations"]
+    ),
+}
+
+
+@pytest.mark.parametrize("question", AGAIN)
+def test_sentences_of_an_example_follow_from_its_tables(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+    example = example_of(EXPERIMENTS[question].request_type().canonical())
+    assert example is not None
+    found = example.result()
+    again = AGAIN[question](found.tables, found.request, found.manifest)
+    assert again
+    assert again == found.findings[-len(again) :]

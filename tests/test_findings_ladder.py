@@ -1,0 +1,138 @@
+"""What sentences on the ladder say of planted tables: each outcome, each number, and the rungs that are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from planted import assert_says, table
+
+from lab.experiments.ladder import findings as ladder
+
+NAN = float("nan")
+
+# --- ladder -----------------------------------------------------------------------------------------------------------
+
+EMERGENCE = "model twin rung depth reached declines best best_layer last"
+
+
+def rung(name: str, depth: float = 0.5, reached: bool = True, declines: bool = False, **more: Any) -> tuple[Any, ...]:
+    numbers = {"model": "resnet18@untrained", "twin": -1, "best": 0.9, "at": "head", "last": 0.8} | more
+    best, last = numbers["best"], numbers["last"]
+    return numbers["model"], numbers["twin"], name, depth, reached, declines, best, numbers["at"], last
+
+
+def of_ladder(
+    *, rungs: Any = (), tau: Any = (0.7, 0.3, 0.9), read: int = 6,
+    pairs: Any = ((-1, "hue", "edge", False, 0.1),), gains: Any = (),
+    twins: Any = (), pixels: Any = (), more: Any = (),
+) -> list[str]:  # fmt: skip
+    model = "resnet18@untrained"
+    order = [(model, 0, *twin) for twin in twins]
+    tables = {
+        "rungs": table("images", (40,), (70,)),
+        "emergence": table(EMERGENCE, *(rungs or [rung("hue")])),
+        "order": table("model twin rungs tau", *order, (model, -1, read, tau), *more),
+        "pairs": table("model twin lower higher reversed later", *((model, *pair) for pair in pairs)),
+        "gains": table("model rung gain", *((model, *one) for one in gains)),
+        "accuracy": table(
+            "control rung accuracy/ci", ("probe", "hue", (0.9, 0.8, 1)), *(("pixels", *p) for p in pixels)
+        ),
+    }
+    return ladder.findings(tables)
+
+
+TAU = "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over the images of each rung {}), 40 images a rung"
+
+
+@pytest.mark.parametrize(
+    ("tau", "words", "start"),
+    [
+        (
+            (0.7, 0.3, 0.9),
+            ("0.70", "0.30 to 0.90"),
+            "Low-level first holds for {} on the whole, but not for every rung: ",
+        ),
+        ((0.4, 0.0, 0.8), ("0.40", "0.00 to 0.80"), "Low-level first is not shown for {}: "),
+        ((-0.4, -0.8, 0.0), ("-0.40", "-0.80 to 0.00"), "Low-level first is not shown for {}: "),
+    ],
+)
+def test_whether_low_levels_come_first(tau: Any, words: tuple[str, str], start: str) -> None:
+    wrong = [(-1, "a", "b", True, 0.1), (-1, "c", "d", False, 0.9), (-1, "e", "f", True, 0.3), (0, "x", "y", True, 0.9)]
+    named = "; clearly reversed, corrected for all pairs: e after f, a after b"
+    text = start.format("resnet18 (untrained)") + TAU.format(*words)
+    assert of_ladder(tau=tau, pairs=wrong)[0] == f"{text}{named}."
+    three = [*wrong, (-1, "g", "h", True, 0.2)]
+    assert of_ladder(tau=tau, pairs=three)[0] == f"{text}{named.replace('f, a', 'f, g after h, a')}."
+    many = [*three, (-1, "i", "j", True, 0.05), (-1, "k", "l", True, 0.04)]
+    assert of_ladder(tau=tau, pairs=many)[0] == f"{text}{named.replace('f, a', 'f, g after h, a')} and 2 more pairs."
+
+
+def test_an_order_that_holds_is_reversed_or_cannot_be_judged() -> None:
+    fine = [(-1, "a", "b", False, 0.1)]
+    assert of_ladder(pairs=fine)[0] == (
+        f"Low-level first holds for resnet18 (untrained): {TAU.format('0.70', '0.30 to 0.90')}, and no pair of rungs "
+        "is clearly the other way round."
+    )
+    assert of_ladder(tau=(0.4, 0.0, 0.8), pairs=fine)[0].endswith("40 images a rung.")
+    assert of_ladder(tau=(-0.4, -0.8, -0.1))[0] == (
+        "Low-level first does not hold for resnet18 (untrained), it is the other way round: "
+        f"{TAU.format('-0.40', '-0.80 to -0.10')}."
+    )
+    assert of_ladder(read=2)[0] == (
+        "Low-level first cannot be judged for resnet18 (untrained): of the rungs it reads 2, and three are needed."
+    )
+    assert "Kendall's tau of 3 rungs" in of_ladder(read=3)[0]
+
+
+def test_what_rungs_are_read_where_and_lost_again() -> None:
+    rungs = (
+        rung("hue", 0.3, declines=True, best=0.93, at="neck", last=0.71), rung("edge", 0.1),
+        rung("shape", 0.8, False, True),
+        rung("part", 0.9, False), rung("face", 0.5, declines=True, best=0.88, at="stem", last=0.66),
+        rung("x", 0.01, twin=0),
+    )  # fmt: skip
+    assert_says(
+        of_ladder(rungs=rungs)[1:],
+        "Emergence by depth (0 input, 1 output): edge 0.10, hue 0.30, face 0.50.",
+        "Not reached by any layer: shape and part.",
+        "Clearly lost again towards the end: hue (0.93 at neck, 0.71 at the end) and face (0.88 at stem, 0.66 at the "
+        "end).",
+        "A linear probe of 8 × 8 thumbnails reads none of the rungs.",
+    )
+    said = of_ladder(rungs=(rung("hue", 0.0, False),))
+    assert_says(
+        said[1:3], "Not reached by any layer: hue.", "No rung is clearly read worse at the last layer than at its best."
+    )
+    assert of_ladder()[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
+
+
+def test_what_training_adds_twins_and_thumbnails() -> None:
+    gains = [
+        ("a", (0.2, 0.1, 0.3)), ("b", (0.1, 0.0, 0.2)), ("c", (-0.2, -0.3, -0.1)), ("d", (-0.1, -0.2, 0.0)),
+        ("e", (0.31, 0.1, 0.5)), ("f", (0.0, 0.0, 0.0)),
+    ]  # fmt: skip
+    pixels = [("a", (0.6, 0.51, 0.7)), ("b", (0.6, 0.5, 0.7)), ("c", (0.9, 0.8, 1.0)), ("d", (0.5, 0.4, 0.6))]
+    twins = [(4, (0.25, 0, 0)), (1, (NAN, NAN, NAN)), (3, (-0.333, 0, 0))]
+    assert_says(
+        of_ladder(gains=gains, twins=twins, pixels=pixels)[3:],
+        "Training clearly helps, at the best layer: a +0.20, e +0.31.",
+        "No help of training is shown for b, d and f.",
+        "The untrained twins clearly read better: c.",
+        "Tau of the untrained twins, of the rungs that each reads: 0.25 (4 rungs), -0.33 (3 rungs).",
+        "A linear probe of 8 × 8 thumbnails reads a and c as well, and none of the others.",
+    )
+    assert len(of_ladder(twins=[(1, (NAN, NAN, NAN))])) == len(of_ladder()) == 4
+    assert_says(of_ladder(gains=gains[1:2])[3:4], "No help of training is shown for b.")
+    assert len(of_ladder(gains=gains[2:3])) == len(of_ladder(gains=gains[:1])) == 5
+
+
+def test_each_network_of_a_ladder_is_told_by_its_own_rows() -> None:
+    other = "resnet34@untrained"
+    said = of_ladder(rungs=(rung("hue"), rung("hue", 0.25, model=other)), more=[(other, -1, 4, (0.5, 0.2, 0.8))])
+    assert said[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
+    assert said[3].startswith(
+        "Low-level first holds for resnet34 (untrained): Kendall's tau of 4 rungs with the ladder is 0.50"
+    )
+    assert said[4] == "Emergence by depth (0 input, 1 output): hue 0.25."
+    assert len(said) == 7
