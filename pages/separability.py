@@ -8,7 +8,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.ui import examples, run_status, url_state
 from lab.ui.draft import result_container
 from lab.ui.heading import heading
-from lab.ui.separability import controls, details, panels
+from lab.ui.separability import controls, explore, panels
 
 heading(
     "Separability",
@@ -31,8 +31,4 @@ else:
         panels.problems(result)
         panels.verdicts(result)
         panels.hero_chart(result)
-        metric, shown = panels.chart_options(result)
-        panels.accuracy_chart(result, key="accuracy_chart", metric=metric, controls=shown)
-        panels.facts(result)
-        panels.how_to_read()
-        details.details(result)
+        explore.explore(result)
