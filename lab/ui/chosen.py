@@ -6,11 +6,13 @@ that a page has not stands for its nearest relative there: a stage for its last 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
+from lab.errors import LabError
 from lab.experiments.base import Request
 from lab.runs.examples import example_of
 from lab.ui import url_state
@@ -31,6 +33,11 @@ def choose_image(name: str) -> None:
     _choose(IMAGE, name)
 
 
+def forget_layer() -> None:
+    """Choose no layer: another network has others."""
+    _choose(LAYER, "")
+
+
 def chosen_layer(layers: Sequence[str], usual: str = "") -> str:
     """Return which of `layers` is chosen; where none of them is, `usual` or the last."""
     return _chosen(layers) or usual or layers[-1]
@@ -39,7 +46,7 @@ def chosen_layer(layers: Sequence[str], usual: str = "") -> str:
 def chosen_image(images: Sequence[str]) -> str:
     """Return which of `images` is chosen, "" where none of them is."""
     asked = st.query_params.get(IMAGE), st.session_state.get(_SESSION.format(IMAGE))
-    return next((name for name in asked if name in images), "")
+    return next((str(name) for name in asked if name in images), "")
 
 
 def relative(name: str, layers: Sequence[str]) -> str:
@@ -72,18 +79,24 @@ def layer_picker(layers: Sequence[str], usual: str = "", *, key: str = LAYER) ->
 
 
 def follow(request: Request, field: str, layers: Sequence[str]) -> None:
-    """Let a question that names a layer in `field` go along with the chosen one, where the URL does not say which.
+    """Let a question that names a layer in `field` go along with the chosen one, unless the URL says which it is about.
 
-    It does so where the answer is there; else that is one click away, and what is there stays.
+    It does so where the answer is there; else that is one click away, and what is there stays. What the URL says is
+    chosen from then on. `layers` are those of the network, none where they are not known yet.
     """
     name = url_state.param(type(request), field)
+    if name in st.query_params or url_state.opened(type(request)):
+        if st.query_params.get(name) in layers:
+            choose_layer(st.query_params[name])
+        return
     wanted = _chosen(layers)
-    if not wanted or name in st.query_params or getattr(request, field) == wanted:
+    if not wanted or getattr(request, field) == wanted:
         return
-    there = replace(request, **{field: wanted}).canonical()
-    if (run_of(there) or example_of(there)) is not None:
-        st.query_params[name] = wanted
-        return
+    there = replace(request, **{field: wanted})
+    with contextlib.suppress(LabError):  # one that the network has not is told when it is asked for
+        if (run_of(there.canonical()) or example_of(there.canonical())) is not None:
+            st.query_params[name] = wanted
+            return
     st.button(
         f"Look at {escaped(wanted)}, the layer you chose", key=f"follow_{name}", icon=":material/my_location:",
         on_click=st.query_params.__setitem__, args=(name, wanted),
@@ -99,6 +112,13 @@ def _choose(what: str, name: str) -> None:
 
 
 def _chosen(layers: Sequence[str]) -> str:
+    """Return which of `layers` the URL names, or this session, which is then put into the URL; "" for none.
+
+    Where it is not known what layers there are, it is believed.
+    """
     asked = st.query_params.get(LAYER), st.session_state.get(_SESSION.format(LAYER))
-    found = (relative(name, layers) for name in asked if name)
-    return next(filter(None, found), "")
+    for name in filter(None, asked):
+        if found := relative(name, layers) if layers else name:
+            st.query_params[LAYER] = name
+            return found
+    return ""

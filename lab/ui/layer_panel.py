@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import shlex
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -51,7 +52,7 @@ def layer_panel(result: Result, model: str, *, mapped: bool = True) -> None:
         with wrong:
             _images(result, changes, "still wrong", "layer_wrong")
         side = SIDE_ON_A_PHONE if on_a_phone() else SIDE
-        chosen = {"view": {"width": "content"}, "model": model, "layer": layer}
+        chosen: dict[str, Any] = {"view": {"width": "content"}, "model": model, "layer": layer}
         left, right = st.columns(2, gap="large")
         with left:
             _field(result, about, changes)
@@ -79,7 +80,7 @@ def image_panel(result: Result, model: str, image: str) -> None:
             show_chart(result, image_by_depth, key="image_chart", model=model, image=image)
 
 
-def _figures(model: str, layer: str, row: pd.Series, about: pd.Series) -> str:
+def _figures(model: str, layer: str, row: Any, about: Any) -> str:
     numbers = [("accuracy", f"{row['accuracy']:.2f}"), ("95 % interval", f"{row['ci_low']:.2f}–{row['ci_high']:.2f}")]
     numbers += [(told, f"{row[name]:.2f}") for name, told in (("untrained", "untrained twin"),) if name in row]
     numbers += [("channels", f"{about['channels']:,}")]
@@ -111,7 +112,7 @@ def _images(result: Result, changes: pd.DataFrame, kind: str, key: str, also: st
         st.caption(f"and {len(rows) - SHOWN:,} more")
 
 
-def _field(result: Result, about: pd.Series, changes: pd.DataFrame) -> None:
+def _field(result: Result, about: Any, changes: pd.DataFrame) -> None:
     """Show how much of an image one position of the layer can depend on, drawn to scale on the chosen image."""
     side = int(about["height"]) * int(about["stride"])
     height, width = int(about["receptive_field_height"]), int(about["receptive_field_width"])
@@ -128,7 +129,7 @@ def _field(result: Result, about: pd.Series, changes: pd.DataFrame) -> None:
 
 
 def _patches(result: Result, model: str, layer: str) -> None:
-    """Show the patches that excite channels of this layer, where a run of the same network and images has found some."""
+    """Show the patches that excite channels of this layer, where a run of this network and these images found some."""
     data = result.request.as_dict().get("data")
     if not data or ModelRef.parse(model).own_code:
         return

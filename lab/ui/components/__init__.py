@@ -28,7 +28,8 @@ def mount(name: str, data: Any, *, key: str, **changes: Callable[[], None]) -> A
         manifest = ComponentManifest(OWNER, "1", [ComponentConfig(name, FOLDER)])
         manager.register_from_manifest(manifest, Path(__file__).parent)
     shown = st.components.v2.component(full, js=f"{name}.js", css=f"{name}.css", html='<div class="lab"></div>')
-    return shown(key=key, data=data, **{f"on_{what}_change": change for what, change in changes.items()})
+    called: dict[str, Any] = {f"on_{what}_change": change for what, change in changes.items()}
+    return shown(key=key, data=data, **called)
 
 
 def file_url(data: bytes, *, key: str, kind: str = "application/octet-stream") -> str:

@@ -1,4 +1,4 @@
-"""The panels of the embedding maps: the walk from layer to layer with what is selected in it, and how far to trust it."""
+"""The embedding maps: a walk from layer to layer, with what is selected in it, and how far to trust it."""
 
 from __future__ import annotations
 

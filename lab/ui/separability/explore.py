@@ -1,4 +1,4 @@
-"""What one looks around in below the verdict: the curve, the chosen layer and image, and the tabs. Drawn without the rest."""
+"""What stands below the verdict: the curve, the chosen layer and image, and the tabs; drawn anew without the rest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 // A grid of pictures, each a button.
 //
-// data: {pictures: [{id, url, alt, caption, note, row: [{url, pixelated}]}], side: pixels, chosen: an id}
+// data: {pictures: [{id, url, alt, caption, note, row: [{url, pixelated}]}], side: pixels, chosen: an id}; where there
+// is no `url`, the row is all there is; where it is null, a gray square stands for it
 // trigger sent back: picked (an id)
 const grids = new WeakMap();
 
@@ -24,11 +25,12 @@ function cell(one) {
   button.title = one.alt;
   if (one.row?.length) {
     const row = document.createElement("span");
-    row.className = "row";
+    row.className = "url" in one ? "row" : "row square";
     row.append(...one.row.map(({ url, pixelated }) => image(url, "", pixelated)));
     button.append(row);
   }
-  button.append(image(one.url, one.alt, one.pixelated));
+  if ("url" in one) button.append(image(one.url, one.alt, one.pixelated));
+  else button.setAttribute("aria-label", one.alt);
   for (const [kind, words] of [["span", one.caption], ["small", one.note]]) {
     if (!words) continue;
     const line = document.createElement(kind);
