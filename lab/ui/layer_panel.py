@@ -83,9 +83,9 @@ def image_panel(result: Result, model: str, image: str) -> None:
 def _figures(model: str, layer: str, row: Any, about: Any) -> str:
     numbers = [("accuracy", f"{row['accuracy']:.2f}"), ("95 % interval", f"{row['ci_low']:.2f}–{row['ci_high']:.2f}")]
     numbers += [(told, f"{row[name]:.2f}") for name, told in (("untrained", "untrained twin"),) if name in row]
-    numbers += [("channels", f"{about['channels']:,}")]
-    if field := int(about["receptive_field_height"]):
-        numbers += [("sees, pixels", f"{field:,}×{int(about['receptive_field_width']):,}")]
+    numbers += [("dimensions", f"{about['dim']:,}")]
+    if (field := _reach(about))[0]:
+        numbers += [("sees, pixels", "×".join(f"{side:,}" for side in field))]
     card = cached_card(ModelRef.parse(model))
     for one in card.layers if card else ():
         if one.name == layer and card and card.flops:
@@ -114,8 +114,8 @@ def _images(result: Result, changes: pd.DataFrame, kind: str, key: str, also: st
 
 def _field(result: Result, about: Any, changes: pd.DataFrame) -> None:
     """Show how much of an image one position of the layer can depend on, drawn to scale on the chosen image."""
-    side = int(about["height"]) * int(about["stride"])
-    height, width = int(about["receptive_field_height"]), int(about["receptive_field_width"])
+    height, width = _reach(about)
+    side = int(about.get("height", 0)) * int(about.get("stride", 0))
     if not side or not height:
         return
     image = chosen_image(result["images"]["image"].tolist()) or changes["image"].iloc[0]
@@ -126,6 +126,12 @@ def _field(result: Result, about: Any, changes: pd.DataFrame) -> None:
     shares = {"width": min(100.0, 100 * width / side), "height": min(100.0, 100 * height / side)}
     if url:
         st.html(FIELD.format(url=url, alt=html.escape(image, quote=True), told=told, **shares))
+
+
+def _reach(about: Any) -> tuple[int, int]:
+    """Return height and width of what one position depends on, in pixels; 0 where that is not known."""
+    height, width = (int(about.get(f"receptive_field_{side}", 0)) for side in ("height", "width"))
+    return height, width
 
 
 def _patches(result: Result, model: str, layer: str) -> None:

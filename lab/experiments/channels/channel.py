@@ -23,7 +23,7 @@ from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
-from lab.experiments.channels.scan_context import SIZE_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.layers import Layer, select_layers
@@ -48,8 +48,8 @@ class ChannelRequest(ScanRequest):
 
     layer: str = option("", "name of a layer (default: a stage in the middle)")
     channel: int | None = option(None, "channel (default: the most selective one for the classes)", least=0)
-    size: int | None = option(None, SIZE_HELP, least=32, most=512)
-    steps: int = option(256, "steps of the search", least=8, most=4096)
+    size: int = option(128, "side of the visualization in pixels", least=32, most=512)
+    steps: int = option(192, "steps of the search", least=8, most=4096)
     count: int = option(9, "exemplar patches of each end", least=2, most=12)
     seed: int = option(0, "the noise the image begins as", least=0)
 

@@ -25,7 +25,7 @@ from lab.encode import png
 from lab.errors import LabError, nearest
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.patches import encoded, patches
-from lab.experiments.channels.scan_context import SIZE_HELP, ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
 from lab.experiments.channels.visualize import findings as told_of_images
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
@@ -56,8 +56,8 @@ class DepthStripRequest(ScanRequest):
     layers: str = option("stages", LAYERS_HELP)
     classes: str = option("", "two classes with a comma between them (default: the set's first two)")
     picture: str = option("", "photo:NAME, SET#NUMBER or an image file (default: the set's first image)")
-    size: int | None = option(None, SIZE_HELP, least=32, most=512)
-    steps: int = option(256, "steps of the search", least=8, most=4096)
+    size: int = option(112, "side of the visualizations in pixels", least=32, most=512)
+    steps: int = option(160, "steps of the search", least=8, most=4096)
     count: int = option(4, "exemplar patches of each end", least=1, most=12)
     seed: int = option(0, "the noise each image begins as", least=0)
 

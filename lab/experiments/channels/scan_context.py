@@ -20,7 +20,6 @@ CHANNELS_HELP = (
     "channels of each layer, with commas between them: 3, 0-8, top:4 (most selective for the classes), "
     "3@5x6 (at one position), class:NAME (the probe's direction), all"
 )
-SIZE_HELP = "side of the optimised images in pixels (default: the network's own size)"
 
 
 @dataclass(frozen=True)

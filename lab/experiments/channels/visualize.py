@@ -21,7 +21,7 @@ import pandas as pd
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.patches import patches
-from lab.experiments.channels.scan_context import CHANNELS_HELP, SIZE_HELP, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanRequest, open_scan
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.images import class_names
@@ -40,7 +40,7 @@ class VisualizeRequest(ScanRequest):
 
     layers: str = option("stages", LAYERS_HELP)
     channels: str = option("top:3", CHANNELS_HELP)
-    size: int | None = option(None, SIZE_HELP, least=32, most=512)
+    size: int = option(128, "side of the image in pixels", least=32, most=512)
     steps: int = option(256, "steps of the search", least=8, most=4096)
     made_of: str = option(
         "fourier", "; ".join(f"{name}: {text}" for name, text in MADE_OF.items()), choices=tuple(MADE_OF)

@@ -56,17 +56,9 @@ class Visualizer:
 
     @classmethod
     def open(
-        cls,
-        look: ScanContext,
-        size: int | None,
-        steps: int,
-        made_of: str,
-        seed: int,
-        progress: Progress,
-        compute: Compute,
+        cls, look: ScanContext, size: int, steps: int, made_of: str, seed: int, progress: Progress, compute: Compute
     ) -> Visualizer:
-        """Return a studio for the layers of `look`; without a `size`, images are as large as the network takes them."""
-        size = size or min(look.model.preprocessing.input_size[1:])
+        """Return a studio for the layers of `look`."""
         natural = photographs()
         crops = scan(look.model, natural, look.layers, compute=compute, progress=progress)
         spectrum = natural_spectrum([natural.pixels(index) for index in range(len(natural))], size)

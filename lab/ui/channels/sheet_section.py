@@ -8,12 +8,14 @@ import streamlit as st
 
 from lab.charts.channels import reached_by_target
 from lab.errors import LabError
+from lab.experiments.channels.channel import ChannelRequest
+from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.ui.channels.tiles import patches
 from lab.ui.channels.wall import wall
 from lab.ui.chart import show_chart
-from lab.ui.choices import layer_names, with_current
+from lab.ui.choices import layer_names, own_size, with_current
 from lab.ui.chosen import follow
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import result_or_status
@@ -22,6 +24,7 @@ from lab.ui.text import escaped
 from lab.ui.url_state import opened, param
 from lab.ui.url_widgets import url_field, url_widget
 
+SizedRequest = VisualizeRequest | DepthStripRequest | ChannelRequest
 WHICH = {"top:12": "The 12 most selective", "0-15": "The first 16", "0-63": "The first 64"}
 USUAL_LAYER = "blocks.3.2"
 SIDE = 250  # pixels of a cell, at least
@@ -78,10 +81,23 @@ def layer_box(subject: Selection, asked: ScanRequest, chosen: str) -> str:
     )  # fmt: skip
 
 
+def size_box(subject: Selection, usual: SizedRequest, place: Any) -> int:
+    """Show the box for the size of the images that are made, and return what it says: quick, or the network's own."""
+    key, own = f"{usual.experiment}_size", own_size(subject.model)
+    kept = url_field(usual, "size", key=key)
+    sizes = with_current([usual.size, *([own] if own else [])], [st.session_state[key]])
+    return int(
+        place.selectbox(
+            "Image size", sizes, help="The network's own size shows most, and takes several times as long.",
+            format_func=lambda side: f"{side} px" + (", the network's own" if side == own else ""), **kept,
+        )
+    )  # fmt: skip
+
+
 def _request(subject: Selection) -> VisualizeRequest | None:
     """Show the boxes for layer and channels and return what they name; None when they make no sense."""
     asked = opened(VisualizeRequest) or VisualizeRequest(layers="", channels="top:12")
-    layer, which, copies = st.columns([3, 3, 2], gap="medium", vertical_alignment="bottom")
+    layer, which, sizes, copies = st.columns([3, 3, 3, 2], gap="medium", vertical_alignment="bottom")
     with layer:
         name = layer_box(subject, asked, asked.layers)
     kept_channels = url_widget(param(VisualizeRequest, "channels"), asked.channels, key="sheet_channels")
@@ -91,12 +107,14 @@ def _request(subject: Selection) -> VisualizeRequest | None:
         help="3,17 · 0-8 · top:4 · top:4:CLASS · 3@5x6 (one position) · class:NAME (what a probe looks for) · all",
         **kept_channels,
     )  # fmt: skip
+    size = size_box(subject, VisualizeRequest(), sizes)
     several = copies.number_input(
         "Images of each", 1, 8, help="Made unlike each other, to show how much may differ.",
         **url_field(VisualizeRequest(), "copies", key="sheet_copies"),
     )  # fmt: skip
+    chosen = {"layers": name, "channels": spec or asked.channels, "copies": int(several), "size": size}
     try:
-        return request_for(VisualizeRequest, subject, layers=name, channels=spec or asked.channels, copies=int(several))
+        return request_for(VisualizeRequest, subject, **chosen)
     except LabError as error:
         st.error(escaped(error))
         return None
