@@ -76,7 +76,7 @@ def projection_map(
     brush, pick = _selections()
     dots = _dots(alt.Chart(rows(table, 3)), tables, brush & pick, dot=80, faint=0.15)
     chart = _placed(dots, f"x{at}", f"y{at}").add_params(brush, pick).properties(
-        title=alt.Title(f"{layer} of {name}", subtitle=trust_by_layer(tables, name)[layer]),
+        title=alt.Title(layer, subtitle=[name, trust_by_layer(tables, name)[layer]]),
         width=size, height=size, description=_maps_description(tables, name, [layer]),
     )  # fmt: skip
     return with_thumbnails(chart, tables, table) if thumbnails else chart

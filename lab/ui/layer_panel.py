@@ -60,7 +60,7 @@ def layer_panel(result: Result, model: str, *, mapped: bool = True) -> None:
         with right:
             show_chart(result, confusion_matrix, key="layer_confusion", side=side, **chosen)
             if mapped and not result["projection"].empty:
-                show_chart(result, projection_map, key="layer_map", size=side + 60, **chosen)
+                show_chart(result, projection_map, key="layer_map", size=side + 40, **chosen)
         _use(result, model, layer)
 
 

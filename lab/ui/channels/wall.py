@@ -69,10 +69,11 @@ def _enlarged(subject: Selection, row: Mapping[Any, Any], exemplars: pd.DataFram
     """Show one channel large: every image made for it, and the patches of both ends side by side."""
     st.markdown(" · ".join(map(escaped, filter(None, caption(row)))))
     made = images[(images["layer"] == row["layer"]) & (images["target"] == row["target"])]
-    for place, picture in zip(st.columns(min(len(made), 3)) if len(made) else (), made["thumbnail"], strict=False):
-        place.html(image(picture, f"image made for {row['target']} of {row['layer']}"))
     mine = exemplars[(exemplars["layer"] == row["layer"]) & (exemplars["target"] == row["target"])]
-    for place, end, told in zip(st.columns(2, gap="large"), ("most", "least"), ("excites", "suppresses"), strict=True):
+    *left, most, least = st.columns([3, 2, 2] if len(made) else 2, gap="medium")
+    for picture in made["thumbnail"]:
+        left[0].html(image(picture, f"image made for {row['target']} of {row['layer']}"))
+    for place, end, told in ((most, "most", "excites"), (least, "least", "suppresses")):
         with place:
             st.markdown(f"**What {told} it most**")
             st.html(patches(mine[mine["end"] == end]))
