@@ -3,9 +3,10 @@
 // data: {places, pictures: URLs of lab/ui/embedding_maps/packed.py, layer, selected: rows of the run's images}
 // state sent back: layer (its name), selected (rows), image (a row); only what a person has changed.
 import { Points, SHAPES } from "./points.js";
+import { Side } from "./side.js";
 
 const MORPH = 650, HOLD = 350, SETTLED = 250; // milliseconds
-const NEAR = 16, SHOWN = 60, DRAGGED = 5; // pixels, thumbnails, pixels
+const NEAR = 16, DRAGGED = 5; // pixels
 const HTML = `<div class="lab-maps"><div class="stage"><div class="map">
   <p class="name" aria-live="polite"></p><p class="trust"></p><ul class="legend"></ul>
   <canvas class="large" tabindex="0" role="application"></canvas><div class="lens" hidden></div>
@@ -15,7 +16,7 @@ const HTML = `<div class="lab-maps"><div class="stage"><div class="map">
   <button class="closer" aria-label="Closer">+</button><button class="farther" aria-label="Farther">−</button>
   <button class="draw" aria-pressed="false" hidden>Draw to select</button>
   <button class="none">Select none</button></div></div>
-  <div class="side"><h3 aria-live="polite"></h3><p></p><svg role="img" viewBox="0 0 360 92"></svg>
+  <div class="side"><p class="count" aria-live="polite"></p><p class="classes"></p><svg role="img" viewBox="0 0 360 92"></svg>
   <div class="pictures"></div></div></div><div class="film"></div></div>`;
 const views = new WeakMap();
 
@@ -31,6 +32,9 @@ class View {
   constructor(place) {
     place.innerHTML = HTML;
     this.part = name => place.querySelector(name);
+    this.side = new Side(
+      this.part(".side"), one => { this.cursor = one; this.redraw(); }, one => this.send("image", this.points.at[one]),
+    );
     this.canvas = this.part(".large");
     this.at = this.shown = 0; // the chosen layer, and what is drawn: between two layers while it morphs
     this.selected = new Set();
@@ -50,7 +54,7 @@ class View {
       this.build(data);
       fetch(data.pictures).then(found => found.arrayBuffer()).then(found => {
         this.points.addPictures(found, () => this.redraw());
-        this.showSelection();
+        this.side.show(this.points, this.selected, this.at);
       });
     } else if (this.points) this.follow(data);
     this.redraw(); // the page's colours may have changed
@@ -103,7 +107,7 @@ class View {
       "layers. Up and down: from image to image. Enter: select. Escape: select none. P: play.");
     [...this.part(".film").children].forEach((one, k) => one.setAttribute("aria-current", k === this.at));
     this.from = this.shown; this.began = performance.now();
-    this.showSelection();
+    this.side.show(this.points, this.selected, this.at);
     this.redraw();
     clearTimeout(this.timer);
     if (tell) this.timer = setTimeout(() => this.playing || this.send("layer", name), SETTLED);
@@ -131,7 +135,7 @@ class View {
 
   select(numbers, tell = true) {
     this.selected = new Set(numbers);
-    this.showSelection();
+    this.side.show(this.points, this.selected, this.at);
     this.redraw();
     this.drawFilm();
     if (tell) this.send("selected", [...this.selected].map(one => this.points.at[one]).sort((a, b) => a - b));
@@ -173,50 +177,6 @@ class View {
       this.filming = requestAnimationFrame(() => next(k + 1));
     };
     this.filming = requestAnimationFrame(() => next(0));
-  }
-
-  showSelection() {
-    if (!this.points) return;
-    const chosen = [...this.selected], side = name => this.part(`.side ${name}`);
-    const { labels, classes, layers } = this.points;
-    const counts = classes.map((name, k) => [chosen.filter(one => labels[one] === k).length, name]).filter(([n]) => n);
-    side("h3").textContent = chosen.length ? `${chosen.length} image${chosen.length > 1 ? "s" : ""} selected` : "Draw around images";
-    side("p").textContent = chosen.length
-      ? counts.map(([n, name]) => `${n} ${name}`).join(", ")
-      : "They appear here and light up in every layer. A click selects one; with Shift, more.";
-    side("svg").style.display = chosen.length ? "" : "none";
-    if (chosen.length) this.plot(side("svg"), layers.map((_, k) => this.points.shareRight(chosen, k)));
-    const key = `${chosen.slice(0, SHOWN)} ${!!this.points.files}`;
-    if (this.drawn === key) return;
-    this.drawn = key;
-    side(".pictures").replaceChildren(...chosen.slice(0, SHOWN).map(one => this.thumbnail(one)));
-  }
-
-  thumbnail(one) {
-    const button = document.createElement("button"), picture = document.createElement("img");
-    picture.src = this.points.pictureUrl(one) || "";
-    picture.alt = `${this.points.images[one]}, class ${this.points.className(one)}`;
-    button.append(picture);
-    button.title = picture.alt;
-    const look = () => { this.cursor = one; this.redraw(); };
-    button.addEventListener("pointerenter", look);
-    button.addEventListener("focus", look);
-    button.addEventListener("click", () => this.send("image", this.points.at[one]));
-    return button;
-  }
-
-  // The share of the selected images that the probe of each layer has right.
-  plot(svg, shares) {
-    const x = k => 34 + (318 * k) / Math.max(1, shares.length - 1), y = share => 72 - 60 * share;
-    const line = shares.map((share, k) => `${k ? "L" : "M"}${x(k)} ${y(share)}`).join("");
-    const now = shares[this.at];
-    svg.setAttribute("aria-label", `The probe has ${now.toFixed(2)} of them right at this layer`);
-    svg.innerHTML = `<path d="M34 12H352M34 72H352" stroke="currentColor" stroke-opacity=".25"/>
-      <text x="26" y="16" text-anchor="end">1</text><text x="26" y="76" text-anchor="end">0</text>
-      <text x="34" y="89">share of them that the probe has right, by layer</text>
-      <path d="${line}" fill="none" stroke="var(--st-link-color)" stroke-width="2.5"/>
-      <circle cx="${x(this.at)}" cy="${y(now)}" r="6" fill="var(--st-link-color)"/>
-      <text x="${Math.min(x(this.at) + 9, 325)}" y="${now > 0.5 ? y(now) + 18 : y(now) - 8}">${now.toFixed(2)}</text>`;
   }
 
   lens(one, place) {
@@ -276,7 +236,7 @@ class View {
   step(way) {
     this.cursor = (this.cursor + way + this.points.count) % this.points.count;
     this.lens(this.cursor, this.points.placeOf(this.cursor, this.at, this.canvas.clientWidth, this.zoom, this.centre));
-    this.part(".side h3").textContent = `${this.points.images[this.cursor]}, ${this.points.className(this.cursor)}`;
+    this.side.say(`${this.points.images[this.cursor]}, ${this.points.className(this.cursor)}`);
     this.redraw();
   }
 
