@@ -13,13 +13,16 @@ from pages_helpers import healthy, opened, said
 from PIL import Image
 
 from lab.charts.depth_gif import walk
+from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.kernels import KernelsRequest
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.layers import Layer
 from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
@@ -231,3 +234,16 @@ def test_every_run_has_charts_for_exports() -> None:
 
 def test_a_walk_has_a_frame_for_every_layer() -> None:
     assert Image.open(io.BytesIO(walk(tables()["visualizations"]))).n_frames == len(LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "count"),
+    [("all", 600), ("top:700", 600), ("0-511,520", 513), ("0-511,3,7", 0), ("top:512,0-511", 0), ("1@0x0,0-511", 513)],
+)
+def test_more_channels_than_are_looked_at_at_once_are_told_before_the_work(spec: str, count: int) -> None:
+    layer = Layer("wide", "block", 0.5, "NCHW", 600, 7, 7, 32, 99, "exact")
+    if not count:
+        check_channels([layer], spec, (), "drawn:pets")
+        return
+    with pytest.raises(LabError, match=f"names {count} channels of wide; at most 512"):
+        check_channels([layer], spec, (), "drawn:pets")
