@@ -52,16 +52,15 @@ FRAMES = """() => new Promise(done => {
 
 
 def main(arguments: list[str]) -> None:
-    """Print the figures as JSON."""
+    """Print the figures, each part of them as JSON when it is there."""
     found = find_run(arguments[0]) if arguments else example_of(ProbeRequest().canonical())
     assert found is not None, "no example came with this lab; name a finished probe"
     result = found.result()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         os.environ["FEATURE_LAB_HOME"] = home
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        print(
-            json.dumps({"run": found.id, **clicks(browser, repeated(result, 1)), **motion(browser, result)}, indent=1)
-        )
+        for figures in ({"run": found.id}, clicks(browser, repeated(result, 1)), motion(browser, result)):
+            print(json.dumps(figures, indent=1), flush=True)
 
 
 def clicks(browser: Any, run: RunFolder) -> dict[str, Any]:

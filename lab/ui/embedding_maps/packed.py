@@ -55,8 +55,8 @@ def pictures(tables: Tables, model: str) -> bytes:
 
 
 def _taken_for(tables: Tables, model: str, order: list[str], wide: pd.DataFrame, classes: list[str]) -> bytes:
-    known = of_model(tables["predictions"], model)
-    table = known.pivot(index="layer", columns="image", values="predicted")
-    table = table.reindex(index=order, columns=wide["image"])
     number = {name: k for k, name in enumerate(classes[:UNKNOWN])}
-    return table.apply(lambda column: column.map(number)).fillna(UNKNOWN).to_numpy().astype("u1").tobytes()
+    known = of_model(tables["predictions"], model)
+    known = known.assign(number=known["predicted"].map(number))
+    table = known.pivot(index="layer", columns="image", values="number").reindex(index=order, columns=wide["image"])
+    return table.fillna(UNKNOWN).to_numpy().astype("u1").tobytes()
