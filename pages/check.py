@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from lab.experiments.equivalence.request import CheckRequest
 from lab.ui import checking, examples, run_status, url_state
+from lab.ui.draft import result_container
 from lab.ui.heading import heading
 
 heading(
@@ -13,15 +16,18 @@ heading(
 )
 
 request = url_state.requested(CheckRequest)
-checking.check_controls(request)
+settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
     offer="This has not been checked yet. Press Check now; the page shows how far it is. The default, a trained "
     "network against the same one with random weights, takes about a minute.",
     button=False,
 )
+with settings:
+    changed = checking.check_controls(request, folded=result is not None)
 if result is None:
     if request.data:
         examples.drawn_examples(request.data, per_class=9)
 else:
-    checking.check_view(result)
+    with result_container(changed):
+        checking.check_view(result)

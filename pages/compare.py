@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from lab.experiments.comparison.request import CompareRequest
 from lab.ui import examples, run_status, url_state
 from lab.ui.comparison import controls, panels
+from lab.ui.draft import result_container
 from lab.ui.heading import heading
 
 heading(
@@ -14,14 +17,17 @@ heading(
 )
 
 request = url_state.requested(CompareRequest)
-controls.comparison_controls(request)
+settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
     offer="These networks have not been compared on these images yet. Press Compare; the page shows how far it is. "
     "The default is a trained network against the same one with random weights.",
     button=False,
 )
+with settings:
+    changed = controls.comparison_controls(request, folded=result is not None)
 if result is None:
     examples.drawn_examples(request.data, per_class=9)
 else:
-    panels.comparison(result)
+    with result_container(changed):
+        panels.comparison(result)

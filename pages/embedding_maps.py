@@ -31,11 +31,7 @@ elif result["projection"].empty:
     st.info("This run has no maps.")
 else:
     model = model_picker(result)
-    linked.linked_maps(result, model)
-    st.header("Walk through depth")
-    left, right = st.columns(2, gap="large")
-    with left:
-        linked.walk(result, model)
-    with right:
+    linked.walk_through_maps(result, model)
+    with st.expander("How far to trust a map", icon=":material/rule:"):
         st.markdown(linked.CAVEAT)
         show_chart(result, map_quality, key="quality_chart", model=model)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from lab.experiments.ladder.request import LadderRequest
 from lab.ui import examples, run_status, url_state
+from lab.ui.draft import result_container
 from lab.ui.heading import heading
 from lab.ui.ladder import controls, panels
 
@@ -14,15 +17,18 @@ heading(
 )
 
 request = url_state.requested(LadderRequest)
-controls.ladder_controls(request)
+settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
     offer="These settings have not been run on this computer. Press Run: the default ladder has twelve rungs, a "
     "trained network and three untrained twins.",
     button=False,
 )
+with settings:
+    changed = controls.ladder_controls(request, folded=result is not None)
 if result is None:
     for rung in ("drawn:hue", "drawn:contour", "drawn:animals"):
         examples.drawn_examples(rung, per_class=4, key=f"examples_{rung.removeprefix('drawn:')}")
 else:
-    panels.ladder_panels(result)
+    with result_container(changed):
+        panels.ladder_panels(result)

@@ -8,7 +8,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.ui import examples, run_status, url_state
 from lab.ui.draft import result_container
 from lab.ui.heading import heading
-from lab.ui.separability import controls, details, panels
+from lab.ui.separability import controls, explore, panels
 
 heading(
     "Separability",
@@ -32,8 +32,4 @@ else:
         panels.problems(seen)
         panels.verdicts(seen)
         panels.hero_chart(seen)
-        metric, shown = panels.chart_options(seen)
-        panels.accuracy_chart(seen, key="accuracy_chart", metric=metric, controls=shown)
-        panels.facts(seen)
-        panels.how_to_read()
-        details.details(seen)
+        explore.explore(seen)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -11,21 +13,25 @@ from pages_helpers import healthy, opened, said
 from PIL import Image
 
 from lab.charts.depth_gif import walk
+from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
+from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.kernels import KernelsRequest
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.layers import Layer
 from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
-from lab.ui.channels.tiles import light, patches, sheet, strip
+from lab.ui.channels import wall
+from lab.ui.channels.tiles import light, patches, strip
 
 LAYERS = ("bn1", "blocks.3.2", "bn2")
 EVIL = "<b>:red[dog]</b>"
-TABS = ("Depth strip", "Layer sheet", "Channel card", "First filters")
+TABS = ("Depth strip", "Layer sheet", "All channels", "Channel card", "First filters")
 
 
 def picture() -> bytes:
@@ -112,7 +118,7 @@ def test_a_strip_is_shown_and_text_is_never_markup() -> None:
     assert app.get("vega_lite_chart")
     found = tables()
     page = strip(found["strip"], found["exemplars"], found["visualizations"])
-    page += sheet(found["visualizations"], found["exemplars"]) + patches(found["exemplars"])
+    page += patches(found["exemplars"])
     assert "<b>:red" not in page
     assert page.count("<img") == page.count('alt="')
 
@@ -130,21 +136,41 @@ def test_the_picture_and_the_two_classes_of_a_strip_are_chosen(monkeypatch: pyte
     assert not [box for box in pets.selectbox if box.key == "strip_classes"]  # two classes leave no choice
 
 
-def test_a_run_of_patches_is_opened_by_itself() -> None:
-    run = finished(ExemplarsRequest(), {"exemplars": tables()["exemplars"]})
-    app = healthy(opened("channels", run=run.id, question="Layer sheet"))
+def test_the_wall_shows_every_channel_with_its_patches_and_the_images_there_are() -> None:
+    found = tables()
+    channels = found["visualizations"][["layer", "channel", "class"]].assign(auc=[0.5, 0.9, 0.2, 0.6, 0.7, 0.5])
+    run = finished(ExemplarsRequest(), {"exemplars": found["exemplars"], "channels": channels})
+    finished(VisualizeRequest(layers="bn1", channels="all"), {"visualizations": found["visualizations"].iloc[:2]})
+    app = healthy(opened("channels", run=run.id, question="All channels"))
     assert r"This \*was\* measured" in said(app)
-    app.button(key="sheet_back").click().run()
-    assert "optimises an image" in said(healthy(app))
+    cells = json.loads(app.get("bidi_component")[0].proto.json)["pictures"]
+    assert [cell["id"] for cell in cells[:3]] == ["bn1 7", "blocks.3.2 3", "bn2 3"], "the most selective come first"
+    assert [len(cell["row"]) for cell in cells] == [2] * 6
+    assert [cell["id"] for cell in cells if "url" in cell] == ["bn1 7", "bn1 3"], "only these have an image"
+    assert cells[0]["caption"] == f"7 of bn1 · area 0.90 for {EVIL}"
 
 
-def test_a_sheet_opens_a_channels_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {name: table for name, table in tables().items() if name != "strip"}
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
-    app = healthy(opened("channels", run=run.id, question="Layer sheet"))
+def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    exemplars = tables()["exemplars"].query("layer == 'blocks.3.2'")
+    run = finished(ExemplarsRequest(layers="blocks.3.2", channels="all", count=4), {"exemplars": exemplars})
     started: list[Any] = []
     monkeypatch.setattr(jobs, "start", started.append)
-    app.button(key="sheet_open").click().run()
+    app = healthy(opened("channels", run=run.id, question="All channels"))
+    app.button(key="wall_images").click().run()
+    assert [(request.layers, request.channels) for request in started] == [("blocks.3.2", "all")]
+    assert app.query_params["experiment"] in ("exemplars", ["exemplars"]), "the page stays where it is"
+
+
+def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {name: table for name, table in tables().items() if name != "strip"}
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
+    monkeypatch.setattr(wall, "mount", lambda *_, **__: SimpleNamespace(picked="bn1 3"))
+    app = healthy(opened("channels", run=run.id, question="Layer sheet"))
+    for words in ("What excites it most", "What suppresses it most", "area 0.70 for cat"):
+        assert words in said(app).replace("\\", "")
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app.button(key="wall_open").click().run()
     assert not app.exception
     assert [(request.layer, request.channel) for request in started] == [("bn1", 3)]
 
@@ -208,3 +234,16 @@ def test_every_run_has_charts_for_exports() -> None:
 
 def test_a_walk_has_a_frame_for_every_layer() -> None:
     assert Image.open(io.BytesIO(walk(tables()["visualizations"]))).n_frames == len(LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "count"),
+    [("all", 600), ("top:700", 600), ("0-511,520", 513), ("0-511,3,7", 0), ("top:512,0-511", 0), ("1@0x0,0-511", 513)],
+)
+def test_more_channels_than_are_looked_at_at_once_are_told_before_the_work(spec: str, count: int) -> None:
+    layer = Layer("wide", "block", 0.5, "NCHW", 600, 7, 7, 32, 99, "exact")
+    if not count:
+        check_channels([layer], spec, (), "drawn:pets")
+        return
+    with pytest.raises(LabError, match=f"names {count} channels of wide; at most 512"):
+        check_channels([layer], spec, (), "drawn:pets")

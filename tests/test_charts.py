@@ -456,7 +456,7 @@ def test_hovering_shows_the_picture(tables: Any) -> None:
 def places(chart: alt.Chart, **values: float) -> np.ndarray:
     """Where Vega puts the images of `chart`, `(N, 2)`, with parameters set to `values`."""
     spec = chart.to_dict()
-    for param in spec["params"]:
+    for param in spec.get("params", ()):
         param["value"] = values.get(param["name"], param.get("value"))
         if param["value"] is None:
             del param["value"]

@@ -37,6 +37,8 @@ def python(code: str, installed: Path, folder: Path) -> str:
 def test_pages_and_theme_are_in_the_wheel(installed: Path) -> None:
     names = {path.name for path in (installed / "lab" / "pages").glob("*.py")}
     assert names == {path.name for path in (ROOT / "pages").glob("*.py")}
+    scripts = {path.name for path in (installed / "lab" / "ui" / "components" / "static").iterdir()}
+    assert {"maps.js", "maps.css", "pictures.js", "pictures.css"} <= scripts
     assert (installed / "lab" / "ui" / "config.toml").read_text() == (ROOT / ".streamlit" / "config.toml").read_text()
 
 

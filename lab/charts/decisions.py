@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lab.charts.lazy_altair import alt
 from lab.charts.tables import LUCK, NEVER, confusion, decided_at
 from lab.charts.theme import (  # fmt: skip
     INK,
+    MODEL_COLOURS,
     SMALL_FONT,
     Tables,
     class_colour,
@@ -22,6 +24,7 @@ from lab.charts.theme import (  # fmt: skip
     layer_axis,
     layered,
     layers_of,
+    legend_above,
     model_colour,
     models_of,
     names_axis,
@@ -30,7 +33,9 @@ from lab.charts.theme import (  # fmt: skip
     rows,
     side_by_side,
 )
+from lab.errors import LabError
 
+DECIDED_PICK = "decided_pick"  # the selection a page reads: field layer
 MOST_PAIRS = 40
 LEAST_SIDE = 320  # pixels of a confusion matrix: its labels and numbers are read from the back of a room
 MOST_WRITTEN = 12  # classes up to which a confusion cell holds its number
@@ -86,14 +91,18 @@ def confusion_matrix(
 
 
 def depth_of_decision(tables: Tables, model: str | None = None) -> alt.LayerChart:
-    """Return, per layer, how many images are decided there beyond luck, stacked by class; ticks: luck included."""
+    """Return, per layer, how many images are decided there beyond luck, stacked by class; ticks: luck included.
+
+    A click on a bar sets the selection `decided_pick` (field layer).
+    """
     name = only_model(tables["decisions"], model)
     order = [*layers_of(tables["layers"], name), LUCK, NEVER]
     table = decision_counts(tables, name)
     count = int(table["images"].sum())
     never, lucky = (int(table.loc[table["layer"] == which, "images"].sum()) for which in (NEVER, LUCK))
     y = alt.Y("images:Q", title="images", axis=alt.Axis(tickMinStep=1, labelFontSize=SMALL_FONT))
-    bars = alt.Chart(rows(table)).mark_bar(cornerRadiusEnd=2).encode(
+    pick = alt.selection_point(name=DECIDED_PICK, fields=["layer"], empty=False)
+    bars = alt.Chart(rows(table)).mark_bar(cornerRadiusEnd=2, cursor="pointer").add_params(pick).encode(
         layer_axis(order, "layer at which an image is decided"),
         y,
         class_colour(classes_of(tables)),
@@ -124,6 +133,39 @@ def depth_of_decision(tables: Tables, model: str | None = None) -> alt.LayerChar
         description=f"Bars per layer of {name}: images decided there beyond luck; {lucky} of {count} are right at the "
         f"end within luck, {never} never.",
     )
+
+
+def image_by_depth(tables: Tables, model: str | None = None, *, image: str, height: int = 190) -> alt.LayerChart:
+    """Return how probable the probe of each layer finds one image's own class; hollow where it names another.
+
+    Raises LabError for an unknown model or image.
+    """
+    name = only_model(tables["predictions"], model)
+    table = of_model(tables["predictions"], name)
+    table = table[table["image"] == image].sort_values("depth", kind="stable")
+    if table.empty:
+        raise LabError(f"this run has no image {image!r}; the table images lists those it has")
+    own = str(table["class"].iloc[0])
+    table = table.assign(right=np.where(table["predicted"] == own, "right", "another class"))
+    y = alt.Y(
+        "p_true:Q", title=f"probability of {own}", scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format=".1f", tickCount=3, labelFontSize=SMALL_FONT),
+    )  # fmt: skip
+    taken = alt.Tooltip("predicted:N", title="taken for")
+    tooltip = [alt.Tooltip("layer:N"), taken, alt.Tooltip("p_true:Q", format=".2f")]
+    fill = alt.Scale(domain=["right", "another class"], range=[MODEL_COLOURS[0], "transparent"])
+    base = alt.Chart(rows(table[["layer", "depth", "predicted", "p_true", "right"]])).encode(depth_axis("depth"), y)
+    return layered(
+        base.mark_line(strokeWidth=2.5, color=MODEL_COLOURS[0]),
+        base.mark_point(size=90, stroke=MODEL_COLOURS[0], strokeWidth=2, opacity=1).encode(
+            fill=alt.Fill("right:N", scale=fill, legend=legend_above()), tooltip=tooltip
+        ),
+        title=alt.Title("One image through all layers", subtitle=image),
+        width="container",
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),  # the height is the plot's own
+        height=height,
+        description=f"Probability that the probe of each layer of {name} gives to {own}, the class of {image}.",
+    )  # fmt: skip
 
 
 def emergence_by_pair(tables: Tables, models: Sequence[str] | None = None) -> alt.LayerChart:

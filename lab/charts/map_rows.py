@@ -14,10 +14,10 @@ MOST_POINTS = 800  # images drawn per map; more would make brushing slow without
 MOST_THUMBNAILS = 400
 
 
-def wide_rows(tables: Tables, model: str) -> pd.DataFrame:
+def wide_rows(tables: Tables, model: str, *, most: int = MOST_POINTS) -> pd.DataFrame:
     """Return one row per image: image, class, and x0, y0, x1, y1, … by layer, each layer scaled to -1..1.
 
-    With more than `MOST_POINTS` images, every k-th of each class is kept.
+    With more than `most` images, every k-th of each class is kept.
     """
     table = tables["projection"]
     here = of_model(table, model)
@@ -29,7 +29,7 @@ def wide_rows(tables: Tables, model: str) -> pd.DataFrame:
         points = part.set_index("image")[["x", "y"]].reindex(wide.index).to_numpy(dtype=float)
         columns[f"x{at}"], columns[f"y{at}"] = centred(points).T
     wide = pd.concat([wide, pd.DataFrame(columns, index=wide.index)], axis=1).reset_index()
-    return _thinned(wide, MOST_POINTS)
+    return _thinned(wide, most)
 
 
 def centred(points: np.ndarray) -> np.ndarray:

@@ -69,14 +69,13 @@ def embedding_maps(
 def projection_map(
     tables: Tables, model: str | None, layer: str, *, size: int = 460, thumbnails: bool = True
 ) -> alt.Chart:
-    """Return the map of one layer; a click or a box selects images (fields image)."""
+    """Return the map of one layer."""
     name, _ = _model_and_layers(tables, model, [layer])
     table = wide_rows(tables, name)
     at = layers_of(tables["projection"], name).index(layer)
-    brush, pick = _selections()
-    dots = _dots(alt.Chart(rows(table, 3)), tables, brush & pick, dot=80, faint=0.15)
-    chart = _placed(dots, f"x{at}", f"y{at}").add_params(brush, pick).properties(
-        title=alt.Title(f"{layer} of {name}", subtitle=trust_by_layer(tables, name)[layer]),
+    dots = _dots(alt.Chart(rows(table, 3)), tables, None, dot=80)
+    chart = _placed(dots, f"x{at}", f"y{at}").properties(
+        title=alt.Title(layer, subtitle=[name, trust_by_layer(tables, name)[layer]]),
         width=size, height=size, description=_maps_description(tables, name, [layer]),
     )  # fmt: skip
     return with_thumbnails(chart, tables, table) if thumbnails else chart
@@ -126,15 +125,18 @@ def _for_all(param: alt.Parameter, charts: Sequence[alt.Chart]) -> alt.TopLevelS
     return alt.TopLevelSelectionParameter(**param.param.to_dict(), views=[chart.name for chart in charts])
 
 
-def _dots(base: alt.Chart, tables: Tables, chosen: Any, *, dot: int, faint: float) -> alt.Chart:
-    """Return a point per image, still without a place; images that are not `chosen` are drawn with `faint` opacity."""
+def _dots(base: alt.Chart, tables: Tables, chosen: Any, *, dot: int, faint: float = 0.9) -> alt.Chart:
+    """Return a point per image, still without a place; images that are not `chosen` are drawn with `faint` opacity.
+
+    Where `chosen` is None, all are alike.
+    """
     classes = classes_of(tables)
     # vega-tooltip shows a field called "image" as a picture and "title" as the heading
     tooltip = [alt.Tooltip("image:N", title="title"), alt.Tooltip("thumbnail:N", title="image"), alt.Tooltip("class:N")]
     chart = base.mark_point(filled=True, size=dot, strokeWidth=1.2).encode(
         class_colour(classes),
         class_shape(classes),
-        opacity=alt.condition(chosen, alt.value(0.9), alt.value(faint)),
+        opacity=alt.value(0.9) if chosen is None else alt.condition(chosen, alt.value(0.9), alt.value(faint)),
         tooltip=tooltip,
     )
     return chart.properties(view=alt.ViewBackground(stroke=INK, strokeOpacity=0.35, cornerRadius=4))

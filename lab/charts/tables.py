@@ -94,6 +94,27 @@ def mistakes_by_guessing(tables: Tables, model: str, layer: str) -> float:
     return total - float((counts.sum(axis=1) * counts.sum(axis=0)).sum()) / total
 
 
+def changes_at(tables: Tables, model: str, layer: str) -> pd.DataFrame:
+    """Return one row per image at a layer, the surest mistakes first: image, class, predicted, p_true and change.
+
+    `change` is against the layer before: "newly right", "lost", "still right", "still wrong"; at the first layer
+    what is right is newly so. Raises LabError for an unknown layer.
+    """
+    table = of_model(tables["predictions"], model)
+    check_layer(table, model, layer)
+    order = layers_of(table, model)
+    right = table["predicted"] == table["class"]
+    now = table[table["layer"] == layer].sort_values("p_true", kind="stable")
+    at = order.index(layer)
+    before = set(table.loc[right & (table["layer"] == order[at - 1]), "image"]) if at else set()
+    names = {(True, False): "newly right", (True, True): "still right", (False, True): "lost"}
+    change = [
+        names.get((is_right, image in before), "still wrong")
+        for is_right, image in zip(now["predicted"] == now["class"], now["image"], strict=True)
+    ]
+    return now[["image", "class", "predicted", "p_true"]].assign(change=change).reset_index(drop=True)
+
+
 def confusion(tables: Tables, model: str | None = None, layer: str | None = None) -> pd.DataFrame:
     """Return counts of images, a row per true class and a column per predicted class; `layer` None is the last."""
     table = tables["predictions"]

@@ -18,7 +18,7 @@ from lab.experiments.channels import channel, columns, depth_strip, exemplars, k
 from lab.registry.row import Experiment, charts_of_tables
 
 PAGE = "channels"
-SHEET = "Layer sheet"
+SHEET, WALL = "Layer sheet", "All channels"
 _REACHED = ("reached", "visualizations", reached_by_target)
 
 ROWS = (
@@ -44,13 +44,13 @@ ROWS = (
         charts=charts_of_tables(_REACHED, ("selectivity", "strip", selectivity_by_depth)),
     ),
     Experiment(
-        "exemplars", "What do the channels of a layer look for?",
-        exemplars.ExemplarsRequest, exemplars.run, columns.EXEMPLARS, page=PAGE, tab=SHEET, often=True,
-    ),
-    Experiment(
         "visualize", "What image excites a channel?",
         visualize.VisualizeRequest, visualize.run, columns.VISUALIZE, page=PAGE, tab=SHEET,
         charts=charts_of_tables(_REACHED),
+    ),
+    Experiment(
+        "exemplars", "What do the channels of a layer look for?",
+        exemplars.ExemplarsRequest, exemplars.run, columns.EXEMPLARS, page=PAGE, tab=WALL, often=True,
     ),
     Experiment(
         "channel", "What excites one channel, what feeds it, and what does it do?",

@@ -62,6 +62,13 @@ def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
     return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
 
 
+def preselect(spec: Spec, name: str, chosen: list[dict[str, Any]]) -> None:
+    """Let a chart start with `chosen` in its selection `name`."""
+    for parameter in spec.get("params", ()):
+        if parameter["name"] == name:
+            parameter["value"] = chosen
+
+
 def with_legend(lines: int, height: int = 430) -> int:
     """Return the height of a chart with `lines` lines of legend below it: a page fits all of it into that height."""
     return height + LEGEND_LINE * lines

@@ -16,7 +16,7 @@ from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE
 from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
 from lab.ui.downloads import export
-from lab.ui.draft import fill_in, run_row
+from lab.ui.draft import fill_in, folding, run_row
 from lab.ui.findings import show_sentences
 from lab.ui.gallery import Picture, gallery
 from lab.ui.inputs import images_box, network_box
@@ -46,12 +46,12 @@ COLUMNS = (
 )
 
 
-def check_controls(shown: CheckRequest) -> None:
-    """Show the settings, filled in from `shown`, with the button that runs them."""
+def check_controls(shown: CheckRequest, *, folded: bool) -> bool:
+    """Show the settings, filled in from `shown`, with the button that runs them; return whether they were changed."""
     values: dict[str, Any] = {f"check_{name}": getattr(shown, name) for name in ("base", "new", "layers", "per_class")}
     fill_in(shown, {**values, "check_data": shown.data or DEFAULT_DATA, "check_layer": shown.layer,
                     "check_max_drop": shown.max_drop})  # fmt: skip
-    with st.container(border=True, key="check_controls"):
+    with folding(shown, folded=folded):
         networks, images = st.columns([3, 2], gap="medium")
         with networks:
             network_box("The one before", key="check_base", persist_state="page")
@@ -59,7 +59,7 @@ def check_controls(shown: CheckRequest) -> None:
             st.caption("Each a network with its weights, or both a file of vectors on this computer (.npz, .parquet).")
         with images:
             _images()
-        run_row(shown, lambda: _draft(shown), label="Check now", key="check_run")
+        return run_row(shown, lambda: _draft(shown), label="Check now", key="check_run")
 
 
 def _images() -> None:

@@ -60,6 +60,13 @@ def layer_names(model: str) -> list[str]:
     return [layer.name for layer in select_layers(known.layers, "blocks")] if known else []
 
 
+@st.cache_data(show_spinner=False, ttl=20, max_entries=32)
+def own_size(model: str) -> int:
+    """Return the side in pixels at which a network takes images, 0 where it has not been opened on this computer."""
+    known = cached_card(ModelRef.parse(model))
+    return min(known.preprocessing.input_size[1:]) if known else 0
+
+
 def with_current(options: Iterable[str], current: Iterable[str]) -> list[str]:
     """Return options and whatever is chosen beside them, each once."""
     return list(dict.fromkeys([*options, *current]))

@@ -25,6 +25,12 @@ def fill_in(shown: Request, values: Mapping[str, Any]) -> None:
     state[made_from] = shown.digest
 
 
+def folding(shown: Request, *, folded: bool) -> Any:
+    """Return what the settings of `shown` are in, `folded` to one line once there is a result: that comes first."""
+    label = f"Settings: {escaped(shown.title())}"
+    return st.expander(label, expanded=not folded, icon=":material/tune:", key=f"settings_{folded}")
+
+
 def run_row(
     shown: R, draft: Callable[[], R], *, label: str, key: str, icon: str = "play_arrow",
     start: Callable[[R], None] = launch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import streamlit as st
@@ -15,7 +16,7 @@ FEW = 2  # sentences that read well as one paragraph
 def show_findings(sentences: Iterable[str]) -> None:
     """Show the sentence that answers the question in bold, so that it is read first; of much else, that it is there."""
     answer, *more = sentences
-    st.markdown(f"**{escaped(answer)}**")
+    st.markdown(f"**{_as_written(answer)}**")
     if len(more) > FEW:
         with st.expander(f"What else was found ({len(more)})", icon=":material/format_list_bulleted:"):
             show_sentences(more)
@@ -25,8 +26,13 @@ def show_findings(sentences: Iterable[str]) -> None:
 
 def show_sentences(sentences: Iterable[str]) -> None:
     """Show the sentences, one or two as a paragraph, more as a list; they quote what was just measured."""
-    said = [escaped(sentence) for sentence in sentences]
+    said = [_as_written(sentence) for sentence in sentences]
     st.markdown(" ".join(said) if len(said) <= FEW else "\n".join(f"- {sentence}" for sentence in said))
+
+
+def _as_written(sentence: str) -> str:
+    """Return a sentence as markdown, with the space before a percent sign that the rest of the page has."""
+    return escaped(re.sub(r"(?<=\d)%(?!\w)", "\u00a0%", sentence))
 
 
 def show_command(request: Request) -> None:

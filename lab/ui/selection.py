@@ -17,6 +17,7 @@ from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, Request
 from lab.experiments.picture import DEFAULT_PICTURE
 from lab.models import ModelRef
 from lab.ui import inputs, url_state
+from lab.ui.chosen import forget_layer
 from lab.ui.examples import few_examples, small_html
 from lab.ui.text import escaped
 from lab.ui.url_widgets import set_url_param, url_field
@@ -104,6 +105,8 @@ def _take(name: str, value: str | None) -> None:
     usual = getattr(USUAL, name)
     set_url_param(name, value, usual)
     st.session_state[_LAST] = {**st.session_state.get(_LAST, {}), name: value or usual}
+    if name == "model":
+        forget_layer()
     for param in list(st.query_params):
         if param.rpartition(".")[2] in PARTS.get(name, ()):
             del st.query_params[param]

@@ -54,6 +54,13 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
 :is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
+.lab-chosen { width: 100%; max-width: 150px; border-radius: 0.5rem; display: block; }
+.lab-field { margin: 0; }
+.lab-field div { position: relative; width: 170px; overflow: hidden; border-radius: 0.4rem; }
+.lab-field img { width: 100%; display: block; }
+.lab-field i { position: absolute; inset: 0; margin: auto; outline: 2px solid #fff;
+  box-shadow: 0 0 0 400px rgb(0 0 0 / 0.62); }
+.lab-field figcaption { font-size: 0.85rem; }
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }
 .lab-gallery figcaption { font-size: 0.74rem; line-height: 1.3; opacity: 0.78; overflow-wrap: anywhere; }
 [class*="st-key-verdict"] p { font-size: 1.16rem; line-height: 1.5; max-width: 80ch; }

@@ -133,37 +133,43 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
     other.locator(".st-key-draft_models").get_by_text("test_resnet@untrained:0").first.wait_for()
     other.context.close()
 
-    # The maps: a box selects the same images everywhere, and the link carries the selection.
+    # The maps: what is drawn around is selected, and the link carries it.
     page.get_by_role("link", name="Embedding maps").click()
     page.get_by_role("heading", name="Embedding maps").wait_for()
-    page.locator(".st-key-maps_chart svg.marks").wait_for()
     settled(page)
-    brush(page)
+    draw_around(page)
     page.wait_for_url(re.compile("selected="))
-    page.locator(".st-key-selected_gallery img").first.wait_for()
-    settled(page)
-    names = [img.get_attribute("alt") for img in page.locator(".st-key-selected_gallery img").all()]
+    names = selected(page)
+    assert names
     third = browser.new_context().new_page()
     third.goto(dashboard.at(page.url))
-    third.locator(".st-key-selected_gallery img").first.wait_for()
-    settled(third)
-    assert [img.get_attribute("alt") for img in third.locator(".st-key-selected_gallery img").all()] == names
+    assert selected(third) == names
     third.context.close()
 
     # The server has stayed light.
     assert not [m.path for m in dashboard.server.memory_maps() if "libtorch" in m.path]
 
 
-def brush(page: Any) -> None:
-    """Drag a box over most of the first map."""
-    frame = page.locator(".st-key-maps_chart path.background").nth(1)
-    frame.scroll_into_view_if_needed()
-    box = frame.bounding_box()
-    page.mouse.move(box["x"] + 4, box["y"] + 4)
+def draw_around(page: Any) -> None:
+    """Draw a line around most of the large map."""
+    canvas = page.locator("canvas.large")
+    canvas.scroll_into_view_if_needed()
+    page.locator(".film button").first.wait_for()
+    box = canvas.bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))]
+    page.mouse.move(*at[0])
     page.mouse.down()
-    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.95 * box["height"], steps=4)
+    for x, y in (*at[1:], (at[0][0], at[2][1])):
+        page.mouse.move(x, y, steps=3)
     page.mouse.up()
+
+
+def selected(page: Any) -> list[str]:
+    """Return what stands beside the map as selected."""
+    pictures = page.locator(".side .pictures img")
+    pictures.first.wait_for()
+    settled(page)
+    return [picture.get_attribute("alt") for picture in pictures.all()]
 
 
 def start_long_run(dashboard: Any, page: Any) -> RunFolder:

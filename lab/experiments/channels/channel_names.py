@@ -39,7 +39,8 @@ def channel_words(spec: str) -> list[ChannelWord]:
 
 
 def check_channels(layers: Sequence[Layer], spec: str, classes: Sequence[str], data: str) -> None:
-    """Raise LabError for a word that is none, a channel or position that a layer has not, a class that is not there.
+    """Raise LabError for a word that is none, a channel or position that a layer has not, a class that is not there, or
+    more of them than are looked at at once.
 
     The classes are those of the image set `data`; none are checked when they are not listed.
     """
@@ -52,6 +53,21 @@ def check_channels(layers: Sequence[Layer], spec: str, classes: Sequence[str], d
                 check_position(layer, *word.numbers[1:])
             else:
                 check_channel(layer, word.numbers[-1])
+    for layer in layers:
+        if (count := _at_least(spec, layer)) > MOST:
+            raise LabError(
+                f"{spec!r} names {count} channels of {layer.name}; at most {MOST} are looked at at once: top:{MOST} "
+                "names the most selective"
+            )
+
+
+def _at_least(spec: str, layer: Layer) -> int:
+    """Return how many targets of a layer `spec` names, those that may be named twice counted once."""
+    words = channel_words(spec)
+    named = {number for word in words if word.kind == "range" for number in range(word.numbers[0], word.numbers[1] + 1)}
+    counts = [layer.channels if word.kind == "all" else word.count for word in words]
+    rest = {word.text for word in words if word.kind in ("position", "class")}
+    return max(len(named), *(min(count, layer.channels) for count in counts)) + len(rest)
 
 
 def _read(word: str) -> ChannelWord:

@@ -9,9 +9,11 @@ from lab.charts.channels import ablation_effects, class_histogram, contributions
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
+from lab.ui.channels.sheet_section import size_box
 from lab.ui.channels.tiles import image, patches
 from lab.ui.chart import show_chart
 from lab.ui.choices import layer_names, with_current
+from lab.ui.chosen import follow
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import launch, result_or_status
 from lab.ui.selection import Selection, request_for
@@ -61,17 +63,20 @@ def card_section(subject: Selection) -> None:
 
 def _request(subject: Selection) -> ChannelRequest:
     """Show the boxes for layer and channel and return what they name."""
-    layer, channel = st.columns([2, 1], gap="medium")
+    names = layer_names(subject.model)
+    follow(request_for(ChannelRequest, subject), "layer", names)
+    layer, channel, sizes = st.columns([3, 2, 2], gap="medium")
     kept = url_field(ChannelRequest(), "layer", key="card_layer")
     name = layer.selectbox(
-        "Layer", with_current(["", *layer_names(subject.model)], [st.session_state["card_layer"]]),
+        "Layer", with_current(["", *names], [st.session_state["card_layer"]]),
         accept_new_options=True, format_func=lambda name: name or "a stage in the middle", **kept,
     )  # fmt: skip
     index = channel.number_input(
         "Channel", min_value=0, value=None, step=1, placeholder=MOST_SELECTIVE,
         **url_field(ChannelRequest(), "channel", key="card_channel"),
     )  # fmt: skip
-    return request_for(ChannelRequest, subject, layer=name or "", channel=index)
+    size = size_box(subject, ChannelRequest(), sizes)
+    return request_for(ChannelRequest, subject, layer=name or "", channel=index, size=size)
 
 
 def _feeding(subject: Selection, result: Result) -> None:

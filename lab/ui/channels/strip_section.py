@@ -9,6 +9,7 @@ import streamlit as st
 from lab.charts.channels import reached_by_target, selectivity_by_depth
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.picture import offered_pictures, picture_name
+from lab.ui.channels.sheet_section import size_box
 from lab.ui.channels.tiles import strip
 from lab.ui.chart import show_chart
 from lab.ui.choices import known_classes, with_current
@@ -50,7 +51,8 @@ def _request(subject: Selection) -> DepthStripRequest:
     """Show the boxes for the picture and, of more than two, the classes, and return what they name."""
     usual, state = DepthStripRequest(), st.session_state
     known = known_classes(subject.data)
-    picture, classes = st.columns(2, gap="medium")
+    picture, classes, sizes = st.columns([3, 3, 2], gap="medium")
+    size = size_box(subject, usual, sizes)
     tied = url_field(usual, "picture", key="strip_picture")
     seen = picture.selectbox(
         "Picture that the maps lie on", with_current(["", *offered_pictures()], [state["strip_picture"]]),
@@ -58,10 +60,12 @@ def _request(subject: Selection) -> DepthStripRequest:
     )  # fmt: skip
     tied = url_field(usual, "classes", key="strip_classes")
     if len(known) <= 2:
-        return request_for(DepthStripRequest, subject, picture=seen or "", classes=state["strip_classes"] or "")
+        return request_for(
+            DepthStripRequest, subject, picture=seen or "", classes=state["strip_classes"] or "", size=size
+        )
     pairs = [",".join(pair) for pair in combinations(known, 2)][:MOST_PAIRS]
     two = classes.selectbox(
         "Two classes", with_current(["", *pairs[1:]], [state["strip_classes"]]), accept_new_options=True,
         format_func=lambda pair: (pair or pairs[0]).replace(",", " and "), help="Any two, with a comma.", **tied,
     )  # fmt: skip
-    return request_for(DepthStripRequest, subject, picture=seen or "", classes=two or "")
+    return request_for(DepthStripRequest, subject, picture=seen or "", classes=two or "", size=size)

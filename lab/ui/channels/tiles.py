@@ -14,11 +14,8 @@ from lab.charts.map_rows import image_url
 
 CSS = """
 <style>
-.lab-sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(212px, 1fr)); gap: 1.2rem 1.1rem; }
-.lab-sheet figure, .lab-patches figure { margin: 0; }
-.lab-sheet figure { content-visibility: auto; contain-intrinsic-size: auto 330px; }
-.lab-sheet figcaption { font-size: 0.8rem; line-height: 1.4; margin-top: 0.3rem; }
-.lab-sheet small, .lab-patches small { opacity: 0.8; }
+.lab-patches figure { margin: 0; }
+.lab-patches small { opacity: 0.8; }
 .lab-image { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 0.4rem;
   background: rgba(128,128,128,0.14); }
 .lab-image.few { image-rendering: pixelated; }
@@ -31,15 +28,15 @@ CSS = """
 .lab-strip th, .lab-strip td { border: 0; padding: 0.2rem 0.3rem; vertical-align: top; text-align: left; }
 .lab-strip th { font-size: 0.78rem; font-weight: 500; line-height: 1.35; }
 .lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; background: inherit; }
-.lab-strip td, .lab-strip th.layer { width: 112px; min-width: 112px; line-height: 1.3; }
-.lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.72rem; opacity: 0.85; }
-.lab-one { max-width: 300px; }
+.lab-strip td, .lab-strip th.layer { width: 224px; min-width: 224px; line-height: 1.3; }
+.lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.8rem; opacity: 0.85; }
+.lab-one { max-width: 448px; }
 .lab-strip tr.class td, .lab-strip tr.class th { border-top: 1px solid rgba(128,128,128,0.4); padding-top: 0.7rem; }
 .lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
 .lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
 @media (max-width: 640px) {
-  .lab-sheet { grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 0.9rem 0.7rem; }
-  .lab-strip th.side { width: 4.6rem; min-width: 4.6rem; } .lab-strip td { width: 112px; min-width: 112px; }
+  .lab-strip th.side { width: 4.6rem; min-width: 4.6rem; }
+  .lab-strip td, .lab-strip th.layer { width: 160px; min-width: 160px; }
 }
 </style>
 """
@@ -94,26 +91,6 @@ def patches(rows: pd.DataFrame) -> str:
     return f'<div class="lab-patches">{"".join(figures)}</div>'
 
 
-def sheet(images: pd.DataFrame, exemplars: pd.DataFrame) -> str:
-    """Return a contact sheet: for each target its four strongest patches, then the image made for it.
-
-    `images` is the table of visualizations; rows of exemplars in its place give the strongest patch large.
-    """
-    most = exemplars[exemplars["end"] == "most"].groupby(["layer", "target"], sort=False)
-    best = {key: rows.head(SMALL).to_dict("records") for key, rows in most}
-    figures = []
-    for row in images.to_dict("records"):
-        small = "".join(map(patch, best.get((row["layer"], row["target"]), ())))
-        made = (
-            image(light(row["thumbnail"]), f"image made for {row['target']} of {row['layer']}")
-            if "kind" in row
-            else patch(row)
-        )
-        shown = f'<div class="lab-row">{small}</div>{made}'
-        figures.append(f"<figure>{shown}<figcaption>{_caption(row)}</figcaption></figure>")
-    return f'<div class="lab-sheet">{"".join(figures)}</div>'
-
-
 def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame) -> str:
     """Return the strip: layers from left to right; for each class patches, the map on the picture, the image."""
     layers = table.drop_duplicates("layer")
@@ -157,14 +134,18 @@ def _cells(row: Row, exemplars: pd.DataFrame, images: pd.DataFrame) -> tuple[str
     )
 
 
-def _caption(row: Row) -> str:
-    if "kind" not in row:
-        return f"<b>{html.escape(str(row['target']))}</b> of {html.escape(row['layer'])}"
+def caption(row: Row) -> tuple[str, str]:
+    """Return what is said of a channel below its picture: its name and what it tells apart, and what its image reaches.
+
+    `row` is one of the tables `visualizations` or `exemplars`, or has layer and target alone.
+    """
+    auc = row.get("auc", float("nan"))
+    name = f"{row['target']} of {row['layer']}" + (f" · area {auc:.2f} for {row['class']}" if auc == auc else "")
+    if "random_p95" not in row:
+        return name, ""
     beyond = row["above_random"] and row["above_natural"]
     limit = max(row["random_p95"], row["photographs_p95"], row["images_p95"])
     held = f"{'beyond' if beyond else 'not beyond'} 95 % of images ({limit:.2f})"
     if row["value"] == row["natural_best"] == limit == 0:
         held = "no image raises it"
-    auc = f" · area {row['auc']:.2f} for {html.escape(str(row['class']))}" if row["auc"] == row["auc"] else ""
-    name = f"<b>{html.escape(str(row['target']))}</b> of {html.escape(row['layer'])}"
-    return f"{name}{auc}<br><small>{row['value']:.2f}, {held}</small>"
+    return name, f"{row['value']:.2f}, {held}"

@@ -12,7 +12,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.runs.store import list_runs
 from lab.ui import url_state
 from lab.ui.choices import with_current
-from lab.ui.draft import fill_in, run_row
+from lab.ui.draft import fill_in, folding, run_row
 from lab.ui.inputs import images_box, networks_box
 from lab.ui.run_labels import run_labels
 from lab.ui.run_status import note_problem
@@ -21,8 +21,8 @@ LAYERS = ("stages", "blocks")
 NEWEST = 50
 
 
-def comparison_controls(shown: CompareRequest) -> None:
-    """Show the settings, filled in from `shown`, with the button that runs them."""
+def comparison_controls(shown: CompareRequest, *, folded: bool) -> bool:
+    """Show the settings, filled in from `shown`, with the button that runs them; return whether they were changed."""
     fill_in(
         shown,
         {
@@ -33,13 +33,13 @@ def comparison_controls(shown: CompareRequest) -> None:
             "compare_speed": shown.speed,
         },
     )
-    with st.container(border=True, key="compare_controls"):
+    with folding(shown, folded=folded):
         networks, images = st.columns([3, 2], gap="medium")
         with networks:
             _networks()
         with images:
             _images()
-        run_row(shown, lambda: _draft(shown), label="Compare", key="compare_run")
+        return run_row(shown, lambda: _draft(shown), label="Compare", key="compare_run")
 
 
 def _networks() -> None:

@@ -9,14 +9,14 @@ import streamlit as st
 from lab.experiments.ladder.request import LadderRequest
 from lab.images.synthetic import RUNGS
 from lab.ui.choices import with_current
-from lab.ui.draft import fill_in, run_row
+from lab.ui.draft import fill_in, folding, run_row
 from lab.ui.inputs import networks_box
 
 LAYERS = ("stages", "blocks")
 
 
-def ladder_controls(shown: LadderRequest) -> None:
-    """Show the settings, filled in from `shown`, with the button that runs them."""
+def ladder_controls(shown: LadderRequest, *, folded: bool) -> bool:
+    """Show the settings, filled in from `shown`, with the button that runs them; return whether they were changed."""
     fill_in(
         shown,
         {
@@ -27,11 +27,11 @@ def ladder_controls(shown: LadderRequest) -> None:
             "ladder_untrained": shown.untrained,
         },
     )
-    with st.container(border=True, key="ladder_controls"):
+    with folding(shown, folded=folded):
         networks_box(key="ladder_models", placeholder="choose one or more, or type any timm id")
-        with st.expander("Settings", icon=":material/tune:"):
+        with st.expander("Rungs, layers and more", icon=":material/tune:"):
             _settings()
-        run_row(shown, lambda: _draft(shown), label="Run", key="ladder_run")
+        return run_row(shown, lambda: _draft(shown), label="Run", key="ladder_run")
 
 
 def _settings() -> None:

@@ -17,6 +17,7 @@ from lab.images.synthetic import RUNGS, draw_set
 from lab.models import ModelRef
 from lab.registry import meaning
 from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.chosen import choose_layer, layer_picker
 from lab.ui.downloads import export
 from lab.ui.findings import show_sentences
 from lab.ui.gallery import Picture, gallery
@@ -68,7 +69,8 @@ def _map(result: Result, model: str, twin: int, control: str) -> None:
     def choose() -> None:
         picked = st.session_state["ladder_map"].selection.get(CELL_PICK)
         if picked and picked[0].get("layer"):
-            st.session_state["ladder_rung"], st.session_state["ladder_layer"] = picked[0]["rung"], picked[0]["layer"]
+            st.session_state["ladder_rung"] = picked[0]["rung"]
+            choose_layer(picked[0]["layer"])
 
     show_chart(
         result, ladder_map, key="ladder_map", view={"on_select": choose, "selection_mode": CELL_PICK}, model=model,
@@ -81,9 +83,10 @@ def _cell(result: Result, model: str) -> None:
     layers = result["layers"]
     names = list(layers.loc[(layers["model"] == model) & (layers["twin"] < 0), "layer"])
     with st.expander("The drawings, and those that a layer gets wrong", icon=":material/image_search:", expanded=True):
-        rungs, places = st.columns(2)
+        rungs, places = st.columns([2, 3], vertical_alignment="bottom")
         rung = rungs.selectbox("Rung", list(result["rungs"]["rung"]), key="ladder_rung")
-        layer = places.selectbox("Layer", names, key="ladder_layer")
+        with places:
+            layer = layer_picker(names, names[0])
         about = result["rungs"].set_index("rung").loc[rung]
         st.caption(escaped(f"{about['description']} As {about['data']} any other page takes it."))
         shown = result["examples"]

@@ -20,6 +20,7 @@ from lab.experiments.separability.split_notes import split_text
 from lab.images.catalogue import columns_named
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.choices import known_columns, known_numbers, with_current
+from lab.ui.chosen import layer_picker
 from lab.ui.downloads import export
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import result_or_status
@@ -74,7 +75,7 @@ def number_section(subject: Selection) -> None:
         return
     layers = layers_of(result["layers"], result["layers"]["model"].iloc[0])
     best = int(result["summary"].query("control == 'probe'")["r2"].to_numpy().argmax())
-    layer = st.selectbox("Layer", layers, index=best, key="number_layer")
+    layer = layer_picker(layers, layers[best])
     show_chart(result, predicted_by_value, key="predicted_chart", layer=layer)
     _rest(result)
 

@@ -16,7 +16,7 @@ from lab.images import class_names
 from lab.models import ModelRef
 from lab.probing.controls import OPTIONAL
 from lab.ui.choices import image_sets, known_classes, known_columns, with_current
-from lab.ui.draft import fill_in, run_row
+from lab.ui.draft import fill_in, folding, run_row
 from lab.ui.inputs import columns_box, images_box, network_finder, networks_box, upload_images
 from lab.ui.run_status import launch, note_problem
 from lab.ui.text import escaped
@@ -33,8 +33,7 @@ def experiment_controls(shown: ProbeRequest, *, folded: bool) -> bool:
     `folded` to one line once there is a result: that comes first.
     """
     fill_in(shown, _widget_values(shown))
-    label = f"Settings: {escaped(shown.title())}"
-    with st.expander(label, expanded=not folded, icon=":material/tune:", key=f"settings_{folded}"):
+    with folding(shown, folded=folded):
         networks, images = st.columns(2, gap="medium")
         with networks:
             _networks()

@@ -11,7 +11,7 @@ import streamlit as st
 
 from lab.charts.beside import beside_by_depth
 from lab.charts.checks import checks_forest, fold_strip
-from lab.charts.decisions import confusion_matrix, depth_of_decision, emergence_by_pair
+from lab.charts.decisions import DECIDED_PICK, confusion_matrix, depth_of_decision, emergence_by_pair
 from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.tables import LUCK, NEVER, layer_table, mistakes_by_guessing
 from lab.charts.tables import gallery as gallery_rows
@@ -22,6 +22,7 @@ from lab.experiments.separability.decision_depth import decision_findings
 from lab.experiments.separability.label_efficiency import label_findings
 from lab.experiments.separability.request import ProbeRequest
 from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
 from lab.ui.run_status import launch
@@ -52,10 +53,16 @@ COLUMNS = {
 }
 
 
-def details(result: Result) -> None:
+def details(result: Result, model: str) -> None:
     """Show the tabs; only the open one is computed. Which one is open is in the URL."""
-    model = model_picker(result)
     tabs(VIEWS, result, model, key="view")
+
+
+def shown_network(result: Result) -> str:
+    """Return the network that is looked at closely: the first until another is chosen."""
+    models = models_of(result["layers"])
+    asked = st.session_state.get("network") or st.query_params.get("network")
+    return asked if asked in models else models[0]
 
 
 def model_picker(result: Result) -> str:
@@ -64,14 +71,6 @@ def model_picker(result: Result) -> str:
     if len(models) == 1:
         return models[0]
     return st.selectbox("Network to look at closely", models, key="network", bind="query-params")
-
-
-def layer_picker(result: Result, model: str) -> str:
-    """Return the layer to look at; the last one until another is chosen or clicked in the chart."""
-    layers = layers_of(result["layers"], model)
-    if st.session_state.get("layer") not in (None, *layers):
-        del st.session_state["layer"]  # it was a layer of another network
-    return st.selectbox("Layer", layers, index=len(layers) - 1, key="layer", bind="query-params")
 
 
 def _checks(result: Result, model: str) -> None:
@@ -91,16 +90,28 @@ def _layers(result: Result, model: str) -> None:
     three = {name: st.column_config.NumberColumn(told, format="%.3f") for name, told in COLUMNS.items()}
     bar = st.column_config.ProgressColumn("accuracy", format="%.3f", min_value=0, max_value=1)
     order = ["layer", *(name for name in COLUMNS if name in table), "dim", "kind"]
+
+    def choose() -> None:
+        for row in st.session_state["layers_table"].selection.rows:
+            choose_layer(str(table["layer"].iloc[row]))
+
     with st.container(key="layer_table"):
         st.dataframe(
-            table, hide_index=True, column_config={**three, "accuracy": bar}, column_order=order, height="content"
-        )
+            table, hide_index=True, column_config={**three, "accuracy": bar}, column_order=order, height="content",
+            key="layers_table", on_select=choose, selection_mode="single-row",
+        )  # fmt: skip
     with st.expander("Every fold"):
         show_chart(result, fold_strip, key="folds_chart", model=model)
 
 
 def _images(result: Result, model: str) -> None:
-    show_chart(result, depth_of_decision, key="decisions_chart", model=model)
+    def choose() -> None:
+        for picked in st.session_state["decisions_chart"].selection.get(DECIDED_PICK, ()):
+            if picked["layer"] in layers_of(result["layers"], model):
+                choose_layer(picked["layer"])
+
+    view = {"on_select": choose, "selection_mode": DECIDED_PICK}
+    show_chart(result, depth_of_decision, key="decisions_chart", view=view, model=model)
     for sentence in decision_findings(result.tables, model):
         st.markdown(escaped(sentence))
     rows = gallery_rows(result.tables, model)
@@ -118,7 +129,7 @@ def _bin(heading: str, rows: pd.DataFrame, name: str) -> None:
     # The clearest first and the hardest last: with many images, both ends say most.
     shown = rows if len(rows) <= PER_BIN else pd.concat([rows.head(PER_BIN // 2), rows.tail(PER_BIN // 2)])
     pictures = [
-        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _image_caption(row))
+        Picture(row["thumbnail"], f"{row['image']}, class {row['class']}", _image_caption(row), row["image"])
         for row in shown.to_dict("records")
     ]
     gallery(pictures, key=f"gallery_{name.lower().replace(' ', '_')}")
@@ -139,7 +150,8 @@ def mistakes(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _confusions(result: Result, model: str) -> None:
-    layer = layer_picker(result, model)
+    layer = chosen_layer(layers_of(result["layers"], model))
+    st.markdown(f"At **{escaped(layer)}**, the layer chosen above.")
     side_by_side = result["images"]["class"].nunique() <= BESIDE_GALLERY
     left, right = st.columns(2, gap="large") if side_by_side else (st.container(), st.container())
     with left:
@@ -156,9 +168,12 @@ def _confusions(result: Result, model: str) -> None:
             f"classes as often without looking would mistake about {guessing:.0f})]"
         )
         pictures = [
-            Picture(urls.get(str(row.image)), f"{row.image}, class {label}", f"{label}, taken for {row.predicted}")
+            Picture(
+                urls.get(str(row.image)), f"{row.image}, class {label}", f"{label}, taken for {row.predicted}",
+                str(row.image),
+            )
             for row, label in zip(wrong.itertuples(), wrong["class"], strict=True)
-        ]
+        ]  # fmt: skip
         gallery(pictures[:PER_BIN], key="gallery_mistakes")
 
 

@@ -13,7 +13,7 @@ from lab.charts.curves import METRICS, curve_rows
 from lab.charts.hero import Patches, hero
 from lab.charts.map_rows import data_url
 from lab.charts.tables import key_figures
-from lab.charts.theme import classes_of, models_of
+from lab.charts.theme import classes_of, layers_of, models_of
 from lab.experiments.base import Result
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.separability.fits import CHANNEL_DRAWS
@@ -22,7 +22,8 @@ from lab.experiments.separability.split_notes import calibration_note, split_tex
 from lab.probing.controls import CONTROLS
 from lab.probing.probes import MATCHED_DIMENSION
 from lab.runs.examples import example_of
-from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.chart import chart_spec, on_a_phone, preselect, show_chart, show_spec
+from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.run_cache import finished_result, run_of
 from lab.ui.text import count, duration, escaped
 
@@ -115,26 +116,29 @@ def chart_options(result: Result) -> tuple[str, list[str]]:
         return metric, controls_picker(result, metric)
 
 
-def accuracy_chart(result: Result, *, key: str, metric: str = "accuracy", controls: list[str] | None = None) -> None:
-    """Show the curves over depth; a click on a point chooses the layer that the details below look at."""
+def accuracy_chart(
+    result: Result, model: str, *, key: str, metric: str = "accuracy", controls: list[str] | None = None
+) -> None:
+    """Show the curves over depth with the chosen layer of `model` marked; a click on a point chooses another."""
+    several = len(models_of(result["layers"])) > 1
 
     def choose() -> None:
-        picked = st.session_state[key].selection.get(LAYER_PICK)
-        if picked:
-            st.session_state["layer"] = picked[0]["layer"]
-            if len(result["layers"]["model"].unique()) > 1:
-                st.session_state["network"] = picked[0]["model"]
+        for picked in st.session_state[key].selection.get(LAYER_PICK, ()):
+            choose_layer(picked["layer"])
+            if several:
+                st.session_state["network"] = picked["model"]
 
-    show_chart(
+    spec = chart_spec(
         result,
         accuracy_by_depth,
-        key=key,
-        view={"on_select": choose, "selection_mode": LAYER_PICK},
         metric=metric,
         controls=None if controls is None else tuple(controls),
         labels="legend" if on_a_phone() else None,
         height=HEIGHT_ON_A_PHONE if on_a_phone() else HEIGHT,
     )
+    layer = chosen_layer(layers_of(result["layers"], model))
+    preselect(spec, LAYER_PICK, [{"model": model, "layer": layer}])
+    show_spec(spec, key=key, on_select=choose, selection_mode=LAYER_PICK)
 
 
 def hero_chart(result: Result) -> None:

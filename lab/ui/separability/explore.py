@@ -1,0 +1,24 @@
+"""What stands below the verdict: the curve, the chosen layer and image, and the tabs; drawn anew without the rest."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lab.experiments.base import Result
+from lab.ui.chosen import chosen_image
+from lab.ui.layer_panel import image_panel, layer_panel
+from lab.ui.separability import details, panels
+
+
+@st.fragment
+def explore(result: Result) -> None:
+    """Show all of a result that a click on one of its parts changes."""
+    metric, shown = panels.chart_options(result)
+    model = details.shown_network(result)
+    panels.accuracy_chart(result, model, key="accuracy_chart", metric=metric, controls=shown)
+    panels.facts(result)
+    panels.how_to_read()
+    model = details.model_picker(result)
+    image_panel(result, model, chosen_image(result["images"]["image"].tolist()))
+    layer_panel(result, model)
+    details.details(result, model)

@@ -1,0 +1,70 @@
+"""The layer and the image one looks at, by mouse and by keys, in a real browser: chosen once, shown on every page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from fake_runs import LAYERS, finished_run
+from test_journey import draw_around, selected, settled
+
+pytestmark = pytest.mark.timeout(420)
+
+
+def shows(page: Any, layer: str) -> None:
+    """Wait until the page shows a layer, and its link names it."""
+    page.wait_for_url(re.compile(rf"layer={re.escape(layer)}(&|$)"))
+    page.locator(".st-key-layer_panel").get_by_text(f"Held-out predictions at {layer}").wait_for()
+    settled(page)
+
+
+def test_a_layer_is_chosen_by_point_and_key_and_goes_along(dashboard: Any, page: Any) -> None:
+    finished_run()
+    page.goto(dashboard.at("separability"))
+    page.locator(".st-key-layer_panel").wait_for()
+    settled(page)
+    page.locator(f'.st-key-accuracy_chart path[aria-label*="layer: {LAYERS[3]}"]').last.click(force=True)
+    shows(page, LAYERS[3])
+    page.keyboard.press("ArrowLeft")
+    shows(page, LAYERS[2])
+    page.keyboard.press("ArrowRight")
+    shows(page, LAYERS[3])
+    page.locator(".st-key-gallery_layer_new button, .st-key-gallery_layer_wrong button").first.click()
+    page.locator(".st-key-image_panel").wait_for()
+    image = page.locator(".st-key-image_panel img").get_attribute("alt")
+    settled(page)
+    page.get_by_role("link", name="Embedding maps").click()
+    page.get_by_role("heading", name="Embedding maps").wait_for()
+    page.locator("p.name").get_by_text(LAYERS[3], exact=True).wait_for()
+    assert page.locator(".st-key-image_panel img").get_attribute("alt") == image
+
+
+def test_the_maps_are_walked_by_keys_and_a_selection_is_followed(dashboard: Any, page: Any) -> None:
+    finished_run()
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(dashboard.at("embedding_maps"))
+    page.locator(".film button").first.wait_for()
+    settled(page)
+    draw_around(page)
+    names = selected(page)
+    canvas, film = page.locator("canvas.large"), page.locator(".film button")
+    canvas.press("Home")
+    page.wait_for_url(re.compile(rf"layer={LAYERS[0]}"))
+    canvas.press("ArrowRight")
+    page.wait_for_url(re.compile(re.escape(f"layer={LAYERS[1]}")))
+    assert film.nth(1).get_attribute("aria-current") == "true", "one key, one layer"
+    assert selected(page) == names
+    canvas.press("p")
+    page.wait_for_url(re.compile(rf"layer={LAYERS[-1]}"))
+    assert film.nth(len(LAYERS) - 1).get_attribute("aria-current") == "true"
+    film.nth(2).click()
+    shows(page, LAYERS[2])
+    canvas.press("Escape")
+    page.wait_for_function("() => !location.search.includes('selected')")
+    canvas.press("ArrowDown")
+    canvas.press("Enter")
+    page.wait_for_url(re.compile("selected=.*image="))
+    assert len(selected(page)) == 1
+    page.get_by_role("button", name="Select none").click()
+    page.wait_for_function("() => !location.search.includes('selected')")
