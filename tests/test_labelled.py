@@ -18,7 +18,7 @@ from PIL import Image
 
 from lab.errors import LabError
 from lab.images import class_names, open_image_set, settled, short_name, stamp, table_columns, with_columns
-from lab.images.labelled import class_order
+from lab.images.labelled_layout import class_order
 
 COUNT = 24
 Rows = list[dict[str, Any]]

@@ -165,7 +165,7 @@ def probe_all(
     twins: dict[tuple[str, str], list[ProbeResult]] = {}
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
         progress("Probing every layer", done, len(asked), "layers")
-        for result in _results(subject, layer, _controls_of(question.request, subject), piece):
+        for result in _results(subject, layer, controls_of(question.request, subject), piece):
             if not subject.twin:
                 yield result
                 continue
@@ -189,7 +189,7 @@ def _probe(
 ) -> Arrays:
     """Return what the probes read off one layer, from the pieces when it is there."""
     name = layer.name if layer else PIXELS
-    fits = _controls_of(question.request, subject)
+    fits = controls_of(question.request, subject)
     key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}"
     piece = partial_results.get(key)
     if piece is None:
@@ -205,7 +205,7 @@ def _results(
         yield ProbeResult(subject.model, control, layer, dim, piece[f"{control}.probabilities"], piece[f"{control}.C"])
 
 
-def _controls_of(request: ProbeRequest, subject: EmbeddingSource) -> tuple[str, ...]:
+def controls_of(request: ProbeRequest, subject: EmbeddingSource) -> tuple[str, ...]:
     """Return what is read off each layer of a subject: twins and pixels are controls themselves."""
     if subject.twin:
         return ("untrained",)
