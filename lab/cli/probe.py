@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -51,14 +51,15 @@ def target_request(given: argparse.Namespace) -> TargetRequest:
 
     Raises LabError for options that are for classes.
     """
-    asked, usual = question.request_of(given), ProbeRequest()
+    asked, usual = cast(ProbeRequest, question.request_of(given)), ProbeRequest()
     name = next(kind.experiment for kind in KINDS.values() if kind.target == given.target)
-    kind: type[TargetRequest] = EXPERIMENTS[name].request_type
+    kind = cast(type[TargetRequest], EXPERIMENTS[name].request_type)
     fields = {field.name for field in dataclasses.fields(kind)}
     for field in ("beside", "embeddings", "labels", "images", "classes"):
         if (field == "images" or field not in fields) and getattr(asked, field) != getattr(usual, field):
             raise LabError(f"--{field} is for classes; leave it out where --target is {given.target}")
-    values = {"split": usual.split, **asked.as_dict(), "images": asked.per_class}
+    values = {"split": usual.split, **asked.as_dict(), "images": asked.per_class, "others": asked.models[1:]}
+    values["model"] = asked.models[0]
     return kind.from_dict({name: value for name, value in values.items() if name in fields})
 
 

@@ -141,7 +141,8 @@ class Request:
 
     def networks(self) -> tuple[str, ...]:
         """Return the names of the networks that are asked about."""
-        return tuple(filter(None, getattr(self, "models", ()) or (getattr(self, "model", ""),)))
+        several = getattr(self, "models", ()) or (getattr(self, "model", ""), *getattr(self, "others", ()))
+        return tuple(filter(None, several))
 
     def from_python(self) -> str:
         """Return what of the request was given from Python and no name stands for, "" when nothing was."""
@@ -160,9 +161,12 @@ class Request:
         def spelled_out(model: str) -> str:
             return str(ModelRef.parse(model))
 
+        def each(models: Sequence[str]) -> tuple[str, ...]:
+            return tuple(map(spelled_out, models))
+
         ways = {
-            "model": spelled_out, "models": lambda models: tuple(map(spelled_out, models)), "picture": settled_picture,
-            "data": settled, "probe_data": settled,
+            "model": spelled_out, "models": each, "others": each, "picture": settled_picture, "data": settled,
+            "probe_data": settled,
         }  # fmt: skip
         return replace(self, **{name: way(value) for name, way in ways.items() if (value := getattr(self, name, None))})
 

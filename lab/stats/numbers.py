@@ -113,6 +113,8 @@ def explained_interval(own: np.ndarray, whole: np.ndarray, groups: np.ndarray) -
     error, deviation = float(own @ weights), float(whole @ weights)
     _, index = np.unique(groups, return_inverse=True)
     count = int(index.max()) + 1
+    if deviation > 0 and error <= 0 and count > 3:  # of what never happened in n groups, 3 in n may (Hanley 1983)
+        return Interval(1.0, 1 - 3 / count, 1.0)
     if deviation <= 0 or error <= 0 or count < 3:
         value = 1 - error / deviation if deviation > 0 else float("nan")
         return Interval(value, float("nan"), float("nan"))

@@ -62,8 +62,8 @@ REGRESS = {
 GRADES = {
     **REGRESS,
     "summary": Table(
-        "How well a ridge regression on one layer predicts the grade (the nearest one), out of fold, or one control. "
-        "Guessing and raw pixels are one row each.",
+        "How well a ridge regression on one layer predicts the grade, out of fold, or one control. Guessing and raw "
+        "pixels are one row each.",
         {**same("model layer depth dim control"), **KAPPA_SCORES},
     ),
     "predictions": Table(

@@ -134,7 +134,8 @@ def _asked(
         if not row.has_targets(given):
             raise LabError(f"{given.spec} was opened as classes; open it with target={row.target!r} for {kind.noun}")
         data, classes, most = asked_of(given, tuple(classes), most)
-    named = {"models": names_of(models, preprocess, given), "data": data, "images": most}
+    model, *others = names_of(models, preprocess, given)
+    named = {"model": model, "others": others, "data": data, "images": most}
     if classes:
         named["classes"] = classes
     request = kind.from_dict({**named, **fields})

@@ -105,10 +105,11 @@ def judge_number_arrays(
     readings = {control: [Reading.of("", control, None, fit).found for fit in fits] for control in kinds}
     if pixels is not None:
         readings["pixels"] = [Reading.of("", "pixels", None, kind.fit(design, "", pixels, ("pixels",))).found]
-    depths = np.linspace(0, 1, len(layers)) if len(layers) > 1 else np.zeros(1)
+    depths = np.linspace(0, 1, len(layers)).tolist()
     boot = shared_bootstrap(kind, design)
-    names = {"model": "the network", "names": (label,), "layers": tuple(layers)}
-    found = judge(kind, design, readings, boot, depths=depths.tolist(), **names)
+    found = judge(
+        kind, design, readings, boot, model="the network", names=(label,), layers=tuple(layers), depths=depths
+    )
     emergence = number_emergence(depths, found.evidence.scores["probe"], boot)
     scores = tuple(kind.summary(design, "probe", one) for one in readings["probe"])
     return ArraysJudgement(found.evidence, found.checks, found.verdict, emergence, scores)

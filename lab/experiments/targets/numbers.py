@@ -19,7 +19,7 @@ from lab.experiments.targets.kind import Found, Kind, Reading, Row, emerged
 from lab.experiments.targets.request import TargetRequest
 from lab.images import ImageSet, columns_named
 from lab.images.targets import GRADES, NUMBER
-from lab.probing.ridge import ridge_predictions
+from lab.probing.ridge import RidgeFit, ridge_fit
 from lab.stats.checks import KAPPA, R2
 from lab.stats.depth import number_emergence
 from lab.stats.intervals import Bootstrap
@@ -71,9 +71,14 @@ class Numbers(Kind):
         for repeat, folds in enumerate(design.splits):
             for fold in range(int(folds.max()) + 1):
                 test = folds == fold
-                told = ridge_predictions(embedding[~test], targets[repeat, ~test], embedding[test])
-                predictions[repeat, test], means[repeat, test] = told
+                known = targets[repeat, ~test]
+                fitted = ridge_fit(embedding[~test], known, embedding[test])
+                predictions[repeat, test], means[repeat, test] = self.told_of(fitted, known), fitted.means
         return [{"predictions": predictions[..., k], "means": means[..., k]} for k in range(targets.shape[2])]
+
+    def told_of(self, fitted: RidgeFit, known: np.ndarray) -> np.ndarray:
+        """Return what a fit to targets `known` `(n, T)` says of the test part, `(m, T)`."""
+        return fitted.predictions
 
     def parts(self, design: TargetDesign, control: str, found: Found) -> np.ndarray:
         rows = np.flatnonzero(design.tested)
@@ -97,7 +102,7 @@ class Numbers(Kind):
         return images.classes[:1]
 
     def image_columns(self, images: ImageSet) -> dict[str, Sequence[Any]]:
-        return {"value": images.values}
+        return {"value": images.values.tolist()}
 
     def details(
         self, images: ImageSet, design: TargetDesign, readings: Sequence[Reading], names: Sequence[str]
@@ -136,8 +141,8 @@ class Numbers(Kind):
 
 
 class Grades(Numbers):
-    """Ordered grades: the same of their places 0, 1, 2 …; what is predicted is the nearest grade, the measure the
-    weighted kappa."""
+    """Ordered grades: the same of their places 0, 1, 2 …; what is predicted is a grade, the measure the weighted
+    kappa."""
 
     experiment, target, doing = "grades", GRADES, "Reading the grade off every layer"
     measure, best = KAPPA, "kappa"
@@ -156,13 +161,19 @@ class Grades(Numbers):
     def names(self, images: ImageSet, request: TargetRequest) -> tuple[str, ...]:
         return (columns_named(request.spec).get("label") or "the grade",)
 
-    def fit_each(self, design: TargetDesign, embedding: np.ndarray, asked: np.ndarray) -> list[dict[str, np.ndarray]]:
-        found = super().fit_each(design, embedding, asked)
-        best = design.targets.max()
-        return [{**one, "predictions": np.clip(np.rint(one["predictions"]), 0, best)} for one in found]
+    def told_of(self, fitted: RidgeFit, known: np.ndarray) -> np.ndarray:
+        """Return grades, each as often as the training part has it: the cuts between them are where they lie among what
+        its images are predicted as when left out. Rounded, shrunken predictions would all be of a middle grade."""
+        told = np.empty_like(fitted.predictions)
+        for k in range(told.shape[1]):
+            grades, counts = np.unique(known[:, k], return_counts=True)
+            ordered, ends = np.sort(fitted.left_out[:, k]), np.cumsum(counts)[:-1]
+            cuts = (ordered[ends - 1] + ordered[ends]) / 2
+            told[:, k] = grades[np.searchsorted(cuts, fitted.predictions[:, k])]
+        return told
 
     def image_columns(self, images: ImageSet) -> dict[str, Sequence[Any]]:
-        return {"class": [images.classes[record.label] for record in images.records], "grade": images.labels}
+        return {"class": [images.classes[record.label] for record in images.records], "grade": images.labels.tolist()}
 
     def details(
         self, images: ImageSet, design: TargetDesign, readings: Sequence[Reading], names: Sequence[str]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, Request, option
+from lab.experiments.base import DEFAULT_DATA, Request, model_option, option
 from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import groups_stamp, settled_groups, short_name, table_columns, with_columns
@@ -22,7 +22,10 @@ TABLE_HELP = "a table of labels (CSV, JSON lines, Parquet), a folder or zip with
 class TargetRequest(Request):
     """Which networks, images, target, layers and controls; `seed` moves the splits and the shuffled targets."""
 
-    models: tuple[str, ...] = option((DEFAULT_MODEL,), "a timm model, ID[@WEIGHTS]; more than once", repeated="model")
+    model: str = model_option()
+    others: tuple[str, ...] = option(
+        (), "a network to compare with on the same images; more than once", repeated="other"
+    )
     data: str = option(DEFAULT_DATA, f"images with a target each: {TABLE_HELP}")
     label: str = option("", "the column of targets, where data does not name it")
     images: int | None = option(None, "at most N images", least=10, most=1_000_000)
@@ -45,10 +48,9 @@ class TargetRequest(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.models:
-            raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
-        if len(set(self.models)) < len(self.models):
-            raise LabError(f"a model was named twice among {', '.join(self.models)}; name each once")
+        named = self.networks()
+        if len(set(named)) < len(named):
+            raise LabError(f"a network was named twice among {', '.join(named)}; name each once")
 
     @property
     def spec(self) -> str:
@@ -63,15 +65,15 @@ class TargetRequest(Request):
     def as_probe(self) -> ProbeRequest:
         """Return what a probe run of the same networks, images, layers and controls is asked."""
         return ProbeRequest(
-            models=self.models, data=self.spec, layers=self.layers, pooling=self.pooling, controls=self.controls,
+            models=self.networks(), data=self.spec, layers=self.layers, pooling=self.pooling, controls=self.controls,
             folds=self.folds, repeats=self.repeats, seed=self.seed, groups=self.groups, split=self.split,
         )  # fmt: skip
 
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for a network, layer or column that is not there."""
-        problems = problems_of(self, self.models, cards)
-        if len(problems) == len(self.models):
-            raise problems[self.models[0]]
+        problems = problems_of(self, self.networks(), cards)
+        if len(problems) == len(self.networks()):
+            raise problems[self.model]
         columns = table_columns(self.spec)
         if self.label and columns and self.label not in columns:
             raise LabError(f"{self.data} has no column {self.label!r}; it has {', '.join(columns)}")
@@ -81,7 +83,7 @@ class TargetRequest(Request):
         return {**super().sources(), "groups": groups_stamp(self.groups)}
 
     def _short_networks(self) -> str:
-        return ", ".join(model.split("@")[0] for model in self.models)
+        return ", ".join(model.split("@")[0] for model in self.networks())
 
 
 @dataclass(frozen=True)
