@@ -17,12 +17,13 @@ adds to what is there. The truth of an interval is the mean of what it is about 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import asdict, dataclass, fields
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ import numpy as np
 
 from lab.experiments.separability.judgement import Judgement, judge_arrays
 from lab.settings import cache_dir
+from lab.stats.calibration import TABLE, SimulatedKind
 from lab.stats.depth import halfway
 
 LAYERS, CHANNELS, NUISANCE = 6, 48, 6
@@ -84,6 +86,35 @@ def write(out: Path, folder: Path) -> None:
     before, _, rest = out.read_text(encoding="utf-8").partition("<!-- table -->\n")
     _, _, after = rest.partition("<!-- end -->")
     out.write_text(f"{before}<!-- table -->\n\n{table}\n\n<!-- end -->{after}", encoding="utf-8")
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(SimulatedKind)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(kind) for kind in _kinds(order, folder))
+
+
+def _kinds(cells: Sequence[Cell], folder: Path) -> Iterator[SimulatedKind]:
+    """Yield what the simulations say of each kind of image set, over its effects; "none" must be among them."""
+    for key, own in groupby(cells, lambda cell: (cell.images, cell.classes, cell.balance, cell.groups)):
+        found = {cell.effect: _read(folder / f"{cell.name}.jsonl") for cell in own}
+        found = {effect: records for effect, records in found.items() if records}
+        if "none" not in found:
+            continue
+        gaps = [coverage(np.array([one["gap"] for one in records])) for records in found.values()]
+        accuracies = [np.array([one["accuracy"] for one in records]) for records in found.values()]
+        ends = [coverage(values[:, layer]) for values in accuracies for layer in (0, -1)]
+        alike = [one for effect in ("none", "flat") for one in found.get(effect, ()) if one["controls"]]
+        yield SimulatedKind(
+            *key,
+            simulations=sum(map(len, found.values())),
+            gap_low=min(gaps),
+            gap_high=max(gaps),
+            accuracy_low=min(ends),
+            accuracy_high=max(ends),
+            wrong=sum(one["outcome"] in ("for", "against") for one in alike),
+            judged=len(alike),
+            announced=float(np.mean([one["announced"] for one in found["none"]])),
+            nothing=len(found["none"]),
+        )
 
 
 def simulate(cell: Cell, seed: int, *, controls: bool) -> Judgement | None:

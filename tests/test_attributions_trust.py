@@ -32,6 +32,7 @@ from lab.images.synthetic import draw_set
 from lab.models import load_model
 from lab.models.preprocess import Preprocessing
 from lab.registry import request_from
+from lab.stats.simultaneous import mean_of_many
 from lab.weights.trained import build_for_input, keep_about, keep_checkpoint
 
 AS_IT_IS = Preprocessing(224, 224, "bicubic", 1.0, "center", (0.5,) * 3, (0.5,) * 3)
@@ -309,12 +310,20 @@ def test_the_text_says_the_opposite_when_the_numbers_do(mapped: Any) -> None:
     assert f"positions of 0 of {len(maps)} maps" in bad
 
 
-def planted(share: float, untrained: float, edges: float = 0.1) -> pd.DataFrame:
+def planted(share: float, untrained: float, edges: float = 0.1, apart: float = 0.0) -> pd.DataFrame:
+    """Maps of a network and three untrained twins, whose means lie `apart` from each other."""
     rng = np.random.default_rng(0)
     rows = []
-    for role, mean in (("trained", share), ("untrained", untrained)):
+    for twin, mean in enumerate((share, untrained - apart, untrained, untrained + apart), -1):
         for k in range(24):
-            row = {"role": role, "method": "gradcam", "layer": "a", "depth": 0.5, "image": f"{k}"}
+            row = {
+                "role": "trained" if twin < 0 else "untrained",
+                "twin": twin,
+                "method": "gradcam",
+                "layer": "a",
+                "depth": 0.5,
+                "image": f"{k}",
+            }
             own = {"class": "cat" if k < 12 else "dog", "share": mean + 0.02 * rng.normal()}
             rows.append({**row, **own, "area": 0.1, "ideal": 0.9, "edges": edges, "middle": 0.1})
     return pd.DataFrame(rows)
@@ -332,6 +341,17 @@ def test_only_maps_above_everything_find_what_differs() -> None:
         said = " ".join(told_scores({"summary": table, "probes": probes}))
         assert f"{int(good)} of 1 pairs" in said
         assert ("It is above all three" in said) == good
+
+
+def test_twins_that_differ_among_themselves_make_the_comparison_with_them_wider() -> None:
+    """As `mean_of_many` over the twins alone where the pictures hardly differ: the start is the random effect."""
+    alike, apart = (summary(planted(0.4, 0.1, apart=gap)).iloc[0].to_dict() for gap in (0.0, 0.15))
+    for row in (alike, apart):
+        assert row["over_untrained"] == pytest.approx(0.3, abs=0.02)
+    assert finds(alike)
+    assert not finds(apart)
+    expected = mean_of_many(np.array([0.15, 0.3, 0.45]))
+    assert apart["over_untrained_low"] == pytest.approx(expected.low, abs=0.02)
 
 
 def test_a_comparison_that_was_not_made_is_not_claimed() -> None:

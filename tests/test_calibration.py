@@ -9,15 +9,20 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lab.experiments.separability.judgement import Judgement, judge_arrays
+from lab.experiments.separability.split_notes import calibration_note
+from lab.stats.calibration import SimulatedKind, calibration_sentence, nearest_kind, simulated_kinds
 
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "calibration.py"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "calibration.md"
 SIMULATIONS = 60
 
 
@@ -112,3 +117,58 @@ def test_many_classes_are_judged_against_their_own_chance(classes: int) -> None:
     assert found.verdict.outcome == "for"
     assert not checks["early_above_chance"].passed
     assert checks["late_selectivity"].passed
+
+
+def test_the_nearest_kind_is_of_the_same_make_before_the_same_size() -> None:
+    few = nearest_kind(np.arange(44) % 2, np.arange(44))
+    assert (few.images, few.classes, few.balance, few.groups) == (40, 2, "equal", "one")
+    unequal = nearest_kind(np.repeat([0, 1], [38, 2]), np.arange(40))
+    assert unequal.balance == "19:1"
+    assert nearest_kind(np.arange(40) % 2, np.arange(40) // 4).groups == "uneven"
+
+
+def test_the_sentence_warns_of_what_did_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = SimulatedKind(40, 2, "equal", "one", 100, 0.94, 0.96, 0.93, 0.97, 0, 20, 0.05, 50)
+    labels, groups = np.arange(40) % 2, np.arange(40)
+    found = {
+        name: _sentence(monkeypatch, kind, labels, groups)
+        for name, kind in {
+            "held": held,
+            "narrow": replace(held, accuracy_low=0.9),
+            "wide": replace(held, gap_high=0.99),
+            "false": replace(held, announced=0.06),
+        }.items()
+    }
+    assert "100 simulations" in found["held"]
+    assert "40 images, 2 equal classes" in found["held"]
+    assert "in 94–96%" in found["held"]
+    assert "0 of 20 verdicts" in found["held"]
+    warned = [any(word in sentence for word in ("narrow", "no evidence")) for sentence in found.values()]
+    assert warned == [False, True, True, True]
+    assert "too narrow." in found["narrow"]
+    assert "too wide" in found["wide"]
+    assert "emergence depth alone" in found["false"]
+
+
+def _sentence(patch: pytest.MonkeyPatch, kind: SimulatedKind, labels: np.ndarray, groups: np.ndarray) -> str:
+    patch.setattr("lab.stats.calibration.simulated_kinds", lambda: (kind,))
+    return calibration_sentence(labels, groups)
+
+
+def test_what_is_shown_is_what_the_benchmark_wrote(calibration: ModuleType) -> None:
+    """Every kind in the table of the docs, and no other, is in the table that the program reads."""
+    lines = [line.split(" | ") for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    cells = [line for line in lines if line[0].removeprefix("| ").isdigit() and len(line) == len(calibration.HEADER)]
+    nothing = {tuple(cell[:4]): cell for cell in cells if cell[4] == "none" and cell[5].isdigit()}
+    kinds = simulated_kinds()
+    assert len(kinds) == len(nothing) >= 4
+    for kind in kinds:
+        row = nothing[(f"| {kind.images}", str(kind.classes), kind.balance, kind.groups)]
+        assert (int(row[5]), row[10]) == (kind.nothing, f"{100 * kind.announced:.1f} %")
+
+
+def test_a_given_split_is_said_not_to_be_simulated() -> None:
+    images = pd.DataFrame({"image": ["a", "b"], "class": ["x", "y"]})
+    splits = pd.DataFrame({"image": ["a", "b"], "group": [0, 1], "repeat": [0, 0], "fold": [0, -1]})
+    assert "not simulated" in calibration_note(images, splits)
+    assert "nearest kind" in calibration_note(images, splits.assign(fold=0))

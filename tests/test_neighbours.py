@@ -74,7 +74,8 @@ def test_units_offsets_order_and_class_names_do_not_matter(seed: int) -> None:
     embedding, labels = cloud(seed)
     here = (knn_accuracy(embedding, labels, np.arange(60)), silhouette(embedding, labels))
     order = rng.permutation(60)
-    moved = (embedding.astype(np.float64) * rng.uniform(0.1, 10, 7) + rng.uniform(-5, 5, 7))[order]
+    units = 10.0 ** rng.integers(-9, 4, 7)  # of some features far below 1
+    moved = (embedding.astype(np.float64) * units + units * rng.uniform(-5, 5, 7))[order]
     renamed = np.array([7, 2, 4])[labels][order]
     there = (knn_accuracy(moved, renamed, order), silhouette(moved, renamed))
     assert there == pytest.approx(here, abs=1e-6)

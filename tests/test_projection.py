@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import procrustes
+from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from lab.errors import LabError
 from lab.geometry.neighbours import knn_accuracy, standardised
-from lab.geometry.projection import Projection, align, last_points, project_layers
+from lab.geometry.projection import Projection, _principal_axes, align, last_points, project_layers
 
 
 def chain_of_layers(count: int = 60, layers: int = 3) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -178,3 +179,12 @@ def test_groups_do_not_vote_for_themselves() -> None:
 def test_a_layer_of_the_wrong_length_is_named() -> None:
     with pytest.raises(LabError, match=r"layer 'x' has shape \(3, 2\)"):
         list(project_layers({"x": np.zeros((3, 2))}, np.arange(4)))
+
+
+@pytest.mark.parametrize("features", [3, 12, 80])
+def test_the_axes_are_those_of_scikit_learns_pca_and_no_more_than_the_rank(features: int) -> None:
+    rng = np.random.default_rng(features)
+    points = standardised(rng.standard_normal((70, 3)) @ rng.standard_normal((3, features)))
+    axes, expected = _principal_axes(points), PCA(3).fit_transform(points)
+    assert axes.shape == (70, 3)
+    assert np.allclose(np.abs(axes), np.abs(expected), atol=1e-6)

@@ -15,6 +15,7 @@ NOTHING = {
     "middle": "share that a map of its middle has there",
 }
 ROLE = {"role": "`trained` or `untrained`"}
+TWIN = {"twin": "number of the untrained twin, from 0; -1 for the network itself"}
 PROBED = "the layer whose probe is explained"
 CAPABILITY = Table(
     "One method at one layer.",
@@ -108,6 +109,7 @@ ATTRIBUTION_SCORE = {
         "One map of one picture.",
         {
             **ROLE,
+            **TWIN,
             **METHOD,
             "layer": PROBED,
             **same("depth image class"),
@@ -134,7 +136,9 @@ ATTRIBUTION_SCORE = {
             **between("over_activation", "share minus that of the plain activation at the layer, likewise"),
         },
     ),
-    "probes": Table("A probe whose decisions are explained.", {**ROLE, **same("layer depth accuracy"), **ends()}),
+    "probes": Table(
+        "A probe whose decisions are explained.", {**ROLE, **TWIN, **same("layer depth accuracy"), **ends()}
+    ),
     "capability": Table(
         "One method at one layer.",
         {name: CAPABILITY.columns[name] for name in ("method", "layer", "valid", "reason")},

@@ -91,7 +91,7 @@ class ScoreRequest(Request):
     images: int = option(12, "pictures a class that are explained", least=2, most=1000)
     per_class: int = option(60, "other images a class that the probes are fitted on", least=4, most=100_000)
     steps: int = option(24, "points on a path, or noisy copies", least=2, most=1000)
-    seed: int = option(0, "moves pictures, folds and the untrained network", least=0, most=2**20)
+    seed: int = option(0, "moves pictures and folds", least=0, most=2**20)
 
     def __post_init__(self) -> None:
         super().__post_init__()

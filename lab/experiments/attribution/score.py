@@ -2,9 +2,9 @@
 
 A probe per layer is fitted on some drawings; its decisions on others, never seen, are explained by every method, and
 the share of each map on the parts that differ is held against what knows nothing: the area of those parts, the
-picture's edges, its middle, and the same network untrained.
+picture's edges, its middle, and three untrained twins of the network.
 
-tables   shares      one row per network (trained, untrained), method, layer whose probe is explained, and picture
+tables   shares      one row per network (trained and twins), method, layer whose probe is explained, and picture
          summary     means over pictures, with 95 % intervals of the paired differences
          probes      accuracy of the probes
          capability  which method is valid where
@@ -27,9 +27,10 @@ from lab.attributions.task import AttributionTask
 from lab.errors import LabError
 from lab.experiments.attribution.request import ScoreRequest
 from lab.experiments.attribution.score_findings import findings
-from lab.experiments.attribution.score_tables import summary
+from lab.experiments.attribution.score_tables import TRAINED, UNTRAINED, summary
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.twins import TWINS, untrained_twins
 from lab.images import open_image_set
 from lab.images.synthetic import DrawnSet
 from lab.layers import select_layers
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 8
-TRAINED, UNTRAINED = "trained", "untrained"
 OTHER_SEED = 7919  # pictures that are explained are drawn with another seed than those a probe is fitted on
 
 
@@ -67,10 +67,10 @@ def run(
         asked, named(request.method), request, progress, partial_results if partial_results is not None else {}
     )
     how, probes = replace(compute, device="cpu"), []
-    for role, network in _networks(model, request.seed):
+    for twin, network in enumerate((model, *untrained_twins(model)), -1):
         fitted = fit_linear_probes(network, known, layers, seed=request.seed, compute=how, progress=progress)
-        probes += [_about(role, probe) for probe in fitted.values()]
-        exam.take(role, network, fitted)
+        probes += [_about(twin, probe) for probe in fitted.values()]
+        exam.take(twin, network, fitted)
     if not exam.shares:
         raise LabError(f"{request.method} is valid at none of these layers; choose another method or layer")
     found = pd.DataFrame(exam.shares)
@@ -95,8 +95,8 @@ class _Exam:
     shares: list[dict[str, Any]] = field(default_factory=list)
     capable: list[dict[str, Any]] = field(default_factory=list)
 
-    def take(self, role: str, model: LoadedModel, probes: Mapping[str, LinearProbe]) -> None:
-        """Explain every picture to every probe of one network."""
+    def take(self, twin: int, model: LoadedModel, probes: Mapping[str, LinearProbe]) -> None:
+        """Explain every picture to every probe of one network: the trained one, -1, or one of its untrained twins."""
         from lab.attributions.part_overlap import differing
         from lab.attributions.sanity_checks import edge_map
 
@@ -107,15 +107,15 @@ class _Exam:
             masks = [differing(images, k, how) for k in numbers]
             edges = [edge_map(one.numpy()) for one in pixels]
             for place, probe in probes.items():
-                self.progress(f"Explaining pictures, {role}", begin, len(images), "images")
+                self.progress(f"Explaining pictures, {_named(twin)}", begin, len(images), "images")
                 task = self._task(model, pixels, probe)
                 known = {row.method: row for row in capability(task, task.layers, self.methods)}
                 valid = [method for method in self.methods if known[method.name].valid]
-                if begin == 0 and role == TRAINED:
+                if begin == 0 and twin < 0:
                     self.capable += [_said_of(known[method.name], place) for method in self.methods]
                 said = task.target.index.tolist()
-                for method, values in self._maps(task, valid, f"{role}/{place}/{begin}").items():
-                    about = {"role": role, "method": method, "layer": place, "depth": probe.layer.depth}
+                for method, values in self._maps(task, valid, f"{_named(twin)}/{place}/{begin}").items():
+                    about = {**_role(twin), "method": method, "layer": place, "depth": probe.layer.depth}
                     for k, number in enumerate(numbers):
                         row = _measured(values[k], masks[k], edges[k])
                         self.shares.append({**about, **_picture(images, number, probe, said[k]), **row})
@@ -172,18 +172,19 @@ def _picture(images: DrawnSet, number: int, probe: LinearProbe, said: int) -> di
     return {"image": record.id, "class": images.classes[record.label], "said": probe.classes[said]}
 
 
-def _about(role: str, probe: LinearProbe) -> dict[str, Any]:
+def _about(twin: int, probe: LinearProbe) -> dict[str, Any]:
     return {
-        "role": role, "layer": probe.layer.name, "depth": probe.layer.depth, "accuracy": probe.accuracy,
+        **_role(twin), "layer": probe.layer.name, "depth": probe.layer.depth, "accuracy": probe.accuracy,
         "ci_low": probe.ci_low, "ci_high": probe.ci_high,
     }  # fmt: skip
 
 
-def _networks(model: LoadedModel, seed: int) -> list[tuple[str, LoadedModel]]:
-    """Return the network and, unless it is untrained itself, the same one with random weights."""
-    if model.ref.untrained:
-        return [(TRAINED, model)]
-    return [(TRAINED, model), (UNTRAINED, load_model(model.ref.twin(seed)))]
+def _role(twin: int) -> dict[str, Any]:
+    return {"role": TRAINED if twin < 0 else UNTRAINED, "twin": twin}
+
+
+def _named(twin: int) -> str:
+    return TRAINED if twin < 0 else f"{UNTRAINED} {twin + 1} of {TWINS}"
 
 
 def _seeded(data: str, seed: int) -> str:

@@ -56,7 +56,7 @@ def _best(trained: pd.DataFrame) -> str:
     above = "all three" if len(made) == len(BARS) else _listed(made)
     ends = f"It is not surely above {' and '.join(short)}." if short else f"It is above {above} with its interval."
     twin = best["share"] - best["over_untrained"]
-    untrained = f", the untrained network {twin:.0%}" if np.isfinite(twin) else ""
+    untrained = f", untrained networks {twin:.0%}" if np.isfinite(twin) else ""
     return (
         f"{METHODS[best['method']].title} at {best['layer']} puts most on the parts that really differ: "
         f"{best['share']:.0%} of its attribution on {best['area']:.0%} of the picture (difference "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lab.experiments.separability.fits import CHANNEL_DRAWS
 from lab.experiments.separability.measure import TWIN_SEEDS
-from lab.experiments.separability.split_notes import split_text
+from lab.experiments.separability.split_notes import calibration_note, split_text
 from lab.geometry.neighbours import NEIGHBOURS
 from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
 from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
@@ -17,9 +17,9 @@ from lab.stats.image_scores import UNEQUAL
 from lab.stats.intervals import REFIT, REFIT_SHARE, RESAMPLES
 
 
-def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str, str]]:
+def methods(request: Mapping[str, Any], images: pd.DataFrame, splits: pd.DataFrame) -> list[tuple[str, str]]:
     """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary,
-    `splits` its table of that name."""
+    `images` and `splits` its tables of these names."""
     grid = ", ".join(f"{value:g}" for value in GRID)
     return [
         *_embedding(request),
@@ -65,8 +65,8 @@ def methods(request: Mapping[str, Any], splits: pd.DataFrame) -> list[tuple[str,
             "which other images would change too. A check passes when its whole interval lies above 0. The leading one "
             "compares late layers with the best early one and allows for picking it. The verdict is “for” "
             "when it and every control that was run pass, “against” when its whole interval lies below 0 and equal "
-            "numbers of channels, chance and shuffled labels agree, and otherwise “undecided”. How often intervals and "
-            "verdicts hold in simulations with a known truth stands in docs/calibration.md.",
+            "numbers of channels, chance and shuffled labels agree, and otherwise “undecided”. "
+            f"{calibration_note(images, splits)} All simulated kinds of sets stand in docs/calibration.md.",
         ),
         (
             "Emergence depth",

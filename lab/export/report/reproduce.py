@@ -10,7 +10,7 @@ from lab.export.report.sections import section, wide_table
 
 def reproduce(result: Result) -> tuple[Html, Html]:
     """Return the sections on method and on reproduction."""
-    told = methods(result.request.as_dict(), result["splits"])
+    told = methods(result.request.as_dict(), result["images"], result["splits"])
     notes = tag("dl", *(tag("div", tag("dt", what), tag("dd", how)) for what, how in told), class_="methods")
     return section("How the numbers are made", notes, id_="methods"), again(result)
 

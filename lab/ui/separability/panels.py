@@ -18,7 +18,7 @@ from lab.experiments.base import Result
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.separability.fits import CHANNEL_DRAWS
 from lab.experiments.separability.measure import TWIN_SEEDS
-from lab.experiments.separability.split_notes import split_text
+from lab.experiments.separability.split_notes import calibration_note, split_text
 from lab.probing.controls import CONTROLS
 from lab.probing.probes import MATCHED_DIMENSION
 from lab.runs.examples import example_of
@@ -55,6 +55,7 @@ def verdicts(result: Result) -> None:
             st.html(_figures(key_figures(result.tables, model)))
             with st.expander("Why", icon=":material/gavel:"):
                 st.markdown(escaped(verdict["sentence"]))
+                st.caption(escaped(calibration_note(result["images"], result["splits"])))
 
 
 def _figures(numbers: list[tuple[str, float]]) -> str:
