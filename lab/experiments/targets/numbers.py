@@ -17,7 +17,8 @@ from lab.experiments.separability.measure import EmbeddingSource
 from lab.experiments.targets.design import FEWEST, TargetDesign, split_of
 from lab.experiments.targets.kind import Found, Kind, Reading, Row, emerged
 from lab.experiments.targets.request import TargetRequest
-from lab.images import ImageSet, columns_named
+from lab.images import ImageSet
+from lab.images.specs import parsed
 from lab.images.targets import GRADES, NUMBER
 from lab.probing.ridge import RidgeFit, ridge_fit
 from lab.stats.checks import KAPPA, R2
@@ -159,7 +160,7 @@ class Grades(Numbers):
         return super().deal(images, groups, request, tested)
 
     def names(self, images: ImageSet, request: TargetRequest) -> tuple[str, ...]:
-        return (columns_named(request.spec).get("label") or "the grade",)
+        return (parsed(request.spec)[1].get("label") or "the grade",)
 
     def told_of(self, fitted: RidgeFit, known: np.ndarray) -> np.ndarray:
         """Return grades, each as often as the training part has it: the cuts between them are where they lie among what
