@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from lab.errors import LabError
+from lab.images.uploads import is_upload, uploaded_file
 from lab.roots import permitted
 
 ABOUT: Final = (
@@ -50,9 +51,7 @@ def read_vectors(path: Path | str) -> VectorFile:
 def read_columns(path: Path | str) -> Raw:
     """Return the columns `(N,)` of a table beside vectors (CSV, Parquet, or one `.npy`, which is its `label`)."""
     place = _existing(path)
-    reader = {".csv": _read_csv, ".parquet": _read_parquet, ".npy": lambda p: {"label": _load(p)}}.get(
-        place.suffix.lower()
-    )
+    reader = _COLUMN_READERS.get(place.suffix.lower())
     if reader is None or place.is_dir():
         raise LabError(f"{path} is no table of labels; give a .csv or .parquet file with a column label, or a .npy")
     return _sorted_out(_guarded(place, reader)).columns
@@ -76,6 +75,8 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _existing(path: Path | str) -> Path:
+    if is_upload(str(path)):
+        return uploaded_file(str(path))
     place = permitted(path)
     if not place.exists():
         raise LabError(f"there is no file {str(path)!r}; give {KINDS}")
@@ -186,3 +187,10 @@ _READERS: Final[Mapping[str, Callable[[Path], Raw]]] = {
     ".parquet": _read_parquet,
     ".safetensors": _read_safetensors,
 }
+_COLUMN_READERS: Final[Mapping[str, Callable[[Path], Raw]]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".npy": lambda path: {"label": _load(path)},
+}
+VECTOR_KINDS: Final = tuple(_READERS)
+COLUMN_KINDS: Final = tuple(_COLUMN_READERS)
