@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lab.experiments.separability.run import probe
     from lab.experiments.targets.functions import grades, multilabel, regress
     from lab.experiments.training.during import TrainingProbes
+    from lab.experiments.training.own_checkpoints import watch
     from lab.export.formats import export_run
     from lab.export.trackers import log
     from lab.images import ImageSet, images_of_arrays, open_image_set
@@ -75,6 +76,7 @@ _HOMES = {
     "regress": "lab.experiments.targets.functions",
     "select_layers": "lab.layers",
     "sweep": "lab.sweeps.drive",
+    "watch": "lab.experiments.training.own_checkpoints",
 }
 
 __all__ = [
@@ -113,6 +115,7 @@ __all__ = [
     "runs",
     "select_layers",
     "sweep",
+    "watch",
 ]
 
 

@@ -122,7 +122,7 @@ def test_the_page_probes_them_with_the_controls_they_can_have(lab_home: Path, mo
     told = said(app).replace("\\", "")  # escaped
     assert "mine.npz" in told
     assert "late (40 × 6), early (40 × 6)" in told
-    assert app.multiselect(key="draft_controls").options == ["matched", "shuffled"]
+    assert app.multiselect(key="draft_controls").options == ["shuffled", "matched"]
     app.button(key="run").click().run()
     assert not started  # no column is called label, and this is told before anything starts
     assert "holds no labels; its columns are kind" in said(app).replace("\\", "")
