@@ -38,10 +38,11 @@ def options(parser: argparse.ArgumentParser) -> None:
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab probe`."""
     if given.target != CLASS:
-        run = question.computed_run(target_request(given), question.compute_settings(given), given.out)
+        run = question.computed_run(target_request(given), question.compute_settings(given), given.out, wait=given.wait)
         question.show(run, given)
         return
-    run = question.computed_run(question.request_of(given), question.compute_settings(given), given.out)
+    how = question.compute_settings(given)
+    run = question.computed_run(question.request_of(given), how, given.out, wait=given.wait)
     result = renamed(run.result(), nicknames_in(given.label))
     show_json(document(run.id, result)) if given.json else show_result(result)
 

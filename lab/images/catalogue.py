@@ -21,7 +21,7 @@ from lab.images.assemble import assemble
 from lab.images.folder import folder_stamp, read_folder
 from lab.images.labelled import read_labelled, read_tree_labelled
 from lab.images.labelled_layout import classes_of_rows, classes_there, layout_of_rows
-from lab.images.layout import Layout, Tree, arrange
+from lab.images.layout import Layout, Tree, arrange, of_limited_size
 from lab.images.named_sets import HUB_PREFIX, Order, SetInfo, drawn_as, sets
 from lab.images.shards import is_shards, read_shards, shard_columns, shards_stamp
 from lab.images.specs import parsed, path_of, short_name
@@ -83,7 +83,8 @@ def _opened(text: str, classes: tuple[str, ...], per_class: int | None, target: 
     row = sets().get(name)
     if row:
         return row.open(order)
-    return assemble(text, _layout(text, order, target), per_class, progress)
+    layout = _layout(text, order, target)
+    return assemble(text, layout if per_class is not None else of_limited_size(layout), per_class, progress)
 
 
 def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from lab.embeddings.vector_files import COLUMN_KINDS, VECTOR_KINDS, read_vectors
 from lab.embeddings.vector_sets import LABELS
 from lab.embeddings.vector_uploads import keep_labels, keep_vectors
 from lab.errors import LabError
+from lab.experiments.separability.request import ProbeRequest
 from lab.images.uploads import is_upload, upload_name
 from lab.probing.controls import OPTIONAL
 from lab.ui.choices import with_current
@@ -114,4 +115,7 @@ def _take_labels() -> None:
 
 
 def _forget() -> None:
-    st.session_state.update({EMBEDDINGS: "", LABEL: "", IMAGES: "", CONTROLS: list(OPTIONAL)})
+    state, usual = st.session_state, ProbeRequest()
+    state.update({EMBEDDINGS: "", LABEL: "", IMAGES: "", CONTROLS: list(OPTIONAL)})
+    state["draft_models"] = state["draft_models"] or list(usual.models)
+    state["draft_data"] = state["draft_data"] or usual.data
