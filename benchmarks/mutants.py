@@ -1,6 +1,7 @@
 """How many planted faults the tests notice: a seeded sample of mutants an area, each run against the area's own tests.
 
     pip install cosmic-ray; python benchmarks/mutants.py [AREA ...] [--sample 40] [--seed 0] [--json FILE]
+    python benchmarks/mutants.py --again FILE  # what survived there, against the tests as they are now
 
 cosmic-ray makes the mutants (another comparison, operator, number, loop, exception, decorator). Places are drawn, then
 one mutant at each, so that an operator with many replacements counts once; what changes only annotations is no mutant.
@@ -24,7 +25,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import unified_diff
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -49,6 +50,7 @@ AREAS: dict[str, dict[str, str]] = {
     "probing": {
         "lab/probing/code_length.py": "test_code_length.py",
         "lab/probing/splits.py": "test_splits.py",
+        "lab/probing/kinds.py": "test_other_probes.py",
         "lab/probing/*.py": "test_probes.py test_splits.py",
     },
     "geometry": {
@@ -230,6 +232,19 @@ def try_all(area: str, chosen: list[tuple[Mutant, str]], slack: float) -> Iterat
             )
 
 
+def tried_again(file: Path, slack: float) -> list[Tried]:
+    """Return what a file holds, its survivors tried once more where their place in the source is still the same."""
+    known = [Tried(**{**row, "mutant": Mutant(**row["mutant"])}) for row in json.loads(file.read_text())]
+    found = []
+    for one in known:
+        mutant = replace(one.mutant, place=tuple(one.mutant.place))
+        if one.outcome == "survived" and mutant in mutants_of(mutant.path) and (code := mutated(mutant)):
+            one = next(iter(try_all(one.area, [(mutant, code)], slack)))
+            print(f"{one.area}: {mutant.path}:{mutant.place[0]} {one.outcome} ({one.seconds:.0f} s)", file=sys.stderr)
+        found.append(one)
+    return found
+
+
 def _copied(folder: Path) -> Path:
     copy = folder / "copy"
     for name in COPIED:
@@ -261,11 +276,17 @@ def main() -> None:
     parser.add_argument("--slack", type=float, default=3.0, help="time limit, as a multiple of the sound run's time")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop an area after so many seconds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every mutant and what came of it")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="try the survivors of such a file again")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     for name in HEAVY:
         importlib.import_module(name)
-    tried: list[Tried] = []
+    if given.again:
+        tried = tried_again(given.again, given.slack)
+        given.again.write_text(json.dumps([asdict(one) for one in tried], indent=1))
+        print(table(tried))
+        return
+    tried = []
     for area in given.areas or AREAS:
         began = time.monotonic()
         for one in try_all(area, sample(area, given.sample, given.seed), given.slack):

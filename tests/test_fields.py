@@ -81,6 +81,9 @@ def test_stacks_of_three_and_five() -> None:
         assert StackRequest(layers=n, kernel=5).field() == 4 * n + 1
     assert "n layers see 2n + 1" in told_of_stack(StackRequest())[0]
     assert "no fewer" in told_of_stack(StackRequest(layers=4, kernel=1))[1]
+    assert "The stack has 45 weights per pair of channels, one layer that sees as far 121" in " ".join(
+        told_of_stack(StackRequest(layers=5, kernel=3))
+    )
 
 
 def test_the_square_holds_the_share() -> None:

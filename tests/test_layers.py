@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -479,3 +480,43 @@ def test_layers_without_positions_refuse_what_needs_them() -> None:
     with pytest.raises(LabError, match="positions"):
         maps(torch.ones(1, 64, 6), layer)
     assert pool(torch.ones(1, 64, 6), layer, "avg").shape == (1, 6)
+
+
+def test_tokens_of_a_picture_that_is_not_square_keep_their_rows_and_columns() -> None:
+    table = {layer.name: layer for layer in layer_table(Tokens(windows=False), (3, 64, 32))[0]}
+    mix = table["mix"]
+    assert (mix.height, mix.width) == (8, 4)
+    assert (mix.receptive_field_height, mix.receptive_field_width) == (8, 8)
+
+
+class Sized(nn.Module):
+    """A wide convolution, and one that runs only where `runs` says so of the width."""
+
+    def __init__(self, runs: Callable[[int], bool]) -> None:
+        super().__init__()
+        self.wide, self.then, self.runs = nn.Conv2d(3, 4, 61, padding=30), nn.Conv2d(4, 4, 3, padding=1), runs
+        nn.init.constant_(self.wide.weight, 0.01)  # one so wide and random has its peak anywhere
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.wide(x)
+        return self.then(x) if self.runs(x.shape[-1]) and self.runs(x.shape[-2]) else x
+
+
+def test_a_layer_that_runs_at_some_sizes_only_spoils_no_other() -> None:
+    layers, _ = layer_table(Sized(lambda side: side < 1500), SIZE)
+    wide = layers[0]
+    assert (wide.name, wide.receptive_field, wide.receptive_field_status) == ("wide", 61, "exact")
+
+
+def test_a_network_of_one_size_is_measured_at_its_own() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patch = nn.Conv2d(3, 6, 16, stride=16)
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert x.shape[-2:] == (96, 96)
+            return self.patch(x)
+
+    (patch,), _ = layer_table(Fixed(), (3, 96, 96))
+    assert (patch.receptive_field_height, patch.receptive_field_width) == (16, 16)

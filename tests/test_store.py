@@ -21,6 +21,7 @@ from lab.files import read_json, write_bytes, write_json
 from lab.runs.processes import process_started
 from lab.runs.store import RunFolder, find_run, list_runs, open_run, table_hash
 from lab.settings import runs_dir
+from lab.shortages import MemoryShort
 
 REQUEST = ProbeRequest(models=("test_resnet@untrained",), data="drawn:pets").canonical()
 
@@ -149,6 +150,46 @@ def test_a_request_that_may_not_be_read_is_told_with_the_reason() -> None:
     (run.path / "request.json").mkdir()
     with pytest.raises(LabError, match=r"request\.json cannot be read"):
         _ = RunFolder(run.path).request
+    (run.path / "request.json").rmdir()
+    (run.path / "request.json").symlink_to("request.json")  # round and round
+    with pytest.raises(LabError, match=r"request\.json cannot be read"):
+        _ = RunFolder(run.path).request
+
+
+def test_a_run_folder_is_known_by_its_path(tmp_path: Path) -> None:
+    assert len({RunFolder(tmp_path), RunFolder(tmp_path), RunFolder(tmp_path / "other")}) == 2
+
+
+def test_a_failure_without_room_for_its_sentence_is_no_further_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = open_run(REQUEST)
+    run.claim()
+    tried = []
+
+    def full(path: Path, _value: object) -> None:
+        tried.append(path.name)
+        raise LabError("no room")
+
+    monkeypatch.setattr("lab.runs.folder.write_json", full)
+    assert not (run.path / "progress.json").exists()
+    run.fail("it went wrong", "crash")
+    assert tried == ["error.json", "error.json"]
+
+
+def test_tables_come_back_without_the_index_they_had() -> None:
+    run, table = open_run(REQUEST), pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.5, 1.0]}, index=[7, 3])
+    run.finish(Result(REQUEST, {"summary": table}, {"sources": REQUEST.sources(), "created": "now"}))
+    pd.testing.assert_frame_equal(run.result()["summary"], table.reset_index(drop=True))
+
+
+def test_memory_that_is_short_is_not_taken_for_a_damaged_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished()
+
+    def short(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("lab.runs.tables.pd.read_parquet", short)
+    with pytest.raises((MemoryError, MemoryShort)):
+        run.result()["summary"].sum()
 
 
 @pytest.mark.parametrize("worker", [{}, {"pid": os.getpid()}, {"pid": "x", "started": 1}, {"pid": None, "started": 1}])
