@@ -90,6 +90,8 @@ def _guarded(path: Path, read: Callable[[Path], Raw]) -> Raw:
         raise
     except Exception as error:  # each format has its own errors for a damaged file
         told = " ".join(str(error).split())[:160] or type(error).__name__
+        if "pickle" in told:  # numpy's advice is to load it unsafely
+            told = "it is no file of arrays, or one of Python objects, which are never unpickled"
         raise LabError(f"{path} cannot be read ({told}); write it again, or give another file") from error
 
 

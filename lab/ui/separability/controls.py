@@ -101,7 +101,7 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
 
 def _networks() -> None:
     networks_box(key="draft_models", placeholder="choose one, or type any timm id")
-    told, find, given = st.columns([2, 1, 1], vertical_alignment="top")
+    told, find, given = st.columns([4, 3, 4], vertical_alignment="top")
     told.caption("Choose one or more, or type any timm id and press Enter.")
     with given:
         vectors.vectors_popover()

@@ -19,6 +19,7 @@ from lab.ui.run_status import note_problem
 from lab.ui.text import escaped
 
 EMBEDDINGS, LABEL, IMAGES, CONTROLS = "draft_embeddings", "draft_labels", "draft_images", "draft_controls"
+UPLOADS = "vectors_uploads"
 FOUND = f"the one called {' or '.join(LABELS[:2])}"
 
 
@@ -27,7 +28,7 @@ def vectors_popover() -> None:
     with st.popover("Vectors", icon=":material/dataset:", width="stretch"):
         st.file_uploader(
             "One array (rows, numbers) a layer: .npz, .parquet, .safetensors, or several .npy",
-            type=[kind[1:] for kind in VECTOR_KINDS], accept_multiple_files=True, key="vectors_upload",
+            type=[kind[1:] for kind in VECTOR_KINDS], accept_multiple_files=True, key=_upload_key(),
             on_change=_take_vectors,
         )  # fmt: skip
         st.caption(
@@ -93,15 +94,21 @@ def _columns(spec: str) -> list[str]:
 
 
 def _take_vectors() -> None:
-    files = st.session_state.get("vectors_upload")
+    files = st.session_state.get(_upload_key())
     if not files:
         return
+    st.session_state[UPLOADS] = st.session_state.get(UPLOADS, 0) + 1
     try:
         spec = keep_vectors([(file.name, file) for file in files])
         st.session_state.update({EMBEDDINGS: spec, LABEL: "", IMAGES: ""})
         st.session_state[CONTROLS] = list(possible(st.session_state[CONTROLS]))
     except LabError as error:
         note_problem(error)
+
+
+def _upload_key() -> str:
+    """Return the key of the next upload: its box is empty again after each, else files would add up."""
+    return f"vectors_upload_{st.session_state.get(UPLOADS, 0)}"
 
 
 def _take_labels() -> None:
