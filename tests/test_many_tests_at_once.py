@@ -108,10 +108,18 @@ def shares(above: float, pairs: int = 12, images: int = 8, seed: int = 0) -> pd.
     """Return shares of maps of as many layers and two methods, so far above the parts' area on average."""
     rng = np.random.default_rng(seed)
     rows = [
-        {"role": role, "method": method, "layer": f"l{layer}", "depth": 0.5, "image": f"i{image}", "ideal": 1.0}
-        | {"share": 0.3 + (above if method == "gradcam" and role == "trained" else 0.0) + 0.05 * rng.normal()}
+        {
+            "role": "trained" if twin < 0 else "untrained",
+            "twin": twin,
+            "method": method,
+            "layer": f"l{layer}",
+            "depth": 0.5,
+            "image": f"i{image}",
+            "ideal": 1.0,
+        }
+        | {"share": 0.3 + (above if method == "gradcam" and twin < 0 else 0.0) + 0.05 * rng.normal()}
         | {"area": 0.3, "edges": 0.3, "middle": 0.3}
-        for role in ("trained", "untrained")
+        for twin in range(-1, 3)
         for method in ("gradcam", "activation")
         for layer in range(pairs)
         for image in range(images)
