@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lab.errors import LabError
 from lab.layers import Layer, select_layers
-from lab.layers.receptive import measure
+from lab.layers.receptive import ReceptiveField, measure
 from lab.layers.spreading import OnlySpreading
 from lab.layers.table import layer_table
 from lab.layers.tracing import trace
@@ -520,3 +520,7 @@ def test_a_network_of_one_size_is_measured_at_its_own() -> None:
 
     (patch,), _ = layer_table(Fixed(), (3, 96, 96))
     assert (patch.receptive_field_height, patch.receptive_field_width) == (16, 16)
+
+
+def test_a_receptive_field_is_a_value() -> None:
+    assert len({ReceptiveField(3, 5, "exact"), ReceptiveField(3, 5, "exact"), ReceptiveField(5, 3, "exact")}) == 2

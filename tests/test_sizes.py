@@ -151,5 +151,8 @@ def test_the_playground_says_what_is_lost() -> None:
     assert "does not come out even" in " ".join(told_of_slide(SlideRequest(size=8, kernel=3, stride=3, padding=0)))
     assert "under no tap" in " ".join(told_of_slide(SlideRequest(size=9, kernel=1, stride=3, padding=0)))
     assert "as large as the input" in " ".join(told_of_slide(SlideRequest(size=9, kernel=3, stride=1, padding=1)))
+    assert SlideRequest(size=9, padding=512).output == (9 + 2 * 512 - 3) // 2 + 1
+    with pytest.raises(LabError, match="padding is 513"):
+        SlideRequest(padding=513)
     with pytest.raises(LabError, match="stride is 0"):
         SlideRequest(stride=0)
