@@ -26,7 +26,7 @@ from lab.progress import Progress
 from lab.settings import Compute
 '''
 # Fields that take more from Python than their type says
-WIDER = {"model": "Model", "models": "Iterable[Model]", "layers": "str | Sequence[str]"}
+WIDER = {"model": "Model", "models": "Iterable[Model]", "others": "Iterable[Model]", "layers": "str | Sequence[str]"}
 PATHS = ("data", "probe_data", "picture")
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from lab.experiments.comparison.compare import compare
     from lab.experiments.equivalence.diff import diff
     from lab.experiments.ladder.run import ladder
-    from lab.experiments.multilabel.run import multilabel
-    from lab.experiments.regression.run import regress
     from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
+    from lab.experiments.targets.functions import grades, multilabel, regress
     from lab.experiments.training.during import TrainingProbes
+    from lab.experiments.training.own_checkpoints import watch
     from lab.export.formats import export_run
     from lab.export.trackers import log
     from lab.images import ImageSet, images_of_arrays, open_image_set
@@ -62,20 +62,22 @@ _HOMES = {
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
     "foresee": "lab.sweeps.foresight",
+    "grades": "lab.experiments.targets.functions",
     "image_set_of": "lab.images.datasets_in_memory",
     "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",
     "load_backbone": "lab.backbone",
     "load_model": "lab.models",
     "load_run": "lab.runs.from_python",
-    "multilabel": "lab.experiments.multilabel.run",
+    "multilabel": "lab.experiments.targets.functions",
     "log": "lab.export.trackers",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.separability.arrays",
-    "regress": "lab.experiments.regression.run",
+    "regress": "lab.experiments.targets.functions",
     "select_layers": "lab.layers",
     "sweep": "lab.sweeps.drive",
+    "watch": "lab.experiments.training.own_checkpoints",
 }
 
 __all__ = [
@@ -98,6 +100,7 @@ __all__ = [
     "diff",
     "export_backbone",
     "export_run",
+    "grades",
     "image_set_of",
     "images_of_arrays",
     "ladder",
@@ -113,6 +116,7 @@ __all__ = [
     "runs",
     "select_layers",
     "sweep",
+    "watch",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Numbers: at which layer can a number of each image, or each of several labels, be read?"""
+"""Numbers: at which layer can a number or grade of each image, or each of several labels, be read?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.ui.selection import choose
 
 heading(
     "Numbers and labels",
-    "An age, a size, several labels an image: what is no class, read off every layer beside an untrained twin, "
-    "shuffled answers and the raw pixels.",
+    "An age, a size, a grade, several labels an image: what is no class, read off every layer beside an untrained "
+    "twin, shuffled answers and the raw pixels.",
 )
 page_of_questions("numbers", SECTIONS, choose("data"))

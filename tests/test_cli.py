@@ -9,14 +9,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lab.cli import main
+from lab.cli import main, question
 from lab.cli.terminal import show_table
+from lab.errors import BeingComputed
 from lab.experiments.attribution.request import ScoreRequest
 from lab.experiments.base import Request, names_in
 from lab.experiments.separability.request import ProbeRequest
 from lab.probing.controls import OPTIONAL as CONTROLS
 from lab.registry import EXPERIMENTS
-from lab.runs.store import find_run, list_runs
+from lab.runs import jobs
+from lab.runs.store import RunFolder, find_run, list_runs
+from lab.settings import Compute
 
 SMALL = ["probe", "--model", "test_resnet@untrained", "--data", "drawn:pets", "--per-class", "12", "--repeats", "1"]
 
@@ -124,7 +127,7 @@ def test_every_field_travels_through_the_command_line(request_: ProbeRequest, mo
 
     asked: list[ProbeRequest] = []
 
-    def catch(request: ProbeRequest, *_: object) -> None:
+    def catch(request: ProbeRequest, *_: object, wait: bool) -> None:
         asked.append(request)
         raise SystemExit
 
@@ -202,3 +205,23 @@ def test_models_and_layers_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert layers[0]["name"] == "bn1"
     assert main(["layers", "tf_efficientnet_lite0", "--layers", "stages"]) == 0
     assert "blocks.6" in capsys.readouterr().out
+
+
+def test_with_wait_a_run_that_another_process_is_at_is_waited_for(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def compute(run: RunFolder, *_: object) -> None:
+        tries.append(run.id)
+        if len(tries) < 3:
+            raise BeingComputed("by another")
+
+    monkeypatch.setattr(question, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(jobs, "compute", compute)
+    request = ProbeRequest(per_class=3)
+    assert question.computed_run(request, Compute(), wait=True).id == request.canonical().run_id
+    assert len(tries) == 3
+    tries.clear()
+    with pytest.raises(BeingComputed):
+        question.computed_run(request, Compute())

@@ -45,7 +45,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 }
 # Of these only the run itself knows what is there, and it looks first.
 PLACES = {"row": (99_999, "99999"), "column": (99_999, "99999")}
-DRAWN_FIRST = {("multilabel", "classes")}  # which labels drawings have is read off what is drawn
+DRAWN_FIRST = {("multilabel", "classes"), ("grades", "classes")}  # which drawings have is read off what is drawn
 
 
 def cases() -> list[Any]:
@@ -82,7 +82,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch, shared_home: Path) -> None:
     monkeypatch.setenv("FEATURE_LAB_HOME", str(shared_home))
     # By module, since packages give some functions the names of the modules they come from.
     for module, name in (
-        ("lab.images.catalogue", "draw_set"),
+        ("lab.images.named_sets", "draw_set"),
         ("lab.images.catalogue", "assemble"),
         ("lab.exemplars.scan", "one_pass"),
         ("lab.training.loop", "train"),

@@ -6,6 +6,7 @@ import csv
 import json
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from image_sets import scene
 from PIL import Image
 
 from lab.errors import LabError
-from lab.images import class_names, open_image_set, settled, short_name, stamp, table_columns, with_columns
-from lab.images.labelled import class_order
+from lab.images import class_names, layout, open_image_set, settled, short_name, stamp, table_columns, with_columns
+from lab.images.folder import FileReader
+from lab.images.labelled_layout import class_order
 
 COUNT = 24
 Rows = list[dict[str, Any]]
@@ -232,3 +234,21 @@ def test_a_table_of_100_000_rows_opens_in_seconds(tmp_path: Path, rows: Rows) ->
     assert time.process_time() - started < 5
     assert len(images) == 20
     assert len(images.quarantined) == 100_000 - COUNT
+
+
+def test_of_a_set_larger_than_fits_a_part_is_used_and_nothing_else_is_read(
+    tmp_path: Path, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "MOST_UNASKED", 9)
+    for row in rows:
+        row["label"] = "rare" if row is rows[0] or row is rows[1] else "common"
+    as_csv(tmp_path / "t.csv", rows)
+    read: list[str] = []
+    real = FileReader.__call__
+    monkeypatch.setattr(FileReader, "__call__", lambda self: (read.append(str(self)), real(self))[1])
+    images = open_image_set(tmp_path / "t.csv")
+    assert sorted(Counter(images.classes[label] for label in images.labels).items()) == [("common", 7), ("rare", 2)]
+    assert len(set(read)) <= 9
+    assert f"9 of {COUNT} files are used, at most 7 a class, chosen by their names" in images.notes[-1]
+    assert open_image_set(tmp_path / "t.csv").fingerprint == images.fingerprint
+    assert len(open_image_set(tmp_path / "t.csv", per_class=COUNT)) == COUNT

@@ -17,7 +17,7 @@ import lab
 from lab.charts.several_labels import label_map, mean_auc_by_depth
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.multilabel.fits import LabelsDesign, fit_labels, usable_labels
+from lab.experiments.targets.labels import Labels, shuffled_order, usable_labels
 from lab.images import ImageSet, open_image_set
 from lab.stats.several_labels import label_scores, mean_area_parts, mean_scores, precision_interval
 
@@ -35,8 +35,8 @@ def test_known_areas_lie_in_their_intervals() -> None:
     for seed in range(30):
         vectors, labels = known(150, rng)
         groups = np.arange(150)
-        design = LabelsDesign.of(labels, groups, 5, 1, seed)
-        positive = fit_labels(design, "layer", vectors, ("probe",))["probe.positive"]
+        design = Labels().design(labels, groups, 5, 1, seed)
+        positive = Labels().fit(design, "layer", vectors, ("probe",))["probe.positive"]
         found = [label_scores(positive[..., k], labels[:, k], design.splits, groups) for k in range(3)]
         held += [one.ci_low <= auc <= one.ci_high for one, auc in zip(found, AUCS, strict=True)]
         mean = mean_scores(found)
@@ -58,16 +58,18 @@ def test_scores_are_those_of_the_library() -> None:
 def test_folds_keep_groups_apart_and_shuffles_keep_images_whole() -> None:
     groups = np.arange(90) // 3
     _, labels = known(90, np.random.default_rng(2))
-    design = LabelsDesign.of(labels, groups, 5, 2, 0)
-    for folds, order in zip(design.splits, design.order, strict=True):
+    design = Labels().design(labels, groups, 5, 2, 0)
+    orders = shuffled_order(groups, design.splits, 0)
+    assert (design.shuffled == labels[orders]).all()
+    for folds, order in zip(design.splits, orders, strict=True):
         assert all(len(set(folds[groups == group])) == 1 for group in set(groups))
         assert sorted(order) == list(range(90))
         assert (folds[order] == folds).all()
         assert (order != np.arange(90)).mean() > 0.6
     tested = groups % 2 == 0
-    assert LabelsDesign.of(labels, groups, 5, 2, 0, tested).splits.tolist() == [[0 if one else -1 for one in tested]]
+    assert Labels().design(labels, groups, 5, 2, 0, tested).splits.tolist() == [[0 if one else -1 for one in tested]]
     with pytest.raises(LabError, match="groups are in both parts"):
-        LabelsDesign.of(labels, groups, 5, 2, 0, np.arange(90) % 2 == 0)
+        Labels().design(labels, groups, 5, 2, 0, np.arange(90) % 2 == 0)
 
 
 def test_labels_that_are_rare_or_on_every_image_cannot_be_probed() -> None:

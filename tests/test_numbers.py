@@ -19,14 +19,16 @@ import lab
 from lab.charts.numbers import predicted_by_value, r2_by_depth
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.regression.fits import NumberDesign, fit_numbers
-from lab.experiments.regression.judgement import NumberJudgement, judge_number_arrays, scores_of
-from lab.experiments.regression.request import RegressRequest
+from lab.experiments.targets.design import TargetDesign
+from lab.experiments.targets.judgement import ArraysJudgement, judge_number_arrays
+from lab.experiments.targets.numbers import Numbers
+from lab.experiments.targets.request import RegressRequest
 from lab.images import ImageSet, number_columns, open_image_set
 from lab.probing.ridge import PENALTIES
-from lab.stats.numbers import number_scores, number_weights, r2_interval, r2_parts, squared_errors
+from lab.stats.numbers import explained_interval, explained_parts, number_scores, number_weights, squared_errors
 
 MODEL = "test_resnet@untrained:0"
+NUMBERS = Numbers()
 
 
 def known(count: int, dims: int, r2: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -37,15 +39,21 @@ def known(count: int, dims: int, r2: float, rng: np.random.Generator) -> tuple[n
     return vectors, np.sqrt(r2) * signal + np.sqrt(1 - r2) * rng.normal(size=count)
 
 
-def read(vectors: np.ndarray, values: np.ndarray, seed: int = 0, repeats: int = 3) -> tuple[NumberDesign, Any]:
-    design = NumberDesign.of(values, np.arange(len(values)), 5, repeats, seed)
-    found = fit_numbers(design, "layer", vectors, ("probe",))
-    return design, (found["probe.predictions"], found["probe.means"])
+def read(vectors: np.ndarray, values: np.ndarray, seed: int = 0, repeats: int = 3) -> tuple[TargetDesign, Any]:
+    design = NUMBERS.design(values, np.arange(len(values)), 5, repeats, seed)
+    return design, told(design, vectors, "probe")["probe"]
+
+
+def told(design: TargetDesign, vectors: np.ndarray, *fits: str) -> dict[str, dict[str, np.ndarray]]:
+    """Return the predictions and training means of each control."""
+    found = NUMBERS.fit(design, "layer", vectors, fits)
+    return {name: {part: found[f"{name}.{part}"] for part in ("predictions", "means")} for name in fits}
 
 
 def test_scikit_learn_predicts_the_same_on_the_same_folds() -> None:
     vectors, values = known(80, 12, 0.6, np.random.default_rng(0))
-    design, (predictions, _) = read(vectors, values, repeats=1)
+    design, reading = read(vectors, values, repeats=1)
+    predictions = reading["predictions"]
     for fold in range(5):
         test = design.splits[0] == fold
         scaler = StandardScaler().fit(vectors[~test])
@@ -62,21 +70,22 @@ def test_scores_are_those_of_the_libraries() -> None:
     predictions = values[None] * 0.5 + rng.normal(size=(2, 70))
     means = np.full((2, 70), values.mean())
     found = number_scores(values, predictions, means, np.arange(70))
-    assert found.r2 == pytest.approx(np.mean([r2_score(values, one) for one in predictions]))
+    assert found.share == pytest.approx(np.mean([r2_score(values, one) for one in predictions]))
     assert found.spearman == pytest.approx(np.mean([spearmanr(values, one).statistic for one in predictions]))
     assert found.mae == pytest.approx(np.abs(values - predictions).mean())
-    assert found.ci_low < found.r2 < found.ci_high
+    assert found.ci_low < found.share < found.ci_high
     assert found.spearman_ci_low < found.spearman < found.spearman_ci_high
 
 
 def test_parts_add_up_to_r2_and_copies_count_once() -> None:
     vectors, values = known(60, 5, 0.5, np.random.default_rng(2))
-    _, (predictions, means) = read(vectors, values)
-    own, whole = squared_errors(values, predictions, means)
+    _, reading = read(vectors, values)
     groups = np.arange(60)
-    once = r2_interval(own, whole, groups)
-    assert r2_parts(own, whole, number_weights(groups)) @ number_weights(groups) == pytest.approx(once.value)
-    thrice = r2_interval(np.repeat(own, 3), np.repeat(whole, 3), np.repeat(groups, 3))
+    weights = number_weights(groups)
+    own, whole = squared_errors(values, reading["predictions"], reading["means"], weights)
+    once = explained_interval(own, whole, groups)
+    assert explained_parts(own, whole, weights) @ weights == pytest.approx(once.value)
+    thrice = explained_interval(np.repeat(own, 3), np.repeat(whole, 3), np.repeat(groups, 3))
     assert (thrice.value, thrice.low, thrice.high) == pytest.approx((once.value, once.low, once.high))
 
 
@@ -86,12 +95,12 @@ def test_a_known_r2_lies_in_its_interval(count: int, dims: int, r2: float) -> No
     rng, held = np.random.default_rng(int(count + 100 * r2)), 0
     for seed in range(40):
         design, reading = read(*known(count, dims, r2, rng), seed=seed, repeats=1)
-        found = scores_of(design, "probe", reading)
-        held += found.ci_low <= r2 <= found.ci_high
+        found = NUMBERS.summary(design, "probe", reading)
+        held += found["ci_low"] <= r2 <= found["ci_high"]
     assert held >= 36  # 95 % of 40 less two standard errors
 
 
-def planted(seed: int, *, late: float, early: float = 0.0, count: int = 120) -> NumberJudgement:
+def planted(seed: int, *, late: float, early: float = 0.0, count: int = 120) -> ArraysJudgement:
     """Return what is found in six layers, the first and last of which know this share of the number."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=count)
@@ -117,35 +126,32 @@ def test_a_planted_rise_is_found_with_its_direction_and_nothing_where_there_is_n
 
 def test_shuffled_numbers_are_not_read() -> None:
     vectors, values = known(120, 6, 0.9, np.random.default_rng(4))
-    design = NumberDesign.of(values, np.arange(120), 5, 3, 0)
-    found = fit_numbers(design, "layer", vectors, ("probe", "shuffled", "matched"))
-    true, shuffled = (
-        scores_of(design, name, (found[f"{name}.predictions"], found[f"{name}.means"]))
-        for name in ("probe", "shuffled")
-    )
-    assert true.ci_low > 0.7
-    assert shuffled.r2 < 0.1
+    design = NUMBERS.design(values, np.arange(120), 5, 3, 0)
+    found = told(design, vectors, "probe", "shuffled", "matched")
+    true, shuffled = (NUMBERS.summary(design, name, found[name]) for name in ("probe", "shuffled"))
+    assert true["ci_low"] > 0.7
+    assert shuffled["r2"] < 0.1
     assert sorted(design.shuffled[0]) == pytest.approx(sorted(values))
 
 
 def test_folds_keep_groups_apart_and_a_given_split_stays() -> None:
     rng = np.random.default_rng(5)
     groups, values = np.arange(90) // 3, rng.normal(size=90)
-    design = NumberDesign.of(values, groups, 5, 2, 0)
+    design = NUMBERS.design(values, groups, 5, 2, 0)
     for folds in design.splits:
         assert all(len(set(folds[groups == group])) == 1 for group in set(groups))
     tested = groups % 3 == 0
-    given = NumberDesign.of(values, groups, 5, 2, 0, tested)
+    given = NUMBERS.design(values, groups, 5, 2, 0, tested)
     assert given.splits.tolist() == [[0 if one else -1 for one in tested]]
-    found = fit_numbers(given, "layer", rng.normal(size=(90, 4)), ("probe",))
-    assert np.isfinite(found["probe.predictions"][0]).tolist() == tested.tolist()
+    found = told(given, rng.normal(size=(90, 4)), "probe")["probe"]
+    assert np.isfinite(found["predictions"][0]).tolist() == tested.tolist()
     for wrong, said in (
         ((values, groups, 5, 2, 0, np.arange(90) % 2 == 0), "groups are in both parts"),
         ((values[:8], groups[:8], 5, 2, 0), "too few to predict a number"),
         ((np.ones(90), groups, 5, 2, 0), "the number is 1 in every image"),
     ):
         with pytest.raises(LabError, match=said):
-            NumberDesign.of(*wrong)
+            NUMBERS.design(*wrong)
 
 
 def exposed(count: int = 48) -> ImageSet:

@@ -40,7 +40,7 @@ METRICS: dict[str, Metric] = {
 }
 
 
-# Of numbers that are predicted rather than classes.
+# Of numbers and grades that are predicted rather than classes.
 NUMBER_METRICS: dict[str, Metric] = {
     m.column: m
     for m in (
@@ -49,6 +49,7 @@ NUMBER_METRICS: dict[str, Metric] = {
             "spearman", "Rank correlation of a ridge regression", "Spearman's correlation, held out",
             "spearman_ci_low", "spearman_ci_high",
         ),
+        Metric("kappa", "Weighted kappa of grades", "held-out kappa (0: chance, 1: agrees)", "ci_low", "ci_high"),
     )
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Charts of a number that is predicted: R² by depth with its controls, and predicted against true at one layer."""
+"""Charts of a number or grade that is predicted: by depth with its controls, and predicted against true at a layer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lab.charts.accuracy import accuracy_by_depth
+from lab.charts.decisions import confusion_matrix
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import (
     HEIGHT,
@@ -26,6 +27,17 @@ def r2_by_depth(tables: Tables, *, metric: str = "r2", height: int = HEIGHT) -> 
     return accuracy_by_depth(tables, metric=metric, height=height)
 
 
+def kappa_by_depth(tables: Tables, *, metric: str = "kappa", height: int = HEIGHT) -> alt.LayerChart:
+    """Return the weighted kappa of grades (or `metric` "spearman") by depth, with the controls."""
+    return accuracy_by_depth(tables, metric=metric, height=height)
+
+
+def graded_confusion(tables: Tables, model: str | None = None, layer: str | None = None) -> alt.LayerChart:
+    """Return how many images of each grade were given which, low to high; `layer` None takes the best one."""
+    name = only_model(tables["layers"], model)
+    return confusion_matrix(tables, name, layer or best_layer(tables, name, "kappa"))
+
+
 def predicted_by_value(tables: Tables, model: str | None = None, layer: str | None = None) -> alt.LayerChart:
     """Return a point an image: what was predicted, held out, against its number; the line is a perfect prediction.
 
@@ -33,8 +45,7 @@ def predicted_by_value(tables: Tables, model: str | None = None, layer: str | No
     """
     name = only_model(tables["layers"], model)
     summary = of_model(tables["summary"], name).query("control == 'probe'")
-    if layer is None:
-        layer = str(summary["layer"].iloc[int(summary["r2"].to_numpy().argmax())])
+    layer = layer or best_layer(tables, name, "r2")
     check_layer(summary, name, layer)
     here = of_model(tables["predictions"], name)
     table = here[here["layer"] == layer]
@@ -62,3 +73,9 @@ def predicted_by_value(tables: Tables, model: str | None = None, layer: str | No
         height=400,
         description=f"Predictions of the number from {layer} of {name} against the true ones. {told}.",
     )
+
+
+def best_layer(tables: Tables, model: str, measure: str) -> str:
+    """Return the layer of a model with the highest measure, a column of `summary`."""
+    summary = of_model(tables["summary"], model).query("control == 'probe'")
+    return str(summary["layer"].iloc[int(summary[measure].to_numpy().argmax())])

@@ -189,8 +189,11 @@ def check_layer(table: pd.DataFrame, model: str, layer: str) -> None:
 
 
 def classes_of(tables: Tables) -> list[str]:
-    """Return the class names of the run, in the order their colours are given out."""
-    return [str(name) for name in sorted(tables["images"]["class"].unique())]
+    """Return the class names of the run, in the order their colours are given out; grades from low to high."""
+    images = tables["images"]
+    if "grade" in images:
+        return [str(name) for name in images.sort_values("grade")["class"].unique()]
+    return [str(name) for name in sorted(images["class"].unique())]
 
 
 def model_colour(models: Sequence[str]) -> alt.Color:

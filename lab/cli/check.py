@@ -51,7 +51,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab check`; exits with what was decided."""
-    run = question.computed_run(_request(given), question.compute_settings(given), given.out)
+    run = question.computed_run(_request(given), question.compute_settings(given), given.out, wait=given.wait)
     result = run.result()
     for path, content in ((given.junit, junit), (given.markdown, markdown)):
         if path is not None:

@@ -41,7 +41,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab compare`."""
-    run = question.computed_run(_request(given), question.compute_settings(given), given.out)
+    run = question.computed_run(_request(given), question.compute_settings(given), given.out, wait=given.wait)
     result = renamed(run.result(), nicknames_in(given.label))
     if given.json:
         show_json(question.document(run, result))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import dataclasses
+from typing import Any, cast
 
 import pandas as pd
 
@@ -12,14 +13,14 @@ from lab.cli.terminal import say, show_json, show_table
 from lab.encode import records
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.multilabel.request import MultilabelRequest
 from lab.experiments.nicknames import nicknames_in, renamed
-from lab.experiments.regression.request import RegressRequest
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
+from lab.experiments.targets.request import TargetRequest
+from lab.experiments.targets.run import KINDS
 from lab.export.native import layer_rows
-from lab.images.catalogue import TARGETS
-from lab.images.labelled import SEVERAL
+from lab.images.targets import CLASS, TARGETS
+from lab.registry import EXPERIMENTS
 from lab.runs.store import RunFolder
 
 
@@ -27,43 +28,40 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `probe`."""
     question.options(parser, ProbeRequest)
     parser.add_argument(
-        "--target", choices=TARGETS, default=TARGETS[0],
-        help="what the labels are: classes, a number to be predicted, or several an image (a;b); default class",
+        "--target", choices=TARGETS, default=CLASS,
+        help="what the labels are: classes, a number to be predicted, several an image (a;b), or ordered grades (text "
+        "ones from low to high: --classes A,B,C); default class",
     )  # fmt: skip
     question.label_option(parser)
 
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab probe`."""
-    if given.target != TARGETS[0]:
-        run = question.computed_run(target_request(given), question.compute_settings(given), given.out)
+    if given.target != CLASS:
+        run = question.computed_run(target_request(given), question.compute_settings(given), given.out, wait=given.wait)
         question.show(run, given)
         return
-    run = question.computed_run(question.request_of(given), question.compute_settings(given), given.out)
+    how = question.compute_settings(given)
+    run = question.computed_run(question.request_of(given), how, given.out, wait=given.wait)
     result = renamed(run.result(), nicknames_in(given.label))
     show_json(document(run.id, result)) if given.json else show_result(result)
 
 
-def target_request(given: argparse.Namespace) -> RegressRequest:
-    """Return the request for a number or for several labels that the options of `probe` describe.
+def target_request(given: argparse.Namespace) -> TargetRequest:
+    """Return the request for a number, for grades or for several labels that the options of `probe` describe.
 
     Raises LabError for options that are for classes.
     """
-    asked, usual = question.request_of(given), ProbeRequest()
-    several = given.target == SEVERAL
-    for name in ("beside", "embeddings", "labels", "images", *(() if several else ("classes",))):
-        if getattr(asked, name) != getattr(usual, name):
-            raise LabError(f"--{name} is for classes; leave it out where --target is {given.target}")
-    values = asked.as_dict()
-    if len(values["models"]) != 1:
-        raise LabError(f"--target {given.target} is asked of one model at a time; name one --model")
-    shared = ("data", "layers", "pooling", "folds", "repeats", "seed", "groups")
-    kept: dict[str, Any] = {name: values[name] for name in shared}
-    kept |= {
-        "model": values["models"][0], "images": values["per_class"], "controls": tuple(values["controls"]),
-        "split": values.get("split", usual.split),
-    }  # fmt: skip
-    return MultilabelRequest(classes=tuple(values["classes"]), **kept) if several else RegressRequest(**kept)
+    asked, usual = cast(ProbeRequest, question.request_of(given)), ProbeRequest()
+    name = next(kind.experiment for kind in KINDS.values() if kind.target == given.target)
+    kind = cast(type[TargetRequest], EXPERIMENTS[name].request_type)
+    fields = {field.name for field in dataclasses.fields(kind)}
+    for field in ("beside", "embeddings", "labels", "images", "classes"):
+        if (field == "images" or field not in fields) and getattr(asked, field) != getattr(usual, field):
+            raise LabError(f"--{field} is for classes; leave it out where --target is {given.target}")
+    values = {"split": usual.split, **asked.as_dict(), "images": asked.per_class, "others": asked.models[1:]}
+    values["model"] = asked.models[0]
+    return kind.from_dict({name: value for name, value in values.items() if name in fields})
 
 
 def show(run: RunFolder) -> None:

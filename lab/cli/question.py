@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ from lab.experiments.base import Request, Result, names_in, type_name
 from lab.experiments.nicknames import nicknames_in, renamed
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
+from lab.runs.queue import waiting_turn
 from lab.runs.store import RunFolder, open_run
 from lab.settings import MOST_BATCH, Compute
 
 MOST_ROWS = 40
 AUTO = "auto"
+POLL_SECONDS = 1.0
 
 
 def ask_options(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +61,10 @@ def options(
         )
     compute_options(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help=out)
+    parser.add_argument(
+        "--wait", action="store_true",
+        help="wait for a turn behind the runs that are under way, and for another process that computes this very run",
+    )  # fmt: skip
     parser.add_argument("--table", metavar="NAME", help="print this table of the run as well")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(question=kind.experiment)
@@ -98,7 +106,7 @@ def compute_settings(given: argparse.Namespace) -> Compute:
 
 def act(given: argparse.Namespace) -> None:
     """Ask the question that was given and print the answer."""
-    run = computed_run(request_of(given), compute_settings(given), given.out)
+    run = computed_run(request_of(given), compute_settings(given), given.out, wait=given.wait)
     show(run, given)
 
 
@@ -109,10 +117,11 @@ def request_of(given: argparse.Namespace) -> Request:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def computed_run(request: Request, how: Compute, folder: Path | None = None) -> RunFolder:
+def computed_run(request: Request, how: Compute, folder: Path | None = None, *, wait: bool = False) -> RunFolder:
     """Return the finished run of `request`, computed here and now unless its result is there already.
 
-    A new run whose input cannot be used leaves nothing among the runs: the error says all there is.
+    A new run whose input cannot be used leaves nothing among the runs: the error says all there is. With `wait` it
+    takes its turn as the runs of pages do, and waits for a process that is at it already; else BeingComputed is raised.
     """
     run = open_run(request.canonical(), folder)
     new = run.status == "new" and folder is None
@@ -121,7 +130,8 @@ def computed_run(request: Request, how: Compute, folder: Path | None = None) -> 
         return run
     bars = Bars()
     try:
-        jobs.compute(run, how, bars)
+        with waiting_turn(bars, run.name) if wait else nullcontext():
+            _compute(run, how, bars, wait)
     except LabError as error:
         if new and not isinstance(error, BeingComputed):
             run.discard()
@@ -130,6 +140,17 @@ def computed_run(request: Request, how: Compute, folder: Path | None = None) -> 
         bars.close()
     say(f"Kept in {run.path}")
     return run
+
+
+def _compute(run: RunFolder, how: Compute, bars: Bars, wait: bool) -> None:
+    while True:
+        try:
+            return jobs.compute(run, how, bars)  # does nothing when it was finished elsewhere
+        except BeingComputed:
+            if not wait:
+                raise
+            bars("Waiting for the process that computes this run", 0, 1, "runs")
+            time.sleep(POLL_SECONDS)
 
 
 def show(run: RunFolder, given: argparse.Namespace) -> None:

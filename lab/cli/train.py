@@ -33,7 +33,8 @@ def act(given: argparse.Namespace) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    run = question.computed_run(question.request_of(given), question.compute_settings(given), given.out)
+    how = question.compute_settings(given)
+    run = question.computed_run(question.request_of(given), how, given.out, wait=given.wait)
     question.show(run, given)
     if not given.json:
         model = run.result().manifest["trained"]["model"]

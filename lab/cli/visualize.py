@@ -26,7 +26,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def act(given: argparse.Namespace) -> None:
     """Carry out `feature-lab visualize`."""
-    run = question.computed_run(question.request_of(given), question.compute_settings(given))
+    run = question.computed_run(question.request_of(given), question.compute_settings(given), wait=given.wait)
     if given.out:
         written = write_images(run.result(), given.out)
         say(f"{len(written)} files in {given.out}")

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from lab.errors import LabError
+from lab.images.uploads import is_upload, uploaded_file
 from lab.roots import permitted
 
 ABOUT: Final = (
@@ -50,9 +51,7 @@ def read_vectors(path: Path | str) -> VectorFile:
 def read_columns(path: Path | str) -> Raw:
     """Return the columns `(N,)` of a table beside vectors (CSV, Parquet, or one `.npy`, which is its `label`)."""
     place = _existing(path)
-    reader = {".csv": _read_csv, ".parquet": _read_parquet, ".npy": lambda p: {"label": _load(p)}}.get(
-        place.suffix.lower()
-    )
+    reader = _COLUMN_READERS.get(place.suffix.lower())
     if reader is None or place.is_dir():
         raise LabError(f"{path} is no table of labels; give a .csv or .parquet file with a column label, or a .npy")
     return _sorted_out(_guarded(place, reader)).columns
@@ -76,6 +75,8 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _existing(path: Path | str) -> Path:
+    if is_upload(str(path)):
+        return uploaded_file(str(path))
     place = permitted(path)
     if not place.exists():
         raise LabError(f"there is no file {str(path)!r}; give {KINDS}")
@@ -89,6 +90,8 @@ def _guarded(path: Path, read: Callable[[Path], Raw]) -> Raw:
         raise
     except Exception as error:  # each format has its own errors for a damaged file
         told = " ".join(str(error).split())[:160] or type(error).__name__
+        if "pickle" in told:  # numpy's advice is to load it unsafely
+            told = "it is no file of arrays, or one of Python objects, which are never unpickled"
         raise LabError(f"{path} cannot be read ({told}); write it again, or give another file") from error
 
 
@@ -186,3 +189,10 @@ _READERS: Final[Mapping[str, Callable[[Path], Raw]]] = {
     ".parquet": _read_parquet,
     ".safetensors": _read_safetensors,
 }
+_COLUMN_READERS: Final[Mapping[str, Callable[[Path], Raw]]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".npy": lambda path: {"label": _load(path)},
+}
+VECTOR_KINDS: Final = tuple(_READERS)
+COLUMN_KINDS: Final = tuple(_COLUMN_READERS)

@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from lab.embeddings.row_values import class_labels, group_numbers, listed, on_cpu, tested_rows
-from lab.embeddings.vector_files import VectorFile, read_columns, read_vectors
+from lab.embeddings.vector_files import COLUMN_KINDS, VectorFile, read_columns, read_vectors
 from lab.errors import LabError, nearest
+from lab.images.uploads import is_upload, upload_name
 
 LABELS: Final = ("label", "labels", "y", "class", "target")
 GROUPS: Final = ("group", "groups")
@@ -121,7 +122,7 @@ def read_vector_set(path: str, labels: str = "", layers: Sequence[str] = ()) -> 
     classes = found.about.get("classes", ())
     made = vector_set(
         picked, columns[key], names=_column(columns, NAMES, ()), groups=_column(columns, GROUPS),
-        split=_column(columns, SPLITS), model=Path(path).stem.replace("@", " at "),
+        split=_column(columns, SPLITS), model=Path(upload_name(path)).stem.replace("@", " at "),
         classes=[str(name) for name in classes] if isinstance(classes, list) else (),
     )  # fmt: skip
     return replace(made, layers=_described(made.layers, found.about.get("layers")))
@@ -176,7 +177,7 @@ def _with_table(found: VectorFile, labels: str) -> dict[str, np.ndarray]:
     order."""
     if not labels or labels in found.columns:
         return dict(found.columns)
-    if not labels.lower().endswith((".csv", ".parquet", ".npy")):
+    if not (is_upload(labels) or labels.lower().endswith(COLUMN_KINDS)):
         known = ", ".join(found.columns) or "none"
         raise LabError(f"there are no labels {labels!r}{nearest(labels, found.columns)}; columns of the file: {known}")
     table = read_columns(labels)

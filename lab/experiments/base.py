@@ -9,14 +9,12 @@ is where a run leaves finished parts, so that a run that was ended at any instan
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +24,18 @@ import pandas as pd
 
 from lab.errors import LabError, nearest
 from lab.experiments.early import CardLookup, check_listed
+from lab.experiments.fields import (
+    KINDS,
+    as_words,
+    check_value,
+    from_caller,
+    given_id,
+    in_python,
+    list_of,
+    names_in,
+    option,
+    type_name,
+)
 from lab.experiments.picture import picture_stamp, settled_picture
 from lab.images import MEMORY, ImageSet, settled, short_name, stamp
 from lab.models import ModelRef, card
@@ -39,6 +49,25 @@ if TYPE_CHECKING:
     import altair as alt
     import numpy as np
 
+__all__ = [
+    "DATA_HELP",
+    "DEFAULT_DATA",
+    "DEFAULT_MODEL",
+    "KINDS",
+    "LAYERS_HELP",
+    "RESULTS_VERSION",
+    "SHOWN_BY",
+    "PartialResults",
+    "Request",
+    "Result",
+    "code_file",
+    "list_of",
+    "model_option",
+    "names_in",
+    "option",
+    "type_name",
+]
+
 SHOWN_BY = "lab.export.native"
 # Raise when the numbers an experiment computes from a request change: older runs are then computed anew.
 RESULTS_VERSION = 3
@@ -46,25 +75,6 @@ DEFAULT_MODEL = "tf_efficientnet_lite0@packaged"
 DEFAULT_DATA = "drawn:pets"
 DATA_HELP = "images: a set's name, or a folder or zip with one folder a class"
 LAYERS_HELP = "stages, blocks, or names with commas between them"
-
-
-def option(
-    default: Any,
-    about: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    choices: Sequence[str] = (),
-    known: Sequence[str] = (),
-    repeated: str = "",
-) -> Any:
-    """Return a dataclass field of a request: its default, a help text, and what values are allowed.
-
-    Of a tuple, `known` are the members there are ("all" and "none" then stand for all and none of them), and
-    `repeated` is the name of an option that is given once for each member; otherwise commas stand between them.
-    """
-    metadata = {"about": about, "least": least, "most": most, "choices": tuple(choices), "known": tuple(known)}
-    return dataclasses.field(default=default, metadata={**metadata, "repeated": repeated})
 
 
 def model_option() -> Any:
@@ -85,7 +95,7 @@ class Request:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
+            check_value(field, getattr(self, field.name))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the request as JSON-able values, the experiment's name included."""
@@ -118,7 +128,7 @@ class Request:
         unknown = [name for name in values if name not in {*names, "experiment"}]
         if unknown:
             raise LabError(f"a {cls.experiment} request has no field {unknown[0]!r}{nearest(unknown[0], names)}")
-        return cls(**{name: _given(names[name], value) for name, value in values.items() if name in names})
+        return cls(**{name: from_caller(names[name], value) for name, value in values.items() if name in names})
 
     def command(self) -> str:
         """Return the command line that asks the same, default fields left out; a comment where none can."""
@@ -129,23 +139,24 @@ class Request:
             value = getattr(self, field.name)
             if value != field.default:
                 # One word each, so that a value may begin with a minus.
-                words += [f"--{name}={text}" for name, text in _as_words(field, value)]
+                words += [f"--{name}={text}" for name, text in as_words(field, value)]
         files = dict.fromkeys(file for file in map(code_file, self.networks()) if file)
         return shlex.join([*words, *(f"--allow-code={file}" for file in files)])
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
         given = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
-        words = [f"{field.name}={_in_python(value)}" for field, value in given if value != field.default]
+        words = [f"{field.name}={in_python(value)}" for field, value in given if value != field.default]
         return f"lab.ask({', '.join([repr(self.experiment), *words])})"
 
     def networks(self) -> tuple[str, ...]:
         """Return the names of the networks that are asked about."""
-        return tuple(filter(None, getattr(self, "models", ()) or (getattr(self, "model", ""),)))
+        several = getattr(self, "models", ()) or (getattr(self, "model", ""), *getattr(self, "others", ()))
+        return tuple(filter(None, several))
 
     def from_python(self) -> str:
         """Return what of the request was given from Python and no name stands for, "" when nothing was."""
-        given = [f"the network {id}" for id in map(_given_id, self.networks()) if id]
+        given = [f"the network {id}" for id in map(given_id, self.networks()) if id]
         if (data := str(getattr(self, "data", ""))).startswith(MEMORY):
             given.append(f"the images {short_name(data)}")
         return " and ".join(given)
@@ -160,9 +171,12 @@ class Request:
         def spelled_out(model: str) -> str:
             return str(ModelRef.parse(model))
 
+        def each(models: Sequence[str]) -> tuple[str, ...]:
+            return tuple(map(spelled_out, models))
+
         ways = {
-            "model": spelled_out, "models": lambda models: tuple(map(spelled_out, models)), "picture": settled_picture,
-            "data": settled, "probe_data": settled,
+            "model": spelled_out, "models": each, "others": each, "picture": settled_picture, "data": settled,
+            "probe_data": settled,
         }  # fmt: skip
         return replace(self, **{name: way(value) for name, way in ways.items() if (value := getattr(self, name, None))})
 
@@ -181,113 +195,11 @@ class Request:
         return found
 
 
-def type_name(field: dataclasses.Field[Any]) -> str:
-    """Return a field's type as it is written, whether or not its module postpones annotations."""
-    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
-
-
-def list_of(names: Iterable[str]) -> str:
-    """Return names with commas between them; one that holds a comma or a quote is quoted, as in CSV."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(names)
-    return line.getvalue().removesuffix("\n")
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """Return the names that `list_of` put into a line, or that somebody typed with commas between them.
-
-    >>> names_in('cat, "dog, wet"')
-    ('cat', 'dog, wet')
-    """
-    parts = next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])
-    return tuple(name for part in parts if (name := part.strip()))
-
-
-def _as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]]:
-    name = field.name.replace("_", "-")
-    if not isinstance(value, tuple):
-        return [(name, str(value))]
-    if repeated := field.metadata.get("repeated"):
-        return [(repeated, member) for member in value]
-    return [(name, list_of(value) or "none")]
-
-
 def code_file(model: str) -> str:
     """Return the file whose code makes a network, "" for one that is no code. Takes any text."""
     id, _, weights = model.rpartition("@")
     id = id if weights.partition(":")[0] == "code" else model
     return id.removeprefix(MODULE_SCHEME).rpartition(":")[0] if id.startswith(MODULE_SCHEME) else ""
-
-
-def _given_id(model: str) -> str:
-    """Return what a network is called that only this process has, "" for any other. Takes any text."""
-    id, _, weights = model.rpartition("@")
-    return id if weights.partition(":")[0] in ("memory", "python") else ""
-
-
-def _in_python(value: Any) -> str:
-    """Return a value as Python writes it; what was given from Python by its own name."""
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_in_python, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, str) and value.startswith(MEMORY):
-        return "images"
-    return (isinstance(value, str) and _given_id(value)) or repr(value)
-
-
-def _given(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Return a field's value as requests hold it: a tuple of texts, one text, a number of Python's own."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if isinstance(field.default, tuple):
-        known = field.metadata.get("known", ())
-        if isinstance(value, str):  # not its letters
-            return {"all": known, "none": ()}.get(value, names_in(value)) if known else (value,)
-        return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else value
-    if isinstance(field.default, str) and isinstance(value, (list, tuple)):
-        return list_of(str(getattr(member, "name", member)) for member in value)  # layers, by name
-    if hasattr(value, "item") and not getattr(value, "shape", None):
-        return value.item()  # a number of numpy's
-    return value
-
-
-# What a value must be, by the type of its field, and how a sentence calls that
-KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "text"),
-    "int": ((int,), "a whole number"),
-    "int | None": ((int, type(None)), "a whole number, or None"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "True or False"),
-    "tuple[str, ...]": ((tuple,), "a list of texts"),
-}
-
-
-def _check_kind(field: dataclasses.Field[Any], value: Any) -> None:
-    """Raise LabError for a value that is not of its field's kind."""
-    kinds, told = KINDS.get(type_name(field), ((object,), ""))
-    fits = isinstance(value, kinds) and (bool in kinds or object in kinds or not isinstance(value, bool))
-    if fits and isinstance(value, tuple) and tuple in kinds:
-        fits = all(isinstance(member, str) for member in value)
-    if not fits:
-        raise LabError(f"{field.name} is {value!r}, a {type(value).__name__}; it must be {told}")
-
-
-def _check(field: dataclasses.Field[Any], value: Any) -> None:
-    _check_kind(field, value)
-    name = field.name.replace("_", "-")
-    least, most = field.metadata.get("least"), field.metadata.get("most")
-    choices, known = field.metadata.get("choices", ()), field.metadata.get("known", ())
-    if choices and value not in choices:
-        raise LabError(f"there is no {name} {value!r}{nearest(str(value), choices)}; known: {', '.join(choices)}")
-    for member in value if known else ():
-        if member not in known:
-            single = name.removesuffix("s")
-            listed = ", ".join((*known, "all", "none"))
-            raise LabError(f"there is no {single} {member!r}{nearest(member, known)}; known: {listed}")
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return
-    # Asked this way round, what is no number at all (nan) is out of range too.
-    if not ((least is None or value >= least) and (most is None or value <= most)):
-        raise LabError(f"{name} is {value}; it must be from {least} to {most}")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def check_listed(request: Any, cards: CardLookup) -> None:
         known = class_names(request.data)
         if isinstance(wanted := getattr(request, "classes", ()), tuple):
             check_classes(wanted, known, request.data)
-    several = getattr(request, "models", ()) or tuple(filter(None, [getattr(request, "model", "")]))
+    several = request.networks()
     problems = problems_of(request, several, cards)
     if several and len(problems) == len(several):
         raise problems[several[0]]

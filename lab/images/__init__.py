@@ -1,20 +1,10 @@
 """Image sets: where images come from, how they are decoded safely, which belong together in a split."""
 
-from lab.images.catalogue import (
-    SetInfo,
-    catalogue,
-    class_names,
-    names_a_path,
-    number_columns,
-    open_image_set,
-    settled,
-    short_name,
-    stamp,
-    table_columns,
-    with_columns,
-)
+from lab.images.catalogue import catalogue, class_names, number_columns, open_image_set, stamp, table_columns
 from lab.images.decode import thumbnail
+from lab.images.named_sets import SetInfo
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
+from lab.images.specs import columns_named, names_a_path, settled, short_name, with_columns
 from lab.images.tensors import images_of_arrays
 from lab.images.types import MEMORY, ImageRecord, ImageSet, PixelSource, Quarantined, asked_of, picked
 
@@ -28,6 +18,7 @@ __all__ = [
     "asked_of",
     "catalogue",
     "class_names",
+    "columns_named",
     "groups_stamp",
     "images_of_arrays",
     "names_a_path",

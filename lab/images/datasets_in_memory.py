@@ -20,7 +20,8 @@ from PIL import Image
 from lab.errors import LabError
 from lab.images.assemble import assemble
 from lab.images.folder import FileReader
-from lab.images.labelled import LABELS, layout_of_rows, rows_of
+from lab.images.labelled import LABELS, rows_of
+from lab.images.labelled_layout import layout_of_rows
 from lab.images.layout import Entry, Unreadable
 from lab.images.structure import part_of
 from lab.images.table_file import Columns, text_of

@@ -1,4 +1,4 @@
-"""Uploads under the lab's home folder, named by their content: zips of images, never unpacked, and pictures.
+"""Uploads under the lab's home folder, named by their content: zips of images, never unpacked, pictures, vectors.
 
     upload:3f2a…            how requests, links and reports name one: the first 32 digits of its SHA-256
     uploads/3f2a…/pets.zip  where it lies, under the name it first came with
@@ -48,7 +48,7 @@ def keep_upload(name: str, file: BinaryIO) -> str:
     with received_file(file) as path:
         if not zipfile.is_zipfile(path):
             raise LabError(f"{name} is not a zip file; pack a folder that holds one subfolder per class")
-        return _store(name, path, ".zip")
+        return store(name, path, ".zip")
 
 
 def keep_picture(name: str, file: BinaryIO) -> str:
@@ -65,7 +65,7 @@ def keep_picture(name: str, file: BinaryIO) -> str:
         except DecodeError as error:
             raise LabError(f"{name} cannot be read as an image: {error}") from error
         suffix = Path(name).suffix.lower()
-        return _store(name, path, suffix if suffix[1:] in PICTURES else "")
+        return store(name, path, suffix if suffix[1:] in PICTURES else "")
 
 
 def is_upload(spec: str) -> bool:
@@ -134,8 +134,9 @@ def received_file(file: BinaryIO) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _store(name: str, path: Path, suffix: str) -> str:
-    """Move a file to the folder named by its content; the same content is kept once, under its first name."""
+def store(name: str, path: Path, suffix: str) -> str:
+    """Move a file to the folder named by its content, and return its spec; the same content is kept once, under its
+    first name."""
     with path.open("rb+") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[: 2 * _NAME_BYTES]
         os.fsync(file.fileno())

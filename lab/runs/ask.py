@@ -26,7 +26,7 @@ def ask(question: str, *, progress: Progress | None = None, compute: Compute | N
     >>> ask("slide", size=9).findings[0]
     '(9 − 3 + 2·1) / 2 + 1 = 5: the window has 5 positions.'
     """
-    fields |= {name: names_of(fields[name]) for name in ("model", "models") if name in fields}
+    fields |= {name: names_of(fields[name]) for name in ("model", "models", "others") if name in fields}
     if isinstance(given := fields.get("model"), list):
         fields["model"] = given[0]
     if isinstance(fields.get("data"), ImageSet):

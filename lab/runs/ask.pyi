@@ -82,6 +82,7 @@ def ask(
     question: Literal["regress"],
     *,
     model: Model = ...,
+    others: Iterable[Model] = ...,
     data: str | os.PathLike[str] = ...,
     label: str = ...,
     images: int | None = ...,
@@ -98,9 +99,31 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
+    question: Literal["grades"],
+    *,
+    model: Model = ...,
+    others: Iterable[Model] = ...,
+    data: str | os.PathLike[str] = ...,
+    label: str = ...,
+    images: int | None = ...,
+    layers: str | Sequence[str] = ...,
+    pooling: str = ...,
+    controls: str | Sequence[str] = ...,
+    folds: int = ...,
+    repeats: int = ...,
+    seed: int = ...,
+    groups: str = ...,
+    split: str = ...,
+    classes: str | Sequence[str] = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
     question: Literal["multilabel"],
     *,
     model: Model = ...,
+    others: Iterable[Model] = ...,
     data: str | os.PathLike[str] = ...,
     label: str = ...,
     images: int | None = ...,
@@ -424,19 +447,6 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
-    question: Literal["exemplars"],
-    *,
-    model: Model = ...,
-    data: str | os.PathLike[str] = ...,
-    per_class: int | None = ...,
-    layers: str | Sequence[str] = ...,
-    channels: str = ...,
-    count: int = ...,
-    progress: Progress | None = ...,
-    compute: Compute | None = ...,
-) -> Result: ...
-@overload
-def ask(
     question: Literal["visualize"],
     *,
     model: Model = ...,
@@ -450,6 +460,19 @@ def ask(
     copies: int = ...,
     count: int = ...,
     seed: int = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
+    question: Literal["exemplars"],
+    *,
+    model: Model = ...,
+    data: str | os.PathLike[str] = ...,
+    per_class: int | None = ...,
+    layers: str | Sequence[str] = ...,
+    channels: str = ...,
+    count: int = ...,
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...

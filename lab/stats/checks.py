@@ -16,7 +16,9 @@ from lab.stats.depth import against_best, behind_best, early_and_late, trend
 from lab.stats.intervals import Bootstrap, Interval, difference, widened
 
 R2 = "R²"  # the measure of a number that is predicted
+KAPPA = "weighted kappa"  # that of ordered grades
 MEAN_AUC = "mean AUC"  # that of several labels an image
+PREDICTED = (R2, KAPPA)  # the measures of a target that has one name
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,9 @@ class Evidence:
     `scores["probe"]`, and if run "shuffled", are `(L, N)` in layer order, "pixels" is `(N,)`; "matched" `(D, L, N)` has
     an axis of draws of channels, "untrained" `(S, L, N)` one of twins. A score is the share of repeats in which the
     image was predicted right, or its part in the AUC (`lab.stats.auc.image_areas`): `measure` says which, `chance` what
-    guessing gives. For a number to be predicted there is one class, its name, and a score is the image's part in R²
-    (`lab.stats.numbers`). A network that was never trained has no untrained twin to be compared with: it is its own.
+    guessing gives. For a number or grade to be predicted there is one class, its name, and a score is the image's part
+    in R² or kappa (`lab.stats.numbers`). A network that was never trained has no untrained twin to be compared with:
+    it is its own.
     """
 
     model: str
@@ -43,12 +46,14 @@ class Evidence:
     @property
     def subject(self) -> str:
         """What the layers read: the classes, several labels, or a number by its name."""
-        return self.classes[0] if self.measure == R2 else "the labels" if self.measure == MEAN_AUC else "the classes"
+        if self.measure in PREDICTED:
+            return self.classes[0]
+        return "the labels" if self.measure == MEAN_AUC else "the classes"
 
     @property
     def score(self) -> str:
         """What a score is called at the beginning of a sentence."""
-        return {R2: R2, MEAN_AUC: "The mean AUC"}.get(self.measure, "Accuracy")
+        return {R2: R2, KAPPA: "The weighted kappa", MEAN_AUC: "The mean AUC"}.get(self.measure, "Accuracy")
 
     def draws(self, control: str) -> np.ndarray:
         """Return a control's scores `(S, L, N)`, with one draw where there is no axis of draws."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.stats.checks import MEAN_AUC, R2, Check, Evidence, check_evidence
+from lab.stats.checks import MEAN_AUC, PREDICTED, Check, Evidence, check_evidence
 
 __all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
 
@@ -183,7 +183,7 @@ def _peak(by_name: Mapping[str, Check]) -> str:
 
 def _read(evidence: Evidence, ending: str = "") -> str:
     """Return "separate cat from dog", "predict" and the name of the number, or "read the 13 labels"."""
-    if evidence.measure == R2:
+    if evidence.measure in PREDICTED:
         return f"predict{ending} {evidence.subject}"
     if evidence.measure == MEAN_AUC:
         names = evidence.classes

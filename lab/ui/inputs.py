@@ -12,8 +12,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.picture import offered_pictures, picture_name
-from lab.images import with_columns
-from lab.images.catalogue import columns_named
+from lab.images import columns_named, with_columns
 from lab.images.uploads import PICTURES, is_upload, keep_picture, keep_upload, upload_name
 from lab.ui.choices import find_networks, image_sets, known_columns, known_sets, networks, with_current
 from lab.ui.routes import dashboard_file

@@ -38,6 +38,10 @@ def url_field(usual: Any, name: str, *, key: str = "") -> dict[str, Any]:
 
 def set_url_param(name: str, value: Any, usual: Any) -> None:
     """Put a value into the URL, or take it out where it is empty or the usual one."""
+    if isinstance(value, list):  # of a box that takes several
+        consent(value)
+        st.query_params[name] = [str(one) for one in value]
+        return
     text = "" if value is None else str(value).strip()
     consent(text)
     if text and value != usual:

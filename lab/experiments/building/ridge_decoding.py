@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.probing.ridge import ridge_predictions
+from lab.probing.ridge import ridge_fit
 from lab.stats.intervals import Bootstrap, Interval
 
 
@@ -54,5 +54,5 @@ def read_out(
     for fold in np.unique(folds):
         test = folds == fold
         known = ~test if learn is None else ~test & learn
-        predictions[test], means[test] = ridge_predictions(embedding[known], targets[known], embedding[test])
+        predictions[test], means[test], _ = ridge_fit(embedding[known], targets[known], embedding[test])
     return Readout(targets, predictions, means)

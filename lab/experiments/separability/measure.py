@@ -175,7 +175,7 @@ def probe_all(
             if time.monotonic() - told > TOLD_SECONDS or done == len(asked):
                 told = time.monotonic()
                 partial_results[CURVE] = _columns(points)
-        for result in _results(subject, layer, _controls_of(question.request, subject), piece):
+        for result in _results(subject, layer, controls_of(question.request, subject), piece):
             if not subject.twin:
                 yield result
                 continue
@@ -191,7 +191,7 @@ def _curve(subject: EmbeddingSource) -> str:
 
 def _accuracy(question: ProbeSetup, subject: EmbeddingSource, piece: Arrays) -> float:
     """Return a layer's held-out accuracy as it is shown while others are computed: the mean over images and repeats."""
-    first = _controls_of(question.request, subject)[0]
+    first = controls_of(question.request, subject)[0]
     predicted = piece[f"{first}.probabilities"].argmax(axis=-1)
     return float((predicted == question.labels)[:, question.design.tested].mean())
 
@@ -215,7 +215,7 @@ def _probe(
 ) -> Arrays:
     """Return what the probes read off one layer, from the pieces when it is there."""
     name = layer.name if layer else PIXELS
-    fits = _controls_of(question.request, subject)
+    fits = controls_of(question.request, subject)
     key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}"
     piece = partial_results.get(key)
     if piece is None:
@@ -231,7 +231,7 @@ def _results(
         yield ProbeResult(subject.model, control, layer, dim, piece[f"{control}.probabilities"], piece[f"{control}.C"])
 
 
-def _controls_of(request: ProbeRequest, subject: EmbeddingSource) -> tuple[str, ...]:
+def controls_of(request: ProbeRequest, subject: EmbeddingSource) -> tuple[str, ...]:
     """Return what is read off each layer of a subject: twins and pixels are controls themselves."""
     if subject.twin:
         return ("untrained",)

@@ -12,6 +12,7 @@ from lab.embeddings.vector_files import vectors_stamp
 from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
 from lab.images import groups_stamp, settled, settled_groups, short_name, stamp
+from lab.images.uploads import is_upload, upload_name
 from lab.probing.controls import OPTIONAL
 
 MEMORY: Final = "memory:"  # before the digest of arrays that were given from Python
@@ -111,7 +112,7 @@ class ProbeRequest(Request):
             found = {"embeddings": self.embeddings, "groups": groups_stamp(self.groups)}
             if not self.in_memory:
                 found["embeddings"] = vectors_stamp(self.embeddings)
-                if os.path.isabs(self.labels):
+                if os.path.isabs(self.labels) or is_upload(self.labels):
                     found["labels"] = vectors_stamp(self.labels)
                 if self.images:
                     found["images"] = stamp(self.images)
@@ -120,7 +121,7 @@ class ProbeRequest(Request):
     def title(self) -> str:
         """Return "network, network on images", or what the vectors that are given are called."""
         if self.embeddings:
-            return "arrays from Python" if self.in_memory else f"vectors of {Path(self.embeddings).name}"
+            return "arrays from Python" if self.in_memory else f"vectors of {Path(upload_name(self.embeddings)).name}"
         images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
 

@@ -1,25 +1,32 @@
-"""A number of each image, or several labels: the column, where it stands, the curve with its controls, details."""
+"""A number or grade of each image, or several labels: the column, the verdict, the curve with its controls, details."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 from lab.charts.checks import checks_forest
-from lab.charts.curves import LABEL_METRICS, NUMBER_METRICS
-from lab.charts.numbers import predicted_by_value, r2_by_depth
+from lab.charts.curves import LABEL_METRICS
+from lab.charts.numbers import best_layer, graded_confusion, kappa_by_depth, predicted_by_value, r2_by_depth
 from lab.charts.several_labels import label_map, mean_auc_by_depth
 from lab.charts.theme import layers_of
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.multilabel.request import MultilabelRequest
-from lab.experiments.regression.request import DRAWN_LABEL, RegressRequest
 from lab.experiments.separability.split_notes import split_text
-from lab.images.catalogue import columns_named
+from lab.experiments.targets.request import (
+    DRAWN_GRADES,
+    DRAWN_LABEL,
+    GradesRequest,
+    MultilabelRequest,
+    RegressRequest,
+    TargetRequest,
+)
+from lab.images import columns_named, with_columns
 from lab.ui.chart import on_a_phone, show_chart
-from lab.ui.choices import known_columns, known_numbers, with_current
+from lab.ui.choices import known_classes, known_columns, known_numbers, networks, with_current
 from lab.ui.chosen import layer_picker
 from lab.ui.downloads import export
 from lab.ui.findings import show_command, show_sentences
@@ -27,10 +34,11 @@ from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
 from lab.ui.separability.panels import OUTCOMES, problems
 from lab.ui.text import escaped
+from lab.ui.url_state import param
 from lab.ui.url_widgets import url_field
 
 METRIC_NAMES = {
-    "r2": "R²", "spearman": "Rank correlation", "mean_auc": "Mean AUC",
+    "r2": "R²", "kappa": "Weighted kappa", "spearman": "Rank correlation", "mean_auc": "Mean AUC",
     "mean_average_precision": "Mean average precision",
 }  # fmt: skip
 BADGES = {"for": "Yes, it is read better with depth", "against": "No, not with depth", "undecided": "Undecided"}
@@ -40,7 +48,7 @@ BADGES = {"for": "Yes, it is read better with depth", "against": "No, not with d
 class _Kind:
     """A kind of target: what asks for it, how its column is called, which columns may be it, what its chart draws."""
 
-    request: type[RegressRequest]
+    request: type[TargetRequest]
     column: str
     help: str
     columns: Callable[[str], list[str]]
@@ -54,9 +62,17 @@ NUMBER = _Kind(
     RegressRequest, "Number to predict",
     "A column of the images' table (CSV, JSON lines, Parquet, metadata.csv) that holds a number; of a drawn set, one "
     "of the numbers it was drawn with.",
-    known_numbers, DRAWN_LABEL, tuple(NUMBER_METRICS), r2_by_depth,
+    known_numbers, DRAWN_LABEL, ("r2", "spearman"), r2_by_depth,
     "Fits a ridge regression to every layer, of this network and of untrained ones, and to the raw pixels. Under a "
     "minute with the usual network.",
+)  # fmt: skip
+GRADES = _Kind(
+    GradesRequest, "Grade to predict",
+    "A column of the images' table that holds ordered grades, or nothing for a folder with one folder a grade; of a "
+    "drawn set, a number of few values that it was drawn with.",
+    lambda data: known_columns(data) or known_numbers(data), DRAWN_GRADES, ("kappa", "spearman"), kappa_by_depth,
+    "Fits a ridge regression of the grades' places to every layer, of this network and of untrained ones, and to the "
+    "raw pixels. Under a minute with the usual network.",
 )  # fmt: skip
 LABELS = _Kind(
     MultilabelRequest, "Column of labels",
@@ -73,10 +89,24 @@ def number_section(subject: Selection) -> None:
     result = _asked(NUMBER, subject)
     if result is None:
         return
-    layers = layers_of(result["layers"], result["layers"]["model"].iloc[0])
-    best = int(result["summary"].query("control == 'probe'")["r2"].to_numpy().argmax())
-    layer = layer_picker(layers, layers[best])
-    show_chart(result, predicted_by_value, key="predicted_chart", layer=layer)
+    show_chart(result, predicted_by_value, key="predicted_chart", layer=_layer_box(result, "r2", "number_layer"))
+    _rest(result)
+
+
+def grades_section(subject: Selection) -> None:
+    """Show the settings, and what was found about grades."""
+    usual, state = GradesRequest(), st.session_state
+    tied = url_field(usual, "classes", key="grades_order")
+    state["grades_order"] = list(state["grades_order"])
+    column = with_columns(subject.data, label=str(st.query_params.get(param(GradesRequest, "label"), "")))
+    order = st.multiselect(
+        "Grades from low to high", with_current(known_classes(column), state["grades_order"]), accept_new_options=True,
+        placeholder="nothing where they are numbers", help="Pick the grades in their order, the lowest first.", **tied,
+    )  # fmt: skip
+    result = _asked(GRADES, subject, classes=tuple(order))
+    if result is None:
+        return
+    show_chart(result, graded_confusion, key="graded_chart", layer=_layer_box(result, "kappa", "grades_layer"))
     _rest(result)
 
 
@@ -89,7 +119,13 @@ def labels_section(subject: Selection) -> None:
     _rest(result)
 
 
-def _asked(kind: _Kind, subject: Selection) -> Result | None:
+def _layer_box(result: Result, measure: str, key: str) -> str:
+    model = str(result["layers"]["model"].iloc[0])
+    layers = layers_of(result["layers"], model)
+    return layer_picker(layers, best_layer(result.tables, model, measure), key=key)
+
+
+def _asked(kind: _Kind, subject: Selection, **more: Any) -> Result | None:
     """Show settings, verdict and curve; return the result, None where there is none yet."""
     name = kind.request.experiment
     label = _label_box(kind, subject.data)
@@ -100,12 +136,20 @@ def _asked(kind: _Kind, subject: Selection) -> Result | None:
             help="auto: groups of the table, else copies that are found, never straddle a split; none; or a CSV file "
             "with the columns file_name and group.", **url_field(kind.request(), "groups", key=f"{name}_groups"),
         )  # fmt: skip
+        tied = url_field(kind.request(), "others", key=f"{name}_others")
+        st.session_state[f"{name}_others"] = list(st.session_state[f"{name}_others"])
+        beside = st.multiselect(
+            "Compare with", with_current(networks(), st.session_state[f"{name}_others"]), accept_new_options=True,
+            placeholder="no other network", **tied,
+        )  # fmt: skip
         split = right.selectbox(
             "Split", ["auto", "none"], help="auto: a split that came with the images is used as it is; none: folds.",
             **url_field(kind.request(), "split", key=f"{name}_split"),
         )  # fmt: skip
     try:
-        request = request_for(kind.request, subject, label=label, groups=groups or "auto", split=split)
+        others = tuple(other for other in beside if other != subject.model)
+        asked = {"label": label, "groups": groups or "auto", "split": split, "others": others, **more}
+        request = request_for(kind.request, subject, **asked)
         show_command(request)
         result = result_or_status(request, offer=kind.offer)
     except LabError as error:
@@ -120,7 +164,7 @@ def _label_box(kind: _Kind, data: str) -> str:
     key = f"{kind.request.experiment}_label"
     usual = columns_named(data).get("label") or "the column called label"
     if data.startswith("drawn:"):
-        usual = kind.usual if data == RegressRequest().data or kind is LABELS else "choose one"
+        usual = kind.usual if data == kind.request().data or kind is LABELS else "choose one"
     tied = url_field(kind.request(), "label", key=key)
     choices = with_current(["", *kind.columns(data)], [st.session_state.get(key) or ""])
     chosen = st.selectbox(
@@ -134,12 +178,14 @@ def _answer(kind: _Kind, result: Result) -> None:
     """Show the verdict, what else was found, what it rests on, and the curve by depth."""
     name = kind.request.experiment
     problems(result)
-    (verdict,) = result.manifest["verdicts"].values()
-    _, colour, icon = OUTCOMES[verdict["outcome"]]
+    verdicts = list(result.manifest["verdicts"].values())
     with st.container(border=True, key=f"{name}_verdict"):
-        st.markdown(f":{colour}-badge[{icon} {BADGES[verdict['outcome']]}]")
-        st.markdown(escaped(verdict["sentence"]))
-    show_sentences(result.manifest["findings"][1:])
+        for verdict in verdicts:
+            _, colour, icon = OUTCOMES[verdict["outcome"]]
+            st.markdown(f":{colour}-badge[{icon} {BADGES[verdict['outcome']]}]")
+            st.markdown(escaped(verdict["sentence"]))
+    told = [verdict["sentence"] for verdict in verdicts]
+    show_sentences([finding for finding in result.manifest["findings"] if finding not in told])
     st.caption(escaped(split_text(result["splits"])))
     for note in result.manifest.get("notes", ()):
         st.caption(escaped(note))

@@ -1,1 +1,0 @@
-"""The question of several labels an image: at which layer can each be read?"""

@@ -1,1 +1,0 @@
-"""The question of numbers: at which layer can a number of each image be read?"""
