@@ -55,7 +55,7 @@ def measured(name: str, spec: str, most: int, seconds: float) -> tuple[list[floa
     model = load_model(f"{name}@untrained")
     extract = Extractor(model, select_layers(model.layers, spec))
     how = model.preprocessing
-    images = torch.randn((Compute().batch_size, 3, how.height, how.width)).contiguous(memory_format=torch.channels_last)
+    images = torch.randn((Compute().images, 3, how.height, how.width)).contiguous(memory_format=torch.channels_last)
 
     def plain() -> Any:
         return extract.module(images)

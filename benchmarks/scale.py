@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py speed      # real units: one worker against two, and processor time for each
     python benchmarks/scale.py engines    # units that only wait: what each engine adds to them
+    python benchmarks/scale.py memory     # peak memory of 500 and 10,000 images, probed out of sums and as usual
     python benchmarks/scale.py deaths     # a Ray cluster of 3 nodes × 1 core: 20 nodes and 10 drivers killed
 
 Each prints lines of JSON. Home folders are temporary.
@@ -33,6 +34,7 @@ import lab  # noqa: E402
 from lab.sweeps import drive  # noqa: E402
 from lab.sweeps.attempt import attempt  # noqa: E402
 from lab.sweeps.setup import Setup  # noqa: E402
+from lab.weights.own_code import code_allowed  # noqa: E402
 
 SMALL = [f"test_{name}@untrained" for name in ("resnet", "efficientnet", "convnext", "vit", "byobnet", "mambaout")]
 REAL = {"networks": SMALL, "images": [{"data": "drawn:pets", "per_class": 40}], "seeds": [0, 1, 2]}
@@ -96,6 +98,58 @@ def engines(_: argparse.Namespace) -> None:
             engine=engine, workers=workers, units=48, start=clock.at[1], wall=clock.at[-1], steady=clock.steady,
             digest=found.digest[:12], load=os.getloadavg()[0],
         )  # fmt: skip
+
+
+NETWORK = """
+import torch
+from torch import nn
+
+def small():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 64, 3, 2, 1), nn.ReLU(), nn.Conv2d(64, 256, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 2))
+    network.pretrained_cfg = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}
+    return network
+"""
+
+
+def memory(given: argparse.Namespace) -> None:
+    """Peak resident memory of a process that probes noise, by images and by question."""
+    import numpy as np
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        place, rng = Path(folder), np.random.default_rng(0)
+        (place / "network.py").write_text(NETWORK)
+        for number in range(given.images):
+            path = place / "images" / ("ab"[number % 2]) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+        for question in ("many_images", "probe"):
+            for count in (500, given.images):
+                words = [sys.executable, __file__, "peak", "--question", question, "--images", str(count)]
+                with tempfile.TemporaryDirectory() as home:
+                    where = {"FEATURE_LAB_HOME": home, "FEATURE_LAB_TEST_FOLDER": folder}
+                    subprocess.run(words, env={**os.environ, **where}, check=True)
+
+
+def peak(given: argparse.Namespace) -> None:
+    """One process of `memory`."""
+    import resource
+
+    folder = os.environ["FEATURE_LAB_TEST_FOLDER"]
+    file = Path(folder, "network.py")
+    how = {"data": f"{folder}/images", "per_class": given.images // 2, "layers": "0,2"}
+    own = {"repeats": 1, "folds": 5, "controls": ["shuffled"]} if given.question == "probe" else {}
+    network = {"models": [f"module:{file}:small"]} if given.question == "probe" else {"model": f"module:{file}:small"}
+    began = time.monotonic()
+    with code_allowed([file]):
+        found = lab.ask(given.question, **network, **how, **own)
+    tell(
+        question=given.question, images=given.images, seconds=time.monotonic() - began,
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, findings=found.findings[:1],
+        load=os.getloadavg()[0],
+    )  # fmt: skip
 
 
 def deaths(given: argparse.Namespace) -> None:
@@ -169,9 +223,11 @@ def tell(**values: Any) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    acts = {"speed": speed, "engines": engines, "deaths": deaths, "drive": drive_once}
+    acts = {"speed": speed, "engines": engines, "deaths": deaths, "drive": drive_once, "memory": memory, "peak": peak}
     parser.add_argument("what", choices=acts)
     parser.add_argument("--nodes", type=int, default=20, help="nodes to kill (default 20)")
     parser.add_argument("--drivers", type=int, default=10, help="drivers to kill (default 10)")
+    parser.add_argument("--images", type=int, default=10_000, help="images of `memory` (default 10000)")
+    parser.add_argument("--question", default="many_images", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     acts[chosen.what](chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.registry import EXPERIMENTS, as_markdown, tables_as_markdown
-from lab.sweeps.columns import SWEEP
+from lab.sweeps.columns import PLAN, SWEEP
 
 TABLES = Path(__file__).with_name("tables.md")
 INTRODUCTION = """# The tables of a run
@@ -21,7 +21,9 @@ def document() -> str:
     contents = "\n".join(f"- [{name}](#{name}): {row.question}" for name, row in EXPERIMENTS.items())
     parts = [f"## {name}\n\n{row.question}\n\n{as_markdown(name, level=3)}" for name, row in EXPERIMENTS.items()]
     sweep = f"## sweep\n\nWhat `feature-lab sweep` makes of many runs.\n\n{tables_as_markdown(SWEEP, level=3)}"
-    return "\n".join([INTRODUCTION, contents, "- [sweep](#sweep): many probe runs at once", "", *parts, sweep])
+    plan = f"## plan\n\nWhat `feature-lab plan` foresees of a sweep.\n\n{tables_as_markdown(PLAN, level=3)}"
+    many = "- [sweep](#sweep): many probe runs at once\n- [plan](#plan): what they will cost"
+    return "\n".join([INTRODUCTION, contents, many, "", *parts, sweep, plan])
 
 
 if __name__ == "__main__":

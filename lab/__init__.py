@@ -61,6 +61,7 @@ _HOMES = {
     "diff": "lab.experiments.equivalence.diff",
     "export_backbone": "lab.backbone",
     "export_run": "lab.export.formats",
+    "foresee": "lab.sweeps.foresight",
     "image_set_of": "lab.images.datasets_in_memory",
     "images_of_arrays": "lab.images",
     "ladder": "lab.experiments.ladder.run",

@@ -12,19 +12,31 @@ from pathlib import Path
 
 from lab.errors import LabError
 
+USUAL_BATCH, MOST_BATCH = 16, 4096
+DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
+
 
 @dataclass(frozen=True)
 class Compute:
-    """How a request is computed: device ("auto", "cpu", "cuda", "cuda:1", "mps"), images per forward pass."""
+    """How a request is computed: device ("auto", "cpu", "cuda", "cuda:1", "mps"), images per forward pass.
+
+    0 images are 16 on a CPU (more are no quicker there), and elsewhere where vectors are computed as many as are
+    quickest (`Extractor.batch_for`).
+    """
 
     device: str = "auto"
-    batch_size: int = 16
+    batch_size: int = 0
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+        if not re.fullmatch(DEVICES, self.device):
             raise LabError(f"there is no device {self.device!r}; use auto, cpu, cuda, cuda:1 or mps")
-        if not 1 <= self.batch_size <= 4096:
-            raise LabError(f"batch size is {self.batch_size}; it must be from 1 to 4096")
+        if not 0 <= self.batch_size <= MOST_BATCH:
+            raise LabError(f"batch size is {self.batch_size}; it must be from 1 to {MOST_BATCH}")
+
+    @property
+    def images(self) -> int:
+        """Images per forward pass where nobody has measured."""
+        return self.batch_size or USUAL_BATCH
 
 
 def home() -> Path:

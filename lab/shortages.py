@@ -1,5 +1,6 @@
 """No room on the disk and no memory: foreseen where that is cheap, and named in one sentence when it happens.
 
+    in_smaller_batches(n, work)    what work(n) returns, or work(n // 2) and so on when memory runs out
     need_disk(bytes, folder, what)  raises DiskFull before the work when the disk has not got so much left
     need_memory(bytes, what)        raises MemoryShort before the work when the machine has not got so much left
     shortage(error)                 the sentence for an error that such a shortage caused, None for any other
@@ -10,11 +11,16 @@ Libraries tell of the same shortage in many ways; `shortage` knows those of Pyth
 from __future__ import annotations
 
 import errno
+import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from lab.errors import LabError
 from lab.settings import home
+
+Value = TypeVar("Value")
 
 # EFBIG is what a limit on the size of files (`ulimit -f`) answers.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -46,6 +52,27 @@ class DiskFull(LabError):
 
 class MemoryShort(LabError):
     """The machine has not got the memory that the work needs."""
+
+
+def in_smaller_batches(batch: int, work: Callable[[int], Value], what: str) -> Value:
+    """Return `work(batch)`; when memory runs out in it, what it returns for half as many at once, and so on to 1.
+
+    `work` begins anew each time. Raises MemoryShort, naming `what` does not fit, when not even one does.
+    """
+    while True:
+        try:
+            return work(batch)
+        except Exception as error:
+            if not is_memory_short(error):
+                raise
+            if batch < 2:
+                raise MemoryShort(
+                    f"{what}: a pass of a single image needs more memory than there is; close other programs, or use "
+                    "a smaller network"
+                ) from error
+        # Out of the handler, so that what the failed pass held is free again.
+        batch //= 2
+        logging.getLogger(__name__).warning("%s: memory ran out; going on with batches of %d", what, batch)
 
 
 def need_disk(size: int, folder: Path, what: str) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from lab.experiments.separability.request import ProbeRequest
 from lab.ui import examples, overview, run_status
 from lab.ui.heading import heading
+from lab.ui.presenting import present_link
 from lab.ui.separability import panels
 
 heading(
@@ -30,6 +31,7 @@ else:
     panels.problems(result)
     panels.verdicts(result)
     panels.hero_chart(result)
+    present_link(result.request.run_id, key="present")
     panels.how_to_read()
 
 st.header("Where to go next")

@@ -7,10 +7,12 @@ import streamlit as st
 from lab.runs.store import list_runs, unreadable_runs
 from lab.ui.heading import heading
 from lab.ui.routes import dashboard_file
-from lab.ui.runs import cards, overlaid
+from lab.ui.runs import bundles, cards, overlaid
 
 heading("Runs", "Every experiment that was computed on this computer, from here or from a terminal.")
 
+cards.undo_line()
+bundles.open_bundles()
 runs, unreadable = list_runs(), unreadable_runs()
 if not runs and not unreadable:
     with st.container(border=True, key="no_runs"):

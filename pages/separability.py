@@ -24,15 +24,16 @@ result = run_status.result_or_status(
 )
 with settings:
     changed = controls.experiment_controls(request, folded=result is not None)
-if result is None:
+seen = result or run_status.result_before(request)
+if seen is None:
     examples.drawn_examples(request.data, per_class=9)
 else:
-    with result_container(changed):
-        panels.problems(result)
-        panels.verdicts(result)
-        panels.hero_chart(result)
-        metric, shown = panels.chart_options(result)
-        panels.accuracy_chart(result, key="accuracy_chart", metric=metric, controls=shown)
-        panels.facts(result)
+    with result_container(changed or result is None):
+        panels.problems(seen)
+        panels.verdicts(seen)
+        panels.hero_chart(seen)
+        metric, shown = panels.chart_options(seen)
+        panels.accuracy_chart(seen, key="accuracy_chart", metric=metric, controls=shown)
+        panels.facts(seen)
         panels.how_to_read()
-        details.details(result)
+        details.details(seen)

@@ -12,6 +12,7 @@ import pytest
 from pages_helpers import healthy, opened, said
 
 from lab.charts.ablation import agreement_bars, intervention_curves, intervention_forest
+from lab.charts.broken_parts import effect_rows, largest_effects, part_rows
 from lab.errors import LabError
 from lab.experiments.ablation import collapse, interventions, late_layers_only, layer_concatenation, without_activations
 from lab.experiments.ablation.adapters import Cells, adapted, explained, squared_errors
@@ -363,30 +364,52 @@ def text_of_changes(*rows: dict[str, Any], contrasts: Sequence[dict[str, Any]] =
 
 def test_the_text_on_changes_can_say_the_opposite() -> None:
     usual = text_of_changes(change_row("drop", 0.94, 0.95), change_row("cut", 0.5, 0.8))
-    assert "fewer images right in 1 of 2 changed networks; in 1 it stays within 0.05" in usual
-    assert "largest fall is −0.45 (−0.48 to −0.42), to 0.50, after “cut: x”" in usual
-    assert "In 1 of 2 it is within 0.05 of chance, in 0 it is not shown" in usual
+    assert usual.startswith("1 of 2 changes cost accuracy, “cut: x” most: the frozen probe")
+    assert "falls to 0.50, by −0.45 (−0.48 to −0.42). Of the changed networks, 1 stay within 0.05" in usual
+    assert "In 0 of 2 the frozen probe is not shown to beat chance, and in 1 it is within 0.05 of chance" in usual
     assert "it no longer has the form" in usual
     other = text_of_changes(change_row("drop", 0.5, 0.5), change_row("cut", 0.94, 0.95))
     assert "At no change is a refit probe shown to find more" in other
     harmless = text_of_changes(change_row("drop", 0.95, 0.95), change_row("skip", 0.95, 0.95))
-    assert (
-        "In none of the 2 changed networks is a loss shown for the frozen probe: in 2 it stays within 0.05" in harmless
-    )
+    assert "No change is shown to cost accuracy: of 2 changed networks, 2 stay within 0.05" in harmless
     assert "nothing to break" in text_of_changes({**change_row("drop", 0.5, 0.5), "before": 0.52})
 
 
 def test_no_loss_is_not_said_of_wide_intervals() -> None:
     wide = change_row("drop", 0.93, 0.95) | {"carried_gap_low": -0.2, "carried_gap_high": 0.1}
-    assert "in 0 it stays within 0.05, in 0 it gets more right, in 1 neither is shown" in text_of_changes(wide)
+    assert "0 stay within 0.05, 0 are better, 1 are undecided" in text_of_changes(wide)
     unsure = change_row("cut", 0.55, 0.6) | {"carried_above_low": -0.06, "carried_above_high": 0.16}
-    assert "In 0 of 1 it is within 0.05 of chance, in 1 it is not shown to beat chance" in text_of_changes(unsure)
+    assert (
+        "In 1 of 1 the frozen probe is not shown to beat chance, and in 0 it is within 0.05 of chance"
+        in text_of_changes(unsure)
+    )
+
+
+def test_the_drawing_marks_what_was_broken_and_shows_the_worst_first() -> None:
+    rows = [
+        change_row("intact", 0.95, 0.95, place=""),
+        change_row("drop", 0.94, 0.95, place="blocks.1.1"),
+        change_row("swap", 0.5, 0.8, place="blocks.2 ↔ blocks.10"),
+        change_row("permute", 0.6, 0.8, place="after blocks.9"),
+        change_row("identity", 0.7, 0.8, place="everywhere"),
+    ]
+    names = ["stem", "blocks.2", "blocks.11"]
+    layers = pd.DataFrame({"intervention": "intact", "layer": names, "depth": [0.0, 0.3, 1.0]})
+    tables = {"changes": pd.DataFrame(rows), "curve": layers}
+    assert list(effect_rows(tables)["place"]) == ["blocks.2 ↔ blocks.10", "after blocks.9", "everywhere"]
+    parts = part_rows(tables)
+    assert list(parts["part"].drop_duplicates()) == ["stem", "blocks.2", "blocks.9", "blocks.10", "blocks.11"]
+    marked = parts[parts["broken"]].groupby("title", sort=False)["part"].agg(list)
+    assert marked.iloc[0] == ["blocks.2", "blocks.10"]
+    assert marked.iloc[1] == ["blocks.9"]
+    assert len(marked.iloc[2]) == 5
+    assert "0.50 instead of 0.95" in largest_effects(tables).to_json()
 
 
 def test_places_that_were_not_tried_are_named() -> None:
     some = change_row("drop", 0.5, 0.9) | {"possible": 9}
-    assert "Not every place was tried (drop 1 of 9)" in text_of_changes(some)
-    assert "Not every place" not in text_of_changes(change_row("drop", 0.5, 0.9))
+    assert "Not every part was tried (drop 1 of 9)" in text_of_changes(some)
+    assert "Not every part" not in text_of_changes(change_row("drop", 0.5, 0.9))
 
 
 @pytest.mark.parametrize(
@@ -644,7 +667,7 @@ def test_at_the_border_padding_makes_the_difference() -> None:
 
 def test_an_empty_page_offers_every_question() -> None:
     rows = [row for row in EXPERIMENTS.values() if row.page == "break_the_stack"]
-    assert len(rows) == len(SECTIONS)
+    assert set(SECTIONS) <= {row.tab for row in rows}
     for row in rows:
         text = said(healthy(opened("break_the_stack", question=row.tab))).replace("\\", "")
         assert row.question.split("?")[0] in text

@@ -1,4 +1,4 @@
-"""Memory that runs out in a forward pass, and memory that cannot suffice: halved once, foreseen, told."""
+"""Memory that runs out in a forward pass, and memory that cannot suffice: batches halved, foreseen, told."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pixels(count: int) -> Any:
     return torch.randint(0, 256, (count, 3, 160, 160), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_batch_that_does_not_fit_is_halved_once_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_that_does_not_fit_is_halved_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     model = load_model(MODEL)
     roomy, small = Extractor(model, model.layers[:3]), SmallMachine(model, model.layers[:3])
     batch = pixels(7)
@@ -48,10 +48,14 @@ def test_a_batch_that_does_not_fit_is_halved_once_and_says_so(caplog: pytest.Log
     assert not caplog.records
 
 
-def test_halves_that_do_not_fit_either_are_told() -> None:
+def test_halves_that_do_not_fit_either_are_halved_again_until_none_does(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model(MODEL)
-    with pytest.raises(MemoryShort, match="a forward pass of 5 images needs more memory"):
-        SmallMachine(model, model.layers[:1])(pixels(9))
+    extract = SmallMachine(model, model.layers[:1])
+    assert len(extract(pixels(9))[model.layers[0].name]) == 9
+    assert extract.most == 4
+    monkeypatch.setattr(SmallMachine, "room", 0)
+    with pytest.raises(MemoryShort, match="a pass of a single image needs more memory"):
+        extract(pixels(2))
 
 
 def test_another_error_of_a_forward_pass_is_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,14 @@ from lab.errors import LabError
 from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.models.preprocess import normalised
-from lab.shortages import MemoryShort, is_memory_short
+from lab.settings import USUAL_BATCH
+from lab.shortages import in_smaller_batches, is_memory_short
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+GAIN = 1.1  # a larger batch must be so much quicker
 
 
 class Extractor:
@@ -28,44 +32,53 @@ class Extractor:
     def __init__(self, model: LoadedModel, layers: Sequence[Layer], pooling: str = "avg") -> None:
         check_pooling(pooling, layers)
         self.model, self.layers, self.pooling = model, tuple(layers), pooling
-        self.halved = False
+        self.most = sys.maxsize  # images at once, as memory showed
         # A network of the user's own is run as it is, so that his own hooks see the same numbers
-        faster = model.device == "cpu" and not model.ref.own_code
+        faster = model.device == "cpu" and not model.ref.own_code and not model.ref.precision
         how = model.preprocessing
         self.module = faster_copy(model.module, layers, how.input_size) if faster else model.module
 
     def __call__(self, pixels: Tensor) -> dict[str, np.ndarray]:
         """Return float32 vectors `(N, D)` by layer name, for uint8 pixels `(N, 3, H, W)` as `pixels_for` makes them.
 
-        When memory runs out, this batch and those that follow are passed through in halves, and the log says so.
-        Raises MemoryShort when halves are too large as well, and LabError naming the first layer whose vectors hold
-        NaN or infinity.
+        When memory runs out, this batch and those that follow are passed through in smaller parts, and the log says so.
+        Raises MemoryShort when a single image is too large, and LabError naming the first layer whose vectors hold NaN
+        or infinity.
         """
-        if not self.halved:
-            try:
-                return self._passed(pixels)
-            except Exception as error:
-                if not is_memory_short(error) or len(pixels) < 2:
-                    raise
-            # Out of the handler, so that what the failed pass held is free again.
-            self.halved = True
-            logging.getLogger(__name__).warning(
-                "%s: memory ran out; batches of %d images go on in halves", self.model.ref, len(pixels)
-            )
-        return self._in_halves(pixels)
 
-    def _in_halves(self, pixels: Tensor) -> dict[str, np.ndarray]:
-        half = -(-len(pixels) // 2)
-        try:
-            parts = [self._passed(part) for part in (pixels[:half], pixels[half:]) if len(part)]
-        except Exception as error:
-            if not is_memory_short(error):
-                raise
-            raise MemoryShort(
-                f"{self.model.ref}: a forward pass of {half} images needs more memory than there is; ask with a "
-                f"smaller --batch-size than {half}, close other programs, or use a smaller network"
-            ) from error
+        def passed(rows: int) -> list[dict[str, np.ndarray]]:
+            if rows < len(pixels):
+                self.most = rows
+            return [self._passed(part) for part in pixels.split(rows)]
+
+        parts = in_smaller_batches(min(self.most, len(pixels)), passed, str(self.model.ref))
         return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.layers}
+
+    def batch_for(self, asked: int) -> int:
+        """Return `asked`; where that is 0, 16 on a CPU and elsewhere what is quickest.
+
+        It is doubled from 16 while that gains a tenth. A size that memory has no room for ends the search.
+        """
+        import torch
+
+        best, rate = USUAL_BATCH, 0.0
+        if asked or self.model.device == "cpu":
+            return asked or best
+        for size in (USUAL_BATCH << power for power in range(6)):
+            images = torch.zeros((size, *self.model.preprocessing.input_size))
+            try:
+                self.read(self.module, images)  # once to find its kernels; what is put out comes back, so it is done
+                began = time.perf_counter()
+                self.read(self.module, images)
+            except Exception as error:
+                if is_memory_short(error):
+                    break
+                raise
+            now = size / (time.perf_counter() - began)
+            if now < GAIN * rate:
+                break
+            best, rate = size, now
+        return best
 
     def _passed(self, pixels: Tensor) -> dict[str, np.ndarray]:
         import torch
@@ -79,11 +92,7 @@ class Extractor:
         """Return the pooled vectors of `module`, the model's own or its copy, for normalised images `(N, 3, H, W)`."""
         import torch
 
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-            record(module, self.layers, self._pooled) as taken,
-        ):
+        with torch.inference_mode(), record(module, self.layers, self._pooled) as taken:
             module(batch)
         return taken
 
@@ -91,9 +100,10 @@ class Extractor:
         return pool(activation, layer, self.pooling)
 
     def _checked(self, layer: Layer, vectors: torch.Tensor) -> np.ndarray:
+        vectors = vectors.cpu()
         if not bool(vectors.isfinite().all()):
             raise LabError(
                 f"{self.model.ref}: layer {layer.name} puts out NaN or infinite numbers; its weights do not suit this "
                 "input, use another model or leave the layer out"
             )
-        return vectors.cpu().numpy()
+        return vectors.numpy()

@@ -58,7 +58,10 @@ def record(module: nn.Module, layers: Sequence[Layer], reduce: Reduce = keep) ->
 
 def _hook(taken: dict[str, Any], layer: Layer, reduce: Reduce) -> Callable[..., None]:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        taken[layer.name] = reduce(tensor_of(output), layer)
+        activation = tensor_of(output)
+        half = activation.is_floating_point() and activation.itemsize < 4 and not activation.requires_grad
+        # Of mixed precision: what is made of a layer is made in single, but a gradient is that of the layer itself.
+        taken[layer.name] = reduce(activation.float() if half else activation, layer)
 
     return hook
 

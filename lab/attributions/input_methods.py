@@ -22,7 +22,6 @@ from lab.attributions.task import PICTURE, AttributionMaps, AttributionTask, Tic
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 8
 NOISE = 0.15  # SmoothGrad's noise as a share of the picture's range, as in the paper
 WINDOWS = 7  # the occluding square is a seventh of the picture's side, and moves by half of itself
 
@@ -61,7 +60,7 @@ def integrated_gradients(task: AttributionTask) -> AttributionMaps:
     """Return integrated gradients on the picture, summed over colours: signed."""
     with captum_view(task, task.steps) as network:
         explained = IntegratedGradients(network).attribute(
-            task.images, baselines=_baseline(task), n_steps=task.steps, internal_batch_size=CHUNK
+            task.images, baselines=_baseline(task), n_steps=task.steps, internal_batch_size=task.chunk
         )
         return _complete(task, network, explained)
 
@@ -94,7 +93,7 @@ def smoothgrad(task: AttributionTask) -> AttributionMaps:
         explained = NoiseTunnel(Saliency(network)).attribute(
             task.images.clone().requires_grad_(),
             nt_samples=task.steps,
-            nt_samples_batch_size=min(CHUNK, task.steps),
+            nt_samples_batch_size=min(task.chunk, task.steps),
             stdevs=spread,
             abs=False,
         )
@@ -113,7 +112,7 @@ def occlusion(task: AttributionTask) -> AttributionMaps:
             sliding_window_shapes=(3, side, side),
             strides=(3, stride, stride),
             baselines=_baseline(task),
-            perturbations_per_eval=CHUNK,
+            perturbations_per_eval=task.chunk,
         )
     return AttributionMaps({PICTURE: explained.detach().mean(dim=1)})
 

@@ -20,8 +20,6 @@ from lab.layers import Layer
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 8  # points on a path in one pass
-
 
 def conductance(task: AttributionTask) -> AttributionMaps:
     """Return the conductance of every position, summed over channels: signed; all layers in the same passes."""
@@ -38,7 +36,7 @@ def _conductance(task: AttributionTask, image: int, images: int) -> AttributionM
     start = task.baseline.expand_as(task.images)
     sums = {layer.name: torch.zeros(()) for layer in task.layers}
     ends: list[Tensor] = []
-    for chunk in _overlapping(alphas):
+    for chunk in _overlapping(alphas, task.chunk):
         points = start + chunk.view(-1, 1, 1, 1) * (task.images - start)
         seen = shared_pass(task.module, points, task.layers, task.target)
         for layer in task.layers:
@@ -60,7 +58,7 @@ def _layer_paths(task: AttributionTask, image: int, images: int) -> AttributionM
     for number, layer in enumerate(task.layers):
         first, last = start[layer.name], end[layer.name]
         total = torch.zeros_like(first)
-        for chunk in alphas.split(CHUNK):
+        for chunk in alphas.split(task.chunk):
             total += _gradients(task, layer, _between(first, last, chunk))[1].sum(dim=0, keepdim=True)
             done = image * len(task.layers) + number + float(chunk[-1])
             task.tick(round(done * task.steps), images * len(task.layers) * task.steps)
@@ -81,13 +79,13 @@ def _gradients(task: AttributionTask, layer: Layer, values: Tensor) -> tuple[Ten
 
 
 def _between(first: Tensor, last: Tensor, alphas: Tensor) -> Tensor:
-    return first + alphas.view(-1, *[1] * (first.ndim - 1)) * (last - first)
+    return first + alphas.to(first).view(-1, *[1] * (first.ndim - 1)) * (last - first)
 
 
-def _overlapping(alphas: Tensor) -> Iterator[Tensor]:
+def _overlapping(alphas: Tensor, size: int) -> Iterator[Tensor]:
     """Yield runs of points, the last of each being the first of the next."""
-    for begin in range(0, len(alphas) - 1, CHUNK):
-        yield alphas[begin : begin + CHUNK + 1]
+    for begin in range(0, len(alphas) - 1, size):
+        yield alphas[begin : begin + size + 1]
 
 
 def _found(task: AttributionTask, sums: dict[str, Tensor], owed: dict[str, Tensor]) -> AttributionMaps:

@@ -68,7 +68,8 @@ def scored(
 ) -> Iterator[Callable[[Tensor], Tensor]]:
     """Yield the function from images to the target's scores `(N,)` (or probabilities); `read` sees the `layers`.
 
-    A score at a layer ends the pass there. Other threads on this network wait until the block ends.
+    A score at a layer ends the pass there, and comes back to the CPU as an output does. Other threads on this network
+    wait until the block ends.
     """
     seen: list[Tensor] = []
     read_off = target.probability if probability else target.score
@@ -89,7 +90,7 @@ def scored(
             output = module(images)
         except _StopForward:
             output = seen[0]
-        return read_off(output)
+        return read_off(output).cpu()
 
     with record(module, watched, reduce):
         yield score

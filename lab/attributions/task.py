@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.attributions.targets import OUTPUT, Target
 from lab.layers import Layer
@@ -23,7 +23,8 @@ Tick = Callable[[int, int], None]
 class AttributionTask:
     """Explain `target` for images `(N, 3, H, W)` at `layers`; `baseline` `(1, 3, 1, 1)` is what "nothing" looks like.
 
-    `steps` is the number of points on a path (or of noisy copies), `tick(done, total)` is told how far a method is.
+    `steps` is the number of points on a path (or of noisy copies), `chunk` of them in a pass; `tick(done, total)`
+    is told how far a method is.
     """
 
     module: nn.Module = field(repr=False)
@@ -33,6 +34,7 @@ class AttributionTask:
     baseline: Tensor = field(repr=False)
     steps: int = 24
     seed: int = 0
+    chunk: int = 8
     tick: Tick = field(repr=False, default=lambda done, total: None)
 
     @cached_property
@@ -49,7 +51,11 @@ class AttributionTask:
 
     def at(self, layers: Sequence[Layer]) -> AttributionTask:
         """Return the same task for some of its layers, with what was seen already."""
-        other = replace(self, layers=tuple(layers))
+        return self.but(layers=tuple(layers))
+
+    def but(self, **changed: Any) -> AttributionTask:
+        """Return the same task but for some of its fields, with what was seen already."""
+        other = replace(self, **changed)
         if "seen" in self.__dict__:
             other.__dict__["seen"] = self.seen
         return other

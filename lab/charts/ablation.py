@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lab.charts.broken_parts import effect_rows, largest_effects
 from lab.charts.forest import chance_and, curves, floor, forest, long_rows, with_intervals
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import Tables
@@ -124,7 +125,10 @@ def cut_name(up_to: str) -> str:
 
 def intervention_charts(result: Result) -> dict[str, alt.TopLevelMixin]:
     """Return the charts of a result by file name."""
-    charts: dict[str, alt.TopLevelMixin] = {"changes": intervention_forest(result.tables)}
+    charts: dict[str, alt.TopLevelMixin] = {}
+    if len(effect_rows(result.tables)):
+        charts["largest"] = largest_effects(result.tables)
+    charts["changes"] = intervention_forest(result.tables)
     for name in result["curve"]["intervention"].unique()[1:]:
         charts[f"curves-{name}"] = intervention_curves(result.tables, intervention=str(name))
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():

@@ -34,9 +34,10 @@ from lab.charts.theme import (  # fmt: skip
 
 Patches = tuple[tuple[float, str], ...]
 WIDTH, PLACES = 900, 5  # pixels of the curve, and depths that are shown above and below it
-ROOMY = 500  # pixels of width below which names are set in two lines and the curves' ends have none
+ROOMY = 500  # pixels of width below which the curves' ends have no names
+ROOM_OF_A_NAME = 130  # pixels of a place below which its layer and accuracy are set in two lines
 ACROSS, MOST = 3, 6  # pictures beside each other at a depth, and in all
-DECIDED, EXCITING = "Decided since the place before", "What excites a channel most"
+DECIDED, EXCITING = "Right for good from about here on", "What excites a channel most"
 
 
 def hero(
@@ -123,7 +124,7 @@ def _maps(tables: Tables, model: str, shown: pd.DataFrame, width: int) -> alt.La
         _across("x"), alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-1.05, 1.35], nice=False)),
         class_colour(classes), class_shape(classes),
     )  # fmt: skip
-    between, dy, font = (": ", 10, SMALL_FONT) if width >= ROOMY else ("\n", -12, 12)
+    between, dy, font = (": ", 10, SMALL_FONT) if width >= ROOM_OF_A_NAME * len(shown) else ("\n", -5, 12)
     said = [f"{layer}{between}{right:.2f}" for layer, right in zip(shown["layer"], shown["accuracy"], strict=True)]
     text = alt.Chart(rows(shown.assign(said=said))).mark_text(dy=dy, fontSize=font, fontWeight=600, lineBreak="\n")
     told = text.encode(

@@ -45,9 +45,10 @@ def accuracy_by_probe(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart
     ring = alt.Chart(rows(best)).mark_point(size=320, strokeWidth=2.5).encode(depth_axis("depth"), y, colour)
     chance = alt.Chart(rows(tables["controls"])).mark_rule(strokeDash=[1, 3], color=INK).encode(y)
     told = "; ".join(f"{kind}: {layer}" for kind, layer in zip(best["kind"], best["layer"], strict=True))
+    title = "What other probes read" if len(names) > 1 else f"What a {names[0]} probe reads"
     return layered(
         chance, base.mark_line(strokeWidth=2.5), base.mark_point(filled=True, size=80, opacity=1).encode(shape), ring,
-        title=alt.Title("What other probes read", subtitle="Ring: the layer that each reads best. Dotted: chance."),
+        title=alt.Title(title, subtitle="Ring: the layer that each reads best. Dotted: chance."),
         width="container", height=height,
         description=f"Accuracy by depth of {len(names)} kinds of probe. Best layers: {told}.",
     )  # fmt: skip

@@ -16,11 +16,12 @@ from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_embeddings, export_run
+from lab.export.lesson.plan import read_plan
 from lab.export.trackers import TRACKERS, log, tracker_named
 from lab.layers import select_layers
 from lab.layers.tree import layer_tree
 from lab.models import structure
-from lab.models.search import ModelFilter, families, quantity, search_models
+from lab.models.search import ModelFilter, families, meant, quantity, search_models
 from lab.runs import jobs, trash
 from lab.runs.storage import home_size
 from lab.runs.store import RunFolder, find_run, list_runs, unreadable_runs
@@ -75,7 +76,12 @@ def app(given: argparse.Namespace) -> None:
 
 def models_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `models`."""
-    parser.add_argument("--search", default="", metavar="TEXT", help="part of the id; * and ? are wild cards")
+    parser.add_argument(
+        "--search",
+        default="",
+        metavar="TEXT",
+        help="words of the id, nearly as written; or a pattern with * and ?",
+    )
     parser.add_argument(
         "--family", default="", metavar="NAME", help="only of this timm module (resnet, swin_transformer)"
     )
@@ -116,6 +122,8 @@ def models(given: argparse.Namespace) -> None:
         say(f"{len(rows)} of {len(found)}; --limit 0 shows all")
     if not found:
         say(f"no model fits {given.search!r}")
+    for word, parts in meant(given.search).items():
+        say(f"no model has {word!r} in its name{f'; shown: {parts[0]}' if parts else ''}")
 
 
 def layers_options(parser: argparse.ArgumentParser) -> None:
@@ -150,6 +158,7 @@ def runs_options(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act_on", metavar="ACTION")
     for name, text in (
         ("rename", "give a run a name"),
+        ("tag", "give a run tags, in the place of those it has"),
         ("delete", "put a run into the trash"),
         ("restore", "bring a deleted run back"),
         ("cancel", "end the work on a run"),
@@ -158,6 +167,8 @@ def runs_options(parser: argparse.ArgumentParser) -> None:
         row.add_argument("run", help="the run's id, name or folder")
         if name == "rename":
             row.add_argument("name", help="its new name")
+        if name == "tag":
+            row.add_argument("tags", nargs="*", help="its new tags; none takes them away")
         if name == "delete":
             row.add_argument("--yes", action="store_true", help="also when its folder is outside the home folder")
 
@@ -173,6 +184,8 @@ def runs(given: argparse.Namespace) -> None:
     run = find_run(given.run)
     if given.act_on == "rename":
         run.rename(given.name)
+    elif given.act_on == "tag":
+        run.tag(given.tags)
     elif given.act_on == "delete":
         run.delete(outside_home=given.yes)
         say(f"`feature-lab runs restore {run.id}` brings it back within {trash.KEEP_DAYS} days")
@@ -190,6 +203,7 @@ def export_options(parser: argparse.ArgumentParser) -> None:
     trackers = "; ".join(f"{name}: {row.title}" for name, row in TRACKERS.items())
     parser.add_argument("--to", choices=tuple(TRACKERS), help=f"hand it to a tracker instead: {trackers}")
     parser.add_argument("--projector", action="store_true", help="with --to tensorboard: the embeddings too")
+    parser.add_argument("--plan", type=Path, metavar="FILE", help="with --format lesson: its plan, as you edited it")
     question.code_option(parser)
     question.label_option(parser)
     sizes = parser.add_argument_group("charts (--format svg, png or spec)")
@@ -216,7 +230,8 @@ def export(given: argparse.Namespace) -> None:
     if given.to or given.projector:
         _hand_over(result, given)
         return
-    for path in export_run(result, given.format, given.out, look=look, chart=given.chart):
+    plan = read_plan(given.plan) if given.plan else None
+    for path in export_run(result, given.format, given.out, look=look, chart=given.chart, plan=plan):
         print(path)
 
 
@@ -274,4 +289,5 @@ def _list_deleted(as_json: bool) -> None:
 def _row(run: RunFolder) -> dict[str, str]:
     status = run.status
     created = "" if status == "damaged" else str(run.manifest.get("created", ""))
-    return {"run": run.shown_id, "status": status, "name": run.name, "created": created, "problem": run.problem}
+    return {"run": run.shown_id, "status": status, "name": run.name, "created": created, "problem": run.problem,
+            "tags": ", ".join(run.tags)}  # fmt: skip

@@ -19,6 +19,7 @@ from lab.cli import (
     compare,
     export_backbone,
     ladder,
+    plan,
     probe,
     question,
     selfcheck,
@@ -58,6 +59,7 @@ COMMANDS = (
     Command("compare", "compare networks on the same images, layer by layer", compare.options, compare.act),
     Command("check", "say whether a new network is no worse than the one before, for CI", check.options, check.act),
     Command("ladder", "measure at which depth each level of vision becomes readable", ladder.options, question.act),
+    Command("plan", "say what a sweep will take, and refuse what cannot fit", plan.options, plan.act),
     Command("sweep", "probe many networks on many image sets, here or on a cluster", sweep.options, sweep.act),
     Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(
@@ -73,8 +75,10 @@ COMMANDS = (
         question.act,
     ),
     Command("visualize", "optimise images that channels respond to, and write them", visualize.options, visualize.act),
-    Command("runs", "list, rename, delete, restore or cancel runs", commands.runs_options, commands.runs),
+    Command("runs", "list, rename, tag, delete, restore or cancel runs", commands.runs_options, commands.runs),
     Command("verify", "compute a run again and compare its tables", storage.verify_options, storage.verify_act),
+    Command("bundle", "write a run as one zip for another computer", storage.bundle_options, storage.bundle_act),
+    Command("open", "open a zip that `bundle` wrote", storage.open_options, storage.open_act),
     Command("clean", "make room in the lab's home folder", storage.clean_options, storage.clean_act),
     Command(
         "export",

@@ -20,9 +20,10 @@ from lab.experiments.nicknames import nicknames_in, renamed
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
-from lab.settings import Compute
+from lab.settings import MOST_BATCH, Compute
 
 MOST_ROWS = 40
+AUTO = "auto"
 
 
 def ask_options(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +66,9 @@ def compute_options(parser: argparse.ArgumentParser) -> None:
     """Add the options on how to compute."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
     parser.add_argument(
-        "--batch-size", type=int, default=Compute().batch_size, help="images a forward pass (default 16)"
-    )
+        "--batch-size", default=AUTO, metavar="N",
+        help="images a forward pass (default auto: 16 on a CPU, elsewhere as many as are quickest)",
+    )  # fmt: skip
     code_option(parser)
 
 
@@ -88,7 +90,10 @@ def code_option(parser: argparse.ArgumentParser) -> None:
 
 def compute_settings(given: argparse.Namespace) -> Compute:
     """Return how to compute, from the options."""
-    return Compute(given.device, given.batch_size)
+    asked: str = given.batch_size
+    if asked != AUTO and (not asked.isdecimal() or int(asked) == 0):  # 0 is what auto is within
+        raise LabError(f"batch size is {asked}; it must be {AUTO}, or from 1 to {MOST_BATCH}")
+    return Compute(given.device, 0 if asked == AUTO else int(asked))
 
 
 def act(given: argparse.Namespace) -> None:

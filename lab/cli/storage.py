@@ -1,12 +1,15 @@
-"""`feature-lab clean` and `feature-lab verify RUN`: room in the home folder, and whether a run is what it says."""
+"""`feature-lab clean`, `verify RUN`, `bundle RUN` and `open FILE`: room in the home folder, whether a run is what it
+says, and a run taken to another computer."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from lab.cli import question
 from lab.cli.terminal import Bars, say, show_json
 from lab.errors import LabError
+from lab.runs.bundle import open_bundle, write_bundle
 from lab.runs.storage import clean, home_size
 from lab.runs.store import find_run
 from lab.runs.verify import verify
@@ -57,3 +60,27 @@ def verify_act(given: argparse.Namespace) -> None:
             f"run {run.id}: {len(differing)} of {len(checks)} tables came out otherwise: {told}; results repeat at the "
             "same versions and number of threads"
         )
+
+
+def bundle_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `bundle`."""
+    parser.add_argument("run", help="the run's id, name or folder")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="the folder to write into (default here)"
+    )
+
+
+def bundle_act(given: argparse.Namespace) -> None:
+    """Write a finished run as one zip and print its path."""
+    run = find_run(given.run)
+    print(write_bundle(run, given.out / f"{run.shown_id}.zip"))
+
+
+def open_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `open`."""
+    parser.add_argument("file", type=Path, help="a zip that `feature-lab bundle` wrote")
+
+
+def open_act(given: argparse.Namespace) -> None:
+    """Put a bundle among the runs of this computer and print the run's id."""
+    print(open_bundle(given.file.expanduser()).id)

@@ -73,12 +73,13 @@ def embed(
     """
     check_pooling(pooling, layers)
     known = model.card if isinstance(model, LoadedModel) else card(model)
-    store = VectorStore(_place(known, pooling))
+    store = VectorStore(place_of(known, pooling))
     sizes = {layer.name: dimension(layer, pooling) for layer in layers}
 
     def batches(missing: list[int], names: list[str]) -> Batches:
         chosen = [layer for layer in layers if layer.name in names]
-        return _forward(model, image_set, chosen, missing, pooling, compute)
+        progress(f"{known.ref.short}: loading it", 0, 1, "networks")
+        return forward_batches(model, image_set, chosen, missing, pooling, compute)
 
     stage = f"{known.ref.short}: passing images"
     return _completed(store, image_set, sizes, batches, lambda done, total: progress(stage, done, total, "images"))
@@ -120,7 +121,6 @@ def _completed(
     if missing:
         done = 0
         with store.writer(FLUSH_SECONDS, FLUSH_SHARE) as keep:
-            progress(0, len(missing))
             for indices, found in batches(missing, missing_names):
                 keep([digests[index] for index in indices], found)
                 for name, rows in found.items():
@@ -138,7 +138,7 @@ def _foresee(size: int) -> None:
     need_disk(size, cache_dir("embeddings"), "what is kept of the images")
 
 
-def _forward(
+def forward_batches(
     model: str | ModelRef | LoadedModel,
     image_set: ImageSet,
     layers: Sequence[Layer],
@@ -146,15 +146,18 @@ def _forward(
     pooling: str,
     compute: Compute,
 ) -> Batches:
+    """Yield positions and their vectors by layer, for those images that are `missing`."""
     tune_allocator()
     loaded = model if isinstance(model, LoadedModel) else load_model(model, device=compute.device)
     extract = Extractor(loaded, layers, pooling)
-    for indices, pixels in pixel_batches(image_set, missing, loaded.preprocessing, compute.batch_size):
+    batch = extract.batch_for(compute.batch_size)
+    for indices, pixels in pixel_batches(image_set, missing, loaded.preprocessing, batch):
         found = extract(pixels)
         yield indices, {name: rows[: len(indices)] for name, rows in found.items()}
 
 
-def _place(known: ModelCard, pooling: str) -> str:
+def place_of(known: ModelCard, pooling: str) -> str:
+    """Return the name of the place where a network's vectors lie."""
     key = json.dumps([known.view, pooling, EMBEDDINGS_VERSION, PREPROCESSING_VERSION])
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 

@@ -20,6 +20,8 @@ import numpy as np
 from lab.files import write_bytes
 from lab.settings import cache_dir
 
+MOST_HELD = 32_000_000  # bytes of vectors in memory before a shard is written, however little time has passed
+NOTHING: tuple[list[str], np.ndarray] = ([], np.empty((0, 0), np.float32))
 DIGESTS = "digests"
 LAYER = "layer:"
 
@@ -41,10 +43,25 @@ class VectorStore:
         for path in sorted(self.folder.glob("*.safetensors")):
             if there.all():
                 break
-            for digest, vector in _read(path, name, array.shape[1]):
+            names, vectors = _read(path, name, array.shape[1])
+            for digest, vector in zip(names, vectors, strict=True):
                 for index in rows.get(digest, ()):
                     array[index], there[index] = vector, True
         return there
+
+    def chunks(self, name: str, width: int) -> Iterator[tuple[list[str], np.ndarray]]:
+        """Yield digests and vectors `(n, width)` of a layer, shard by shard; an image may come more than once."""
+        for path in sorted(self.folder.glob("*.safetensors")):
+            digests, vectors = _read(path, name, width)
+            if digests:
+                yield digests, vectors
+
+    def complete(self, sizes: Mapping[str, int]) -> set[str]:
+        """Return the digests of the images that have a vector of every layer, `sizes` being their dimensions."""
+        found = [
+            {digest for digests, _ in self.chunks(name, size) for digest in digests} for name, size in sizes.items()
+        ]
+        return set.intersection(*found) if found else set()
 
     def add(self, digests: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
         """Write one shard: arrays `(N, D)` by layer name, for images with these digests."""
@@ -59,12 +76,13 @@ class VectorStore:
     @contextmanager
     def writer(self, seconds: float, share: float) -> Iterator[Keep]:
         """Yield a function that keeps vectors: in memory at first, on disk every `seconds`, or `share` of the time
-        so far.
+        so far, or when they are many.
 
         What is in memory is written at the end, also when an error ends the block.
         """
         held: list[tuple[Sequence[str], Mapping[str, np.ndarray]]] = []
-        began = written = time.monotonic()
+        began, size = time.monotonic(), 0
+        written = began
 
         def flush() -> None:
             if held:
@@ -74,12 +92,13 @@ class VectorStore:
                 held.clear()
 
         def keep(digests: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
-            nonlocal written
+            nonlocal written, size
             held.append((digests, arrays))
+            size += sum(array.nbytes for array in arrays.values())
             now = time.monotonic()
-            if now - written >= max(seconds, share * (now - began)):
+            if now - written >= max(seconds, share * (now - began)) or size > MOST_HELD:
                 flush()
-                written = now
+                written, size = now, 0
 
         try:
             yield keep
@@ -87,18 +106,19 @@ class VectorStore:
             flush()
 
 
-def _read(path: Path, name: str, width: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield digest and vector of each image in a shard; nothing when it lacks the layer or is damaged."""
+def _read(path: Path, name: str, width: int) -> tuple[list[str], np.ndarray]:
+    """Return the digests of the images in a shard and their vectors; none when it lacks the layer or is damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as shard:
             if LAYER + name not in shard.keys():  # noqa: SIM118 - not a mapping
-                return
+                return NOTHING
             sums = json.loads(shard.metadata()["crc32"])
             digests, vectors = shard.get_tensor(DIGESTS), shard.get_tensor(LAYER + name)
             sound = zlib.crc32(digests) == sums[DIGESTS] and zlib.crc32(vectors) == sums[LAYER + name]
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-        return
-    if sound and vectors.shape == (len(digests), width):
-        yield from ((row.tobytes().decode(), vector) for row, vector in zip(digests, vectors, strict=True))
+        return NOTHING
+    if not sound or vectors.shape != (len(digests), width):
+        return NOTHING
+    return [row.tobytes().decode() for row in digests], vectors

@@ -23,6 +23,7 @@ from lab.models import LoadedModel
 from lab.partial_results import PartialResultsFolder
 from lab.progress import Progress, silent
 from lab.settings import cache_dir
+from lab.shortages import in_smaller_batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -78,13 +79,17 @@ def reach(model: LoadedModel, layers: Sequence[Layer], *, progress: Progress = s
     if missing:
         size = (model.preprocessing.height, model.preprocessing.width)
         module = faster_copy(model.module, missing, (3, *size)) if model.device == "cpu" else model.module
-        for name, rows, columns in measured(module, missing, size, progress):
+
+        def passed(batch: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+            return measured(module, missing, size, progress, batch)
+
+        for name, rows, columns in in_smaller_batches(BATCH, passed, str(model.ref)):
             cache[keys[name]] = found[name] = {"rows": rows, "columns": columns}
     return {layer.name: Reach(layer, found[layer.name]["rows"], found[layer.name]["columns"]) for layer in layers}
 
 
 def measured(
-    module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress = silent
+    module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress = silent, batch: int = BATCH
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Return per layer its name and the reach of its rows and columns, on images of `size` (H, W)."""
     import torch
@@ -96,13 +101,12 @@ def measured(
         nan = maps(activation, layer).isnan().any(dim=1)
         hit[layer.name].append((nan.any(dim=2).cpu().numpy(), nan.any(dim=1).cpu().numpy()))
 
-    device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
     places = np.arange(max(height, width))
     with torch.inference_mode(), record(module, layers, spread):
-        for start in range(0, len(places), BATCH):
+        for start in range(0, len(places), batch):
             progress("Measuring what each position sees", start, len(places), "pixels")
-            images = _with_nan(places[start : start + BATCH], size).contiguous(memory_format=torch.channels_last)
-            forward_through(module, hit, images.to(device))
+            images = _with_nan(places[start : start + batch], size).contiguous(memory_format=torch.channels_last)
+            forward_through(module, hit, images)
     return [
         (name, _extent(np.concatenate(rows), places % height), _extent(np.concatenate(columns), places % width))
         for name, (rows, columns) in ((name, zip(*parts, strict=True)) for name, parts in hit.items())

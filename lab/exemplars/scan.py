@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ from lab.models.preprocess import PREPROCESSING_VERSION, normalised
 from lab.partial_results import Arrays, PartialResultsFolder
 from lab.progress import Progress, silent
 from lab.settings import Compute, cache_dir
+from lab.shortages import in_smaller_batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,11 +82,28 @@ def scan(
         found = {name: cache[key] for name, key in keys.items() if key in cache}
         missing = [layer for layer in layers if layer.name not in found]
         if missing:
-            for name, arrays in one_pass(model, images, missing, indices, compute, progress, kept).items():
+            for name, arrays in _found(model, images, missing, indices, compute, progress, kept).items():
                 cache[keys[name]] = found[name] = arrays
         for layer in layers:
             parts[layer.name].append(_from_arrays(found[layer.name]))
     return {name: _joined(several) for name, several in parts.items()}
+
+
+def _found(
+    model: LoadedModel,
+    images: ImageSet,
+    layers: Sequence[Layer],
+    indices: Sequence[int],
+    compute: Compute,
+    progress: Progress,
+    kept: int,
+) -> dict[str, Arrays]:
+    """Return what `one_pass` does, in smaller batches if memory asks for it: what was seen before counts anew."""
+
+    def passed(batch: int) -> dict[str, Arrays]:
+        return one_pass(model, images, layers, indices, replace(compute, batch_size=batch), progress, kept)
+
+    return in_smaller_batches(compute.images, passed, str(model.ref))
 
 
 def one_pass(
@@ -104,7 +122,7 @@ def one_pass(
         module = faster_copy(module, layers, how.input_size)
     watching = Watching(layers, kept)
     stage = f"{model.ref.short}: looking for exemplars"
-    for positions, pixels in pixel_batches(images, indices, how, compute.batch_size):
+    for positions, pixels in pixel_batches(images, indices, how, compute.images):
         progress(stage, positions[0], indices[-1] + 1, "images")
         watching(module, normalised(pixels.to(model.device), how), np.array(positions))
     progress(stage, indices[-1] + 1, indices[-1] + 1, "images")

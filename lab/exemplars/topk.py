@@ -37,6 +37,8 @@ class Extremes:
 
         With `lowest`, peaks are the smallest values negated.
         """
+        import torch
+
         channels = np.flatnonzero(peaks.max(axis=0) > self.value[:, -1])
         if not len(channels):
             return
@@ -45,7 +47,7 @@ class Extremes:
         order = np.argsort(-values, axis=1, kind="stable")[:, :kept]
         new_channel, rank = np.nonzero(order >= kept)
         row = order[new_channel, rank] - kept
-        series = flat[row.tolist(), :, channels[new_channel].tolist()]
+        series = flat[torch.from_numpy(row), :, torch.from_numpy(channels[new_channel])]
         where = series.argmin(dim=1) if lowest else series.argmax(dim=1)
         old = np.minimum(order, kept - 1)
         image, place = (np.take_along_axis(array[channels], old, axis=1) for array in (self.image, self.place))

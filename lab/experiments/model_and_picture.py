@@ -14,8 +14,10 @@ from lab.experiments.base import Request, Result
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.picture import open_picture
 from lab.models import LoadedModel, load_model
+from lab.models.devices import placed
 from lab.models.preprocess import normalised, pixels_for
 from lab.progress import Progress
+from lab.settings import Compute
 from lab.weights.networks import build_network
 from lab.weights.trained import build_for_input, find_trained
 
@@ -67,7 +69,10 @@ def with_twin(model: LoadedModel) -> list[tuple[str, nn.Module]]:
 
 
 def random_weights(model: LoadedModel, seed: int) -> nn.Module:
-    """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode."""
+    """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode.
+
+    It is on the network's device and in its precision.
+    """
     ref = model.ref
     if ref.source.name == "lab":
         about = find_trained(ref.id, ref.argument)[0].about
@@ -78,13 +83,18 @@ def random_weights(model: LoadedModel, seed: int) -> nn.Module:
         classes = getattr(model.module, "num_classes", None)
         if classes != getattr(built, "num_classes", None):  # a checkpoint's own
             built = build_network(ref.id, seed, num_classes=classes)
-    return built.eval().requires_grad_(False)
+    return placed(built.eval().requires_grad_(False), model.device, ref.precision)
 
 
-def load_model_and_picture(model: str, picture: str, progress: Progress) -> ModelAndPicture:
-    """Return a network on the CPU and the picture as it sees it."""
+def load_model_and_picture(
+    model: str,
+    picture: str,
+    progress: Progress,
+    compute: Compute = Compute(device="cpu"),  # noqa: B008 - frozen
+) -> ModelAndPicture:
+    """Return a network, on the CPU unless `compute` names another device, and the picture as it sees it."""
     progress("Opening the network and the picture", 0, 3, "steps")
     images = open_picture(picture)
-    loaded = load_model(model)
+    loaded = load_model(model, device=compute.device)
     pixels = pixels_for(images, 0, loaded.preprocessing)
     return ModelAndPicture(loaded, pixels, normalised(pixels[None], loaded.preprocessing), images.digests[0])

@@ -30,4 +30,4 @@ def untrained_twins(model: LoadedModel, count: int = TWINS) -> Iterator[LoadedMo
         first = load_model(ref, device=model.device)
         digest = hashlib.sha256(f"{first.weights_digest}\0random start {seed}".encode()).hexdigest()
         known = replace(first.card, ref=replace(ref, weights=f"untrained:{seed}"), weights_digest=digest)
-        yield LoadedModel(known, random_weights(model, seed).to(model.device), model.device)
+        yield LoadedModel(known, random_weights(model, seed), model.device)

@@ -23,6 +23,9 @@ from lab.embeddings.vector_files import ABOUT
 from lab.encode import NOT_TEXT, as_csv, as_parquet, records, strict, text_records
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
+from lab.export.lesson import render_lesson
+from lab.export.lesson.of_run import slides_of
+from lab.export.lesson.plan import Plan
 from lab.export.native import latex, pictures
 from lab.export.report import render_report
 from lab.export.report.answer import render_answer
@@ -55,20 +58,31 @@ class Download:
     content: bytes
 
 
-def export_run(result: Result, fmt: str, out_dir: Path | str, *, look: Look = PLAIN, chart: str = "") -> list[Path]:
+def export_run(
+    result: Result,
+    fmt: str,
+    out_dir: Path | str,
+    *,
+    look: Look = PLAIN,
+    chart: str = "",
+    plan: Plan | None = None,
+) -> list[Path]:
     """Write `result` as `fmt` into `out_dir` (made if needed) and return the paths.
 
     Formats of several files write a folder named by the run. Charts are drawn as `look` says; `chart` names one of
-    them. Raises LabError for an unknown format.
+    them. A lesson follows `plan`. Raises LabError for an unknown format.
     """
     chosen = _format(fmt)
+    if plan is not None and fmt != "lesson":
+        raise LabError(f"a plan is for --format lesson, not for {fmt}")
     files = pictures(result, chosen.kind, look, chart) if chosen.kind else chosen.files(result)
+    files = _lesson(result, plan) if plan is not None else files
     stem = result.request.run_id
     target = Path(out_dir) / f"{stem}-{fmt}" if len(files) > 1 else Path(out_dir)
     written = []
     try:
         for name, content in files.items():
-            path = target / (name if len(files) > 1 else f"{stem}{Path(name).suffix}")
+            path = target / (name if len(files) > 1 else f"{stem}{_ending(fmt, name)}")
             write_bytes(path, content)
             written.append(path)
     except OSError as error:
@@ -83,7 +97,7 @@ def download(result: Result, fmt: str) -> Download:
     stem = result.request.run_id
     if len(files) == 1:
         (name,) = files
-        return Download(f"{stem}{Path(name).suffix}", chosen.media_type, files[name])
+        return Download(f"{stem}{_ending(fmt, name)}", chosen.media_type, files[name])
     return Download(f"{stem}-{fmt}.zip", "application/zip", zipped(files))
 
 
@@ -160,6 +174,11 @@ def _format(name: str) -> Format:
     return FORMATS[name]
 
 
+def _ending(fmt: str, name: str) -> str:
+    """Return what follows a run's id in the name of its only file: the report and the lesson are both HTML."""
+    return f"-{name}" if fmt.startswith("lesson") else Path(name).suffix
+
+
 def _csv_files(result: Result) -> dict[str, bytes]:
     files = {f"{name}.csv": as_csv(table) for name, table in result.tables.items()}
     return {**files, "README.md": _readme(result, CSV_NOTE).encode()}
@@ -174,6 +193,14 @@ def _parquet_files(result: Result) -> dict[str, bytes]:
 def _report(result: Result) -> dict[str, bytes]:
     render = render_report if "verdicts" in result.manifest else render_answer
     return {"report.html": render(result).encode()}
+
+
+def _lesson(result: Result, plan: Plan | None = None) -> dict[str, bytes]:
+    return {"lesson.html": render_lesson(result, plan).encode(errors="replace")}
+
+
+def _lesson_plan(result: Result) -> dict[str, bytes]:
+    return {"plan.toml": slides_of(result).plan.as_toml().encode(errors="replace")}
 
 
 def _readme(result: Result, note: str) -> str:
@@ -195,6 +222,8 @@ FORMATS: dict[str, Format] = {
         Format("parquet", "Tables as Parquet (pandas, R, DuckDB)", "application/vnd.apache.parquet", _parquet_files),
         Format("json", "Everything as JSON", "application/json", lambda r: {"run.json": as_json(r).encode()}),
         Format("html", "Report as one HTML file", "text/html", _report),
+        Format("lesson", "Lesson: predict first, then see", "text/html", _lesson),
+        Format("lesson-plan", "Plan of the lesson, to edit", "application/toml", _lesson_plan),
         Format("png", "Charts as PNG", "image/png", lambda r: pictures(r, "png"), "png"),
         Format("svg", "Charts as SVG", "image/svg+xml", lambda r: pictures(r, "svg"), "svg"),
         Format("spec", "Charts as Vega-Lite", "application/json", lambda r: pictures(r, "json"), "json"),

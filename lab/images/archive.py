@@ -77,7 +77,7 @@ def read_zip(path: Path) -> Tree:
 
 def _directory(path: Path) -> list[zipfile.ZipInfo]:
     try:
-        _check_directory_size(path)
+        check_directory_size(path)
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
     except LabError:
@@ -89,7 +89,7 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
         raise LabError(f"{path} is not a readable zip file; {remedy}") from error
 
 
-def _check_directory_size(path: Path) -> None:
+def check_directory_size(path: Path) -> None:
     """Refuse a zip whose directory alone would take minutes to list, before it is listed (APPNOTE 4.3.14, 4.3.16)."""
     with open(path, "rb") as file:
         file.seek(0, io.SEEK_END)

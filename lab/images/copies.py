@@ -36,6 +36,7 @@ _LONGEST: Final = 1.85  # of the sides of one picture, seen as the other's
 _STEEPEST: Final = 0.2  # sine of the turn, with what a shape that is not square adds
 _FAINT: Final = 8.0  # gray levels; contrast below is taken as this
 _CORNERS: Final = (0.6, 1.9, 3.1)  # in 64 gray levels: where the curve of a colour channel may bend
+_BLOCK: Final = 512  # thumbnails that are looked at together, so that memory does not grow with all of them
 _TEXTURED: Final = 5.0  # gray levels of standard deviation from which a block of 6 × 6 shows something
 
 
@@ -60,6 +61,8 @@ def is_rich(luma: np.ndarray) -> np.ndarray:
 
     Half of its 64 blocks show something, and its edges are spread over a dozen spatial frequencies or more.
     """
+    if len(luma) > _BLOCK:
+        return np.concatenate([is_rich(luma[start : start + _BLOCK]) for start in range(0, len(luma), _BLOCK)])
     half = halved(luma)
     count = len(half)
     blocks = half.reshape(count, 8, 6, 8, 6).std((2, 4)).reshape(count, 64)

@@ -72,6 +72,9 @@ def _likeness(wholes: np.ndarray, windows: Sequence[np.ndarray]) -> tuple[np.nda
 
 def _described(luma: np.ndarray, windows: Sequence[_Window]) -> list[np.ndarray]:
     """Return per window the coarse waves of each image in it, unit vectors `(N, 144)`."""
+    if len(luma) > _BLOCK:  # in floats all of them at once would take more memory than anything else
+        parts = [_described(luma[start : start + _BLOCK], windows) for start in range(0, len(luma), _BLOCK)]
+        return [np.concatenate(of_window) for of_window in zip(*parts, strict=True)]
     found = []
     for across, down in windows:
         small = _averaging(*down) @ luma.astype(np.float32) @ _averaging(*across).T

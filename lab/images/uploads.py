@@ -45,7 +45,7 @@ def keep_upload(name: str, file: BinaryIO) -> str:
 
     Raises LabError when it is not a zip; nothing is kept then.
     """
-    with _received(file) as path:
+    with received_file(file) as path:
         if not zipfile.is_zipfile(path):
             raise LabError(f"{name} is not a zip file; pack a folder that holds one subfolder per class")
         return _store(name, path, ".zip")
@@ -56,7 +56,7 @@ def keep_picture(name: str, file: BinaryIO) -> str:
 
     Raises LabError when it is no picture; nothing is kept then.
     """
-    with _received(file) as path:
+    with received_file(file) as path:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise LabError(f"{name} has {size / 1e6:.0f} MB; a picture may have {MAX_BYTES / 1e6:.0f} MB")
@@ -114,7 +114,7 @@ def receipt(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _received(file: BinaryIO) -> Iterator[Path]:
+def received_file(file: BinaryIO) -> Iterator[Path]:
     """Give the path of what is uploaded: behind its receipt, or written from `file`; it is gone afterwards."""
     file.seek(0)
     start = file.read(len(_RECEIPT) + 2 * _NAME_BYTES + 1)

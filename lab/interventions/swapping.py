@@ -144,7 +144,7 @@ class ReplacedInput(nn.Module):
 
     def forward(self, values: Tensor, *args: Any, **more: Any) -> Tensor:
         assert self.source is not None
-        out: Tensor = self.inner(self.source, *args, **more)
+        out: Tensor = self.inner(self.source.to(values.device), *args, **more)
         return out
 
 

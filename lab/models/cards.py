@@ -126,13 +126,19 @@ def card_of(ref: ModelRef, built: Built) -> ModelCard:
     if ref.own_code:
         return _OWN.setdefault((str(ref), ref.stamp()), _describe_own(ref, built))
     refuse_not_finite(module.state_dict(), str(ref))
-    digest = weights_digest(module)
+    digest = digest_of(ref, module)
     known = cached_card(ref)
     if known is None or known.weights_digest != digest:
         known = _describe(ref, built, digest)
         files = {str(path): file_stamp(path) for path in built.files}
         write_json(_path(ref), {"card": known.as_dict(), "files": files})
     return known
+
+
+def digest_of(ref: ModelRef, module: nn.Module) -> str:
+    """Return what names a network's numbers: its weights' digest, and the precision that they are computed in."""
+    digest = weights_digest(module)
+    return hashlib.sha256(f"{digest}\0{ref.precision}".encode()).hexdigest() if ref.precision else digest
 
 
 def known_parameters() -> dict[str, int]:
@@ -167,7 +173,7 @@ def _describe_own(ref: ModelRef, built: Built) -> ModelCard:
     if not layers:
         raise LabError(f"{ref}: no module within it puts out one tensor for each image, so there is no layer to read")
     return ModelCard(
-        ref=ref, weights_digest=weights_digest(module), preprocessing=how, layers=layers, exclusions=exclusions,
+        ref=ref, weights_digest=digest_of(ref, module), preprocessing=how, layers=layers, exclusions=exclusions,
         parameters=parameters_in(module), classifier_classes=behaviour.classes,
         architecture=architecture_of(module), notes=(*built.notes, *guessed), behaviour=behaviour.digest,
     )  # fmt: skip

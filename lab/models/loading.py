@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from lab.errors import LabError
 from lab.images.types import ImageSet
 from lab.layers import Layer
 from lab.malloc import tune_allocator
-from lab.models.cards import ModelCard, cached_card, card_of
-from lab.models.devices import pick_device
+from lab.models.cards import ModelCard, cached_card, card_of, digest_of
+from lab.models.devices import pick_device, placed
 from lab.models.given_preprocess import as_given, as_preprocessing
 from lab.models.preprocess import Preprocessing
 from lab.models.reference import ModelRef
 from lab.weights.in_memory import remember
-from lab.weights.networks import weights_digest
 from lab.weights.own_code import own_copy
 from lab.weights.own_code import remember as remember_given
 
@@ -93,7 +92,7 @@ def load_model(
     place = pick_device(device)
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
-    return LoadedModel(known, built.module.to(place), place, repr(built.module))
+    return LoadedModel(known, placed(built.module, place, ref.precision), place, repr(built.module))
 
 
 def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: ImageSet | None = None) -> list[str]:
@@ -130,11 +129,13 @@ def ref_of(model: Model, preprocess: Any = None) -> ModelRef:
                 f"modules of {model.ref} were replaced after it was loaded, and its name no longer says what it is; "
                 "change weights only, or register the network with timm under a name of its own"
             )
-        if weights_digest(model.module) == model.weights_digest:
+        if digest_of(model.ref, model.module) == model.weights_digest:
             return model.ref
         if model.ref.own_code:
-            return _given_ref(model.module, model.preprocessing, model.ref.id)
-        return ModelRef(model.ref.id, f"memory:{remember(model.module)}")
+            changed = _given_ref(model.module, model.preprocessing, model.ref.id)
+        else:
+            changed = ModelRef(model.ref.id, f"memory:{remember(model.module)}")
+        return replace(changed, precision=model.ref.precision)
     if isinstance(model, (str, ModelRef)):
         return ModelRef.parse(model)
     raise LabError(_no_model(model))

@@ -1,4 +1,4 @@
-"""A model by one line of text, `ID[@WEIGHTS]`: what requests hold and people type. Torch-free."""
+"""A model by one line of text, `ID[@WEIGHTS][+PRECISION]`: what requests hold and people type. Torch-free."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from pathlib import Path
 from lab.errors import LabError, nearest
 from lab.weights import LOCAL_SCHEME, MODULE_SCHEME, SOURCES, WeightSource, package_of
 
+# Mixed precision: torch's autocast decides which operations are computed in it. Without one, all are in float32.
+PRECISIONS = ("bfloat16", "float16")
+
 
 @dataclass(frozen=True, order=True)
 class ModelRef:
-    """A timm id, verbatim, and its weights: packaged, pretrained, checkpoint:PATH, untrained:SEED or lab:NAME."""
+    """A timm id, verbatim, and its weights: packaged, pretrained, checkpoint:PATH, untrained:SEED or lab:NAME.
+
+    `precision` is one of `PRECISIONS`, "" for float32: it changes what a network puts out, so it is part of its name.
+    """
 
     id: str
     weights: str
+    precision: str = ""
 
     @classmethod
     def parse(cls, text: str | ModelRef) -> ModelRef:
@@ -25,10 +32,15 @@ class ModelRef:
 
         >>> str(ModelRef.parse("resnet18@untrained"))
         'resnet18@untrained:0'
+        >>> ModelRef.parse("resnet18+bfloat16").precision
+        'bfloat16'
         """
         if isinstance(text, ModelRef):
             return text
-        id, weights = _split(text.strip())
+        text, plus, precision = text.strip().rpartition("+")
+        if precision not in PRECISIONS:
+            text, precision = f"{text}{plus}{precision}", ""
+        id, weights = _split(text)
         if not id:
             raise LabError(f"{text!r} names no model; write ID[@WEIGHTS], such as tf_efficientnet_lite0@packaged")
         if id.startswith(LOCAL_SCHEME):
@@ -41,10 +53,10 @@ class ModelRef:
             source, argument = "code" if id.startswith(MODULE_SCHEME) else source, argument or "0"
         elif source == "checkpoint" and argument:
             argument = _absolute(argument)
-        return cls(id, f"{source}:{argument}" if argument else source)
+        return cls(id, f"{source}:{argument}" if argument else source, precision)
 
     def __str__(self) -> str:
-        return f"{self.id}@{self.weights}"
+        return f"{self.id}@{self.weights}{self.precision and f'+{self.precision}'}"
 
     @property
     def source(self) -> WeightSource:
@@ -58,7 +70,9 @@ class ModelRef:
 
     @property
     def short(self) -> str:
-        """A short text for charts: the id, and the weights where they are not the usual ones."""
+        """A short text for charts: the id, and the weights and the precision where they are not the usual ones."""
+        if self.precision:
+            return f"{replace(self, precision='').short} in {self.precision}"
         id = Path(self.id.removeprefix(LOCAL_SCHEME)).name if self.id.startswith(LOCAL_SCHEME) else self.id
         if self.own_code:
             id = id.removeprefix(MODULE_SCHEME).rpartition("/")[2]

@@ -8,9 +8,11 @@ Networks that were trained here are found too, by the text that names them (`ID@
 from __future__ import annotations
 
 import csv
+import difflib
 import fnmatch
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,14 @@ from lab.weights.hub import cached_repositories
 from lab.weights.trained import Trained, list_trained
 
 TABLE = Path(__file__).with_name("architectures.csv")
+# Networks that people ask for first, in this order; all others follow by name.
+WELL_KNOWN = (
+    "resnet50", "resnet18", "vit_base_patch16_224", "vit_small_patch16_224", "vit_tiny_patch16_224", "convnext_tiny",
+    "efficientnet_b0", "mobilenetv3_large_100", "mobilenetv3_small_100", "swin_tiny_patch4_window7_224", "resnet34",
+    "resnet101", "densenet121", "vgg16", "deit_small_patch16_224", "deit_tiny_patch16_224", "convnext_base",
+    "regnety_016", "mobilenetv2_100", "vit_base_patch14_dinov2", "vit_base_patch16_clip_224", "inception_v3",
+)  # fmt: skip
+ALIKE = 0.72  # of a word and the part of a name that it is taken for (difflib's ratio)
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 
 
@@ -67,25 +77,73 @@ class ModelFilter:
 
 
 def search_models(query: str = "", wanted: ModelFilter | None = None) -> list[dict[str, Any]]:
-    """Return the models whose id holds `query` (with `*` or `?` in it: fits it). JSON-able. First comes what is on this
-    machine, packaged or trained here, last what has no weights.
+    """Return the models whose id holds every word of `query` (with `*` or `?` in it: fits it). JSON-able.
+
+    A word that no id holds is taken for those parts of names that are most like it (`meant`). First comes what is on
+    this machine, packaged or trained here, last what has no weights; among equals the name that was given, then
+    networks that are well known.
 
     Each row: name (a timm id), weights (those that would be taken: name@weights is the model), offline (whether the
     weights are on this machine), input_size ("3×224×224", "" when not known), family, parameters, flops (None when
     not known), licence.
     """
-    pattern = query.lower() if any(sign in query for sign in "*?") else f"*{query.lower()}*"
+    fits = _fits(query)
     cached, known = cached_repositories(), {**_weights_of_cards(), **architectures()}
     rows = [
         _row(architecture, tag, cached, known.get(architecture.name))
         for architecture in zoo.architectures().values()
         for tag in architecture.tags or (None,)
-        if fnmatch.fnmatchcase(_id(architecture, tag).lower(), pattern)
+        if fits(_id(architecture, tag))
     ]
-    rows += [_trained(t, known.get(t.id)) for t in list_trained() if fnmatch.fnmatchcase(t.ref().lower(), pattern)]
+    rows += [_trained(t, known.get(t.id)) for t in list_trained() if fits(t.ref())]
     found = [row for row in rows if wanted is None or wanted.fits(row)]
     order = {"packaged": 0, "lab": 1, "pretrained": 2, "untrained": 3}
-    return sorted(found, key=lambda r: (not r["offline"], order[r["weights"].partition(":")[0]], r["name"]))
+    known_first = {name: number for number, name in enumerate(WELL_KNOWN)}
+
+    def place(row: dict[str, Any]) -> tuple[object, ...]:
+        name = row["name"].partition(".")[0]
+        kind = order[row["weights"].partition(":")[0]]
+        given = _plain(name) != _plain(query)
+        return not row["offline"], kind, given, known_first.get(name, len(known_first)), row["name"]
+
+    return sorted(found, key=place)
+
+
+@functools.lru_cache(maxsize=64)
+def meant(query: str) -> dict[str, tuple[str, ...]]:
+    """Return, for each word of `query` that no model's id holds, the parts of names that it is taken for.
+
+    >>> meant("resent50 a1")
+    {'resent50': ('resnet50',)}
+    """
+    ids = [_plain(_id(one, tag)) for one in zoo.architectures().values() for tag in one.tags or (None,)]
+    ids += [_plain(trained.ref()) for trained in list_trained()]
+    words = [] if _is_pattern(query) else _words(query)
+    missing = [word for word in words if not any(_plain(word) in id for id in ids)]
+    parts = sorted({part for name in zoo.architectures() for part in (*name.split("_"), name)}) if missing else []
+    return {word: tuple(difflib.get_close_matches(word, parts, n=1, cutoff=ALIKE)) for word in missing}
+
+
+def _fits(query: str) -> Callable[[str], bool]:
+    """Return whether an id is one that `query` asks for."""
+    if _is_pattern(query):
+        return lambda id: fnmatch.fnmatchcase(id.lower(), query.lower())
+    likely = meant(query)
+    words = [[_plain(word) for word in likely.get(word, (word,))] for word in _words(query)]
+    return lambda id: all(any(word in _plain(id) for word in either) for either in words)
+
+
+def _is_pattern(query: str) -> bool:
+    return any(sign in query for sign in "*?")
+
+
+def _words(query: str) -> list[str]:
+    return query.lower().split()
+
+
+def _plain(text: str) -> str:
+    """Return text without what people leave out or write otherwise: ResNet-50 is resnet50."""
+    return re.sub(r"[\s_-]", "", text.lower())
 
 
 @functools.cache

@@ -194,7 +194,7 @@ PROBES: dict[str, ProbeKind] = {
         ProbeKind("ridge", "ridge", "linear, by squared error", False, ridge_answers, _linear_size),
         ProbeKind("knn", "k-NN", "the votes of the nearest images, nothing fitted", False, knn_answers,
                   lambda images, channels, classes: images * channels),
-        ProbeKind("attentive", "attentive", "queries that look at places of the unpooled map", True, attentive_answers,
+        ProbeKind("attentive", "attentive", "queries over positions of the unpooled map", True, attentive_answers,
                   _attentive_size),
     )
 }  # fmt: skip

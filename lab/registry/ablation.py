@@ -20,7 +20,9 @@ from lab.experiments.ablation import (
     layer_concatenation,
     without_activations,
 )
-from lab.experiments.other_probes.columns import OTHER_PROBES
+from lab.experiments.other_probes.columns import MANY_IMAGES, OTHER_PROBES
+from lab.experiments.other_probes.many_images import ManyImagesRequest
+from lab.experiments.other_probes.many_images import run as many_images
 from lab.experiments.other_probes.run import OtherProbesRequest
 from lab.experiments.other_probes.run import run as other_probes
 from lab.experiments.width_vs_depth.columns import WIDTH_VS_DEPTH
@@ -67,6 +69,11 @@ ROWS = (
     Experiment(
         "other_probes", "Is it the layer or the probe: do other probes find the same best layer?",
         OtherProbesRequest, other_probes, OTHER_PROBES, page=PAGE, tab="Other probes",
+        charts=charts_of_tables(("probes", "accuracies", accuracy_by_probe)),
+    ),
+    Experiment(
+        "many_images", "At which layer can the classes be read, of more images than memory holds?",
+        ManyImagesRequest, many_images, MANY_IMAGES, page=PAGE, tab="Many images",
         charts=charts_of_tables(("probes", "accuracies", accuracy_by_probe)),
     ),
 )  # fmt: skip

@@ -346,6 +346,19 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
+    question: Literal["many_images"],
+    *,
+    model: Model = ...,
+    data: str | os.PathLike[str] = ...,
+    per_class: int | None = ...,
+    layers: str | Sequence[str] = ...,
+    folds: int = ...,
+    seed: int = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
     question: Literal["attribute"],
     *,
     model: Model = ...,

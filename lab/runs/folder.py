@@ -6,7 +6,7 @@
     tables/*.parquet, run.json                written last: a folder with run.json is a finished run
     error.json     why it ended without a result
     worker.json    which process works on it, and whether it was started for that
-    progress.json  how far it is;  name.txt  the user's name for it
+    progress.json  how far it is;  name.txt, tags.txt  what the user calls it;  opened.json  the bundle it came in
 
 There is no state beside these files: what a run's status is follows from them and from whether its process lives.
 A file that cannot be read makes its own run "damaged", with the reason, and no other.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,14 @@ from lab.files import read_json, sweep, write_bytes, write_json
 from lab.partial_results import PartialResultsFolder
 from lab.runs import trash
 from lab.runs.documents import damage_of, document, request_of
+from lab.runs.names import clean_tags, one_line
 from lab.runs.processes import process_lives, process_started
 from lab.runs.progress_file import QUEUED_STAGE, silence
 from lab.runs.tables import changed_table, read_table, write_tables
 from lab.settings import runs_dir
 
 Status = Literal["new", "queued", "running", "finished", "failed", "cancelled", "interrupted", "damaged"]
+OPENED = "opened.json"
 UNDER_WAY = ("queued", "running")  # a process is at it, or waits its turn
 INTERRUPTED = (
     "the process that computed this run ended without a word (killed, out of memory, or the disk was full); "
@@ -77,7 +79,7 @@ class RunFolder:
     def name(self) -> str:
         """The user's name for the run, or the request's own title; the id when the request cannot be read."""
         with suppress(OSError):
-            if name := _one_line((self.path / "name.txt").read_text(encoding="utf-8", errors="replace")):
+            if name := one_line((self.path / "name.txt").read_text(encoding="utf-8", errors="replace")):
                 return name
         try:
             return self.request.title()
@@ -89,12 +91,35 @@ class RunFolder:
 
         Raises LabError when the run is gone: a name alone would be no run.
         """
-        if not (self.path / "request.json").exists():
-            raise LabError(f"run {self.id} is no longer there, so it cannot be renamed; look at the list again")
-        if cleaned := _one_line(name):
+        self._check_there("renamed")
+        if cleaned := one_line(name):
             write_bytes(self.path / "name.txt", cleaned.encode())
         else:
             (self.path / "name.txt").unlink(missing_ok=True)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The user's tags, in their order; none that cannot be read."""
+        with suppress(OSError):
+            return clean_tags((self.path / "tags.txt").read_text(encoding="utf-8", errors="replace").splitlines())
+        return ()
+
+    def tag(self, tags: Iterable[str]) -> None:
+        """Give the run these tags in the place of those it has; raises LabError when the run is gone."""
+        self._check_there("tagged")
+        if cleaned := clean_tags(tags):
+            write_bytes(self.path / "tags.txt", "\n".join(cleaned).encode())
+        else:
+            (self.path / "tags.txt").unlink(missing_ok=True)
+
+    def _check_there(self, done: str) -> None:
+        if not (self.path / "request.json").exists():
+            raise LabError(f"run {self.id} is no longer there, so it cannot be {done}; look at the list again")
+
+    @property
+    def opened(self) -> bool:
+        """Whether the run came in a bundle, from another computer."""
+        return (self.path / OPENED).exists()
 
     @property
     def status(self) -> Status:
@@ -198,6 +223,7 @@ class RunFolder:
     def finish(self, result: Result) -> None:
         """Keep the result: the tables first, `run.json` last, then drop the pieces."""
         written = write_tables(self.path, result.tables)
+        (self.path / OPENED).unlink(missing_ok=True)  # computed here now
         manifest = {**result.manifest, "run": self.id, "results_version": RESULTS_VERSION, **written}
         write_json(self.path / "run.json", manifest)
         shutil.rmtree(self.path / "pieces", ignore_errors=True)
@@ -265,8 +291,3 @@ class RunFolder:
 
     def _document(self, name: str) -> dict[str, Any] | None:
         return document(self.path, name)
-
-
-def _one_line(text: str) -> str:
-    """Return text on one line, at most 120 characters, without what cannot be shown."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:120]

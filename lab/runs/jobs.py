@@ -27,6 +27,7 @@ from lab.files import read_json
 from lab.models.devices import pick_device
 from lab.progress import Progress, both
 from lab.registry import EXPERIMENTS
+from lab.runs.pace import Pace
 from lab.runs.progress_file import ProgressFile
 from lab.runs.storage import make_room
 from lab.runs.store import RunFolder, open_run
@@ -105,7 +106,11 @@ def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated:
             need_disk(LEAST_DISK, run.path, "a run")
             make_room()
             # A worker's progress is the file; what a terminal or a notebook computes is watched on the pages as well.
-            _compute(run, settings, progress if dedicated else both(progress, ProgressFile(run.path / "progress.json")))
+            told = progress
+            if not isinstance(told, ProgressFile):
+                told = ProgressFile(run.path / "progress.json", Pace.of(run.request.experiment))
+            _compute(run, settings, told if told is progress else both(progress, told))
+            told.finished()
         except LabError as error:
             run.fail(str(error), "input")
             raise
@@ -146,7 +151,7 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
     request = run.request
     sources = request.sources()
     began = time.perf_counter()
-    progress("Checking what is asked", 0, 1, "steps")
+    progress("Loading libraries and checking what is asked", 0, 1, "steps")
     pick_device(settings.device)
     request.check()
     run.begin(sources)

@@ -35,6 +35,8 @@ OWN_FILES = (
     "worker.log",
     "lock",
     "name.txt",
+    "tags.txt",
+    "opened.json",
     "request.json",
 )
 OWN_FOLDERS = {"pieces": r"[0-9a-f]{24}\.npz", "tables": r"[\w-]+\.parquet"}

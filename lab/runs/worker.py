@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.errors import BeingComputed, LabError
 from lab.files import sweep
 from lab.runs.jobs import compute
+from lab.runs.pace import Pace
 from lab.runs.progress_file import ProgressFile
 from lab.runs.queue import waiting_turn
 from lab.runs.store import RunFolder
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     folder, device, batch_size = arguments
     run = RunFolder(Path(folder))
     try:
-        progress = ProgressFile(run.path / "progress.json")
+        progress = ProgressFile(run.path / "progress.json", Pace.of(run.request.experiment))
         progress("Loading libraries", 0, 1, "steps")
         with waiting_turn(progress, run.name):
             sweep(home() / "cache", deep=True)

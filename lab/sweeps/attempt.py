@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import BeingComputed
+from lab.models.devices import shared_out
 from lab.progress import silent
 from lab.registry import request_from
 from lab.runs import jobs
@@ -31,7 +32,7 @@ def attempt(request: Mapping[str, Any], device: str, batch_size: int) -> str:
             return BUSY  # opening it would sweep away what a process on another machine is writing
         run = open_run(asked)
         if run.status != "finished":
-            jobs.compute(run, Compute(device, batch_size), silent)
+            jobs.compute(run, Compute(shared_out(device, asked.digest), batch_size), silent)
     except BeingComputed:
         return BUSY
     except (Exception, KeyboardInterrupt) as error:  # the latter is what cancelling a run sends to its process

@@ -12,6 +12,10 @@ _COVERAGE = {
     "finished": "units of it that are finished, and that the numbers beside are made of",
     "planned": "units of it in the plan",
 }
+_HOURS = {
+    "pass_hours": "reading and preparing its images and passing them through the network, by one worker",
+    "probe_hours": "fitting its probes, by one worker",
+}
 _SEED = {"seed": "what moves folds and shuffled labels"}
 
 SWEEP = {
@@ -53,6 +57,51 @@ SWEEP = {
             "set_aside": "units that ended without a result; `units` says why",
             "best_layer": "the layer with the highest accuracy of the probe over all that is finished",
             "best_accuracy": "that accuracy, mean over seeds",
+        },
+    ),
+}  # fmt: skip
+
+PLAN = {
+    "total": Table(
+        "What all that is not finished yet takes.",
+        {
+            "units": "cells of the plan without a result",
+            "passes": "images through networks, untrained twins included",
+            "hours": "of one worker",
+            "workers": "units at once",
+            "wall_hours": "with these workers: a unit is one worker's, so never less than the longest",
+            "cost": "hours of all workers from the first to the last, times the price of one",
+            "memory": "bytes, of the worker that needs most",
+            "disk": "bytes, of vectors and runs",
+        },
+    ),
+    "units": Table(
+        "The same by cell. A pass that several share is the first one's.",
+        {
+            **_PLACE, **_SEED, "passes": "images through networks, untrained twins included", **_HOURS,
+            "memory": "bytes of a worker with torch, the vectors and what probes make of the widest layer",
+            "disk": "bytes of vectors that are new, and of the run",
+        },
+    ),
+    "images": Table(
+        "What the images can tell.",
+        {
+            "images": _PLACE["images"],
+            "count": "images",
+            "classes": "classes",
+            "groups": "groups of copies, which count once",
+            "smallest": "smallest difference of two accuracies that 8 of 10 such sets would show at 5 %, where just "
+            "one of the two is right on a fifth of the images",
+            "smallest_of_all": "the same when all cells of the plan on these images are looked at (Bonferroni)",
+        },
+    ),
+    "drops": Table(
+        "What may be left out, one after the other, least of the answer first.",
+        {
+            "without": "what is left out, besides all rows above",
+            "hours": "from the first unit to the last that remain",
+            "saved": "hours less than with it",
+            "fits": "whether the hours that are allowed are then enough",
         },
     ),
 }  # fmt: skip

@@ -60,10 +60,12 @@ def history_arrays(history: Sequence[Epoch]) -> Arrays:
 
 def arrays_of(network: nn.Module, optimiser: Optimizer, state: State) -> Arrays:
     """Return all that the next step depends on as arrays."""
-    arrays = {f"weights/{name}": value.detach().numpy().copy() for name, value in network.state_dict().items()}
-    arrays |= {f"best/{name}": value.numpy() for name, value in state.best.items()}
+    arrays = {f"weights/{name}": value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()}
+    arrays |= {f"best/{name}": value.cpu().numpy() for name, value in state.best.items()}
     for index, moments in optimiser.state_dict()["state"].items():
-        arrays |= {f"moments/{index}/{name}": value.numpy() for name, value in moments.items() if value is not None}
+        arrays |= {
+            f"moments/{index}/{name}": value.cpu().numpy() for name, value in moments.items() if value is not None
+        }
     arrays |= {f"history/{name}": value for name, value in history_arrays(state.history).items()}
     return arrays | {"numbers": np.array([state.step, *state.sums, state.seconds], dtype=np.float64)}
 

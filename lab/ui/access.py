@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 TOKEN = "token"
+PRESENT = "/present/"  # pages there are whole files with a stricter policy of their own (`lab.ui.presenting`)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -106,7 +107,9 @@ class Gatehouse:
 
         async def with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                MutableHeaders(scope=message).update(self.headers)
+                headers = MutableHeaders(scope=message)
+                own = headers.get("Content-Security-Policy") if scope["path"].startswith(PRESENT) else None
+                headers.update(self.headers | ({"Content-Security-Policy": own} if own else {}))
             await send(message)
 
         connection = HTTPConnection(scope)

@@ -96,7 +96,7 @@ def _name(chart: Chart) -> str:
 
 def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str, Any]) -> Spec:
     spec: Spec = chart(tables, **choices).to_dict(validate=False)
-    return {**spec, "config": {**spec.get("config", {}), **_SIZES}}
+    return {**spec, "config": {**spec.get("config", {}), **SIZES}}
 
 
 def _sizes() -> dict[str, Any]:
@@ -113,4 +113,4 @@ def _sizes() -> dict[str, Any]:
     }
 
 
-_SIZES = _sizes()
+SIZES = _sizes()

@@ -15,15 +15,21 @@ from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.export.formats import FORMATS, download
 from lab.registry import has_charts
+from lab.ui.presenting import present_link
 from lab.ui.run_cache import run_of
 
-SINGLE_FILES = {"html": ".html", "json": ".json"}  # the other formats are several files in a zip
+SINGLE_FILES = {
+    "html": ".html",
+    "lesson": "-lesson.html",
+    "json": ".json",
+}  # the other formats are several files in a zip
 EMBEDDINGS = ("npz", "safetensors")
-TABLES, PICTURES = ("html", "csv", "parquet", "json"), ("png", "svg")
+TABLES, PICTURES = ("html", "lesson", "csv", "parquet", "json"), ("png", "svg")
 
 
 def export(result: Result, *, key: str) -> None:
     """Show all that can be taken along of a run: its files and the command that computes it."""
+    present_link(result.request.run_id, key=f"present_{key}")
     download_buttons(result, key=key)
     st.markdown("The same experiment from a terminal:")
     st.code(result.request.command(), language="bash", wrap_lines=True)

@@ -13,10 +13,13 @@ FEW = 2  # sentences that read well as one paragraph
 
 
 def show_findings(sentences: Iterable[str]) -> None:
-    """Show the sentence that answers the question in bold, so that it is read first, and what else was found below."""
+    """Show the sentence that answers the question in bold, so that it is read first; of much else, that it is there."""
     answer, *more = sentences
     st.markdown(f"**{escaped(answer)}**")
-    if more:
+    if len(more) > FEW:
+        with st.expander(f"What else was found ({len(more)})", icon=":material/format_list_bulleted:"):
+            show_sentences(more)
+    elif more:
         show_sentences(more)
 
 

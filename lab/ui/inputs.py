@@ -16,6 +16,7 @@ from lab.images import with_columns
 from lab.images.catalogue import columns_named
 from lab.images.uploads import PICTURES, is_upload, keep_picture, keep_upload, upload_name
 from lab.ui.choices import find_networks, image_sets, known_columns, known_sets, networks, with_current
+from lab.ui.routes import dashboard_file
 from lab.ui.run_status import note_problem
 from lab.ui.text import escaped
 
@@ -52,7 +53,7 @@ def networks_box(*, key: str, placeholder: str, **more: Any) -> None:
 
 def network_finder(key: str) -> None:
     """Show a search among all networks by part of their name; a click adds one to the box of `key`."""
-    text = st.text_input("Part of a timm id", key="find_network", placeholder="resnet18")
+    text = st.text_input("Words of a timm id", key="find_network", placeholder="vit tiny")
     if not text:
         return
     found = find_networks(text)
@@ -67,7 +68,8 @@ def network_finder(key: str) -> None:
             args=(key, name),
         )
     if len(found) > MOST_FOUND:
-        st.caption(f"and {len(found) - MOST_FOUND} more")
+        models = dashboard_file("pages/models.py")
+        st.page_link(models, label=f"All {len(found):,}", icon=":material/search:", query_params={"model_name": text})
     if not found:
         st.caption(f"timm has no network with “{escaped(text)}” in its name.")
 

@@ -12,13 +12,12 @@ from lab.errors import LabError
 from lab.layers.tree import layer_tree
 from lab.models import ModelRef
 from lab.models.cards import cached_card
-from lab.models.search import ModelFilter, families, quantity, search_models
+from lab.models.search import ModelFilter, families, meant, quantity, search_models
 from lab.runs.jobs import in_own_process
 from lab.ui.chart import on_a_phone
 from lab.ui.routes import dashboard_file
 from lab.ui.text import count, escaped
 
-MOST_ROWS = 200
 MOST_PARAMETERS = 100_000_000  # of a network that a click runs on this computer
 BESIDE = "tf_efficientnet_lite0@packaged"  # what a comparison begins with
 ANY = "any"
@@ -37,30 +36,32 @@ COLUMNS = {
 def model_search() -> None:
     """Show the filters, what fits, and the layers of the row that is chosen."""
     try:
-        found = search_models(*_filters())
+        query, wanted = _filters()
+        found = search_models(query, wanted)
     except LabError as error:
         st.warning(escaped(error))
         return
-    shown = found[:MOST_ROWS]
-    more = f"; the first {MOST_ROWS} are shown" if len(found) > MOST_ROWS else ""
+    for word, parts in meant(query).items():
+        st.info(escaped(f"No network has “{word}” in its name. {f'Shown: {parts[0]}.' if parts else ''}"))
     st.caption(
-        f"{count(len(found), 'model')}{more}. FLOPs count a multiply-add as two. Choose a row to see its layers."
+        f"{count(len(found), 'model')}, the best known first. FLOPs count a multiply-add as two. Choose a row to see "
+        "its layers."
     )
     if not found:
         return
     event: Any = st.dataframe(
-        pd.DataFrame(shown), hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), key="models_table",
+        pd.DataFrame(found), hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), key="models_table",
         on_select="rerun", selection_mode="single-row",
     )  # fmt: skip
     rows = event["selection"]["rows"]
-    if rows and rows[0] < len(shown):
-        _chosen(shown[rows[0]])
+    if rows and rows[0] < len(found):
+        _chosen(found[rows[0]])
 
 
 def _filters() -> tuple[str, ModelFilter]:
     with st.container(border=True, key="model_filters"):
         name, family = st.columns([3, 2])
-        text = name.text_input("Part of the name", key="model_name", bind="query-params", placeholder="resnet*")
+        text = name.text_input("Words of the name", key="model_name", bind="query-params", placeholder="vit tiny")
         chosen = family.selectbox("Family", [ANY, *families()], key="model_family", bind="query-params")
         with st.expander("More", icon=":material/tune:") if on_a_phone() else nullcontext():
             parameters, flops, size, licence = st.columns(4)

@@ -15,7 +15,7 @@ import streamlit as st
 
 from lab.encode import NOT_TEXT
 from lab.errors import LabError
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request, Result, type_name
 from lab.registry import EXPERIMENTS, charts_of, meaning
 from lab.registry.row import Experiment
 from lab.ui.answer import answered
@@ -97,8 +97,8 @@ def _widget(usual: Request, field: dataclasses.Field[Any]) -> Any:
         return st.selectbox(label, list(choices), help=about, **tied)
     if isinstance(field.default, bool):
         return st.toggle(label, help=about, **tied)
-    if isinstance(field.default, (int, float)):
-        number = type(field.default)
+    if isinstance(field.default, (int, float)) or type_name(field) == "int | None":  # None is an empty box
+        number = type(field.default) if field.default is not None else int
         bounds = [number(bound) if bound is not None else None for bound in (least, most)]
         return st.number_input(label, bounds[0], bounds[1], help=about, **tied)
     return st.text_input(label, help=about, **tied)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -21,11 +20,13 @@ from lab.runs.folder import UNDER_WAY
 from lab.runs.store import RunFolder, list_runs
 from lab.shortages import shortage
 from lab.ui import url_state
+from lab.ui.progress import show_progress
 from lab.ui.run_cache import changed_table, finished_result, run_of
 from lab.ui.run_labels import when
-from lab.ui.text import count, duration, escaped
+from lab.ui.text import duration, escaped
 
 POLL_SECONDS = 0.5
+SHOWN = "shown_of_"  # begins the place in the session of the last request of a question whose result was shown
 TOLD_VERSIONS = ("torch", "timm")
 HEADLINES = {
     "failed": "This run could not be completed",
@@ -66,6 +67,7 @@ def result_or_status(
     if run is None or status == "new":
         if (example := example_of(request)) is not None:
             _note_example(example, request, start)
+            st.session_state[f"{SHOWN}{request.experiment}"] = request
             return finished_result(example)
         _offer(offer, request, button, start)
         return None
@@ -77,7 +79,18 @@ def result_or_status(
         _trouble(status if status != "finished" else "damaged", problem, request, start)
         return None
     _note_changed_images(run, request, start)
+    st.session_state[f"{SHOWN}{request.experiment}"] = request
     return finished_result(run)
+
+
+def result_before(request: Request) -> Result | None:
+    """Return the last result of the same question that this browser session has shown, while `request` is computed."""
+    run = run_of(request)
+    before = st.session_state.get(f"{SHOWN}{request.experiment}")
+    if before is None or run is None or not run.under_way:
+        return None
+    kept = run_of(before) or example_of(before)
+    return finished_result(kept) if kept is not None and kept.status == "finished" else None
 
 
 def note_problem(error: Exception) -> None:
@@ -90,21 +103,6 @@ def tell_launch_problem() -> None:
     problem = st.session_state.pop("launch_problem", "")
     if problem:
         st.error(escaped(problem))
-
-
-def progress_line(progress: dict[str, Any]) -> str:
-    """Return "120 of 400 images · 84 images/s · about 3 s left", as far as it is known."""
-    done, total, unit = progress.get("done", 0), progress.get("total", 0), progress.get("unit", "steps")
-    parts = [f"{done:,} of {count(total, unit.removesuffix('s'))}"] if total > 1 else []
-    if progress.get("rate") and unit != "steps":
-        parts.append(
-            f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s"
-        )
-    if progress.get("seconds_left") is not None and done < total:
-        parts.append(f"about {duration(progress['seconds_left'])} left in this step")
-    if progress.get("elapsed"):
-        parts.append(f"{duration(progress['elapsed'])} so far")
-    return " · ".join(parts)
 
 
 @st.cache_data(show_spinner=False, ttl=20, max_entries=64)
@@ -136,19 +134,7 @@ def _progress(folder: str) -> None:
     run = RunFolder(Path(folder))
     if not run.under_way:
         st.rerun()
-    progress = run.progress
-    fraction = progress.get("done", 0) / max(1, progress.get("total", 1))
-    with st.container(border=True, key="progress"):
-        st.markdown(f"**{escaped(progress.get('stage', 'Starting'))}**")
-        st.progress(min(1.0, fraction))
-        left, right = st.columns([4, 1], vertical_alignment="center")
-        left.caption(escaped(progress_line(progress)) or "just started")
-        if run.silence:
-            st.caption(f":orange[:material/warning:] {escaped(run.silence)}")
-        if right.button("Cancel", key="cancel", width="stretch"):
-            jobs.cancel(run)
-            st.rerun()
-        st.caption("It goes on if you close this page; open it again and you will find it here.")
+    show_progress(run)
 
 
 def _note_example(example: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
@@ -181,13 +167,17 @@ def _trouble(status: str, problem: str, request: Request, start: Callable[[Reque
 def _note_changed_images(run: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
     if _is_fresh(str(run.path)):
         return
+    told = (
+        ":blue[:material/inventory_2:] This run came in a bundle. It was computed from files that are not on this "
+        "computer."
+        if run.opened
+        else ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
+        "longer where they were."
+    )
     with st.container(
         border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="stale"
     ):
-        st.markdown(
-            ":orange[:material/warning:] The image or weight files have changed since this was computed, or are no "
-            "longer where they were."
-        )
+        st.markdown(told)
         st.button("Compute it anew", key="recompute", icon=":material/replay:", on_click=start, args=(request,))
 
 

@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 
 from lab.ui.access import Access, access_middleware
 from lab.ui.index_page import IndexPage, told
+from lab.ui.presenting import present_routes
 from lab.ui.receiving import UploadsToDisk
 from lab.ui.routes import dashboard_file
 
@@ -36,6 +37,7 @@ def dashboard(settings: dict[str, Any], options: dict[str, Any]) -> streamlit.Ap
     uploads = Middleware(UploadsToDisk, most=options["server.maxUploadSize"] * 2**20)
     return streamlit.App(
         dashboard_file("app.py"),
+        routes=present_routes(),
         middleware=[*access_middleware(access, page), uploads, Middleware(IndexPage, page=page)],
     )
 

@@ -13,8 +13,15 @@ import streamlit as st
 from lab.charts.theme import INK
 from lab.ui.routes import dashboard_file
 
+# No sign that could begin a tag may be in it (hence the escape): streamlit would take out all of it.
 CSS = """
 <style>
+@property --seconds { syntax: "\\3c integer>"; initial-value: 0; inherits: false; }
+@keyframes lab-clock { to { --seconds: 86400; } }
+.lab-clock { animation: lab-clock 86400s linear forwards; font-size: 1.5rem; font-weight: 600;
+  font-variant-numeric: tabular-nums;
+  counter-reset: minutes calc(var(--seconds) / 60 - 0.5) seconds mod(var(--seconds), 60); }
+.lab-clock::after { content: counter(minutes) ":" counter(seconds, decimal-leading-zero); }
 .stMainBlockContainer { max-width: 1320px; padding-left: 3.5rem; padding-right: 3.5rem; }
 .stVegaLiteChart { overflow-x: auto; }
 .stVegaLiteChart text[fill="INK"] { fill: currentColor; fill-opacity: 0.84; }
@@ -42,6 +49,9 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .lab-small { display: grid; width: 72px; height: 72px; gap: 2px; border-radius: 0.5rem; overflow: hidden; }
 .lab-small.lab-several { grid-template-columns: 1fr 1fr; }
 .lab-small img { width: 100%; height: 100%; min-height: 0; object-fit: cover; display: block; }
+.lab-card { display: flex; gap: 0.5rem; align-items: center; min-height: 44px; }
+.lab-card img { width: 44px; height: 44px; object-fit: cover; border-radius: 0.3rem; }
+.lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
 :is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
 .lab-no-picture { aspect-ratio: 1; border: 1px solid; border-radius: 0.4rem; opacity: 0.5; font-size: 0.7rem; }

@@ -48,7 +48,7 @@ def _how_to_begin() -> None:
     with st.container(border=True, key="no_sweeps"):
         st.markdown(
             "**Nothing has been computed yet.** Write a plan, say `plan.toml`, and compute it from a "
-            "terminal; this page then shows how far it is. A unit of a small network takes about a minute or less."
+            "terminal; this page then shows how far it is."
         )
         st.code(EXAMPLE, language=None)  # colours of TOML are too faint on the light page
         st.code("feature-lab sweep plan.toml", language="bash")

@@ -21,6 +21,7 @@ from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
 from lab.models import LoadedModel, Preprocessing
+from lab.shortages import in_smaller_batches, is_memory_short
 from lab.visualization.objectives import Objective, values
 from lab.visualization.rectifiers import Rectifier, rectifiers, replaced
 from lab.visualization.transforms import still
@@ -125,6 +126,10 @@ def pooled(model: LoadedModel, layers: Sequence[Layer], images: Tensor, side: in
     One pass for all layers: averages and largest values over positions, `means` and `peaks` `(N, C)`, by layer name.
     Layers behind the point where the network refuses the size are left out.
     """
+    return in_smaller_batches(BATCH, lambda batch: _pooled(model, layers, images.split(batch), side), str(model.ref))
+
+
+def _pooled(model: LoadedModel, layers: Sequence[Layer], batches: Sequence[Tensor], side: int) -> dict[str, Pooled]:
     import torch
 
     taken: dict[str, list[tuple[Tensor, Tensor]]] = {layer.name: [] for layer in layers}
@@ -134,11 +139,11 @@ def pooled(model: LoadedModel, layers: Sequence[Layer], images: Tensor, side: in
         taken[layer.name].append((found.mean(dim=(2, 3)), found.amax(dim=(2, 3))))
 
     with torch.inference_mode(), record(model.module, layers, take_in):
-        for part in images.split(BATCH):
+        for part in batches:
             try:
                 model.module(normal(still(part, side).to(model.device), model.preprocessing))
-            except REFUSALS:
-                if not any(taken.values()):
+            except REFUSALS as error:
+                if not any(taken.values()) or is_memory_short(error):
                     raise
     return {name: _joined(found) for name, found in taken.items() if found}
 

@@ -26,7 +26,7 @@ def findings(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list
     changes, controls = tables["changes"], tables["controls"]
     intact = changes[changes["intervention"] == INTACT].iloc[0]
     broken = changes[(changes["intervention"] != INTACT) & (changes["problem"] == "")]
-    if outcome(interval_of(intact, "carried_above"), 0) != "more":
+    if not breakable(tables):
         return [
             _intact(intact, controls, classes),
             "That is not shown to be better than chance, so there is nothing to break: use more images, a trained "
@@ -46,6 +46,12 @@ def findings(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list
     ]
 
 
+def breakable(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Return whether the intact network is shown to tell the classes: where it is not, there is nothing to break."""
+    changes = tables["changes"]
+    return outcome(interval_of(changes[changes["intervention"] == INTACT].iloc[0], "carried_above"), 0) == "more"
+
+
 def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -> str:
     what = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
     pairs = zip(controls["control"], controls["accuracy"], strict=True)
@@ -60,18 +66,17 @@ def _harm(broken: pd.DataFrame) -> str:
     gaps = [outcome(interval_of(row, "carried_gap"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     above = [outcome(interval_of(row, "carried_above"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     fallen = broken[[one == "less" for one in gaps]]
-    rest = [f"in {count(gaps, 'same')} it stays {WITHIN}", f"in {count(gaps, 'more')} it gets more right"]
-    others = f"{rest[0]}, {rest[1]}, in {count(gaps, 'open')} neither is shown (intervals over images, for all at once)"
+    rest = f"{count(gaps, 'same')} stay {WITHIN}, {count(gaps, 'more')} are better, {count(gaps, 'open')} are undecided"
+    others = f"{rest} (intervals over images, for all at once)"
     if fallen.empty:
-        return f"In none of the {len(broken)} changed networks is a loss shown for the frozen probe: {others}."
+        return f"No change is shown to cost accuracy: of {len(broken)} changed networks, {others}."
     worst = fallen.sort_values("carried_gap").iloc[0]
     blind = count(above, "open") + count(above, "less")
     return (
-        f"The frozen probe (fitted to the intact network) gets fewer images right in {len(fallen)} of {len(broken)} "
-        f"changed networks; {others}. Of the changes tried the largest fall is "
-        f"{with_ends(interval_of(worst, 'carried_gap'))}, to {worst.carried:.2f}, after {_named(worst)}. "
-        f"In {count(above, 'same')} of {len(broken)} it is {WITHIN} of chance, in {blind} it is not shown to beat "
-        "chance."
+        f"{len(fallen)} of {len(broken)} changes cost accuracy, {_named(worst)} most: the frozen probe (fitted to the "
+        f"intact network) falls to {worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}. Of the "
+        f"changed networks, {others}. In {blind} of {len(broken)} the frozen probe is not shown to beat chance, and in "
+        f"{count(above, 'same')} it is {WITHIN} of chance."
     )
 
 
@@ -151,7 +156,7 @@ def _tried(broken: pd.DataFrame) -> list[str]:
     if some.empty:
         return []
     listed = ", ".join(f"{name} {int(row.places)} of {int(row.possible)}" for name, row in some.iterrows())
-    return [f"Not every place was tried ({listed}); those that were not may do more or less harm."]
+    return [f"Not every part was tried ({listed}); those that were not may do more or less harm."]
 
 
 def _lost(changes: pd.DataFrame) -> list[str]:

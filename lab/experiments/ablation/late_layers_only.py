@@ -63,7 +63,7 @@ def run(
     """Return what a stage makes of images that were made to fit; raises LabError when there is no such stage."""
     if request.stage:  # before the images are read
         _stage(anatomy(load_model(request.model)).trunk, request.stage)
-    material, model = open_probe_data(request, progress, replace(compute, device="cpu"))
+    material, model = open_probe_data(request, progress, compute)
     trunk = anatomy(model).trunk
     part = _stage(trunk, request.stage)
     error = real_error(model, part)

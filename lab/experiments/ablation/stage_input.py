@@ -56,7 +56,7 @@ def record_stage(model: LoadedModel, material: ProbeData, part: Part, progress: 
     grid = _grid(part)
 
     def keep(_module: object, inputs: tuple[Tensor, ...]) -> None:
-        entering.append(inputs[0].clone().numpy())
+        entering.append(inputs[0].cpu().numpy().copy())
 
     handle = model.module.get_submodule(part.name).register_forward_pre_hook(keep)
     try:
@@ -64,7 +64,7 @@ def record_stage(model: LoadedModel, material: ProbeData, part: Part, progress: 
             for indices, pixels in pixel_batches(material.images, range(count), model.preprocessing, 16):
                 model.module(normalised(pixels, model.preprocessing))
                 entering[-1], done = entering[-1][: len(indices)], indices[-1] + 1
-                ends.append(taken[last.name].numpy()[: len(indices)])
+                ends.append(taken[last.name].cpu().numpy()[: len(indices)])
                 cells.append(_cells(pixels[: len(indices)], grid))
                 progress("Passing images through the intact network", done, count, "images")
     finally:
@@ -135,6 +135,6 @@ def _passed_through(fed: StageInputs, features: np.ndarray, progress: Progress, 
         for start in range(0, len(features), batch):
             stage.source = _as_input(fed, features[start : start + batch])
             model.module(torch.zeros((len(stage.source), 3, how.height, how.width)))
-            found.append(taken[fed.last.name].numpy())
+            found.append(taken[fed.last.name].cpu().numpy())
             progress("", start + len(stage.source), len(features), "images")
     return np.concatenate(found)

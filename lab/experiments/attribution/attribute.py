@@ -14,7 +14,6 @@ tables   maps        one row per map: method, `layer` it lies on ("" for the pic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -47,14 +46,14 @@ def run(
     compute: Compute = Compute(),  # noqa: B008 - frozen
     partial_results: PartialResults | None = None,
 ) -> Result:
-    """Return the maps of every valid method at every chosen layer, with their checks. Runs on the CPU.
+    """Return the maps of every valid method at every chosen layer, with their checks.
 
     Raises LabError when the target or a layer does not exist, or none of the methods is valid anywhere.
     """
     from lab.experiments.attribution.map_checks import check
     from lab.experiments.attribution.maps import explained
 
-    subject = load_model_and_picture(request.model, request.picture, progress)
+    subject = load_model_and_picture(request.model, request.picture, progress, compute)
     layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
     tasks = questions(request, subject, layers, progress, compute)
     found = explained(
@@ -84,7 +83,7 @@ def questions(
     }
     module, image = subject.model.module, subject.image
     if wanted.kind != "probe":
-        progress("Asking the network", 1, 3, "steps")
+        progress("Running the network", 1, 3, "steps")
         return [AttributionTask(module, image, tuple(layers), class_target(module, image, wanted), **common)]
     probes = _probes(request, subject, layers, wanted.layer, progress, compute)
     tasks = []
@@ -117,8 +116,7 @@ def _probes(
     card = subject.model.card
     asked = select_layers(card.layers, only, exclusions=card.exclusions) if only else layers
     images = open_image_set(request.probe_data, per_class=request.per_class, progress=progress)
-    how = replace(compute, device="cpu")
-    return fit_linear_probes(subject.model, images, asked, seed=request.seed, compute=how, progress=progress)
+    return fit_linear_probes(subject.model, images, asked, seed=request.seed, compute=compute, progress=progress)
 
 
 def _said(module: nn.Module, image: Tensor, probe: LinearProbe, name: str) -> Tensor:
@@ -132,7 +130,7 @@ def _said(module: nn.Module, image: Tensor, probe: LinearProbe, name: str) -> Te
             near = nearest(name, probe.classes)
             raise LabError(f"the probe knows no class {name!r}{near}; it knows {', '.join(probe.classes)}")
         return torch.tensor([probe.classes.index(name)])
-    return probe.logits(taken(module, image, [probe.layer])[probe.layer.name]).argmax(dim=1)
+    return probe.logits(taken(module, image, [probe.layer])[probe.layer.name]).argmax(dim=1).cpu()
 
 
 def _about(task: AttributionTask) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lab.attributions.task import PICTURE, AttributionMaps, AttributionTask
 from lab.experiments.base import PartialResults
 from lab.layers import Layer
 from lab.progress import Progress
+from lab.shortages import in_smaller_batches
 
 Key = tuple[str, str, str]  # method, layer of the map, layer of the score
 
@@ -39,7 +40,7 @@ def explained(
     depths = {layer.name: layer.depth for layer in layers}
     out = Explained({}, [], [])
     for number, task in enumerate(tasks):
-        progress("Looking at every layer", number, len(tasks), "scores")
+        progress("Running every layer", number, len(tasks), "scores")
         valid = capability(task, task.layers)
         out.capability.extend(
             {
@@ -62,15 +63,13 @@ def maps_of(method: Method, task: AttributionTask, progress: Progress, stage: st
     def tick(done: int, total: int) -> None:
         progress(stage or method.title, done, total, "images")
 
-    told = replace(task, tick=tick)
-    if "seen" in task.__dict__:
-        told.__dict__["seen"] = task.seen
-    return method.explain(told)
+    told = task.but(tick=tick)
+    return in_smaller_batches(told.chunk, lambda chunk: method.explain(told.but(chunk=chunk)), method.title)
 
 
 def plain(values: Any) -> np.ndarray:
     """Return one image's map of a batch as float64 `(h, w)`."""
-    return np.asarray(values.detach().double().cpu().numpy(), dtype=np.float64)
+    return np.asarray(values.detach().cpu().double().numpy(), dtype=np.float64)
 
 
 def _add(

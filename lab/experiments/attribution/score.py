@@ -13,7 +13,7 @@ tables   shares      one row per network (trained and twins), method, layer whos
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from lab.attributions.methods import Method, named
 from lab.attributions.targets import LinearProbe, Target
 from lab.attributions.task import AttributionTask
 from lab.errors import LabError
+from lab.experiments.attribution.maps import maps_of
 from lab.experiments.attribution.request import ScoreRequest
 from lab.experiments.attribution.score_findings import findings
 from lab.experiments.attribution.score_tables import TRAINED, UNTRAINED, summary
@@ -53,7 +54,7 @@ def run(
     compute: Compute = Compute(),  # noqa: B008 - frozen
     partial_results: PartialResults | None = None,
 ) -> Result:
-    """Return the shares of every valid method at every chosen layer. Runs on the CPU.
+    """Return the shares of every valid method at every chosen layer.
 
     Raises LabError when a method is valid at no layer, or the set's drawings are not known.
     """
@@ -76,15 +77,15 @@ def scored(
     The intervals hold for all methods and layers of as many `sets` of pictures at once.
     """
     progress("Opening the network", 0, 2, "steps")
-    model = load_model(request.model)
+    model = load_model(request.model, device=compute.device)
     layers = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
     known = open_image_set(_seeded(request.data, request.seed), per_class=request.per_class)
     asked = open_image_set(_seeded(request.data, request.seed + OTHER_SEED), per_class=request.images)
     assert isinstance(asked, DrawnSet)
     exam = _Exam(asked, methods, request, progress, partial_results)
-    how, probes = replace(compute, device="cpu"), []
+    probes: list[dict[str, Any]] = []
     for twin, network in enumerate((model, *untrained_twins(model)), -1):
-        fitted = fit_linear_probes(network, known, layers, seed=request.seed, compute=how, progress=progress)
+        fitted = fit_linear_probes(network, known, layers, seed=request.seed, compute=compute, progress=progress)
         probes += [_about(twin, probe) for probe in fitted.values()]
         exam.take(twin, network, fitted)
     if not exam.shares:
@@ -145,7 +146,7 @@ class _Exam:
         from lab.attributions.shared_pass import taken
 
         batch = normalised(torch.stack(pixels), model.preprocessing)
-        said = probe.logits(taken(model.module, batch, [probe.layer])[probe.layer.name]).argmax(dim=1)
+        said = probe.logits(taken(model.module, batch, [probe.layer])[probe.layer.name]).argmax(dim=1).cpu()
         blank, request = torch.zeros(1, 3, 1, 1), self.request
         target = Target(said, probe)
         return AttributionTask(
@@ -160,7 +161,7 @@ class _Exam:
             if not method.fast and kept in self.partial_results:
                 found[method.name] = np.asarray(self.partial_results[kept]["maps"])
                 continue
-            found[method.name] = next(iter(method.explain(task).maps.values())).detach().double().numpy()
+            found[method.name] = next(iter(maps_of(method, task, silent).maps.values())).detach().cpu().double().numpy()
             if not method.fast:
                 self.partial_results[kept] = {"maps": found[method.name]}
         return found

@@ -53,7 +53,7 @@ def shrunk(images: ImageSet, how: Preprocessing, side: int, progress: Progress, 
     import torch
 
     rows = np.empty((len(images), 3 * side * side), np.float32)
-    for positions, pixels in pixel_batches(images, range(len(images)), how, compute.batch_size):
+    for positions, pixels in pixel_batches(images, range(len(images)), how, compute.images):
         small = torch.nn.functional.adaptive_avg_pool2d(pixels.float() / 255, side)
         rows[positions] = small.flatten(1).numpy()[: len(positions)]
         progress("Looking at the images", positions[-1] + 1, len(images), "images")

@@ -17,6 +17,7 @@ from lab.activations.pooling import maps
 from lab.activations.recording import record
 from lab.layers import Layer
 from lab.progress import Progress
+from lab.shortages import in_smaller_batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -68,14 +69,20 @@ def reachable(
     module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return which rows `(H, h, w)` and columns `(W, h, w)` of the image each position of a layer can depend on."""
+    return in_smaller_batches(BATCH, lambda batch: _reachable(module, layers, size, progress, batch), "reaching back")
+
+
+def _reachable(
+    module: nn.Module, layers: Sequence[Layer], size: tuple[int, int], progress: Progress, batch: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     import torch
 
     height, width = size
     hit: dict[str, list[np.ndarray]] = {layer.name: [] for layer in layers}
     with torch.inference_mode(), record(module, layers, _nan_of) as taken:
-        for start in range(0, height + width, BATCH):
+        for start in range(0, height + width, batch):
             progress("Finding what each position can depend on", start, height + width, "rows")
-            places = range(start, min(start + BATCH, height + width))
+            places = range(start, min(start + batch, height + width))
             images = torch.full((len(places), 3, height, width), 0.5)
             for row, place in enumerate(places):
                 if place < height:
@@ -84,7 +91,7 @@ def reachable(
                     images[row, :, :, place - height] = torch.nan
             module(images)
             for layer in layers:
-                hit[layer.name].append(taken[layer.name].numpy())
+                hit[layer.name].append(taken[layer.name].cpu().numpy())
     joined = {name: np.concatenate(parts) for name, parts in hit.items()}
     return {name: (all_of[:height], all_of[height:]) for name, all_of in joined.items()}
 

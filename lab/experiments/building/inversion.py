@@ -70,7 +70,7 @@ def run(
 ) -> Result:
     """Return the picture rebuilt from every chosen layer of the network and of its untrained twin."""
     kept = partial_results if partial_results is not None else {}
-    subject = load_model_and_picture(request.model, request.picture, progress)
+    subject = load_model_and_picture(request.model, request.picture, progress, compute)
     if subject.image.shape[-1] != subject.image.shape[-2]:
         raise LabError(f"{request.model} takes pictures that are not square; rebuilding needs a square input")
     layers = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
@@ -132,13 +132,13 @@ def rebuilt(
             images = search.images()
             error = _error(forward_to(module, layer.name, normalise(images)), wanted)
             if step == 0:
-                first = error.detach().double().numpy()
+                first = error.detach().cpu().double().numpy()
             if step == steps:
                 break
             optimizer.zero_grad()
             (error.sum() + VARIATION * _variation(images).sum()).backward()
             optimizer.step()
-    return {"images": images.detach().numpy(), "before": first, "after": error.detach().double().numpy()}
+    return {"images": images.detach().numpy(), "before": first, "after": error.detach().cpu().double().numpy()}
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:

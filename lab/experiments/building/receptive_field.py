@@ -76,7 +76,7 @@ def run(
     partial_results: PartialResults | None = None,
 ) -> Result:
     """Return the fields of every chosen layer that has positions; raises LabError when none has."""
-    subject = load_model_and_picture(request.model, request.picture, progress)
+    subject = load_model_and_picture(request.model, request.picture, progress, compute)
     chosen = select_layers(subject.model.layers, request.layers, exclusions=subject.model.card.exclusions)
     layers = tuple(layer for layer in chosen if layer.height > 1)
     if not layers:

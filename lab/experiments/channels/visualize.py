@@ -109,7 +109,7 @@ def findings(images: pd.DataFrame) -> list[str]:
         sentences.append(f"{int(silent.sum())} of {len(images)} are of channels that no image raises above 0.")
     if len(own):
         sentences.append(
-            f"In {first} of {len(own)} the channel it was made for is the one it raises most, against what is usual "
-            "for each channel; an image that raises others more shows what they share rather than this channel alone."
+            f"{first} of {len(own)} images excite their own channel more than any other, each channel measured by how "
+            f"it responds to natural images{'; the rest show what several channels share' * (first < len(own))}."
         )
     return sentences

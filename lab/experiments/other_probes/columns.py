@@ -33,3 +33,19 @@ OTHER_PROBES = {
     ),
     "controls": CONTROLS.but(control="`chance`"),
 }
+
+MANY_IMAGES = {
+    "accuracies": Table(
+        "A layer, as a ridge probe reads it that was fitted to sums over all images of the other folds.",
+        {
+            "probe": "`ridge`",
+            **same("layer depth accuracy"),
+            **ends(),
+            "shuffled": "accuracy of the same probe fitted to shuffled labels",
+            "penalty": "the penalty (scikit-learn's alpha) that was chosen, the median over folds",
+            "numbers": "numbers that the fitted probe holds",
+            "seconds": "of reading the layer's vectors twice and fitting, on the machine that computed the run",
+        },
+    ),
+    "controls": CONTROLS.but(control="`chance`"),
+}

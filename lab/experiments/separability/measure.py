@@ -6,6 +6,7 @@ there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,8 @@ from lab.weights.reinitialising import NoTwin
 # their embeddings would have to be computed again.
 TWIN_SEEDS = (0, 1, 2)
 PIXELS = ""
+CURVE = "the curve so far"  # among the partial results: curve, layer, depth, accuracy of the layers that are done
+TOLD_SECONDS = 0.3  # between two writings of it
 SIDE_BY_SIDE = 500  # images up to which several layers are probed at once
 
 
@@ -163,8 +166,15 @@ def probe_all(
     tune_allocator()
     found = in_threads(lambda one: _probe(question, *one, partial_results, threads), asked, max(1, cores() // threads))
     twins: dict[tuple[str, str], list[ProbeResult]] = {}
+    points: dict[tuple[str, str], tuple[float, float]] = {}
+    told = 0.0
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
         progress("Probing every layer", done, len(asked), "layers")
+        if layer is not None:
+            points.setdefault((_curve(subject), layer.name), (layer.depth, _accuracy(question, subject, piece)))
+            if time.monotonic() - told > TOLD_SECONDS or done == len(asked):
+                told = time.monotonic()
+                partial_results[CURVE] = _columns(points)
         for result in _results(subject, layer, _controls_of(question.request, subject), piece):
             if not subject.twin:
                 yield result
@@ -173,6 +183,22 @@ def probe_all(
             same.append(result)
             if len(same) == len(TWIN_SEEDS):
                 yield _joined(same)
+
+
+def _curve(subject: EmbeddingSource) -> str:
+    return f"{subject.model}, untrained" if subject.twin else subject.model
+
+
+def _accuracy(question: ProbeSetup, subject: EmbeddingSource, piece: Arrays) -> float:
+    """Return a layer's held-out accuracy as it is shown while others are computed: the mean over images and repeats."""
+    first = _controls_of(question.request, subject)[0]
+    predicted = piece[f"{first}.probabilities"].argmax(axis=-1)
+    return float((predicted == question.labels)[:, question.design.tested].mean())
+
+
+def _columns(points: Mapping[tuple[str, str], tuple[float, float]]) -> Arrays:
+    rows = [(*named, *values) for named, values in points.items()]
+    return dict(zip(("curve", "layer", "depth", "accuracy"), map(np.array, zip(*rows, strict=True)), strict=True))
 
 
 def _joined(results: Sequence[ProbeResult]) -> ProbeResult:

@@ -17,6 +17,7 @@ from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model
 from lab.probing.probes import fit_probes, make_splits, shuffled_labels
 from lab.progress import Progress
+from lab.settings import Compute
 from lab.stats.intervals import correctness
 from lab.training.pixels import load_pixels
 from lab.weights.trained import Trained
@@ -73,20 +74,21 @@ def checkpoints(
     held: HeldOutImages,
     partial_results: PartialResults,
     progress: Progress,
+    compute: Compute,
 ) -> Iterator[CheckpointReadout]:
     """Yield what each checkpoint knows, from the pieces where it was read before."""
     for number, step in enumerate(steps):
         tell = partial(progress, "Reading the checkpoints", number, len(steps), "checkpoints")
         tell()
-        model, chosen = _opened(trained.ref(step), layers)
+        model, chosen = _opened(trained.ref(step), layers, compute.device)
         key = f"{step}/{model.weights_digest}"
         if key not in partial_results:
             partial_results[key] = _read(model, chosen, held, tell)
         yield CheckpointReadout(step, chosen, partial_results[key], tuple(filters_at(model.module, step)))
 
 
-def _opened(ref: str, layers: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
-    model = load_model(ref)
+def _opened(ref: str, layers: str, device: str) -> tuple[LoadedModel, tuple[Layer, ...]]:
+    model = load_model(ref, device=device)
     return model, select_layers(model.layers, layers, exclusions=model.card.exclusions)
 
 

@@ -1,10 +1,8 @@
 """Train a network here and keep it as `ID@lab:NAME`, with checkpoints from before the first step on.
 
-    tables   history      one row per epoch: learning rate, loss and accuracy on the training and the validation images
-             checkpoints  one row per kept checkpoint: its step, epoch, validation accuracy, and the model that it is
-             test         one row: accuracy on images looked at only once, at the end, with interval and chance
-
-Runs on the CPU: the networks and images that this is for are small.
+tables   history      one row per epoch: learning rate, loss and accuracy on the training and the validation images
+         checkpoints  one row per kept checkpoint: its step, epoch, validation accuracy, and the model that it is
+         test         one row: accuracy on images looked at only once, at the end, with interval and chance
 """
 
 from __future__ import annotations
@@ -26,6 +24,7 @@ from lab.layers.costs import costs
 from lab.layers.modules import parameters_in
 from lab.malloc import tune_allocator
 from lab.models import Preprocessing
+from lab.models.devices import pick_device, placed
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.intervals import chance, wilson
@@ -65,7 +64,7 @@ def run(
     pixels = load_pixels(images, input_of(request.size), progress)
     data = Data(pixels, _labels(images), parts, MEAN, STD)
     outcome = train(
-        network,
+        placed(network, pick_device(compute.device)),
         data,
         Plan(recipe, request.seed, request.enough),
         keep=lambda step, tensors: weights.keep_checkpoint(request.model, request.name, step, tensors),

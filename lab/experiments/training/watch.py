@@ -43,7 +43,13 @@ def run(
     held = held_out_images(trained, request.seed, progress)
     seen = list(
         checkpoints(
-            trained, steps, request.layers, held, partial_results if partial_results is not None else {}, progress
+            trained,
+            steps,
+            request.layers,
+            held,
+            partial_results if partial_results is not None else {},
+            progress,
+            compute,
         )
     )
     layers, readings = seen[-1].layers, {each.step: each.reading for each in seen}

@@ -22,6 +22,7 @@ from lab.experiments.width_vs_depth.tables import tables_of
 from lab.experiments.width_vs_depth.tasks import tasks_named
 from lab.experiments.width_vs_depth.training import InitialisedModel, initialised_model, steps_of, task_data, train_one
 from lab.malloc import one_thread, tune_allocator
+from lab.models.devices import pick_device
 from lab.progress import Progress, counted, silent
 from lab.settings import Compute
 from lab.threads import in_threads, unless
@@ -43,11 +44,12 @@ def run(
     every = [(name, seed) for name in ARRANGEMENTS for seed in range(request.seeds)]
     keys = {(task, name, seed): f"{task}/{name}/{seed}" for task in tasks for name, seed in every}
     there, steps = sum(key in partial_results for key in keys.values()), steps_of(request)
+    device = pick_device(compute.device)
     tell = counted(progress, "Training small networks", len(keys) * steps, "batches", there * steps)
     for task in tasks:
         missing = [(name, seed) for name, seed in every if keys[task, name, seed] not in partial_results]
         if missing:
-            _train(request, task, missing, partial_results, tell, progress)
+            _train(request, task, missing, device, partial_results, tell, progress)
     found = {at: partial_results[key] for at, key in keys.items()}
     tables = tables_of(found, tasks, request)
     return result_with_findings(request, tables, findings(tables, request.parameters), chance=0.5)
@@ -57,6 +59,7 @@ def _train(
     request: WidthVsDepthRequest,
     task: str,
     missing: list[tuple[str, int]],
+    device: str,
     partial_results: PartialResults,
     tell: Callable[[], None],
     progress: Progress,
@@ -73,6 +76,6 @@ def _train(
         partial_results[f"{task}/{name}/{seed}"] = train_one(request, start, lesson, step)
 
     with one_thread():
-        starts = [initialised_model(request, name, seed) for name, seed in missing]
+        starts = [initialised_model(request, name, seed, device) for name, seed in missing]
         for _ in in_threads(lambda one: work(*one), zip(missing, starts, strict=True), left=left):
             pass

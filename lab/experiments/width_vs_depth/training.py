@@ -11,6 +11,7 @@ import numpy as np
 from lab.experiments.width_vs_depth.networks import build
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.experiments.width_vs_depth.tasks import pixels
+from lab.models.devices import placed
 from lab.partial_results import Arrays
 from lab.progress import Progress
 
@@ -57,8 +58,8 @@ class InitialisedModel:
     order: Generator
 
 
-def initialised_model(request: WidthVsDepthRequest, name: str, seed: int) -> InitialisedModel:
-    """Return a network that is about to be trained; leaves torch's own random numbers as they were."""
+def initialised_model(request: WidthVsDepthRequest, name: str, seed: int, device: str = "cpu") -> InitialisedModel:
+    """Return a network that is about to be trained, on a device; leaves torch's own random numbers as they were."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -66,7 +67,7 @@ def initialised_model(request: WidthVsDepthRequest, name: str, seed: int) -> Ini
         network = build(name, request.parameters, request.size).to(memory_format=torch.channels_last)
         order = torch.Generator()
         order.set_state(torch.get_rng_state())
-    return InitialisedModel(network, order)
+    return InitialisedModel(placed(network, device), order)
 
 
 def train_one(

@@ -86,19 +86,12 @@
       cancelAnimationFrame(frame);
       const start = performance.now();
       const step = (now) => {
-        const at = Math.min(last, ((now - start) / 1000) * 2.2);
-        const eased = Math.floor(at) + smooth(at - Math.floor(at));
-        view.signal("depth_slider", eased).runAsync();
+        const at = Math.min(last, Math.floor(((now - start) / 1000) * 2.2)); // a map is of a whole layer
+        view.signal("depth_slider", at).runAsync();
         if (at < last) frame = requestAnimationFrame(step);
       };
       frame = requestAnimationFrame(step);
     });
-  }
-
-  // Stay near each layer for a moment, then move on.
-  function smooth(share) {
-    const moved = Math.min(1, Math.max(0, (share - 0.25) / 0.5));
-    return moved * moved * (3 - 2 * moved);
   }
 
   const seen = new IntersectionObserver(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.charts.ablation import MOST_CURVES, agreement_bars, intervention_curves, intervention_forest
+from lab.charts.broken_parts import largest_effects
+from lab.experiments.ablation.intervention_findings import breakable
 from lab.experiments.ablation.interventions import InterventionRequest
 from lab.experiments.base import Result
 from lab.interventions import INTERVENTIONS
@@ -15,7 +17,7 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
 
-NAMES = {"spread": "Early, middle, late", "all": "Every place"}
+NAMES = {"spread": "Early, middle, late", "all": "Every part"}
 MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
 OFFER = (
     "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
@@ -39,6 +41,9 @@ def intervention_section(subject: Selection) -> None:
         show_command(request)
     if (result := answered(request, offer=OFFER, command=False)) is None:
         return
+    if not breakable(result.tables):  # what was found says why
+        return
+    show_chart(result, largest_effects, key="largest_effects")
     show_chart(result, intervention_forest, key="changes_chart")
     _curves(result)
     if "top1" in result["changes"] and result["changes"]["top1"].notna().any():

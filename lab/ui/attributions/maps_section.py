@@ -19,15 +19,22 @@ from lab.experiments.picture import picture_name
 from lab.ui.attributions.controls import choose_method, choose_question
 from lab.ui.attributions.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.chart import show_chart
-from lab.ui.findings import show_command, show_sentences
+from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection
 from lab.ui.text import escaped
 
 ANSWERS = {
     "learned": {"yes": "changes with weights", "no": "same with random weights", "open": "weights: undecided"},
-    "matters": {"yes": "its positions matter", "no": "no more than random", "open": "positions: not checked"},
+    "matters": {"yes": "its pixels matter", "no": "no more than random", "open": "positions: not checked"},
 }
+# (learned, matters) -> the badge under a map; whatever fails one check is not to be trusted
+TRUST = {
+    "yes": ("lab-yes", "Passes both checks"),
+    "no": ("lab-no", "Do not trust it"),
+    "open": ("", "Not shown to be right or wrong"),
+}
+WHY_NOT = (": it looks the same with random weights", ": its pixels matter no more than random ones")
 MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
 OFFER = (
     "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
@@ -51,16 +58,27 @@ def maps_section(subject: Selection) -> None:
     result = result_or_status(request, offer=OFFER)
     if result is None:
         return
-    show_sentences(findings(result.tables, method))
+    show_findings([*_trusted(result, method), *findings(result.tables, method)])
     st.html(scale(METHODS[method].signed))
     maps = result["maps"]
     shown = maps[maps["method"] == method]
-    _key(result)
     st.html(opacity_style(opacity))
     st.html(strip(result, shown, picture_name(subject.picture)) + under(result["picture"].iloc[0]["thumbnail"]))
+    _key(result)
     _not_shown(result, method)
     _charts(result, shown, method)
     _tables(result, request)
+
+
+def _trusted(result: Result, method: str) -> list[str]:
+    """Return the sentence that answers whether the maps are to be trusted, none where they were not checked."""
+    maps, orders = result["maps"], orders_of(result.tables)
+    rows = maps[maps["method"] == method].to_dict("records")
+    if not rows or not {"random", "gain"} <= set(maps.columns):
+        return []
+    good = [row for row in rows if learned(row) == "yes" and matters(row, orders, len(rows)) == "yes"]
+    at = f": {', '.join(row['layer'] or 'the pixels' for row in good)}" if good else ""
+    return [f"{len(good)} of {len(rows)} maps pass both checks{at}."]
 
 
 def _key(result: Result) -> None:
@@ -70,7 +88,7 @@ def _key(result: Result) -> None:
     ranges = [random_range(orders_of(result.tables), place) for place in result["targets"]["score_at"]]
     low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
     st.caption(
-        "Under each map: its rank correlation with the map of random weights; what its positions are worth (insertion "
+        "Details of a map: its rank correlation with the map of random weights; what its pixels are worth (insertion "
         f"less deletion; random squares: {low:+z.2f} to {high:+z.2f}); its rank correlation with the picture's edges."
     )
 
@@ -87,11 +105,11 @@ def strip(result: Result, shown: pd.DataFrame, name: str) -> str:
         title = METHODS[row["method"]].title
         label = f"{name}: {title} at {place} for {names[row['score_at']]}"
         over = overlay(heat_png(values, int(seen["height"]), int(seen["width"])), label)
-        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders)}</figcaption></figure>")
+        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders, len(shown))}</figcaption></figure>")
     return f'<div class="lab-overlays">{"".join(items)}</div>'
 
 
-def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str:
+def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame, tests: int) -> str:
     place = row["layer"] or row["score_at"] or "Pixels"
     grid = f"{row['height']} × {row['width']}"
     said = f" says {html.escape(str(names[row['score_at']]))}" if row["score_at"] else ""
@@ -99,14 +117,25 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame) -> str
     if "random" in row:
         lines.insert(0, (_mark("learned", learned(row)), f"{row['random']:.2f}"))
     if "gain" in row:
-        lines.insert(1, (_mark("matters", matters(row, orders)), f"{row['gain']:+z.2f}"))
+        lines.insert(1, (_mark("matters", matters(row, orders, tests)), f"{row['gain']:+z.2f}"))
     if np.isfinite(row["share"]):
         lines.append(("on what differs (area)", f"{row['share']:.0%} ({row['area']:.0%})"))
     if np.isfinite(row["incompleteness"]):
         lines.append(("missing of its sum", missing_text(row["incompleteness"])))
     problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
     rows = "".join(f'<p class="lab-check"><span>{name}</span><b>{value}</b></p>' for name, value in lines)
-    return f"<b>{html.escape(place)}</b>{said} · {grid}{problem}{rows}"
+    details = f"<details><summary>Details</summary>{grid} pixels{rows}</details>"
+    return f"<b>{html.escape(place)}</b>{said}{problem}{_badge(row, orders, tests)}{details}"
+
+
+def _badge(row: dict[Any, Any], orders: pd.DataFrame, tests: int) -> str:
+    """Return in a word whether one of `tests` maps is to be trusted, "" where it was not checked."""
+    if "random" not in row or "gain" not in row:
+        return ""
+    answers = (learned(row), matters(row, orders, tests))
+    mark, said = TRUST["no" if "no" in answers else "open" if "open" in answers else "yes"]
+    why = {"no": WHY_NOT[answers.index("no")]} if "no" in answers else {}
+    return f'<p class="lab-trust {mark}">{said}{why.get("no", "")}</p>'
 
 
 def _mark(check: str, answer: str) -> str:

@@ -27,6 +27,8 @@ CSS = """
   line-height: 1.5; max-width: none; }
 .lab-check b { font-weight: 500; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .lab-check span { opacity: 0.95; }
+.lab-overlays p.lab-trust { margin: 0.1rem 0; font-size: 0.84rem; line-height: 1.35; max-width: none; }
+.lab-overlays summary { cursor: pointer; opacity: 0.85; }
 .lab-yes { color: #10829a; font-weight: 600; }
 .lab-no { color: #c5522f; font-weight: 600; }
 .lab-scale { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; font-size: 0.84rem; }

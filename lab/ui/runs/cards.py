@@ -1,9 +1,10 @@
-"""The list of runs as cards: open, rename, cancel, delete, export; and the trash, from which they come back."""
+"""The list of runs as cards: open, present, rename, tag, cancel, delete, export; and the trash, from which they come
+back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -15,13 +16,24 @@ from lab.runs.storage import home_size
 from lab.runs.store import RunFolder
 from lab.runs.trash import KEEP_DAYS, DeletedRun, deleted_runs, restore
 from lab.ui import downloads
+from lab.ui.presenting import present_link
 from lab.ui.routes import dashboard_file, page_of_run
 from lab.ui.run_cache import finished_result
 from lab.ui.run_labels import distinction, when
 from lab.ui.run_status import note_problem
+from lab.ui.runs.bundles import bundle_button
+from lab.ui.runs.summary import summary
 from lab.ui.text import count, escaped
 
 PER_PAGE = 10
+FEW = 3  # runs that need no search
+# outcome -> (what a badge says, its colour)
+VERDICTS = {
+    "for": ("come apart", "green"),
+    "against": ("do not come apart", "red"),
+    "undecided": ("undecided", "orange"),
+}
+JUST_DELETED = "just_deleted"
 MOST_DELETED = 20  # in the trash that are shown
 STATUS_COLOURS = {
     "finished": "green",
@@ -37,9 +49,15 @@ STATUS_COLOURS = {
 def run_cards(runs: list[RunFolder]) -> None:
     """Show runs, the newest first, a page of them at a time, narrowed by a search."""
     text = ""
-    if len(runs) > PER_PAGE // 2:
-        text = st.text_input("Search", key="search", placeholder="part of a name or id", label_visibility="collapsed")
-    found = [run for run in runs if text.lower() in f"{run.name} {run.id}".lower()]
+    if len(runs) > FEW:
+        text = st.text_input(
+            "Search",
+            key="search",
+            placeholder="words of its name, tags, network, verdict",
+            label_visibility="collapsed",
+        )
+    words = [*text.lower().split(), *_chosen_tags(runs)]
+    found = [run for run in runs if all(word in _searched(run) for word in words)] if words else runs
     if not found:
         st.caption(f"No run fits “{escaped(text)}”.")
     pages = max(1, -(-len(found) // PER_PAGE))
@@ -48,15 +66,41 @@ def run_cards(runs: list[RunFolder]) -> None:
         _card(run)
 
 
+def _chosen_tags(runs: list[RunFolder]) -> list[str]:
+    """Return the tags that the list is narrowed to, of those that runs have."""
+    known = sorted({tag for run in runs for tag in run.tags})
+    if not known:
+        return []
+    chosen: list[str] = st.pills("Tags", known, selection_mode="multi", key="tags", label_visibility="collapsed")
+    return chosen
+
+
+def _searched(run: RunFolder) -> str:
+    """Return all by which a run can be found, in small letters."""
+    said = [run.name, run.id, run.status, *run.tags]
+    with suppress(LabError):  # a damaged one is found by its name
+        said += [*run.request.networks(), run.request.experiment]
+        said += [VERDICTS[found["outcome"]][0] for found in run.manifest.get("verdicts", {}).values()]
+    return " ".join(said).lower()
+
+
 def _card(run: RunFolder) -> None:
-    status = run.status
+    status, found = run.status, summary(run)
     with st.container(border=True, key=f"run_{run.id}"):
         told, actions = st.columns([6, 5], vertical_alignment="center")
-        badge = f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
+        badge = "" if status == "finished" else f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
+        if found.outcome in VERDICTS:
+            said, colour = VERDICTS[found.outcome]
+            badge = f":{colour}-badge[{said}]"
+        tags = " ".join(f":gray-badge[{escaped(tag)}]" for tag in run.tags)
         about = " · ".join(filter(None, (when(run), distinction(run.request), run.id)))
-        told.markdown(f"**{escaped(run.name)}** &nbsp;{badge}  \n:small[:gray[{escaped(about)}]]")
+        told.markdown(f"**{escaped(run.name)}** &nbsp;{badge} {tags}  \n:small[:gray[{escaped(about)}]]")
         if run.problem:
             told.caption(escaped(run.problem))
+        elif found.sentence and found.outcome not in VERDICTS:
+            told.caption(escaped(found.sentence))
+        if found.line or found.images:
+            told.html(f'<div class="lab-card">{found.line}{found.images}</div>')
         with actions.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", gap="small"):
             _actions(run, status)
 
@@ -113,6 +157,10 @@ def _actions(run: RunFolder, status: str) -> None:
             "Its name", value=run.name, max_chars=120, key=f"name_{run.id}", on_change=_rename, args=(str(run.path),)
         )
         st.caption("Press Enter to keep it; an empty name brings the first one back.")
+        st.text_input(
+            "Tags, between commas", value=", ".join(run.tags), placeholder="talk, 2026", key=f"tags_{run.id}",
+            on_change=_tag, args=(str(run.path),),
+        )  # fmt: skip
         if status not in UNDER_WAY:
             st.markdown(f"Put this run into the trash? It can be restored from there for {KEEP_DAYS} days.")
             st.button("Delete it", key=f"confirm_{run.id}", icon=":material/delete:", on_click=_delete, args=(run,))
@@ -127,9 +175,11 @@ def _open_and_export(run: RunFolder, status: str) -> None:
     if experiment == "probe":
         maps = dashboard_file("pages/embedding_maps.py")
         st.page_link(maps, label="Maps", icon=":material/scatter_plot:", query_params={"run": run.id})
+    present_link(run.id, key=f"present_{run.id}")
     export = st.popover("Export", icon=":material/download:", key=f"export_{run.id}", on_change="rerun")
     if export.open:  # what is in a closed one costs more than the rest of its card
         with export:
+            bundle_button(run)
             downloads.download_buttons(finished_result(run), key=run.id)
 
 
@@ -139,6 +189,12 @@ def _rename(folder: str) -> None:
         run.rename(st.session_state[f"name_{run.id}"])
 
 
+def _tag(folder: str) -> None:
+    run = RunFolder(Path(folder))
+    with noted():
+        run.tag(st.session_state[f"tags_{run.id}"].split(","))
+
+
 def _cancel(run: RunFolder) -> None:
     with noted():
         jobs.cancel(run)
@@ -146,12 +202,23 @@ def _cancel(run: RunFolder) -> None:
 
 def _delete(run: RunFolder) -> None:
     with noted():
-        run.delete()
+        st.session_state[JUST_DELETED] = run.delete()
+
+
+def undo_line() -> None:
+    """Say what was just deleted, and offer to bring it back at once."""
+    deleted = st.session_state.get(JUST_DELETED)
+    if deleted is None or not deleted.path.is_dir():
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="undo"):
+        st.markdown(f":material/delete: **{escaped(deleted.name)}** is in the trash.")
+        st.button("Undo", key="undo_delete", icon=":material/undo:", on_click=_restore, args=(deleted,))
 
 
 def _restore(run: DeletedRun) -> None:
     with noted():
         restore(run)
+        st.session_state.pop(JUST_DELETED, None)
 
 
 @contextmanager

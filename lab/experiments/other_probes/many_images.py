@@ -1,0 +1,171 @@
+"""At which layer can the classes be read, of more images than memory holds? A ridge probe out of sums.
+
+Images are passed through the network once and their vectors stay on disk. Two readings of a layer's vectors suffice:
+one for sums by fold, from which the probe of every fold and penalty follows exactly (`lab.probing.moments`), one for
+its answers to the images of the fold that it has not seen. Memory is that of a chunk, of one layer's sums
+(8 · folds · dimension² bytes) and of a few numbers an image.
+
+tables   accuracies   one row per layer: accuracy of the ridge probe and of one fitted to shuffled labels
+         controls     chance
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from lab.embeddings.stored import StoredVectors, store_vectors
+from lab.experiments.base import (
+    DATA_HELP,
+    DEFAULT_DATA,
+    LAYERS_HELP,
+    PartialResults,
+    Request,
+    Result,
+    model_option,
+    option,
+)
+from lab.experiments.manifest import result_with_findings
+from lab.images import open_image_set, short_name
+from lab.layers import Layer, select_layers
+from lab.models import load_model
+from lab.probing.moments import Moments, RidgePath, ridge_path
+from lab.probing.splits import make_splits, shuffled_labels
+from lab.progress import Progress, silent
+from lab.settings import Compute
+from lab.stats.intervals import accuracy_interval, chance
+
+MOST_DIMENSIONS = 4096  # sums of a wider layer, with five folds, take more than 800 MB
+RIDGE = "ridge"
+
+
+@dataclass(frozen=True)
+class ManyImagesRequest(Request):
+    """Which network, images and layers."""
+
+    experiment: ClassVar[str] = "many_images"
+
+    model: str = model_option()
+    data: str = option(DEFAULT_DATA, DATA_HELP)
+    per_class: int | None = option(None, "images of each class, at most (default: all)", least=2)
+    layers: str = option("stages", LAYERS_HELP)
+    folds: int = option(5, "parts that are tested in turn", least=2, most=20)
+    seed: int = option(0, "moves the folds and the shuffled labels", least=0, most=2**31 - 1)
+
+    def title(self) -> str:
+        """Return what is looked at."""
+        return f"Ridge probes of {self.model.split('@')[0]}, on {short_name(self.data)}"
+
+
+def run(
+    request: ManyImagesRequest,
+    *,
+    progress: Progress = silent,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    partial_results: PartialResults | None = None,
+) -> Result:
+    """Return what a ridge probe reads off every layer; raises LabError for input that cannot be used."""
+    kept = partial_results if partial_results is not None else {}
+    progress("Reading images", 0, 1, "sets")
+    images = open_image_set(request.data, per_class=request.per_class, progress=progress)
+    splits = make_splits(
+        images.labels, images.groups, folds=request.folds, repeats=1, seed=request.seed, classes=images.classes
+    )
+    shuffled = shuffled_labels(images.labels, images.groups, splits, seed=request.seed)
+    label_sets = np.stack([images.labels, shuffled[0]])
+    progress("Opening the network", 0, 1, "models")
+    model = load_model(request.model, device=compute.device)
+    asked = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
+    layers = [layer for layer in asked if layer.channels <= MOST_DIMENSIONS]
+    stored = store_vectors(model, images, layers, compute=compute, progress=progress)
+    rows = []
+    for number, layer in enumerate(layers):
+        progress("Reading vectors", number, len(layers), "layers")
+        key = f"{model.weights_digest}/{layer.name}/{images.fingerprint}"
+        if key not in kept:
+            kept[key] = _read(stored, layer.name, label_sets, splits[0], len(images.classes))
+        rows.append(_row(layer, kept[key], images.groups, len(images.classes)))
+    tables = {
+        "accuracies": pd.DataFrame(rows),
+        "controls": pd.DataFrame(
+            [{"control": "chance", "accuracy": chance(images.labels), "ci_low": np.nan, "ci_high": np.nan}]
+        ),
+    }
+    wide = [layer.name for layer in asked if layer not in layers]
+    notes = [f"layers wider than {MOST_DIMENSIONS} channels are left out: {', '.join(wide)}"] if wide else []
+    hashes = {str(model.ref): model.weights_digest, "images": images.fingerprint}
+    return result_with_findings(
+        request, tables, findings(tables, len(images)), hashes=hashes, notes=[*images.notes, *notes],
+        images=len(images), classes=list(images.classes),
+    )  # fmt: skip
+
+
+def _read(
+    stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int
+) -> dict[str, np.ndarray]:
+    """Return who is read right by the probes of `label_sets` `(S, N)`, bool `(S, N)`; penalties by fold; seconds."""
+    began = time.perf_counter()
+    parts = _sums(stored, layer, label_sets, folds, classes)
+    whole = sum(parts[1:], parts[0])
+    probes = [ridge_path(whole - part) for part in parts]
+    right = _right(stored, layer, label_sets, folds, probes)
+    penalties = np.array([probe[0].penalties[probe[0].chosen] for probe in probes])
+    return {"right": right, "penalties": penalties, "seconds": np.array(time.perf_counter() - began)}
+
+
+def _sums(stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int) -> list[Moments]:
+    """Return the sums of every fold's test part."""
+    parts: dict[int, Moments] = {}
+    shift: np.ndarray | None = None
+    for positions, vectors in stored.chunks(layer):
+        shift = vectors.mean(axis=0, dtype=np.float64) if shift is None else shift
+        for fold in range(int(folds.max()) + 1):
+            mine = folds[positions] == fold
+            found = Moments.of(vectors[mine], label_sets[:, positions[mine]], classes, shift)
+            parts[fold] = parts[fold] + found if fold in parts else found
+    return [parts[fold] for fold in sorted(parts)]
+
+
+def _right(
+    stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.ndarray, probes: Sequence[Sequence[RidgePath]]
+) -> np.ndarray:
+    right = np.zeros(label_sets.shape, dtype=bool)
+    for positions, vectors in stored.chunks(layer):
+        for fold, of_sets in enumerate(probes):
+            mine = positions[folds[positions] == fold]
+            rows = vectors[folds[positions] == fold]
+            for number, probe in enumerate(of_sets):
+                right[number, mine] = probe.scores(rows).argmax(axis=1) == label_sets[number, mine]
+    return right
+
+
+def _row(layer: Layer, found: Any, groups: np.ndarray, classes: int) -> dict[str, Any]:
+    names, of_group = np.unique(groups, return_inverse=True)
+    # A group of copies counts once.
+    accuracy, shuffled = (
+        float((np.bincount(of_group, weights=right) / np.bincount(of_group)).mean()) for right in found["right"]
+    )
+    low, high = accuracy_interval(accuracy, len(names))
+    return {
+        "probe": RIDGE, "layer": layer.name, "depth": layer.depth, "accuracy": accuracy, "ci_low": low, "ci_high": high,
+        "shuffled": shuffled, "penalty": float(np.median(found["penalties"])),
+        "numbers": (layer.channels + 1) * classes, "seconds": float(found["seconds"]),
+    }  # fmt: skip
+
+
+def findings(tables: dict[str, pd.DataFrame], images: int) -> list[str]:
+    """Say where the classes are read best, and whether that is above chance and shuffled labels."""
+    rows, guess = tables["accuracies"], float(tables["controls"]["accuracy"].iloc[0])
+    best = rows.loc[[int(rows["accuracy"].to_numpy().argmax())]].iloc[0]
+    above = "clearly above" if best["ci_low"] > guess else "not clearly above"
+    first = (
+        f"On {images:,} images a ridge probe reads the classes best at {best['layer']}: {best['accuracy']:.3f} (95 % "
+        f"interval {best['ci_low']:.3f} to {best['ci_high']:.3f}), {above} always naming the commonest class "
+        f"({guess:.3f}); fitted to shuffled labels it is right in {best['shuffled']:.3f}."
+    )
+    return [first, "The layer is the best of all that were read; its accuracy is for that a little too high."]

@@ -1,0 +1,92 @@
+"""A run under way: a clock that the browser moves by itself, one bar and one estimate for the whole, and the curve as
+far as it is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lab.charts.theme import INK, MODEL_COLOURS
+from lab.experiments.separability.measure import CURVE
+from lab.runs import jobs
+from lab.runs.folder import RunFolder
+from lab.runs.processes import steady_seconds
+from lab.ui.chart import SIZES
+from lab.ui.text import count, duration, escaped
+
+DRIFT = 2.0  # seconds that the browser's clock may differ from the run's before it is set anew
+CURVE_SPEC: dict[str, Any] = {
+    "height": 300,
+    "config": SIZES,
+    "autosize": {"type": "fit", "contains": "padding"},
+    "description": "Accuracy of the probe at the layers that are done, against depth.",
+    "layer": [{"mark": {"type": "line", "strokeWidth": 3}}, {"mark": {"type": "point", "filled": True, "size": 70}}],
+    "encoding": {
+        "x": {"field": "depth", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "relative depth",
+              "axis": {"values": [0, 0.2, 0.4, 0.6, 0.8, 1], "grid": False}},
+        "y": {"field": "accuracy", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "accuracy so far",
+              "axis": {"tickCount": 5}},
+        "color": {"field": "curve", "type": "nominal", "scale": {"range": [*MODEL_COLOURS, INK]}, "title": None,
+                  "legend": {"orient": "top", "labelLimit": 300, "columns": 1}},
+        "tooltip": [{"field": name} for name in ("curve", "layer", "accuracy")],
+    },
+}  # fmt: skip
+
+
+def show_progress(run: RunFolder) -> None:
+    """Show how far a run is, with a way to cancel it."""
+    progress = run.progress
+    with st.container(border=True, key="progress"):
+        st.markdown(f"**{escaped(progress.get('stage', 'Starting'))}**")
+        st.progress(min(1.0, float(progress.get("share") or 0.0)))
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.html(_clock(run.id, float(progress.get("elapsed") or 0.0)))
+        left.caption(escaped(progress_line(progress)) or "just started")
+        if run.silence:
+            st.caption(f":orange[:material/warning:] {escaped(run.silence)}")
+        if right.button("Cancel", key="cancel", width="stretch"):
+            jobs.cancel(run)
+            st.rerun()
+        if not (table := curve_so_far(run)).empty:
+            with st.container(key="curve_so_far"):
+                st.vega_lite_chart(table, CURVE_SPEC, key="curve_so_far_chart", width="stretch")
+        st.caption("It goes on if you close this page; open it again and you will find it here.")
+
+
+def progress_line(progress: dict[str, Any]) -> str:
+    """Return "step 3 of 11 · 120 of 400 images · 84 images/s · about 40 s left in all", as far as it is known."""
+    done, total, unit = progress.get("done", 0), progress.get("total", 0), progress.get("unit", "steps")
+    parts = [str(progress["step"])] if progress.get("step") else []
+    parts += [f"{done:,} of {count(total, unit.removesuffix('s'))}"] if total > 1 else []
+    if progress.get("rate") and unit != "steps":
+        parts.append(
+            f"{progress['rate']:.1f} {unit}/s" if progress["rate"] < 10 else f"{progress['rate']:.0f} {unit}/s"
+        )
+    if progress.get("seconds_left") is not None:
+        parts.append(f"about {duration(progress['seconds_left'])} left in all")
+    elif progress.get("step"):
+        parts.append("the first of its kind here, so there is no estimate yet")
+    return " · ".join(parts)
+
+
+def curve_so_far(run: RunFolder) -> pd.DataFrame:
+    """Return curve, layer, depth and accuracy of the layers that are probed already, empty before the first."""
+    try:
+        found = run.partial_results[CURVE]
+        return pd.DataFrame({name: found[name] for name in ("curve", "layer", "depth", "accuracy")})
+    except KeyError:
+        return pd.DataFrame()
+
+
+def _clock(run_id: str, elapsed: float) -> str:
+    """Return a clock that began `elapsed` seconds ago; the same text again and again, so that it goes on by itself."""
+    key = f"clock_{run_id}"
+    began, shown = st.session_state.get(key, (0.0, ""))
+    now = steady_seconds()
+    if not shown or abs((now - began) - elapsed) > max(DRIFT, 0.02 * elapsed):
+        began = now - elapsed
+        shown = f'<span class="lab-clock" role="timer" style="animation-delay:-{elapsed:.1f}s"></span>'
+        st.session_state[key] = (began, shown)
+    return str(shown)
