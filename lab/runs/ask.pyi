@@ -32,6 +32,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["compare"],
@@ -56,6 +57,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["check"],
@@ -77,6 +79,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["regress"],
@@ -96,6 +99,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["multilabel"],
@@ -116,6 +120,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["ladder"],
@@ -130,6 +135,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["filter"],
@@ -143,6 +149,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["face"],
@@ -153,6 +160,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["edges"],
@@ -162,6 +170,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["tuning"],
@@ -173,6 +182,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["sizes"],
@@ -181,6 +191,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["slide"],
@@ -194,6 +205,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["field"],
@@ -207,6 +219,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["stack"],
@@ -218,6 +231,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["thumbnail", "left"],
@@ -230,6 +244,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["factors"],
@@ -243,6 +258,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["inversion"],
@@ -256,6 +272,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["break"],
@@ -269,6 +286,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["late_layers_only", "tail"],
@@ -281,6 +299,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["without_activations", "linear"],
@@ -292,6 +311,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["collapse"],
@@ -302,6 +322,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["width_vs_depth", "side"],
@@ -316,6 +337,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["concatenation", "together"],
@@ -331,6 +353,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["other_probes"],
@@ -344,6 +367,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["many_images"],
@@ -357,6 +381,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["attribute"],
@@ -375,6 +400,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["attribution_score"],
@@ -390,6 +416,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["explanations"],
@@ -405,6 +432,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["depth_strip"],
@@ -422,6 +450,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["exemplars"],
@@ -435,6 +464,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["visualize"],
@@ -453,6 +483,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["channel"],
@@ -469,6 +500,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["kernels"],
@@ -477,6 +509,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["train"],
@@ -493,6 +526,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["watch"],
