@@ -234,7 +234,7 @@ def test_what_a_filter_spans() -> None:
     assert of_filter(a_sum(1))[0] == f"This filter spans the only input channel {window.format(6)}"
     apart = "This filter does not span all 9 input channels: it sees only {} (grouped convolution). …"
     assert_says(of_filter(a_sum(1, first=4, of=9))[:1], apart.format("input channel 4"))
-    assert_says(of_filter(a_sum(1, 2, 3, first=4, of=9))[:1], apart.format("the 3 input channels 4 to 6"))
+    assert_says(of_filter(a_sum(1, 2, 3, first=3, of=9))[:1], apart.format("the 3 input channels 3 to 5"))
 
 
 def test_whether_a_sum_is_the_networks_number() -> None:

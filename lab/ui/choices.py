@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -13,6 +13,8 @@ from lab.layers import select_layers
 from lab.models import ModelRef, search_models
 from lab.models.cards import cached_card
 from lab.weights.trained import list_trained
+
+C = TypeVar("C")
 
 # Networks worth a first look; any other timm id can be typed. The packaged ones need no download.
 NETWORKS = (
@@ -67,7 +69,7 @@ def own_size(model: str) -> int:
     return min(known.preprocessing.input_size[1:]) if known else 0
 
 
-def with_current(options: Iterable[str], current: Iterable[str]) -> list[str]:
+def with_current(options: Iterable[C], current: Iterable[C]) -> list[C]:
     """Return options and whatever is chosen beside them, each once."""
     return list(dict.fromkeys([*options, *current]))
 

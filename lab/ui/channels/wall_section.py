@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -124,7 +125,7 @@ def _visualize(subject: Selection, layer: str, channels: str) -> VisualizeReques
     return VisualizeRequest(model=subject.model, data=subject.data, layers=layer, channels=channels).canonical()
 
 
-def _own(subject: Selection) -> dict[str, int]:
+def _own(subject: Selection) -> dict[str, Any]:
     """Return the size of images to ask for: the network's own, where it is known."""
     own = own_size(subject.model)
     return {"size": own} if own else {}
