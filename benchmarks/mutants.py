@@ -45,6 +45,12 @@ AREAS: dict[str, dict[str, str]] = {
         "lab/stats/depth.py": "test_depth.py",
         "lab/stats/disagreement.py": "test_disagreement.py",
         "lab/stats/differences.py": "test_stats.py test_compare.py",
+        "lab/stats/ordering.py": "test_ordering.py",
+        "lab/stats/numbers.py": "test_numbers.py",
+        "lab/stats/several_labels.py": "test_multilabel.py",
+        "lab/stats/image_scores.py": "test_splits.py test_verdict.py",
+        "lab/stats/equivalence.py": "test_check.py",
+        "lab/stats/calibration.py": "test_calibration.py",
         "lab/stats/*.py": "test_stats.py test_claims.py test_many_tests_at_once.py",
     },
     "probing": {

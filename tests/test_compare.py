@@ -81,6 +81,12 @@ def test_the_best_layer_of_a_given_test_part_is_judged_on_other_images_of_it() -
     assert abs(np.mean(judged) - 0.5) < 0.025
 
 
+def test_two_folds_are_enough_to_judge_a_layer_by_the_other() -> None:
+    splits = np.arange(IMAGES)[None] % 2
+    correct = np.stack([splits[0] == 0, splits[0] == 1])[None].astype(float)  # each layer is right on one fold
+    assert best_layer(correct, splits).correct.max() == 0
+
+
 def test_intervals_hold_for_all_rows_at_once() -> None:
     wrong = 0
     for seed in range(60):

@@ -126,6 +126,27 @@ def test_many_pairs_of_classes_announce_nothing_on_nothing() -> None:
     assert announced <= 2
 
 
+@pytest.mark.parametrize(("sizes", "few"), [((2, 2, 2, 2, 2), 1), ((30, 2, 2), 1), ((8, 8, 8, 8, 8), 2)])
+def test_classes_of_a_few_images_announce_nothing_on_nothing(sizes: tuple[int, ...], few: int) -> None:
+    """Two images a class are all right by luck at one of six layers all the time."""
+    labels, announced = np.repeat(np.arange(len(sizes)), sizes), 0
+    boot = bootstrap(np.arange(len(labels)), labels, resamples=400, balanced=True)
+    for seed in range(30):
+        noise = np.random.default_rng(seed).uniform(size=(6, 1, len(labels), len(sizes)))
+        announced += any(pair.reached for pair in curves.emergence(np.linspace(0, 1, 6), noise, labels, boot))
+    assert announced <= few
+
+
+def test_copies_in_a_group_are_no_further_evidence() -> None:
+    """Twenty copies of two pictures a class do not show what twenty pictures a class show."""
+    labels = np.repeat([0, 1], 20)
+    right = np.where(labels[:, None] == np.arange(2), 0.9, 0.1)[None, None]
+    for groups, reached in ((np.arange(40), True), (2 * labels + np.arange(40) % 2, False)):
+        boot = bootstrap(groups, labels, resamples=400, balanced=True)
+        (found,) = curves.emergence([0.5], right, labels, boot)
+        assert found.reached is reached
+
+
 def correct(accuracies: list[float]) -> np.ndarray:
     ease = (np.arange(COUNT) + 0.5) / COUNT
     return (ease < np.array(accuracies)[:, None]).astype(float)

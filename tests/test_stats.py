@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm, rankdata
+from scipy.stats import binomtest, norm, rankdata, t
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from lab.stats import auc
 from lab.stats import intervals as stats
+from lab.stats.image_scores import measure_of
+from lab.stats.simultaneous import stretched
 
 
 def predictions(count: int, classes: int, seed: int, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -229,3 +231,34 @@ def test_a_mean_of_few_values_is_as_scipy_has_it_and_of_one_is_not_bounded() -> 
     low, high = t.interval(0.95, 3, loc=values.mean(), scale=values.std(ddof=1) / 2)
     assert (found.value, found.low, found.high) == pytest.approx((values.mean(), low, high))
     assert stats.mean_interval([0.5]) == stats.Interval(0.5, -np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("counts", "measure"),
+    [((9, 9), "accuracy"), ((10, 9), "balanced accuracy"), ((10, 5), "balanced accuracy"), ((11, 5), "AUC")],
+)
+def test_the_score_fits_the_sizes_of_the_classes(counts: tuple[int, int], measure: str) -> None:
+    labels = np.repeat([0, 1], counts)
+    assert measure_of(labels, np.arange(len(labels))) == measure
+    assert measure_of(np.tile(labels, 2), np.tile(np.arange(len(labels)), 2)) == measure  # a group counts once
+
+
+def test_students_t_has_satterthwaites_degrees_of_freedom() -> None:
+    """Means of classes of 3 and 30 groups, as Welch's test of two samples of equal variance weighs them."""
+    labels = np.repeat([0, 1], [3, 30])
+    boot = stats.bootstrap(np.arange(33), labels, resamples=4000, balanced=True, refit=1.0)
+    plain = 0.25 / 3 + 0.25 / 30  # the variance of half the sum of both means, of values with variance 1
+    freedom = plain**2 / ((0.25 / 3) ** 2 / 2 + (0.25 / 30) ** 2 / 29)
+    values = np.concatenate([[1.0, -1.0, 0.0], np.tile([1.0, -1.0], 15)])
+    values[:3] = values[:3] / values[:3].std(ddof=1)
+    values[3:] = values[3:] / values[3:].std(ddof=1)
+    spread = (boot.means(values) - boot.mean(values)).std()
+    assert spread == pytest.approx(np.sqrt(plain) * t.ppf(0.975, freedom) / stats.Z95, rel=0.05)
+
+
+def test_a_stretch_for_no_test_or_one_changes_nothing() -> None:
+    found = stats.Interval(0.5, 0.4, 0.7)
+    for tests in (0, 1):
+        same = stretched(found, tests)
+        assert (same.low, same.high) == (pytest.approx(0.4), pytest.approx(0.7))
+    assert stretched(found, 4).low == pytest.approx(0.5 - 0.1 * norm.ppf(1 - 0.025 / 4) / norm.ppf(0.975))

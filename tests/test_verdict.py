@@ -128,6 +128,13 @@ def test_one_good_early_layer_among_bad_ones_is_enough_against_for() -> None:
     assert "The first layer, layer0, already suffices" in found.sentence
 
 
+def test_what_is_behind_the_best_is_told_with_both_numbers() -> None:
+    _, checks = judge(np.array([0.6, 0.7, 0.71, 0.72, 0.73, 0.74, 0.97, 0.9, 0.8]))
+    assert "worse than the best, layer6 (0.60 against 0.97); the first that is not: layer6 (0.97)" in (
+        checks["first_behind_best"].statement
+    )
+
+
 def test_a_lead_over_the_average_early_layer_alone_is_told_as_that() -> None:
     found, checks = judge(np.array([0.6, 0.6, 0.91, 0.93, 0.93, 0.93, 0.93, 0.93, 0.93]))
     assert checks["late_minus_early"].passed

@@ -15,6 +15,7 @@ import numpy as np
 from lab.stats.auc import Z95
 from lab.stats.differences import simultaneous
 from lab.stats.intervals import Bootstrap, Interval, difference
+from lab.stats.simultaneous import ERROR
 
 EARLY, LATE = 1 / 3, 2 / 3  # early layers lie in the first third of depth, late ones in the last
 ONE_SIDED = 1.6448536269514722  # one-sided 95 % of the normal distribution
@@ -114,9 +115,12 @@ def emergence(
     t = 0.5 + (best - 0.5) / 2, the pair emerges at the depth from which A stays at or above t up to its best layer,
     linearly interpolated between the last layer below t and the next; the first layer's depth if none is below.
     What A does after its best layer does not matter, so a curve that falls again at the end has an emergence too.
-    It is reached when a layer is above 0.5 by more than the largest deviation of all layers of all pairs (max-t), so
-    that in one run of 20 without any information one pair or more is said to be reached.
+    It is reached when a layer is above 0.5 by more than the largest deviation of all layers of all pairs (max-t, at
+    least Bonferroni's over the pairs), as a quantile of Student's t with the degrees of freedom that the pair's groups
+    leave, so that in one run of 20 without any information one pair or more is said to be reached.
     """
+    from scipy.stats import norm, t
+
     depth = np.asarray(depths, dtype=np.float64)
     present = [name for name in range(probabilities.shape[3]) if np.any(labels == name)]
     pairs = list(combinations(present, 2))
@@ -124,10 +128,10 @@ def emergence(
     for pair in pairs:
         curve, curves, spread = _pair_curves(probabilities, labels, boot, pair)
         largest = np.maximum(largest, ((curves - curve) / spread).max(axis=1))
-    reach = max(float(np.percentile(largest, 95)), ONE_SIDED)
+    reach = max(float(np.percentile(largest, 95)), float(norm.ppf(1 - ERROR / len(pairs))))
     for pair in pairs:
         curve, curves, spread = _pair_curves(probabilities, labels, boot, pair)
-        if ((curve - 0.5) / spread > reach).any():
+        if ((curve - 0.5) / spread > t.ppf(norm.cdf(reach), _freedom(labels, boot, pair))).any():
             (crossing,), (layer,) = _crossing(depth, curve[None])
             low, high = np.percentile(_crossing(depth, curves)[0], (2.5, 97.5))
             low, high = min(float(low), float(crossing)), max(float(high), float(crossing))
@@ -171,9 +175,22 @@ def _pair_curves(
         right, total = _prefers(probabilities, images, own, other), boot.base[images].sum()
         curve = curve + right @ boot.base[images] / total / 2
         curves = curves + boot.weights[:, images] @ right.T / total / 2
-        heavy += (boot.base[images] ** 2).sum() / total**2 / 4
+        heavy += (_group_weights(images, boot) ** 2).sum() / 4
     spread = np.sqrt(((curves - curve) ** 2).mean(axis=0))
     return curve, curves, np.maximum(spread, 2**0.5 / (1 / heavy + 2))
+
+
+def _group_weights(images: np.ndarray, boot: Bootstrap) -> np.ndarray:
+    """Return what each group of some images counts in their mean, sum 1."""
+    found = np.bincount(boot.members[images], weights=boot.base[images])
+    return np.asarray(found[found > 0] / found.sum())
+
+
+def _freedom(labels: np.ndarray, boot: Bootstrap, pair: tuple[int, int]) -> float:
+    """Return the degrees of freedom of a pair's accuracy (Satterthwaite): a class of two groups leaves hardly any."""
+    weights = [_group_weights(np.flatnonzero(labels == name), boot) for name in pair]
+    parts = np.array([(one**2).sum() for one in weights])
+    return float(parts.sum() ** 2 / (parts**2 / np.array([max(len(one) - 1, 1) for one in weights])).sum())
 
 
 def _crossing(depth: np.ndarray, curves: np.ndarray, chance: float = 0.5) -> tuple[np.ndarray, np.ndarray]:

@@ -77,13 +77,14 @@ class Bootstrap:
     `base` `(N,)` is what each image counts in a mean, `weights` `(B, N)` what it counts in each resample; both sum to
     1. The resamples' deviations from the base are widened by what refitting the probes adds and by Student's t, so a
     weight may be below 0. `pseudo` `(B,)` is the balance of two imaginary groups (-2, 0 or 2), see `difference`;
-    `groups` the number of equally heavy groups that would be worth as much.
+    `groups` the number of equally heavy groups that would be worth as much; `members` `(N,)` the group of each image.
     """
 
     weights: np.ndarray
     pseudo: np.ndarray
     base: np.ndarray
     groups: float
+    members: np.ndarray
 
     @property
     def resamples(self) -> int:
@@ -127,7 +128,7 @@ def bootstrap(
         weights[:, own] -= base[own] * (weights[:, own].sum(axis=1, keepdims=True) / base[own].sum())
     pseudo = 2.0 * rng.binomial(2, 0.5, resamples) - 2.0
     heavy = np.bincount(index, weights=base)
-    return Bootstrap(base + weights, pseudo, base, float(1 / (heavy**2).sum()))
+    return Bootstrap(base + weights, pseudo, base, float(1 / (heavy**2).sum()), index)
 
 
 def image_weights(groups: np.ndarray, labels: np.ndarray, *, balanced: bool = False) -> np.ndarray:
