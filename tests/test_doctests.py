@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 MODULES = (
-    "lab.experiments.base",
+    "lab.experiments.fields",
     "lab.experiments.building.receptive_field_arithmetic",
     "lab.experiments.building.size_arithmetic",
     "lab.geometry.similarity",

@@ -200,8 +200,10 @@ def test_an_error_keeps_what_was_done_and_names_the_image(layers: tuple[Layer, .
 def test_progress_counts_images(layers: tuple[Layer, ...]) -> None:
     calls: list[tuple[str, int, int, str]] = []
     embed(MODEL, scenes(6), layers, compute=SMALL, progress=lambda *call: calls.append(call))
-    assert [call[1:] for call in calls] == [(0, 6, "images"), (4, 6, "images"), (6, 6, "images")]
-    assert {call[0] for call in calls} == {"test_resnet (untrained): passing images"}
+    loading, *passes = calls
+    assert loading == ("test_resnet (untrained): loading it", 0, 1, "networks")
+    assert [call[1:] for call in passes] == [(4, 6, "images"), (6, 6, "images")]
+    assert {call[0] for call in passes} == {"test_resnet (untrained): passing images"}
 
 
 def test_a_pooling_the_layers_cannot_have(layers: tuple[Layer, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from planted import assert_says, table
 
@@ -35,6 +36,10 @@ def of_ladder(
         "order": table("model twin rungs tau", *order, (model, -1, read, tau), *more),
         "pairs": table("model twin lower higher reversed later", *((model, *pair) for pair in pairs)),
         "gains": table("model rung gain", *((model, *one) for one in gains)),
+        "ease": pd.DataFrame({"model": []}),
+        "labels": pd.DataFrame({"model": [], "saved_low": []}),
+        "invariance": pd.DataFrame({"model": [], "change": []}),
+        "networks": pd.DataFrame({"model": []}),
         "accuracy": table(
             "control rung accuracy/ci", ("probe", "hue", (0.9, 0.8, 1)), *(("pixels", *p) for p in pixels)
         ),

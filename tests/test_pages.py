@@ -287,5 +287,6 @@ def test_every_question_has_its_page_and_every_section_its_tab() -> None:
         "channels": CHANNELS, "attributions": ATTRIBUTIONS, "numbers": NUMBERS,
     }  # fmt: skip
     tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
-    assert {(page, tab) for page, those in sections.items() for tab in those} == tabs
+    # A tab without a section of its own is shown by the questions' common skeleton.
+    assert {(page, tab) for page, those in sections.items() for tab in those} <= tabs
     assert {row.page for row in EXPERIMENTS.values()} <= set(PAGES)
