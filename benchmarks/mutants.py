@@ -32,7 +32,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.linear_model", "torch", "timm", "pytest")
-COPIED = ("lab", "pages", "tests", "docs", ".streamlit", "pyproject.toml", "README.md")
+COPIED = ("lab", "benchmarks", "pages", "tests", "docs", ".streamlit", "pyproject.toml", "README.md")
 OUTCOMES = {"passed": "survived", "failed": "killed", "slow": "slow"}
 EXPERIMENTS = "lab/experiments"
 LOADED = "ignore::pytest.PytestAssertRewriteWarning"  # plugins were imported before the fork
@@ -48,7 +48,6 @@ AREAS: dict[str, dict[str, str]] = {
         "lab/stats/ordering.py": "test_ordering.py",
         "lab/stats/numbers.py": "test_numbers.py",
         "lab/stats/several_labels.py": "test_multilabel.py",
-        "lab/stats/image_scores.py": "test_splits.py test_verdict.py",
         "lab/stats/equivalence.py": "test_check.py",
         "lab/stats/calibration.py": "test_calibration.py",
         "lab/stats/*.py": "test_stats.py test_claims.py test_many_tests_at_once.py",

@@ -66,7 +66,7 @@ def test_the_largest_fall_of_the_frozen_probe_is_told_and_how_many_fell() -> Non
     )
     assert_says(
         of_changes(changed("a", OPEN), changed("b", MORE), classes=("cat", "dog", "owl"))[:2],
-        "No change is shown to cost accuracy: of 2 changed networks, 0 stay within 0.05, 1 are better, 1 are undecided…",
+        "No change is shown to cost accuracy: of 2 changed networks, 0 stay within 0.05, 1 are better, 1 are …",
         "…tells 3 classes apart with accuracy 0.91 (95 % interval …0.87 to 0.95…0.50…0.61…0.63.",
     )
 
