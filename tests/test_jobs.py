@@ -169,7 +169,7 @@ def test_an_interrupted_run_does_not_repeat_finished_layers(monkeypatch: pytest.
     monkeypatch.setattr(measure, "fit_layer", dies_after_two)
     with pytest.raises(KeyboardInterrupt):
         jobs.compute(run, Compute(), silent)
-    assert len(set(run.partial_results) - {measure.CURVE}) == 2
+    assert len(run.partial_results) == 2 + (measure.CURVE in run.partial_results)
     fitted.clear()
     fitted.extend([None] * 3)
     monkeypatch.setattr(measure, "fit_layer", lambda *a: fitted.append(a) or real(*a))
