@@ -269,6 +269,7 @@ def test_the_fastest_network_is_so_in_every_round() -> None:
     ]
     single = speeds([106.0] * 8)
     alone = comparison.fastest(TIMED, single[single["model"] != "twin"])
+    assert comparison.fastest(TIMED, single[single["model"].isin(("fast", "mid"))]) == alone
     assert alone[0].startswith("fast is the fastest here, in each of 8 rounds")
     assert comparison.fastest(TIMED, speeds([*[106.0] * 6, 105.0])) == []
     assert comparison.fastest(TIMED, speeds([*[106.0] * 6, 60.0])) == []

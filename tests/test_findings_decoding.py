@@ -239,6 +239,7 @@ def test_factors_of_which_little_is_shown() -> None:
     )  # fmt: skip
     alone = of_factors(("last", "a", OPEN), ("trained - untrained", "a", MORE, 0.5, 0.4, 1), layers=("head",))
     assert alone[1] == "One layer alone shows no change with depth."
+    assert of_factors(("last", "a", OPEN), layers=("stem", "head"))[1].startswith("Between stem and head, ")
     assert alone[3].startswith("One network with random weights is one random start")
     assert of_factors(("last", "a", OPEN))[3] == NO_TWIN
 

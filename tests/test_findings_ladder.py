@@ -141,3 +141,69 @@ def test_each_network_of_a_ladder_is_told_by_its_own_rows() -> None:
     )
     assert said[4] == "Emergence by depth (0 input, 1 output): hue 0.25."
     assert len(said) == 7
+
+
+SAVED = "model layer rung labels_saved images saved_low"
+LOSS = "model change layer rungs loss"
+NETWORK = "model against rung gain later reached_against reached"
+
+
+@pytest.mark.parametrize(
+    ("tau", "said"),
+    [
+        (
+            (0.5, 0.01, 0.9),
+            "What untrained networks make easy is what net reads best at its end: …0.50 (…0.01 to 0.90).",
+        ),
+        (
+            (-0.5, -0.9, -0.1),
+            "What untrained networks make easy is what net reads worst at its end: …0.50 (…0.90 to …0.10).",
+        ),
+        (
+            (0.5, 0.0, 0.9),
+            "That net reads best at its end what … is not shown: …0.50…0.00…0.90).",
+        ),
+        ((-0.5, -0.9, 0.0), "That net reads best at its end what … is not shown: …0.50…0.90 to 0.00)."),
+    ],
+)
+def test_whether_untrained_networks_make_easy_what_is_read_best(tau: Any, said: str) -> None:
+    assert_says(ladder._ease("net", table("model tau", ("m", tau))), said)
+    assert ladder._ease("net", table("model tau")) == []
+
+
+def test_labels_are_saved_clearly_and_by_no_small_share() -> None:
+    rows = [
+        ("m", "a", "hue", 9.0, 100, 1.0), ("m", "b", "hue", 12.0, 100, 1.0), ("m", "c", "hue", 40.0, 100, 0.0),
+        ("m", "a", "edge", 5.0, 100, 0.1), ("m", "a", "part", 4.9, 100, 0.1), ("m", "b", "hue", 11.0, 100, 1.0),
+    ]  # fmt: skip
+    assert ladder._saved(table(SAVED, *rows)) == ["Labels saved at the best layer, of 100: hue 12 at b, edge 5 at a."]
+    assert ladder._saved(table(SAVED, rows[2])) == ladder._saved(table(SAVED, rows[4])) == []
+
+
+def test_what_probes_lose_at_another_size_is_told_of_the_first_and_the_last_layer() -> None:
+    rows = [("m", "size", name, count, (0.1 + count / 10, 0.02, 0.5)) for name, count in (("a", 1), ("b", 2), ("c", 3))]
+    said = ladder._invariance(table(LOSS, *rows, ("m", "turn", "c", 2, (0.1, 0.0, 0.2))))
+    assert said == [
+        "Tested at another size than it was trained at, the probe of a loses 0.20 (0.02 to 0.50) on 1 rung, that of c "
+        "loses 0.40 (0.02 to 0.50) on 3 rungs, which is clear.",
+        "Tested at another turn than it was trained at, the probe of c loses 0.10 (0.00 to 0.20) on 2 rungs, which is "
+        "not shown to be anything.",
+    ]
+
+
+def test_a_further_network_is_set_against_the_first() -> None:
+    less, none, more = (-0.2, -0.3, -0.1), (0.0, 0.0, 0.0), (0.2, 0.1, 0.3)
+    kinds = {
+        "a": (more, none, True, True), "b": (less, none, True, True), "c": (none, less, True, True),
+        "d": (none, more, True, True), "e": (less, none, True, False), "f": (none, none, True, False),
+        "g": (less, none, False, False), "h": (none, none, True, True), "i": (more, none, False, True),
+    }  # fmt: skip
+    rows = [("m", "resnet34@untrained", name, *kind) for name, kind in kinds.items()]
+    assert ladder._against("net", table(NETWORK, *rows)) == [
+        "Against resnet34 (untrained), net clearly reads better a and i; reads worse b, e and g; reads earlier c; "
+        "reads later d; no longer reads e."
+    ]
+    assert ladder._against("net", table(NETWORK, rows[7])) == [
+        "No difference of net from resnet34 (untrained) is shown."
+    ]
+    assert ladder._against("net", table(NETWORK)) == []

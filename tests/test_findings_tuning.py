@@ -38,8 +38,9 @@ def tuned(
             draws += [("shuffled", kind, layer, draw, -1, 9.0) for draw in range(5)]
             if twins:
                 tuning.append(("untrained", *where, (best - 0.1, 0.0, 0.1)))
+            gap = gaps[k] if kind == "orientation" else -gaps[k]
             for twin in range(twins):
-                seen = ((draw, best + jitter[draw] * k - gaps[k]) for draw in (0, 1))
+                seen = ((draw, best + jitter[draw] * k - gap) for draw in (0, 1))
                 draws += [("untrained", kind, layer, draw, twin, value) for draw, value in seen]
     return tuning_findings.findings(table(TUNING, *tuning), table("control kind layer draw twin best", *draws))
 
@@ -112,11 +113,12 @@ def test_channels_against_those_of_random_weights() -> None:
         ((0.2, 0.3, -0.06), (2, 1, 0)),
         ((0.0, 0.049, 0.2), (1, 0, 2)),
     ):
+        more, less, same = numbers
         said = tuned(twins=2, gaps=gaps)[3]
         assert_says(
             [said],
-            f"Against 2 networks with random weights, …, orientation: {counts.format(*numbers, '0.60')}; shape: "
-            f"{counts.format(*numbers, '0.35')}; at the other layers neither is shown (…).",
+            f"Against 2 networks with random weights, …, orientation: {counts.format(more, less, same, '0.60')}; "
+            f"shape: {counts.format(less, more, same, '0.35')}; at the other layers neither is shown (…).",
         )
 
 
