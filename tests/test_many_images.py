@@ -16,6 +16,7 @@ from lab.embeddings import stored as stored_vectors
 from lab.embeddings.stored import store_vectors
 from lab.embeddings.vectorstore import VectorStore
 from lab.errors import LabError
+from lab.experiments.other_probes.many_images import findings
 from lab.images import open_image_set
 from lab.models import load_model
 from lab.probing.moments import Moments, ridge_path
@@ -151,3 +152,17 @@ def test_a_shard_is_written_before_much_is_held(monkeypatch: pytest.MonkeyPatch)
         for number in range(4):
             keep([f"{number:064d}"], {"layer": np.zeros((1, 300), np.float32)})
     assert len(list(store.folder.glob("*.safetensors"))) == 4
+
+
+def test_the_best_of_many_layers_allows_for_how_many_there_were() -> None:
+    """One layer of twenty whose own interval is just above chance is not said to be clearly above it."""
+    rows = pd.DataFrame({"layer": [f"l{k}" for k in range(20)], "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6,
+                         "shuffled": 0.5})  # fmt: skip
+    rows.loc[7, ["accuracy", "ci_low", "ci_high"]] = 0.61, 0.51, 0.71
+    guess = pd.DataFrame({"control": ["chance"], "accuracy": [0.5]})
+    (picked,) = findings({"accuracies": rows, "controls": guess}, 100)
+    assert "at l7: 0.610 (95 % interval 0.4" in picked
+    assert "not clearly above" in picked
+    (alone,) = findings({"accuracies": rows.iloc[[7]], "controls": guess}, 100)
+    assert "0.510 to 0.710" in alone
+    assert "not clearly above" not in alone

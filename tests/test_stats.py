@@ -221,6 +221,7 @@ def test_correctness_and_chance() -> None:
     assert stats.correctness(probabilities, np.array([0, 1])).tolist() == [0.5, 1.0]
     assert stats.correctness(probabilities, np.array([[0, 1], [1, 0]])).tolist() == [1.0, 0.5]
     assert stats.chance(np.array([0, 0, 0, 1])) == 0.75
+    assert stats.chance(np.array([0, 0, 0, 1, 1]), np.array([7, 7, 7, 2, 3])) == pytest.approx(2 / 3)  # as scores count
 
 
 def test_a_mean_of_few_values_is_as_scipy_has_it_and_of_one_is_not_bounded() -> None:

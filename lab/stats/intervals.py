@@ -206,9 +206,10 @@ def correctness(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray((probabilities.argmax(axis=2) == labels).mean(axis=0))
 
 
-def chance(labels: np.ndarray) -> float:
-    """Return the accuracy of always naming the commonest class."""
-    return float(np.bincount(labels).max() / len(labels))
+def chance(labels: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """Return the accuracy of always naming the commonest class, each of `groups` counting once as in `scores`."""
+    weights = image_weights(np.arange(len(labels)) if groups is None else groups, labels)
+    return float(np.bincount(labels, weights=weights).max())
 
 
 def scores(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Scores:

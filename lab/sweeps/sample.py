@@ -164,17 +164,21 @@ def _probe_rate(unit: Unit, sets: Sequence[SampledSet], network: SampledNetwork,
     """Return seconds for a unit of work, from probes of noise as large as there is time for, classes as in the plan."""
     largest = max(sets, key=lambda row: row.images * row.classes)
     dim = max(network.dimensions[unit.layers, unit.request.pooling])
-    rng, rate = np.random.default_rng(0), 0.0
-    folds, count = unit.request.folds, max(4 * largest.classes, 64)
-    while True:
-        count = min(count, largest.images)
+    rng, folds, rate = np.random.default_rng(0), unit.request.folds, 0.0
+
+    def seconds_of(count: int) -> float:
         labels = np.arange(count) % largest.classes
         vectors = rng.normal(size=(count, dim)) + labels[:, None] * (np.arange(dim) == labels[:, None] % dim)
         design = ProbeDesign.of(labels, np.arange(count), folds, 1, 0)
         began = time.perf_counter()
         fit_layer(design, "sample", vectors.astype(np.float32), ("probe",), 1)
-        took = time.perf_counter() - began
+        return time.perf_counter() - began
+
+    count = min(max(4 * largest.classes, 64), largest.images)
+    seconds -= seconds_of(count)  # the first one loads libraries, which a worker does once and for all
+    while True:
+        took = seconds_of(count)
         rate, seconds = took / probe_work(count, dim, largest.classes, 1, folds), seconds - took
         if count == largest.images or seconds < 8 * took:  # twice as many images cost up to eight times as much
             return rate
-        count *= 2
+        count = min(2 * count, largest.images)

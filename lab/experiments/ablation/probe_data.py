@@ -83,7 +83,7 @@ class ProbeData:
 
     @property
     def chance(self) -> float:
-        return chance(self.labels)
+        return chance(self.labels, self.groups)
 
     def hashes(self, model: LoadedModel) -> dict[str, str]:
         """What an answer about `model` was computed from, for the manifest."""

@@ -36,7 +36,7 @@ def run(
     compute: Compute = Compute(),  # noqa: B008 - frozen
     partial_results: PartialResults | None = None,
 ) -> Result:
-    """Return which explanations are right on each rung. Runs on the CPU; raises LabError as `attribution_score`."""
+    """Return which explanations are right on each rung; raises LabError as `attribution_score`."""
     kept = partial_results if partial_results is not None else {}
     methods = (*named(request.method), *PROBE_METHODS.values())
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in EXPLANATIONS}

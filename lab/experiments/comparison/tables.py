@@ -165,7 +165,7 @@ def _cut(curve: ModelCurve, layer: Layer) -> Row:
 def _references(field: Comparison) -> dict[str, np.ndarray]:
     """Return what a layer has to beat, correctness `(C, N)` or `(N,)`: guessing, raw pixels, its untrained twin."""
     count = len(field.labels)
-    found = {"above_chance": np.full(count, chance(field.labels))}
+    found = {"above_chance": np.full(count, chance(field.labels, field.boot.members))}
     if field.pixels is not None:
         found["above_pixels"] = field.pixels
     if any(curve.twin is not None for curve in field.curves):

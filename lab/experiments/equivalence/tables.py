@@ -26,7 +26,7 @@ def decision(sides: Sides, request: CheckRequest) -> pd.DataFrame:
     """
     named, right, test = _DECIDED_BY.get(request.layer, _at_layer)(sides, request)
     base, new = right
-    above = difference(sides.boot, base - chance(sides.question.labels))
+    above = difference(sides.boot, base - chance(sides.question.labels, sides.boot.members))
     outcome = CANNOT_TELL if test.outcome == NOT_WORSE and above.low <= 0 else test.outcome
     images = sides.boot.groups
     row = {

@@ -38,7 +38,8 @@ from lab.probing.moments import Moments, RidgePath, ridge_path
 from lab.probing.splits import make_splits, shuffled_labels
 from lab.progress import Progress, silent
 from lab.settings import Compute
-from lab.stats.intervals import accuracy_interval, chance
+from lab.stats.intervals import Interval, accuracy_interval, chance
+from lab.stats.simultaneous import stretched
 
 MOST_DIMENSIONS = 4096  # sums of a wider layer, with five folds, take more than 800 MB
 RIDGE = "ridge"
@@ -90,12 +91,8 @@ def run(
         if key not in kept:
             kept[key] = _read(stored, layer.name, label_sets, splits[0], len(images.classes))
         rows.append(_row(layer, kept[key], images.groups, len(images.classes)))
-    tables = {
-        "accuracies": pd.DataFrame(rows),
-        "controls": pd.DataFrame(
-            [{"control": "chance", "accuracy": chance(images.labels), "ci_low": np.nan, "ci_high": np.nan}]
-        ),
-    }
+    guess = {"control": "chance", "accuracy": chance(images.labels, images.groups), "ci_low": np.nan, "ci_high": np.nan}
+    tables = {"accuracies": pd.DataFrame(rows), "controls": pd.DataFrame([guess])}
     wide = [layer.name for layer in asked if layer not in layers]
     notes = [f"layers wider than {MOST_DIMENSIONS} channels are left out: {', '.join(wide)}"] if wide else []
     hashes = {str(model.ref): model.weights_digest, "images": images.fingerprint}
@@ -161,11 +158,12 @@ def _row(layer: Layer, found: Any, groups: np.ndarray, classes: int) -> dict[str
 def findings(tables: dict[str, pd.DataFrame], images: int) -> list[str]:
     """Say where the classes are read best, and whether that is above chance and shuffled labels."""
     rows, guess = tables["accuracies"], float(tables["controls"]["accuracy"].iloc[0])
-    best = rows.loc[[int(rows["accuracy"].to_numpy().argmax())]].iloc[0]
-    above = "clearly above" if best["ci_low"] > guess else "not clearly above"
+    best = rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
+    picked = stretched(Interval(best["accuracy"], best["ci_low"], best["ci_high"]), len(rows))
+    above = "clearly above" if picked.low > guess else "not clearly above"
     first = (
         f"On {images:,} images a ridge probe reads the classes best at {best['layer']}: {best['accuracy']:.3f} (95 % "
-        f"interval {best['ci_low']:.3f} to {best['ci_high']:.3f}), {above} always naming the commonest class "
-        f"({guess:.3f}); fitted to shuffled labels it is right in {best['shuffled']:.3f}."
+        f"interval {max(picked.low, 0):.3f} to {min(picked.high, 1):.3f}, for all layers at once), {above} always "
+        f"naming the commonest class ({guess:.3f}); fitted to shuffled labels it is right in {best['shuffled']:.3f}."
     )
-    return [first, "The layer is the best of all that were read; its accuracy is for that a little too high."]
+    return [first]

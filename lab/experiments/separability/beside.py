@@ -162,7 +162,7 @@ def _rows(
         yield {
             "model": subject.model, "layer": where, "depth": layer.depth if layer else 0.0, "factor": name,
             "values": len(names), "images": len(used), "accuracy": read.accuracy, "ci_low": read.ci_low,
-            "ci_high": read.ci_high, "chance": chance(labels),
+            "ci_high": read.ci_high, "chance": chance(labels, design.groups),
         }  # fmt: skip
 
 

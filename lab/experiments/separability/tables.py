@@ -174,7 +174,7 @@ def summary_row(question: ProbeSetup, reading: ProbeResult) -> Row:
 
 def chance_row(question: ProbeSetup) -> Row:
     """Return the row of the table `summary` that stands for guessing."""
-    guess = chance(question.labels)
+    guess = chance(question.labels, question.images.groups)
     balanced = 1 / len(question.images.classes)
     named = {"model": "", "layer": "", "depth": 0.0, "dim": 0, "control": "chance"}
     return {**named, "accuracy": guess, "ci_low": guess, "ci_high": guess, "balanced_accuracy": balanced, "auc": 0.5}
