@@ -208,8 +208,10 @@ def correctness(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def chance(labels: np.ndarray, groups: np.ndarray | None = None) -> float:
     """Return the accuracy of always naming the commonest class, each of `groups` counting once as in `scores`."""
-    weights = image_weights(np.arange(len(labels)) if groups is None else groups, labels)
-    return float(np.bincount(labels, weights=weights).max())
+    names, index, size = np.unique(
+        np.arange(len(labels)) if groups is None else groups, return_inverse=True, return_counts=True
+    )
+    return float(np.bincount(labels, weights=1.0 / size[index]).max() / len(names))
 
 
 def scores(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Scores:
