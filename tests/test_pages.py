@@ -18,6 +18,11 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.registry import EXPERIMENTS
 from lab.runs import jobs
 from lab.runs.store import RunFolder, list_runs
+from lab.ui.ablation.sections import SECTIONS as ABLATION
+from lab.ui.attributions.sections import SECTIONS as ATTRIBUTIONS
+from lab.ui.building.sections import SECTIONS as BUILDING
+from lab.ui.channels.sections import SECTIONS as CHANNELS
+from lab.ui.numbers.sections import SECTIONS as NUMBERS
 from lab.ui.routes import dashboard_file
 from lab.ui.run_status import time_of_last
 from lab.ui.text import duration
@@ -275,18 +280,20 @@ def test_the_server_never_imports_torch(lab_home: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_every_question_has_its_page_and_every_section_its_tab() -> None:
-    from lab.ui.ablation.sections import SECTIONS as ABLATION
-    from lab.ui.attributions.sections import SECTIONS as ATTRIBUTIONS
-    from lab.ui.building.sections import SECTIONS as BUILDING
-    from lab.ui.channels.sections import SECTIONS as CHANNELS
-    from lab.ui.numbers.sections import SECTIONS as NUMBERS
+SECTIONS = {
+    "how_layers_build": BUILDING, "break_the_stack": ABLATION,
+    "channels": CHANNELS, "attributions": ATTRIBUTIONS, "numbers": NUMBERS,
+}  # fmt: skip
+OWN = {(page, tab) for page, those in SECTIONS.items() for tab in those}
+TABS = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
 
-    sections = {
-        "how_layers_build": BUILDING, "break_the_stack": ABLATION,
-        "channels": CHANNELS, "attributions": ATTRIBUTIONS, "numbers": NUMBERS,
-    }  # fmt: skip
-    tabs = {(row.page, row.tab) for row in EXPERIMENTS.values() if row.tab}
-    # A tab without a section of its own is shown by the questions' common skeleton.
-    assert {(page, tab) for page, those in sections.items() for tab in those} <= tabs
+
+def test_every_question_has_its_page_and_every_section_its_tab() -> None:
+    assert OWN <= TABS
     assert {row.page for row in EXPERIMENTS.values()} <= set(PAGES)
+
+
+@pytest.mark.parametrize(("page", "tab"), sorted(TABS - OWN))
+def test_a_question_without_a_section_of_its_own_is_shown_by_the_common_one(page: str, tab: str) -> None:
+    app = healthy(opened(page, question=tab))
+    assert [button for button in app.button if "Run" in button.label]

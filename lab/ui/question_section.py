@@ -20,6 +20,7 @@ from lab.registry import EXPERIMENTS, charts_of, meaning
 from lab.registry.row import Experiment
 from lab.ui.answer import answered
 from lab.ui.chart import show_spec
+from lab.ui.choices import with_current
 from lab.ui.selection import Selection, request_for
 from lab.ui.tabs import Tab, questions
 from lab.ui.text import escaped
@@ -95,6 +96,11 @@ def _widget(usual: Request, field: dataclasses.Field[Any]) -> Any:
     tied = url_field(usual, field.name, key=f"{usual.experiment}_{field.name}")
     if choices:
         return st.selectbox(label, list(choices), help=about, **tied)
+    if isinstance(field.default, tuple):
+        known, key = field.metadata.get("known") or (), str(tied["key"])
+        st.session_state[key] = list(st.session_state[key])
+        options = with_current(known, st.session_state[key])
+        return tuple(st.multiselect(label, options, help=about, accept_new_options=not known, **tied))
     if isinstance(field.default, bool):
         return st.toggle(label, help=about, **tied)
     if isinstance(field.default, (int, float)) or type_name(field) == "int | None":  # None is an empty box
