@@ -36,7 +36,7 @@ def findings(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list
         nothing = _lost(changes) or ["No intervention is possible in this network."]
         return [_intact(intact, controls, classes), *nothing]
     return [
-        _harm(broken),
+        *_harm(broken),
         _intact(intact, controls, classes),
         *_shortcuts(tables["contrasts"]),
         *_permuted(broken, tables["contrasts"]),
@@ -62,22 +62,22 @@ def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -
     )
 
 
-def _harm(broken: pd.DataFrame) -> str:
+def _harm(broken: pd.DataFrame) -> list[str]:
     gaps = [outcome(interval_of(row, "carried_gap"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     above = [outcome(interval_of(row, "carried_above"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     fallen = broken[[one == "less" for one in gaps]]
-    rest = f"{count(gaps, 'same')} stay {WITHIN}, {count(gaps, 'more')} are better, {count(gaps, 'open')} are undecided"
+    rest = f"{WITHIN}: {count(gaps, 'same')}; better: {count(gaps, 'more')}; not shown: {count(gaps, 'open')}"
     others = f"{rest} (intervals over images, for all at once)"
     if fallen.empty:
-        return f"No change is shown to cost accuracy: of {len(broken)} changed networks, {others}."
+        return [f"None of {len(broken)} changes is shown to cost accuracy. {others[0].upper()}{others[1:]}."]
     worst = fallen.sort_values("carried_gap").iloc[0]
     blind = count(above, "open") + count(above, "less")
-    return (
-        f"{len(fallen)} of {len(broken)} changes cost accuracy, {_named(worst)} most: the frozen probe (fitted to the "
-        f"intact network) falls to {worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}. Of the "
-        f"changed networks, {others}. In {blind} of {len(broken)} the frozen probe is not shown to beat chance, and in "
-        f"{count(above, 'same')} it is {WITHIN} of chance."
-    )
+    return [
+        f"{len(fallen)} of {len(broken)} changes cost accuracy, {_named(worst)} most: the frozen probe falls to "
+        f"{worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}.",
+        f"Of the other changes, {others}. In {blind} of {len(broken)} the frozen probe is not shown to beat chance, "
+        f"and in {count(above, 'same')} it is {WITHIN} of chance.",
+    ]
 
 
 def _shortcuts(contrasts: pd.DataFrame) -> list[str]:
