@@ -19,8 +19,8 @@ request = url_state.requested(CheckRequest)
 settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
-    offer="This has not been checked yet. Press Check now; the page shows how far it is. The default, a trained "
-    "network against the same one with random weights, takes about a minute.",
+    offer="This has not been checked yet. Press Check now; the page shows how far it is. The default is a "
+    "trained network against the same one with random weights.",
     button=False,
 )
 with settings:

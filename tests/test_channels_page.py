@@ -147,7 +147,7 @@ def test_the_wall_shows_every_channel_with_its_patches_and_the_images_there_are(
     assert [cell["id"] for cell in cells[:3]] == ["bn1 7", "blocks.3.2 3", "bn2 3"], "the most selective come first"
     assert [len(cell["row"]) for cell in cells] == [2] * 6
     assert [cell["id"] for cell in cells if "url" in cell] == ["bn1 7", "bn1 3"], "only these have an image"
-    assert cells[0]["caption"] == f"7 of bn1 · area 0.90 for {EVIL}"
+    assert cells[0]["caption"] == f"7 of bn1 · AUC 0.90 for {EVIL}"
 
 
 def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch:
     run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
     monkeypatch.setattr(wall, "mount", lambda *_, **__: SimpleNamespace(picked="bn1 3"))
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
-    for words in ("What excites it most", "What suppresses it most", "area 0.70 for cat"):
+    for words in ("What excites it most", "What suppresses it most", "AUC 0.70 for cat"):
         assert words in said(app).replace("\\", "")
     started: list[Any] = []
     monkeypatch.setattr(jobs, "start", started.append)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lab.ui
 from lab.ui.gallery import AT_MOST, Picture, gallery_html
 from lab.ui.text import count, duration, escaped, percent
 
 JOINER = "\u2060"
+HAS_DOC = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 @given(st.text())
@@ -56,3 +60,20 @@ def test_durations(seconds: float | None, told: str) -> None:
 def test_numbers() -> None:
     assert (percent(0.9744), percent(float("nan"))) == ("97.4 %", "–")
     assert (count(1, "image"), count(1200, "image")) == ("1 image", "1,200 images")
+
+
+PROMISE = re.compile(r"\ba minute|\b(few|one|two|under|about|some|ten|twenty)\b[\w ]{0,9} (minutes?|seconds?)\b", re.I)
+
+
+def test_no_page_promises_a_time_that_was_not_measured_on_this_machine() -> None:
+    """How long a run takes is said by its last one here (`lab.runs.pace`), never by what was written down."""
+    root = Path(lab.ui.__file__).parents[2]
+    found = []
+    for path in [*(root / "lab" / "ui").rglob("*.py"), *(root / "pages").glob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {
+            id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, HAS_DOC) and ast.get_docstring(node)
+        }
+        texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs]
+        found += [(path.name, text) for text in texts if isinstance(text, str) and PROMISE.search(text)]
+    assert found == []

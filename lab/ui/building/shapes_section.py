@@ -165,8 +165,7 @@ def _tuning(subject: Selection) -> None:
     request = request_for(TuningRequest, subject)
     result = result_or_status(
         request,
-        offer="Shows gratings of every orientation and outlines of five shapes to this network and to untrained "
-        "twins. About twenty seconds with the usual network.",
+        offer="Shows gratings of every orientation and outlines of five shapes to this network and to untrained twins.",
     )
     if result is None:
         return

@@ -15,9 +15,7 @@ from lab.ui.text import escaped
 def kernels_section(subject: Selection) -> None:
     """Show the kernels of the first convolution."""
     request = request_for(KernelsRequest, subject)
-    result = result_or_status(
-        request, offer="Draws the kernels of the first convolution, trained and untrained. A few seconds."
-    )
+    result = result_or_status(request, offer="Draws the kernels of the first convolution, trained and untrained.")
     if result is None:
         return
     show_sentences(result.manifest["findings"])

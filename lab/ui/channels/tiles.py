@@ -124,7 +124,7 @@ def _cells(row: Row, exemplars: pd.DataFrame, images: pd.DataFrame) -> tuple[str
     best = mine(exemplars[exemplars["end"] == "most"]).head(SMALL)
     small = "".join(map(patch, best.to_dict("records")))
     area = f"{row['auc']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
-    caption = f"<small>channel {row['channel']}<br>area {area}</small>"
+    caption = f"<small>channel {row['channel']}<br>AUC {area}</small>"
     seen = image(row["thumbnail"], f"response of channel {row['channel']} of {row['layer']}")
     made = mine(images).iloc[0]
     return (
@@ -140,7 +140,7 @@ def caption(row: Row) -> tuple[str, str]:
     `row` is one of the tables `visualizations` or `exemplars`, or has layer and target alone.
     """
     auc = row.get("auc", float("nan"))
-    name = f"{row['target']} of {row['layer']}" + (f" · area {auc:.2f} for {row['class']}" if auc == auc else "")
+    name = f"{row['target']} of {row['layer']}" + (f" · AUC {auc:.2f} for {row['class']}" if auc == auc else "")
     if "random_p95" not in row:
         return name, ""
     beyond = row["above_random"] and row["above_natural"]

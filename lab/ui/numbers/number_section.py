@@ -63,8 +63,7 @@ NUMBER = _Kind(
     "A column of the images' table (CSV, JSON lines, Parquet, metadata.csv) that holds a number; of a drawn set, one "
     "of the numbers it was drawn with.",
     known_numbers, DRAWN_LABEL, ("r2", "spearman"), r2_by_depth,
-    "Fits a ridge regression to every layer, of this network and of untrained ones, and to the raw pixels. Under a "
-    "minute with the usual network.",
+    "Fits a ridge regression to every layer, of this network and of untrained ones, and to the raw pixels.",
 )  # fmt: skip
 GRADES = _Kind(
     GradesRequest, "Grade to predict",
@@ -72,15 +71,14 @@ GRADES = _Kind(
     "drawn set, a number of few values that it was drawn with.",
     lambda data: known_columns(data) or known_numbers(data), DRAWN_GRADES, ("kappa", "spearman"), kappa_by_depth,
     "Fits a ridge regression of the grades' places to every layer, of this network and of untrained ones, and to the "
-    "raw pixels. Under a minute with the usual network.",
+    "raw pixels.",
 )  # fmt: skip
 LABELS = _Kind(
     MultilabelRequest, "Column of labels",
     "A column of the images' table that holds several labels an image, as a;b or a JSON list. A drawn set has what its "
     "drawings show.",
     known_columns, "what the drawings show", tuple(LABEL_METRICS), mean_auc_by_depth,
-    "Fits a probe a label to every layer, of this network and of untrained ones, and to the raw pixels. A minute or "
-    "two with the usual network.",
+    "Fits a probe a label to every layer, of this network and of untrained ones, and to the raw pixels.",
 )  # fmt: skip
 
 
