@@ -32,6 +32,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["compare"],
@@ -56,6 +57,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["check"],
@@ -77,6 +79,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["regress"],
@@ -97,6 +100,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["grades"],
@@ -118,6 +122,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["multilabel"],
@@ -139,6 +144,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["ladder"],
@@ -153,6 +159,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["filter"],
@@ -166,6 +173,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["face"],
@@ -176,6 +184,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["edges"],
@@ -185,6 +194,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["tuning"],
@@ -196,6 +206,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["sizes"],
@@ -204,6 +215,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["slide"],
@@ -217,6 +229,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["field"],
@@ -230,6 +243,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["stack"],
@@ -241,6 +255,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["thumbnail", "left"],
@@ -253,6 +268,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["factors"],
@@ -266,6 +282,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["inversion"],
@@ -279,6 +296,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["break"],
@@ -292,6 +310,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["late_layers_only", "tail"],
@@ -304,6 +323,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["without_activations", "linear"],
@@ -315,6 +335,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["collapse"],
@@ -325,6 +346,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["width_vs_depth", "side"],
@@ -339,6 +361,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["concatenation", "together"],
@@ -354,6 +377,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["other_probes"],
@@ -367,6 +391,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["many_images"],
@@ -380,6 +405,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["attribute"],
@@ -398,6 +424,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["attribution_score"],
@@ -413,6 +440,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["explanations"],
@@ -428,6 +456,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["depth_strip"],
@@ -445,6 +474,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["visualize"],
@@ -463,6 +493,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["exemplars"],
@@ -476,6 +507,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["channel"],
@@ -492,6 +524,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["kernels"],
@@ -500,6 +533,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["train"],
@@ -516,6 +550,7 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
+
 @overload
 def ask(
     question: Literal["watch"],

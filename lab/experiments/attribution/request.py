@@ -121,7 +121,7 @@ class ExplanationsRequest(Request):
     images: int = option(12, "pictures a class and rung that are explained", least=2, most=1000)
     per_class: int = option(100, "other drawings a class and rung that probes are fitted on", least=20, most=5000)
     steps: int = option(24, "points on a path, or noisy copies", least=2, most=1000)
-    seed: int = option(0, "moves pictures, folds and the untrained networks", least=0, most=2**20)
+    seed: int = option(0, "moves pictures and folds", least=0, most=2**20)
 
     def __post_init__(self) -> None:
         super().__post_init__()
