@@ -32,7 +32,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["compare"],
@@ -57,7 +56,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["check"],
@@ -79,7 +77,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["regress"],
@@ -100,7 +97,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["grades"],
@@ -122,7 +118,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["multilabel"],
@@ -144,7 +139,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["ladder"],
@@ -159,7 +153,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["filter"],
@@ -173,7 +166,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["face"],
@@ -184,7 +176,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["edges"],
@@ -194,7 +185,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["tuning"],
@@ -206,7 +196,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["sizes"],
@@ -215,7 +204,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["slide"],
@@ -229,7 +217,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["field"],
@@ -243,7 +230,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["stack"],
@@ -255,7 +241,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["thumbnail", "left"],
@@ -268,7 +253,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["factors"],
@@ -282,7 +266,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["inversion"],
@@ -296,7 +279,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["break"],
@@ -310,7 +292,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["late_layers_only", "tail"],
@@ -323,7 +304,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["without_activations", "linear"],
@@ -335,7 +315,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["collapse"],
@@ -346,7 +325,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["width_vs_depth", "side"],
@@ -361,7 +339,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["concatenation", "together"],
@@ -377,7 +354,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["other_probes"],
@@ -391,7 +367,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["many_images"],
@@ -405,7 +380,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["attribute"],
@@ -424,7 +398,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["attribution_score"],
@@ -440,7 +413,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["explanations"],
@@ -456,7 +428,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["depth_strip"],
@@ -474,7 +445,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["visualize"],
@@ -493,7 +463,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["exemplars"],
@@ -507,7 +476,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["channel"],
@@ -524,7 +492,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["kernels"],
@@ -533,7 +500,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["train"],
@@ -550,7 +516,6 @@ def ask(
     progress: Progress | None = ...,
     compute: Compute | None = ...,
 ) -> Result: ...
-
 @overload
 def ask(
     question: Literal["watch"],
