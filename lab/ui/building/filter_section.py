@@ -13,7 +13,9 @@ from lab.experiments.building.filter_sum import FilterRequest, sums
 from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
 from lab.ui import url_state
 from lab.ui.building.cells import cells, figures, gray_png, picture
+from lab.ui.building.convolution import channel_name, convolution
 from lab.ui.chart import on_a_phone, show_spec, tables_spec
+from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_findings, show_sentences
 from lab.ui.run_cache import CachedTables, run_of
 from lab.ui.run_status import launch, result_or_status
@@ -34,8 +36,8 @@ def filter_section(subject: Selection) -> None:
         return
     layer = _layer(result)
     found = _chosen_sum(subject, result, layer)
-    sentences = findings(layer, found)
-    show_findings(sentences)
+    _at_work(layer, found)
+    show_findings(findings(layer, found))
     show_command(_request_here(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
     steps, response = st.columns([3, 2], gap="large")
@@ -46,6 +48,22 @@ def filter_section(subject: Selection) -> None:
     with response:
         _response(layer, found)
     _network(result)
+
+
+def _at_work(layer: FilterLayer, found: FilterSum) -> None:
+    """Show the window slide over one of the input channels that add most."""
+    order = [int(channel) for channel in found.ranked()["input_channel"].head(SHOWN_CHANNELS)]
+    channel = order[0]
+    if len(order) > 1:
+        st.session_state.setdefault("sum_over", channel)
+        if st.session_state["sum_over"] not in range(found.first, found.first + len(found.contributions)):
+            st.session_state["sum_over"] = channel
+        offered = with_current(order, [st.session_state["sum_over"]])
+        channel = st.selectbox(
+            "Input channel that the window slides over", offered, key="sum_over", width=280,
+            format_func=lambda one: channel_name(layer, one),
+        )  # fmt: skip
+    convolution(layer, found, int(channel), key="convolution")
 
 
 def _request_here(result: Result, found: FilterSum) -> FilterRequest:
@@ -73,8 +91,6 @@ def sum_table(layer: FilterLayer, found: FilterSum, seen: pd.Series) -> str:
 
 def _channel_row(layer: FilterLayer, found: FilterSum, channel: int, most: list[float]) -> str:
     at = channel - found.first
-    names = ("red", "green", "blue")
-    name = f"{channel} ({names[channel]})" if layer.inputs.shape[0] == 3 else str(channel)
     shown = picture(gray_png(layer.inputs[channel]), width=92, box=_box(layer, found), label=f"input channel {channel}")
     grids = [
         cells(values, most=size, label=f"{what} of input channel {channel}")
@@ -86,13 +102,13 @@ def _channel_row(layer: FilterLayer, found: FilterSum, channel: int, most: list[
     middle = "".join(f'<td>{grid}</td><td class="sign">{sign}</td>' for grid, sign in zip(grids, signs, strict=False))
     value = found.contributions[at]
     return (
-        f'<tr><td class="name">{name}</td><td>{shown}</td>{middle}<td>{grids[2]}</td>'
-        f'<td class="number">{value:+z.4f}</td></tr>'
+        f'<tr><td class="name">{channel_name(layer, channel)}</td><td>{shown}</td>{middle}<td>{grids[2]}</td>'
+        f'<td class="number">{value:+z.2f}</td></tr>'
     )
 
 
 def _line(name: str, value: float, kind: str = "") -> str:
-    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+z.4f}</td></tr>'
+    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+z.2f}</td></tr>'
 
 
 def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, float]:
