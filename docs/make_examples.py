@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from lab.experiments.channels.visualize import VisualizeRequest
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.models import ModelRef
 from lab.registry import EXPERIMENTS
+from lab.runs.tables import SHARED
 from lab.settings import Compute
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
-# Questions whose default takes minutes rather than seconds, or that no tab shows as they are, have none yet.
+# Questions that no tab shows as they are by default, or that have none yet.
 LEFT_OUT = ("explanations", "exemplars", "visualize", "ladder", "grades")
-MOST_BYTES = 12 * 10**6
+MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default
 KEPT = ("request.json", "sources.json", "run.json")
 
@@ -41,6 +43,7 @@ def main(anew: list[str]) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["FEATURE_LAB_HOME"] = home  # nothing that is here already goes into an example, or is changed
         make(asked, anew)
+    share()
     total = size(FOLDER)
     print(f"{total / 1e6:.1f} MB in all, of at most {MOST_BYTES / 1e6:.0f}")
     if total > MOST_BYTES:
@@ -49,7 +52,7 @@ def main(anew: list[str]) -> None:
 
 def make(asked: Sequence[Request], anew: list[str]) -> None:
     """Bring the folder in line with the canonical requests in `asked`."""
-    for folder in FOLDER.iterdir():
+    for folder in runs():
         if folder.name not in {request.run_id for request in asked} or folder.name.partition("-")[0] in anew:
             shutil.rmtree(folder)
     for request in asked:
@@ -73,6 +76,31 @@ def trained(work: str) -> None:
     request = TrainRequest()
     if not ModelRef.parse(request.weights).stamp():
         computed_run(request, Compute(device="cpu"), Path(work) / "training")
+
+
+def runs() -> list[Path]:
+    """Return the folders of the examples there are."""
+    return [folder for folder in FOLDER.iterdir() if folder.name != SHARED]
+
+
+def share() -> None:
+    """Keep once what several examples have, such as the table of the default images, and drop what none has any more."""
+    shared = FOLDER / SHARED
+    shared.mkdir(exist_ok=True)
+    files = [
+        (folder / "tables" / f"{name}.parquet", shared / f"{file['sha256']}.parquet")
+        for folder in runs()
+        for name, file in json.loads((folder / "run.json").read_text())["files"].items()
+        if file["bytes"] >= LEAST_SHARED
+    ]
+    wanted = Counter(common for _, common in files)
+    for own, common in files:
+        if wanted[common] > 1 and own.exists():
+            own.replace(common)
+        elif wanted[common] == 1 and common.exists():
+            common.replace(own)
+    for common in set(shared.iterdir()) - set(wanted):
+        common.unlink()
 
 
 def size(folder: Path) -> int:
