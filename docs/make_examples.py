@@ -84,7 +84,7 @@ def runs() -> list[Path]:
 
 
 def share() -> None:
-    """Keep once what several examples have, such as the table of the default images, and drop what none has any more."""
+    """Keep once what several examples have, such as the table of the default images; drop what none has any more."""
     shared = FOLDER / SHARED
     shared.mkdir(exist_ok=True)
     files = [

@@ -206,7 +206,7 @@ def test_bands_rules_and_selection(tables: Any) -> None:
     assert (row["low"], row["high"]) == pytest.approx((summary["ci_low"], summary["ci_high"]), abs=5e-5)
     rules = [data_of(spec, r) for r in layers_with(spec, "rule") if "y" in r["encoding"] and "x" not in r["encoding"]]
     assert sorted(r["control"] for rows in rules for r in rows) == ["chance", "raw pixels"]
-    assert [(p["name"], p["select"]["fields"]) for p in spec["params"]] == [("layer_pick", ["model", "layer"])]
+    assert "params" not in spec
     depth = next(p["encoding"]["x"] for p in layers_with(spec, "line"))
     assert depth["scale"]["domain"] == [0, 1]
     texts = [node["field"] for p in layers_with(spec, "point") for node in p["encoding"].get("tooltip", [])]
