@@ -223,7 +223,7 @@ def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
     named = nicknames(axes.models) if several else {}
     ends = end_labels(table[table["control"] == "probe"] if several else table, axes.domain, height, axes.metric.curve)
     ends["text"] = [clipped(named.get(model, text)) for model, text in zip(ends["model"], ends["text"], strict=True)]
-    text = alt.Chart(rows(ends)).mark_text(align="left", dx=10, fontSize=SMALL_FONT, fontWeight=600)
+    text = alt.Chart(rows(ends)).mark_text(align="left", dx=15, fontSize=SMALL_FONT, fontWeight=600)
     return [text.encode(axes.y("place"), x=alt.value("width"), text=alt.Text("text:N"))]
 
 

@@ -115,8 +115,14 @@ def _name(chart: Chart) -> str:
 
 
 def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str, Any]) -> Spec:
-    """Return a chart's specification with its data as streamlit sends it: that is worked out once, not at each view."""
-    spec: Spec = chart(tables, **choices).to_dict(validate=False)
+    """Return a chart's specification with its data as streamlit sends it: that is worked out once, not at each view.
+
+    The tests check every chart against Vega-Lite's schema; here that would take a third of the time.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        spec: Spec = chart(tables, **choices).to_dict(validate=False)
     data = {name: convert_anything_to_arrow_bytes(table) for name, table in spec.get("datasets", {}).items()}
     return {**spec, "config": {**spec.get("config", {}), **SIZES}, "datasets": data}
 

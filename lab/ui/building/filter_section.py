@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lab.charts.filter_sum import POSITION_PICK, contribution_steps, response_cells, response_map
+from lab.charts.filter_sum import contribution_steps
 from lab.experiments.base import Result
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, sums
@@ -14,7 +14,7 @@ from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
 from lab.ui import url_state
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.building.convolution import channel_name, convolution
-from lab.ui.chart import on_a_phone, show_spec, tables_spec
+from lab.ui.chart import show_spec, tables_spec
 from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_findings, show_sentences
 from lab.ui.run_cache import CachedTables, run_of
@@ -23,7 +23,6 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 
 SHOWN_CHANNELS = 6
-FRAME = 63  # pixels that title and axis take more from a map's height than its axis from its width
 
 
 def filter_section(subject: Selection) -> None:
@@ -40,13 +39,8 @@ def filter_section(subject: Selection) -> None:
     show_findings(findings(layer, found))
     show_command(_request_here(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
-    steps, response = st.columns([3, 2], gap="large")
-    tables = sums(found)
-    with steps:
-        spec = tables_spec(tables, contribution_steps, bias=found.bias, total=found.total, height=400)
-        show_spec(spec, key="contribution_chart")
-    with response:
-        _response(layer, found)
+    spec = tables_spec(sums(found), contribution_steps, bias=found.bias, total=found.total, height=400)
+    show_spec(spec, key="contribution_chart")
     _network(result)
 
 
@@ -178,21 +172,6 @@ def _layer_box(
 
 def _go(channel: int, row: int, column: int) -> None:
     st.session_state.update({"sum_channel": channel, "sum_row": row, "sum_column": column})
-
-
-def _response(layer: FilterLayer, found: FilterSum) -> None:
-    def choose() -> None:
-        picked = st.session_state["response_chart"].selection.get(POSITION_PICK)
-        if picked:
-            _go(found.channel, int(picked[0]["row"]), int(picked[0]["column"]))
-
-    tables = {"response": response_cells(layer.outputs[found.channel])}
-    size = 250 if on_a_phone() else 320
-    spec = tables_spec(
-        tables, response_map, layer=layer.name, channel=found.channel, row=found.row, column=found.column,
-        size=size, height=size + FRAME,
-    )  # fmt: skip
-    show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")
 
 
 def _network(result: Result) -> None:

@@ -10,7 +10,8 @@ const HTML = `<div class="stage"><figure><figcaption class="from"></figcaption><
   <div class="middle"><div class="product"><figure class="patch"><figcaption>in the window</figcaption><div class="cells"></div></figure>
   <b>×</b><figure class="kernel"><figcaption>kernel slice</figcaption><div class="cells"></div></figure></div>
   <dl class="sum"></dl><div class="bar"><button class="back" aria-label="Pixel before">‹</button>
-  <button class="play">Play</button><button class="on" aria-label="Next pixel">›</button><p class="where" aria-live="polite"></p></div></div>
+  <button class="play">Play</button><button class="on" aria-label="Next pixel">›</button><p class="where" aria-live="polite"></p></div>
+  <p class="key"><i class="above"></i>above zero <i class="below"></i>below</p></div>
   <figure><figcaption class="to"></figcaption><canvas class="output" tabindex="0" role="application"></canvas></figure></div>`;
 const views = new WeakMap();
 
