@@ -185,7 +185,7 @@ def test_shape_and_colour_repeat_together_only_after_many_classes() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_curves_are_the_summary_table(metric: str, tables: Any) -> None:
     spec = accuracy_by_depth(tables, metric=metric).to_dict()
-    part = next(p for p in layers_with(spec, "point") if "condition" in p["encoding"].get("size", {}))
+    part = next(p for p in layers_with(spec, "point") if p["mark"].get("cursor") == "pointer")
     probe = data_of(spec, part)
     summary = tables["summary"].query("control == 'probe'")
     expected = {(r.model, r.layer): (r.depth, getattr(r, metric)) for r in summary.itertuples()}
