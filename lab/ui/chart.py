@@ -122,7 +122,12 @@ def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str
     from altair.utils.schemapi import debug_mode
 
     with debug_mode(False):
-        spec: Spec = chart(tables, **choices).to_dict(validate=False)
+        return as_shown(chart(tables, **choices))
+
+
+def as_shown(chart: Any) -> Spec:
+    """Return an Altair chart's specification in the page's look, its data as Arrow bytes."""
+    spec: Spec = chart.to_dict(validate=False)
     data = {name: convert_anything_to_arrow_bytes(table) for name, table in spec.get("datasets", {}).items()}
     return {**spec, "config": {**spec.get("config", {}), **SIZES}, "datasets": data}
 

@@ -114,7 +114,7 @@ class View {
     paint(this.part(".input"), this.paper, width + 2 * padding[1], height + 2 * padding[0], frame, padding);
     const shown = sheet(wide, high, (k, put) => {
       const value = this.output[k] / this.most.output;
-      if (k < this.filled) put(value < 0 ? NEGATIVE : POSITIVE, Math.abs(value));
+      if (k < this.filled) put(value < 0 ? NEGATIVE : POSITIVE, Math.abs(value) ** 0.6); // so that weak answers show
     });
     paint(this.part(".output"), shown, wide, high, [this.column, this.row, 1, 1], [0, 0]);
     const own = this.added[this.at], all = this.output[this.at];
