@@ -137,22 +137,19 @@ def _chosen_sum(subject: Selection, result: Result, layer: FilterLayer) -> Filte
     if gone or state.get("sum_of") != (result.request.run_id, layer.name):
         state["sum_of"] = (result.request.run_id, layer.name)
         state["sum_channel"], state["sum_row"], state["sum_column"] = result.manifest["at"]
-    names, channel, row, column, jump = st.columns([4, 2, 2, 2, 3], vertical_alignment="bottom")
-    _layer_box(names, subject, result, layer)
     limits = layer.outputs.shape
-    channel.number_input("Filter", 0, limits[0] - 1, key="sum_channel")
-    row.number_input("Row", 0, limits[1] - 1, key="sum_row")
-    column.number_input("Column", 0, limits[2] - 1, key="sum_column")
-    with jump.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _layer_box(subject, result, layer)
+        st.number_input("Filter", 0, limits[0] - 1, key="sum_channel", width=130)
+        st.number_input("Row", 0, limits[1] - 1, key="sum_row", width=130)
+        st.number_input("Column", 0, limits[2] - 1, key="sum_column", width=130)
         here = int(state["sum_channel"])
         st.button("Strongest", key="sum_strongest", on_click=_go, args=layer.strongest(here))
         st.button("Lowest", key="sum_weakest", on_click=_go, args=layer.weakest(here))
     return layer.at(int(state["sum_channel"]), int(state["sum_row"]), int(state["sum_column"]))
 
 
-def _layer_box(
-    place: st.delta_generator.DeltaGenerator, subject: Selection, result: Result, layer: FilterLayer
-) -> None:
+def _layer_box(subject: Selection, result: Result, layer: FilterLayer) -> None:
     table = result["layers"].set_index("layer")
     st.session_state["sum_layer"] = layer.name
 
@@ -167,7 +164,7 @@ def _layer_box(
         if run_of(wanted) is None:
             launch(wanted)
 
-    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=shown_as, on_change=chosen)
+    st.selectbox("Convolution", list(table.index), key="sum_layer", format_func=shown_as, on_change=chosen, width=300)
 
 
 def _go(channel: int, row: int, column: int) -> None:

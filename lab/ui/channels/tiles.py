@@ -29,7 +29,7 @@ CSS = """
 .lab-strip table { border-collapse: collapse; border: 0; }
 .lab-strip th, .lab-strip td { border: 0; padding: 0.2rem 0.3rem; vertical-align: top; text-align: left; }
 .lab-strip th { font-size: 0.78rem; font-weight: 500; line-height: 1.35; }
-.lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; background: inherit; }
+.lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; }
 .lab-strip th.chosen { scroll-initial-target: nearest; }
 .lab-strip .chosen { background: color-mix(in srgb, currentColor 13%, transparent); }
 .lab-strip td, .lab-strip th.layer { width: 224px; min-width: 224px; line-height: 1.3; }
