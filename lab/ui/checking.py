@@ -152,7 +152,7 @@ def _changed(result: Result) -> None:
             for image, name, taken in zip(rows["image"], rows["class"], rows[answer], strict=True)
         ]
         gallery(shown[:MOST_PICTURES], key=f"gallery_{change}")
-    by_folds = float(result["differences"].set_index("layer").loc[layer, "by_folds"])
+    by_folds = float(result["differences"].query("layer == @layer")["by_folds"].iloc[0])
     if by_folds == by_folds:
         st.caption(f"Other folds of one and the same network change {by_folds:.0f} images from repeat to repeat.")
 
