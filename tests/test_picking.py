@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pages_helpers import healthy, opened, said
 from tables import synthetic_result
 
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.hero import hero
 from lab.charts.picking import CHOSEN, LAYER_PICK, chosen_of, chosen_on_curves, newly_picked
+from lab.runs.examples import VARIABLE
 
 A, B, C = ({"layer": name} for name in "abc")
 
@@ -62,6 +64,13 @@ def test_only_the_named_data_tell_what_is_chosen(tables: Any, chart: Any) -> Non
     assert ring["encoding"]["y"]["field"] == "value"
     plain = chart(tables, **known).to_dict()
     assert not any(_rings(part) for part in (plain, *plain.get("vconcat", ())))
+
+
+def test_the_layer_one_looks_at_is_not_the_one_a_check_is_decided_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+    app = healthy(opened("check", check_view="Images", layer="blocks.3.1"))
+    assert {box.key: box.value for box in app.selectbox}["layer"] == "blocks.3.1"
+    assert "is worse than" in said(app)
 
 
 def _rings(spec: Any) -> list[Any]:
