@@ -68,7 +68,7 @@ AREAS: dict[str, dict[str, str]] = {
     },
     "receptive fields": {
         f"{EXPERIMENTS}/building/size_arithmetic.py": "test_sizes.py",
-        "lab/layers/receptive.py": "test_layers.py",
+        "lab/layers/receptive.py": "test_layers.py test_architecture.py::test_values_are_frozen",
         f"{EXPERIMENTS}/building/receptive_field_arithmetic.py": "test_fields.py",
     },
     "findings": {

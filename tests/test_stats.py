@@ -263,3 +263,17 @@ def test_a_stretch_for_no_test_or_one_changes_nothing() -> None:
         same = stretched(found, tests)
         assert (same.low, same.high) == (pytest.approx(0.4), pytest.approx(0.7))
     assert stretched(found, 4).low == pytest.approx(0.5 - 0.1 * norm.ppf(1 - 0.025 / 4) / norm.ppf(0.975))
+
+
+@pytest.mark.parametrize(("area", "positives", "negatives"), [(0.8, 2, 30), (0.62, 40, 60), (1.0, 5, 5), (0.3, 12, 90)])
+def test_the_ends_of_an_auc_s_interval_just_reach_it(area: float, positives: int, negatives: int) -> None:
+    """Newcombe's method 5 by its definition: at either end the area is 1.96 standard errors away, or there is none."""
+    low, high = auc.auc_interval(area, positives, negatives)
+    for end in {low, high} - {0.0, 1.0}:
+        q1, q2 = end / (2 - end), 2 * end**2 / (1 + end)  # Hanley & McNeil 1982
+        extra = (positives + negatives) / 2 - 1  # of both sides in either term: Newcombe's change
+        variance = (end * (1 - end) + extra * (q1 - end**2 + q2 - end**2)) / ((positives - 1) * (negatives - 1))
+        assert abs(area - end) == pytest.approx(stats.Z95 * np.sqrt(variance), rel=1e-6)
+    assert 0 < low < area
+    assert area < high < 1 or area == high == 1
+    assert auc.auc_interval(area, 1, negatives) == (0.0, 1.0)
