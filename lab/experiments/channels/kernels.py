@@ -87,8 +87,9 @@ def findings(kernels: pd.DataFrame) -> list[str]:
         rough, plain = (float(part["roughness"].mean()) for part in (twins, own))
         sentences.append(
             f"With random weights, {len(starts)} random start{'s' * (len(starts) > 1)}, it is {random} of "
-            f"{len(twins)}; {change} (neighbouring weights differ by {plain:.2f} of their spread, against {rough:.2f}; difference "
-            f"{with_ends(gap)}, for other filters and random starts)."
+            f"{len(twins)}; {change} (neighbouring weights differ by {plain:.2f} of their spread, against "
+            f"{rough:.2f}; "
+            f"difference {with_ends(gap)}, for other filters and random starts)."
         )
     return sentences
 
