@@ -160,6 +160,7 @@ def test_trend_tells_rise_fall_and_flat() -> None:
     assert rising.low > 0.3
     assert falling.value == pytest.approx(-rising.value)
     assert falling.high < -0.3
+    assert curves.trend([0.0, 0.5, 1.0], correct([0.5, 0.7, 0.9]), BOOT).value == pytest.approx(0.4)
     assert np.isnan(curves.trend([0.0, 1.0], correct([0.5, 0.9]), BOOT).value)
 
 

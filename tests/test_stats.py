@@ -277,3 +277,27 @@ def test_the_ends_of_an_auc_s_interval_just_reach_it(area: float, positives: int
     assert 0 < low < area
     assert area < high < 1 or area == high == 1
     assert auc.auc_interval(area, 1, negatives) == (0.0, 1.0)
+
+
+def test_images_are_ranked_among_those_of_their_own_fold() -> None:
+    """Probes of other folds answer on scales of their own: the area is the mean of the folds' areas."""
+    rng = np.random.default_rng(0)
+    labels, folds = np.tile([0, 1], 60), np.repeat([0, 1, 2], 40)
+    values = 1 / (1 + np.exp(-(rng.standard_normal(120) + labels + 3.0 * folds)))
+    weights = stats.image_weights(np.arange(120), labels, balanced=True)
+    parts = auc.image_areas(np.stack([1 - values, values], 1)[None], labels, folds[None].astype(np.int8), weights)
+    areas = [roc_auc_score(labels[folds == fold], values[folds == fold]) for fold in range(3)]
+    assert parts @ weights == pytest.approx(np.mean(areas))
+
+
+def test_a_macro_interval_is_the_mean_of_the_classes_and_counts_groups() -> None:
+    probabilities, labels = predictions(90, 3, 4)
+    groups = np.arange(90) // 2 * 3 + labels  # some images share one with the next of their class
+    found = auc.macro_auc_interval(probabilities[:1], labels[None], groups)
+    ends = []
+    for name in range(3):
+        counts = [len(np.unique(groups[side])) for side in (labels == name, labels != name)]
+        ends.append(auc.auc_interval(roc_auc_score(labels == name, probabilities[0, :, name]), *counts))
+    assert found == pytest.approx(tuple(np.mean(ends, axis=0)))
+    wider = auc.macro_auc_interval(probabilities[:1], labels[None], groups, refit=2.0)
+    assert wider[0] < found[0] < found[1] < wider[1]

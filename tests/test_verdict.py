@@ -280,6 +280,8 @@ def test_a_peak_before_the_last_layer_is_told() -> None:
 def test_many_classes_are_counted_and_few_are_listed() -> None:
     few, _ = judge(RISING, classes=("cat", "dog", "fox"))
     assert "separate cat, dog and fox better" in few.sentence
+    more, _ = judge(RISING, classes=tuple("abcde"))
+    assert "separate the 5 classes better" in more.sentence
     many, _ = judge(RISING, classes=tuple(f"breed {i}" for i in range(12)))
     assert "separate the 12 classes better" in many.sentence
 
@@ -299,3 +301,21 @@ def test_a_single_layer_decides_nothing() -> None:
     assert found.outcome == "undecided"
     assert "single layer" in found.sentence
     assert "trend" not in checks
+
+
+def test_labels_are_listed_as_classes_are() -> None:
+    labels = np.arange(COUNT) % 2
+    probe, layers = correct(RISING, 0), tuple(f"layer{k}" for k in range(LAYERS))
+    boot = bootstrap(np.arange(COUNT), labels, balanced=True)
+    for names, listed in ((tuple("abcd"), "a, b, c and d"), (tuple("abcde"), "the 5 labels")):
+        evidence = Evidence(
+            "net", names, layers, tuple(np.linspace(0, 1, LAYERS)), labels, {"probe": probe}, measure="mean AUC"
+        )
+        assert f"late layers of net read {listed} better" in verdict(evidence, check_evidence(evidence, boot)).sentence
+
+
+def test_a_change_is_called_a_rise_only_where_it_is_one() -> None:
+    rises, _ = judge(RISING, {**FULL, "untrained": RISING - 0.1})
+    assert "the rise (+0.2" in rises.sentence
+    falls, _ = judge(np.linspace(0.97, 0.93, LAYERS), {**FULL, "untrained": np.linspace(0.95, 0.94, LAYERS)})
+    assert "the change from early to late (-0.0" in falls.sentence
