@@ -69,7 +69,7 @@ def facts_of_chosen(
     facts: dict[int, ImageFacts] = {}
     wanted = {label: per_class if per_class is not None else len(queue) for label, queue in queues.items()}
     while batch := [k for label, queue in queues.items() for k in _taken(queue, wanted[label])]:
-        facts.update(_facts(members, batch, digests, cache, progress))
+        facts.update(_facts(members, sorted(batch), digests, cache, progress))  # a shard's images one after the other
         for k in batch:
             wanted[members[k].label] -= not facts[k].reason
     return facts

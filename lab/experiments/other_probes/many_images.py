@@ -73,7 +73,7 @@ def run(
     """Return what a ridge probe reads off every layer; raises LabError for input that cannot be used."""
     kept = partial_results if partial_results is not None else {}
     progress("Reading images", 0, 1, "sets")
-    images = open_image_set(request.data, per_class=request.per_class, progress=progress)
+    images = open_image_set(request.data, per_class=request.per_class, whole=True, progress=progress)
     splits = make_splits(
         images.labels, images.groups, folds=request.folds, repeats=1, seed=request.seed, classes=images.classes
     )
