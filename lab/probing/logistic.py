@@ -50,15 +50,16 @@ def fit_logistic(
     start: np.ndarray | None = None,
     *,
     tolerance: float,
-    most: int = MAX_ITERATIONS,
+    most: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the coefficients `(G, B, k, p)` and the logits of all samples `(G, B, k, n)`, masked or not.
 
     `tolerance` bounds the preconditioned squared gradient per counted sample, about twice what the mean objective
     could still fall. A class that has no sample in a mask gets probability 0 in that problem. Raises `LabError` when
-    `most` iterations are not enough (2,000 were from C = 1e4 on; C <= 1 took 51 at most, C = 100 took 265, on hostile
-    data). Works in the precision of the design.
+    `most` iterations are not enough (2,000 unless given: too few from C = 1e4 on;
+    C <= 1 took 51 at most, C = 100 took 265, on hostile data). Works in the precision of the design.
     """
+    most = MAX_ITERATIONS if most is None else most
     batch = _Batch.begin(design, problems, start)
     history = History.empty(batch.coefficients)
     limit = tolerance * problems.masks.sum(axis=2).max()
