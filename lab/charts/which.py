@@ -74,7 +74,7 @@ def accuracy_against_time(tables: Tables, *, height: int = HEIGHT) -> alt.LayerC
 
 
 def halving_rounds(tables: Tables, *, height: int = 300) -> alt.LayerChart:
-    """Return the layers of each round by what ridge regression reads on its images: those that went on, and the rest."""
+    """Return each round's layers by what ridge regression reads on its images: those that went on, and the rest."""
     table = tables["rounds"].copy()
     table["step"] = [f"{count} images" for count in table["images"]]
     table["fate"] = np.where(table["kept"], "went on", "dropped")

@@ -39,7 +39,7 @@ def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: I
     asked = controls[controls["control"].isin(REFERENCES)]
     clear = asked[asked["above_low"] > 0]
     missed = [CALLED[name] for name in asked["control"] if name not in set(clear["control"])]
-    beaten = _and([f"{CALLED[row.control]} ({row.accuracy:.3f})" for row in clear.itertuples()])
+    beaten = _and([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
     what = " and ".join(classes) if len(classes) <= LISTED else f"{len(classes)} classes"
     reads = f"{best.layer} of {best.model}, reads {best.accuracy:.3f} [{best.ci_low:.2f}, {best.ci_high:.2f}]"
     other = f"{chosen.value:.3f} when the layer is picked on other images than it is judged by"
@@ -61,8 +61,8 @@ def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
     if getattr(quick, order) >= getattr(best, order):
         return f"{start}; none of them is cheaper."
     return (
-        f"{start}; the cheapest of these, {quick.layer} of {quick.model}, reads {quick.accuracy:.3f} for {_cost(quick)} "
-        f"against {_cost(best)} (behind by {quick.behind:.3f}, 95 % interval {quick.behind_low:.3f} to "
+        f"{start}; the cheapest of these, {quick.layer} of {quick.model}, reads {quick.accuracy:.3f} for "
+        f"{_cost(quick)} against {_cost(best)} (behind by {quick.behind:.3f}, 95 % interval {quick.behind_low:.3f} to "
         f"{quick.behind_high:.3f}, for all of them at once)."
     )
 
