@@ -23,9 +23,9 @@ def atlas(
 ) -> alt.LayerChart:
     """Return a grid of small curves: rows networks, columns image sets, from input (left) to output (right).
 
-    Reads `units` and `layers` of a sweep. Curves share one scale from 0 to 1; the dot and the number are the best layer,
-    the dotted line is chance, the colour how far the best layer is from chance to perfect. `link` gives what a click
-    on a cell opens, by network and images.
+    Reads `units` and `layers` of a sweep. Curves share one scale from 0 to 1; the dot and the number are the best
+    layer, the dotted line is chance, the colour how far the best layer is from chance to perfect. `link` gives what a
+    click on a cell opens, by network and images.
     """
     units, found = _here(tables["units"], layers, probe), _here(tables["layers"], layers, probe)
     cells, curves = _cells(units, found, link), _curves(found)
@@ -99,7 +99,8 @@ def _cells(units: pd.DataFrame, found: pd.DataFrame, link: Callable[[str, str], 
             {
                 "cell": f"{network} {images}", "network": network, "name": ModelRef.parse(str(network)).short,
                 "images": images, "best": value, "layer": "" if best is None else best["layer"],
-                "depth": np.nan if best is None else float(best["depth"]), "gain": (value - guess) / max(1 - guess, 1e-9),
+                "depth": np.nan if best is None else float(best["depth"]),
+                "gain": (value - guess) / max(1 - guess, 1e-9),
                 "shown": done if best is None else f"{value:.2f}", "units": done,
                 "href": link(str(network), str(images)) if link else "",
             }
