@@ -18,8 +18,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 # Files whose tests compute whole runs, open pages, start processes or a browser: what `-m "not slow"` leaves out.
 SLOW = {
-    "test_access", "test_activations", "test_atlas", "test_attributions", "test_attributions_page", "test_attributions_trust",
-    "test_backbone", "test_breaking", "test_building_pages", "test_channels_page", "test_check", "test_cli",
+    "test_access", "test_activations", "test_atlas", "test_attributions", "test_attributions_page",
+    "test_attributions_trust", "test_backbone", "test_breaking", "test_building_pages", "test_channels_page", "test_check", "test_cli",
     "test_compare", "test_devices", "test_doctests", "test_during_training", "test_edges_to_shapes",
     "test_embeddings", "test_everyone", "test_exemplars", "test_extending", "test_face", "test_families",
     "test_fields", "test_guide", "test_images_attacks", "test_interventions", "test_jobs", "test_journey",
