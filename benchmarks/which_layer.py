@@ -10,7 +10,7 @@ layer that was found is within 0.5 points of the best by the same probe on the s
 of both, of passes and of all that reads labels; controls are left out of both, except where `--controls` names sets on
 which both have them. Cards of networks are made beforehand. Goes on where it stopped.
 
-The search's settings (rounds, what ranks a round) were chosen on drawn pets, shapes and faces, which are not among the
+The search's settings (images of the first round, finalists, what ranks a round) were chosen on drawn pets, shapes and faces, which are not among the
 sets.
 """
 

@@ -89,15 +89,17 @@ def halved(
 def schedule(places: int, images: int, classes: int, request: WhichRequest) -> list[tuple[int, int]]:
     """Return the images of each round and the places that go on after it.
 
-    >>> schedule(180, 400, 2, WhichRequest(sample=64, finalists=6))
-    [(64, 45), (256, 11), (400, 6)]
+    >>> schedule(180, 400, 2, WhichRequest(sample=32, finalists=4))
+    [(32, 45), (128, 11), (400, 4)]
     """
     size, rounds = max(request.sample, LEAST_OF_A_CLASS * classes), []
-    while size < images and places > GROWTH * request.finalists:
-        places = places // GROWTH
-        rounds.append((size, places))
+    while True:
+        last = size >= images or places <= GROWTH * request.finalists
+        places = min(places, request.finalists) if last else places // GROWTH
+        rounds.append((min(size, images), places))
+        if last:
+            return rounds
         size *= GROWTH
-    return [*rounds, (min(size, images), min(places, request.finalists))]
 
 
 def image_order(question: ProbeSetup) -> np.ndarray:

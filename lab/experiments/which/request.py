@@ -23,8 +23,8 @@ class WhichRequest(ProbeRequest):
 
     models: tuple[str, ...] = option(DEFAULT_MODELS, "a timm model, ID[@WEIGHTS]; more than once", repeated="model")
     controls: tuple[str, ...] = option(tuple(OPTIONAL), "controls of the best layer", known=tuple(OPTIONAL))
-    sample: int = option(64, "images of the first round, in which every layer of every network is scored", least=16)
-    finalists: int = option(6, "layers that the real probe reads, on all images", least=1, most=100)
+    sample: int = option(32, "images of the first round, in which every layer of every network is scored", least=16)
+    finalists: int = option(4, "layers that the real probe reads, on all images", least=1, most=100)
     cheaper: int = option(3, "further layers that are confirmed: the best for fewer operations", least=0, most=100)
     speed: bool = option(True, "measure how long an image takes up to each of these on this machine")
 
