@@ -10,8 +10,8 @@ layer that was found is within 0.5 points of the best by the same probe on the s
 of both, of passes and of all that reads labels; controls are left out of both, except where `--controls` names sets on
 which both have them. Cards of networks are made beforehand. Goes on where it stopped.
 
-The search's settings (images of the first round, finalists, what ranks a round) were chosen on drawn pets, shapes and faces, which are not among the
-sets.
+The search's settings (images of the first round, finalists, what ranks a round) were chosen on drawn pets, shapes and
+faces, which are not among the sets.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from lab.experiments.training.request import TrainRequest
 from lab.experiments.which import halving
 from lab.experiments.which.request import WhichRequest
 from lab.experiments.which.run import run
+from lab.images import open_image_set
 from lab.images.synthetic import RUNGS
 from lab.layers import select_layers
 from lab.models import ModelRef, card
@@ -71,6 +72,9 @@ def main() -> None:
     parser.add_argument("--notes", type=Path, default=Path("which.jsonl"), help="what was measured so far")
     given = parser.parse_args()
     networks = pool()
+    embed(
+        PACKAGED, open_image_set("drawn:pets", per_class=2), card(PACKAGED).layers[:1]
+    )  # imports are of neither search
     done = {json.loads(line)["set"] for line in given.notes.read_text().splitlines()} if given.notes.exists() else set()
     for name, data in image_sets(given.photos, given.sets).items():
         if name in done:
