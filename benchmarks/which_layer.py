@@ -72,9 +72,8 @@ def main() -> None:
     parser.add_argument("--notes", type=Path, default=Path("which.jsonl"), help="what was measured so far")
     given = parser.parse_args()
     networks = pool()
-    embed(
-        PACKAGED, open_image_set("drawn:pets", per_class=2), card(PACKAGED).layers[:1]
-    )  # imports are of neither search
+    # Imports are of neither search.
+    embed(PACKAGED, open_image_set("drawn:pets", per_class=2), card(PACKAGED).layers[:1])
     done = {json.loads(line)["set"] for line in given.notes.read_text().splitlines()} if given.notes.exists() else set()
     for name, data in image_sets(given.photos, given.sets).items():
         if name in done:
