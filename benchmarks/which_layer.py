@@ -51,6 +51,7 @@ PACKAGED = "tf_efficientnet_lite0@packaged"
 FAMILIES = ("tf_efficientnet_lite0", "test_resnet", "test_efficientnet", "test_convnext", "test_vit", "test_nfnet",
             "test_mambaout", "test_byobnet")  # fmt: skip
 TRAINED = tuple(product(("test_resnet", "test_efficientnet"), ("shapes", "faces")))
+CHOSEN_ON = ("pets", "shapes", "faces")  # image sets on which the search's settings were chosen
 TOGETHER = "all"
 
 
@@ -99,7 +100,8 @@ def pool() -> tuple[str, ...]:
 
 def image_sets(photos: Path | None, wanted: str | None) -> dict[str, str]:
     """Return the sets by name."""
-    found = {name: f"drawn:{name}" for name in RUNGS}
+    families = [rung.family.name for rung in RUNGS.values()]
+    found = {name: f"drawn:{name}" for name in families if name not in CHOSEN_ON}
     if photos is not None:
         found["photographs"] = str(photos / "pets")
     return found if wanted is None else {name: found[name] for name in wanted.split(",")}

@@ -78,7 +78,7 @@ def test_colour_is_the_share_of_what_is_above_chance(half: Plan) -> None:
 
 def test_the_file_opens_offline_and_every_cell_leads_to_its_layers(half: Plan) -> None:
     page = atlas_html(half, sweep_tables(half))
-    assert "default-src 'none'" in page
+    assert "default-src &#x27;none&#x27;" in page
     assert "<script" not in page
     assert not re.search(r"""(src|href|url\()=?["']?(https?:)?//""", page.replace('xmlns="http://', "").replace(
         'xmlns:xlink="http://', ""))  # fmt: skip
@@ -127,7 +127,10 @@ def test_the_command_writes_the_file(half: Plan, tmp_path: Path, capsys: pytest.
     shown = capsys.readouterr()
     assert json.loads(shown.out)["finished"] == 5
     assert str(file) in shown.err
-    assert file.read_text() == atlas_html(half, sweep_tables(half))
+    # Vega numbers the gradients of a process.
+    written, again = (re.sub(r"gradient_\d+|view_\w+", "", page) for page in
+                      (file.read_text(), atlas_html(half, sweep_tables(half))))  # fmt: skip
+    assert written == again
 
 
 def test_the_page_shows_the_atlas_first_and_the_tabs_of_the_sweep(half: Plan) -> None:

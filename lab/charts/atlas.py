@@ -52,7 +52,7 @@ def atlas(
     pick = alt.selection_point(name=ATLAS_PICK, fields=["network", "images"], empty=False)
     base = alt.Chart(rows(cells)).encode(x, y, tooltip=tooltip, **({"href": alt.Href("href:N")} if link else {}))
     colour = alt.condition("isValid(datum.gain)", alt.Color("gain:Q", scale=scale, legend=legend), alt.value(_MISSING))
-    boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(colour).add_params(pick)
+    boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(color=colour).add_params(pick)
     lines = alt.Chart(rows(curves)).encode(x, y, along, up, alt.Detail("cell:N"))
     best = alt.Chart(rows(_best(cells))).encode(x, y, along, up)
     return layered(

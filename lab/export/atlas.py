@@ -6,6 +6,7 @@ script in the file, and its policy forbids every connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -21,6 +22,7 @@ from lab.sweeps.plan import Plan
 
 MOST_BYTES = 2_000_000
 WIDEST = 1400  # pixels of the picture
+LINK = re.compile(r'xlink:href="[^"#]*(#cell-[0-9-]+)"')
 CELL_WIDTH, NAMES_WIDTH = 150, 300
 STYLE = """
 body { font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; margin: 0 auto; padding: 1rem;
@@ -28,10 +30,8 @@ body { font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; 
 .picture { overflow-x: auto; } .picture svg { max-width: none; }
 section { scroll-margin-top: 1rem; border-top: 1px solid #e4e0d7; padding: .5rem 0; }
 section:target { background: #eef4fb; }
-table { border-collapse: collapse; } th, td { padding: .1rem .8rem .1rem 0; text-align: left; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; }
+pre { overflow-x: auto; font-size: 14px; } code { overflow-wrap: anywhere; }
 """
-COLUMNS = {"layer": "layer", "depth": "depth", "accuracy": "accuracy", "finished": "units finished"}
 
 
 def atlas_html(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -59,8 +59,8 @@ def _atlas(plan: Plan, tables: Mapping[str, pd.DataFrame], layers: str, probe: s
     link = partial(_anchor, plan, number)
     chart = atlas(tables, layers=layers, probe=probe, link=lambda network, images: f"#{link(network, images)}")
     width = min(WIDEST, NAMES_WIDTH + CELL_WIDTH * len(plan.images))
-    # The SVG is made here of the lab's own chart, in which every text is escaped.
-    drawn = trusted(picture(chart, "svg", look=Look(width=width)).decode())
+    # The SVG is made here of the lab's own chart, in which every text is escaped; Vega puts an address before links.
+    drawn = trusted(LINK.sub(r'xlink:href="\1"', picture(chart, "svg", look=Look(width=width)).decode()))
     several = len(plan.layers) * len(plan.probes) > 1
     cells = [
         _cell(tables, network, images, layers, probe, link(network, images))
@@ -79,28 +79,22 @@ def _cell(tables: Mapping[str, pd.DataFrame], network: str, images: str, layers:
     place = {"network": network, "images": images, "layers": layers, "probe": probe}
     units, found = (_at(tables[name], place) for name in ("units", "layers"))
     probes = found[found["control"] == "probe"].sort_values("depth", kind="stable")
-    rows = [
-        tag(
-            "tr",
-            tag("td", row.layer),
-            tag("td", f"{row.depth:.2f}", class_="number"),
-            tag("td", f"{row.accuracy:.3f}", class_="number"),
-            tag("td", f"{row.finished}/{row.planned}", class_="number"),
-        )
+    width = max((len(name) for name in probes["layer"]), default=0)
+    lines = [
+        f"{row.layer:{width}}  {row.depth:5.2f}  {row.accuracy:8.3f}  {row.finished}/{row.planned}"
         for row in probes.itertuples()
     ]
-    told = [tag("p", f"Seed {row.seed}: {row.status}. {row.reason} ", tag("code", _command(row.run)))
-            for row in units.itertuples()]  # fmt: skip
-    head = tag("tr", *(tag("th", title, scope="col") for title in COLUMNS.values()))
-    table = tag("table", tag("thead", head), tag("tbody", *rows)) if rows else None
-    return tag("section", tag("h3", f"{network} on {images}"), *told, table, id=anchor)
+    told = [
+        tag("p", f"Seed {row.seed}: {row.status}. {row.reason} ", tag("code", f"feature-lab export {row.run}"))
+        for row in units.itertuples()
+    ]
+    # Plain text: as rows of a table a sweep of many networks would be a file of several megabytes.
+    head = f"{'layer':{width}}  depth  accuracy  units finished"
+    listed = tag("pre", "\n".join([head, *lines])) if lines else None
+    return tag("section", tag("h3", f"{network} on {images}"), *told, listed, id=anchor)
 
 
 def _at(table: pd.DataFrame, place: Mapping[str, str]) -> pd.DataFrame:
     for name, value in place.items():
         table = table[table[name] == value]
     return table
-
-
-def _command(run: str) -> str:
-    return f"feature-lab export {run}"
