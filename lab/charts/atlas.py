@@ -23,7 +23,7 @@ def atlas(
 ) -> alt.LayerChart:
     """Return a grid of small curves: rows networks, columns image sets, from input (left) to output (right).
 
-    Reads `units` and `layers` of a sweep. Curves share one scale from 0 to 1; the dot and the number are the best
+    Reads `units` and `layers` of a sweep. Curves share one scale; the dot and the number are the best
     layer, the dotted line is chance, the colour how far the best layer is from chance to perfect. `link` gives what a
     click on a cell opens, by network and images.
     """
@@ -31,7 +31,7 @@ def atlas(
     cells, curves = _cells(units, found, link), _curves(found)
     names = list(dict.fromkeys(cells["name"]))
     sets = list(dict.fromkeys(cells["images"]))
-    labels = alt.Axis(labelLimit=110 if short else 240, domain=False, ticks=False, labelFontSize=SMALL_FONT)
+    labels = alt.Axis(labelLimit=110 if short else 190, domain=False, ticks=False, labelFontSize=SMALL_FONT)
     above = alt.Axis(
         orient="top", labelAngle=-35 if short else 0, labelLimit=110 if short else 170, domain=False, ticks=False,
         labelFontSize=SMALL_FONT,
@@ -39,10 +39,12 @@ def atlas(
     y = alt.Y("name:N", title=None, scale=in_order(names, paddingInner=0.12, paddingOuter=0.06), axis=labels)
     x = alt.X("images:N", title=None, scale=in_order(sets, paddingInner=0.06, paddingOuter=0.03), axis=above)
     along = alt.XOffset("depth:Q", scale=alt.Scale(domain=[-0.08, 1.08], nice=False))
-    up = alt.YOffset("accuracy:Q", scale=alt.Scale(domain=[1.75, -0.12], nice=False))
-    scale = alt.Scale(domain=[0, 1], range=_COLOURS, clamp=True)
+    low = float(min(curves["accuracy"].min(), 0.9)) if len(curves) else 0.0
+    # Downwards, as offsets are; above 1 is the number, below the lowest a margin.
+    up = alt.YOffset("accuracy:Q", scale=alt.Scale(domain=[1 + 0.8 * (1 - low), low - 0.2 * (1 - low)], nice=False))
+    scale = alt.Scale(domain=[0, 1], range=_COLOURS, interpolate="rgb", clamp=True)
     legend = alt.Legend(title="best layer, from chance to perfect", orient="bottom", direction="horizontal",
-                        titleOrient="left", gradientLength=100 if short else 150, values=[0, 1], titleLimit=300,
+                        titleOrient="top", gradientLength=100 if short else 150, values=[0, 1], titleLimit=300,
                         labelExpr="datum.value < 0.5 ? 'chance' : 'perfect'")  # fmt: skip
     tooltip = [
         alt.Tooltip("network:N"), alt.Tooltip("images:N"), alt.Tooltip("best:Q", title="best accuracy", format=".3f"),
@@ -55,7 +57,7 @@ def atlas(
     boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(color=colour).add_params(pick)
     lines = alt.Chart(rows(curves)).encode(x, y, along, up, alt.Detail("cell:N"))
     best = alt.Chart(rows(_best(cells))).encode(x, y, along, up)
-    return layered(
+    chart = layered(
         boxes,
         lines.transform_filter("datum.control == 'chance'").mark_line(strokeDash=[2, 3], color=_QUIET, strokeWidth=1),
         lines.transform_filter("datum.control == 'probe'").mark_line(color=_PEN, strokeWidth=2),
@@ -74,6 +76,8 @@ def atlas(
         height=ROW * max(len(names), 1),
         description=_told(cells),
     )
+    # With a common scale the boxes would be offsets too, and as small as a step of the curves within them.
+    return chart.resolve_scale(xOffset="independent", yOffset="independent")
 
 
 def _here(table: pd.DataFrame, layers: str, probe: str) -> pd.DataFrame:

@@ -61,6 +61,11 @@ class Confirmed:
         accuracy = float(self.boot.mean(picked))
         return Interval(accuracy, *accuracy_interval(accuracy, self.boot.groups))
 
+    @property
+    def guessing(self) -> float:
+        """The accuracy of always naming the commonest class."""
+        return chance(self.question.labels, self.question.images.groups)
+
     def behind(self) -> list[Interval]:
         """Return how far each place is behind the best, with intervals that hold for all of them at once."""
         correct = self.correct
@@ -70,15 +75,15 @@ class Confirmed:
 def cheaper_places(first: Round, taken: Sequence[Place], most: int) -> list[Place]:
     """Return places that take fewer operations than any of `taken`: the best for their cost by the first round.
 
-    Of those that nothing cheaper reads as well, at most `most`, evenly from the cheapest to the dearest.
+    Of those whose evidence nothing cheaper reaches at most `most`, evenly from the cheapest to the dearest.
     """
     limit = min(place.layer.flops for place in taken)
-    ordered = sorted(first.scored, key=lambda one: (one.place.layer.flops, -one.accuracy))
+    ordered = sorted(first.scored, key=lambda one: (one.place.layer.flops, -one.evidence))
     front, best = [], -np.inf
     for one in ordered:
-        if one.place.layer.flops < limit and one.accuracy > best:
+        if one.place.layer.flops < limit and one.evidence > best:
             front.append(one.place)
-            best = one.accuracy
+            best = one.evidence
     at = np.unique(np.linspace(0, len(front) - 1, min(most, len(front))).round().astype(int)) if front else ()
     return [front[int(k)] for k in at]
 

@@ -183,7 +183,10 @@ def _confirmed_table(found: Confirmed, why: Sequence[str], took: Sequence[np.nda
             }
         )  # fmt: skip
     table = pd.DataFrame(rows)
-    return table.assign(frontier=on_frontier(table["gflops" if took is None else "ms"], table["accuracy"]))
+    cost, clear = table["gflops" if took is None else "ms"], table["ci_low"] > found.guessing
+    # A layer at chance is cheap, but no choice; where all are the best is all there is.
+    worth = table["accuracy"].where(clear | table["best"], -np.inf)
+    return table.assign(frontier=np.array(on_frontier(cost, worth)) & (worth >= 0))
 
 
 def on_frontier(cost: pd.Series, accuracy: pd.Series) -> list[bool]:
