@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,13 @@ from lab.models import ModelRef
 ATLAS_PICK = "atlas_cell"  # network and images of the cell that was clicked
 ROW = 66  # pixels a network
 _COLOURS = ["#efece5", "#8fbcec"]  # on both, black text and curves stand out on a light and on a dark page
+_ABOUT = [
+    "A box: a network on an image set; its curve:", "accuracy of a linear probe from the first",
+    "layer (left) to the last (right). Dot and", "number: the best layer. Dotted: chance.",
+]  # fmt: skip
 _PEN, _QUIET, _MISSING = "#14202b", "#5a646d", "#c9c9c4"
+_UPWARDS: Any = [{"expr": "bandwidth('y')"}, {"expr": "0"}]
+_AROUND = 190  # pixels of title, names of sets and legend, within the height that a page gives a chart
 _FIELDS = ["cell", "network", "name", "images", "best", "layer", "depth", "gain", "shown", "units", "href"]
 
 
@@ -23,15 +30,15 @@ def atlas(
 ) -> alt.LayerChart:
     """Return a grid of small curves: rows networks, columns image sets, from input (left) to output (right).
 
-    Reads `units` and `layers` of a sweep. Curves share one scale; the dot and the number are the best
-    layer, the dotted line is chance, the colour how far the best layer is from chance to perfect. `link` gives what a
-    click on a cell opens, by network and images.
+    Reads `units` and `layers` of a sweep. Curves share one scale; the dot and the number are the best layer, the dotted
+    line is chance, the colour how far the best layer is from chance to perfect. `link` gives what a click on a cell
+    opens, by network and images.
     """
     units, found = _here(tables["units"], layers, probe), _here(tables["layers"], layers, probe)
     cells, curves = _cells(units, found, link), _curves(found)
     names = list(dict.fromkeys(cells["name"]))
     sets = list(dict.fromkeys(cells["images"]))
-    labels = alt.Axis(labelLimit=110 if short else 190, domain=False, ticks=False, labelFontSize=SMALL_FONT)
+    labels = alt.Axis(labelLimit=110 if short else 230, domain=False, ticks=False, labelFontSize=SMALL_FONT)
     above = alt.Axis(
         orient="top", labelAngle=-35 if short else 0, labelLimit=110 if short else 170, domain=False, ticks=False,
         labelFontSize=SMALL_FONT,
@@ -40,9 +47,10 @@ def atlas(
     x = alt.X("images:N", title=None, scale=in_order(sets, paddingInner=0.06, paddingOuter=0.03), axis=above)
     along = alt.XOffset("depth:Q", scale=alt.Scale(domain=[-0.08, 1.08], nice=False))
     low = float(min(curves["accuracy"].min(), 0.9)) if len(curves) else 0.0
-    # Downwards, as offsets are; above 1 is the number, below the lowest a margin.
-    up = alt.YOffset("accuracy:Q", scale=alt.Scale(domain=[1 + 0.8 * (1 - low), low - 0.2 * (1 - low)], nice=False))
-    scale = alt.Scale(domain=[0, 1], range=_COLOURS, interpolate="rgb", clamp=True)
+    # Above 1 there is room for the number. Which way offsets go differs between versions of Vega-Lite.
+    scale = alt.Scale(domain=[low - 0.2 * (1 - low), 1 + 0.8 * (1 - low)], nice=False, range=_UPWARDS)
+    up = alt.YOffset("accuracy:Q", scale=scale)
+    shade = alt.Scale(domain=[0, 1], range=_COLOURS, interpolate="rgb", clamp=True)
     legend = alt.Legend(title="best layer, from chance to perfect", orient="bottom", direction="horizontal",
                         titleOrient="top", gradientLength=100 if short else 150, values=[0, 1], titleLimit=300,
                         labelExpr="datum.value < 0.5 ? 'chance' : 'perfect'")  # fmt: skip
@@ -53,7 +61,7 @@ def atlas(
     ]  # fmt: skip
     pick = alt.selection_point(name=ATLAS_PICK, fields=["network", "images"], empty=False)
     base = alt.Chart(rows(cells)).encode(x, y, tooltip=tooltip, **({"href": alt.Href("href:N")} if link else {}))
-    colour = alt.condition("isValid(datum.gain)", alt.Color("gain:Q", scale=scale, legend=legend), alt.value(_MISSING))
+    colour = alt.condition("isValid(datum.gain)", alt.Color("gain:Q", scale=shade, legend=legend), alt.value(_MISSING))
     boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(color=colour).add_params(pick)
     lines = alt.Chart(rows(curves)).encode(x, y, along, up, alt.Detail("cell:N"))
     best = alt.Chart(rows(_best(cells))).encode(x, y, along, up)
@@ -66,14 +74,11 @@ def atlas(
             alt.Text("shown:N")
         ),
         title=alt.Title(
-            "What each network can tell, and at which depth",
-            subtitle=[
-                "A box: a network on an image set; its curve: accuracy of a linear probe",
-                "from the first layer (left) to the last (right). Dot, number: the best layer. Dotted: chance.",
-            ],
+            "What can be told, and where" if short else "What each network can tell, and at which depth",
+            subtitle=_ABOUT if short else [" ".join(_ABOUT[:2]), " ".join(_ABOUT[2:])],
         ),
         width="container",
-        height=ROW * max(len(names), 1),
+        height=ROW * max(len(names), 1) + (_AROUND if link is None else 0),
         description=_told(cells),
     )
     # With a common scale the boxes would be offsets too, and as small as a step of the curves within them.

@@ -27,7 +27,7 @@ CELL_WIDTH, NAMES_WIDTH = 150, 300
 STYLE = """
 body { font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; margin: 0 auto; padding: 1rem;
   max-width: 90rem; color: #23272b; background: #fcfbf8; }
-.picture { overflow-x: auto; } .picture svg { max-width: none; }
+.picture { overflow-x: auto; padding-left: 3rem; } .picture svg { max-width: none; overflow: visible; }
 section { scroll-margin-top: 1rem; border-top: 1px solid #e4e0d7; padding: .5rem 0; }
 section:target { background: #eef4fb; }
 pre { overflow-x: auto; font-size: 14px; } code { overflow-wrap: anywhere; }

@@ -32,7 +32,7 @@ WHICH = {
             "ms_high": "upper quartile of the rounds",
             "gflops": "10^9 floating-point operations of an image up to here, a multiply-add counted as two",
             "parameters": "parameters used up to here",
-            "frontier": "whether it is clearly above guessing and nothing cheaper is as accurate (by time, else by operations)",
+            "frontier": "whether clearly above guessing, and nothing cheaper is as accurate (by time where measured)",
         },
     ),
     "controls": Table(
