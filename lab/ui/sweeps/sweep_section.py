@@ -85,10 +85,11 @@ def _atlas(plan: Plan, tables: Tables) -> None:
         key="atlas", on_select="rerun", selection_mode=ATLAS_PICK,
     )  # fmt: skip
     picked = event.selection.get(ATLAS_PICK) if event else None
-    if not picked:
+    if picked:
+        place = {"network": picked[0]["network"], "images": picked[0]["images"], "layers": layers, "probe": probe}
+        _cell(tables, place)
+    else:
         st.caption("A click on a box shows its layers and leads to its run.")
-        return
-    _cell(tables, {"network": picked[0]["network"], "images": picked[0]["images"], "layers": layers, "probe": probe})
     st.download_button(
         "Atlas as one HTML file", data=lambda: atlas_html(plan, tables), file_name=f"{plan.id}.html", mime="text/html",
         key="atlas_html", icon=":material/download:", on_click="ignore",
