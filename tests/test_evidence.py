@@ -33,6 +33,7 @@ def test_evidence_is_the_largest_density_of_the_labels(count: int, dim: int, eff
 
     features, axes, targets = axes_and_targets(*drawn(count, dim, effect))
     found = log_evidence(axes, targets)
+    assert found.shape == (3,)
     for value, target in zip(found, targets.T, strict=True):
 
         def missing(logs: np.ndarray, target: np.ndarray = target) -> float:
@@ -49,7 +50,9 @@ def test_evidence_is_that_of_the_papers_iteration() -> None:
     """Algorithm 1 of You et al. (2021): alpha and beta by turns until their ratio stays."""
     features, axes, targets = axes_and_targets(*drawn(60, 8, 1.0))
     left, singular, _ = np.linalg.svd(features, full_matrices=False)
-    for value, target in zip(log_evidence(axes, targets), targets.T, strict=True):
+    found = log_evidence(axes, targets)
+    assert found.shape == (3,)
+    for value, target in zip(found, targets.T, strict=True):
         squares, projected = singular**2, (left.T @ target) ** 2
         rest, alpha, beta = target @ target - projected.sum(), 1.0, 1.0
         for _ in range(2000):

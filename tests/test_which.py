@@ -181,7 +181,7 @@ def test_a_sample_has_one_image_of_each_group_and_each_class_by_its_share() -> N
 def test_labels_of_a_given_test_part_are_not_looked_at_by_the_search() -> None:
     rng = np.random.default_rng(0)
     labels = rng.permutation(np.arange(60) % 2)
-    images = images_of_arrays(np.zeros((60, 3, 4, 4), np.float32), labels)
+    images = images_of_arrays(rng.normal(size=(60, 3, 4, 4)), labels, groups=np.arange(60))
     parts = np.array(["train"] * 40 + ["test"] * 20)
     records = [
         type(record)(**{**record.__dict__, "part": str(part)})
