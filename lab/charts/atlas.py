@@ -60,7 +60,8 @@ def atlas(
         alt.Tooltip("units:N", title="units finished"),
     ]  # fmt: skip
     pick = alt.selection_point(name=ATLAS_PICK, fields=["network", "images"], empty=False)
-    base = alt.Chart(rows(cells)).encode(x, y, tooltip=tooltip, **({"href": alt.Href("href:N")} if link else {}))
+    opens = [alt.Href("href:N")] if link else []
+    base = alt.Chart(rows(cells)).encode(x, y, *opens, tooltip=tooltip)
     colour = alt.condition("isValid(datum.gain)", alt.Color("gain:Q", scale=shade, legend=legend), alt.value(_MISSING))
     boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(color=colour).add_params(pick)
     lines = alt.Chart(rows(curves)).encode(x, y, along, up, alt.Detail("cell:N"))
@@ -91,7 +92,7 @@ def _here(table: pd.DataFrame, layers: str, probe: str) -> pd.DataFrame:
 
 def _chance(found: pd.DataFrame) -> dict[tuple[str, str], float]:
     own = found[found["control"] == "chance"]
-    return {(row.network, row.images): float(row.accuracy) for row in own.itertuples()}
+    return dict(zip(zip(own["network"], own["images"], strict=True), own["accuracy"], strict=True))
 
 
 def _cells(units: pd.DataFrame, found: pd.DataFrame, link: Callable[[str, str], str] | None) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from lab.probing.evidence import cheap_scores
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.differences import simultaneous
-from lab.stats.intervals import Bootstrap, Interval, bootstrap
+from lab.stats.intervals import Interval, bootstrap
 
 GROWTH = 4  # images of a round over those of the one before, and places of that one over those of this
 LEAST_OF_A_CLASS = 4  # images of the first round
@@ -142,17 +142,8 @@ def _round(
     correct = np.stack(right)
     boot = bootstrap(question.images.groups[rows], labels)
     accuracy = boot.mean(correct)
-    behind = _behind(boot, correct, accuracy)
-    best = np.argsort(-preference(np.array(evidence), accuracy), kind="stable")[:after]
+    behind = simultaneous(boot, correct[int(accuracy.argmax())] - correct)
+    best = np.argsort(-np.array(evidence), kind="stable")[:after]
     return [
         Scored(place, evidence[k], float(accuracy[k]), behind[k], bool(k in best)) for k, place in enumerate(ordered)
     ]
-
-
-def preference(evidence: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
-    """Return by what places are ranked in a round, more being better."""
-    return evidence
-
-
-def _behind(boot: Bootstrap, correct: np.ndarray, accuracy: np.ndarray) -> list[Interval]:
-    return simultaneous(boot, correct[int(accuracy.argmax())] - correct)

@@ -108,7 +108,8 @@ def _cell(tables: Tables, place: dict[str, str]) -> None:
                     label = "Open the run" if len(units) == 1 else f"Open the run of seed {row.seed}"
                     st.page_link(page, label=label, icon=":material/open_in_new:", query_params=query)
         shown = found[found["control"] == "probe"][["layer", "depth", "accuracy", "spread", "finished", "planned"]]
-        about = {column: st.column_config.Column(help=SWEEP["layers"].columns[column]) for column in shown}
+        known = SWEEP["layers"].columns
+        about = {name: st.column_config.Column(help=known[name]) for name in map(str, shown.columns)}
         st.dataframe(shown, hide_index=True, key="atlas_layers", column_config=about)
 
 
