@@ -105,9 +105,9 @@ def test_a_file_that_would_be_too_large_is_refused(half: Plan, monkeypatch: pyte
         atlas_html(half, sweep_tables(half))
 
 
-def test_a_sweep_of_a_hundred_networks_stays_below_two_megabytes(light_units: None) -> None:
+def test_a_sweep_of_fifty_networks_stays_below_two_megabytes(light_units: None) -> None:
     networks = [f"tf_efficientnet_lite0@untrained:{seed}" for seed in range(50)]
-    images = [{"data": "drawn:pets", "per_class": 10 + k} for k in range(8)]
+    images = [{"data": "drawn:pets", "per_class": 10 + k} for k in range(4)]
     many = read_plan({"name": "many", "networks": networks, "images": images})
     layers = pd.DataFrame(
         [
@@ -118,7 +118,7 @@ def test_a_sweep_of_a_hundred_networks_stays_below_two_megabytes(light_units: No
     )  # fmt: skip
     units = pd.DataFrame([{**u.place, "run": u.request.run_id, "status": "finished", "reason": ""} for u in many.units])
     page = atlas_html(many, {"units": units, "layers": layers})
-    assert 100_000 < len(page.encode()) <= 2_000_000
+    assert 100_000 < len(page.encode()) <= 1_000_000  # of two million for twice as many sets
 
 
 def test_the_command_writes_the_file(half: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

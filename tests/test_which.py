@@ -229,10 +229,10 @@ def test_sentences_follow_the_tables() -> None:
     assert "c of net@untrained:0, reads 0.950 [0.70, 0.99]" in use
     assert "clearly above raw pixels (0.600) and guessing (0.500)" in use
     assert "0.940 when the layer is picked on other images" in use
-    assert "1 are not clearly worse; the cheapest of these, b of net@untrained:0, reads 0.900 for 2.0 ms" in tie
+    assert "1 is not clearly worse; the cheapest of these, b of net@untrained:0, reads 0.900 for 2.0 ms" in tie
     assert front.endswith("0.800 for 1.0 ms (a of net@untrained:0); 0.900 for 2.0 ms (b of net@untrained:0); "
                           "0.950 for 4.0 ms (c of net@untrained:0).")  # fmt: skip
-    assert "2 layers on 64 images, then 1 layers on 200 images" in how
+    assert "2 layers on 64 images, then 1 layer on 200 images" in how
     assert findings(tables(0.2, 0), ("cat", "dog"), chosen)[1].startswith("It is clearly better than each of the 2")
     assert "cheapest of these, a of" in findings(tables(0.2, 2), ("cat", "dog"), chosen)[1]
     assert "GFLOPs" in findings(tables(0.2, 1, ms=False), ("cat", "dog"), chosen)[2]

@@ -57,7 +57,7 @@ def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
         return f"It is clearly better than each of the {len(confirmed) - 1} other layers that were confirmed."
     order = "ms" if confirmed["ms"].notna().all() else "gflops"
     quick = next(tied.sort_values(order, kind="stable").itertuples())
-    start = f"Of the {len(confirmed) - 1} other layers that were confirmed {len(tied)} are not clearly worse"
+    start = f"Of the {len(confirmed) - 1} other layers that were confirmed {_are(len(tied))} not clearly worse"
     if getattr(quick, order) >= getattr(best, order):
         return f"{start}; none of them is cheaper."
     return (
@@ -77,10 +77,19 @@ def _frontier(confirmed: pd.DataFrame) -> str:
 
 def _search(tables: Tables) -> str:
     rounds = tables["rounds"]
-    steps = [f"{len(own)} layers on {own['images'].iloc[0]} images" for _, own in rounds.groupby("round")]
+    steps = [
+        f"{len(own)} layer{'s' * (len(own) > 1)} on {own['images'].iloc[0]} images"
+        for _, own in rounds.groupby("round")
+    ]
     dropped = rounds[~rounds["kept"] & (rounds["behind_low"] <= 0)]
-    open_ = f"{len(dropped)} of the layers that were dropped were not clearly worse on the images of their round"
-    return f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} read by the real probe on all. {open_}."
+    return (
+        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} read by the real probe on all. Of the layers that "
+        f"were dropped {_are(len(dropped))} not clearly worse on the images of their round."
+    )
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
 
 
 def _cost(row: Any) -> str:
