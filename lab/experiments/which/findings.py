@@ -83,8 +83,8 @@ def _search(tables: Tables) -> str:
     ]
     dropped = rounds[~rounds["kept"] & (rounds["behind_low"] <= 0)]
     return (
-        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} read by the real probe on all. Of the layers that "
-        f"were dropped {_are(len(dropped))} not clearly worse on the images of their round."
+        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} read by the real probe on all. Of the layers "
+        f"that were dropped {_are(len(dropped))} not clearly worse on the images of their round."
     )
 
 
