@@ -37,11 +37,11 @@ def accuracy_against_time(tables: Tables, *, height: int = HEIGHT) -> alt.LayerC
     table["shown"] = np.where(table["as_good"], 1.0, 0.45)
     table["interval"] = interval_text(table["ci_low"], table["ci_high"])
     table["gap"] = interval_text(table["behind_low"], table["behind_high"])
-    title = "milliseconds an image on this machine" if measured else "GFLOPs of an image"
+    title = "milliseconds an image, here" if measured else "GFLOPs of an image"
     names = models_of(table)
     low = float(np.floor(table["ci_low"].min() * 20) / 20)
     axis = alt.Axis(labelFontSize=SMALL_FONT, grid=False, tickCount=6)
-    x = alt.X("cost:Q", title=f"{title} (less is better)", axis=axis, scale=alt.Scale(zero=True, nice=True))
+    x = alt.X("cost:Q", title=title, axis=axis, scale=alt.Scale(zero=True, nice=True))
     scale = alt.Scale(domain=[low, 1.0], nice=False)
     value = alt.Axis(format=".2f", labelFontSize=SMALL_FONT, tickCount=6)
 
@@ -65,7 +65,7 @@ def accuracy_against_time(tables: Tables, *, height: int = HEIGHT) -> alt.LayerC
         best.mark_point(size=460, strokeWidth=3, color=INK),
         title=alt.Title(
             "What accuracy costs",
-            subtitle=["Ring: the best. Faint: clearly worse. Line: nothing cheaper reads as well."],
+            subtitle=["Ring: the best. Faint: clearly worse.", "Line: nothing cheaper reads as well."],
         ),
         width="container",
         height=height,

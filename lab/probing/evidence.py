@@ -3,7 +3,8 @@
 evidence      LogME (You, Liu, Wang and Long, "LogME: Practical Assessment of Pre-trained Models for Transfer Learning",
               ICML 2021): how probable the labels are under a linear model y = Xw + noise, w ~ N(0, 1/a), noise ~
               N(0, 1/b), at the a and b that make them most probable; nats an image, the mean over classes
-left out      which class ridge regression names for each image when it is fitted to all others (Allen's PRESS, 1974)
+left out      which class ridge regression names for each image when it is fitted to all others (Allen's PRESS, 1974);
+              where nothing can be read this is below chance, as an image's own class is the rarer one among the others
 
 For a given ratio t = a/b, the penalty of ridge regression, the best b is known in closed form, so the evidence is a
 function of t alone; its maximum is found on a grid and then within the best cell. Features are standardised, targets
