@@ -12,8 +12,8 @@ WHICH = {
             "images": "images that were looked at, one of each group of copies",
             **same("model layer depth"),
             "evidence": "LogME: log evidence of the labels under the best linear model, nats an image; ranks the round",
-            "accuracy": "share of these images that ridge regression on all others reads right; below chance where nothing "
-            "can be read, as an image's own class is the rarer one among the others",
+            "accuracy": "share of these images that ridge regression on all others reads right; below chance where "
+            "nothing can be read, as an image's own class is the rarer one among the others",
             **between("behind", "how far this is behind the best of the round; the interval holds for all its layers"),
             "kept": "whether it went on to the next round, or after the last to the real probe",
         },
