@@ -19,8 +19,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 # Files whose tests compute whole runs, open pages, start processes or a browser: what `-m "not slow"` leaves out.
 SLOW = {
     "test_access", "test_activations", "test_arrays", "test_atlas", "test_attributions",
-    "test_attributions_page",
-    "test_attributions_trust", "test_backbone", "test_beside", "test_breaking", "test_building_pages",
+    "test_attributions_page", "test_attributions_trust", "test_backbone", "test_beside", "test_breaking",
+    "test_building_pages",
     "test_calibration", "test_channels_page", "test_check", "test_chosen", "test_cli", "test_compare",
     "test_devices", "test_doctests", "test_drawn", "test_during_training", "test_early", "test_edges_to_shapes",
     "test_embeddings", "test_everyone", "test_exemplars", "test_export", "test_extending", "test_face",
