@@ -92,6 +92,8 @@ class Request:
 
     experiment: ClassVar[str]
     command_words: ClassVar[tuple[str, ...]] = ()  # of questions that have a command of their own
+    # Fields that earlier runs never had: they are in a request only where they are not as usual, so that names stay.
+    added: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -102,6 +104,7 @@ class Request:
         values = {
             f.name: list(value) if isinstance(value := getattr(self, f.name), tuple) else value
             for f in dataclasses.fields(self)
+            if f.name not in self.added or getattr(self, f.name) != f.default
         }
         return {"experiment": self.experiment, **values}
 

@@ -13,6 +13,7 @@ from lab.embeddings.vector_files import vectors_stamp
 from lab.errors import LabError, nearest
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, LAYERS_HELP, Request, option
 from lab.experiments.early import CardLookup, problems_of
+from lab.experiments.given_vectors import in_full
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import groups_stamp, settled, settled_groups, short_name, stamp
 from lab.layers import select_layers
@@ -90,8 +91,8 @@ class CheckRequest(Request):
     def canonical(self) -> Self:
         """Return the request with weights and paths spelled out."""
         if self.of_vectors:
-            base, new = map(_in_full, self.sides)
-            return replace(self, base=base, new=new, data="", labels=_in_full(self.labels))
+            base, new = map(in_full, self.sides)
+            return replace(self, base=base, new=new, data="", labels=in_full(self.labels))
         base, new = (str(ModelRef.parse(side)) for side in self.sides)
         return replace(self, base=base, new=new, data=settled(self.data), groups=settled_groups(self.groups))
 
@@ -158,8 +159,3 @@ def is_vectors(side: str) -> bool:
     (True, False)
     """
     return "@" not in side and (side.lower().endswith(VECTORS) or side.startswith(FOLDERS))
-
-
-def _in_full(path: str) -> str:
-    place = os.path.abspath(os.path.expanduser(path))
-    return place if path and os.path.exists(place) else path

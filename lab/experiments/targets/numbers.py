@@ -160,7 +160,7 @@ class Grades(Numbers):
         return super().deal(images, groups, request, tested)
 
     def names(self, images: ImageSet, request: TargetRequest) -> tuple[str, ...]:
-        return (parsed(request.spec)[1].get("label") or "the grade",)
+        return (request.label or parsed(request.spec)[1].get("label") or "the grade",)
 
     def told_of(self, fitted: RidgeFit, known: np.ndarray) -> np.ndarray:
         """Return grades, each as often as the training part has it: the cuts between them are where they lie among what

@@ -25,6 +25,7 @@ from lab.experiments.separability.fits import ProbeDesign
 from lab.experiments.separability.image_split import copies_in_both, groups_given, with_parts
 from lab.experiments.separability.measure import TWIN_SEEDS, EmbeddingSource, ProbeSetup, controls_of, open_sources
 from lab.experiments.separability.tables import image_tables, layer_rows
+from lab.experiments.separability.vectors import GivenVectors, given_sources
 from lab.experiments.targets.design import TargetDesign
 from lab.experiments.targets.judgement import TargetJudgement, judge, shared_bootstrap
 from lab.experiments.targets.kind import NOWHERE, Kind, Reading, joined
@@ -32,6 +33,7 @@ from lab.experiments.targets.labels import Labels
 from lab.experiments.targets.numbers import Grades, Numbers
 from lab.experiments.targets.request import TargetRequest
 from lab.images import ImageSet, open_image_set, regrouped
+from lab.images.targets import GRADES, graded
 from lab.models import ModelRef, card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -50,18 +52,23 @@ def run(
     compute: Compute = Compute(),  # noqa: B008 - frozen
     partial_results: PartialResults | None = None,
     images: ImageSet | None = None,
+    given: GivenVectors | None = None,
 ) -> Result:
-    """Return at which layer the target of `request` can be read; `images` are opened unless they are given.
+    """Return at which layer the target of `request` can be read; `images` are opened unless they are given, and so are
+    the vectors of a request for such.
 
     A network that cannot be computed is reported in the manifest's `problems` and the others go on. Raises LabError
     when the images have no such target, or are too few.
     """
     kind, kept = KINDS[request.experiment], partial_results if partial_results is not None else {}
     clock = Clock()
-    question, design, problems = _prepared(kind, request, progress, images)
-    clock.mark("images")
-    subjects, failed = open_sources(question, progress, compute)
-    problems += failed
+    if request.embeddings:
+        question, design, subjects, problems = _of_vectors(kind, request, progress, given)
+    else:
+        question, design, problems = _prepared(kind, request, progress, images)
+        clock.mark("images")
+        subjects, failed = open_sources(question, progress, compute)
+        problems += failed
     if question.split_given:
         problems += copies_in_both(question.images, design.tested)
     clock.mark("embeddings")
@@ -94,7 +101,7 @@ def run(
         request, tables, _findings(kind, tables, judged, names, boot), problems=problems, threads=cores(),
         verdicts={m: {"outcome": j.verdict.outcome, "sentence": j.verdict.sentence} for m, j in judged.items()},
         hashes={"images": question.images.fingerprint, **{n.model: n.digest for n in networks}},
-        notes=[*question.images.notes, *(note for n in networks for note in card(n.model).notes)],
+        notes=[*question.images.notes, *_notes(request, networks)],
         timings=clock.seconds, **kind.extras(names),
     )  # fmt: skip
 
@@ -111,12 +118,36 @@ def _prepared(
         )
     probe = request.as_probe()
     images, tested = with_parts(regrouped(images, request.groups), request.split)
+    return _dealt(kind, request, images, tested, groups_given(images, probe))
+
+
+def _of_vectors(
+    kind: Kind, request: TargetRequest, progress: Progress, given: GivenVectors | None
+) -> tuple[ProbeSetup, TargetDesign, list[EmbeddingSource], list[str]]:
+    """Return the same of vectors that are given, and what is probed."""
+    classes = tuple(getattr(request, "classes", ()))
+    named = {"target": kind.target, "label": request.label, "classes": classes}
+    images, tested, sources = given_sources(request.as_probe(), given, progress, **named)
+    if kind.target == GRADES:
+        images = graded(images, classes)
+    own = len(np.unique(images.groups)) < len(images)
+    question, design, problems = _dealt(kind, request, images, tested, own)
+    return question, design, sources, problems
+
+
+def _dealt(
+    kind: Kind, request: TargetRequest, images: ImageSet, tested: np.ndarray | None, groups_kept: bool
+) -> tuple[ProbeSetup, TargetDesign, list[str]]:
     groups = images.groups
-    if tested is not None and not groups_given(images, probe):
+    if tested is not None and not groups_kept:
         groups = 2 * groups + tested  # copies that are found in both parts: the split stays, and it is told
     images, design, problems = kind.deal(images, groups, request, tested)
     carrier = ProbeDesign(images.labels, groups, design.splits, np.zeros(design.splits.shape, np.int64), request.seed)
-    return ProbeSetup(images, carrier, probe), design, problems
+    return ProbeSetup(images, carrier, request.as_probe()), design, problems
+
+
+def _notes(request: TargetRequest, networks: Sequence[EmbeddingSource]) -> list[str]:
+    return [] if request.embeddings else [note for network in networks for note in card(network.model).notes]
 
 
 def _read_all(
