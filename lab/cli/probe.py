@@ -17,12 +17,10 @@ from lab.experiments.base import Result
 from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
-from lab.experiments.targets.request import TargetRequest
-from lab.experiments.targets.run import KINDS
+from lab.experiments.targets.request import TARGET_REQUESTS, TargetRequest
 from lab.export.native import layer_rows
 from lab.images import columns_named
 from lab.images.targets import CLASS, TARGETS
-from lab.registry import EXPERIMENTS
 from lab.runs.store import RunFolder
 
 
@@ -55,8 +53,7 @@ def target_request(given: argparse.Namespace) -> TargetRequest:
     Raises LabError for options that are for classes.
     """
     asked, usual = cast(ProbeRequest, question.request_of(given)), ProbeRequest()
-    name = next(kind.experiment for kind in KINDS.values() if kind.target == given.target)
-    kind = cast(type[TargetRequest], EXPERIMENTS[name].request_type)
+    kind = TARGET_REQUESTS[given.target]
     fields = {field.name for field in dataclasses.fields(kind)}
     for field in ("beside", "classes"):
         if field not in fields and getattr(asked, field) != getattr(usual, field):

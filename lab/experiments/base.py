@@ -287,6 +287,15 @@ class Result:
         found: dict[str, np.ndarray] = _shown_by("lab.experiments.separability.run", "embeddings_of")(self, images)
         return found
 
+    def keep(self, name: str = "") -> Path:
+        """Keep the result of a training that a Python process watched as a run, called `name`, and return its folder.
+
+        It takes the place of what was kept before of the same training. Raises LabError for any other result: those are
+        computed anew from what they were asked.
+        """
+        kept: Path = _shown_by("lab.runs.from_python", "keep")(self, name)
+        return kept
+
     def _repr_html_(self) -> str:
         return str(_shown_by(SHOWN_BY, "as_html")(self))
 

@@ -11,7 +11,7 @@ from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import measure_and_assemble
 from lab.experiments.separability.vectors import GivenVectors
-from lab.experiments.targets.request import GradesRequest, MultilabelRequest, RegressRequest, TargetRequest
+from lab.experiments.targets.request import TARGET_REQUESTS
 from lab.experiments.targets.run import run
 from lab.images import MEMORY, ImageSet, open_image_set
 from lab.images.targets import CLASS, TARGETS
@@ -73,7 +73,5 @@ def probe_arrays(
     if target == CLASS:
         request = ProbeRequest.from_dict({**asked, "models": (), "images": seen})
         return measure_and_assemble(request.canonical(), progress, Compute(), {}, None, given)
-    kinds: tuple[type[TargetRequest], ...] = (RegressRequest, GradesRequest, MultilabelRequest)
-    kind = next(kind for kind in kinds if kind.target == target)
-    wanted = kind.from_dict({**asked, "model": "", "row_images": seen, "label": label})
+    wanted = TARGET_REQUESTS[target].from_dict({**asked, "model": "", "row_images": seen, "label": label})
     return run(wanted.canonical(), progress=progress, given=given)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, Request, model_option, option
@@ -203,3 +204,8 @@ class GradesRequest(TargetRequest):
     def title(self) -> str:
         """Return "network on the grades of images"."""
         return self._subject("grades")
+
+
+TARGET_REQUESTS: Final[Mapping[str, type[TargetRequest]]] = {
+    kind.target: kind for kind in (RegressRequest, GradesRequest, MultilabelRequest)
+}
