@@ -29,8 +29,7 @@ from lab.stats.intervals import Bootstrap, chance
 
 @dataclass(frozen=True)
 class Side:
-    """One network: each image's part in the measure by layer, `scores` `(L, N)`; the same at its best layer, picked on
-    other images; where classes are read, who is right in which repeat (`answers`)."""
+    """One network: each image's part in the measure by layer, `scores` `(L, N)`; the same at its best layer; where classes are read, who is right in which repeat (`answers`)."""
 
     model: str
     layers: tuple[Layer, ...]

@@ -115,7 +115,7 @@ Decided = tuple[dict[str, str], tuple[np.ndarray, np.ndarray], DropTest]
 
 
 def _at_best(sides: Sides, request: CheckRequest) -> Decided:
-    """Each at its best layer, which was picked on other images than it is judged by."""
+    """Each at its best layer, which where classes are read was picked on other images than it is judged by."""
     base, new = sides.sides
     right = base.choice.correct, new.choice.correct
     named = {"layer": base.layers[base.choice.layer].name, "layer_new": new.layers[new.choice.layer].name}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,8 @@ from lab.images import ImageSet
 from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
-from lab.stats.differences import Choice, best_layer
+from lab.stats.differences import Choice
+from lab.stats.numbers import number_weights
 
 
 def target_sides(
@@ -93,20 +93,14 @@ def _readings(
 
 
 def scored(kind: Kind, design: TargetDesign, found: Sequence[Found]) -> tuple[np.ndarray, Choice]:
-    """Return each tested image's part in the measure by layer `(L, N)`, and that at the best layer, picked on other
-    images, from what the probes of the layers say."""
+    """Return each tested image's part in the measure by layer `(L, N)`, and that at the best layer, from what the probes
+    of the layers say.
+
+    The best layer is that of all images, for both networks alike. Picked on the other folds, as where classes are read,
+    it would move more from fold to fold than networks differ: of several labels the interval then held the true
+    difference in 72 % of 100 simulations instead of 95 % (docs/check.md).
+    """
     whole = np.stack([kind.parts(design, "probe", one)[0] for one in found])
-    each = [
-        np.stack([kind.parts(_repeat(design, r), "probe", _of_repeat(one, r))[0] for one in found])
-        for r in range(len(design.splits))
-    ]
-    return whole, best_layer(np.stack(each), design.splits[:, design.tested])
-
-
-def _repeat(design: TargetDesign, repeat: int) -> TargetDesign:
-    only = slice(repeat, repeat + 1)
-    return replace(design, splits=design.splits[only], shuffled=design.shuffled[only])
-
-
-def _of_repeat(found: Found, repeat: int) -> Found:
-    return {name: values[repeat : repeat + 1] for name, values in found.items()}
+    weights = number_weights(design.groups[design.tested])
+    layer = int((whole @ weights).argmax())
+    return whole, Choice(whole[layer], layer)
