@@ -29,7 +29,8 @@ from lab.stats.intervals import Bootstrap, chance
 
 @dataclass(frozen=True)
 class Side:
-    """One network: each image's part in the measure by layer, `scores` `(L, N)`; the same at its best layer; where classes are read, who is right in which repeat (`answers`)."""
+    """One network: each image's part in the measure by layer, `scores` `(L, N)`, and at its best layer; `answers`,
+    where classes are read, says who is right in which repeat."""
 
     model: str
     layers: tuple[Layer, ...]

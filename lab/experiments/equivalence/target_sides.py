@@ -93,8 +93,7 @@ def _readings(
 
 
 def scored(kind: Kind, design: TargetDesign, found: Sequence[Found]) -> tuple[np.ndarray, Choice]:
-    """Return each tested image's part in the measure by layer `(L, N)`, and that at the best layer, from what the probes
-    of the layers say.
+    """Return each tested image's part in the measure by layer `(L, N)`, and at the best layer, from what probes say.
 
     The best layer is that of all images, for both networks alike. Picked on the other folds, as where classes are read,
     it would move more from fold to fold than networks differ: of several labels the interval then held the true
