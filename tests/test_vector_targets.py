@@ -118,6 +118,7 @@ def test_an_array_of_labels_is_no_layer(tmp_path: Path) -> None:
         (np.zeros((2, 3)), "number", "lists of one value a row"),
         (np.array([[0, 2], [1, 0]]), "labels", "other values than 0 and 1"),
         (["a;b", "[a"], "labels", "no JSON list"),
+        (np.ones((4, 1), int), "labels", "have 1 different labels"),
     ],
 )
 def test_values_that_a_target_cannot_have_are_one_sentence(values: Any, target: str, told: str) -> None:
@@ -135,6 +136,12 @@ def test_wrong_use_is_one_sentence(tmp_path: Path) -> None:
         (lambda: RegressRequest(embeddings=path, model="resnet18"), "read instead of networks and data"),
         (lambda: RegressRequest(embeddings=path, images=20), "are for networks"),
         (lambda: RegressRequest(labels="a.csv"), "belong to --embeddings"),
+        (lambda: lab.probe_arrays(LAYERS, AGE, target="number", order=["a"]), "order is that of grades"),
+        (
+            lambda: lab.probe_arrays(LAYERS, STAGE, target="grades", order=STAGES[:2]),
+            "'severe' is a grade that the order",
+        ),
+        (lambda: lab.probe_arrays(LAYERS, np.arange(COUNT), target="grades"), "60 different grades, more than 20"),
     ):
         with pytest.raises(LabError, match=told):
             made()

@@ -43,6 +43,19 @@ def _of_classes(given: Any, classes: tuple[str, ...], name: str) -> RowTargets:
     return RowTargets(*class_labels(given, classes))
 
 
+def _of_grades(given: Any, classes: tuple[str, ...], name: str) -> RowTargets:
+    found = RowTargets(*class_labels(given, classes))
+    if classes and set(found.classes) != set(classes):
+        odd = next(iter({*found.classes} ^ {*classes}))
+        what = "is a grade that the order leaves out" if odd in found.classes else "is named in the order and no row's"
+        raise LabError(f"{odd!r} {what}; name all grades from low to high, those of the rows: {_some(found.classes)}")
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+
+
 def _of_numbers(given: Any, classes: tuple[str, ...], name: str) -> RowTargets:
     texts = [text_of(value) for value in listed(given)]
     values = [as_number(text) for text in texts]
@@ -60,6 +73,11 @@ def _of_several(given: Any, classes: tuple[str, ...], name: str) -> RowTargets:
     array = on_cpu(given)
     named = _of_matrix(array) if getattr(array, "ndim", 1) == 2 else _of_texts(array)
     there = sorted({label for own in named for label in own}, key=lambda label: (as_number(label) or 0.0, label))
+    if len(there) < 2:
+        raise LabError(
+            f"the rows have {len(there)} different labels; several labels an image are two or more (one that is there "
+            "or not is a class)"
+        )
     known = select_classes(there, classes, "the labels")
     place = {label: k for k, label in enumerate(known)}
     several = tuple(tuple(sorted(place[label] for label in own if label in place)) for own in named)
@@ -78,5 +96,5 @@ def _of_texts(values: Any) -> list[tuple[str, ...]]:
 
 
 _OF_TARGET: Final[Mapping[str, Callable[[Any, tuple[str, ...], str], RowTargets]]] = {
-    CLASS: _of_classes, GRADES: _of_classes, NUMBER: _of_numbers, SEVERAL: _of_several,
+    CLASS: _of_classes, GRADES: _of_grades, NUMBER: _of_numbers, SEVERAL: _of_several,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from lab.experiments.separability.vectors import GivenVectors
 from lab.experiments.targets.request import TARGET_REQUESTS
 from lab.experiments.targets.run import run
 from lab.images import MEMORY, ImageSet, open_image_set
-from lab.images.targets import CLASS, TARGETS
+from lab.images.targets import CLASS, GRADES, SEVERAL, TARGETS
 from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -61,8 +61,10 @@ def probe_arrays(
     """
     if target not in TARGETS:
         raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
+    if order and target not in (GRADES, SEVERAL):
+        raise LabError(f"order is that of grades, or picks some of several labels; leave it out of target {target!r}")
     vectors = vector_set(
-        layers, labels, groups=groups, split=split, names=names, model=model, target=target, label=label
+        layers, labels, groups=groups, split=split, names=names, model=model, target=target, label=label, classes=order
     )
     shown = open_image_set(images, progress=progress) if isinstance(images, str) else images
     given, seen = GivenVectors(vectors, shown), "" if shown is None else shown.spec

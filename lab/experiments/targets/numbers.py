@@ -154,8 +154,8 @@ class Grades(Numbers):
     ) -> tuple[ImageSet, TargetDesign, list[str]]:
         if len(images.classes) > MOST_GRADES:
             raise LabError(
-                f"{images.spec} has {len(images.classes)} different grades, more than {MOST_GRADES}; ask for it as a "
-                "number (--target number)"
+                f"there are {len(images.classes)} different grades, more than {MOST_GRADES}; ask for them as a number "
+                "(--target number)"
             )
         return super().deal(images, groups, request, tested)
 
