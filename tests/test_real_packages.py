@@ -54,7 +54,7 @@ def test_a_tower_of_open_clip_is_read_as_by_direct_hooks(kind: str) -> None:
 
     visual = tower(kind)
     preprocess = open_clip.image_transform(64, is_train=False)
-    images = lab.open_image_set("drawn:pets", per_class=6)
+    images = lab.open_image_set("drawn:pets?size=64", per_class=4)
     model = load_model(visual, preprocess=preprocess)
     layers = lab.select_layers(model.layers, ",".join(LAYERS[kind]))
     found = embed(model, images, layers, compute=CPU)

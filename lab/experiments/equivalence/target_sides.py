@@ -75,7 +75,8 @@ def _of_files(request: CheckRequest, opened: Sequence[OpenedTarget]) -> Sequence
     sources_alone(request, [one.subjects, other.subjects])
     before, now = one.design.targets, other.design.targets
     unlike = np.ones(len(before), dtype=bool) if before.shape != now.shape else before != now
-    check_rows(request, one.question, other.question, unlike.reshape(len(before), -1).any(axis=1).tolist())
+    differing = np.asarray(unlike).reshape(len(before), -1)
+    check_rows(request, one.question, other.question, [bool(row.any()) for row in differing])
     return named_apart(one.subjects[0], other.subjects[0])
 
 

@@ -128,8 +128,8 @@ def _image_set(request: ProbeRequest, vectors: VectorSet, shown: ImageSet | None
     values = [None] * count if vectors.targets.values is None else vectors.targets.values.tolist()
     several = vectors.targets.several or [()] * count
     records = tuple(
-        ImageRecord(name, int(label), _row_digest(vectors, row, look), int(group), *size, value=value, labels=own)
-        for row, (name, label, group, size, look, value, own) in enumerate(
+        ImageRecord(name, int(label), _row_digest(vectors, row, look), int(group), width, height, "", (), value, own)
+        for row, (name, label, group, (width, height), look, value, own) in enumerate(
             zip(names, vectors.labels, groups, sizes, looks, values, several, strict=True)
         )
     )
