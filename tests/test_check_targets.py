@@ -141,6 +141,7 @@ def test_the_command_line_the_reports_and_the_charts(files: dict[str, str], tmp_
     suite = ElementTree.parse(xml).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("4", "1")
     assert "R² before" in text.read_text()
+    assert "worse.npz checked against before.npz, number" in text.read_text().replace("\\", "")
     result = list_runs()[0].result()
     assert "R² " in junit(result).decode()
     assert "--target=number --label=number_" in result.request.command()

@@ -182,11 +182,12 @@ class CheckRequest(Request):
     def title(self) -> str:
         """Return "new against base on images"."""
         base, new = self.sides
+        what = "" if self.target == CLASS else f", {self.label or self.target}"
         if self.of_vectors:
-            return f"{Path(new).name} checked against {Path(base).name}"
+            return f"{Path(new).name} checked against {Path(base).name}{what}"
         names = [side.split("@")[0] for side in (new, base)]
         one, other = names if len(set(names)) == 2 else (new, base)
-        return f"{one} checked against {other} on {short_name(self.data)}"
+        return f"{one} checked against {other} on {short_name(self.data)}{what}"
 
 
 def is_vectors(side: str) -> bool:
