@@ -7,21 +7,27 @@ that as the margin both claims are wrong, and each should be made in at most 2.5
 the table says how often each outcome came. `smallest drop` is the mean of what the test said it could have seen.
 
     python benchmarks/check.py --simulations 400 --out docs/check.md
+    python benchmarks/check.py --simulations 200 --images 100 --target number   # grades, labels: the other measures
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lab.experiments.equivalence.target_sides import scored
 from lab.experiments.separability.fits import ProbeDesign, fit_layer
+from lab.experiments.targets.judgement import shared_bootstrap
+from lab.experiments.targets.kind import Reading
+from lab.experiments.targets.run import KINDS
+from lab.images.targets import CLASS, GRADES, NUMBER, SEVERAL, TARGETS
 from lab.stats.differences import best_layer
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE, decide, drop_at_every_layer, drop_test
-from lab.stats.intervals import Interval, bootstrap
+from lab.stats.intervals import Bootstrap, Interval, bootstrap
 
 CHANNELS, SHARED, REPEATS = 48, 0.7, 3
 BEFORE = (0.8, 1.6, 2.4)  # d' by layer
@@ -30,6 +36,11 @@ DROPS = {  # what is taken off d' at each layer, as a share
     "small": (0.0, 0.0, 0.15),
     "large": (0.0, 0.2, 0.5),
     "gain": (0.0, 0.0, -0.3),
+}
+_TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    NUMBER: lambda number: number,
+    GRADES: lambda number: np.digitize(number, [-0.7, 0.0, 0.7]),
+    SEVERAL: lambda number: np.stack([number > 0, number > 0.5], axis=1),
 }
 MARGINS = (0.02, 0.05)
 OUTCOMES = (NOT_WORSE, WORSE, CANNOT_TELL)
@@ -45,8 +56,10 @@ class Simulated:
     everywhere: dict[float, str]
 
 
-def simulate(images: int, drop: str, seed: int) -> Simulated:
+def simulate(images: int, drop: str, seed: int, target: str = CLASS) -> Simulated:
     """Return what is decided about one pair of networks on `images` images."""
+    if target != CLASS:
+        return _simulate_target(images, drop, seed, target)
     rng = np.random.default_rng((seed, images, sorted(DROPS).index(drop)))
     labels = np.arange(images) % 2
     groups = np.arange(images)
@@ -60,9 +73,28 @@ def simulate(images: int, drop: str, seed: int) -> Simulated:
             found = fit_layer(design, "layer", noise, ("probe",), 1)["probe.probabilities"]
             right.append((found.argmax(axis=2) == labels).astype(float))
     old, new = (np.stack(right, axis=1) for right in (before, after))
-    boot = bootstrap(groups, labels)
-    gaps = new.mean(axis=0) - old.mean(axis=0)
     chosen = best_layer(new, design.splits).correct - best_layer(old, design.splits).correct
+    return _decided(bootstrap(groups, labels), new.mean(axis=0) - old.mean(axis=0), chosen)
+
+
+def _simulate_target(images: int, drop: str, seed: int, target: str) -> Simulated:
+    """Return the same where a number is shown in the place of two classes, by the measure of the target."""
+    rng = np.random.default_rng((seed, images, sorted(DROPS).index(drop), 7))
+    number = rng.standard_normal(images)
+    kind = next(kind for kind in KINDS.values() if kind.target == target)
+    design = kind.design(_TARGETS[target](number), np.arange(images), 5, REPEATS, seed)  # type: ignore[attr-defined]
+    before, after = [], []
+    for strength, less in zip(BEFORE, DROPS[drop], strict=True):
+        common = rng.standard_normal((images, CHANNELS))
+        for found, distance in ((before, strength), (after, strength * (1 - less))):
+            noise = np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * rng.standard_normal((images, CHANNELS))
+            noise[:, 0] += distance * number
+            found.append(Reading.of("", "probe", None, kind.fit(design, "layer", noise, ("probe",))).found)
+    (old, old_best), (new, new_best) = (scored(kind, design, found) for found in (before, after))
+    return _decided(shared_bootstrap(kind, design), new - old, new_best.correct - old_best.correct)
+
+
+def _decided(boot: Bootstrap, gaps: np.ndarray, chosen: np.ndarray) -> Simulated:
     last, best = (drop_test(boot, row, MARGINS[0]) for row in (gaps[-1], chosen))
     everywhere = {margin: drop_at_every_layer(boot, gaps, margin)[0] for margin in MARGINS}
     return Simulated(last.gap, best.gap, last.smallest_drop, everywhere)
@@ -102,11 +134,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=400)
     parser.add_argument("--images", type=int, nargs="*", default=[100, 240])
+    parser.add_argument("--target", choices=TARGETS, default=CLASS)
     parser.add_argument("--out", type=Path, help="a Markdown file; the table goes between its markers")
     arguments = parser.parse_args()
     lines: list[str] = []
     for images, drop in _cells(arguments):
-        found = [simulate(images, drop, seed) for seed in range(arguments.simulations)]
+        found = [simulate(images, drop, seed, arguments.target) for seed in range(arguments.simulations)]
         cells = row(images, drop, found)
         if not lines:
             lines += [f"| {' | '.join(cells)} |", f"| {' | '.join('---' for _ in cells)} |"]

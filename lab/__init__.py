@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from lab.experiments.comparison.compare import compare
     from lab.experiments.equivalence.diff import diff
     from lab.experiments.ladder.run import ladder
-    from lab.experiments.separability.arrays import probe_arrays
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
+    from lab.experiments.targets.arrays import probe_arrays
     from lab.experiments.targets.functions import grades, multilabel, regress
     from lab.experiments.training.during import TrainingProbes
     from lab.experiments.training.own_checkpoints import watch
@@ -74,7 +74,7 @@ _HOMES = {
     "log": "lab.export.trackers",
     "open_image_set": "lab.images",
     "probe": "lab.experiments.separability.run",
-    "probe_arrays": "lab.experiments.separability.arrays",
+    "probe_arrays": "lab.experiments.targets.arrays",
     "regress": "lab.experiments.targets.functions",
     "select_layers": "lab.layers",
     "sweep": "lab.sweeps.drive",

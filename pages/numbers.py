@@ -12,4 +12,4 @@ heading(
     "An age, a size, a grade, several labels an image: what is no class, read off every layer beside an untrained "
     "twin, shuffled answers and the raw pixels.",
 )
-page_of_questions("numbers", SECTIONS, choose("data"))
+page_of_questions("numbers", SECTIONS, choose("data", vectors=True))

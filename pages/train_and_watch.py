@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.ui.heading import heading
+from lab.ui.training.elsewhere import trainings_elsewhere, watched_elsewhere
 from lab.ui.training.learning import learning
 from lab.ui.training.settings import requested_training, settings
 from lab.ui.training.trained_models import trained_models
@@ -16,9 +17,11 @@ heading(
     "what each layer knows while it learns.",
 )
 request = requested_training()
-settings(request)
-result = learning(request)
-if result is not None:
-    st.header("Watch it learn")
-    watch(result.manifest["trained"]["model"])
-trained_models()
+if not watched_elsewhere():
+    settings(request)
+    result = learning(request)
+    if result is not None:
+        st.header("Watch it learn")
+        watch(result.manifest["trained"]["model"])
+    trained_models()
+trainings_elsewhere()

@@ -16,7 +16,8 @@ import pytest
 
 import lab
 from lab.cli.main import main, parser
-from lab.embeddings.vector_sets import class_labels, read_vector_set
+from lab.embeddings.row_values import class_labels
+from lab.embeddings.vector_sets import read_vector_set
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest

@@ -126,11 +126,11 @@ def test_an_onnx_file_that_differs_is_not_kept(monkeypatch: pytest.MonkeyPatch) 
             return embedding.softmax(1), embedding
 
     cut: Any = Cut()
-    assert onnx_file.onnx_file(cut, (8, 8))[0] == b""
-    assert "differs by" in onnx_file.onnx_file(cut, (8, 8))[1]
+    assert onnx_file.onnx_file(cut, (3, 8, 8))[0] == b""
+    assert "differs by" in onnx_file.onnx_file(cut, (3, 8, 8))[1]
     monkeypatch.setattr(onnx_file, "find_spec", lambda name: None)
     with pytest.raises(LabError, match="onnx is not installed"):
-        onnx_file.onnx_file(cut, (8, 8))
+        onnx_file.onnx_file(cut, (3, 8, 8))
 
 
 def test_the_example_runs_as_it_is_written(work: Any) -> None:

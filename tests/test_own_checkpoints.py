@@ -11,7 +11,7 @@ from torch import nn
 
 import lab
 from lab.errors import LabError
-from lab.experiments.training.own_checkpoints import Watched
+from lab.experiments.base import Result
 
 COUNT = 60
 LABELS = np.arange(COUNT) % 2
@@ -42,7 +42,7 @@ def watched() -> object:
     return lab.watch(dict(zip((0, 50), stages(), strict=True)), (pictures(), LABELS), layers=["0", "4"])
 
 
-def test_what_training_added_is_found(watched: Watched) -> None:
+def test_what_training_added_is_found(watched: Result) -> None:
     probe = watched.tables["probes"].query("control == 'probe'").set_index(["step", "layer"])["accuracy"]
     assert probe[0].to_dict() == pytest.approx({"0": 0.5, "4": 0.5}, abs=0.15)
     assert probe[50].min() > 0.9
@@ -51,7 +51,7 @@ def test_what_training_added_is_found(watched: Watched) -> None:
     assert lab.checkpoint_probes(watched.tables).to_dict()
 
 
-def test_files_of_weights_and_functions_say_the_same(watched: Watched, tmp_path: Path) -> None:
+def test_files_of_weights_and_functions_say_the_same(watched: Result, tmp_path: Path) -> None:
     blind, sighted = stages()
     torch.save(blind.state_dict(), tmp_path / "a.pt")
     torch.save({"model": {f"module.{name}": t for name, t in sighted.state_dict().items()}}, tmp_path / "b.pt")

@@ -480,7 +480,3 @@ def test_other_questions_take_an_own_module() -> None:
     assert load_model(module, preprocess=SMALL).card.classifier_classes == 3
     with pytest.raises(LabError, match="puts out no classes"):
         lab.ask("attribute", model=load_model(vit(), preprocess=SMALL), target="2", compute=CPU)
-    pets = lab.open_image_set("drawn:pets?size=64", per_class=6)
-    result = lab.probe(module, pets, preprocess=SMALL, controls="none", repeats=1)
-    with pytest.raises(LabError, match="is a network of your own, and a backbone is one that timm can build"):
-        lab.export_backbone(result, "nowhere")

@@ -23,12 +23,14 @@ from lab.errors import LabError
 from lab.experiments.picture import open_picture
 from lab.files import read_json
 from lab.layers import Layer
-from lab.models.preprocess import Preprocessing, pixels_for
+from lab.models.given_preprocess import as_preprocessing, input_for
+from lab.models.preprocess import Preprocessing
 from lab.weights.networks import build_network
+from lab.weights.own_code import own_copy
 from lab.weights.trained import build_for_input
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from lab.backbone.truncation import ProbedBackbone
 
@@ -44,6 +46,7 @@ class Backbone:
 
     about: dict[str, Any]
     module: ProbedBackbone
+    how: Preprocessing
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -68,42 +71,60 @@ class Backbone:
         """Return probabilities `(N, K)` and embeddings `(N, D)` of some pictures."""
         import torch
 
-        how = Preprocessing.from_dict(self.about["preprocessing"])
         found = []
         for picture in pictures:
-            pixels = pixels_for(open_picture(str(picture)), 0, how)
+            made = input_for(open_picture(str(picture)), 0, self.how)
+            pixels = made.float() if self.how.function else made.float() / 255
             with torch.inference_mode():
-                found.append([part.numpy() for part in self.module(pixels[None].float() / 255)])
+                found.append([part.numpy() for part in self.module(pixels[None])])
         if not found:
             raise LabError("no picture was given; give the paths of image files")
         return np.concatenate([p for p, _ in found]), np.concatenate([e for _, e in found])
 
 
-def load_backbone(folder: str | Path) -> Backbone:
+def load_backbone(folder: str | Path, *, network: nn.Module | None = None, preprocess: Any = None) -> Backbone:
     """Return the cut network that `export_backbone` wrote to `folder`.
 
-    Raises LabError when a file is missing or the weights are not those that backbone.json speaks of.
+    One of your own is given as `network`, a module of the same code with whatever weights, which is copied and never
+    touched, and with the `preprocess` that it had, where that was a function. Raises LabError when a file is missing or
+    the weights are not those that backbone.json speaks of.
     """
     import torch
 
-    from lab.backbone.truncation import ProbedBackbone, put_weights
+    from lab.backbone.truncation import ProbedBackbone, put_weights, scale_of
 
     folder = Path(folder)
     about = read_json(folder / ABOUT)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise LabError(f"{folder} holds no {ABOUT} of format {FORMAT}; give a folder that export-backbone has written")
     tensors = _tensors(folder / WEIGHTS, about.get("sha256"))
-    id, input = about["architecture"], about["input"]
-    network = build_for_input(id, input, num_classes=len(about["classes"])) if input else build_network(id)
-    network.eval().requires_grad_(False)
+    built = _network_of(about, network)
+    built.eval().requires_grad_(False)
     weights = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
-    _check(network.state_dict(), weights, about["tensors"], folder)
-    put_weights(network, weights)
-    how = about["preprocessing"]
+    _check(built.state_dict(), weights, about["tensors"], folder)
+    put_weights(built, weights)
+    how = Preprocessing.from_dict(about["preprocessing"])
+    if how.function and preprocess is not None:
+        how, _ = as_preprocessing(preprocess, built)
     weight, bias = (tensors[PROBE + name].to(torch.float32) for name in ("weight", "bias"))
     layer = Layer.from_dict(about["layer"])
-    cut = ProbedBackbone(network, layer, about["pooling"], tuple(how["mean"]), tuple(how["std"]), weight, bias)
-    return Backbone(about, cut.eval())
+    cut = ProbedBackbone(built, layer, about["pooling"], *scale_of(how), weight, bias)
+    return Backbone(about, cut.eval(), how)
+
+
+def _network_of(about: dict[str, Any], network: nn.Module | None) -> nn.Module:
+    """Return the network that the weights are for: one that timm builds, or a copy of the user's own."""
+    id, input = about["architecture"], about["input"]
+    if about.get("own_code"):
+        if network is None:
+            raise LabError(
+                f"this backbone was cut from {id}, a network of your own: give a module of its code, "
+                "lab.load_backbone(folder, network=…), or use its TorchScript or ONNX file"
+            )
+        return own_copy(network)[0]
+    if network is not None:
+        raise LabError(f"this backbone was cut from {id}, which timm builds; leave network out")
+    return build_for_input(id, input, num_classes=len(about["classes"])) if input else build_network(id)
 
 
 def _tensors(path: Path, sha256: str | None) -> dict[str, Tensor]:

@@ -17,11 +17,12 @@ TOLERANCE = 1e-4  # of the largest value of the embedding, or of 1
 PIXELS, OUTPUTS = "pixels", ("probabilities", "embedding")
 
 
-def onnx_file(cut: ProbedBackbone, size: tuple[int, int]) -> tuple[bytes, str]:
+def onnx_file(cut: ProbedBackbone, size: tuple[int, int, int]) -> tuple[bytes, str]:
     """Return an ONNX file and what to say of it; empty, with the reason, where torch cannot make one.
 
-    Its input `pixels` is `(N, 3, H, W)`, RGB in 0..1, its outputs `probabilities` `(N, K)` and `embedding` `(N, D)`.
-    ONNX Runtime is run on another number of images, and the file kept only if it finds what the network itself finds.
+    Its input `pixels` is `(N, C, H, W)` in 0..1, `size` being `(C, H, W)`; its outputs are `probabilities` `(N, K)` and
+    `embedding` `(N, D)`. ONNX Runtime is run on another number of images, and the file kept only if it finds what the
+    network itself finds.
     Raises LabError when onnx or onnxruntime is not installed.
     """
     import torch
@@ -29,7 +30,7 @@ def onnx_file(cut: ProbedBackbone, size: tuple[int, int]) -> tuple[bytes, str]:
     for package in ("onnx", "onnxruntime"):
         if find_spec(package) is None:
             raise LabError(f"{package} is not installed; `pip install onnx onnxruntime`, or leave --onnx out")
-    images = torch.rand((3, 3, *size), generator=torch.Generator().manual_seed(0))
+    images = torch.rand((3, *size), generator=torch.Generator().manual_seed(0))
     buffer: Any = io.BytesIO()  # torch's annotation knows paths only
     try:
         with torch.no_grad(), warnings.catch_warnings():

@@ -13,11 +13,17 @@ from lab.activations.pooling import pool
 from lab.layers import Layer
 from lab.layers.meter import Meter
 from lab.layers.tracing import in_eval_mode
+from lab.models.preprocess import Preprocessing
 
 
-def weights_up_to(module: nn.Module, layer: Layer, size: tuple[int, int]) -> dict[str, Tensor]:
+def scale_of(how: Preprocessing) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and spread that pixels are normalised with; a function of the user's own has done it already."""
+    return ((0.0,) * how.channels, (1.0,) * how.channels) if how.function else (how.mean, how.std)
+
+
+def weights_up_to(module: nn.Module, layer: Layer, size: tuple[int, int, int]) -> dict[str, Tensor]:
     """Return the tensors of a network that are read on the way to a layer, by their names in its state dict."""
-    image = torch.zeros((1, 3, *size))
+    image = torch.zeros((1, *size))
     meter = Meter(module, image)
     with in_eval_mode(module), torch.no_grad(), meter:
         forward_to(module, layer.name, image)
@@ -37,7 +43,7 @@ def put_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 class ProbedBackbone(nn.Module):
-    """Pixels `(N, 3, H, W)` in 0..1 to probabilities `(N, K)` and embedding `(N, D)`."""
+    """Pixels `(N, C, H, W)` in 0..1 to probabilities `(N, K)` and embedding `(N, D)`."""
 
     mean: Tensor
     std: Tensor
@@ -56,8 +62,8 @@ class ProbedBackbone(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.layer, self.pooling = network, layer, pooling
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
 

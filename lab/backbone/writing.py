@@ -22,6 +22,7 @@ from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.files import write_bytes
+from lab.images import ImageSet
 from lab.layers import Layer
 from lab.models import LoadedModel, load_model
 from lab.progress import Progress, silent
@@ -48,6 +49,24 @@ for picture, answer in zip(sys.argv[1:], backbone.predict(sys.argv[1:])):
 #     probabilities, embedding = torch.jit.load("backbone.torchscript.pt")(pixels)  # pixels: (N, 3, height, width)
 '''
 
+OWN_EXAMPLE_TEXT = '''"""Which class is in a picture? A network of your own, cut at a layer, with its probe."""
+
+import json
+
+import torch
+
+about = json.load(open("backbone.json", encoding="utf-8"))
+shape = about["preprocessing"]
+# RGB (or gray) in 0..1; where `preprocessing` names a function, what this function makes of a picture.
+pixels = torch.rand(1, shape.get("channels", 3), shape["height"], shape["width"])
+probabilities, embedding = torch.jit.load("backbone.torchscript.pt")(pixels)
+print(dict(zip(about["classes"], probabilities[0].tolist())))
+
+# With your own code at hand, from the weights alone, and for pictures by their paths:
+#     backbone = lab.load_backbone(".", network=MyNetwork(), preprocess=...)
+#     backbone.predict(["picture.jpg"])
+'''
+
 
 @dataclass(frozen=True)
 class CutPoint:
@@ -65,45 +84,45 @@ def export_backbone(
     layer: str = "",
     torchscript: bool = True,
     onnx: bool = False,
+    images: ImageSet | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
     progress: Progress = silent,
 ) -> list[Path]:
     """Write the network of a run cut at a layer, with a probe fitted on the run's images, and return the paths.
 
     `model` "" is the run's first one, or the one that a comparison recommends; `layer` "" the recommended one, or the
-    layer with the best accuracy. `onnx` writes the network as ONNX too, checked with ONNX Runtime. Raises LabError for
-    a model or layer that the run does not have, a network that cannot be built again without its folder, and a folder
-    that holds other files.
+    layer with the best accuracy. `onnx` writes the network as ONNX too, checked with ONNX Runtime. `images` are those
+    of the run where they came from Python.
+
+    A network of your own is written alike: TorchScript and ONNX hold all of it, the weights are loaded into a module
+    that your code makes (`lab.load_backbone(folder, network=…)`). Raises LabError for a model or layer that the run
+    does not have, a network of another process, and a folder that holds other files.
     """
-    from lab.backbone.truncation import ProbedBackbone, put_weights, weights_up_to
+    from lab.backbone.truncation import ProbedBackbone, put_weights, scale_of, weights_up_to
 
     out = Path(out)
     if out.exists() and any(path.name not in (ABOUT, WEIGHTS, SCRIPT, ONNX, EXAMPLE) for path in out.iterdir()):
         raise LabError(f"{out} holds other files; give an empty or new folder")
     place = chosen_cut(result, model, layer)
     loaded = load_model(place.model)
-    if loaded.ref.own_code:
-        raise LabError(
-            f"{loaded.ref.id} is a network of your own, and a backbone is one that timm can build again; save the "
-            "module yourself, and its probe's vectors with result.embeddings()"
-        )
     at = next(known for known in loaded.layers if known.name == place.layer)
-    fitted = _fitted(result, place, compute, progress)
+    fitted = _fitted(result, place, images, compute, progress)
     progress("Writing", 0, 1, "steps")
     how = loaded.preprocessing
-    weights = weights_up_to(loaded.module, at, (how.height, how.width))
+    weights = weights_up_to(loaded.module, at, how.input_size)
     written = {WEIGHTS: _safetensors(weights, fitted)}
     about = _about(result, loaded, at, fitted, weights) | {"sha256": hashlib.sha256(written[WEIGHTS]).hexdigest()}
     put_weights(loaded.module, weights)
     probe = [_float(fitted.weight), _float(fitted.bias)]
-    cut = ProbedBackbone(loaded.module, at, about["pooling"], how.mean, how.std, *probe).eval()
+    cut = ProbedBackbone(loaded.module, at, about["pooling"], *scale_of(how), *probe).eval()
     if torchscript:
-        script, about["torchscript"] = _script(cut, (how.height, how.width))
+        script, about["torchscript"] = _script(cut, how.input_size)
         written |= {SCRIPT: script} if script else {}
     if onnx:
-        graph, about["onnx"] = onnx_file(cut, (how.height, how.width))
+        graph, about["onnx"] = onnx_file(cut, how.input_size)
         written |= {ONNX: graph} if graph else {}
-    written |= {EXAMPLE: EXAMPLE_TEXT.encode(), ABOUT: json.dumps(about, indent=1, allow_nan=False).encode()}
+    example = OWN_EXAMPLE_TEXT if loaded.ref.own_code else EXAMPLE_TEXT
+    written |= {EXAMPLE: example.encode(), ABOUT: json.dumps(about, indent=1, allow_nan=False).encode()}
     try:
         for name, content in written.items():
             write_bytes(out / name, content)
@@ -147,11 +166,11 @@ def _recommended(result: Result, model: str) -> tuple[str, str]:
     return model, str(probe.iloc[int(np.argmax(probe["accuracy"].to_numpy()))]["layer"])
 
 
-def _fitted(result: Result, place: CutPoint, compute: Compute, progress: Progress) -> Fitted:
-    found = embeddings_of(result, progress=progress, compute=compute)
-    images: pd.DataFrame = result["images"]
-    classes, labels = np.unique(images["class"].to_numpy(dtype=str), return_inverse=True)
-    groups = images["group"].to_numpy()
+def _fitted(result: Result, place: CutPoint, images: ImageSet | None, compute: Compute, progress: Progress) -> Fitted:
+    found = embeddings_of(result, images, progress=progress, compute=compute)
+    table: pd.DataFrame = result["images"]
+    classes, labels = np.unique(table["class"].to_numpy(dtype=str), return_inverse=True)
+    groups = table["group"].to_numpy()
     request = result.request.as_dict()
     progress("Fitting the probe", 0, 1, "steps")
     return fit(found[f"{place.model}/{place.layer}"], labels, groups, tuple(map(str, classes)), request["seed"])
@@ -169,6 +188,7 @@ def _about(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "model": str(loaded.ref),
         "architecture": loaded.ref.id,
+        "own_code": loaded.ref.own_code,
         "input": _input_of(loaded),
         "weights_digest": loaded.weights_digest,
         "layer": layer.as_dict(),
@@ -202,14 +222,14 @@ def _safetensors(weights: dict[str, Tensor], fitted: Fitted) -> bytes:
     return bytes(save({**{NETWORK + name: tensor for name, tensor in weights.items()}, **probe}))
 
 
-def _script(cut: ProbedBackbone, size: tuple[int, int]) -> tuple[bytes, str]:
+def _script(cut: ProbedBackbone, size: tuple[int, int, int]) -> tuple[bytes, str]:
     """Return a TorchScript file and what to say of it; empty, with the reason, where torch cannot make one.
 
     It is run on another number of images, and used only if it finds what the network itself finds.
     """
     import torch
 
-    images = torch.rand((3, 3, *size), generator=torch.Generator().manual_seed(0))
+    images = torch.rand((3, *size), generator=torch.Generator().manual_seed(0))
     buffer = io.BytesIO()
     try:
         with torch.no_grad(), warnings.catch_warnings():

@@ -20,28 +20,29 @@ from lab.charts.theme import (  # fmt: skip
     layered,
     rows,
 )
+from lab.experiments.equivalence.measure import measure_in
 
 
 def change_by_depth(tables: Tables, *, height: int = HEIGHT, chosen: bool = False) -> alt.LayerChart:
-    """Return, layer by layer, how much better or worse the new network's layers read the classes than before.
+    """Return, layer by layer, how much better or worse the new network's layers read the target than before.
 
     The band holds for all layers at once; the dashed line is the largest drop that is allowed. `chosen` is for a page,
     where a layer is picked by a click and marked (`charts.picking`).
     """
     table = tables["differences"]
-    allowed = -float(tables["decision"]["max_drop"].iloc[0])
+    measure, allowed = measure_in(table.columns), -float(tables["decision"]["max_drop"].iloc[0])
     shown = table.assign(interval=interval_text(table["all_low"], table["all_high"]))
     ends = [min(float(table["all_low"].min()), allowed), max(float(table["all_high"].max()), 0.0)]
     domain = [float(np.floor(ends[0] * 10) / 10), float(np.ceil(ends[1] * 10) / 10)]
     axis = alt.Axis(format="+.2f", labelFontSize=SMALL_FONT, tickCount=6)
 
     def y(field: str) -> alt.Y:
-        return alt.Y(f"{field}:Q", title="accuracy, new minus before", axis=axis,
+        return alt.Y(f"{field}:Q", title=f"{measure.name}, new minus before", axis=axis,
                      scale=alt.Scale(domain=domain, nice=False))  # fmt: skip
 
     tooltip = [
         alt.Tooltip("layer:N"), alt.Tooltip("difference:Q", format="+.3f"), interval_tooltip(),
-        alt.Tooltip("lost:Q", title="images lost"), alt.Tooltip("gained:Q", title="images gained"),
+        *(alt.Tooltip(f"{name}:Q", title=f"images {name}") for name in ("lost", "gained") if name in table),
         alt.Tooltip("cka:Q", title="CKA", format=".2f"), alt.Tooltip("depth:Q", format=".2f"),
     ]  # fmt: skip
     base = alt.Chart(rows(shown)).encode(depth_axis("depth"), y("difference"), tooltip=tooltip)
@@ -102,7 +103,9 @@ def _level(value: float, y: alt.Y) -> alt.Chart:
 def _text(table: pd.DataFrame, allowed: float) -> str:
     rose, fell = int((table["all_low"] > 0).sum()), int((table["all_high"] < 0).sum())
     below = int((table["difference"] < allowed).sum())
+    name = measure_in(table.columns).name
     return (
-        f"Accuracy of the new network minus that before at {len(table)} layers: clearly higher at {rose}, lower at "
+        f"{name[0].upper()}{name[1:]} of the new network minus that before at {len(table)} layers: "
+        f"clearly higher at {rose}, lower at "
         f"{fell}; {below} lie below the allowed {allowed:g}."
     )

@@ -9,15 +9,19 @@ import argparse
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 from lab.cli import question
 from lab.cli.terminal import say, show_json, show_table
 from lab.errors import LabError
 from lab.experiments.base import Request, Result
 from lab.experiments.comparison.request import comparison_of
+from lab.experiments.equivalence.measure import measure_in
 from lab.experiments.equivalence.request import CheckRequest, is_vectors
+from lab.experiments.given_vectors import is_in_memory
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
+from lab.experiments.targets.request import TargetRequest
 from lab.export.check_report import junit, markdown
 from lab.files import write_bytes
 from lab.models import ModelRef
@@ -25,9 +29,6 @@ from lab.runs.store import find_run
 
 WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar")  # of a file given as NEW, for BASE's network
 SHOWN = {
-    "layer": "layer",
-    "accuracy_base": "before",
-    "accuracy_new": "new",
     "difference": "difference",
     "all_low": "from",
     "all_high": "to",
@@ -67,7 +68,10 @@ def act(given: argparse.Namespace) -> None:
 
 def show(result: Result) -> None:
     """Print a row a layer, then what was found, the outcome last: a log is read from its end."""
-    show_table(result["differences"][list(SHOWN)].rename(columns=SHOWN).round(3))
+    table = result["differences"]
+    before, new = measure_in(table.columns).columns
+    called = {"layer": "layer", before: "before", new: "new", **SHOWN}
+    show_table(table[[name for name in called if name in table]].rename(columns=called).round(3))
     print()
     for sentence in result.findings[1:]:
         print(sentence)
@@ -97,55 +101,62 @@ def _weights_of(base: str, new: str) -> str:
     return f"{ModelRef.parse(base).id}@checkpoint:{os.path.abspath(new)}"
 
 
-def _probe_run(side: str) -> ProbeRequest | None:
-    """Return the request of the probe run that this names, None where it names none."""
+def _probe_run(side: str) -> ProbeRequest | TargetRequest | None:
+    """Return the request of the run that this names, None where it names none; it must be of a probe, of whatever
+    target."""
     try:
         request = find_run(side).request
     except LabError:
         return None
-    if not isinstance(request, ProbeRequest):
+    if not isinstance(request, ProbeRequest | TargetRequest):
         raise LabError(f"run {side!r} answers another question ({request.experiment}); name probe runs")
     return request
 
 
-def _of_runs(given: argparse.Namespace, sides: list[str], probes: list[ProbeRequest | None]) -> CheckRequest:
+def _of_runs(
+    given: argparse.Namespace, sides: list[str], probes: list[ProbeRequest | TargetRequest | None]
+) -> CheckRequest:
     """Return the check of the networks, or vectors, of runs; what they were asked of which images comes from them."""
     runs = [request for request in probes if request is not None]
-    if all(run.embeddings for run in runs) and len(runs) == 2:
-        settled = [dataclasses.replace(run, embeddings=runs[0].embeddings, images="") for run in runs]
-    else:
-        settled = runs
-    if len(settled) == 2:
-        _agree(settled)
-    first = runs[0]
-    fields = {f.name for f in dataclasses.fields(CheckRequest)} & {f.name for f in dataclasses.fields(ProbeRequest)}
+    if len(runs) == 2:
+        _agree(*runs)
+    shared = _shared(runs[0])
     usual = CheckRequest()
-    for name in sorted(fields):
+    for name in sorted(shared):
         if getattr(given, name) != getattr(usual, name):
             raise LabError(f"a run brings its own {name.replace('_', ' ')}; leave --{name.replace('_', '-')} out")
     base, new = (_subject(side, run) if run else side for side, run in zip(sides, probes, strict=True))
-    shared = {name: getattr(first, name) for name in fields}
     return CheckRequest(base=base, new=_weights_of(base, new), max_drop=given.max_drop, layer=given.layer, **shared)
 
 
-def _agree(runs: list[ProbeRequest]) -> None:
-    """Raise LabError when two runs are not of the same images, layers, pooling, folds and seed."""
-    if not any(run.embeddings for run in runs):
-        comparison_of(runs)
+def _shared(run: ProbeRequest | TargetRequest) -> dict[str, Any]:
+    """Return the fields of a check that a run brings, all but the networks."""
+    fields = {field.name for field in dataclasses.fields(CheckRequest)}
+    found = {field.name: getattr(run, field.name) for field in dataclasses.fields(run) if field.name in fields}
+    return found if isinstance(run, ProbeRequest) else {**found, "target": run.target, "per_class": run.images}
+
+
+def _agree(one: ProbeRequest | TargetRequest, other: ProbeRequest | TargetRequest) -> None:
+    """Raise LabError when two runs are not of the same target, images, layers, pooling, folds and seed."""
+    one, other = one.canonical(), other.canonical()
+    kinds = [bool(run.embeddings) for run in (one, other)]
+    if isinstance(one, ProbeRequest) and isinstance(other, ProbeRequest) and not any(kinds):
+        comparison_of([one, other])
         return
-    one, other = (run.canonical() for run in runs)
-    for name in ("embeddings", "labels", "layers", "folds", "repeats", "seed", "groups"):
-        if getattr(one, name) != getattr(other, name):
+    told = [{"embeddings": kind, **_shared(run)} for kind, run in zip(kinds, (one, other), strict=True)]
+    for name in dict.fromkeys([*told[0], *told[1]]):
+        if told[0].get(name) != told[1].get(name):
             raise LabError(f"runs {one.run_id} and {other.run_id} differ in {name}; check runs that ask the same")
 
 
-def _subject(side: str, run: ProbeRequest) -> str:
-    if run.in_memory:
+def _subject(side: str, run: ProbeRequest | TargetRequest) -> str:
+    if is_in_memory(run.embeddings):
         raise LabError(
             f"the vectors of run {side!r} were arrays of a Python process; write them to files and check these"
         )
     if run.embeddings:
         return run.embeddings
-    if len(run.models) != 1:
-        raise LabError(f"run {side!r} has {len(run.models)} networks; name two of them: {', '.join(run.models)}")
-    return run.models[0]
+    models = run.networks()
+    if len(models) != 1:
+        raise LabError(f"run {side!r} has {len(models)} networks; name two of them: {', '.join(models)}")
+    return models[0]

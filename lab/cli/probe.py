@@ -10,17 +10,17 @@ import pandas as pd
 
 from lab.cli import question
 from lab.cli.terminal import say, show_json, show_table
+from lab.embeddings.vector_files import COLUMN_KINDS
 from lab.encode import records
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
-from lab.experiments.targets.request import TargetRequest
-from lab.experiments.targets.run import KINDS
+from lab.experiments.targets.request import TARGET_REQUESTS, TargetRequest
 from lab.export.native import layer_rows
+from lab.images import columns_named
 from lab.images.targets import CLASS, TARGETS
-from lab.registry import EXPERIMENTS
 from lab.runs.store import RunFolder
 
 
@@ -53,15 +53,25 @@ def target_request(given: argparse.Namespace) -> TargetRequest:
     Raises LabError for options that are for classes.
     """
     asked, usual = cast(ProbeRequest, question.request_of(given)), ProbeRequest()
-    name = next(kind.experiment for kind in KINDS.values() if kind.target == given.target)
-    kind = cast(type[TargetRequest], EXPERIMENTS[name].request_type)
+    kind = TARGET_REQUESTS[given.target]
     fields = {field.name for field in dataclasses.fields(kind)}
-    for field in ("beside", "embeddings", "labels", "images", "classes"):
-        if (field == "images" or field not in fields) and getattr(asked, field) != getattr(usual, field):
+    for field in ("beside", "classes"):
+        if field not in fields and getattr(asked, field) != getattr(usual, field):
             raise LabError(f"--{field} is for classes; leave it out where --target is {given.target}")
-    values = {"split": usual.split, **asked.as_dict(), "images": asked.per_class, "others": asked.models[1:]}
-    values["model"] = asked.models[0]
+    labels, label = _table_and_column(asked.labels)
+    values = {
+        "split": usual.split, **asked.as_dict(), "images": asked.per_class, "model": asked.models[0],
+        "others": asked.models[1:], "labels": labels, "label": label, "row_images": asked.images,
+    }  # fmt: skip
     return kind.from_dict({name: value for name, value in values.items() if name in fields})
+
+
+def _table_and_column(labels: str) -> tuple[str, str]:
+    """Return the table and the column that `--labels` names: `FILE`, `FILE?label=COLUMN`, `COLUMN` of the vectors."""
+    table = labels.partition("?")[0]
+    if table.lower().endswith(COLUMN_KINDS):
+        return table, columns_named(labels).get("label", "")
+    return "", labels
 
 
 def show(run: RunFolder) -> None:

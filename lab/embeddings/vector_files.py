@@ -151,7 +151,10 @@ def _read_parquet(path: Path) -> Raw:
     found: Raw = {}
     for name in table.column_names:
         column = table.column(name).combine_chunks()
-        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        nested = getattr(column.type, "value_type", None)
+        if nested is not None and (pa.types.is_string(nested) or pa.types.is_large_string(nested)):
+            found[name] = np.array([json.dumps(value or []) for value in column.to_pylist()])  # several labels
+        elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
             lengths = set(column.value_lengths().to_pylist())
             if len(lengths) != 1 or None in lengths:
                 raise LabError(

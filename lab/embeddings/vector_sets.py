@@ -7,16 +7,18 @@ rely on shapes, finite numbers and labels from 0.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from lab.embeddings.row_values import class_labels, group_numbers, listed, on_cpu, tested_rows
+from lab.embeddings.row_targets import RowTargets, row_targets
+from lab.embeddings.row_values import group_numbers, listed, on_cpu, tested_rows
 from lab.embeddings.vector_files import COLUMN_KINDS, VectorFile, read_columns, read_vectors
 from lab.errors import LabError, nearest
+from lab.images.targets import CLASS
 from lab.images.uploads import is_upload, upload_name
 
 LABELS: Final = ("label", "labels", "y", "class", "target")
@@ -38,18 +40,27 @@ class VectorLayer:
 
 @dataclass(frozen=True, eq=False)
 class VectorSet:
-    """Layers in order, and of every row its class (`labels`, positions in `classes`), and where they were given its
-    name, its group (rows of one never straddle a split) and whether it is for testing."""
+    """Layers in order, and of every row what is to be read of it, and where they were given its name, its group (rows
+    of one never straddle a split) and whether it is for testing."""
 
     layers: tuple[VectorLayer, ...]
-    labels: np.ndarray
-    classes: tuple[str, ...]
+    targets: RowTargets
     names: tuple[str, ...] = ()
     groups: np.ndarray | None = None
     tested: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets.labels)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Position of every row's class in `classes`, `(N,)`."""
+        return self.targets.labels
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, or the several labels, or the number's name."""
+        return self.targets.classes
 
     @property
     def digest(self) -> str:
@@ -60,6 +71,9 @@ class VectorSet:
         named = [self.classes[label] for label in self.labels]
         rest = [None if a is None else a.tolist() for a in (self.groups, self.tested)]
         found.update(repr((self.classes, named, self.names, rest)).encode())
+        if self.targets.values is not None or self.targets.several is not None:
+            values = None if self.targets.values is None else self.targets.values.tolist()
+            found.update(repr((values, self.targets.several)).encode())
         return found.hexdigest()
 
 
@@ -78,11 +92,14 @@ def vector_set(
     names: Any = (),
     model: str = MODEL,
     classes: Sequence[str] = (),
+    target: str = CLASS,
+    label: str = "",
 ) -> VectorSet:
     """Return arrays as a checked set, layers in the order of `layers` at equal distances of depth.
 
-    `labels` `(N,)` are whole numbers or text, `split` `(N,)` is "train" or "test". Raises LabError, in one sentence,
-    for arrays that differ in length or are no finite numbers, and for labels that are no classes.
+    `labels` `(N,)` are whole numbers or text, or what another `target` has (`row_targets`; `label` is a number's name),
+    `split` `(N,)` is "train" or "test". Raises LabError, in one sentence, for arrays that differ in length or are no
+    finite numbers, and for labels that are none.
     """
     if not layers:
         raise LabError("no layer was given; give at least one array (N, D) by its name")
@@ -91,41 +108,60 @@ def vector_set(
         VectorLayer(model, str(name), float(depth), _vectors(str(name), array))
         for depth, (name, array) in zip(places, layers.items(), strict=True)
     ]
-    numbers, known = class_labels(labels, classes)
+    targets = row_targets(labels, target, classes, label)
+    numbers = targets.labels
     _same_length({layer.name: layer.vectors for layer in given} | {"the labels": numbers})
     extra = {"groups": groups, "split": split, "names": names if len(names) else None}
     several = {name: listed(values) for name, values in extra.items() if values is not None}
     _same_length({"the labels": numbers} | several)
     ids = [str(name) for name in several.get("names", ())]
     return VectorSet(
-        tuple(given), numbers, known,
+        tuple(given), targets,
         tuple(ids) if len(set(ids)) == len(ids) else (),
         group_numbers(several["groups"]) if "groups" in several else None,
         tested_rows(several["split"]) if "split" in several else None,
     )  # fmt: skip
 
 
-def read_vector_set(path: str, labels: str = "", layers: Sequence[str] = ()) -> VectorSet:
+def read_vector_set(
+    path: str,
+    labels: str = "",
+    layers: Sequence[str] = (),
+    *,
+    target: str = CLASS,
+    label: str = "",
+    classes: Sequence[str] = (),
+) -> VectorSet:
     """Return the vectors in a file or folder.
 
     `labels` names the array or column that holds them, or a table beside the file (`label`, and if there are `group`,
-    `split` and `image`, which puts its rows in order); "" takes what is called like one of `LABELS`. `layers` picks
-    some, in this order. Raises LabError as `vector_set` does, and for names that are not there.
+    `split` and `image`, which puts its rows in order); "" takes what is called like one of `LABELS`, `label` another
+    column of file or table. Several labels (`target`) may be an array `(N, L)` too. `layers` picks some, in this order,
+    `classes` some of several labels. Raises LabError as `vector_set` does, and for names that are not there.
     """
-    found = read_vectors(path)
-    columns = _with_table(found, labels)
-    key = labels if labels in found.columns else _first(columns, LABELS)
-    if key is None:
+    found = _labels_beside(read_vectors(path), {labels, label, *LABELS} - {*layers})
+    columns = _with_table(found, labels, label)
+    key = label or (labels if labels in found.columns else _first(columns, LABELS))
+    if key is None or key not in columns:
         there = f"; its columns are {', '.join(columns)}" if columns else ""
-        raise LabError(f"{path} holds no labels{there}; name them {' or '.join(LABELS[:2])}, or give --labels FILE.csv")
+        told = f"{path} has no column {key!r}{nearest(key, columns)}" if key else f"{path} holds no labels"
+        raise LabError(f"{told}{there}; name them {' or '.join(LABELS[:2])}, or give --labels FILE.csv")
     picked = _picked(found.layers, layers, path)
-    classes = found.about.get("classes", ())
+    known = found.about.get("classes", ())
     made = vector_set(
         picked, columns[key], names=_column(columns, NAMES, ()), groups=_column(columns, GROUPS),
         split=_column(columns, SPLITS), model=Path(upload_name(path)).stem.replace("@", " at "),
-        classes=[str(name) for name in classes] if isinstance(classes, list) else (),
+        classes=classes or ([str(name) for name in known] if isinstance(known, list) and target == CLASS else ()),
+        target=target, label=key,
     )  # fmt: skip
     return replace(made, layers=_described(made.layers, found.about.get("layers")))
+
+
+def _labels_beside(found: VectorFile, names: Collection[str]) -> VectorFile:
+    """Return a file whose arrays of these names, several labels `(N, L)`, are columns and no layers."""
+    layers = {name: array for name, array in found.layers.items() if name not in names}
+    labels = {name: array for name, array in found.layers.items() if name in names}
+    return replace(found, layers=layers, columns=found.columns | labels)
 
 
 def _vectors(name: str, given: Any) -> np.ndarray:
@@ -172,7 +208,7 @@ def _column(columns: Mapping[str, Any], names: Iterable[str], default: Any = Non
     return default if key is None else columns[key]
 
 
-def _with_table(found: VectorFile, labels: str) -> dict[str, np.ndarray]:
+def _with_table(found: VectorFile, labels: str, label: str) -> dict[str, np.ndarray]:
     """Return the file's columns, those of a table of labels instead where there are such, its rows in the file's
     order."""
     if not labels or labels in found.columns:
@@ -181,8 +217,10 @@ def _with_table(found: VectorFile, labels: str) -> dict[str, np.ndarray]:
         known = ", ".join(found.columns) or "none"
         raise LabError(f"there are no labels {labels!r}{nearest(labels, found.columns)}; columns of the file: {known}")
     table = read_columns(labels)
-    if _first(table, LABELS) is None:
-        raise LabError(f"{labels} has no column of labels; it has {', '.join(table)}; name one {LABELS[0]}")
+    if _first(table, (label,) if label else LABELS) is None and label not in found.columns:
+        told = f"{label!r}{nearest(label, table)}" if label else "of labels"
+        more = "" if label else f"; name one {LABELS[0]}"
+        raise LabError(f"{labels} has no column {told}; it has {', '.join(table)}{more}")
     own, theirs = _column(found.columns, NAMES), _column(table, NAMES)
     if own is not None and theirs is not None:
         table = _in_order(table, [str(name) for name in own], [str(name) for name in theirs], labels)

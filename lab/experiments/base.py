@@ -92,6 +92,8 @@ class Request:
 
     experiment: ClassVar[str]
     command_words: ClassVar[tuple[str, ...]] = ()  # of questions that have a command of their own
+    # Fields that earlier runs never had: they are in a request only where they are not as usual, so that names stay.
+    added: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -102,6 +104,7 @@ class Request:
         values = {
             f.name: list(value) if isinstance(value := getattr(self, f.name), tuple) else value
             for f in dataclasses.fields(self)
+            if f.name not in self.added or getattr(self, f.name) != f.default
         }
         return {"experiment": self.experiment, **values}
 
@@ -283,6 +286,15 @@ class Result:
         """
         found: dict[str, np.ndarray] = _shown_by("lab.experiments.separability.run", "embeddings_of")(self, images)
         return found
+
+    def keep(self, name: str = "") -> Path:
+        """Keep the result of a training that a Python process watched as a run, called `name`, and return its folder.
+
+        It takes the place of what was kept before of the same training. Raises LabError for any other result: those are
+        computed anew from what they were asked.
+        """
+        kept: Path = _shown_by("lab.runs.from_python", "keep")(self, name)
+        return kept
 
     def _repr_html_(self) -> str:
         return str(_shown_by(SHOWN_BY, "as_html")(self))

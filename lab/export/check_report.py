@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 from lab.experiments.base import Result
+from lab.experiments.equivalence.measure import Measure, measure_in
 from lab.experiments.equivalence.request import ALL
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE, decide
 from lab.stats.intervals import Interval
 
 SIGNS = {NOT_WORSE: "✅", WORSE: "❌", CANNOT_TELL: "❔"}
+TURNED = ("lost", "gained")  # columns of images that were right and are wrong, and the reverse
 SUITE = "feature-lab check"
 
 
@@ -44,23 +47,25 @@ def junit(result: Result) -> bytes:
 def markdown(result: Result) -> str:
     """Return a check as Markdown: what was decided, a row a layer, and the command that finds it again."""
     outcome, (sentence, *more) = result.manifest["check"]["outcome"], result.findings
-    header = ("layer", "before", "new", "difference", "95 %, all layers at once", "CKA", "lost", "gained")
+    table = result["differences"]
+    measure, turned = measure_in(table.columns), [name for name in TURNED if name in table]
+    header = ("layer", f"{measure.name} before", "new", "difference", "95 %, all layers at once", "CKA", *turned)
     lines = [
         f"## {SIGNS[outcome]} {_cell(result.request.title())}: {outcome}", "", _cell(sentence), "",
         *(f"- {_cell(text)}" for text in more), "",
         f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}",
-        *(f"| {' | '.join(_cells(row))} |" for row in result["differences"].itertuples()), "",
+        *(f"| {' | '.join(_cells(row, measure, turned))} |" for row in table.itertuples()), "",
         *(f"- Mind: {_cell(problem)}" for problem in result.manifest.get("problems", ())),
         f"    {result.request.command()}", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
 
-def _cells(row: Any) -> list[str]:
+def _cells(row: Any, measure: Measure, turned: Sequence[str]) -> list[str]:
     return [
-        _cell(row.layer), f"{row.accuracy_base:.3f}", f"{row.accuracy_new:.3f}", f"{row.difference:+z.3f}",
+        _cell(row.layer), *(f"{getattr(row, column):.3f}" for column in measure.columns), f"{row.difference:+z.3f}",
         f"{row.all_low:+z.3f} to {row.all_high:+z.3f}", "" if row.cka != row.cka else f"{row.cka:.2f}",
-        str(row.lost), str(row.gained),
+        *(str(getattr(row, name)) for name in turned),
     ]  # fmt: skip
 
 
@@ -71,8 +76,10 @@ def _fails(row: Any, result: Result) -> bool:
 
 
 def _layer_text(row: Any) -> str:
+    measure = measure_in(row._fields)
+    before, now = (getattr(row, column) for column in measure.columns)
     return (
-        f"{row.accuracy_base:.3f} before, {row.accuracy_new:.3f} now: {row.difference:+z.3f} ({row.all_low:+z.3f} to "
+        f"{measure.name} {before:.3f} before, {now:.3f} now: {row.difference:+z.3f} ({row.all_low:+z.3f} to "
         f"{row.all_high:+z.3f} for all layers at once)"
     )
 

@@ -191,7 +191,7 @@ def _parquet_files(result: Result) -> dict[str, bytes]:
 
 
 def _report(result: Result) -> dict[str, bytes]:
-    render = render_report if "verdicts" in result.manifest else render_answer
+    render = render_report if "decisions" in result.tables else render_answer
     return {"report.html": render(result).encode()}
 
 

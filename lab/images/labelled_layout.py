@@ -109,13 +109,17 @@ def class_order(labels: Sequence[str], where: str) -> tuple[str, ...]:
 
 def _with_labels(rows: Sequence[Row], found: LabelledRows, wanted: Sequence[str]) -> tuple[list[Row], tuple[str, ...]]:
     """Return rows with their several labels, and all labels there are: a JSON list, or texts with ; | or , between."""
-    texts = [row.label for row in rows]
-    between = next((mark for mark in SEPARATORS if any(mark in text for text in texts)), SEPARATORS[0])
-    several = [_labels_in(text, between, found.where) for text in texts]
+    several = several_labels([row.label for row in rows], found.where)
     names = sorted({name for own in several for name in own})
     classes = select_classes(names, wanted, found.where)
     kept = [tuple(name for name in classes if name in own) for own in several]
     return [replace(row, told=replace(row.told, labels=own)) for row, own in zip(rows, kept, strict=True)], classes
+
+
+def several_labels(texts: Sequence[str], where: str) -> list[tuple[str, ...]]:
+    """Return the labels in each text, each once; raises LabError for what begins as a JSON list and is none."""
+    between = next((mark for mark in SEPARATORS if any(mark in text for text in texts)), SEPARATORS[0])
+    return [_labels_in(text, between, where) for text in texts]
 
 
 def _labels_in(text: str, between: str, where: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from lab.images.types import ImageSet
 CLASS, NUMBER, SEVERAL, GRADES = "class", "number", "labels", "grades"
 TARGETS: Final = (CLASS, NUMBER, SEVERAL, GRADES)
 MOST_KINDS: Final = 4  # of a factor of drawings that are labels of their own
-MOST_VALUES: Final = 12  # of a factor of drawings that are grades
+MOST_VALUES: Final = 20  # of a factor of drawings that are grades, as of grades anywhere
 
 
 def as_number(text: str) -> float | None:

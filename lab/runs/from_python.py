@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from lab.errors import LabError, nearest
 from lab.experiments.base import Result
-from lab.runs.store import find_run, list_runs
+from lab.experiments.training.request import WatchRequest
+from lab.runs.jobs import sole_worker
+from lab.runs.store import find_run, list_runs, open_run
 
 
 def load_run(run: str | os.PathLike[str]) -> Result:
@@ -22,6 +25,26 @@ def load_run(run: str | os.PathLike[str]) -> Result:
         why = f": {found.problem}" if found.problem else ""
         raise LabError(f"run {found.id} is {found.status}, not finished{why}; compute it first")
     return found.result()
+
+
+def keep(result: Result, name: str = "") -> Path:
+    """Keep the result of a training that a Python process watched among the runs, and return its folder.
+
+    Raises LabError for any other result, and while another process writes the same.
+    """
+    request = result.request
+    if not (isinstance(request, WatchRequest) and request.from_python()):
+        raise LabError(
+            f"a {request.experiment} result is kept by whoever computes it as a run: `{request.command()}`, or "
+            "export it with lab.export_run"
+        )
+    run = open_run(request)
+    with sole_worker(run):
+        run.begin(request.sources())
+        run.finish(result)
+        if name:
+            run.rename(name)
+    return run.path
 
 
 def runs() -> pd.DataFrame:

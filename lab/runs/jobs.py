@@ -98,7 +98,7 @@ def compute(run: RunFolder, settings: Compute, progress: Progress, *, dedicated:
     process is at it; a shortage of disk or memory becomes a LabError too, any other error is written to the folder
     and raised.
     """
-    with _sole_worker(run):
+    with sole_worker(run):
         if run.status == "finished":  # by somebody else, while this process waited its turn
             return
         run.claim(dedicated=dedicated)
@@ -165,14 +165,15 @@ def _compute(run: RunFolder, settings: Compute, progress: Progress) -> None:
 def being_computed(run: RunFolder) -> bool:
     """Return whether a process holds a run's lock, on whichever machine: of others, process numbers say nothing."""
     try:
-        with _sole_worker(run):
+        with sole_worker(run):
             return False
     except BeingComputed:
         return True
 
 
 @contextlib.contextmanager
-def _sole_worker(run: RunFolder) -> Iterator[None]:
+def sole_worker(run: RunFolder) -> Iterator[None]:
+    """Hold a run's lock in the block; raises BeingComputed when another process holds it."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(run.path / "lock")

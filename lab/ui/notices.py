@@ -13,14 +13,13 @@ from typing import Any
 
 import streamlit as st
 
-from lab.experiments.separability.request import MEMORY
-from lab.images import names_a_path
+from lab.images import MEMORY, names_a_path
 from lab.roots import on_network, roots
 from lab.ui.text import escaped
 from lab.weights import LOCAL_SCHEME
 
 # Fields that hold an image set, a picture or vectors: what is no name is a path.
-PATHS = ("data", "probe_data", "picture", "embeddings", "labels", "images")
+PATHS = ("data", "probe_data", "picture", "embeddings", "labels", "images", "row_images")
 RUN = "run"  # the id of a run that is here, and nothing else (`lab.ui.url_state.known_run`)
 HELD = "held_link"
 MOST_REMEMBERED = 10_000

@@ -30,7 +30,8 @@ Params = dict[str, str | list[str]]
 R = TypeVar("R", bound=Request)
 OPENED = "experiment"
 RUN_ID = re.compile(r"[A-Za-z0-9_-]+")
-SHARED = ("model", "picture", "data")  # fields that mean the same to every question of a page
+# Fields that mean the same to every question of a page
+SHARED = ("model", "picture", "data", "embeddings", "labels", "row_images")
 CHOSEN = ("layer", "image")  # parameters of every page: what is looked at (`lab.ui.chosen`)
 NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
 

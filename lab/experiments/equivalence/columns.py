@@ -1,11 +1,22 @@
 """The tables of a check of a new network against the one before."""
 
 from lab.experiments.columns import LAYERS, QUARANTINE, SHOWN_IMAGES, SPLITS, Table, between, ends, same
+from lab.experiments.equivalence.measure import MEASURES
 from lab.experiments.separability.columns import SUMMARY
+from lab.experiments.targets.columns import GRADES, MULTILABEL, REGRESS
 
 NEW_LAYER = {"layer_new": "the new network's layer: of the same name, or where names differ nearest in depth"}
-ACCURACIES = {"accuracy_base": "accuracy of the network before", "accuracy_new": "accuracy of the new network"}
-DIFFERENCE = {"difference": "accuracy of the new network minus that of the one before, on the same images"}
+SCORES = {
+    column: f"{measure.name} of the {whose}"
+    for measure in MEASURES.values()
+    for column, whose in zip(measure.columns, ("network before", "new network"), strict=True)
+}
+DIFFERENCE = {
+    "difference": "accuracy, or the measure of another target, of the new network minus that of the one before, on the "
+    "same images"
+}
+OF_TARGETS = {name: about for kind in (REGRESS, GRADES, MULTILABEL) for name, about in kind["summary"].columns.items()}
+VALUES = {name: about for kind in (REGRESS, GRADES, MULTILABEL) for name, about in kind["images"].columns.items()}
 OUTCOME = "`not worse`, `worse` or `cannot tell`"
 
 CHECK = {
@@ -15,7 +26,7 @@ CHECK = {
             "rule": "the layer that decides: best (each at its best layer, picked on other images), all, or its name",
             **same("layer"),
             **NEW_LAYER,
-            **ACCURACIES,
+            **SCORES,
             **DIFFERENCE,
             **ends(),
             "max_drop": "the largest drop that is allowed",
@@ -23,7 +34,7 @@ CHECK = {
             "smallest_drop": "the smallest true drop that would have been told from none with 80 % probability",
             "images": "images, copies and near-copies counting as one",
             "images_needed": "about how many would see a drop of max_drop with 80 % probability",
-            **between("above_chance", "accuracy of the network before minus that of guessing"),
+            **between("above_chance", "what the network before reads minus what guessing gives"),
         },
     ),
     "differences": Table(
@@ -32,7 +43,7 @@ CHECK = {
             **same("layer"),
             **NEW_LAYER,
             **same("depth"),
-            **ACCURACIES,
+            **SCORES,
             **DIFFERENCE,
             **ends(),
             "all_low": "lower end of the interval that holds for all layers at once",
@@ -56,8 +67,8 @@ CHECK = {
         },
     ),
     "layers": LAYERS,
-    "summary": SUMMARY,
-    "images": SHOWN_IMAGES,
+    "summary": Table(SUMMARY.row, {**OF_TARGETS, **SUMMARY.columns}),
+    "images": Table(SHOWN_IMAGES.row, {**VALUES, **SHOWN_IMAGES.columns}),
     "splits": SPLITS,
     "quarantine": QUARANTINE,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
@@ -25,6 +25,8 @@ def diff(
     new: Side,
     images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] = DEFAULT_DATA,
     *,
+    target: Literal["class", "number", "grades", "labels"] = "class",
+    label: str = "",
     max_drop: float = 0.02,
     layer: str = BEST,
     preprocess: Any = None,
@@ -42,7 +44,9 @@ def diff(
 ) -> Result:
     """Return what changed from `base` to `new` on the same images: the tables of `feature-lab check`.
 
-    Both are networks as in `lab.probe`, or both files of vectors, whose labels `labels` names.
+    Both are networks as in `lab.probe`, or both files of vectors, whose labels `labels` names. `target` is what is
+    read, `label` its column where it is no class, `classes` the order of grades; accuracy is then R², weighted kappa or
+    mean AUC.
     `result["differences"]` has a row a layer (difference with its intervals, CKA, images lost and gained),
     `result["changed"]` a row per image that was lost or gained, `result["decision"]` whether `new` is worse by more
     than `max_drop` at `layer` ("best" of each, "all", or a name). The other arguments are those of `lab.probe`. The
@@ -56,7 +60,8 @@ def diff(
     named = [_named(side, preprocess, given) for side in (base, new)]
     request = CheckRequest.from_dict(
         {
-            "base": named[0], "new": named[1], "data": data, "max_drop": max_drop, "layer": layer, "layers": layers,
+            "base": named[0], "new": named[1], "data": data, "target": target, "label": label,
+            "max_drop": max_drop, "layer": layer, "layers": layers,
             "pooling": pooling, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
             "seed": seed, "groups": groups, "labels": labels,
         }

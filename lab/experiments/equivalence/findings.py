@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lab.experiments.equivalence.measure import measure_in
 from lab.experiments.equivalence.request import ALL, BEST
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE
 
@@ -16,14 +17,12 @@ Tables = Mapping[str, pd.DataFrame]
 def findings(tables: Tables, models: Sequence[str]) -> list[str]:
     """Return the findings; `models` are the one before and the new one."""
     row = next(tables["decision"].itertuples())
-    return [
-        outcome(row, *models),
-        *doubt(row, models[0]),
-        seen(row),
-        where(tables["differences"]),
-        alike(tables["differences"]),
-        images(tables["differences"]),
-    ]
+    return [outcome(row, *models), *doubt(row, models[0]), seen(row), *by_layer(tables["differences"])]
+
+
+def by_layer(table: pd.DataFrame) -> list[str]:
+    """Return what is found of the layers, from the table `differences`."""
+    return [where(table), alike(table), *([images(table)] if "lost" in table else [])]
 
 
 def outcome(row: Any, base: str, new: str) -> str:
@@ -33,9 +32,11 @@ def outcome(row: Any, base: str, new: str) -> str:
         WORSE: f"{new} is worse than {base} by more than {row.max_drop:g}",
         CANNOT_TELL: f"whether {new} is worse than {base} by more than {row.max_drop:g} these images cannot tell",
     }[row.outcome]
+    measure = measure_in(row._fields)
+    before, now = (getattr(row, column) for column in measure.columns)
     interval = "95 % interval" + (" for all layers at once" if row.rule == ALL else "")
     text = (
-        f"{told}: {_place(row)} accuracy goes from {row.accuracy_base:.3f} to {row.accuracy_new:.3f} "
+        f"{told}: {_place(row)} {measure.name} goes from {before:.3f} to {now:.3f} "
         f"({row.difference:+z.3f}, {interval} {row.ci_low:+z.3f} to {row.ci_high:+z.3f})."
     )
     return text[0].upper() + text[1:] if row.outcome == CANNOT_TELL else text

@@ -13,12 +13,16 @@ from lab.embeddings.vector_files import vectors_stamp
 from lab.errors import LabError, nearest
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, LAYERS_HELP, Request, option
 from lab.experiments.early import CardLookup, problems_of
+from lab.experiments.given_vectors import in_full
 from lab.experiments.separability.request import ProbeRequest
+from lab.experiments.targets.request import TARGET_REQUESTS, TargetRequest
 from lab.images import groups_stamp, settled, settled_groups, short_name, stamp
+from lab.images.targets import CLASS, TARGETS
 from lab.layers import select_layers
 from lab.models import ModelRef, card
 
 BEST, ALL = "best", "all"
+SHARED = ("folds", "repeats", "seed", "groups")  # fields of what a check is made of
 VECTORS = (".npz", ".safetensors", ".parquet", ".npy")
 FOLDERS = ("/", "./", "../", "~")  # what a path to a folder of .npy begins with
 SIDE_HELP = "a timm model, ID[@WEIGHTS], or a file of vectors"
@@ -30,11 +34,18 @@ class CheckRequest(Request):
 
     experiment: ClassVar[str] = "check"
     command_words: ClassVar[tuple[str, ...]] = ("check",)
+    added: ClassVar[tuple[str, ...]] = ("target", "label", "split")
 
     base: str = option(DEFAULT_MODEL, f"the one before: {SIDE_HELP}")
     new: str = option("tf_efficientnet_lite0@untrained:0", "the new one, likewise")
     data: str = option(DEFAULT_DATA, DATA_HELP)
-    max_drop: float = option(0.02, "the largest drop of accuracy that is allowed", least=0.0, most=1.0)
+    target: str = option(
+        CLASS, "what is read: class (accuracy), number (R²), grades (weighted kappa; text ones from low to high as "
+        "classes) or labels, several an image (mean AUC)", choices=TARGETS,
+    )  # fmt: skip
+    label: str = option("", "of another target than class: the column of it, where data does not name it")
+    max_drop: float = option(0.02, "the largest drop that is allowed, of accuracy or the target's measure", least=0.0,
+                             most=1.0)  # fmt: skip
     layer: str = option(BEST, "the layer that decides: best (of each), all, or its name in the one before")
     layers: str = option("blocks", LAYERS_HELP)
     classes: tuple[str, ...] = option((), "only these classes, A,B; quote a name that holds a comma")
@@ -46,12 +57,21 @@ class CheckRequest(Request):
     groups: str = option(
         "auto", "what never straddles a split: auto (copies, as found), none, or a CSV file_name,group"
     )
+    split: str = option(
+        "auto", "of networks, auto: a split that came with the images is used as it is; none: folds over all images",
+        choices=("auto", "none"),
+    )  # fmt: skip
     labels: str = option("", "of vectors: the array or column of labels, or a CSV or Parquet file beside them")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.base == self.new:
             raise LabError(f"base and new are both {self.base}; name the one before and the new one")
+        if self.label and self.target == CLASS:
+            raise LabError(
+                "label is the column of a number, of grades or of several labels; that of classes is named in data "
+                "(FILE?label=COLUMN), of vectors by labels"
+            )
         if self.of_vectors and not (is_vectors(self.base) and is_vectors(self.new)):
             raise LabError(
                 f"{self.base} and {self.new} are a network and a file of vectors; give two of a kind, since only the "
@@ -72,7 +92,7 @@ class CheckRequest(Request):
         """Return the probe run of both networks that this check is made of."""
         return self._probe(
             models=tuple(str(ModelRef.parse(side)) for side in self.sides), data=self.data, layers=self.layers,
-            classes=self.classes, per_class=self.per_class, pooling=self.pooling,
+            classes=self.classes, per_class=self.per_class, pooling=self.pooling, split=self.split,
         )  # fmt: skip
 
     def as_probes_of_vectors(self) -> tuple[ProbeRequest, ProbeRequest]:
@@ -84,14 +104,29 @@ class CheckRequest(Request):
         return base, new
 
     def _probe(self, **fields: object) -> ProbeRequest:
-        shared = {name: getattr(self, name) for name in ("folds", "repeats", "seed", "groups")}
+        shared = {name: getattr(self, name) for name in SHARED}
         return ProbeRequest(controls=(), **shared, **fields)  # type: ignore[arg-type]
+
+    def as_targets(self) -> tuple[TargetRequest, ...]:
+        """Return what this check is made of where no classes are read: one question about both networks, or one about
+        each file of vectors."""
+        kind = TARGET_REQUESTS[self.target]
+        shared = {
+            "controls": (), "label": self.label, "layers": self.layers,
+            **{name: getattr(self, name) for name in SHARED}, **({"classes": self.classes} if self.classes else {}),
+        }  # fmt: skip
+        if self.of_vectors:
+            files = ({"embeddings": side, "labels": self.labels, "model": "", "data": ""} for side in self.sides)
+            return tuple(kind.from_dict({**shared, **each}) for each in files)
+        base, new = (str(ModelRef.parse(side)) for side in self.sides)
+        images = {"data": self.data, "images": self.per_class, "pooling": self.pooling, "split": self.split}
+        return (kind.from_dict({**shared, **images, "model": base, "others": (new,)}),)
 
     def canonical(self) -> Self:
         """Return the request with weights and paths spelled out."""
         if self.of_vectors:
-            base, new = map(_in_full, self.sides)
-            return replace(self, base=base, new=new, data="", labels=_in_full(self.labels))
+            base, new = map(in_full, self.sides)
+            return replace(self, base=base, new=new, data="", labels=in_full(self.labels))
         base, new = (str(ModelRef.parse(side)) for side in self.sides)
         return replace(self, base=base, new=new, data=settled(self.data), groups=settled_groups(self.groups))
 
@@ -101,7 +136,10 @@ class CheckRequest(Request):
             for side in self.sides:
                 vectors_stamp(side)
             return
-        super().check(cards)
+        if self.target == CLASS:
+            super().check(cards)
+        else:
+            self.as_targets()[0].check(cards)
         for problem in problems_of(self, self.sides, cards).values():
             raise problem
         if (known := cards(self.base)) is not None:
@@ -144,11 +182,12 @@ class CheckRequest(Request):
     def title(self) -> str:
         """Return "new against base on images"."""
         base, new = self.sides
+        what = "" if self.target == CLASS else f", {self.label or self.target}"
         if self.of_vectors:
-            return f"{Path(new).name} checked against {Path(base).name}"
+            return f"{Path(new).name} checked against {Path(base).name}{what}"
         names = [side.split("@")[0] for side in (new, base)]
         one, other = names if len(set(names)) == 2 else (new, base)
-        return f"{one} checked against {other} on {short_name(self.data)}"
+        return f"{one} checked against {other} on {short_name(self.data)}{what}"
 
 
 def is_vectors(side: str) -> bool:
@@ -158,8 +197,3 @@ def is_vectors(side: str) -> bool:
     (True, False)
     """
     return "@" not in side and (side.lower().endswith(VECTORS) or side.startswith(FOLDERS))
-
-
-def _in_full(path: str) -> str:
-    place = os.path.abspath(os.path.expanduser(path))
-    return place if path and os.path.exists(place) else path

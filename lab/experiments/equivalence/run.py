@@ -19,14 +19,14 @@ import pandas as pd
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.equivalence.findings import findings
 from lab.experiments.equivalence.request import CheckRequest
-from lab.experiments.equivalence.sides import Sides, both_sides, open_sides
+from lab.experiments.equivalence.sides import Sides, class_sides
 from lab.experiments.equivalence.tables import changed, decision, differences
+from lab.experiments.equivalence.target_sides import target_sides
 from lab.experiments.manifest import Clock, result_with_findings
-from lab.experiments.separability.measure import probe_all
-from lab.experiments.separability.split_notes import split_problems
-from lab.experiments.separability.tables import chance_row, image_tables, layer_rows, summary_row
+from lab.experiments.separability.tables import layer_rows
 from lab.geometry.similarity import cka_evidence
 from lab.images import ImageSet
+from lab.images.targets import CLASS
 from lab.partial_results import Arrays
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -44,33 +44,30 @@ def measure(
 ) -> Result:
     """Return the result of `request` (see `run`); `images` are opened unless they are given."""
     clock = Clock()
-    question, sources = open_sides(request, progress, compute, images)
-    problems = split_problems(question, sources)
-    clock.mark("embeddings")
-    readings = list(probe_all(question, sources, progress, partial_results))
+    sides = (class_sides if request.target == CLASS else target_sides)(
+        request, progress, compute, partial_results, images
+    )
     clock.mark("probes")
-    sides = both_sides(question, sources, readings)
     alike = _similarity(sides, partial_results, progress)
     clock.mark("similarity")
     found = {
         "decision": decision(sides, request),
         "differences": differences(sides, alike, request.max_drop),
         "changed": changed(sides),
-        "layers": pd.DataFrame(list(layer_rows(sources))),
-        "summary": _summary(sides),
-        **image_tables(question),
+        "layers": pd.DataFrame(list(layer_rows(sides.sources))),
+        **sides.tables,
     }
     outcome = str(found["decision"]["outcome"].iloc[0])
     return result_with_findings(
         request,
         found,
-        findings(found, [curve.model for curve in sides.curves]),
-        hashes={"images": question.images.fingerprint, **{source.model: source.digest for source in sources}},
-        problems=problems,
+        findings(found, [side.model for side in sides.sides]),
+        hashes={"images": sides.images.fingerprint, **{source.model: source.digest for source in sides.sources}},
+        problems=list(sides.problems),
         timings=clock.seconds,
-        notes=list(question.images.notes),
-        check={"outcome": outcome, "exit_code": EXIT_CODES[outcome], "base": sides.curves[0].model,
-               "new": sides.curves[1].model},
+        notes=list(sides.images.notes),
+        check={"outcome": outcome, "exit_code": EXIT_CODES[outcome], "base": sides.sides[0].model,
+               "new": sides.sides[1].model},
     )  # fmt: skip
 
 
@@ -83,10 +80,6 @@ def run(
 ) -> Result:
     """Return the check of `request`'s new network; raises LabError when one of the two cannot be used."""
     return measure(request, progress, compute, partial_results if partial_results is not None else {})
-
-
-def _summary(sides: Sides) -> pd.DataFrame:
-    return pd.DataFrame([*(summary_row(sides.question, each) for each in sides.readings), chance_row(sides.question)])
 
 
 def _similarity(sides: Sides, partial_results: PartialResults, progress: Progress) -> Arrays:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lab.experiments.equivalence.request import ALL, BEST, CheckRequest
-from lab.experiments.equivalence.sides import Sides
+from lab.experiments.equivalence.sides import Side, Sides
 from lab.partial_results import Arrays
 from lab.stats.differences import simultaneous
 from lab.stats.disagreement import disagreement
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, DropTest, drop_at_every_layer, drop_test, images_for
-from lab.stats.intervals import Interval, chance, difference
+from lab.stats.intervals import Interval, difference
 
 Row = dict[str, Any]
 CHANGED = ["layer", "image", "class", "predicted_base", "predicted_new", "change"]
@@ -26,14 +26,15 @@ def decision(sides: Sides, request: CheckRequest) -> pd.DataFrame:
     """
     named, right, test = _DECIDED_BY.get(request.layer, _at_layer)(sides, request)
     base, new = right
-    above = difference(sides.boot, base - chance(sides.question.labels, sides.boot.members))
+    above = difference(sides.boot, base - sides.chance)
+    columns = sides.measure.columns
     outcome = CANNOT_TELL if test.outcome == NOT_WORSE and above.low <= 0 else test.outcome
     images = sides.boot.groups
     row = {
         "rule": request.layer,
         **named,
-        "accuracy_base": float(sides.boot.mean(base)),
-        "accuracy_new": float(sides.boot.mean(new)),
+        columns[0]: float(sides.boot.mean(base)),
+        columns[1]: float(sides.boot.mean(new)),
         **test.gap.columns("difference", "ci"),
         "max_drop": request.max_drop,
         "outcome": outcome,
@@ -47,21 +48,21 @@ def decision(sides: Sides, request: CheckRequest) -> pd.DataFrame:
 
 def differences(sides: Sides, alike: Arrays, max_drop: float) -> pd.DataFrame:
     """Return a row per layer of the network before: what changed there."""
-    base, new = sides.curves
+    base, new = sides.sides
     rows = []
     for position, ((layer, partner), at_once) in enumerate(
         zip(sides.layers, simultaneous(sides.boot, sides.gaps), strict=True)
     ):
         other = sides.partners[position]
         test = drop_test(sides.boot, sides.gaps[position], max_drop)
-        apart = disagreement(base.per_repeat[:, position], new.per_repeat[:, other])
+        columns = sides.measure.columns
         rows.append(
             {
                 "layer": layer.name,
                 "layer_new": partner.name,
                 "depth": layer.depth,
-                "accuracy_base": float(sides.boot.mean(base.correct[position])),
-                "accuracy_new": float(sides.boot.mean(new.correct[other])),
+                columns[0]: float(sides.boot.mean(base.scores[position])),
+                columns[1]: float(sides.boot.mean(new.scores[other])),
                 **test.gap.columns("difference", "ci"),
                 "all_low": at_once.low,
                 "all_high": at_once.high,
@@ -69,17 +70,28 @@ def differences(sides: Sides, alike: Arrays, max_drop: float) -> pd.DataFrame:
                 "smallest_drop": test.smallest_drop,
                 **Interval(*(float(alike[name][position]) for name in ("cka", "low", "high"))).columns("cka"),
                 "cka_null_95": float(alike["null"][position]),
-                "lost": apart.steady_a,
-                "gained": apart.steady_b,
-                "by_folds": apart.by_folds,
+                **_turned(base, position, new, other),
             }
         )
     return pd.DataFrame(rows)
 
 
+def _turned(base: Side, position: int, new: Side, other: int) -> Row:
+    """Return how many images turned from right to wrong and back, where there is right and wrong."""
+    if base.answers is None or new.answers is None:
+        return {}
+    apart = disagreement(base.answers.per_repeat[:, position], new.answers.per_repeat[:, other])
+    return {"lost": apart.steady_a, "gained": apart.steady_b, "by_folds": apart.by_folds}
+
+
 def changed(sides: Sides) -> pd.DataFrame:
-    """Return the images that one of both reads right in every repeat and the other wrong in every repeat, by layer."""
-    base, new = sides.curves
+    """Return the images that one of both reads right in every repeat and the other wrong in every repeat, by layer.
+
+    There are none where an answer is not just right or wrong.
+    """
+    base, new = (side.answers for side in sides.sides)
+    if base is None or new is None:
+        return pd.DataFrame(columns=CHANGED)
     images = sides.question.images
     classes = np.array(images.classes, dtype=object)
     rows: list[Row] = []
@@ -103,8 +115,8 @@ Decided = tuple[dict[str, str], tuple[np.ndarray, np.ndarray], DropTest]
 
 
 def _at_best(sides: Sides, request: CheckRequest) -> Decided:
-    """Each at its best layer, which was picked on other images than it is judged by."""
-    base, new = sides.curves
+    """Each at its best layer, which where classes are read was picked on other images than it is judged by."""
+    base, new = sides.sides
     right = base.choice.correct, new.choice.correct
     named = {"layer": base.layers[base.choice.layer].name, "layer_new": new.layers[new.choice.layer].name}
     return named, right, drop_test(sides.boot, right[1] - right[0], request.max_drop)
@@ -125,9 +137,9 @@ def _at_all(sides: Sides, request: CheckRequest) -> Decided:
 
 
 def _pair(sides: Sides, position: int, test: DropTest) -> Decided:
-    base, new = sides.curves
+    base, new = sides.sides
     layer, partner = sides.layers[position]
-    right = base.correct[position], new.correct[sides.partners[position]]
+    right = base.scores[position], new.scores[sides.partners[position]]
     return {"layer": layer.name, "layer_new": partner.name}, right, test
 
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Self
 
-from lab.embeddings.vector_files import vectors_stamp
 from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
-from lab.images import groups_stamp, settled, settled_groups, short_name, stamp
-from lab.images.uploads import is_upload, upload_name
+from lab.experiments.given_vectors import from_python, in_full, is_in_memory, vector_sources, vectors_title
+from lab.images import groups_stamp, settled, settled_groups, short_name
 from lab.probing.controls import OPTIONAL
-
-MEMORY: Final = "memory:"  # before the digest of arrays that were given from Python
-# Fields that earlier runs never had: they are in a request only where they are not as usual, so that names stay.
-GIVEN: Final = ("embeddings", "labels", "images")  # of vectors that are given
-ADDED: Final = (*GIVEN, "split", "beside")
 
 
 @dataclass(frozen=True)
@@ -27,6 +18,7 @@ class ProbeRequest(Request):
 
     experiment: ClassVar[str] = "probe"
     command_words: ClassVar[tuple[str, ...]] = ("probe",)
+    added: ClassVar[tuple[str, ...]] = ("embeddings", "labels", "images", "split", "beside")
 
     models: tuple[str, ...] = option((DEFAULT_MODEL,), "a timm model, ID[@WEIGHTS]; more than once", repeated="model")
     data: str = option(DEFAULT_DATA, DATA_HELP)
@@ -75,25 +67,20 @@ class ProbeRequest(Request):
         return replace(
             self, models=(), data="", groups=settled_groups(self.groups),
             controls=tuple(name for name in self.controls if name not in left_out),
-            embeddings=self.embeddings if self.in_memory else _in_full(self.embeddings),
-            labels=_in_full(self.labels), images=self.images if self.in_memory else settled(self.images),
+            embeddings=in_full(self.embeddings), labels=in_full(self.labels),
+            images=self.images if self.in_memory else settled(self.images),
         )  # fmt: skip
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the request as JSON-able values; fields that were added are in it only where they are not as usual."""
-        usual = {field.name: field.default for field in dataclasses.fields(self) if field.name in ADDED}
-        return {name: value for name, value in super().as_dict().items() if name not in usual or value != usual[name]}
 
     @property
     def in_memory(self) -> bool:
         """Whether the vectors are arrays that a Python process was given."""
-        return self.embeddings.startswith(MEMORY)
+        return is_in_memory(self.embeddings)
 
     def command(self) -> str:
         """Return the command line that asks the same; of what was given from Python, a comment that says so."""
         if not self.in_memory:
             return Request.command(self._as_asked())
-        return f"# arrays from Python (SHA-256 {self.embeddings[len(MEMORY) :][:16]}…): {self.python()}"
+        return from_python(self.embeddings, self.python())
 
     def python(self) -> str:
         """Return the call that asks the same from Python."""
@@ -107,21 +94,13 @@ class ProbeRequest(Request):
 
     def sources(self) -> dict[str, str]:
         """Return a stamp of each checkpoint, of the images, of the table of groups and of vectors that are given."""
-        found = {**super().sources(), "groups": groups_stamp(self.groups)} if not self.embeddings else {}
-        if self.embeddings:
-            found = {"embeddings": self.embeddings, "groups": groups_stamp(self.groups)}
-            if not self.in_memory:
-                found["embeddings"] = vectors_stamp(self.embeddings)
-                if os.path.isabs(self.labels) or is_upload(self.labels):
-                    found["labels"] = vectors_stamp(self.labels)
-                if self.images:
-                    found["images"] = stamp(self.images)
-        return found
+        own = vector_sources(self.embeddings, self.labels, self.images) if self.embeddings else super().sources()
+        return {**own, "groups": groups_stamp(self.groups)}
 
     def title(self) -> str:
         """Return "network, network on images", or what the vectors that are given are called."""
         if self.embeddings:
-            return "arrays from Python" if self.in_memory else f"vectors of {Path(upload_name(self.embeddings)).name}"
+            return vectors_title(self.embeddings)
         images = short_name(self.data)
         return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
 
@@ -147,9 +126,3 @@ class ProbeRequest(Request):
                 )
             if "pixels" in self.controls and not self.images:
                 raise LabError("the control pixels needs the images of the rows; give them as images, or leave it out")
-
-
-def _in_full(path: str) -> str:
-    """Return a path that is there in full; any other text (the name of a column) as it is."""
-    place = os.path.abspath(os.path.expanduser(path))
-    return place if path and os.path.exists(place) else path

@@ -7,7 +7,9 @@ Without pictures the rows stand for images that nobody has seen: their thumbnail
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -54,22 +56,34 @@ def open_vectors(
 
     Raises LabError for files and values that cannot be used, and when the arrays were those of another process.
     """
-    found = given or _from_files(request, progress)
-    vectors = found.vectors
-    shown = None if found.images is None else _of_rows(found.images, vectors)
-    images = regrouped(_image_set(request, vectors, shown), request.groups)
+    images, tested, sources = given_sources(request, given, progress)
     settings = (request.seed, images.classes)
-    if vectors.tested is None:
+    if tested is None:
         design = ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, *settings)
     else:
-        design = ProbeDesign.of_split(images.labels, images.groups, vectors.tested, *settings)
-    sources = [_source(model, vectors) for model in dict.fromkeys(layer.model for layer in vectors.layers)]
-    if shown is not None and "pixels" in request.controls:
-        sources.append(pixels_source(shown, progress))
+        design = ProbeDesign.of_split(images.labels, images.groups, tested, *settings)
     return ProbeSetup(images, design, request), sources
 
 
-def _from_files(request: ProbeRequest, progress: Progress) -> GivenVectors:
+def given_sources(
+    request: ProbeRequest, given: GivenVectors | None, progress: Progress, **target: Any
+) -> tuple[ImageSet, np.ndarray | None, list[EmbeddingSource]]:
+    """Return the rows as images, which of them a given split tests (None for folds), and what is probed.
+
+    `target` are the arguments by which `read_vector_set` is told what to read of every row, where it is no class.
+    Raises LabError as `open_vectors` does.
+    """
+    found = given or _from_files(request, progress, target)
+    vectors = found.vectors
+    shown = None if found.images is None else _of_rows(found.images, vectors)
+    images = regrouped(_image_set(request, vectors, shown), request.groups)
+    sources = [_source(model, vectors) for model in dict.fromkeys(layer.model for layer in vectors.layers)]
+    if shown is not None and "pixels" in request.controls:
+        sources.append(pixels_source(shown, progress))
+    return images, vectors.tested, sources
+
+
+def _from_files(request: ProbeRequest, progress: Progress, target: Mapping[str, Any]) -> GivenVectors:
     if request.in_memory:
         raise LabError(
             "these vectors were arrays of a Python process, which are not kept; give them to lab.probe_arrays again, "
@@ -77,7 +91,7 @@ def _from_files(request: ProbeRequest, progress: Progress) -> GivenVectors:
         )
     progress("Reading vectors", 0, 1, "files")
     wanted = () if request.layers in EVERY_LAYER else names_in(request.layers)
-    vectors = read_vector_set(request.embeddings, request.labels, wanted)
+    vectors = read_vector_set(request.embeddings, request.labels, wanted, **target)
     if not request.images:
         return GivenVectors(vectors)
     return GivenVectors(vectors, open_image_set(request.images, progress=progress))
@@ -111,10 +125,12 @@ def _image_set(request: ProbeRequest, vectors: VectorSet, shown: ImageSet | None
         groups = np.arange(count) if shown is None or request.groups != FOUND else shown.groups
     sizes = [(r.width, r.height) for r in shown.records] if shown else [(0, 0)] * count
     looks = shown.digests if shown else [""] * count
+    values = [None] * count if vectors.targets.values is None else vectors.targets.values.tolist()
+    several = vectors.targets.several or [()] * count
     records = tuple(
-        ImageRecord(name, int(label), _row_digest(vectors, row, look), int(group), *size)
-        for row, (name, label, group, size, look) in enumerate(
-            zip(names, vectors.labels, groups, sizes, looks, strict=True)
+        ImageRecord(name, int(label), _row_digest(vectors, row, look), int(group), width, height, "", (), value, own)
+        for row, (name, label, group, (width, height), look, value, own) in enumerate(
+            zip(names, vectors.labels, groups, sizes, looks, values, several, strict=True)
         )
     )
     notes = () if shown else ("no pictures were given with the vectors, so their thumbnails are blank",)

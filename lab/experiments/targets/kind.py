@@ -65,7 +65,7 @@ class Kind(ABC):
     gives; `refit` widens intervals of differences for refitted probes."""
 
     experiment: ClassVar[str]
-    target: ClassVar[str]  # what `open_image_set` calls it
+    target: ClassVar[str]  # what `open_image_set` and requests call it
     measure: ClassVar[str]
     best: ClassVar[str]
     chance: ClassVar[float]

@@ -154,13 +154,13 @@ class Grades(Numbers):
     ) -> tuple[ImageSet, TargetDesign, list[str]]:
         if len(images.classes) > MOST_GRADES:
             raise LabError(
-                f"{images.spec} has {len(images.classes)} different grades, more than {MOST_GRADES}; ask for it as a "
-                "number (--target number)"
+                f"there are {len(images.classes)} different grades, more than {MOST_GRADES}; ask for them as a number "
+                "(--target number)"
             )
         return super().deal(images, groups, request, tested)
 
     def names(self, images: ImageSet, request: TargetRequest) -> tuple[str, ...]:
-        return (parsed(request.spec)[1].get("label") or "the grade",)
+        return (request.label or parsed(request.spec)[1].get("label") or "the grade",)
 
     def told_of(self, fitted: RidgeFit, known: np.ndarray) -> np.ndarray:
         """Return grades, each as often as the training part has it: the cuts between them are where they lie among what

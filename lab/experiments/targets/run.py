@@ -21,17 +21,17 @@ import pandas as pd
 
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
-from lab.experiments.separability.fits import ProbeDesign
-from lab.experiments.separability.image_split import copies_in_both, groups_given, with_parts
-from lab.experiments.separability.measure import TWIN_SEEDS, EmbeddingSource, ProbeSetup, controls_of, open_sources
-from lab.experiments.separability.tables import image_tables, layer_rows
+from lab.experiments.separability.measure import TWIN_SEEDS, EmbeddingSource, ProbeSetup, controls_of
+from lab.experiments.separability.tables import layer_rows
+from lab.experiments.separability.vectors import GivenVectors
 from lab.experiments.targets.design import TargetDesign
 from lab.experiments.targets.judgement import TargetJudgement, judge, shared_bootstrap
 from lab.experiments.targets.kind import NOWHERE, Kind, Reading, joined
 from lab.experiments.targets.labels import Labels
 from lab.experiments.targets.numbers import Grades, Numbers
+from lab.experiments.targets.opening import open_target, target_image_tables
 from lab.experiments.targets.request import TargetRequest
-from lab.images import ImageSet, open_image_set, regrouped
+from lab.images import ImageSet
 from lab.models import ModelRef, card
 from lab.progress import Progress, silent
 from lab.settings import Compute
@@ -50,20 +50,18 @@ def run(
     compute: Compute = Compute(),  # noqa: B008 - frozen
     partial_results: PartialResults | None = None,
     images: ImageSet | None = None,
+    given: GivenVectors | None = None,
 ) -> Result:
-    """Return at which layer the target of `request` can be read; `images` are opened unless they are given.
+    """Return at which layer the target of `request` can be read; `images` are opened unless they are given, and so are
+    the vectors of a request for such.
 
     A network that cannot be computed is reported in the manifest's `problems` and the others go on. Raises LabError
     when the images have no such target, or are too few.
     """
     kind, kept = KINDS[request.experiment], partial_results if partial_results is not None else {}
     clock = Clock()
-    question, design, problems = _prepared(kind, request, progress, images)
-    clock.mark("images")
-    subjects, failed = open_sources(question, progress, compute)
-    problems += failed
-    if question.split_given:
-        problems += copies_in_both(question.images, design.tested)
+    opened = open_target(kind, request, progress, compute, images, given)
+    question, design, subjects, problems = opened.question, opened.design, opened.subjects, list(opened.problems)
     clock.mark("embeddings")
     readings = list(_read_all(kind, question, design, subjects, progress, kept))
     clock.mark("probes")
@@ -76,7 +74,7 @@ def run(
     ]
     tables = {
         "layers": pd.DataFrame(list(layer_rows(networks))),
-        **_image_tables(kind, question),
+        **target_image_tables(kind, question),
         "summary": pd.DataFrame([*summary, {**NOWHERE, **kind.guessing(design)}]),
         **kind.details(question.images, design, readings, names),
         "emergence": pd.DataFrame(
@@ -94,29 +92,13 @@ def run(
         request, tables, _findings(kind, tables, judged, names, boot), problems=problems, threads=cores(),
         verdicts={m: {"outcome": j.verdict.outcome, "sentence": j.verdict.sentence} for m, j in judged.items()},
         hashes={"images": question.images.fingerprint, **{n.model: n.digest for n in networks}},
-        notes=[*question.images.notes, *(note for n in networks for note in card(n.model).notes)],
+        notes=[*question.images.notes, *_notes(request, networks)],
         timings=clock.seconds, **kind.extras(names),
     )  # fmt: skip
 
 
-def _prepared(
-    kind: Kind, request: TargetRequest, progress: Progress, images: ImageSet | None
-) -> tuple[ProbeSetup, TargetDesign, list[str]]:
-    """Return the images, who is tested when (a split that came with them, else folds), and what was left out."""
-    if images is None:
-        progress("Reading images", 0, 1, "sets")
-        classes = getattr(request, "classes", ())
-        images = open_image_set(
-            request.spec, classes=classes, per_class=request.images, target=kind.target, progress=progress
-        )
-    probe = request.as_probe()
-    images, tested = with_parts(regrouped(images, request.groups), request.split)
-    groups = images.groups
-    if tested is not None and not groups_given(images, probe):
-        groups = 2 * groups + tested  # copies that are found in both parts: the split stays, and it is told
-    images, design, problems = kind.deal(images, groups, request, tested)
-    carrier = ProbeDesign(images.labels, groups, design.splits, np.zeros(design.splits.shape, np.int64), request.seed)
-    return ProbeSetup(images, carrier, probe), design, problems
+def _notes(request: TargetRequest, networks: Sequence[EmbeddingSource]) -> list[str]:
+    return [] if request.embeddings else [note for network in networks for note in card(network.model).notes]
 
 
 def _read_all(
@@ -164,14 +146,6 @@ def _judged(
     return judge(
         kind, design, by_control, boot, model=network.model, names=names, layers=layers, depths=depths, trained=trained
     )
-
-
-def _image_tables(kind: Kind, question: ProbeSetup) -> dict[str, pd.DataFrame]:
-    found = image_tables(question)
-    images = found["images"].drop(columns="class")
-    for place, (name, values) in enumerate(kind.image_columns(question.images).items(), 1):
-        images.insert(place, name, values)
-    return {**found, "images": images}
 
 
 def _findings(

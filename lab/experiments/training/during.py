@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
+from lab.experiments.base import Result
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted, shrunk
-from lab.experiments.training.findings import probe_findings
+from lab.experiments.training.kept import watched_result
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
 from lab.probing.splits import make_splits
@@ -63,9 +64,12 @@ class TrainingProbes:
         groups: Sequence[int] | np.ndarray | None = None,
         reduce: Reduce = vectors_of,
         seed: int = 0,
+        keep: str = "",
     ) -> None:
         """Take `images` `(N, C, H, W)` as the network takes them, whole-number `labels` `(N,)` and names of modules
-        in order of depth; `groups` `(N,)` never straddle a fold. Raises LabError for what does not fit together."""
+        in order of depth; `groups` `(N,)` never straddle a fold. With `keep`, a name, what was read so far is kept as
+        a run of this name at every step, which the dashboard and `lab.load_run` open. Raises LabError for what does
+        not fit together."""
         names = dict(network.named_modules())
         for name in layers:
             if name not in names:
@@ -82,7 +86,7 @@ class TrainingProbes:
         if every < 1:
             raise LabError(f"every is {every}; it must be 1 or more")
         self.network, self.names, self.every, self.reduce = network, tuple(layers), every, reduce
-        self.per_epoch = steps_per_epoch
+        self.per_epoch, self.kept_as = steps_per_epoch, keep
         self._held = _held_out(images, labels, groups, seed)
         self._readings: dict[int, dict[str, np.ndarray]] = {}
         self._pixels = fitted(shrunk(self._held), self._held)
@@ -93,6 +97,8 @@ class TrainingProbes:
             return False
         vectors = self._pass()
         self._readings[step] = {f"layer/{name}": fitted(vectors[name], self._held) for name in self.names}
+        if self.kept_as:
+            self.result.keep(self.kept_as)
         return True
 
     @property
@@ -114,8 +120,12 @@ class TrainingProbes:
     @property
     def findings(self) -> list[str]:
         """What training added, a sentence each; empty until two steps were probed."""
-        tables = self.tables
-        return probe_findings(tables) if "gains" in tables else []
+        return self.result.findings
+
+    @property
+    def result(self) -> Result:
+        """What was read so far as a result, with its tables, findings and charts; raises LabError as `tables` does."""
+        return watched_result(type(self.network).__name__, self.kept_as, self.names, self._held, self.tables)
 
     def lightning(self) -> Any:
         """Return a callback for Lightning's `Trainer(callbacks=[…])`; it probes before training and after its steps.

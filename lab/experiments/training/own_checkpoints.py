@@ -12,22 +12,20 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError
-from lab.experiments.base import list_of
+from lab.experiments.base import Result, list_of
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted
-from lab.experiments.training.findings import probe_findings
+from lab.experiments.training.kept import watched_result
 from lab.images import ImageSet, images_of_arrays, open_image_set, regrouped
 from lab.layers import Layer, select_layers
-from lab.models import Model, card, names_of
+from lab.models import Model, ModelRef, card, names_of
 from lab.models.loading import is_module
 from lab.probing.splits import make_splits
 from lab.progress import Progress, silent
@@ -41,19 +39,6 @@ if TYPE_CHECKING:
 Checkpoint: TypeAlias = "Model | os.PathLike[str] | Callable[[], Any]"
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What layers know at each checkpoint, as the tables of *Train and watch*: `probes` (a row per step, layer and
-    control) and, of two checkpoints or more, `gains` (what training added to each layer)."""
-
-    tables: Mapping[str, pd.DataFrame]
-
-    @property
-    def findings(self) -> list[str]:
-        """What training added, a sentence each; empty for a single checkpoint."""
-        return probe_findings(self.tables) if "gains" in self.tables else []
-
-
 def watch(
     checkpoints: Mapping[int, Checkpoint] | Iterable[Checkpoint],
     images: str | os.PathLike[str] | ImageSet | tuple[Any, Any],
@@ -65,14 +50,19 @@ def watch(
     steps_per_epoch: int | None = None,
     groups: str = "auto",
     seed: int = 0,
+    keep: str = "",
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-) -> Watched:
+) -> Result:
     """Probe layers at each checkpoint of a training of your own.
 
     `checkpoints` are {step: checkpoint}, or one after the other (steps 0, 1, 2 …): torch modules, names of networks,
     functions that return one of these (called one at a time, so that one is in memory), or paths of files of weights
-    for `network`, a torch module or the id of one. `images` and the other arguments are those of `lab.probe`.
+    for `network`, a torch module or the id of one. `images` and the other arguments are those of `lab.probe`. With
+    `keep`, a name, the result is kept as a run of this name, which the dashboard and `lab.load_run` open.
+
+    The tables are those of *Train and watch*: `probes` (a row per step, layer and control) and, of two checkpoints or
+    more, `gains` (what training added to each layer).
 
     Raises LabError for weights that do not fit, layers that a checkpoint has not, and what `lab.probe` refuses.
     """
@@ -99,7 +89,11 @@ def watch(
     tables = {"probes": probe_table(readings, chosen, pixels, held, per_epoch)}
     if len(readings) > 1:
         tables["gains"] = gain_table(readings, chosen, held)
-    return Watched(tables)
+    called = ModelRef.parse(name).id
+    result = watched_result(called, keep, [layer.name for layer in chosen], held, tables)
+    if keep:
+        result.keep(keep)
+    return result
 
 
 def _resolved(given: Checkpoint, network: str | nn.Module | None) -> Model:

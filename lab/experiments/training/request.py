@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, Request, option
+from lab.experiments.base import DEFAULT_DATA, Request, names_in, option
 from lab.experiments.early import CardLookup
+from lab.experiments.fields import given_id
 from lab.images import class_names, settled, short_name, stamp
 from lab.models import ModelRef, card
 from lab.settings import runs_dir
@@ -88,7 +89,10 @@ class TrainRequest(Request):
 
 @dataclass(frozen=True)
 class WatchRequest(Request):
-    """Which network trained here, and which of its layers are watched while it learns."""
+    """Which network trained here, and which of its layers are watched while it learns.
+
+    One that a Python process trains is `NAME@python:DIGEST`: what was read of it is kept by that process.
+    """
 
     experiment: ClassVar[str] = "watch"
 
@@ -98,7 +102,7 @@ class WatchRequest(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if "@lab:" not in self.model:
+        if "@lab:" not in self.model and "@python:" not in self.model:
             raise LabError(
                 f"{self.model} was not trained here, so there is nothing to watch; train one with `feature-lab train` "
                 "and give ID@lab:NAME"
@@ -106,4 +110,23 @@ class WatchRequest(Request):
 
     def title(self) -> str:
         """Return what is watched."""
-        return f"{self.model} while it learnt"
+        return f"{given_id(self.model) or self.model} while it learnt"
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a training that happened in a Python process, besides what all questions check."""
+        if self.from_python():
+            raise LabError(
+                f"{self.from_python()} learnt in a Python process, and is watched by that: call lab.TrainingProbes or "
+                "lab.watch there again"
+            )
+        super().check(cards)
+
+    def sources(self) -> dict[str, str]:
+        """Return a stamp of the weights; nothing of what a Python process had."""
+        return {} if self.from_python() else super().sources()
+
+    def python(self) -> str:
+        """Return the call that asks the same from Python."""
+        if not self.from_python():
+            return Request.python(self)
+        return f"lab.TrainingProbes({given_id(self.model)}, images, labels, {list(names_in(self.layers))!r})"

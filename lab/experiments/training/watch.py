@@ -37,6 +37,7 @@ def run(
 ) -> Result:
     """Return what every checkpoint knows; raises LabError when the network was not trained here or its images have
     changed since."""
+    request.check()
     ref = ModelRef.parse(request.model)
     trained, final = find_trained(ref.id, ref.argument)
     steps = [step for step in trained.steps if step <= final]

@@ -13,9 +13,11 @@ import pandas as pd
 from lab.encode import records
 from lab.errors import LabError
 from lab.experiments.base import Result
+from lab.experiments.equivalence.measure import MEASURES as CHECKED
 
 MEASURES = ("accuracy", "ci_low", "ci_high", "balanced_accuracy", "auc", "log_loss", "knn_accuracy")
-CHANGES = ("difference", "all_low", "all_high", "accuracy_base", "accuracy_new", "cka", "lost", "gained")
+SCORES = tuple(column for measure in CHECKED.values() for column in measure.columns)
+CHANGES = ("difference", "all_low", "all_high", *SCORES, "cka", "lost", "gained")
 NOT_IN_A_NAME = re.compile(r"[^\w\-. :/]")  # of what MLflow allows
 
 

@@ -36,11 +36,13 @@ from lab.ui.separability.panels import OUTCOMES, problems
 from lab.ui.text import escaped
 from lab.ui.url_state import param
 from lab.ui.url_widgets import url_field
+from lab.ui.vectors import arrays_of, columns_of
 
 METRIC_NAMES = {
     "r2": "R²", "kappa": "Weighted kappa", "spearman": "Rank correlation", "mean_auc": "Mean AUC",
     "mean_average_precision": "Mean average precision",
 }  # fmt: skip
+OF_VECTORS = "Reads it off every array, with shuffled answers, fewer columns and, with images, raw pixels as controls."
 BADGES = {"for": "Yes, it is read better with depth", "against": "No, not with depth", "undecided": "Undecided"}
 
 
@@ -125,8 +127,23 @@ def _layer_box(result: Result, measure: str, key: str) -> str:
 
 def _asked(kind: _Kind, subject: Selection, **more: Any) -> Result | None:
     """Show settings, verdict and curve; return the result, None where there is none yet."""
+    label = _label_box(kind, subject)
+    asked = {"label": label, **more, **({} if subject.embeddings else _of_networks(kind, subject))}
+    try:
+        request = request_for(kind.request, subject, **asked)
+        show_command(request)
+        result = result_or_status(request, offer=OF_VECTORS if subject.embeddings else kind.offer)
+    except LabError as error:
+        st.warning(escaped(error))
+        return None
+    if result is not None:
+        _answer(kind, result)
+    return result
+
+
+def _of_networks(kind: _Kind, subject: Selection) -> dict[str, Any]:
+    """Show the other settings of networks on images, and return what they say."""
     name = kind.request.experiment
-    label = _label_box(kind, subject.data)
     with st.expander("Controls, split and more", icon=":material/tune:"):
         left, right = st.columns(2)
         groups = left.selectbox(
@@ -144,27 +161,22 @@ def _asked(kind: _Kind, subject: Selection, **more: Any) -> Result | None:
             "Split", ["auto", "none"], help="auto: a split that came with the images is used as it is; none: folds.",
             **url_field(kind.request(), "split", key=f"{name}_split"),
         )  # fmt: skip
-    try:
-        others = tuple(other for other in beside if other != subject.model)
-        asked = {"label": label, "groups": groups or "auto", "split": split, "others": others, **more}
-        request = request_for(kind.request, subject, **asked)
-        show_command(request)
-        result = result_or_status(request, offer=kind.offer)
-    except LabError as error:
-        st.warning(escaped(error))
-        return None
-    if result is not None:
-        _answer(kind, result)
-    return result
+    others = tuple(other for other in beside if other != subject.model)
+    return {"groups": groups or "auto", "split": split, "others": others}
 
 
-def _label_box(kind: _Kind, data: str) -> str:
-    key = f"{kind.request.experiment}_label"
+def _label_box(kind: _Kind, subject: Selection) -> str:
+    key, data = f"{kind.request.experiment}_label", subject.data
     usual = columns_named(data).get("label") or "the column called label"
-    if data.startswith("drawn:"):
-        usual = kind.usual if data == kind.request().data or kind is LABELS else "choose one"
+    if subject.embeddings:
+        several = arrays_of(subject.embeddings) if kind is LABELS else []  # ones and zeros, a column a label
+        there = [*columns_of(subject.embeddings, subject.labels), *several]
+    else:
+        there = kind.columns(data)
+        if data.startswith("drawn:"):
+            usual = kind.usual if data == kind.request().data or kind is LABELS else "choose one"
     tied = url_field(kind.request(), "label", key=key)
-    choices = with_current(["", *kind.columns(data)], [st.session_state.get(key) or ""])
+    choices = with_current(["", *there], [st.session_state.get(key) or ""])
     chosen = st.selectbox(
         kind.column, choices, accept_new_options=True, help=kind.help,
         format_func=lambda name: name or usual, **tied,

@@ -26,6 +26,7 @@ ARCHITECTURES = {
     "test_nfnet": "test_nfnet · convolutions without normalisation",
     "test_mambaout": "test_mambaout · gated convolutions",
 }
+WATCHED = "watched"  # in the URL: the run of a training that a Python process watched
 FIELDS = ("model", "data", "per_class", "size", "epochs", "rate", "enough", "seed", "name")
 
 
@@ -85,13 +86,18 @@ def _widget_values(shown: TrainRequest) -> dict[str, Any]:
 
 
 def _spell_out_watched() -> None:
-    """Where the URL names a run of watching, put the training it watched there."""
+    """Where the URL names a run of watching, put the training it watched there; one that a Python process watched is
+    shown by itself (`elsewhere`)."""
     run = st.query_params.get("run")
     if run is None or not run.startswith("watch-"):
         return
     del st.query_params["run"]
     try:
-        ref = ModelRef.parse(url_state.known_run(run).request.as_dict()["model"])
+        request = url_state.known_run(run).request
+        if request.from_python():
+            st.query_params[WATCHED] = run
+            return
+        ref = ModelRef.parse(request.networks()[0])
         trained, _ = find_trained(ref.id, ref.argument)
     except LabError as error:
         st.warning(f"This link cannot be shown: {escaped(error)}.")

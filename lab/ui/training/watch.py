@@ -46,6 +46,11 @@ def watch(model: str) -> None:
     tabs(VIEWS, result, key="watched")
 
 
+def views_of(result: Result) -> list[Tab[Result]]:
+    """Return the views that a result has something for: one of a Python process has no filters and no maps."""
+    return [view for name, view in zip(("probes", "filters", "maps"), VIEWS, strict=True) if name in result.tables]
+
+
 def filter_rows(filters: pd.DataFrame) -> str:
     """Return the first filters as HTML: a row per checkpoint, a column per filter."""
     lines = []
@@ -64,6 +69,8 @@ def _filter(row: Mapping[Hashable, Any]) -> str:
 def _layers(result: Result) -> None:
     show_chart(result, checkpoint_probes, key="watched_probes")
     show_chart(result, checkpoint_layers, key="watched_layers")
+    if "gains" not in result.tables:  # of one step only
+        return
     with st.expander("Every layer", icon=":material/table_rows:"):
         st.caption(
             "Gain: final minus before, paired over images, with 95 % interval. Lead: how much more the last layer "
