@@ -16,7 +16,7 @@ from lab.experiments.ladder.climb import Climb, resamples_of
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.experiments.separability.label_efficiency import code_row
 from lab.stats.differences import simultaneous
-from lab.stats.intervals import difference, scores
+from lab.stats.intervals import difference
 from lab.stats.ordering import agreement
 from lab.stats.simultaneous import intervals_at_once
 
@@ -79,7 +79,7 @@ def invariance_rows(network: LadderNetwork, readings: Sequence[RungReading]) -> 
 
 def _reads(reading: RungReading, number: int) -> bool:
     """Return whether a layer's accuracy lies above chance with its interval."""
-    return scores(reading.probe[number], reading.images.labels, reading.images.groups).ci_low > 1 / 2
+    return reading.accuracy(reading.probe[number]).low > 1 / 2
 
 
 def network_rows(climbs: Sequence[Sequence[Climb]]) -> Iterator[Row]:

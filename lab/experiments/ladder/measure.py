@@ -12,6 +12,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from lab.activations import Extractor
 from lab.embeddings import embed, pixels_embedding
 from lab.experiments.ladder.changes import halves, values_of
 from lab.experiments.ladder.request import LadderRequest
@@ -20,12 +21,13 @@ from lab.images.arrays import ArraySource
 from lab.images.synthetic import RUNGS, DrawnSet, draw_set
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
-from lab.models import LoadedModel, ModelRef, card, load_model
+from lab.models import ModelRef, card, load_model
 from lab.partial_results import Arrays, PartialResults
 from lab.probing.code_length import online_code
 from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits
 from lab.progress import Progress
 from lab.settings import Compute
+from lab.stats.intervals import Interval, accuracy_interval, correctness
 from lab.threads import in_threads
 
 THUMBNAIL_SIDE = 8
@@ -73,6 +75,11 @@ class RungReading:
     bits: np.ndarray | None = None
     control: np.ndarray | None = None
 
+    def accuracy(self, probabilities: np.ndarray) -> Interval:
+        """Return the accuracy of out-of-fold probabilities `(R, N, 2)`; every drawing is a group of its own."""
+        value = float(correctness(probabilities, self.images.labels).mean())
+        return Interval(value, *accuracy_interval(value, len(self.images)))
+
 
 def networks_of(request: LadderRequest, progress: Progress) -> list[LadderNetwork]:
     """Return the networks, each followed by its untrained twins; one that is untrained itself has none."""
@@ -93,7 +100,9 @@ def read_rungs(
 ) -> Iterator[RungReading]:
     """Yield what every network knows of every rung, rung by rung; the pixels come first."""
     tune_allocator()
-    loaded = cache(lambda ref: load_model(ref, device=compute.device))
+    extractor = cache(
+        lambda network: Extractor(load_model(network.ref, device=compute.device), network.layers, request.pooling)
+    )
     subjects = [None, *networks]
     for number, name in enumerate(request.rungs):
         progress("Climbing the ladder", number, len(request.rungs), "rungs")
@@ -104,7 +113,7 @@ def read_rungs(
             key = f"{network.view if network else PIXELS}/{images.fingerprint}/{request.layers}/{request.pooling}/2"
             piece = kept.get(key)
             if piece is None:
-                piece = kept[key] = _read(request, network, *drawn(), loaded, progress, compute)
+                piece = kept[key] = _read(request, network, *drawn(), extractor, progress, compute)
             rest = {key: value for key, value in piece.items() if not key.startswith(_MOVED)}
             moved = {key.removeprefix(_MOVED): value for key, value in piece.items() if key not in rest}
             yield RungReading(name, network, images, moved=moved, **rest)
@@ -130,17 +139,19 @@ def _read(
     network: LadderNetwork | None,
     images: ImageSet,
     values: np.ndarray,
-    loaded: Callable[[ModelRef], LoadedModel],
+    extractor: Callable[[LadderNetwork], Extractor],
     progress: Progress,
     compute: Compute,
 ) -> Arrays:
     if network is None:
         vectors = {PIXELS: pixels_embedding(images, THUMBNAIL_SIDE, progress=progress)}
     else:
-        model = loaded(network.ref)
         vectors = dict(
-            embed(model, images, network.layers, pooling=request.pooling, compute=compute, progress=progress)
-        )
+            embed(
+                network.ref, images, network.layers, pooling=request.pooling, compute=compute, progress=progress,
+                extractor=partial(extractor, network),
+            )
+        )  # fmt: skip
     splits = make_splits(images.labels, images.groups, repeats=REPEATS, seed=request.seed, classes=images.classes)
     sides, mixed = halves(values, images.labels, request.seed)
     moved = sides if network is not None and network.twin < 0 else None
@@ -155,14 +166,14 @@ def _read(
 
 def _probe(images: ImageSet, splits: np.ndarray, seed: int, name: str, vectors: np.ndarray) -> Arrays:
     """Return probabilities of a probe on all channels `(R, N, 2)`, and on few random ones with a block of R a draw."""
-    rng = np.random.default_rng((seed, zlib.crc32(name.encode()), 0x1ADD))
-    few = min(MATCHED_DIMENSION, vectors.shape[1])
-    subsets = [np.sort(rng.permutation(vectors.shape[1])[:few]) for _ in range(CHANNEL_DRAWS)]
-    return {
-        "probe": _fitted(images, splits, seed, vectors),
-        "matched": np.concatenate([_fitted(images, splits, seed, vectors[:, chosen]) for chosen in subsets]),
-        "dims": np.array(vectors.shape[1]),
-    }
+    probe, width = _fitted(images, splits, seed, vectors), vectors.shape[1]
+    if width > MATCHED_DIMENSION:
+        rng = np.random.default_rng((seed, zlib.crc32(name.encode()), 0x1ADD))
+        subsets = [np.sort(rng.permutation(width)[:MATCHED_DIMENSION]) for _ in range(CHANNEL_DRAWS)]
+        drawn = [_fitted(images, splits, seed, vectors[:, chosen]) for chosen in subsets]
+    else:
+        drawn = [probe] * CHANNEL_DRAWS
+    return {"probe": probe, "matched": np.concatenate(drawn), "dims": np.array(width)}
 
 
 def _beside(

@@ -21,7 +21,7 @@ from lab.experiments.ladder.contrasts import (
 )
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.images.synthetic import RUNGS, DrawnSet
-from lab.stats.intervals import Interval, scores
+from lab.stats.intervals import Interval
 from lab.stats.ordering import gaps, order_of
 from lab.stats.simultaneous import intervals_at_once
 
@@ -85,11 +85,10 @@ def _accuracy_rows(reading: RungReading) -> Iterator[Row]:
     kinds = {"probe": reading.probe, "matched": reading.matched} if reading.network else {"pixels": reading.probe}
     for control, found in kinds.items():
         for layer, probabilities, dim in zip(layers, found, reading.dims, strict=True):
-            score = scores(probabilities, reading.images.labels, reading.images.groups)
             place = {"layer": layer.name if layer else "", "depth": layer.depth if layer else 0.0}
             yield {
                 **_who(reading.network), "rung": reading.rung, **place, "dim": int(dim), "control": control,
-                **score.interval.columns("accuracy", "ci"),
+                **reading.accuracy(probabilities).columns("accuracy", "ci"),
             }  # fmt: skip
 
 
