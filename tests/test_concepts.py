@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
@@ -17,7 +16,13 @@ from sklearn.preprocessing import StandardScaler
 
 from lab.errors import LabError
 from lab.experiments.attribution.columns import CONCEPTS
-from lab.experiments.attribution.concepts import ConceptsRequest, assembled, class_directions, concepts_of, findings, run
+from lab.experiments.attribution.concepts import (
+    ConceptsRequest,
+    assembled,
+    concepts_of,
+    findings,
+    run,
+)
 from lab.experiments.base import Result
 from lab.images.synthetic import draw_set
 from lab.probing.concept_vectors import FOLDS, read_concept

@@ -247,7 +247,7 @@ def _vectors(
     compute: Compute,
     progress: Progress,
 ) -> dict[str, np.ndarray]:
-    """Return the vectors of a concept's images and of those it is held against, by layer; `seen` keeps those of sets."""
+    """Return the vectors of a concept's images and the others, by layer; `seen` keeps those of whole sets."""
     for images in concept.images:
         if images.fingerprint not in seen:
             seen[images.fingerprint] = embed(model, images, layers, compute=compute, progress=progress)

@@ -96,9 +96,18 @@ def networks_of(request: LadderRequest, progress: Progress) -> list[LadderNetwor
 
 
 def read_rungs(
-    request: LadderRequest, networks: list[LadderNetwork], progress: Progress, compute: Compute, kept: PartialResults
+    request: LadderRequest,
+    networks: list[LadderNetwork],
+    progress: Progress,
+    compute: Compute,
+    kept: PartialResults,
+    *,
+    beside: bool = True,
 ) -> Iterator[RungReading]:
-    """Yield what every network knows of every rung, rung by rung; the pixels come first."""
+    """Yield what every network knows of every rung, rung by rung; the pixels come first.
+
+    `beside` is whether networks that are no twins are also read on the other side of changes, and their code lengths.
+    """
     tune_allocator()
     extractor = cache(
         lambda network: Extractor(load_model(network.ref, device=compute.device), network.layers, request.pooling)
@@ -110,10 +119,11 @@ def read_rungs(
         images = draw_set(rung.family.name, request.per_class, seed=request.seed, difficulty=rung.difficulty)
         drawn = cache(partial(_drawn_once, images, f"Drawing {name}", progress))
         for network in subjects:
-            key = f"{network.view if network else PIXELS}/{images.fingerprint}/{request.layers}/{request.pooling}/2"
+            view, version = network.view if network else PIXELS, 2 if beside else 1
+            key = f"{view}/{images.fingerprint}/{request.layers}/{request.pooling}/{version}"
             piece = kept.get(key)
             if piece is None:
-                piece = kept[key] = _read(request, network, *drawn(), extractor, progress, compute)
+                piece = kept[key] = _read(request, network, *drawn(), extractor, progress, compute, beside)
             rest = {key: value for key, value in piece.items() if not key.startswith(_MOVED)}
             moved = {key.removeprefix(_MOVED): value for key, value in piece.items() if key not in rest}
             yield RungReading(name, network, images, moved=moved, **rest)
@@ -142,6 +152,7 @@ def _read(
     extractor: Callable[[LadderNetwork], Extractor],
     progress: Progress,
     compute: Compute,
+    beside: bool,
 ) -> Arrays:
     if network is None:
         vectors = {PIXELS: pixels_embedding(images, THUMBNAIL_SIDE, progress=progress)}
@@ -154,7 +165,7 @@ def _read(
         )  # fmt: skip
     splits = make_splits(images.labels, images.groups, repeats=REPEATS, seed=request.seed, classes=images.classes)
     sides, mixed = halves(values, images.labels, request.seed)
-    moved = sides if network is not None and network.twin < 0 else None
+    moved = sides if beside and network is not None and network.twin < 0 else None
 
     def read(item: tuple[str, np.ndarray]) -> Arrays:
         probed = _probe(images, splits, request.seed, *item)

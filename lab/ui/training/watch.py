@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lab.charts.ladder_steps import ladder_steps_map
 from lab.charts.map_rows import image_url
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes
 from lab.experiments.base import Result
+from lab.experiments.ladder.steps import LadderStepsRequest
 from lab.experiments.training.request import WatchRequest
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.findings import show_command, show_findings
@@ -95,6 +97,19 @@ def _maps(result: Result) -> None:
     )
 
 
+def _ladder(result: Result) -> None:
+    request = LadderStepsRequest(str(result.request.as_dict()["model"])).canonical()
+    found = result_or_status(
+        request,
+        offer="Reads twelve rungs, from hue to relations, off every layer at six checkpoints.",
+        start=start_aside,
+    )
+    if found is not None:
+        show_findings(found.findings)
+        show_command(request)
+        show_chart(found, ladder_steps_map, key="watched_ladder", numbers=not on_a_phone())
+
+
 VIEWS = (
     Tab(
         "Layers",
@@ -109,4 +124,7 @@ VIEWS = (
         _filters,
     ),
     Tab("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
+    Tab(
+        "Ladder", "Which levels of vision are learnt first, from hue to relations, and where they then emerge.", _ladder
+    ),
 )
