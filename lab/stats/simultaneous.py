@@ -119,7 +119,11 @@ def intervals_at_once(values: np.ndarray, draws: np.ndarray, starts: np.ndarray 
 
 def _wider_by_starts(spread: np.ndarray, starts: np.ndarray, reach: float) -> np.ndarray:
     """Return by what `reach` spreads `(T,)` must grow, for the variance of the starts' mean and how little is known of
-    it (Satterthwaite): Student's quantile at the level that so many normal spreads have."""
+    it (Satterthwaite): Student's quantile at the level that so many normal spreads have.
+
+    Of three starts that vary as images do 7 % of all sets of 8 intervals miss, of starts that vary three times as much
+    17 % do, where images alone would miss 16 and 81 % (simulated): three are few.
+    """
     from scipy.stats import norm, t
 
     own, theirs = spread**2, starts.var(axis=0, ddof=1) / len(starts)
