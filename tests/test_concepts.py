@@ -151,7 +151,7 @@ def rows(known: bool, change: float) -> dict[str, list[dict[str, Any]]]:
     concept = {**where, "images": 50, "others": 50, "accuracy": 0.8, "luck": 0.5, "luck_high": 0.6, "p": p}
     speaks = {**where, "class": "zebra", "change": change, "luck_low": -1.0, "luck_high": 1.0,
               "p": 0.001 if abs(change) > 1 else 0.6}  # fmt: skip
-    probe = {"layer": "a", "depth": 0.5, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 1.0}
+    probe = {"layer": "a", "depth": 0.5, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 1.0, "chance": 0.5}
     return {"concepts": [concept], "speaks": [speaks], "probes": [probe]}
 
 
@@ -160,7 +160,7 @@ def rows(known: bool, change: float) -> dict[str, list[dict[str, Any]]]:
     [
         (True, 3.0, "It speaks for zebra most at a: +3.00"),
         (True, -3.0, "It speaks against zebra most at a"),
-        (True, 0.2, "is shown at none of these layers"),
+        (True, 0.2, "is shown at no layer that knows it"),
         (False, 3.0, "striped is not known at any layer"),
     ],
 )
@@ -169,6 +169,8 @@ def test_sentences_follow_the_tables(known: bool, change: float, words: str) -> 
     assert words in findings(tables)[1]
     assert findings(tables)[0].startswith(f"{int(known)} of 1 concepts")
     assert bool(tables["concepts"]["known"].iloc[0]) is known
+    alone = assembled({**rows(known, change), "speaks": []})  # no layer tells the classes apart
+    assert "speaks for zebra" not in findings(alone)[1]
 
 
 @pytest.mark.parametrize(

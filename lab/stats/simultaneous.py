@@ -89,7 +89,7 @@ def false_discoveries(p: Sequence[float] | np.ndarray) -> np.ndarray:
     """
     from scipy.stats import false_discovery_control
 
-    return np.asarray(false_discovery_control(np.asarray(p, dtype=float)))
+    return np.asarray(false_discovery_control(np.asarray(p, dtype=float)) if len(p) else np.zeros(0))
 
 
 def intervals_at_once(values: np.ndarray, draws: np.ndarray, starts: np.ndarray | None = None) -> list[Interval]:

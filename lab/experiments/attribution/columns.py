@@ -182,7 +182,7 @@ CONCEPTS = {
         },
     ),
     "speaks": Table(
-        "What a concept says of a class at one layer.",
+        "What a concept says of a class at one layer whose probe tells the classes apart.",
         {
             **_CONCEPT,
             "class": "the class of the probe; of two classes the second, the first being its opposite",
@@ -194,5 +194,7 @@ CONCEPTS = {
             "clear": "whether that is at most 0.05",
         },
     ),
-    "probes": Table("The probe of the classes at one layer.", {**same("layer depth accuracy"), **ends()}),
+    "probes": Table(
+        "The probe of the classes at one layer.", {**same("layer depth accuracy"), **ends(), **same("chance")}
+    ),
 }

@@ -6,7 +6,8 @@ Of all concepts and layers at once, at most 5 % of those that are called known a
 1995); likewise of those that speak for a class.
 
 tables   concepts   one row per concept and layer: how well its images are told from others, and random ones
-         speaks     one row per concept, layer and class: what a step along its vector changes in the class's log-odds
+         speaks     one row per concept, class and layer that tells the classes apart: what a step along the concept's
+                    vector changes in the class's log-odds
          probes     accuracy of the class probes
 """
 
@@ -36,6 +37,7 @@ from lab.probing.code_length import one_per_group
 from lab.probing.concept_vectors import ConceptReading, read_concept
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.stats.intervals import chance
 from lab.stats.simultaneous import false_discoveries
 
 LEAST_IMAGES = 10  # of a concept, and of what it is held against
@@ -121,7 +123,10 @@ def run(
     data = open_image_set(request.data, per_class=request.per_class, progress=progress)
     probes = fit_linear_probes(model, data, layers, seed=request.seed, compute=compute, progress=progress)
     concepts = [concept for spec in request.concepts for concept in concepts_of(spec, request, progress)]
-    rows: dict[str, list[Row]] = {"concepts": [], "speaks": [], "probes": [_probe_row(p) for p in probes.values()]}
+    guess = chance(data.labels, data.groups)
+    rows: dict[str, list[Row]] = {
+        "concepts": [], "speaks": [], "probes": [{**_probe_row(one), "chance": guess} for one in probes.values()],
+    }  # fmt: skip
     seen: dict[str, Mapping[str, np.ndarray]] = {}
     for number, concept in enumerate(concepts):
         progress("Reading concepts", number, len(concepts), "concepts")
@@ -134,7 +139,8 @@ def run(
             where = {"set": concept.spec, "concept": concept.name, "against": concept.against,
                      "layer": layer.name, "depth": layer.depth}  # fmt: skip
             rows["concepts"].append({**where, **_known_row(concept, read)})
-            rows["speaks"] += [{**where, **row} for row in _speaking_rows(probe, read)]
+            if probe.ci_low > guess:  # what a layer's probe cannot tell, no concept can speak for
+                rows["speaks"] += [{**where, **row} for row in _speaking_rows(probe, read)]
     progress("Reading concepts", len(concepts), len(concepts), "concepts")
     tables = assembled(rows)
     hashes = {str(model.ref): model.weights_digest, "images": data.fingerprint}
@@ -178,12 +184,11 @@ def class_directions(probe: LinearProbe) -> np.ndarray:
 
 def assembled(rows: Mapping[str, Sequence[Row]]) -> dict[str, pd.DataFrame]:
     """Return the tables, with what is told of each row when luck is allowed for over all of them."""
-    concepts, speaks = pd.DataFrame(rows["concepts"]), pd.DataFrame(rows["speaks"])
-    concepts["q"], speaks["q"] = false_discoveries(concepts["p"]), false_discoveries(speaks["p"])
-    concepts["known"] = concepts["q"] <= FALSE
-    speaks["clear"] = speaks["q"] <= FALSE
-    tables = {"concepts": concepts, "speaks": speaks, "probes": pd.DataFrame(rows["probes"])}
-    return {name: table[list(CONCEPTS[name].columns)] for name, table in tables.items()}
+    tables = {name: pd.DataFrame(found, columns=list(CONCEPTS[name].columns)) for name, found in rows.items()}
+    for name, told in (("concepts", "known"), ("speaks", "clear")):
+        tables[name]["q"] = false_discoveries(tables[name]["p"])
+        tables[name][told] = tables[name]["q"] <= FALSE
+    return tables
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -216,13 +221,13 @@ def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
     if not own["known"].any():
         return ""
     if there.empty:
-        return f"That {name} speaks for or against a class is shown at none of these layers."
+        return f"That {name} speaks for or against a class is shown at no layer that knows it and the classes."
     best = there.loc[there["change"].abs().idxmax()]
     way = "for" if best["change"] > 0 else "against"
     return (
         f"It speaks {way} {best['class']} most at {best['layer']}: {signed(best['change'])} of log-odds a step (random "
-        f"concepts {signed(best['luck_low'])} to {signed(best['luck_high'])}); clear at "
-        f"{there['layer'].nunique()} of {own['layer'].nunique()} layers."
+        f"concepts {signed(best['luck_low'])} to {signed(best['luck_high'])}); clear at {there['layer'].nunique()} of "
+        f"{toward['layer'].nunique()} layers that tell the classes apart."
     )
 
 
