@@ -152,7 +152,8 @@ def concepts_of(spec: str, request: ConceptsRequest, progress: Progress) -> list
     """Return the concepts of a set, each with what it is held against. Of two that stand against each other the second
     is the opposite of the first, and left out."""
     images = open_image_set(spec, per_class=request.per_class, progress=progress)
-    sets, names = (images,), images.classes
+    sets: tuple[ImageSet, ...] = (images,)
+    names = images.classes
     if request.against:
         sets = (images, open_image_set(request.against, per_class=request.per_class, progress=progress))
     elif len(names) == 1:
@@ -186,7 +187,7 @@ def assembled(rows: Mapping[str, Sequence[Row]]) -> dict[str, pd.DataFrame]:
     """Return the tables, with what is told of each row when luck is allowed for over all of them."""
     tables = {name: pd.DataFrame(found, columns=list(CONCEPTS[name].columns)) for name, found in rows.items()}
     for name, told in (("concepts", "known"), ("speaks", "clear")):
-        tables[name]["q"] = false_discoveries(tables[name]["p"])
+        tables[name]["q"] = false_discoveries(tables[name]["p"].to_numpy(dtype=float))
         tables[name][told] = tables[name]["q"] <= FALSE
     return tables
 
@@ -194,24 +195,23 @@ def assembled(rows: Mapping[str, Sequence[Row]]) -> dict[str, pd.DataFrame]:
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Say how many concepts are known, and of each from which layer on and which class it speaks for."""
     table, speaks = tables["concepts"], tables["speaks"]
-    by_concept = [(name, own) for (_, name), own in table.groupby(["set", "concept"], sort=False)]
-    known = sum(bool(own["known"].any()) for _, own in by_concept)
+    named = table[["set", "concept"]].drop_duplicates().to_numpy().tolist()
+    parts = [[one[(one["set"] == spec) & (one["concept"] == name)] for one in (table, speaks)] for spec, name in named]
+    known = sum(bool(own["known"].any()) for own, _ in parts)
     said = [
-        f"{known} of {len(by_concept)} concepts are known at some layer; of the {len(table)} pairs of concept and "
-        f"layer {int(table['known'].sum())} are, of which at most 5 % by luck."
+        f"{known} of {len(parts)} concepts are known at some layer; of the {len(table)} pairs of concept and layer "
+        f"{int(table['known'].sum())} are, of which at most 5 % by luck."
     ]
-    for (spec, name), own in table.groupby(["set", "concept"], sort=False):
-        toward = speaks[(speaks["set"] == spec) & (speaks["concept"] == name)]
-        said.append(f"{_known(str(name), own)} {_speaking(str(name), own, toward)}".strip())
-    return said
+    told = [(str(name), own, toward) for (_, name), (own, toward) in zip(named, parts, strict=True)]
+    return [*said, *(f"{_known(name, own)} {_speaking(name, own, toward)}".strip() for name, own, toward in told)]
 
 
 def _known(name: str, own: pd.DataFrame) -> str:
-    best = own.loc[own["accuracy"].idxmax()]
+    best = own.iloc[int(own["accuracy"].to_numpy().argmax())]
     told = f"{two(best['accuracy'])} at {best['layer']} (random concepts up to {two(best['luck_high'])})"
     if not own["known"].any():
         return f"{name} is not known at any layer: told from {best['against']} with {told} at best."
-    first = own.loc[own["known"].idxmax()]
+    first = own.iloc[int(own["known"].to_numpy().argmax())]
     return f"{name} is known first at {first['layer']}, and best told from {best['against']} with {told}."
 
 
@@ -222,7 +222,7 @@ def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
         return ""
     if there.empty:
         return f"That {name} speaks for or against a class is shown at no layer that knows it and the classes."
-    best = there.loc[there["change"].abs().idxmax()]
+    best = there.iloc[int(there["change"].abs().to_numpy().argmax())]
     way = "for" if best["change"] > 0 else "against"
     return (
         f"It speaks {way} {best['class']} most at {best['layer']}: {signed(best['change'])} of log-odds a step (random "
