@@ -30,6 +30,7 @@ from lab.probing.splits import grouped_folds
 from lab.progress import silent
 from lab.registry import charts_of
 from lab.stats.simultaneous import false_discoveries
+from lab.ui.notices import local_paths
 
 TINY = "test_resnet@untrained:1"
 SIMULATED, LAYERS, DRAWS = 240, 5, 99
@@ -183,6 +184,11 @@ def test_sentences_follow_the_tables(known: bool, change: float, words: str) -> 
 def test_what_cannot_be_asked_is_told(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(LabError, match=words):
         ConceptsRequest(**fields)
+
+
+def test_a_link_that_names_folders_of_concepts_waits_for_a_click() -> None:
+    named = {"concepts.concepts": ["drawn:hue", "mine"], "concepts.against": ["others"]}
+    assert local_paths(named) == ["mine", "others"]
 
 
 def test_concepts_of_too_few_images_are_told(folders: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_no_more_is_shipped_than_was_asked_for() -> None:
     assert MADE["size"](folder) <= MADE["MOST_BYTES"]
 
 
-@pytest.mark.parametrize("place", ["overview", "separability", "compare", "channels", "attributions"])
+@pytest.mark.parametrize("place", ["overview", "separability", "compare", "channels", "attributions", "ladder"])
 def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> None:
     app = healthy(opened(place))
     assert "Example" in said(app)
