@@ -162,7 +162,7 @@ def rows(known: bool, change: float) -> dict[str, list[dict[str, Any]]]:
         (True, 3.0, "It speaks for zebra most at a: +3.00"),
         (True, -3.0, "It speaks against zebra most at a"),
         (True, 0.2, "is shown at no layer that knows it"),
-        (False, 3.0, "striped is not known at any layer"),
+        (False, 3.0, "'striped' is not known at any layer"),
     ],
 )
 def test_sentences_follow_the_tables(known: bool, change: float, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lab.charts.lazy_altair import alt
-from lab.charts.theme import CLASS_COLOURS, INK, Tables, depth_axis, interval_text, layered, legend_above, rows
+from lab.charts.theme import CLASS_COLOURS, HEIGHT, INK, Tables, depth_axis, interval_text, layered, legend_above, rows
 
 
 def concepts_by_depth(tables: Tables) -> alt.LayerChart:
@@ -26,11 +26,11 @@ def concepts_by_depth(tables: Tables) -> alt.LayerChart:
         base.transform_filter("datum.known").mark_point(size=60, opacity=1, filled=True),
         title=alt.Title(
             "Which layer knows which concept",
-            subtitle=["Images of a concept told from others along its vector, out of fold. Filled: known, luck",
-                      "allowed for over all layers and concepts. Dashed: 95 % of random concepts stay below."],
+            subtitle=["Images of a concept told from others along its vector.", "Filled: known, luck allowed for.",
+                      "Dashed: 95 % of random concepts stay below."],
         ),
         width="container",
-        height=320,
+        height=HEIGHT,
         description=f"Accuracy of {table['series'].nunique()} concepts at {table['layer'].nunique()} layers.",
     )  # fmt: skip
 
@@ -56,11 +56,11 @@ def concept_changes(tables: Tables) -> alt.LayerChart:
         base.transform_filter("datum.clear").mark_point(size=60, opacity=1, filled=True),
         title=alt.Title(
             "Which class a concept speaks for",
-            subtitle=["What a step along the concept's vector adds to the class's log-odds in a probe of the layer.",
-                      "Shaded: 95 % of random concepts. Filled: clear, luck allowed for over all of them."],
+            subtitle=["What a step along its vector adds to the class's log-odds.", "Filled: clear, luck allowed for.",
+                      "Shaded: 95 % of random concepts."],
         ),
         width="container",
-        height=320,
+        height=HEIGHT,
         description=f"Change of log-odds by {table['series'].nunique()} pairs of concept and class, by depth.",
     )  # fmt: skip
 

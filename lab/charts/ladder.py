@@ -62,7 +62,9 @@ def ladder_map(
         .encode(alt.Color("colour:Q", scale=scale, legend=legend))
         .add_params(alt.selection_point(name=CELL_PICK, fields=["rung", "layer"], empty=False)),
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
-        title=alt.Title("What is read where", subtitle="Accuracy of a linear probe. Gray: not shown to be above 0.5."),
+        title=alt.Title(
+            "What is read where", subtitle=["Accuracy of a linear probe.", "Gray: not shown to be above 0.5."]
+        ),
         width="container",
         height=height * len(tables["rungs"]) + 210,
         description=f"Accuracy on {len(tables['rungs'])} rungs at {len(places)} places of {name}.",

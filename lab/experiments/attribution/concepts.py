@@ -210,9 +210,9 @@ def _known(name: str, own: pd.DataFrame) -> str:
     best = own.iloc[int(own["accuracy"].to_numpy().argmax())]
     told = f"{two(best['accuracy'])} at {best['layer']} (random concepts up to {two(best['luck_high'])})"
     if not own["known"].any():
-        return f"{name} is not known at any layer: told from {best['against']} with {told} at best."
+        return f"{name!r} is not known at any layer: told from {best['against']} with {told} at best."
     first = own.iloc[int(own["known"].to_numpy().argmax())]
-    return f"{name} is known first at {first['layer']}, and best told from {best['against']} with {told}."
+    return f"{name!r} is known first at {first['layer']}, and best told from {best['against']} with {told}."
 
 
 def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
@@ -221,7 +221,7 @@ def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
     if not own["known"].any():
         return ""
     if there.empty:
-        return f"That {name} speaks for or against a class is shown at no layer that knows it and the classes."
+        return f"That {name!r} speaks for or against a class is shown at no layer that knows it and the classes."
     best = there.iloc[int(there["change"].abs().to_numpy().argmax())]
     way = "for" if best["change"] > 0 else "against"
     return (
