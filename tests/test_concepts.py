@@ -138,6 +138,15 @@ def test_a_users_folder_is_found_and_a_random_one_is_not(small: Result) -> None:
     assert set(charts_of(small)) == {"concepts", "concept_classes"}
 
 
+def test_a_folder_with_one_concept_is_held_against_other_images(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders / "warm", tmp_path / "warm")
+    asked = ConceptsRequest(TINY, concepts=(str(tmp_path),), against="drawn:shape", per_class=12)
+    (found,) = concepts_of(str(tmp_path), asked, silent)
+    assert (found.name, found.member.sum(), (~found.member).sum(), found.against) == ("warm", 12, 24, "drawn:shape")
+    with pytest.raises(LabError, match="nothing to hold it against"):
+        concepts_of(str(tmp_path), replace(asked, against=""), silent)
+
+
 def test_concepts_are_held_against_other_images_or_each_other() -> None:
     asked = ConceptsRequest(TINY, concepts=("drawn:hue",), against="drawn:shape", per_class=12)
     found = concepts_of("drawn:hue", asked, silent)

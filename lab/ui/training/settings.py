@@ -85,10 +85,12 @@ def _widget_values(shown: TrainRequest) -> dict[str, Any]:
 
 
 def _spell_out_watched() -> None:
-    """Where the URL names a run of watching, put the training it watched there."""
+    """Where the URL names a run of watching, or of the ladder meanwhile, put the training it watched there."""
     run = st.query_params.get("run")
-    if run is None or not run.startswith("watch-"):
+    if run is None or not run.startswith(("watch-", "ladder_steps-")):
         return
+    if run.startswith("ladder_steps-"):
+        st.query_params["watched"] = "Ladder"
     del st.query_params["run"]
     try:
         ref = ModelRef.parse(url_state.known_run(run).request.as_dict()["model"])

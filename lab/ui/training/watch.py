@@ -17,6 +17,7 @@ from lab.experiments.ladder.steps import LadderStepsRequest
 from lab.experiments.training.request import WatchRequest
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.findings import show_command, show_findings
+from lab.ui.run_cache import run_of
 from lab.ui.run_status import result_or_status, start_aside
 from lab.ui.tabs import Tab, tabs
 
@@ -42,6 +43,9 @@ def watch(model: str) -> None:
         start=start_aside,
     )
     if result is None:
+        climbed = run_of(LadderStepsRequest(model).canonical())
+        if climbed is not None and climbed.status == "finished":
+            _ladder(model)
         return
     show_findings(result.manifest["findings"])
     show_command(request)
@@ -97,8 +101,12 @@ def _maps(result: Result) -> None:
     )
 
 
-def _ladder(result: Result) -> None:
-    request = LadderStepsRequest(str(result.request.as_dict()["model"])).canonical()
+def _ladder_tab(result: Result) -> None:
+    _ladder(str(result.request.as_dict()["model"]))
+
+
+def _ladder(model: str) -> None:
+    request = LadderStepsRequest(model).canonical()
     found = result_or_status(
         request,
         offer="Reads twelve rungs, from hue to relations, off every layer at six checkpoints.",
@@ -125,6 +133,6 @@ VIEWS = (
     ),
     Tab("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
     Tab(
-        "Ladder", "Which levels of vision are learnt first, from hue to relations, and where they then emerge.", _ladder
+        "Ladder", "Which levels of vision are learnt first, from hue to relations, and where they emerge.", _ladder_tab
     ),
 )
