@@ -138,13 +138,18 @@ def test_a_users_folder_is_found_and_a_random_one_is_not(small: Result) -> None:
     assert set(charts_of(small)) == {"concepts", "concept_classes"}
 
 
-def test_a_folder_with_one_concept_is_held_against_other_images(folders: Path, tmp_path: Path) -> None:
-    shutil.copytree(folders / "warm", tmp_path / "warm")
-    asked = ConceptsRequest(TINY, concepts=(str(tmp_path),), against="drawn:shape", per_class=12)
-    (found,) = concepts_of(str(tmp_path), asked, silent)
-    assert (found.name, found.member.sum(), (~found.member).sum(), found.against) == ("warm", 12, 24, "drawn:shape")
-    with pytest.raises(LabError, match="nothing to hold it against"):
-        concepts_of(str(tmp_path), replace(asked, against=""), silent)
+def test_concepts_are_held_against_a_folder_of_their_own_set(folders: Path) -> None:
+    spec = str(folders)
+    asked = ConceptsRequest(TINY, concepts=(spec,), against="random", per_class=12)
+    found = concepts_of(spec, asked, silent)
+    assert [(one.name, one.against, one.member.sum(), (~one.member).sum()) for one in found] == [
+        ("others", "random", 12, 12), ("warm", "random", 11, 12)  # one of the twelve is a copy
+    ]  # fmt: skip
+    assert asked.other_sets() == ()
+    assert replace(asked, against="drawn:shape").other_sets() == ("drawn:shape",)
+    asked.check()
+    with pytest.raises(LabError, match="neither an image set"):
+        replace(asked, against="nowhere").check()
 
 
 def test_concepts_are_held_against_other_images_or_each_other() -> None:

@@ -135,7 +135,7 @@ def test_the_ladder_while_it_learnt_is_offered_in_its_tab_and_opens_from_its_lin
     run = finished(found, LadderStepsRequest("test_resnet@lab:page"))
     app = healthy(opened("train_and_watch", run=run.id))
     assert app.session_state["watched"] == "Ladder"
-    assert "Training added hue." in said(app)
+    assert "Training added hue." in words(app)
     assert len(app.get("vega_lite_chart")) == 2  # the curve of the training, and the ladder
 
 

@@ -57,7 +57,9 @@ class ConceptsRequest(Request):
     concepts: tuple[str, ...] = option(
         ("drawn:part", "drawn:hue"), "an image set with one folder a concept; more than once", repeated="concept"
     )
-    against: str = option("", "images without the concepts; empty: those of a set's other concepts")
+    against: str = option(
+        "", "what has none of the concepts: a folder of their set, or another image set; empty: a set's other concepts"
+    )
     data: str = option(DEFAULT_DATA, f"{DATA_HELP}; its classes are what concepts may speak for")
     layers: str = option("stages", LAYERS_HELP)
     per_class: int = option(100, "at most so many images a concept and class", least=LEAST_IMAGES, most=300)
@@ -79,14 +81,18 @@ class ConceptsRequest(Request):
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for a set of concepts there is not, besides what all questions check."""
         super().check(cards)
-        for spec in (*self.concepts, *filter(None, [self.against])):
+        for spec in (*self.concepts, *self.other_sets()):
             class_names(spec)
 
     def sources(self) -> dict[str, str]:
         """Return stamps of weights and of all images."""
-        named = {"against": self.against} if self.against else {}
-        named |= {f"concepts {spec}": spec for spec in self.concepts}
+        named = {f"concepts {spec}": spec for spec in (*self.concepts, *self.other_sets())}
         return {**super().sources(), **{name: stamp(spec) for name, spec in named.items()}}
+
+    def other_sets(self) -> tuple[str, ...]:
+        """Return the image set that concepts are held against, if it is not a folder of each of their own sets."""
+        own = all(self.against in class_names(spec) for spec in self.concepts)
+        return () if not self.against or own else (self.against,)
 
     def title(self) -> str:
         """Return whose concepts are looked for."""
@@ -153,25 +159,26 @@ def concepts_of(spec: str, request: ConceptsRequest, progress: Progress) -> list
     is the opposite of the first, and left out."""
     images = open_image_set(spec, per_class=request.per_class, progress=progress)
     sets: tuple[ImageSet, ...] = (images,)
-    names = images.classes
-    if request.against:
-        sets = (images, open_image_set(request.against, per_class=request.per_class, progress=progress))
-    elif len(names) == 1:
-        raise LabError(
-            f"{spec} holds one concept, {names[0]!r}, and nothing to hold it against; name images without it (against)"
-        )
-    labels = np.concatenate([images.labels, *(np.full(len(other), NONE) for other in sets[1:])])
-    opposite = not request.against and len(names) == 2
-    against = short_name(request.against) if request.against else names[1] if opposite else "the other concepts"
+    names, labels, against = list(images.classes), images.labels, request.against
+    if against in names:
+        labels = np.where(labels == names.index(against), NONE, labels)
+    elif against:
+        sets = (images, open_image_set(against, per_class=request.per_class, progress=progress))
+        labels = np.concatenate([labels, np.full(len(sets[1]), NONE)])
+    concepts = [label for label, name in enumerate(names) if name != against]
+    if opposite := not against and len(names) == 2:
+        concepts = concepts[:1]
+    told = short_name(against) if against else names[1] if opposite else "the other concepts"
     found = []
-    for label, name in enumerate(names[:1] if opposite else names):
-        candidates = (labels == label) | (labels == NONE) if request.against else np.ones(len(labels), dtype=bool)
+    for label in concepts:
+        candidates = (labels == label) | (labels == NONE) if against else np.ones(len(labels), dtype=bool)
         used = _singly(np.flatnonzero(candidates), labels == label, sets, request.seed)
         member = labels[used] == label
+        name = names[label]
         for count, what in ((member.sum(), f"images of {name!r}"), ((~member).sum(), f"images without {name!r}")):
             if count < LEAST_IMAGES:
                 raise LabError(f"{spec} has {count} different {what}; a concept vector needs {LEAST_IMAGES} of each")
-        found.append(Concept(spec, name, against, sets, used, member))
+        found.append(Concept(spec, name, told, sets, used, member))
     return found
 
 

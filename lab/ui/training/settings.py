@@ -90,7 +90,7 @@ def _spell_out_watched() -> None:
     if run is None or not run.startswith(("watch-", "ladder_steps-")):
         return
     if run.startswith("ladder_steps-"):
-        st.query_params["watched"] = "Ladder"
+        st.session_state["watched"] = "Ladder"
     del st.query_params["run"]
     try:
         ref = ModelRef.parse(url_state.known_run(run).request.as_dict()["model"])
