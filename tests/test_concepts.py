@@ -163,7 +163,7 @@ def test_concepts_are_held_against_other_images_or_each_other() -> None:
 def rows(known: bool, change: float) -> dict[str, list[dict[str, Any]]]:
     where = {"set": "x", "concept": "striped", "against": "random", "layer": "a", "depth": 0.5}
     p = 0.001 if known else 0.4
-    concept = {**where, "images": 50, "others": 50, "accuracy": 0.8, "luck": 0.5, "luck_high": 0.6, "p": p}
+    concept = {**where, "images": 50, "others": 50, "accuracy": 0.8, "luck": 0.5, "luck_most": 0.6, "p": p}
     speaks = {**where, "class": "zebra", "change": change, "luck_low": -1.0, "luck_high": 1.0,
               "p": 0.001 if abs(change) > 1 else 0.6}  # fmt: skip
     probe = {"layer": "a", "depth": 0.5, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 1.0, "chance": 0.5}

@@ -15,12 +15,12 @@ def concepts_by_depth(tables: Tables) -> alt.LayerChart:
     base = _lines(table).encode(
         alt.Y("accuracy:Q", title="told apart", scale=alt.Scale(zero=False)),
         tooltip=["concept:N", "against:N", "layer:N", alt.Tooltip("accuracy:Q", format=".2f"),
-                 alt.Tooltip("luck_high:Q", format=".2f", title="95 % of random concepts below"),
+                 alt.Tooltip("luck_most:Q", format=".2f", title="95 % of random concepts below"),
                  alt.Tooltip("q:Q", format=".4f"), "known:N"],
     )  # fmt: skip
     return layered(
         _at(0.5),
-        base.mark_line(strokeDash=[3, 3], opacity=0.6).encode(alt.Y("luck_high:Q", title="told apart")),
+        base.mark_line(strokeDash=[3, 3], opacity=0.6).encode(alt.Y("luck_most:Q", title="told apart")),
         base.mark_line(strokeWidth=2),
         base.mark_point(size=60, opacity=1, strokeWidth=1.5),
         base.transform_filter("datum.known").mark_point(size=60, opacity=1, filled=True),

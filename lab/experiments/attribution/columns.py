@@ -175,7 +175,7 @@ CONCEPTS = {
             "others": "different images that it is held against",
             "accuracy": "share told apart out of fold by the nearer mean, mean of the concept's images and the others",
             "luck": f"mean accuracy {_LUCK}",
-            "luck_high": f"the accuracy that 95 % {_LUCK} stay below",
+            "luck_most": f"the accuracy that 95 % {_LUCK} stay below",
             "p": "how often a random concept is told apart as well or better",
             "q": "the same when all concepts and layers are allowed for (Benjamini & Hochberg)",
             "known": "whether that is at most 0.05",

@@ -215,7 +215,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def _known(name: str, own: pd.DataFrame) -> str:
     best = own.iloc[int(own["accuracy"].to_numpy().argmax())]
-    told = f"{two(best['accuracy'])} at {best['layer']} (random concepts up to {two(best['luck_high'])})"
+    told = f"{two(best['accuracy'])} at {best['layer']} (random concepts up to {two(best['luck_most'])})"
     if not own["known"].any():
         return f"{name!r} is not known at any layer: told from {best['against']} with {told} at best."
     first = own.iloc[int(own["known"].to_numpy().argmax())]
@@ -272,7 +272,7 @@ def _vectors(
 def _known_row(concept: Concept, read: ConceptReading) -> Row:
     return {
         "images": int(concept.member.sum()), "others": int((~concept.member).sum()), "accuracy": read.accuracy,
-        "luck": float(read.luck.mean()), "luck_high": float(np.quantile(read.luck, 0.95)), "p": read.p,
+        "luck": float(read.luck.mean()), "luck_most": float(np.quantile(read.luck, 0.95)), "p": read.p,
     }  # fmt: skip
 
 
