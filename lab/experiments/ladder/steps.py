@@ -161,12 +161,16 @@ def findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[str]:
     lost = learnt[learnt["gain_high"] < 0]
     same = learnt[(learnt["gain_low"] <= 0) & (learnt["gain_high"] >= 0)]
     if len(gained):
-        told = [f"{row['rung']} from step {row['onset']:,} on ({_change(row)})" for row in gained.to_dict("records")]
-        said = [f"Training of {model} clearly added, in this order: {'; '.join(told)}."]
+        told = [f"{', '.join(own['rung'])} (from step {onset:,} on)" for onset, own in gained.groupby("onset")]
+        changes = [f"{row['rung']} {_change(row)}" for row in gained.to_dict("records")]
+        said = [
+            f"Training of {model} clearly added, in this order: {', '.join(told)}.",
+            f"Accuracy at the best layer, before and after: {'; '.join(changes)}.",
+        ]
     else:
         said = [f"No rung is clearly read better after the training of {model} than before it."]
     if len(lost):
-        told = [f"{row['rung']} ({_change(row)})" for row in lost.to_dict("records")]
+        told = [f"{row['rung']} {_change(row)}" for row in lost.to_dict("records")]
         said.append(f"Clearly read worse after training than before: {'; '.join(told)}.")
     if len(same):
         said.append(f"No difference is shown for {', '.join(same['rung'])}.")
@@ -179,4 +183,4 @@ def findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[str]:
 
 def _change(row: Mapping[Any, Any]) -> str:
     gain = with_ends(Interval(row["gain"], row["gain_low"], row["gain_high"]))
-    return f"best accuracy {two(row['before'])} to {two(row['after'])}, {gain}"
+    return f"{two(row['before'])} to {two(row['after'])}, {gain}"
