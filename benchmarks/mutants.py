@@ -46,7 +46,7 @@ AREAS: dict[str, dict[str, str]] = {
         "lab/stats/disagreement.py": "test_disagreement.py",
         "lab/stats/differences.py": "test_stats.py test_compare.py",
         "lab/stats/ordering.py": "test_ordering.py",
-        "lab/stats/numbers.py": "test_numbers.py",
+        "lab/stats/numbers.py": "test_numbers.py test_grades.py",
         "lab/stats/several_labels.py": "test_multilabel.py",
         "lab/stats/equivalence.py": "test_check.py",
         "lab/stats/calibration.py": "test_calibration.py",
@@ -68,7 +68,7 @@ AREAS: dict[str, dict[str, str]] = {
     },
     "receptive fields": {
         f"{EXPERIMENTS}/building/size_arithmetic.py": "test_sizes.py",
-        "lab/layers/receptive.py": "test_layers.py",
+        "lab/layers/receptive.py": "test_layers.py test_architecture.py::test_values_are_frozen",
         f"{EXPERIMENTS}/building/receptive_field_arithmetic.py": "test_fields.py",
     },
     "findings": {

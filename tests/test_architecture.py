@@ -86,3 +86,20 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 def test_streamlit_is_imported_by_pages_and_ui_only(path: Path) -> None:
     uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
     assert not uses or module_name(path).startswith(("pages", "lab.ui"))
+
+
+def test_values_are_frozen() -> None:
+    """A dataclass that may be written on is one that gathers something while it is filled; all others are values."""
+    gathering = {
+        "_Batch", "_Exam", "_Leaf", "_RecordedShapes", "Extremes", "Fourier", "History", "InterventionOutputs", "Pace",
+        "Phases", "Slides", "State", "Visit", "Watcher",
+    }  # fmt: skip
+    written = {
+        node.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for decorator in map(ast.unparse, node.decorator_list)
+        if decorator.startswith("dataclass") and "frozen=True" not in decorator
+    }
+    assert written == gathering

@@ -38,6 +38,14 @@ def test_the_share_decided_by_each_layer_is_the_planted_one(classes: int) -> Non
         [share.low <= true <= share.high for share, true in zip(run.decided, planted, strict=True)] for run in runs
     ]
     assert np.mean(inside) > 0.95
+    first = answers(np.where(truth < 5, 0, truth), labels, classes=classes)
+    for run in [
+        *runs[:5],
+        decisions(first, labels, GROUPS),
+    ]:  # as many images as that share are taken to be decided by then
+        sure = [layer for layer in range(LAYERS) if run.decided[layer].low > 0]
+        counted = [int(((run.decided_at >= 0) & (run.decided_at <= layer)).sum()) for layer in sure]
+        assert counted == [round(run.decided[layer].value * COUNT) for layer in sure]
 
 
 def test_most_that_is_right_for_good_from_a_layer_of_guesses_is_luck() -> None:

@@ -160,6 +160,7 @@ def test_trend_tells_rise_fall_and_flat() -> None:
     assert rising.low > 0.3
     assert falling.value == pytest.approx(-rising.value)
     assert falling.high < -0.3
+    assert curves.trend([0.0, 0.5, 1.0], correct([0.5, 0.7, 0.9]), BOOT).value == pytest.approx(0.4)
     assert np.isnan(curves.trend([0.0, 1.0], correct([0.5, 0.9]), BOOT).value)
 
 
@@ -209,3 +210,43 @@ def test_early_and_late_thirds_always_hold_a_layer() -> None:
     assert (early.tolist(), late.tolist()) == ([0, 1], [3, 4])
     early, late = curves.early_and_late([0.4, 0.5, 0.6])
     assert (early.tolist(), late.tolist()) == ([0], [2])
+
+
+def test_a_number_is_reached_where_its_best_layer_leaves_the_margin_of_all_layers() -> None:
+    """The margin by its definition, from the resamples themselves: just above it is reached, just below it is not."""
+    rng = np.random.default_rng(3)
+    noise = rng.standard_normal((6, COUNT)) * np.array([0.3, 0.5, 0.4, 0.6, 0.8, 0.5])[:, None]
+    noise -= BOOT.mean(noise)[:, None]
+    draws = BOOT.means(noise)
+    spread = np.sqrt((draws**2).mean(axis=0))
+    assert (spread > 2**0.5 / (COUNT + 2)).all()  # the least spread is not what decides here
+    margin = np.percentile((draws / spread).max(axis=1), 95)
+    assert margin > curves.ONE_SIDED
+    for layer in range(6):
+        lift = np.zeros(6)
+        for share, reached in ((0.98, False), (1.02, True)):
+            lift[layer] = share * margin * spread[layer]
+            found = curves.number_emergence(np.linspace(0, 1, 6), noise + lift[:, None], BOOT)
+            assert found.reached is reached
+            assert found.best == pytest.approx(lift[layer])
+
+
+def test_the_interval_of_an_emergence_is_the_middle_of_its_resamples() -> None:
+    """Against crossings found by a plain loop over the resampled curves."""
+    depths, threshold_of = np.linspace(0, 1, 6), (0.0, 0.5)
+    rng = np.random.default_rng(1)
+    scores = np.clip(correct([0.1, 0.2, 0.35, 0.5, 0.55, 0.6]) + 0.2 * rng.standard_normal((6, COUNT)), -1, 1)
+    number = curves.number_emergence(depths, scores, BOOT)
+    odds = reading([0.5, 0.55, 0.65, 0.75, 0.8, 0.82], seed=4)
+    (pair,) = curves.emergence(depths, odds, LABELS, BOOT)
+    right = (odds[:, 0].argmax(axis=2) == LABELS).astype(float)
+    for found, values, chance in ((number, scores, threshold_of[0]), (pair, right, threshold_of[1])):
+        crossings = []
+        for curve in BOOT.means(values):
+            best = int(np.argmax(curve))
+            threshold = chance + (curve[best] - chance) / 2
+            low = [layer for layer in range(best) if curve[layer] < threshold]
+            first = max(low) + 1 if low else 0
+            ends = [first - 1, first]
+            crossings.append(np.interp(threshold, curve[ends], depths[ends]) if low else depths[0])
+        assert (found.ci_low, found.ci_high) == pytest.approx(tuple(np.percentile(crossings, (2.5, 97.5))), abs=1e-9)

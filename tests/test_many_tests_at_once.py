@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,25 @@ def test_what_training_does_to_filters_is_said_over_filters(shift: float, said: 
         for noise in rng.normal(size=24)
     ]
     assert said in kernels_told(pd.DataFrame(both))[1]
+
+
+def test_random_starts_that_differ_leave_less_certain_what_training_made_of_the_filters() -> None:
+    """Three twins whose filters differ by start: the interval is wider than over as many filters of one start."""
+    rng = np.random.default_rng(0)
+    noise, widths = rng.normal(scale=0.05, size=(4, 24)), []
+    for apart in (0.0, 0.6):
+        means = (0.0, 1.0 - apart, 1.0, 1.0 + apart)
+        table = pd.DataFrame(
+            {"model": f"net{number}", "layer": "conv", "height": 3, "width": 3, "colour": 0.1, "roughness": value}
+            for number, mean in enumerate(means)
+            for value in mean + noise[number]
+        )
+        said = kernels_told(table)[1]
+        assert "With random weights, 3 random starts, it is 0 of 72; " in said
+        assert ("smoother than random ones is not shown" in said) == (apart > 0)
+        low, high = re.findall(r"difference \S+ \((\S+) to (\S+)\)", said)[0]
+        widths.append(float(high.replace("−", "-")) - float(low.replace("−", "-")))
+    assert widths[1] > 4 * widths[0]
 
 
 def test_a_channel_is_called_the_strongest_only_beyond_its_interval() -> None:

@@ -53,6 +53,10 @@ def test_scores_are_those_of_the_library() -> None:
     assert found.ap_ci_low < found.average_precision < found.ap_ci_high
     assert precision_interval(1.0, 40)[0] < 0.95
     assert precision_interval(0.5, 1) == (0.0, 1.0)
+    kept = 1 - 1 / 81  # as if half an image of 40 were wrong; then the interval on the logit scale
+    centre, reach = np.log(kept / (1 - kept)), norm.ppf(0.975) / np.sqrt(40 * kept * (1 - kept))
+    assert precision_interval(1.0, 40) == pytest.approx((1 / (1 + np.exp(reach - centre)), 1.0))
+    assert precision_interval(0.0, 40) == pytest.approx((0.0, 1 / (1 + np.exp(centre - reach))))
 
 
 def test_folds_keep_groups_apart_and_shuffles_keep_images_whole() -> None:

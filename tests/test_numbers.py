@@ -25,7 +25,14 @@ from lab.experiments.targets.numbers import Numbers
 from lab.experiments.targets.request import RegressRequest
 from lab.images import ImageSet, number_columns, open_image_set
 from lab.probing.ridge import PENALTIES
-from lab.stats.numbers import explained_interval, explained_parts, number_scores, number_weights, squared_errors
+from lab.stats.numbers import (
+    explained_interval,
+    explained_parts,
+    number_scores,
+    number_weights,
+    spearman_interval,
+    squared_errors,
+)
 
 MODEL = "test_resnet@untrained:0"
 NUMBERS = Numbers()
@@ -75,6 +82,7 @@ def test_scores_are_those_of_the_libraries() -> None:
     assert found.mae == pytest.approx(np.abs(values - predictions).mean())
     assert found.ci_low < found.share < found.ci_high
     assert found.spearman_ci_low < found.spearman < found.spearman_ci_high
+    assert spearman_interval(0.5, 4) == (-1, 1)
 
 
 def test_parts_add_up_to_r2_and_copies_count_once() -> None:

@@ -58,3 +58,10 @@ def test_a_pair_that_is_reversed_is_found_and_named() -> None:
 def test_few_things_have_no_order() -> None:
     assert np.isnan(order_of([0.1, 0.2], np.zeros((DRAWS, 2))).tau.value)
     assert gaps([0.1], np.zeros((DRAWS, 1))) == []
+
+
+def test_the_p_value_is_scipys_and_none_is_of_depths_that_are_all_equal() -> None:
+    rng = np.random.default_rng(5)
+    depths = rng.random(9)
+    assert order_of(depths, np.tile(depths, (DRAWS, 1))).p == pytest.approx(kendalltau(np.arange(9), depths).pvalue)
+    assert order_of(np.full(5, 0.3), np.full((DRAWS, 5), 0.3)).p == 1.0

@@ -263,3 +263,41 @@ def test_a_stretch_for_no_test_or_one_changes_nothing() -> None:
         same = stretched(found, tests)
         assert (same.low, same.high) == (pytest.approx(0.4), pytest.approx(0.7))
     assert stretched(found, 4).low == pytest.approx(0.5 - 0.1 * norm.ppf(1 - 0.025 / 4) / norm.ppf(0.975))
+
+
+@pytest.mark.parametrize(("area", "positives", "negatives"), [(0.8, 2, 30), (0.62, 40, 60), (1.0, 5, 5), (0.3, 12, 90)])
+def test_the_ends_of_an_auc_s_interval_just_reach_it(area: float, positives: int, negatives: int) -> None:
+    """Newcombe's method 5 by its definition: at either end the area is 1.96 standard errors away, or there is none."""
+    low, high = auc.auc_interval(area, positives, negatives)
+    for end in {low, high} - {0.0, 1.0}:
+        q1, q2 = end / (2 - end), 2 * end**2 / (1 + end)  # Hanley & McNeil 1982
+        extra = (positives + negatives) / 2 - 1  # of both sides in either term: Newcombe's change
+        variance = (end * (1 - end) + extra * (q1 - end**2 + q2 - end**2)) / ((positives - 1) * (negatives - 1))
+        assert abs(area - end) == pytest.approx(stats.Z95 * np.sqrt(variance), rel=1e-6)
+    assert 0 < low < area
+    assert area < high < 1 or area == high == 1
+    assert auc.auc_interval(area, 1, negatives) == (0.0, 1.0)
+
+
+def test_images_are_ranked_among_those_of_their_own_fold() -> None:
+    """Probes of other folds answer on scales of their own: the area is the mean of the folds' areas."""
+    rng = np.random.default_rng(0)
+    labels, folds = np.tile([0, 1], 60), np.repeat([0, 1, 2], 40)
+    values = 1 / (1 + np.exp(-(rng.standard_normal(120) + labels + 3.0 * folds)))
+    weights = stats.image_weights(np.arange(120), labels, balanced=True)
+    parts = auc.image_areas(np.stack([1 - values, values], 1)[None], labels, folds[None].astype(np.int8), weights)
+    areas = [roc_auc_score(labels[folds == fold], values[folds == fold]) for fold in range(3)]
+    assert parts @ weights == pytest.approx(np.mean(areas))
+
+
+def test_a_macro_interval_is_the_mean_of_the_classes_and_counts_groups() -> None:
+    probabilities, labels = predictions(90, 3, 4)
+    groups = np.arange(90) // 2 * 3 + labels  # some images share one with the next of their class
+    found = auc.macro_auc_interval(probabilities[:1], labels[None], groups)
+    ends = []
+    for name in range(3):
+        counts = [len(np.unique(groups[side])) for side in (labels == name, labels != name)]
+        ends.append(auc.auc_interval(roc_auc_score(labels == name, probabilities[0, :, name]), *counts))
+    assert found == pytest.approx(tuple(np.mean(ends, axis=0)))
+    wider = auc.macro_auc_interval(probabilities[:1], labels[None], groups, refit=2.0)
+    assert wider[0] < found[0] < found[1] < wider[1]

@@ -72,9 +72,11 @@ def test_every_check_has_its_number_inside_its_interval() -> None:
     assert set(checks) == {
         "late_minus_early",
         "late_minus_best_early",
+        "early_minus_best_late",
         "late_above_chance",
         "early_above_chance",
         "matched_late_minus_early",
+        "matched_early_minus_late",
         "late_minus_untrained",
         "rise_minus_untrained",
         "untrained_rise",
@@ -93,15 +95,46 @@ def test_every_check_has_its_number_inside_its_interval() -> None:
 def test_a_falling_curve_is_against_on_the_same_evidence() -> None:
     found, checks = judge(RISING[::-1], {"matched": RISING[::-1], "shuffled": FULL["shuffled"]})
     assert found.outcome == "against"
-    assert checks["late_minus_best_early"].ci_high < 0
+    lead, best_late = checks["early_minus_best_late"], checks["late_minus_early"]
+    assert lead.passed
+    assert lead.compared is not None
+    early, late = lead.compared
     assert (
-        "early layers of net separate cat from dog better than late ones: 0.98 at the best early layer"
+        f"early layers of net separate cat from dog better than late ones: {early:.2f} in early layers "
+        f"against {late:.2f} at the best late one, layer6 (early minus late {lead.value:+.2f}, 95 % interval"
         in found.sentence
     )
+    assert best_late.ci_high < 0
     assert "this holds at equal numbers of channels" in found.sentence
     for control, values in (("matched", FLAT), ("shuffled", np.full(LAYERS, 0.95))):
         against, _ = judge(RISING[::-1], {"matched": RISING[::-1], "shuffled": FULL["shuffled"], control: values})
         assert against.outcome == "undecided", control
+
+
+def test_for_and_against_are_the_same_test_mirrored() -> None:
+    """What a curve shows for one side, its mirror shows for the other; one good layer is not enough."""
+    curve = np.array([0.6, 0.66, 0.62, 0.7, 0.75, 0.8, 0.86, 0.84, 0.9])
+    rows = correct(curve, 3)
+    labels, layers, depths = np.arange(COUNT) % 2, tuple(f"layer{k}" for k in range(LAYERS)), np.linspace(0, 1, LAYERS)
+    boot = bootstrap(np.arange(COUNT), labels, balanced=True)
+    both = []
+    for scores in (rows, rows[::-1]):
+        draws = np.stack([scores, np.roll(scores, 1, axis=1)])
+        evidence = Evidence("net", ("a", "b"), layers, tuple(depths), labels, {"probe": scores, "matched": draws})
+        both.append({check.check: check for check in check_evidence(evidence, boot)})
+    rising, falling = both
+    for late, early in (
+        ("late_minus_best_early", "early_minus_best_late"),
+        ("matched_late_minus_early", "matched_early_minus_late"),
+    ):
+        one, other = rising[late], falling[early]
+        assert one.passed
+        assert (one.value, one.ci_low, one.ci_high) == pytest.approx((other.value, other.ci_low, other.ci_high))
+        assert rising[early].value == pytest.approx(falling[late].value)
+    lone = np.array([0.98, 0.6, 0.6, 0.7, 0.7, 0.7, 0.8, 0.8, 0.8])
+    found, checks = judge(lone, {})
+    assert checks["late_minus_best_early"].ci_high < 0
+    assert found.outcome == "undecided"
 
 
 def test_what_twin_and_pixels_reach_is_told_where_early_layers_are_better() -> None:
@@ -212,7 +245,7 @@ def test_below_chance_is_not_against() -> None:
     found, checks = judge(np.linspace(0.5, 0.3, LAYERS), {})
     assert checks["late_minus_best_early"].ci_high < 0
     assert found.outcome == "undecided"
-    assert "it is the early layers that are better" in found.sentence
+    assert "this early layer is the better one" in found.sentence
 
 
 def test_a_control_that_does_better_is_told_as_such() -> None:
@@ -247,6 +280,8 @@ def test_a_peak_before_the_last_layer_is_told() -> None:
 def test_many_classes_are_counted_and_few_are_listed() -> None:
     few, _ = judge(RISING, classes=("cat", "dog", "fox"))
     assert "separate cat, dog and fox better" in few.sentence
+    more, _ = judge(RISING, classes=tuple("abcde"))
+    assert "separate the 5 classes better" in more.sentence
     many, _ = judge(RISING, classes=tuple(f"breed {i}" for i in range(12)))
     assert "separate the 12 classes better" in many.sentence
 
@@ -266,3 +301,21 @@ def test_a_single_layer_decides_nothing() -> None:
     assert found.outcome == "undecided"
     assert "single layer" in found.sentence
     assert "trend" not in checks
+
+
+def test_labels_are_listed_as_classes_are() -> None:
+    labels = np.arange(COUNT) % 2
+    probe, layers = correct(RISING, 0), tuple(f"layer{k}" for k in range(LAYERS))
+    boot = bootstrap(np.arange(COUNT), labels, balanced=True)
+    for names, listed in ((tuple("abcd"), "a, b, c and d"), (tuple("abcde"), "the 5 labels")):
+        evidence = Evidence(
+            "net", names, layers, tuple(np.linspace(0, 1, LAYERS)), labels, {"probe": probe}, measure="mean AUC"
+        )
+        assert f"late layers of net read {listed} better" in verdict(evidence, check_evidence(evidence, boot)).sentence
+
+
+def test_a_change_is_called_a_rise_only_where_it_is_one() -> None:
+    rises, _ = judge(RISING, {**FULL, "untrained": RISING - 0.1})
+    assert "the rise (+0.2" in rises.sentence
+    falls, _ = judge(np.linspace(0.97, 0.93, LAYERS), {**FULL, "untrained": np.linspace(0.95, 0.94, LAYERS)})
+    assert "the change from early to late (-0.0" in falls.sentence

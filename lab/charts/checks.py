@@ -34,9 +34,11 @@ from lab.probing.controls import CONTROLS
 CHECK_LABELS = {
     "late_minus_early": "late − early layers",
     "late_minus_best_early": "late − best early layer",
+    "early_minus_best_late": "early − best late layer",
     "late_above_chance": "late layers − chance",
     "early_above_chance": "early layers − chance",
     "matched_late_minus_early": "late − best early, equal channels",
+    "matched_early_minus_late": "early − best late, equal channels",
     "late_minus_untrained": "late − untrained twin",
     "rise_minus_untrained": "rise − rise of the twin",
     "untrained_rise": "rise of the untrained twin",

@@ -58,16 +58,6 @@ class ModelAndPicture:
         return result_with_findings(request, tables, sentences, hashes=hashes, **more)
 
 
-def with_twin(model: LoadedModel) -> list[tuple[str, nn.Module]]:
-    """Return the network and, unless it is untrained itself, the same one with random weights, each with its name."""
-    ref = model.ref
-    if ref.untrained:
-        return [(str(ref), model.module)]
-    twin = ref.twin()
-    built = twin.source.build(twin.id, twin.argument).module
-    return [(str(ref), model.module), (str(twin), built.eval().requires_grad_(False))]
-
-
 def random_weights(model: LoadedModel, seed: int) -> nn.Module:
     """Return the network's architecture, with as many classes, and weights drawn from a seed; frozen, in eval mode.
 

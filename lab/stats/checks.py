@@ -122,7 +122,7 @@ class _Checks:
         first, last = self.thirds(self.probe)
         text = f"Late layers read {self.evidence.subject} better than early ones"
         yield self.compared("late_minus_early", text, last, first)
-        yield self.against_best_early("late_minus_best_early", self.probe)
+        yield from self.against_best("late_minus_best_early", "early_minus_best_late", self.probe)
 
     def against_chance(self) -> Iterator[Check]:
         first, last = self.thirds(self.probe)
@@ -134,8 +134,7 @@ class _Checks:
         draws = self.evidence.draws("matched")
         equal = draws.mean(axis=0)
         luck, freedom = self.luck(draws)
-        variance = float(luck[self.early].max() + luck[self.late].sum() / len(self.late) ** 2)
-        yield self.against_best_early("matched_late_minus_early", equal, variance=variance, freedom=freedom)
+        yield from self.against_best("matched_late_minus_early", "matched_early_minus_late", equal, luck, freedom)
 
     def luck(self, draws: np.ndarray) -> tuple[np.ndarray, int]:
         """Return what the choice of channels adds to the variance of each layer's score `(L,)`, and its freedom.
@@ -210,18 +209,30 @@ class _Checks:
         one, other = (float(np.mean(self.boot.mean(values))) for values in (better, worse))
         return _row(name, f"{text} ({one:.2f} against {other:.2f}).", found, (one, other))
 
-    def against_best_early(self, name: str, scores: np.ndarray, *, variance: float = 0.0, freedom: int = 1) -> Check:
-        """Check that late layers on average exceed the best early one, from scores `(L, N)`."""
-        _, last = self.thirds(scores)
-        found = widened(against_best(last, scores[self.early], self.boot), variance, freedom)
-        rival = self.early[int(self.boot.mean(scores[self.early]).argmax())]
-        late, early = float(self.boot.mean(last)), float(self.boot.mean(scores[rival]))
-        layer = self.evidence.layers[rival]
-        text = (
-            f"{'At equal numbers of channels, late' if name.startswith('matched') else 'Late'} layers read "
-            f"{self.evidence.subject} better than the best early one ({late:.2f} against {early:.2f} at {layer})."
+    def against_best(
+        self, late_better: str, early_better: str, scores: np.ndarray, luck: np.ndarray | None = None, freedom: int = 1
+    ) -> Iterator[Check]:
+        """Check that late layers on average exceed the best early one, and the same the other way round.
+
+        From scores `(L, N)`; `luck` `(L,)` adds to each layer's variance. "For" and "against" stand on the same test.
+        """
+        luck = np.zeros(len(scores)) if luck is None else luck
+        sides = (
+            (late_better, "late", "early", self.late, self.early),
+            (early_better, "early", "late", self.early, self.late),
         )
-        return _row(name, text, found, (late, early), layer)
+        for name, own, other, ours, theirs in sides:
+            mean = scores[ours].mean(axis=0)
+            variance = float(luck[theirs].max() + luck[ours].sum() / len(ours) ** 2)
+            found = widened(against_best(mean, scores[theirs], self.boot), variance, freedom)
+            rival = theirs[int(self.boot.mean(scores[theirs]).argmax())]
+            layer, one, best = (
+                self.evidence.layers[rival],
+                *(float(self.boot.mean(one)) for one in (mean, scores[rival])),
+            )
+            who = f"At equal numbers of channels, {own}" if name.startswith("matched") else own.title()
+            text = f"{who} layers read {self.evidence.subject} better than the best {other} one"
+            yield _row(name, f"{text} ({one:.2f} against {best:.2f} at {layer}).", found, (one, best), layer)
 
 
 def _row(name: str, text: str, found: Interval, compared: tuple[float, float] | None = None, layer: str = "") -> Check:

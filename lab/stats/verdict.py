@@ -2,7 +2,7 @@
 
 The hypothesis is that late layers of a network separate the classes better than early ones, the best early one
 included. It is held to be shown only if every control that was run agrees, and refuted only if early layers beat the
-best late one and the controls agree; a control that was not run is named. Nothing here is fitted or drawn.
+best late one, by the same tests, and the controls agree; a control that was not run is named. Nothing is drawn here.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ FOR = (
     "late_minus_pixels",
     "late_selectivity",
 )
-# The same for "against": the first ones must lie below 0 as a whole, the others must pass
-BELOW = ("late_minus_best_early", "matched_late_minus_early")
-AGAINST = ("early_above_chance", "early_selectivity")
+# The same for "against": the same tests the other way round
+AGAINST = ("early_minus_best_late", "early_above_chance", "matched_early_minus_late", "early_selectivity")
 SMALL = 1 / 3  # a twin's rise is small when even the upper end of its interval is at most this share of the network's
 LISTED_CLASSES = 4
 
@@ -48,15 +47,14 @@ class Verdict:
 
 
 def verdict(evidence: Evidence, checks: Sequence[Check]) -> Verdict:
-    """Weigh the checks: all of `FOR` must pass for "for", all of `BELOW` and `AGAINST` hold for "against"."""
+    """Weigh the checks: all of `FOR` that were run must pass for "for", all of `AGAINST` for "against"."""
     by_name = {check.check: check for check in checks}
     if len(evidence.layers) < 2:
         return Verdict("undecided", f"Not shown on this data: {evidence.model} was probed at a single layer.")
     failed = [by_name[name] for name in FOR if name in by_name and not by_name[name].passed]
     if not failed:
         return Verdict("for", _in_favour(evidence, by_name))
-    reverse = all(by_name[name].ci_high < 0 for name in BELOW if name in by_name)
-    if reverse and all(by_name[name].passed for name in AGAINST if name in by_name):
+    if all(by_name[name].passed for name in AGAINST if name in by_name):
         return Verdict("against", _against(evidence, by_name))
     return Verdict("undecided", _undecided(evidence, by_name, failed))
 
@@ -90,7 +88,7 @@ def _beyond_the_twin(by_name: Mapping[str, Check]) -> str:
 
 
 def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
-    leading = by_name["late_minus_best_early"]
+    leading = by_name["early_minus_best_late"]
     held = "; this holds at equal numbers of channels" if "matched_late_minus_early" in by_name else ""
     beside = []
     if "untrained" in evidence.scores and (twin := by_name["untrained_rise"].compared):
@@ -137,7 +135,7 @@ def _reason(check: Check, average: Check) -> str:
 
 def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
     if reverse:
-        return "it is the early layers that are better"
+        return "this early layer is the better one"
     if same:
         return "that is no difference"
     late, early = average.compared or (np.nan, np.nan)
@@ -199,16 +197,18 @@ def _apart(classes: Sequence[str]) -> str:
 
 def _best(evidence: Evidence, check: Check) -> str:
     """Return "0.95 in late layers against 0.70 at the best early one, X", the better side first."""
-    late, early = check.compared or (np.nan, np.nan)
+    own, best = check.compared or (np.nan, np.nan)
+    ours, other = ("early", "late") if check.check == "early_minus_best_late" else ("late", "early")
     named = "" if evidence.measure == "accuracy" else f"{evidence.measure} "
-    if late >= early:
-        return f"{named}{late:.2f} in late layers against {early:.2f} at the best early one, {check.layer}"
-    return f"{named}{early:.2f} at the best early layer, {check.layer}, against {late:.2f} in late ones"
+    if own >= best:
+        return f"{named}{own:.2f} in {ours} layers against {best:.2f} at the best {other} one, {check.layer}"
+    return f"{named}{best:.2f} at the best {other} layer, {check.layer}, against {own:.2f} in {ours} ones"
 
 
 def _interval(check: Check) -> str:
     interval = f"95 % interval {check.ci_low:+z.2f} to {check.ci_high:+z.2f}"
-    return f"late minus early {check.value:+z.2f}, {interval} for other images like these"
+    what = "early minus late" if check.check == "early_minus_best_late" else "late minus early"
+    return f"{what} {check.value:+z.2f}, {interval} for other images like these"
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -60,11 +60,13 @@ def test_the_maps_are_walked_by_keys_and_a_selection_is_followed(dashboard: Any,
     assert film.nth(len(LAYERS) - 1).get_attribute("aria-current") == "true"
     film.nth(2).click()
     shows(page, LAYERS[2])
-    canvas.press("Escape")
-    page.wait_for_function("() => !location.search.includes('selected')")
-    canvas.press("ArrowDown")
-    canvas.press("Enter")
-    page.wait_for_url(re.compile(r"(?=.*selected=)(?=.*image=)"))  # in either order
-    assert len(selected(page)) == 1
+    for pause in range(0, 400, 80):  # the page's answer to the one must not undo the other, whenever it comes
+        canvas.press("Escape")
+        page.wait_for_timeout(pause)
+        canvas.press("ArrowDown")
+        canvas.press("Enter")
+        page.wait_for_url(re.compile(r"(?=.*selected=)(?=.*image=)"))  # in either order
+        settled(page)
+        assert page.locator(".side .pictures img").count() == 1
     page.get_by_role("button", name="Select none").click()
     page.wait_for_function("() => !location.search.includes('selected')")

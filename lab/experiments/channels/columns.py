@@ -171,7 +171,7 @@ KERNELS = {
     "kernels": Table(
         "A filter of the first convolution that sees red, green and blue.",
         {
-            "model": "timm id and weights, `ID@WEIGHTS`; the untrained twin too",
+            "model": "timm id and weights, `ID@WEIGHTS`; untrained twins too",
             **same("layer"),
             "channel": "its number, from 0",
             "height": "rows of the kernel",

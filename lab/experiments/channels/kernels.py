@@ -1,7 +1,7 @@
 """What do the first filters look like? The kernels of the first convolution that sees red, green and blue, as they are.
 
-tables   kernels   one row per network (trained, untrained) and filter: its picture, and which share of its weights is
-                   colour rather than brightness
+tables   kernels   one row per network (trained, and untrained twins) and filter: its picture, and which share of its
+                   weights is colour rather than brightness
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from lab.errors import LabError
 from lab.experiments.base import PartialResults, Request, Result, model_option
 from lab.experiments.first_filters import filter_picture, first_filters
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.model_and_picture import with_twin
 from lab.experiments.number_text import with_ends
+from lab.experiments.twins import untrained_twins
 from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.stats.claims import outcome
-from lab.stats.intervals import Interval
+from lab.stats.intervals import Interval, widened
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,12 +53,13 @@ def run(
     """Return the kernels; raises LabError for a network without a convolution of red, green and blue."""
     progress("Opening the network", 0, 1, "steps")
     model = load_model(request.model)
-    rows = [row for name, module in with_twin(model) for row in _rows(name, module)]
+    networks = (model, *untrained_twins(model))
+    rows = [row for network in networks for row in _rows(str(network.ref), network.module)]
     if not rows:
         raise LabError(f"{request.model} has no convolution that sees red, green and blue; choose another network")
     table = pd.DataFrame(rows)
     return result_with_findings(
-        request, {"kernels": table}, findings(table), hashes={str(model.ref): model.weights_digest}
+        request, {"kernels": table}, findings(table), hashes={str(one.ref): one.weights_digest for one in networks}
     )
 
 
@@ -73,17 +74,22 @@ def findings(kernels: pd.DataFrame) -> list[str]:
         "brightness."
     ]
     if len(names) > 1:
-        twin = kernels[kernels["model"] == names[1]]
-        random = int((twin["colour"] > 0.5).sum())
-        gap = _difference(own["roughness"].to_numpy(), twin["roughness"].to_numpy())
+        twins = kernels[kernels["model"] != names[0]]
+        random = int((twins["colour"] > 0.5).sum())
+        starts = twins.groupby("model", sort=False)["roughness"].mean()
+        gap = _difference(own["roughness"].to_numpy(), twins["roughness"].to_numpy())
+        if len(starts) > 1:  # filters are units, and so are the random starts that they were drawn in
+            gap = widened(gap, float(starts.var(ddof=1)) / len(starts), len(starts) - 1)
         change = {
             "less": "the trained filters are smoother than random ones",
             "more": "the trained filters are rougher than random ones",
         }.get(outcome(gap, 0.0), "that the trained filters are smoother than random ones is not shown")
-        rough, plain = (float(part["roughness"].mean()) for part in (twin, own))
+        rough, plain = (float(part["roughness"].mean()) for part in (twins, own))
         sentences.append(
-            f"With random weights it is {random} of {len(twin)}; {change} (neighbouring weights differ by {plain:.2f} "
-            f"of their spread, against {rough:.2f}; difference {with_ends(gap)}, over filters)."
+            f"With random weights, {len(starts)} random start{'s' * (len(starts) > 1)}, it is {random} of "
+            f"{len(twins)}; {change} (neighbouring weights differ by {plain:.2f} of their spread, against "
+            f"{rough:.2f}; "
+            f"difference {with_ends(gap)}, for other filters and random starts)."
         )
     return sentences
 

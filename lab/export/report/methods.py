@@ -64,8 +64,9 @@ def methods(request: Mapping[str, Any], images: pd.DataFrame, splits: pd.DataFra
             f"{RESAMPLES:,} resamples of the images, drawn once for all checks, widened by {REFIT:g} for the probes, "
             "which other images would change too. A check passes when its whole interval lies above 0. The leading one "
             "compares late layers with the best early one and allows for picking it. The verdict is “for” "
-            "when it and every control that was run pass, “against” when its whole interval lies below 0 and equal "
-            "numbers of channels, chance and shuffled labels agree, and otherwise “undecided”. "
+            "when it and every control that was run pass, “against” when the same test the other way round passes "
+            "(early layers above the best late one, also at equal numbers of channels, above chance and "
+            "shuffled labels), and otherwise “undecided”. "
             f"{calibration_note(images, splits)} All simulated kinds of sets stand in docs/calibration.md.",
         ),
         (

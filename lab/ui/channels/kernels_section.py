@@ -20,7 +20,8 @@ def kernels_section(subject: Selection) -> None:
         return
     show_sentences(result.manifest["findings"])
     table = result["kernels"]
-    for number, (model, rows) in enumerate(table.groupby("model", sort=False)):
+    shown = list(table.groupby("model", sort=False))[:2]  # of the random starts one picture is enough
+    for number, (model, rows) in enumerate(shown):
         st.markdown(f"**{'As they are' if number == 0 else 'With random weights'}** · {escaped(model)}")
         st.html(kernels(rows))
     st.caption("Gray is zero; the largest weight of each filter reaches black or white. Colours as in the picture.")

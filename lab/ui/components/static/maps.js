@@ -45,7 +45,7 @@ class View {
   }
 
   async update({ data, setStateValue }) {
-    this.send = (name, value) => { this.told[name] = value; setStateValue(name, value); };
+    this.send = (name, value) => { (this.told[name] ??= []).push(JSON.stringify(value)); setStateValue(name, value); };
     if (this.url !== data.places) {
       this.url = data.places;
       const bytes = await (await fetch(data.places)).arrayBuffer();
@@ -83,13 +83,16 @@ class View {
     this.resized();
   }
 
-  // Take over what the page says of layer and selection, where that is news and not an echo of what was sent.
+  // Take over what the page says of layer and selection, where that is news and not an echo of what was sent. Several
+  // may be on their way: the echo of an earlier one must not undo a later one, which will be echoed after it, if at all.
   follow(data) {
     for (const name of ["layer", "selected"]) {
       const text = JSON.stringify(data[name]);
       if (this.seen[name] === text) continue;
       this.seen[name] = text;
-      if (JSON.stringify(this.told[name]) === text) continue;
+      const told = this.told[name] ?? [], echo = told.indexOf(text);
+      this.told[name] = told.slice(echo + 1 || told.length);
+      if (echo >= 0) continue;
       if (name === "layer") this.go(Math.max(0, this.points.layers.indexOf(data.layer)), false);
       else this.select(this.points.numbersOf(data.selected), false);
     }
