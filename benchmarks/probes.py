@@ -1,6 +1,7 @@
 """Probes of every layer: this lab's batched solver against a grid of scikit-learn's LogisticRegressionCV.
 
     python benchmarks/probes.py [--images 240] [--rounds 3] [--embeddings FILE.npz]
+    python benchmarks/probes.py --images 2000 --dimensions 1280 --classes 100 --spread 0.25  # one layer, two folds
 
 Both answer the same question: for each layer, repeat and outer fold, standardise, choose C from the same grid by
 log-loss on the same inner folds, refit, predict. Without a file the embeddings are drawn, with the widths of
@@ -35,10 +36,16 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=240)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--embeddings", type=Path)
+    parser.add_argument("--dimensions", type=int, help="of one drawn layer, instead of the 18 of a network")
+    parser.add_argument("--classes", type=int, default=2, help="of that layer (default 2)")
+    parser.add_argument("--spread", type=float, default=0.25, help="of its classes' means, in deviations")
     options = parser.parse_args()
-    layers, labels = read(options.embeddings) if options.embeddings else draw(options.images)
+    if options.dimensions:
+        layers, labels = draw_one(options.images, options.dimensions, options.classes, options.spread)
+    else:
+        layers, labels = read(options.embeddings) if options.embeddings else draw(options.images)
     groups = np.arange(len(labels))
-    splits = make_splits(labels, groups)
+    splits = make_splits(labels, groups, **({"folds": 2, "repeats": 1} if options.dimensions else {}))
     print(f"{len(layers)} layers, {len(labels)} images, {splits.shape[0]} repeats of {splits.max() + 1} folds")
     spent: dict[str, list[Spent]] = {"lab": [], "scikit-learn": [], "whole question": []}
     for _ in range(options.rounds):
@@ -116,6 +123,16 @@ def draw(count: int) -> tuple[Layers, np.ndarray]:
             np.float32
         )
     return layers, labels
+
+
+def draw_one(count: int, width: int, classes: int, spread: float) -> tuple[Layers, np.ndarray]:
+    """Return one layer whose classes' means lie `spread` deviations apart, with a decaying spectrum."""
+    rng, labels = np.random.default_rng(0), np.arange(count) % classes
+    spectrum = 1.0 / np.sqrt(np.arange(1, width + 1))
+    means = rng.standard_normal((classes, width)) * spectrum * spread
+    mixing = np.linalg.qr(rng.standard_normal((width, width)))[0]
+    rows = (rng.standard_normal((count, width)) * spectrum + means[labels]) @ mixing
+    return {"layer": rows.astype(np.float32)}, labels
 
 
 def read(path: Path) -> tuple[Layers, np.ndarray]:

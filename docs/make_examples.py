@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions whose default takes minutes rather than seconds, or that no tab shows as they are, have none yet.
 LEFT_OUT = (
     "train", "watch", "exemplars", "visualize", "inversion", "tuning", "regress",
-    "multilabel", "grades", "many_images", "ladder_steps",
+    "multilabel", "grades", "many_images", "ladder_steps", "which",
 )  # fmt: skip
 MOST_BYTES = 12 * 10**6
 FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default

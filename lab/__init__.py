@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lab.experiments.targets.functions import grades, multilabel, regress
     from lab.experiments.training.during import TrainingProbes
     from lab.experiments.training.own_checkpoints import watch
+    from lab.experiments.which.run import which
     from lab.export.formats import export_run
     from lab.export.trackers import log
     from lab.images import ImageSet, images_of_arrays, open_image_set
@@ -78,6 +79,7 @@ _HOMES = {
     "select_layers": "lab.layers",
     "sweep": "lab.sweeps.drive",
     "watch": "lab.experiments.training.own_checkpoints",
+    "which": "lab.experiments.which.run",
 }
 
 __all__ = [
@@ -117,6 +119,7 @@ __all__ = [
     "select_layers",
     "sweep",
     "watch",
+    "which",
 ]
 
 

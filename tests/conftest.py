@@ -18,8 +18,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 # Files whose tests compute whole runs, open pages, start processes or a browser: what `-m "not slow"` leaves out.
 SLOW = {
-    "test_access", "test_activations", "test_arrays", "test_attributions", "test_attributions_page",
-    "test_attributions_trust", "test_backbone", "test_beside", "test_breaking", "test_building_pages",
+    "test_access", "test_activations", "test_arrays", "test_atlas", "test_attributions",
+    "test_attributions_page", "test_attributions_trust", "test_backbone", "test_beside", "test_breaking",
+    "test_building_pages",
     "test_calibration", "test_channels_page", "test_check", "test_chosen", "test_cli", "test_compare",
     "test_devices", "test_doctests", "test_drawn", "test_during_training", "test_early", "test_edges_to_shapes",
     "test_embeddings", "test_everyone", "test_exemplars", "test_export", "test_extending", "test_face",
@@ -30,7 +31,7 @@ SLOW = {
     "test_report", "test_search", "test_selfcheck", "test_separability", "test_side_by_side", "test_sizes",
     "test_sweep", "test_sweep_deaths", "test_sweep_page", "test_sweep_ray", "test_sweep_real", "test_trackers",
     "test_training", "test_training_page", "test_tuning_and_inversion", "test_ui_notices", "test_ui_server",
-    "test_ui_subject", "test_visualization", "test_weights", "test_what_is_left",
+    "test_ui_subject", "test_visualization", "test_weights", "test_what_is_left", "test_which",
 }  # fmt: skip
 SLOW_TESTS = {
     "test_killing_a_writer_at_any_instant_never_leaves_half_a_run",

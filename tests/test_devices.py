@@ -48,7 +48,7 @@ SMALL: dict[str, dict[str, Any]] = {
 ON_THE_CPU = {"filter", "collapse", "face", "edges", "sizes", "slide", "stack", "kernels"}
 # These run a network as one of `SMALL` does, and through the same functions.
 AS_ANOTHER = {"compare", "check", "regress", "multilabel", "ladder", "thumbnail", "factors", "concatenation",
-              "exemplars", "watch", "without_activations", "many_images", "grades",
+              "exemplars", "watch", "without_activations", "many_images", "grades", "which",
               "explanations", "concepts", "ladder_steps"}  # fmt: skip
 
 

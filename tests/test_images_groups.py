@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from lab.images import groups
 from lab.images.decode import decode, decode_reduced
 from lab.images.digits import open_digits
 from lab.images.groups import split_groups
-from lab.images.image_signature import ImageSignature, halved, signature_of
+from lab.images.image_signature import ImageSignature, LooksFile, halved, signature_of
 
 Change = Callable[[Image.Image], Image.Image]
 
@@ -244,3 +245,25 @@ def test_photographs_are_never_merged_and_their_copies_always(photos: Path) -> N
     assert groups[: len(files)] == list(range(len(files)))
     found = [groups[len(files) + k] == groups[12 * (k // len(CHANGES))] for k in range(len(copies))]
     assert np.mean(found) >= 0.98
+
+
+def test_signatures_on_disk_group_as_those_in_memory(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(6)]
+    looks = [signature_of(picture) for picture in [*pictures, pictures[2][:, ::-1], pictures[4]]]
+    file = LooksFile(tmp_path / "not there")  # as where the cache cannot be written to
+    stored = [file.add(look) for look in looks]
+    digests = [str(number) for number in range(len(looks))]
+    assert split_groups(digests, stored) == split_groups(digests, looks) == [0, 1, 2, 3, 4, 5, 2, 4]
+    for one, other in zip(stored, looks, strict=True):
+        assert np.array_equal(one.luma, other.luma)
+        assert np.array_equal(one.colour, other.colour)
+
+
+def test_more_images_than_can_be_compared_are_grouped_by_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    looks = [signature_of(one) for one in (picture, picture[:, ::-1], picture)]
+    assert split_groups(["a", "b", "a"], looks) == [0, 0, 0]
+    monkeypatch.setattr(groups, "MOST_COMPARED", 1)
+    assert split_groups(["a", "b", "a"], looks) == [0, 1, 0]

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.activations.folding import faster_copy
+from lab.activations.onnx_layers import OnnxLayers
 from lab.activations.pooling import check_pooling, pool
 from lab.activations.recording import record
 from lab.errors import LabError
 from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.models.preprocess import normalised
+from lab.models.reference import ONNX
 from lab.settings import USUAL_BATCH
 from lab.shortages import in_smaller_batches, is_memory_short
 
@@ -37,6 +39,8 @@ class Extractor:
         faster = model.device == "cpu" and not model.ref.own_code and not model.ref.precision
         how = model.preprocessing
         self.module = faster_copy(model.module, layers, how.input_size) if faster else model.module
+        runtime = model.ref.precision == ONNX
+        self.onnx = OnnxLayers(model.module, layers, self._pooled, how.input_size) if runtime else None
 
     def __call__(self, pixels: Tensor) -> dict[str, np.ndarray]:
         """Return float32 vectors `(N, D)` by layer name, for uint8 pixels `(N, 3, H, W)` as `pixels_for` makes them.
@@ -85,7 +89,7 @@ class Extractor:
 
         batch = normalised(pixels.to(self.model.device), self.model.preprocessing)
         form = torch.contiguous_format if self.model.ref.own_code else torch.channels_last
-        taken = self.read(self.module, batch.contiguous(memory_format=form))
+        taken = self.onnx(batch) if self.onnx else self.read(self.module, batch.contiguous(memory_format=form))
         return {layer.name: self._checked(layer, taken[layer.name]) for layer in self.layers}
 
     def read(self, module: nn.Module, batch: Tensor) -> dict[str, Tensor]:

@@ -31,6 +31,9 @@ VOTES = {
     "only_b": ("only the second right", ""),
     "both_wrong": ("both wrong", INK),
 }
+LABELS: dict[str, Any] = {
+    "labelFontSize": 11, "labelLimit": 150, "labelOverlap": False, "domain": False, "ticks": False,
+}  # fmt: skip
 ALIKE = ("#f2efe6", "#8fb8c9", "#2474cf", "#0d2c54")
 
 
@@ -46,17 +49,8 @@ def similarity_map(tables: Tables, *, first: str | None = None, second: str | No
         list(of_model(tables["cuts"], name).sort_values("depth", kind="stable")["layer"]) for name in (across, up)
     )
     side = max(7, min(26, 620 // max(len(columns), len(lines))))
-    label: dict[str, Any] = {
-        "labelFontSize": 11,
-        "labelLimit": 150,
-        "labelOverlap": False,
-        "domain": False,
-        "ticks": False,
-    }
-    x = alt.X("layer_x:N", title=across, scale=in_order(columns), axis=alt.Axis(labelAngle=-60, **label))
-    y = alt.Y("layer_y:N", title=up, scale=in_order(list(reversed(lines))), axis=alt.Axis(**label))
-    scale = alt.Scale(domain=[0, 1], range=list(ALIKE), clamp=True)
-    colour = alt.Color("cka:Q", scale=scale, legend=alt.Legend(title="debiased CKA", orient="bottom", format=".1f"))
+    x = alt.X("layer_x:N", title=across, scale=in_order(columns), axis=alt.Axis(labelAngle=-60, **LABELS))
+    y = alt.Y("layer_y:N", title=up, scale=in_order(list(reversed(lines))), axis=alt.Axis(**LABELS))
     tooltip = [
         alt.Tooltip("layer_x:N", title=across[:40]), alt.Tooltip("layer_y:N", title=up[:40]),
         alt.Tooltip("cka:Q", title="CKA", format=".3f"), interval_tooltip(),
@@ -65,7 +59,7 @@ def similarity_map(tables: Tables, *, first: str | None = None, second: str | No
     base = alt.Chart(rows(table)).encode(x, y, tooltip=tooltip)
     unclear = alt.Chart(rows(table[~table["clear"]])).encode(x, y)
     return layered(
-        base.mark_rect().encode(colour),
+        base.mark_rect().encode(_alike_colour()),
         unclear.mark_text(text="×", color="#8a8378", fontSize=min(14, side)),
         title=alt.Title(
             "How alike the layers are", subtitle="1: the same up to rotation and scale. ×: as if shuffled."
@@ -75,6 +69,36 @@ def similarity_map(tables: Tables, *, first: str | None = None, second: str | No
         autosize=alt.AutoSizeParams(type="pad"),  # labels go around the cells, not in their place
         description=_similarity_text(table, across, up),
     )
+
+
+def layers_alike(tables: Tables) -> alt.Chart:
+    """Return the debiased CKA of every layer of one network with every other."""
+    table = tables["similarity"]
+    turned = {"layer_a": "layer_b", "layer_b": "layer_a"}
+    both = pd.concat([table, table.rename(columns=turned)])[["layer_a", "layer_b", "cka", "images"]]
+    names = list(tables["accuracies"].sort_values("depth", kind="stable")["layer"])
+    side = max(7, min(26, 620 // len(names)))
+    return (
+        alt.Chart(rows(both))
+        .mark_rect()
+        .encode(
+            alt.X("layer_a:N", title=None, scale=in_order(names), axis=alt.Axis(labelAngle=-60, **LABELS)),
+            alt.Y("layer_b:N", title=None, scale=in_order(names[::-1]), axis=alt.Axis(**LABELS)),
+            _alike_colour(),
+            tooltip=["layer_a:N", "layer_b:N", alt.Tooltip("cka:Q", title="CKA", format=".3f"), "images:Q"],
+        )
+        .properties(
+            title=alt.Title("How alike the layers are", subtitle="1: the same up to rotation and scale."),
+            width=side * len(names), height=side * len(names), autosize=alt.AutoSizeParams(type="pad"),
+            description=f"Debiased CKA of every pair of {len(names)} layers, {table['cka'].min():.2f} to "
+            f"{table['cka'].max():.2f}",
+        )
+    )  # fmt: skip
+
+
+def _alike_colour() -> alt.Color:
+    scale = alt.Scale(domain=[0, 1], range=list(ALIKE), clamp=True)
+    return alt.Color("cka:Q", scale=scale, legend=alt.Legend(title="debiased CKA", orient="bottom", format=".1f"))
 
 
 def shared_errors(tables: Tables, *, first: str | None = None, second: str | None = None) -> alt.Chart:

@@ -10,6 +10,7 @@ import pandas as pd
 from lab.cli import question
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import as_csv, text_records
+from lab.export.atlas import atlas_html
 from lab.files import write_bytes, write_json
 from lab.runs.tables import write_tables
 from lab.sweeps.drive import Sweep, sweep
@@ -31,6 +32,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     question.compute_options(parser)
     parser.add_argument("--show", action="store_true", help="compute nothing, show what is there")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the tables there, as Parquet and CSV")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write its atlas there, one file that opens offline")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -43,6 +45,9 @@ def act(given: argparse.Namespace) -> None:
     found = Sweep(plan, sweep_tables(plan)) if given.show else _computed(plan, given)
     if given.out:
         _write(found, given.out)
+    if given.html:
+        write_bytes(given.html, atlas_html(plan, found.tables).encode())
+        say(f"Written to {given.html}")
     show_json(_document(found)) if given.json else _show(found)
 
 

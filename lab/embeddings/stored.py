@@ -22,6 +22,8 @@ from lab.progress import Progress, silent
 from lab.settings import Compute, cache_dir
 from lab.shortages import need_disk
 
+APART_AT_ONCE = 4096  # images whose layers lie in different shards: all shards are read for so many
+
 
 @dataclass(frozen=True, eq=False)
 class StoredVectors:
@@ -41,10 +43,32 @@ class StoredVectors:
                 positions, rows = np.array(found).T
                 yield positions, vectors[rows]
         if places:
-            raise LabError(
-                f"vectors of {len(places)} images at {name} are gone from {self.store.folder} (`feature-lab clean`, "
-                "or a damaged file); ask again, and they are computed anew"
-            )
+            raise self._gone(len(places), name)
+
+    def joint_chunks(self, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the vectors of several layers of the same images, float32 `(n, D)` by layer: every image once.
+
+        Layers that were computed in one pass lie side by side; others are looked for, some thousand images at a time.
+        """
+        sizes, places = {name: self.sizes[name] for name in names}, _places(self.digests)
+        for digests, vectors in self.store.joint_chunks(sizes):
+            rows = [row for row, digest in enumerate(digests) for _ in places.pop(digest, ())]
+            if rows:
+                yield {name: own[rows] for name, own in vectors.items()}
+        left = [digest for digest, own in places.items() for _ in own]
+        for start in range(0, len(left), APART_AT_ONCE):
+            part = left[start : start + APART_AT_ONCE]
+            found = {name: np.empty((len(part), size), np.float32) for name, size in sizes.items()}
+            for name, array in found.items():
+                if not (there := self.store.fill(name, part, array)).all():
+                    raise self._gone(int((~there).sum()), name)
+            yield found
+
+    def _gone(self, count: int, name: str) -> LabError:
+        return LabError(
+            f"vectors of {count} images at {name} are gone from {self.store.folder} (`feature-lab clean`, or a damaged "
+            "file); ask again, and they are computed anew"
+        )
 
 
 def store_vectors(

@@ -56,6 +56,14 @@ class VectorStore:
             if digests:
                 yield digests, vectors
 
+    def joint_chunks(self, sizes: Mapping[str, int]) -> Iterator[tuple[list[str], dict[str, np.ndarray]]]:
+        """Yield digests and vectors of several layers of the same images, from the shards that hold all of them."""
+        for path in sorted(self.folder.glob("*.safetensors")):
+            found = {name: _read(path, name, width) for name, width in sizes.items()}
+            digests = next(iter(found.values()))[0]
+            if digests and all(len(own) == len(digests) for own, _ in found.values()):
+                yield digests, {name: vectors for name, (_, vectors) in found.items()}
+
     def complete(self, sizes: Mapping[str, int]) -> set[str]:
         """Return the digests of the images that have a vector of every layer, `sizes` being their dimensions."""
         found = [

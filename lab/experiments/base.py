@@ -37,7 +37,7 @@ from lab.experiments.fields import (
     type_name,
 )
 from lab.experiments.picture import picture_stamp, settled_picture
-from lab.images import MEMORY, ImageSet, settled, short_name, stamp
+from lab.images import ImageSet, from_python, settled, short_name, stamp
 from lab.models import ModelRef, card
 from lab.partial_results import PartialResults
 from lab.progress import Progress
@@ -157,7 +157,7 @@ class Request:
     def from_python(self) -> str:
         """Return what of the request was given from Python and no name stands for, "" when nothing was."""
         given = [f"the network {id}" for id in map(given_id, self.networks()) if id]
-        if (data := str(getattr(self, "data", ""))).startswith(MEMORY):
+        if from_python(data := str(getattr(self, "data", ""))):
             given.append(f"the images {short_name(data)}")
         return " and ".join(given)
 

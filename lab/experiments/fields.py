@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.errors import LabError, nearest
-from lab.images import MEMORY
+from lab.images import from_python
 
 # What a value must be, by the type of its field, and how a sentence calls that
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -77,7 +77,7 @@ def in_python(value: Any) -> str:
     """Return a value as Python writes it; what was given from Python by its own name."""
     if isinstance(value, tuple):
         return f"({', '.join(map(in_python, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, str) and value.startswith(MEMORY):
+    if isinstance(value, str) and from_python(value):
         return "images"
     return (isinstance(value, str) and given_id(value)) or repr(value)
 

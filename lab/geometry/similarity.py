@@ -75,7 +75,7 @@ def cka_matrix(embeddings: Sequence[np.ndarray]) -> np.ndarray:
         sums[:, rows] = block.sum(axis=2)
         flat = block.reshape(count, -1)
         products += flat @ flat.T
-    return _normalised(_unbiased(products, sums, sums))
+    return normalised(_unbiased(products, sums, sums))
 
 
 def cka_evidence(
@@ -107,7 +107,7 @@ def cka_evidence(
     for done in range(permutations):
         tick(len(blocks) + done, total)
         shuffled.append(_shuffled(grams, scale, rng.permutation(pictures)))
-    cka = _normalised(scale)
+    cka = normalised(scale)
     low, high = _jackknife(cka, np.stack(left_out))
     null = np.stack(shuffled) if shuffled else np.full((1, *cka.shape), np.nan)
     p = (1 + (null >= cka - 1e-12).sum(axis=0)) / (1 + len(null))
@@ -156,7 +156,8 @@ def _unbiased(products: np.ndarray, sums: np.ndarray, others: np.ndarray) -> np.
     return np.asarray((products + both - 2 / (n - 2) * (sums @ others.T)) / (n * (n - 3)))
 
 
-def _normalised(hsic: np.ndarray) -> np.ndarray:
+def normalised(hsic: np.ndarray) -> np.ndarray:
+    """Return CKA from HSIC `(L, L)`; nan for a layer that has none with itself."""
     own = np.diag(hsic)
     size = np.sqrt(np.where(own > 1e-14, own, np.nan))
     return np.asarray(hsic / np.outer(size, size))
@@ -167,7 +168,7 @@ def _without(grams: np.ndarray, block: np.ndarray) -> np.ndarray:
     kept = np.setdiff1d(np.arange(grams.shape[1]), block)
     part = grams[:, kept[:, None], kept]
     sums = part.sum(axis=2)
-    return _normalised(_unbiased(_products(part, part), sums, sums))
+    return normalised(_unbiased(_products(part, part), sums, sums))
 
 
 def _shuffled(grams: np.ndarray, scale: np.ndarray, order: np.ndarray) -> np.ndarray:

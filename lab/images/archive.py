@@ -19,13 +19,14 @@ from typing import IO, Final
 from lab.errors import LabError
 from lab.images.endings import HEAD_BYTES, READ_SUFFIXES, is_image_name, should_be_image, suffix, unread_format
 from lab.images.folder import file_version
-from lab.images.layout import MAX_DEPTH, MAX_FILES, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
+from lab.images.layout import MAX_DEPTH, TOO_DEEP, Entry, Parts, Tree, Unreadable, is_junk
 from lab.images.limits import MAX_BYTES
 from lab.images.table_file import is_metadata_name
 
 # Zips of photographs hardly shrink; 256 MB from under 3 MB is no picture collection.
 MAX_RATIO: Final = 100
 RATIO_MATTERS_ABOVE: Final = 256 * 1024**2
+MAX_FILES: Final = 200_000  # its directory is read at once
 MAX_TOTAL_BYTES: Final = 64 * 1024**3
 # LZMA is left out: its header may ask for gigabytes of memory.
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})

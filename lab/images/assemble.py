@@ -13,7 +13,7 @@ import numpy as np
 from lab.errors import LabError
 from lab.images.decode import DecodeError, decode, thumbnail
 from lab.images.facts import FactsCache, ImageFacts
-from lab.images.groups import split_groups
+from lab.images.groups import MOST_COMPARED, split_groups
 from lab.images.layout import Layout, Member, Unreadable
 from lab.images.modes import GrayScale, common_scale
 from lab.images.scan import digest_of, digests_of, facts_of_chosen
@@ -149,7 +149,7 @@ def _image_set(
         for member, digest, group, f in zip(members, map(_pixels_digest, content, scales), groups, known, strict=True)
     )
     source = EncodedSource(members, content, [f.plain_jpeg for f in known], scales)
-    notes = (*layout.notes, *_scale_notes(known, scales))
+    notes = (*layout.notes, *_scale_notes(known, scales), *_copies_note(members))
     return ImageSet(
         spec, layout.classes, records, source, quarantined, notes, layout.factors, any(m.told.group for m in members)
     )
@@ -167,6 +167,14 @@ def _groups(members: Sequence[Member], digests: Sequence[str], facts: Sequence[I
     keys = [("given", name) if name else ("found", str(group)) for name, group in zip(named, found, strict=True)]
     numbers_of = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers_of[key] for key in keys]
+
+
+def _copies_note(members: Sequence[Member]) -> tuple[str, ...]:
+    """Say when copies were not looked for by what they show."""
+    if len(members) <= MOST_COMPARED or all(member.told.group for member in members):
+        return ()
+    few = f"{MOST_COMPARED:,}"
+    return (f"of more than {few} images only equal files count as copies; give groups where others may be among them",)
 
 
 def _scales(facts: Sequence[ImageFacts]) -> list[GrayScale | None]:

@@ -3,9 +3,10 @@
 A spec is a name of the table below (`drawn:pets?seed=1&size=224&difficulty=0.5`, `digits`, `oxford-pets:breeds`, …),
 `hf:NAME`, `upload:DIGEST` (a zip that was uploaded to this computer, by its content: `lab.images.uploads`), or the
 path of a folder with one subfolder per class, of a zip of one, or of a table of labels
-(`labels.csv?label=COLUMN&group=…`: `lab.images.labelled`), or WebDataset shards (`pets-{000..011}.tar`:
-`lab.images.shards`). A folder or zip that holds a `metadata.csv` with labels is read by it. A name wins over a folder
-of the same name; write `./digits` for the folder. A new set is one row.
+(`labels.csv?label=COLUMN&group=…`: `lab.images.labelled`), or shards (WebDataset's `pets-{000..011}.tar`,
+Parquet with images, on this computer or at an address: `lab.images.shards`). A folder or zip that holds a
+`metadata.csv` with labels is read by it. A name wins over a folder of the same name; write `./digits` for the folder.
+A new set is one row.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from lab.images.specs import parsed, path_of, short_name
 from lab.images.synthetic import draw_set
 from lab.images.table_file import is_table_name
 from lab.images.targets import CLASS, GRADES, TARGETS, graded, numbers_of
-from lab.images.types import MEMORY, ImageSet
+from lab.images.types import ImageSet, from_python
 from lab.images.uploads import is_upload
 from lab.progress import Progress, silent
 
@@ -47,32 +48,35 @@ def open_image_set(
     classes: Sequence[str] = (),
     per_class: int | None = None,
     target: str = "class",
+    whole: bool = False,
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the images that `spec` names: all `classes` by name or those given, at most `per_class` images of each.
 
     With the `target` "number" the labels of a table are numbers to be predicted (`ImageSet.values`), not classes; with
     "labels" an image may have several (`ImageSet.label_matrix`), written as "a;b" or a JSON list; with "grades" classes
-    are in the order of `classes`, else of their numbers, and `ImageSet.values` holds their places from 0.
+    are in the order of `classes`, else of their numbers, and `ImageSet.values` holds their places from 0. Of a set of
+    more than 10,000 files as many are used where `per_class` is left out, unless it is to be `whole`.
 
     Raises LabError, in one sentence, when there is no such set or it cannot be used; HubUnreachable when it has to be
     downloaded and cannot.
     """
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
-    found = _opened(os.fspath(spec), tuple(classes), per_class, target, progress)
+    found = _opened(Order(os.fspath(spec), {}, tuple(classes), per_class, progress, whole), target)
     return replace(found, opened=(tuple(classes), per_class))
 
 
-def _opened(text: str, classes: tuple[str, ...], per_class: int | None, target: str, progress: Progress) -> ImageSet:
-    if text.startswith(MEMORY):
+def _opened(given: Order, target: str) -> ImageSet:
+    text, classes, per_class, progress = given.spec, given.classes, given.per_class, given.progress
+    if from_python(text):
         raise LabError(f"the images {short_name(text)} were in the memory of a Python process; give them again")
     name, options = parsed(text)
-    order = Order(text, options, classes, per_class, progress)
+    order = replace(given, options=options)
     if target not in TARGETS:
         raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
     if target == GRADES and not name.startswith("drawn:"):
-        return graded(_opened(text, classes, per_class, CLASS, progress), classes)
+        return graded(_opened(given, CLASS), classes)
     if target != CLASS and name.startswith("drawn:") and name in sets():
         return drawn_as(order, target)
     if target != CLASS and (name.startswith(HUB_PREFIX) or name in sets()):
@@ -84,19 +88,20 @@ def _opened(text: str, classes: tuple[str, ...], per_class: int | None, target: 
     if row:
         return row.open(order)
     layout = _layout(text, order, target)
-    return assemble(text, layout if per_class is not None else of_limited_size(layout), per_class, progress)
+    limited = per_class is None and not given.whole
+    return assemble(text, of_limited_size(layout) if limited else layout, per_class, progress)
 
 
 def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return a set's classes without opening its images; empty where only the downloaded set knows."""
     text = os.fspath(spec)
     name, options = parsed(text)
-    if name.startswith((HUB_PREFIX, MEMORY)):
+    if name.startswith(HUB_PREFIX) or from_python(name):
         return ()
     row = sets().get(name)
     if row:
         return row.info.classes
-    if is_table_name(name):  # without looking for its files
+    if is_table_name(name) and not is_shards(name):  # without looking for its files
         return classes_there(path_of(name), options)
     found = _labelled(name, options)
     return arrange(_tree(name)).classes if isinstance(found, Tree) else classes_of_rows(found[0])
@@ -126,7 +131,7 @@ def stamp(spec: str | os.PathLike[str]) -> str:
     """Return a text that changes when the files behind `spec` do, without reading them."""
     text = os.fspath(spec)
     name, options = parsed(text)
-    if name.startswith((HUB_PREFIX, MEMORY)) or name in sets() or is_upload(text):
+    if (name.startswith(HUB_PREFIX) or from_python(name)) or name in sets() or is_upload(text):
         return text
     if is_shards(name):
         return f"shards:{shards_stamp(name)}"

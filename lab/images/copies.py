@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from lab.images.alignment import IDENTITY, aligned, correlation, inverted, warped
-from lab.images.image_signature import halved
+from lab.images.image_signature import Rows, halved
 
 LEAST_COARSE: Final = 0.7  # correlation of the aligned 24 × 24 thumbnails
 LEAST_OVERLAP: Final = 0.45  # share of either image that the other shows too
@@ -56,14 +56,14 @@ class Thumbnails:
         return Thumbnails(self.luma[..., ::-1], self.colour[..., ::-1])
 
 
-def is_rich(luma: np.ndarray) -> np.ndarray:
+def is_rich(luma: Rows | np.ndarray) -> np.ndarray:
     """Tell of each thumbnail `(N, 96, 96)` whether it shows so much that no other picture agrees with it by chance.
 
     Half of its 64 blocks show something, and its edges are spread over a dozen spatial frequencies or more.
     """
     if len(luma) > _BLOCK:
         return np.concatenate([is_rich(luma[start : start + _BLOCK]) for start in range(0, len(luma), _BLOCK)])
-    half = halved(luma)
+    half = halved(luma[:])
     count = len(half)
     blocks = half.reshape(count, 8, 6, 8, 6).std((2, 4)).reshape(count, 64)
     slopes = np.diff(half, axis=1)[:, :, :-1], np.diff(half, axis=2)[:, :-1]

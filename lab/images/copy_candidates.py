@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from lab.images.image_signature import SIDE
+from lab.images.image_signature import SIDE, Rows
 
 NEAREST: Final = 4  # candidates of one image
 LEAST_LIKENESS: Final = 0.7
@@ -36,16 +36,16 @@ WINDOWS: Final = (
 )
 
 
-def candidates(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def candidates(luma: Rows | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return places a and b `(P,)` of images that may be copies, and warps `(P, 2, 3)` that show a in b's place.
 
     luma: thumbnails `(N, 96, 96)`. Each pair comes once, as the direction that fits better.
     """
     count = len(luma)
-    wholes, windows = _described(luma, WINDOWS[:1])[0], _described(luma, WINDOWS)
+    wholes = _described(luma, WINDOWS[:1])[0]
     found: dict[tuple[int, int], tuple[float, int, int, int]] = {}
     for start in range(0, count, _BLOCK):
-        likeness, which = _likeness(wholes, [described[start : start + _BLOCK] for described in windows])
+        likeness, which = _likeness(wholes, _described(luma[start : start + _BLOCK], WINDOWS))
         own = np.arange(len(likeness))
         likeness[own, own + start] = -1
         nearest = np.argpartition(-likeness, min(NEAREST, count) - 1, axis=1)[:, :NEAREST]
@@ -70,12 +70,12 @@ def _likeness(wholes: np.ndarray, windows: Sequence[np.ndarray]) -> tuple[np.nda
     return best, which
 
 
-def _described(luma: np.ndarray, windows: Sequence[_Window]) -> list[np.ndarray]:
+def _described(luma: Rows | np.ndarray, windows: Sequence[_Window]) -> list[np.ndarray]:
     """Return per window the coarse waves of each image in it, unit vectors `(N, 144)`."""
     if len(luma) > _BLOCK:  # in floats all of them at once would take more memory than anything else
         parts = [_described(luma[start : start + _BLOCK], windows) for start in range(0, len(luma), _BLOCK)]
         return [np.concatenate(of_window) for of_window in zip(*parts, strict=True)]
-    found = []
+    luma, found = luma[:], []
     for across, down in windows:
         small = _averaging(*down) @ luma.astype(np.float32) @ _averaging(*across).T
         flat = small - small.mean((1, 2), keepdims=True)

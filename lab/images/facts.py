@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import PIL
 
 from lab.images.decode import DECODER_VERSION, DecodeError, decode, decode_reduced, thumbnail
-from lab.images.image_signature import SIGNATURE_VERSION, ImageSignature, signature_of
+from lab.images.image_signature import SIGNATURE_VERSION, ImageSignature, StoredLook, signature_of
 from lab.images.modes import ValueRange
 from lab.settings import cache_dir
 
@@ -43,7 +43,7 @@ class ImageFacts:
     width: int = 0
     height: int = 0
     plain_jpeg: bool = False
-    look: ImageSignature | None = None
+    look: ImageSignature | StoredLook | None = None
     values: ValueRange | None = None
 
 
@@ -65,7 +65,7 @@ def examine(data: bytes) -> tuple[ImageFacts, bytes]:
 
 def _packed(facts: ImageFacts) -> tuple[Any, ...]:
     """Return a row of the table of facts, without its digest."""
-    look, values = facts.look.packed() if facts.look else b"", facts.values
+    look, values = facts.look.packed() if isinstance(facts.look, ImageSignature) else b"", facts.values
     ends = (values.low, values.high, values.floats) if values else (None, None, None)
     return facts.reason, facts.width, facts.height, facts.plain_jpeg, look, *ends
 

@@ -8,6 +8,7 @@ first image it still resembles, so that many slightly different pictures cannot 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,26 +16,29 @@ import numpy as np
 from lab.images.alignment import IDENTITY, composed, inverted
 from lab.images.copies import Thumbnails, is_rich, moved_copies
 from lab.images.copy_candidates import NEAREST, candidates
-from lab.images.image_signature import ImageSignature
+from lab.images.image_signature import Look, Rows
 from lab.images.simple_copies import LOOSE, STRICT, Limits, nearly_equal
 from lab.malloc import tune_allocator
 
+MOST_COMPARED: Final = 50_000  # images of which each is compared with each: the time grows with the square
 _PAIRS: Final = 32  # pairs verified at once: their images fit a processor's cache
 _TOLERANCE: Final = 1.5  # how much more than two copies an image and the first of its group may differ
 
 
-def split_groups(digests: Sequence[str], looks: Sequence[ImageSignature]) -> list[int]:
+def split_groups(digests: Sequence[str], looks: Sequence[Look]) -> list[int]:
     """Return a group number per image; images with one number must never straddle a split.
 
     Numbers count from 0 in order of first appearance. Coarse comparisons grow with the square of the number of
-    images, everything else in proportion to it: 5,000 photographs take about 28 s on one core.
+    images, everything else in proportion to it: 5,000 photographs take about 28 s on one core. Of more than
+    `MOST_COMPARED` only equal files and equal pixels of plain pictures are found.
     """
     tune_allocator()
     forest = _Forest(len(digests))
     firsts = forest.join_equal(list(digests))
     flat = [i for i in firsts if looks[i].exact]
     forest.join_equal([looks[i].exact for i in flat], flat)
-    _join_copies(forest, np.array([i for i in firsts if not looks[i].exact], dtype=np.int64), looks)
+    if len(firsts) <= MOST_COMPARED:
+        _join_copies(forest, np.array([i for i in firsts if not looks[i].exact], dtype=np.int64), looks)
     roots = [forest.root(i)[0] for i in range(len(digests))]
     numbers = {root: number for number, root in enumerate(dict.fromkeys(roots))}
     return [numbers[root] for root in roots]
@@ -70,14 +74,11 @@ class _Forest:
         return list(first.values())
 
 
-def _join_copies(forest: _Forest, positions: np.ndarray, looks: Sequence[ImageSignature]) -> None:
+def _join_copies(forest: _Forest, positions: np.ndarray, looks: Sequence[Look]) -> None:
     """Join all copies; where a group may hide its like from its members, by its first image once more."""
     while len(positions) > 1:
-        images = Thumbnails(
-            np.stack([looks[i].luma for i in positions]), np.stack([looks[i].colour for i in positions])
-        )
-        rich = is_rich(images.luma)
-        _join_pairs(forest, positions, images, rich)
+        images = _Images(Rows(looks, positions, "luma"), Rows(looks, positions, "colour"))
+        _join_pairs(forest, positions, images, is_rich(images.luma))
         sizes = np.bincount([forest.root(int(i))[0] for i in positions], minlength=len(looks))
         again = np.flatnonzero(sizes > NEAREST)
         if len(again) == len(positions):
@@ -85,7 +86,18 @@ def _join_copies(forest: _Forest, positions: np.ndarray, looks: Sequence[ImageSi
         positions = again
 
 
-def _join_pairs(forest: _Forest, positions: np.ndarray, images: Thumbnails, rich: np.ndarray) -> None:
+@dataclass(frozen=True)
+class _Images:
+    """Thumbnails of which those that are looked at are read."""
+
+    luma: Rows
+    colour: Rows
+
+    def at(self, places: np.ndarray) -> Thumbnails:
+        return Thumbnails(self.luma[places], self.colour[places])
+
+
+def _join_pairs(forest: _Forest, positions: np.ndarray, images: _Images, rich: np.ndarray) -> None:
     place = {int(position): k for k, position in enumerate(positions)}
     a, b, start = candidates(images.luma)
     same, warps = _verified(images, rich, a, b, start, STRICT, 1.0)
@@ -103,7 +115,7 @@ def _join_pairs(forest: _Forest, positions: np.ndarray, images: Thumbnails, rich
 
 
 def _verified(
-    images: Thumbnails, rich: np.ndarray, a: np.ndarray, b: np.ndarray, start: np.ndarray, limits: Limits, more: float
+    images: _Images, rich: np.ndarray, a: np.ndarray, b: np.ndarray, start: np.ndarray, limits: Limits, more: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tell which of the pairs (a, b) of places show one picture, and return their warps."""
     same, warps = np.zeros(len(a), dtype=bool), start.copy()

@@ -8,9 +8,13 @@ are copies of each other is found from signatures alone (`groups`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import IO, Final, Protocol
 
 import numpy as np
 from PIL import Image
@@ -42,6 +46,75 @@ class ImageSignature:
         luma, colour = values[:_LUMA_BYTES], values[_LUMA_BYTES:]
         exact = packed[_SIGNATURE_BYTES:].hex()
         return cls(luma.reshape(SIDE, SIDE), colour.reshape(2, COLOUR_SIDE, COLOUR_SIDE), exact)
+
+
+class Look(Protocol):
+    """A signature, in memory or on disk."""
+
+    @property
+    def luma(self) -> np.ndarray: ...
+    @property
+    def colour(self) -> np.ndarray: ...
+    @property
+    def exact(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The `luma` or `colour` of the signatures at `positions`: those that it is indexed for are read, and stacked."""
+
+    looks: Sequence[Look]
+    positions: np.ndarray
+    part: str
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, places: slice | np.ndarray) -> np.ndarray:
+        return np.stack([getattr(self.looks[i], self.part) for i in self.positions[places]])
+
+
+@dataclass(frozen=True)
+class StoredLook:
+    """A signature that lies on disk, the `number`th of its file."""
+
+    file: LooksFile
+    number: int
+    exact: str
+
+    @property
+    def luma(self) -> np.ndarray:
+        return ImageSignature.unpacked(self.file.read(self.number)).luma
+
+    @property
+    def colour(self) -> np.ndarray:
+        return ImageSignature.unpacked(self.file.read(self.number)).colour
+
+
+class LooksFile:
+    """Signatures on disk for as long as somebody holds them, because those of many images would fill the memory."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this object
+        except OSError:  # a cache that cannot be written to
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self._count, self._lock = 0, threading.Lock()
+
+    def add(self, look: ImageSignature) -> StoredLook:
+        """Put a signature on disk."""
+        with self._lock:
+            self._file.seek(self._count * _SIGNATURE_BYTES)
+            self._file.write(look.luma.tobytes() + look.colour.tobytes())
+            self._count += 1
+        return StoredLook(self, self._count - 1, look.exact)
+
+    def read(self, number: int) -> bytes:
+        """Return a signature without its digest, packed."""
+        with self._lock:
+            self._file.seek(number * _SIGNATURE_BYTES)
+            return self._file.read(_SIGNATURE_BYTES)
 
 
 def signature_of(pixels: np.ndarray, full: Callable[[], np.ndarray] | None = None) -> ImageSignature:

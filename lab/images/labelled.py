@@ -20,6 +20,7 @@ from lab.images.layout import Entry, Parts, Told, Tree
 from lab.images.structure import TEST, TRAIN, VALIDATION, part_of
 from lab.images.table_file import Columns, columns_of
 from lab.images.targets import as_number
+from lab.images.types import Quarantined
 from lab.roots import permitted, roots
 
 OPTIONS: Final = ("label", "file_name", "split", "group", "factors", "images")
@@ -77,13 +78,15 @@ def read_tree_labelled(tree: Tree, options: Mapping[str, str]) -> LabelledRows |
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """The rows of a table `where`, the names of its factors, and the column of its labels."""
+    """The rows of a table `where`, the names of its factors, the column of its labels, and what cannot be
+    read."""
 
     where: str
     rows: tuple[Row, ...]
     factors: tuple[str, ...]
     label: str
     notes: tuple[str, ...] = ()
+    aside: tuple[Quarantined, ...] = ()
 
     def keeping(self, names: Sequence[str]) -> LabelledRows:
         """Return the rows with these factors only."""

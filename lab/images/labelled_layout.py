@@ -130,7 +130,7 @@ def _labels_in(text: str, between: str, where: str) -> tuple[str, ...]:
 def _unlabelled_aside(found: LabelledRows, target: str) -> tuple[list[Row], list[Quarantined]]:
     """Return the rows that can be used; a row without a label, or without a part where others have one, cannot."""
     split = any(row.told.part for row in found.rows)
-    fine, aside = [], []
+    fine, aside = [], list(found.aside)
     for row in found.rows:
         why = "" if row.label or target == SEVERAL else "without a label"  # an image may have none of several
         why = why or ("without a part of the split" if split and not row.told.part else "")

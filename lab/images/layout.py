@@ -20,7 +20,7 @@ from lab.images.structure import Parts, Structure, find_structure, part_of
 from lab.images.types import Quarantined
 
 JUNK: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"})
-MAX_FILES: Final = 200_000
+MAX_FILES: Final = 5_000_000  # a file takes about 1 kB of memory; the whole of a disk is no image set
 MOST_UNASKED: Final = 10_000  # files of a set that are used where nobody says how many; minutes on two cores
 MAX_DEPTH: Final = 64  # folders in folders; what lies deeper is set aside
 TOO_DEEP: Final = f"lies in more than {MAX_DEPTH} folders"

@@ -35,13 +35,15 @@ class SetInfo:
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of a set: the spec as written, its options, the classes and how many images of each."""
+    """What is asked of a set: the spec as written, its options, the classes and how many images of each; a `whole` set
+    is not made smaller where none says how many."""
 
     spec: str
     options: Mapping[str, str]
     classes: Sequence[str]
     per_class: int | None
     progress: Progress
+    whole: bool = False
 
 
 @dataclass(frozen=True)

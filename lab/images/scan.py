@@ -10,11 +10,14 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from lab.images.facts import FactsCache, ImageFacts, examine
+from lab.images.image_signature import ImageSignature, LooksFile
 from lab.images.layout import Member, Unreadable
 from lab.progress import Progress
+from lab.settings import cache_dir
 
 T = TypeVar("T")
 
@@ -69,7 +72,7 @@ def facts_of_chosen(
     facts: dict[int, ImageFacts] = {}
     wanted = {label: per_class if per_class is not None else len(queue) for label, queue in queues.items()}
     while batch := [k for label, queue in queues.items() for k in _taken(queue, wanted[label])]:
-        facts.update(_facts(members, batch, digests, cache, progress))
+        facts.update(_facts(members, sorted(batch), digests, cache, progress))  # a shard's images one after the other
         for k in batch:
             wanted[members[k].label] -= not facts[k].reason
     return facts
@@ -82,14 +85,17 @@ def _taken(queue: list[int], count: int) -> list[int]:
 def _facts(
     members: Sequence[Member], batch: Sequence[int], digests: dict[int, str], cache: FactsCache, progress: Progress
 ) -> dict[int, ImageFacts]:
-    known = cache.facts(digests[k] for k in batch)
+    looks = LooksFile(cache_dir("images"))
+    known: dict[str, ImageFacts] = {}
+    for start in range(0, len(batch), _AT_ONCE):
+        known |= _without_looks(cache.facts(digests[k] for k in batch[start : start + _AT_ONCE]), looks)
     position = {digests[k]: k for k in batch if digests[k] not in known}  # one file for each new content
     found: dict[str, tuple[ImageFacts, bytes]] = {}
     passing: dict[str, ImageFacts] = {}
 
     def keep() -> None:
         cache.keep(found)
-        known.update({digest: facts for digest, (facts, _) in found.items()})
+        known.update(_without_looks({digest: facts for digest, (facts, _) in found.items()}, looks))
         found.clear()
 
     outcomes = _in_threads(
@@ -104,6 +110,14 @@ def _facts(
             keep()
     keep()
     return {k: known.get(digests[k]) or passing[digests[k]] for k in batch}
+
+
+def _without_looks(facts: dict[str, ImageFacts], looks: LooksFile) -> dict[str, ImageFacts]:
+    """Return facts whose signatures are on disk rather than in memory."""
+    return {
+        digest: replace(one, look=looks.add(one.look)) if isinstance(one.look, ImageSignature) else one
+        for digest, one in facts.items()
+    }
 
 
 def _examined(member: Member, digest: str) -> tuple[ImageFacts, bytes, bool]:

@@ -1,193 +1,166 @@
-"""WebDataset shards: tar files whose entries with one name are a sample (`0001.jpg`, `0001.cls`, `0001.json`).
+"""Shards: files that hold many images each, WebDataset tars or Parquet, on this computer or at an address.
 
-`pets-000.tar`, or several at once as `pets-{000..011}.tar`, or a folder of them. The label is the text of the `.cls`
-(or `.txt`) entry, or a value of the `.json` one (`?label=species`); other values of the JSON can be the group, the
-split and factors, as columns of a table are. A shard named after a part (`train-000.tar`) tells of that part. Nothing
-is unpacked: images are read in place, entry by entry.
+`pets-000.tar`, or several at once as `pets-{000..011}.tar` or `pets-*.parquet`, or a folder of them; the same at any
+address that fsspec reads (`s3://bucket/pets-*.tar`). What a shard tells of an image can be its label
+(`?label=species`), group, split and factors, as columns of a table are. A shard named after a part (`train-000.tar`,
+`test-00000-of-00002.parquet`) tells of that part. Shards are read one after the other; one that cannot be read is
+counted and named, and the others are used.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import tarfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from lab.errors import LabError
-from lab.images.endings import is_image_name
-from lab.images.folder import file_version
-from lab.images.labelled import LABELS, LabelledRows, rows_of
-from lab.images.layout import MAX_FILES, Entry, Unreadable, is_junk
-from lab.images.limits import MAX_BYTES
+from lab.images.labelled import LabelledRows, rows_of
+from lab.images.layout import Unreadable
+from lab.images.parquet_shards import holds_images, parquet_samples
+from lab.images.shard_files import Sample, Shard, files_in, is_address, is_there, version_of
 from lab.images.structure import part_of
-from lab.images.table_file import Columns, text_of
+from lab.images.table_file import Columns
+from lab.images.tar_shards import tar_samples
+from lab.images.types import Quarantined
 from lab.roots import permitted
 
-SUFFIX: Final = ".tar"
-MOST_SHARDS: Final = 10_000
-FILE, LABEL, PART = "file_name", "label", "split"
+MOST_SHARDS: Final = 100_000
+FILE, PART = "file_name", "split"
 _BRACES: Final = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_TEXTS: Final = ("cls", "txt")  # entries whose whole text is the label, in this order
-_TEXT_BYTES: Final = 1_000_000
+_NUMBER: Final = re.compile(r"[\W_]*\d+([\W_]*of[\W_]*\d+)?$")
+_SHOWN: Final = 3
 
-
-@dataclass(frozen=True)
-class ShardReader:
-    """Reads an entry's bytes where they lie in its shard."""
-
-    path: str
-    offset: int
-    size: int
-
-    def __call__(self) -> bytes:
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self.offset)
-                data = file.read(self.size)
-        except OSError as error:
-            raise Unreadable("gone with its shard") from error
-        if len(data) != self.size:
-            raise Unreadable("cut off in its shard")
-        return data
+# What yields the samples of a shard, by its ending.
+KINDS: Final[Mapping[str, Callable[[Shard, Mapping[str, str]], Iterator[Sample]]]] = {
+    ".tar": tar_samples,
+    ".parquet": parquet_samples,
+}
 
 
 def is_shards(name: str) -> bool:
-    """Tell whether a name is that of a shard, of several, or of a folder that holds nothing else."""
-    if name.lower().endswith(SUFFIX):
+    """Tell whether a name is that of a shard, of several, or of a folder that holds nothing else.
+
+    A Parquet file without images is a table of labels.
+    """
+    if is_address(name):
         return True
-    found = False
+    ending = _ending(name)
     try:
-        with os.scandir(permitted(name)) as items:
-            for item in items:
-                if not is_junk(item.name) and not item.name.lower().endswith(SUFFIX):
-                    return False
-                found = found or item.name.lower().endswith(SUFFIX)
+        if ending:
+            return ending != ".parquet" or _is_several(name) or holds_images(Shard(str(permitted(name)), name, ""))
+        files = files_in(name) if os.path.isdir(permitted(name)) else []
     except (OSError, ValueError, LabError):
         return False
-    return found
+    return bool(files) and all(map(_ending, files)) and not any(map(os.path.isdir, files)) and is_shards(files[0])
 
 
-def shard_paths(name: str) -> tuple[Path, ...]:
-    """Return the shards that a name stands for: itself, with `{000..011}` those of these numbers, all of a folder.
+def shards_of(name: str) -> tuple[Shard, ...]:
+    """Return the shards that a name stands for: itself, those that `{000..011}` or `*` stand for, all of a folder.
 
     Raises LabError for one that is not there.
     """
-    if not name.lower().endswith(SUFFIX):
-        return tuple(sorted(path for path in permitted(name).iterdir() if path.name.lower().endswith(SUFFIX)))
-    match = _BRACES.search(name)
-    names = [name]
-    if match:
-        first, last, width = int(match[1]), int(match[2]), len(match[1])
-        if not first <= last < first + MOST_SHARDS:
-            raise LabError(f"{name}: {match[0]} is no range of at most {MOST_SHARDS:,} shards; write {{000..011}}")
-        names = [name[: match.start()] + f"{k:0{width}d}" + name[match.end() :] for k in range(first, last + 1)]
-    paths = tuple(permitted(one) for one in names)
-    missing = [one for one, path in zip(names, paths, strict=True) if not path.is_file()]
-    if missing:
-        raise LabError(f"{len(missing):,} of {len(names):,} shards are not there, such as {missing[0]!r}")
-    return paths
+    addresses = _numbered(name)
+    if "*" in name or not _ending(name):
+        addresses = [address for address in files_in(name) if _ending(address)]
+        if not addresses:
+            raise LabError(f"{name} holds no shards; they end in {' or '.join(KINDS)}")
+    else:
+        missing = [address for address in addresses if not is_there(address)]
+        if missing:
+            raise LabError(f"{len(missing):,} of {len(addresses):,} shards are not there, such as {missing[0]!r}")
+    bases = [PurePosixPath(address).name for address in addresses]
+    names = bases if len(set(bases)) == len(bases) else addresses
+    paths = [one if is_address(one) else str(permitted(one)) for one in addresses]
+    return tuple(Shard(path, own, version_of(path)) for path, own in zip(paths, names, strict=True))
+
+
+def shards_are_there(name: str) -> bool:
+    """Tell whether a path with braces or stars, or of one shard, leads to a folder that is there."""
+    return bool(_ending(name)) and not is_address(name) and Path(permitted(name)).parent.is_dir()
 
 
 def shards_stamp(name: str) -> str:
     """Return a text that changes when one of the shards does."""
-    return ";".join(f"{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in shard_paths(name))
+    found = shards_of(name)
+    if is_address(name):
+        return ";".join(shard.version for shard in found)
+    stats = [os.stat(shard.address) for shard in found]
+    return ";".join(f"{status.st_size}:{status.st_mtime_ns}" for status in stats)
 
 
 def read_shards(name: str, options: Mapping[str, str]) -> LabelledRows:
-    """Return the samples of one or several shards with what is told of them; raises LabError for what is no tar."""
-    samples = [sample for path in shard_paths(name) for sample in _samples(path)]
+    """Return the samples of one or several shards with what is told of them; raises LabError where there are none."""
+    samples: list[Sample] = []
+    broken: list[Quarantined] = []
+    shards = shards_of(name)
+    for shard in shards:
+        before = len(samples)
+        try:
+            for sample in _samples(shard, options):
+                samples.append(sample)
+        except Unreadable as error:
+            after = f" after {len(samples) - before:,} images" if len(samples) > before else ""
+            broken.append(Quarantined(shard.name, f"{error}{after}"))
     if not samples:
+        if broken:
+            raise LabError(f"{name} cannot be read: {broken[0].id} {broken[0].reason}")
         raise LabError(f"{name} holds no images; a sample is 0001.jpg beside 0001.cls or 0001.json in the tar")
     named = dict.fromkeys(field for sample in samples for field in sample.told)
     columns: Columns = {FILE: [sample.id for sample in samples]}
-    columns |= {field: [sample.told.get(field, "") for sample in samples] for field in named}
+    columns |= {field: [sample.told.get(field, "") for sample in samples] for field in named if field != FILE}
     entries = {sample.id: sample.image for sample in samples}
-    return rows_of(columns, name, options, entries.__getitem__)
+    rows = rows_of(columns, name, {**options, FILE: FILE}, entries.__getitem__)
+    return replace(rows, aside=tuple(broken), notes=(*rows.notes, *_broken_note(broken, len(shards))))
 
 
 def shard_columns(name: str) -> tuple[str, ...]:
     """Return the names of what is told of the samples."""
-    return tuple(
-        dict.fromkeys(field for path in shard_paths(name) for sample in _samples(path) for field in sample.told)
-    )
+    return _names(sample for shard in shards_of(name) for sample in _readable(shard))
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """An image of a shard and what its other entries tell of it."""
-
-    id: str
-    image: Entry
-    told: Mapping[str, str]
+def _names(samples: Iterable[Sample]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(field for sample in samples for field in sample.told))
 
 
-def _samples(path: Path) -> Iterator[_Sample]:
-    """Yield the samples of a shard: entries in a row whose names are alike up to the first dot."""
-    part = part_of(re.split(r"[\W_]*\d+$", path.stem)[0])
-    for key, members in _by_key(path):
-        image = next((found for ending, found in members.items() if is_image_name(f"x.{ending}")), None)
-        if image is None:
-            continue
-        told = _told(path, members)
-        if part and PART not in told:
-            told[PART] = part
-        own = f"{path.name}/{key}"
-        reader = ShardReader(str(path), image.offset_data, image.size)
-        version = file_version(str(path), path.stat())
-        large = f"too large: {image.size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
-        problem = "empty file" if not image.size else large if image.size > MAX_BYTES else ""
-        yield _Sample(own, Entry((own,), reader, version and f"{version}\0{image.offset_data}", problem), told)
-
-
-def _by_key(path: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
-    key, members, count = "", dict[str, tarfile.TarInfo](), 0
+def _readable(shard: Shard) -> Iterator[Sample]:
     try:
-        with tarfile.open(path, "r:") as archive:
-            for info in archive:
-                count += 1
-                if count > 4 * MAX_FILES:
-                    raise LabError(f"{path} holds more than {4 * MAX_FILES:,} entries; make smaller shards")
-                if not info.isreg():
-                    continue
-                folder, base = os.path.split(info.name)
-                stem, _, ending = base.partition(".")
-                own = f"{folder}/{stem}".lstrip("/")
-                if own != key and members:
-                    yield key, members
-                    members = {}
-                key = own
-                members[ending.lower()] = info
-    except tarfile.TarError as error:
-        raise LabError(f"{path} is no readable tar file ({error}); shards are plain, not compressed, tars") from error
-    except OSError as error:
-        raise LabError(f"{path} cannot be read ({error.strerror or error})") from error
-    if members:
-        yield key, members
+        yield from _samples(shard, {})
+    except Unreadable:
+        return
 
 
-def _told(path: Path, members: Mapping[str, tarfile.TarInfo]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if (info := members.get("json")) is not None:
-        try:
-            values = json.loads(_text(path, info))
-        except ValueError as error:
-            raise LabError(f"{path}: {info.name} is no JSON; write one object, {{...}}, a sample") from error
-        if isinstance(values, dict):
-            found = {str(name): text_of(value) for name, value in values.items()}
-    for ending in _TEXTS:
-        if ending in members and not any(name in found for name in LABELS):
-            found[LABEL] = _text(path, members[ending]).strip()
-    return found
+def _samples(shard: Shard, options: Mapping[str, str]) -> Iterator[Sample]:
+    part = part_of(_NUMBER.sub("", PurePosixPath(shard.address).stem))
+    for sample in KINDS[_ending(shard.address)](shard, options):
+        yield replace(sample, told={**sample.told, PART: part}) if part and PART not in sample.told else sample
 
 
-def _text(path: Path, info: tarfile.TarInfo) -> str:
-    if info.size > _TEXT_BYTES:
-        raise LabError(f"{path}: {info.name} has {info.size / 1e6:.0f} MB; what is told of a sample may have 1 MB")
-    try:
-        return ShardReader(str(path), info.offset_data, info.size)().decode("utf-8")
-    except (Unreadable, UnicodeDecodeError) as error:
-        raise LabError(f"{path}: {info.name} is no text in UTF-8") from error
+def _broken_note(broken: list[Quarantined], count: int) -> list[str]:
+    if not broken:
+        return []
+    shown = ", ".join(f"{one.id!r} ({one.reason})" for one in broken[:_SHOWN])
+    more = f", {len(broken) - _SHOWN:,} more" if len(broken) > _SHOWN else ""
+    return [f"{len(broken):,} of the {count:,} shards cannot be read whole: {shown}{more}"]
+
+
+def _ending(name: str) -> str:
+    """Return the ending of a shard's name, "" for another file's."""
+    return next((ending for ending in KINDS if name.lower().endswith(ending)), "")
+
+
+def _is_several(name: str) -> bool:
+    return bool(_BRACES.search(name)) or "*" in name
+
+
+def _numbered(name: str) -> list[str]:
+    """Return the names that `{000..011}` stands for, or the name itself."""
+    match = _BRACES.search(name)
+    if not match:
+        return [name]
+    first, last, width = int(match[1]), int(match[2]), len(match[1])
+    if not first <= last < first + MOST_SHARDS:
+        raise LabError(f"{name}: {match[0]} is no range of at most {MOST_SHARDS:,} shards; write {{000..011}}")
+    return [name[: match.start()] + f"{k:0{width}d}" + name[match.end() :] for k in range(first, last + 1)]

@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlencode
 from lab.errors import LabError, nearest
 from lab.images import huggingface, labelled
 from lab.images.named_sets import HUB_PREFIX, sets
-from lab.images.shards import is_shards
-from lab.images.types import MEMORY
+from lab.images.shard_files import is_address
+from lab.images.shards import shards_are_there
+from lab.images.types import MEMORY, from_python
 from lab.images.uploads import is_upload, named_by_content, upload_name, uploaded_file
 from lab.roots import permitted
 
@@ -70,28 +71,29 @@ def settled(spec: str | os.PathLike[str]) -> str:
     What is not there stays as it was written, so that the error can name it.
     """
     text = os.fspath(spec)
-    if not text or not names_a_path(text):
+    if not text or not names_a_path(text) or is_address(text):
         return text
     name, options = parsed(text)
     path = permitted(name)
-    if not (os.path.exists(path) or (is_shards(name) and path.parent.is_dir())):
+    if not (os.path.exists(path) or shards_are_there(name)):
         return text
     query = f"?{urlencode(options, safe='/,')}" if options else ""
     return named_by_content(os.path.abspath(path)) + query
 
 
 def names_a_path(spec: str) -> bool:
-    """Return whether a spec names a place on this computer rather than a set by its name or its content."""
+    """Return whether a spec names a place on this computer or an address, rather than a set by its name or its
+    content."""
     name = spec.partition("?")[0]
     if name.startswith(HUB_PREFIX):  # the library takes folders there too
         return os.path.isabs(os.path.expanduser(name.removeprefix(HUB_PREFIX))) or name[len(HUB_PREFIX) :][:1] == "."
-    return not (is_upload(name) or name.startswith(MEMORY) or name in sets())
+    return not (is_upload(name) or from_python(name) or name in sets())
 
 
 def short_name(spec: str) -> str:
     """Return what to call a set in a sentence: an upload by its file's name, a folder or zip without the way to it."""
     if is_upload(spec):
         return upload_name(parsed(spec)[0])
-    if spec.startswith(MEMORY):
+    if from_python(spec):
         return spec.removeprefix(MEMORY).rpartition("#")[0]
     return Path(parsed(spec)[0]).name if names_a_path(spec) else spec

@@ -15,7 +15,7 @@ from typing import Any, Final
 from lab.errors import LabError
 from lab.images.limits import MAX_BYTES
 
-MAX_ROWS: Final = 1_000_000
+MAX_ROWS: Final = 5_000_000
 KINDS: Final = ".csv, .tsv, .jsonl or .parquet"
 _FIELD_BYTES: Final = 1_000_000  # of one field of a CSV file
 

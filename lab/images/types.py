@@ -19,6 +19,11 @@ from lab.images.decode import thumbnail
 MEMORY = "memory:"  # before the name of images that were given from Python
 
 
+def from_python(spec: str) -> bool:
+    """Tell whether a spec stands for images that were given from Python; `memory://` is an address."""
+    return spec.startswith(MEMORY) and not spec.startswith(f"{MEMORY}//")
+
+
 @dataclass(frozen=True)
 class ImageRecord:
     """One usable image: `id` is unique in its set (a relative path), `digest` names its content (hex

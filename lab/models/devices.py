@@ -14,6 +14,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
+from lab.models.reference import MIXED
 
 if TYPE_CHECKING:
     import torch
@@ -56,13 +57,13 @@ def placed(module: nn.Module, device: str, precision: str = "") -> nn.Module:
     """
     import torch
 
-    if precision:
+    if precision in MIXED:
         module._precision = getattr(torch, precision)
         module.forward = MethodType(_mixed, module)  # copies get one of their own
 
     if device.startswith("cuda"):
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    if (device != "cpu" or precision) and _fetched not in module._forward_pre_hooks.values():
+    if (device != "cpu" or precision in MIXED) and _fetched not in module._forward_pre_hooks.values():
         module.register_forward_pre_hook(_fetched, with_kwargs=True)
         module.register_forward_hook(_returned)
     return module.to(device)

@@ -9,7 +9,9 @@ from lab.errors import LabError, nearest
 from lab.weights import LOCAL_SCHEME, MODULE_SCHEME, SOURCES, WeightSource, package_of
 
 # Mixed precision: torch's autocast decides which operations are computed in it. Without one, all are in float32.
-PRECISIONS = ("bfloat16", "float16")
+MIXED = ("bfloat16", "float16")
+ONNX = "onnx"  # float32, but activations are read by ONNX Runtime: equal to 1e-4, not to the last bit
+PRECISIONS = (*MIXED, ONNX)
 
 
 @dataclass(frozen=True, order=True)

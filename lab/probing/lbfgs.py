@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 HISTORY = 4  # pairs of steps and gradient changes kept; 3 to 6 cost the same within noise, 8 more
+LEAST_PRODUCT = {np.float64: 1e-280, np.float32: 1e-36}  # of a step and a change: below, its inverse overflows
 COMPACT_AT = 0.9  # finished problems leave the batch when the share still active falls below this
 
 
@@ -24,15 +25,15 @@ class History:
     added: int = 0
 
     @classmethod
-    def empty(cls, problems: tuple[int, ...]) -> History:
-        """Return no pairs yet, for problems of shape `(g, b, k, p)`."""
-        shape = (HISTORY, *problems)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape[:3]))
+    def empty(cls, coefficients: np.ndarray) -> History:
+        """Return no pairs yet, for problems with coefficients `(g, b, k, p)` of their precision."""
+        shape, kind = (HISTORY, *coefficients.shape), coefficients.dtype
+        return cls(np.zeros(shape, kind), np.zeros(shape, kind), np.zeros(shape[:3], kind))
 
     def add(self, step: np.ndarray, change: np.ndarray) -> None:
         slot = self.added % HISTORY
         product = dot(step, change)
-        usable = product > 1e-280
+        usable = product > LEAST_PRODUCT[product.dtype.type]
         self.steps[slot], self.changes[slot] = step, change
         self.inverse[slot] = np.where(usable, 1.0 / np.where(usable, product, 1.0), 0.0)
         self.added += 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
+from lab.probing.many_classes import along_the_grid, roughly
 from lab.probing.pca import principal_axes, standardise
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
 from lab.probing.task import ProbeFit, ProbeTask
@@ -36,6 +37,7 @@ MATCHED_DIMENSION = 16  # the narrowest layer of the default model
 INNER_FOLDS = 3
 INNER_TOLERANCE = 5e-7  # per image: enough to rank the values of C (logits to about 1e-3)
 FINAL_TOLERANCE = 1e-12  # probabilities within 1e-5 of the exact minimum
+MANY_CLASSES = 20  # from so many on penalties are followed one after the other; fewer are quicker side by side
 BATCH_BYTES = 96_000_000  # memory for one batch of problems in one thread
 
 
@@ -155,20 +157,29 @@ def _choose_and_fit(
     task: ProbeTask, design: Design, targets: np.ndarray, masks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of the chosen C `(G, S)` and the refitted coefficients `(G, S, k, p)`."""
+    folds, sets, _ = targets.shape
+    many = task.classes >= MANY_CLASSES
+    losses, coefficients = (along_the_grid if many else _all_at_once)(task, design, targets, masks)
+    chosen = losses.argmin(axis=1)  # the strongest penalty among equals, as the grid ascends
+    rows_of, sets_of = np.arange(folds)[:, None], np.arange(sets)
+    start = coefficients[rows_of, chosen, sets_of].mean(axis=2)
+    refit = Problems(targets, masks[:, :, -1], 1.0 / task.grid[chosen], task.classes)
+    if many:
+        start = roughly(design, refit, start)
+    return chosen, fit_logistic(design, refit, start, tolerance=FINAL_TOLERANCE)[0]
+
+
+def _all_at_once(
+    task: ProbeTask, design: Design, targets: np.ndarray, masks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the held-out log-loss `(G, C, S)` at every C and coefficients of inner folds `(G, C, S, inner, k, p)`."""
     (folds, sets, rows), values = targets.shape, len(task.grid)
     shape = (folds, values, sets, INNER_FOLDS)
     inner_targets = np.broadcast_to(targets[:, None, :, None], (*shape, rows)).reshape(folds, -1, rows)
     inner_masks = np.broadcast_to(masks[:, None, :, :-1], (*shape, rows)).reshape(folds, -1, rows)
     ridge = np.broadcast_to(1.0 / task.grid[:, None, None], shape).reshape(folds, -1)
-    held_out = (1.0 - inner_masks) * (inner_targets >= 0)
-    loss, coefficients = _fit_in_batches(task, design, inner_targets, inner_masks, ridge, held_out)
-    losses = loss.reshape(shape).sum(axis=3)
-    chosen = losses.argmin(axis=1)  # the strongest penalty among equals, as the grid ascends
-    grid_shape = (*shape, *coefficients.shape[2:])
-    rows_of, sets_of = np.arange(folds)[:, None], np.arange(sets)
-    start = coefficients.reshape(grid_shape)[rows_of, chosen, sets_of].mean(axis=2)
-    refit = Problems(targets, masks[:, :, -1], 1.0 / task.grid[chosen], task.classes)
-    return chosen, fit_logistic(design, refit, start, tolerance=FINAL_TOLERANCE)[0]
+    loss, coefficients = _fit_in_batches(task, design, inner_targets, inner_masks, ridge)
+    return loss.reshape(shape).sum(axis=3), coefficients.reshape(*shape, *coefficients.shape[2:])
 
 
 def _fit_in_batches(
@@ -177,13 +188,13 @@ def _fit_in_batches(
     targets: np.ndarray,
     masks: np.ndarray,
     ridge: np.ndarray,
-    held_out: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve the inner problems in batches that fit memory; return held-out log-loss `(G, B)` and coefficients."""
     folds, count, rows = targets.shape
     outputs = 1 if task.classes == 2 else task.classes
     per_problem = 8 * folds * outputs * (16 * design.features.shape[2] + 8 * rows)
     size = max(1, BATCH_BYTES // per_problem)
+    held_out = (1.0 - masks) * (targets >= 0)
     losses, found = np.empty((folds, count)), []
     for begin in range(0, count, size):
         part = slice(begin, begin + size)

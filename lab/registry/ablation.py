@@ -11,6 +11,7 @@ from lab.charts.ablation import (
     single_layers,
 )
 from lab.charts.other_probes import accuracy_by_probe
+from lab.charts.similarity import layers_alike
 from lab.charts.width_vs_depth import accuracy_by_budget, stack_leads
 from lab.experiments.ablation import (
     collapse,
@@ -74,6 +75,8 @@ ROWS = (
     Experiment(
         "many_images", "At which layer can the classes be read, of more images than memory holds?",
         ManyImagesRequest, many_images, MANY_IMAGES, page=PAGE, tab="Many images",
-        charts=charts_of_tables(("probes", "accuracies", accuracy_by_probe)),
+        charts=charts_of_tables(
+            ("probes", "accuracies", accuracy_by_probe), ("similarity", "similarity", layers_alike)
+        ),
     ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from lab.charts.comparison import cost_and_quality, gaps_by_depth
 from lab.charts.equivalence import alikeness_by_depth, change_by_depth
 from lab.charts.pictures import standard_charts
 from lab.charts.similarity import error_consistency, shared_errors, similarity_map
+from lab.charts.which import accuracy_against_time, halving_rounds
 from lab.experiments.comparison import compare
 from lab.experiments.comparison.columns import COMPARE
 from lab.experiments.comparison.request import CompareRequest
@@ -18,6 +19,9 @@ from lab.experiments.equivalence.run import run as check
 from lab.experiments.separability.columns import PROBE
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import run as probe
+from lab.experiments.which.columns import WHICH
+from lab.experiments.which.request import WhichRequest
+from lab.experiments.which.run import run as which
 from lab.registry.row import Experiment, charts_of_tables
 
 ROWS = (
@@ -43,5 +47,10 @@ ROWS = (
         charts=charts_of_tables(
             ("change", "differences", change_by_depth), ("alikeness", "differences", alikeness_by_depth)
         ),
+    ),
+    Experiment(
+        "which", "Which layer of which network would I use for these images?", WhichRequest, which, WHICH,
+        page="sweep", tab="Which layer?",
+        charts=charts_of_tables(("time", "confirmed", accuracy_against_time), ("rounds", "rounds", halving_rounds)),
     ),
 )  # fmt: skip

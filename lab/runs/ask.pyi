@@ -79,6 +79,33 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
+    question: Literal["which"],
+    *,
+    models: Iterable[Model] = ...,
+    data: str | os.PathLike[str] = ...,
+    classes: str | Sequence[str] = ...,
+    per_class: int | None = ...,
+    layers: str | Sequence[str] = ...,
+    pooling: str = ...,
+    controls: str | Sequence[str] = ...,
+    folds: int = ...,
+    repeats: int = ...,
+    seed: int = ...,
+    groups: str = ...,
+    split: str = ...,
+    beside: str = ...,
+    embeddings: str = ...,
+    labels: str = ...,
+    images: str = ...,
+    sample: int = ...,
+    finalists: int = ...,
+    cheaper: int = ...,
+    speed: bool = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
     question: Literal["regress"],
     *,
     model: Model = ...,

@@ -87,6 +87,20 @@ def measure_speeds(
     return {each.model: _speed(each, measured_as[each.model], rounds) for each in networks}
 
 
+def measure_places(
+    places: Sequence[tuple[str, Layer]], partial_results: PartialResults, compute: Compute, progress: Progress
+) -> list[np.ndarray]:
+    """Return milliseconds an image up to each of some layers of networks, one value a round, all in turn in each."""
+    key = "places/" + "/".join(f"{model}/{layer.name}" for model, layer in places)
+    if key not in partial_results:
+        by_model: dict[str, list[Layer]] = {}
+        for model, layer in places:
+            by_model.setdefault(model, []).append(layer)
+        partial_results[key] = _timed(by_model, compute, progress)
+    rounds = partial_results[key]
+    return [1000 / rounds[f"{model}/{layer.name}"] for model, layer in places]
+
+
 def interleaved(passes: Mapping[str, Callable[[], float]], rounds: int, patience: float) -> dict[str, list[float]]:
     """Return the seconds that each pass took in each round, by name; a pass returns its seconds.
 
@@ -118,18 +132,24 @@ def _rounds(
     networks: Sequence[NetworkCut], measured_as: Mapping[str, str], compute: Compute, progress: Progress
 ) -> Arrays:
     """Return images per second by "network/layer", one value a round."""
+    by_model: dict[str, list[Layer]] = {}
+    for model in dict.fromkeys(measured_as.values()):
+        same = [each for each in networks if measured_as[each.model] == model]
+        by_model[model] = list({layer.name: layer for each in same for layer in (each.last, each.cut)}.values())
+    return _timed(by_model, compute, progress)
+
+
+def _timed(by_model: Mapping[str, Sequence[Layer]], compute: Compute, progress: Progress) -> Arrays:
+    """Return images per second up to layers of networks by "network/layer", one value a round."""
     import torch
 
     passes: dict[str, Callable[[], float]] = {}
-    timed = dict.fromkeys(measured_as.values())
-    for done, model in enumerate(timed):
-        progress(STAGE, done, len(timed), "networks")
-        same = [each for each in networks if measured_as[each.model] == model]
-        layers = {layer.name: layer for each in same for layer in (each.last, each.cut)}
-        passes |= _passes(model, list(layers.values()), compute)
+    for done, (model, layers) in enumerate(by_model.items()):
+        progress(STAGE, done, len(by_model), "networks")
+        passes |= _passes(model, layers, compute)
     with torch.inference_mode():
-        seconds = interleaved(passes, ROUNDS, PATIENCE * len(timed))
-    progress(STAGE, len(timed), len(timed), "networks")
+        seconds = interleaved(passes, ROUNDS, PATIENCE * len(by_model))
+    progress(STAGE, len(by_model), len(by_model), "networks")
     return {name: BATCH / np.array(took) for name, took in seconds.items()}
 
 

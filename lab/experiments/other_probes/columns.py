@@ -48,4 +48,15 @@ MANY_IMAGES = {
         },
     ),
     "controls": CONTROLS.but(control="`chance`"),
+    "similarity": Table(
+        "A pair of layers.",
+        {
+            "layer_a": "the less deep layer",
+            "depth_a": "relative depth of that layer",
+            "layer_b": "the deeper layer",
+            "depth_b": "relative depth of that layer",
+            "cka": "debiased linear centred kernel alignment of their embeddings, over all images",
+            "images": "images it was computed on",
+        },
+    ),
 }

@@ -7,6 +7,7 @@ its answers to the images of the fold that it has not seen. Memory is that of a 
 
 tables   accuracies   one row per layer: accuracy of the ridge probe and of one fitted to shuffled labels
          controls     chance
+         similarity   one row per pair of layers: debiased CKA over all images, out of sums too
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from lab.experiments.base import (
     option,
 )
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.other_probes.layer_similarity import layer_similarity, similarity_table
 from lab.images import open_image_set, short_name
 from lab.layers import Layer, select_layers
 from lab.models import load_model
@@ -73,7 +75,7 @@ def run(
     """Return what a ridge probe reads off every layer; raises LabError for input that cannot be used."""
     kept = partial_results if partial_results is not None else {}
     progress("Reading images", 0, 1, "sets")
-    images = open_image_set(request.data, per_class=request.per_class, progress=progress)
+    images = open_image_set(request.data, per_class=request.per_class, whole=True, progress=progress)
     splits = make_splits(
         images.labels, images.groups, folds=request.folds, repeats=1, seed=request.seed, classes=images.classes
     )
@@ -91,8 +93,13 @@ def run(
         if key not in kept:
             kept[key] = _read(stored, layer.name, label_sets, splits[0], len(images.classes))
         rows.append(_row(layer, kept[key], images.groups, len(images.classes)))
+    progress("Comparing layers", len(layers), len(layers), "layers")
+    key = "cka/" + "/".join([model.weights_digest, *(layer.name for layer in layers), images.fingerprint])
+    if key not in kept:
+        kept[key] = {"cka": layer_similarity(stored, [layer.name for layer in layers], progress)}
     guess = {"control": "chance", "accuracy": chance(images.labels, images.groups), "ci_low": np.nan, "ci_high": np.nan}
-    tables = {"accuracies": pd.DataFrame(rows), "controls": pd.DataFrame([guess])}
+    alike = similarity_table(layers, np.asarray(kept[key]["cka"]), len(images))
+    tables = {"accuracies": pd.DataFrame(rows), "controls": pd.DataFrame([guess]), "similarity": alike}
     wide = [layer.name for layer in asked if layer not in layers]
     notes = [f"layers wider than {MOST_DIMENSIONS} channels are left out: {', '.join(wide)}"] if wide else []
     hashes = {str(model.ref): model.weights_digest, "images": images.fingerprint}

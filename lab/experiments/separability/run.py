@@ -27,7 +27,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
-from lab.images import MEMORY, ImageSet, asked_of, images_of_arrays, open_image_set, regrouped, short_name
+from lab.images import ImageSet, asked_of, from_python, images_of_arrays, open_image_set, regrouped, short_name
 from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
 from lab.probing.controls import OPTIONAL
@@ -161,7 +161,7 @@ def embeddings_of(
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
     if request.embeddings:
         return _given_again(result, request, progress)
-    if images is None and request.data.startswith(MEMORY):
+    if images is None and from_python(request.data):
         raise LabError(
             f"the images {short_name(request.data)} came from Python and are not kept with a result; give them again: "
             "result.embeddings(images)"

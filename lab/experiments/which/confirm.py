@@ -1,0 +1,166 @@
+"""A few places read by the real probe on all images, and the best of them against its controls.
+
+Who is right is paired image by image, so that what is not clearly worse than the best is told by differences, with
+intervals that hold for all confirmed places at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lab.errors import LabError
+from lab.experiments.base import PartialResults, list_of
+from lab.experiments.separability.given_split import Measured, test_part
+from lab.experiments.separability.measure import ProbeResult, ProbeSetup, open_sources, probe_all
+from lab.experiments.separability.tables import chance_row, summary_row
+from lab.experiments.which.halving import Place, Round
+from lab.progress import Progress
+from lab.settings import Compute
+from lab.stats.differences import best_layer, simultaneous
+from lab.stats.intervals import Bootstrap, Interval, accuracy_interval, bootstrap, chance, correctness
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmed:
+    """What the real probe reads: places in order, who is right on the tested images `(R, P, N)`, and their resamples.
+
+    `question` is that of the tested images.
+    """
+
+    question: ProbeSetup
+    places: tuple[Place, ...]
+    right: np.ndarray
+    boot: Bootstrap
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Share of repeats in which each image is read right, `(P, N)`."""
+        return np.asarray(self.right.mean(axis=0))
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """Accuracy by place, `(P,)`."""
+        return self.boot.mean(self.correct)
+
+    @property
+    def best(self) -> int:
+        """The position of the place with the highest accuracy; of equals that with the fewest operations."""
+        flops = np.array([place.layer.flops for place in self.places])
+        return int(np.lexsort((flops, -self.accuracy.round(9)))[0])
+
+    @property
+    def chosen(self) -> Interval:
+        """The accuracy of whichever place is best, picked on other images than those it is judged by."""
+        picked = best_layer(self.right, self.question.splits).correct
+        accuracy = float(self.boot.mean(picked))
+        return Interval(accuracy, *accuracy_interval(accuracy, self.boot.groups))
+
+    @property
+    def guessing(self) -> float:
+        """The accuracy of always naming the commonest class."""
+        return chance(self.question.labels, self.question.images.groups)
+
+    def behind(self) -> list[Interval]:
+        """Return how far each place is behind the best, with intervals that hold for all of them at once."""
+        correct = self.correct
+        return simultaneous(self.boot, correct[self.best] - correct)
+
+
+def cheaper_places(first: Round, taken: Sequence[Place], most: int) -> list[Place]:
+    """Return places that take fewer operations than any of `taken`: the best for their cost by the first round.
+
+    Of those whose evidence nothing cheaper reaches at most `most`, evenly from the cheapest to the dearest.
+    """
+    limit = min(place.layer.flops for place in taken)
+    ordered = sorted(first.scored, key=lambda one: (one.place.layer.flops, -one.evidence))
+    front, best = [], -np.inf
+    for one in ordered:
+        if one.place.layer.flops < limit and one.evidence > best:
+            front.append(one.place)
+            best = one.evidence
+    at = np.unique(np.linspace(0, len(front) - 1, min(most, len(front))).round().astype(int)) if front else ()
+    return [front[int(k)] for k in at]
+
+
+def confirmed(
+    question: ProbeSetup,
+    places: Sequence[Place],
+    progress: Progress,
+    compute: Compute,
+    partial_results: PartialResults,
+) -> Confirmed:
+    """Return what the probe reads at `places`."""
+    found: dict[Place, ProbeResult] = {}
+    for model in dict.fromkeys(place.model for place in places):
+        own = [place for place in places if place.model == model]
+        readings = _readings(question, model, own, (), progress, compute, partial_results)
+        by_name = {reading.layer.name: reading for reading in readings if reading.layer}
+        found |= {place: by_name[place.layer.name] for place in own}
+    part = test_part(Measured(question, (), [found[place] for place in places]))
+    labels = part.question.labels
+    right = np.stack([r.probabilities.argmax(axis=2) == labels for r in part.readings], axis=1).astype(np.float64)
+    boot = bootstrap(part.question.images.groups, labels)
+    return Confirmed(part.question, tuple(places), right, boot)
+
+
+def control_rows(
+    found: Confirmed,
+    question: ProbeSetup,
+    controls: Sequence[str],
+    progress: Progress,
+    compute: Compute,
+    partial_results: PartialResults,
+) -> tuple[list[Row], list[str]]:
+    """Return a row for the best place and each of its controls, and why one of them is missing.
+
+    The differences' intervals hold for all controls at once.
+    """
+    place, problems = found.places[found.best], []
+    try:
+        readings = _readings(question, place.model, [place], controls, progress, compute, partial_results)
+    except LabError as error:
+        problems.append(f"{place.model}: {error}")
+        readings = _readings(question, place.model, [place], (), progress, compute, partial_results)
+    part = test_part(Measured(question, (), readings))
+    labels, own = part.question.labels, found.correct[found.best]
+    rows = [summary_row(part.question, reading) for reading in part.readings]
+    beaten = [
+        own * np.nan if reading.control == "probe" else own - correctness(
+            reading.probabilities, _labels(part.question, reading)
+        )
+        for reading in part.readings
+    ]  # fmt: skip
+    rows.append(chance_row(part.question))
+    beaten.append(own - chance(labels, part.question.images.groups))
+    above = simultaneous(found.boot, np.stack(beaten))
+    return [_control(row, gap) for row, gap in zip(rows, above, strict=True)], problems
+
+
+def _labels(question: ProbeSetup, reading: ProbeResult) -> np.ndarray:
+    if reading.control != "shuffled":
+        return question.labels
+    draws = len(reading.probabilities) // len(question.shuffled)
+    return np.tile(question.shuffled, (draws, 1))
+
+
+def _control(row: Row, above: Interval) -> Row:
+    named = {name: row[name] for name in ("control", "dim", "accuracy", "ci_low", "ci_high")}
+    return {**named, **above.columns("above")}
+
+
+def _readings(
+    question: ProbeSetup, model: str, places: Sequence[Place], controls: Sequence[str], progress: Progress,
+    compute: Compute, partial_results: PartialResults,
+) -> list[ProbeResult]:  # fmt: skip
+    """Return what the probe and `controls` read at some layers of one network."""
+    layers = list_of(place.layer.name for place in places)
+    own = replace(question.request, models=(model,), layers=layers, controls=tuple(controls))
+    narrowed = replace(question, request=own)
+    sources, _ = open_sources(narrowed, progress, compute)
+    return list(probe_all(narrowed, sources, progress, partial_results))

@@ -1,0 +1,100 @@
+"""What a search found, in sentences that follow its tables and may say that nothing is worth taking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lab.stats.intervals import Interval
+
+LISTED = 4
+CALLED = {
+    "chance": "guessing", "pixels": "raw pixels", "untrained": "its untrained twin",
+    "matched": "16 of its channels", "shuffled": "shuffled labels",
+}  # fmt: skip
+REFERENCES = ("chance", "pixels", "untrained", "shuffled")  # what a layer has to beat to be worth taking
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def findings(tables: Tables, classes: Sequence[str], chosen: Interval) -> list[str]:
+    """Return the recommendation, what is as good, its controls, what is given up for time, and how it was searched.
+
+    `chosen` is the accuracy of the best layer, picked on other images than it is judged by.
+    """
+    confirmed = tables["confirmed"]
+    best = next(confirmed[confirmed["best"]].itertuples())
+    return [
+        _recommendation(best, tables, classes, chosen),
+        _as_good(confirmed, best),
+        _frontier(confirmed),
+        _search(tables),
+    ]
+
+
+def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: Interval) -> str:
+    controls = tables["controls"]
+    asked = controls[controls["control"].isin(REFERENCES)]
+    clear = asked[asked["above_low"] > 0]
+    missed = [CALLED[name] for name in asked["control"] if name not in set(clear["control"])]
+    beaten = _and([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
+    what = " and ".join(classes) if len(classes) <= LISTED else f"{len(classes)} classes"
+    reads = f"{best.layer} of {best.model}, reads {best.accuracy:.3f} [{best.ci_low:.2f}, {best.ci_high:.2f}]"
+    other = f"{chosen.value:.3f} when the layer is picked on other images than it is judged by"
+    if missed:
+        return (
+            f"To tell {what} I would use none of these layers as they are: the best that was found, {reads}, which is "
+            f"not clearly above {_and(missed)}."
+        )
+    return f"To tell {what} the best layer that was found, {reads} ({other}), clearly above {beaten}."
+
+
+def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
+    tied = confirmed[confirmed["as_good"] & ~confirmed["best"]]
+    if tied.empty:
+        return f"It is clearly better than each of the {len(confirmed) - 1} other layers that were confirmed."
+    order = "ms" if confirmed["ms"].notna().all() else "gflops"
+    quick = next(tied.sort_values(order, kind="stable").itertuples())
+    start = f"Of the {len(confirmed) - 1} other layers that were confirmed {_are(len(tied))} not clearly worse"
+    if getattr(quick, order) >= getattr(best, order):
+        return f"{start}; none of them is cheaper."
+    return (
+        f"{start}; the cheapest of these, {quick.layer} of {quick.model}, reads {quick.accuracy:.3f} for "
+        f"{_cost(quick)} against {_cost(best)} (behind by {quick.behind:.3f}, 95 % interval {quick.behind_low:.3f} to "
+        f"{quick.behind_high:.3f}, for all of them at once)."
+    )
+
+
+def _frontier(confirmed: pd.DataFrame) -> str:
+    measured = bool(confirmed["ms"].notna().all())
+    front = confirmed[confirmed["frontier"]].sort_values("ms" if measured else "gflops", kind="stable")
+    steps = [f"{row.accuracy:.3f} for {_cost(row)} ({row.layer} of {row.model})" for row in front.itertuples()]
+    unit = "milliseconds an image on this machine" if measured else "operations of an image"
+    return f"Accuracy against {unit}, where nothing cheaper reads as well: {'; '.join(steps)}."
+
+
+def _search(tables: Tables) -> str:
+    rounds = tables["rounds"]
+    steps = [
+        f"{len(own)} layer{'s' * (len(own) > 1)} on {own['images'].iloc[0]} images"
+        for _, own in rounds.groupby("round")
+    ]
+    dropped = rounds[~rounds["kept"] & (rounds["behind_low"] <= 0)]
+    return (
+        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} read by the real probe on all. Of the layers "
+        f"that were dropped {_are(len(dropped))} not clearly worse on the images of their round."
+    )
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
+
+
+def _cost(row: Any) -> str:
+    return f"{row.ms:.1f} ms" if row.ms == row.ms else f"{row.gflops:.3g} GFLOPs"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

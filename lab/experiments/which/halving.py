@@ -1,0 +1,149 @@
+"""Successive halving over places (layers of networks): many on few images, ever fewer on more of them.
+
+In every round the images pass once through each network that is still in it, for all of its layers together, and every
+place gets two cheap scores (`lab.probing.evidence`). The best go on (Jamieson and Talwalkar, "Non-stochastic best arm
+identification and hyperparameter optimization", AISTATS 2016). Labels of a test part that was given are not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.embeddings import embed
+from lab.errors import LabError
+from lab.experiments.separability.measure import ProbeSetup
+from lab.experiments.which.request import WhichRequest
+from lab.images import picked
+from lab.layers import Layer, select_layers
+from lab.models import ModelRef, card
+from lab.probing.evidence import cheap_scores
+from lab.progress import Progress
+from lab.settings import Compute
+from lab.stats.differences import simultaneous
+from lab.stats.intervals import Interval, bootstrap
+
+GROWTH = 4  # images of a round over those of the one before, and places of that one over those of this
+LEAST_OF_A_CLASS = 4  # images of the first round
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer of a network."""
+
+    model: str
+    layer: Layer
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A place in one round: its scores, how far its accuracy is behind the best one's, and whether it goes on."""
+
+    place: Place
+    evidence: float
+    accuracy: float
+    behind: Interval
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round: the images that were looked at, and every place that was in it."""
+
+    images: int
+    scored: tuple[Scored, ...]
+
+
+def places_of(request: WhichRequest, progress: Progress) -> tuple[list[Place], list[str]]:
+    """Return every place that is asked about, and a sentence for each network that cannot be used."""
+    found: list[Place] = []
+    problems: list[str] = []
+    for number, model in enumerate(request.models):
+        progress("Looking at layers", number, len(request.models), "networks")
+        try:
+            found += [Place(model, layer) for layer in select_layers(card(model).layers, request.layers)]
+        except LabError as error:
+            problems.append(f"{model}: {error}")
+    if not found:
+        raise LabError("no model could be computed: " + "; ".join(problems))
+    return found, problems
+
+
+def halved(
+    question: ProbeSetup, request: WhichRequest, places: Sequence[Place], progress: Progress, compute: Compute
+) -> Iterator[Round]:
+    """Yield the rounds; the last one keeps `request.finalists` places. Raises LabError when no network can be computed.
+
+    There is one round at least, so that every place has a score.
+    """
+    order = image_order(question)
+    for size, after in schedule(len(places), len(order), len(question.images.classes), request):
+        rows = order[:size]
+        scored = _round(question, rows, places, after, progress, compute)
+        yield Round(len(rows), tuple(scored))
+        places = [one.place for one in scored if one.kept]
+
+
+def schedule(places: int, images: int, classes: int, request: WhichRequest) -> list[tuple[int, int]]:
+    """Return the images of each round and the places that go on after it.
+
+    >>> schedule(180, 400, 2, WhichRequest(sample=32, finalists=4))
+    [(32, 45), (128, 11), (400, 4)]
+    """
+    size, rounds = max(request.sample, LEAST_OF_A_CLASS * classes), []
+    while True:
+        last = size >= images or places <= GROWTH * request.finalists
+        places = min(places, request.finalists) if last else places // GROWTH
+        rounds.append((min(size, images), places))
+        if last:
+            return rounds
+        size *= GROWTH
+
+
+def image_order(question: ProbeSetup) -> np.ndarray:
+    """Return positions of images, one of each group, such that every beginning has each class by its share.
+
+    The first two images of every class come first, then all of them by how far they are into their class.
+    """
+    labels, groups, design = question.labels, question.images.groups, question.design
+    allowed = np.flatnonzero(~design.tested) if question.split_given else np.arange(len(labels))
+    rng = np.random.default_rng((question.request.seed, 0x3A1F))
+    mixed = rng.permutation(allowed)
+    _, first = np.unique(groups[mixed], return_index=True)
+    mixed = mixed[np.sort(first)]
+    rank, share = np.empty(len(mixed)), np.empty(len(mixed))
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels[mixed] == label)
+        rank[own] = np.arange(len(own))
+        share[own] = (np.arange(len(own)) + 0.5) / max(len(own), 1)
+    return np.asarray(mixed[np.lexsort((share, np.where(rank < 2, rank, 2)))])
+
+
+def _round(
+    question: ProbeSetup, rows: np.ndarray, places: Sequence[Place], after: int, progress: Progress, compute: Compute
+) -> list[Scored]:
+    images, labels = picked(question.images, rows), question.labels[rows]
+    evidence, right = [], []
+    by_model: dict[str, list[Place]] = {}
+    for place in places:
+        by_model.setdefault(place.model, []).append(place)
+    stage = f"Scoring {len(places)} layers on {len(rows)} images"
+    for number, (model, own) in enumerate(by_model.items()):
+        progress(stage, number, len(by_model), "networks")
+        layers = [place.layer for place in own]
+        vectors = embed(ModelRef.parse(model), images, layers, pooling=question.request.pooling, compute=compute)
+        for layer in layers:
+            found = cheap_scores(vectors[layer.name], labels)
+            evidence.append(found.evidence)
+            right.append(found.correct)
+    ordered = [place for own in by_model.values() for place in own]
+    correct = np.stack(right)
+    boot = bootstrap(question.images.groups[rows], labels)
+    accuracy = boot.mean(correct)
+    behind = simultaneous(boot, correct[int(accuracy.argmax())] - correct)
+    best = np.argsort(-np.array(evidence), kind="stable")[:after]
+    return [
+        Scored(place, evidence[k], float(accuracy[k]), behind[k], bool(k in best)) for k, place in enumerate(ordered)
+    ]

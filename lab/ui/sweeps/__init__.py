@@ -1,0 +1,1 @@
+"""The page *Sweep*: many networks on many image sets."""
