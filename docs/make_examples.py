@@ -3,30 +3,34 @@
     python docs/make_examples.py              # make those that are missing, drop those that no question asks for
     python docs/make_examples.py probe field  # make these anew
 
-About fifteen minutes for all of them on two cores. What is in them is what `feature-lab ask` computes, with the
+About a quarter of an hour for all of them on two cores. What is in them is what `feature-lab ask` computes, with the
 versions of everything it was computed with in each run's `run.json`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.cli.question import computed_run
+from lab.experiments.base import Request
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.training.request import TrainRequest, WatchRequest
+from lab.models import ModelRef
 from lab.registry import EXPERIMENTS
+from lab.runs.tables import SHARED
 from lab.settings import Compute
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
-# Questions whose default takes minutes rather than seconds, or that no tab shows as they are, have none yet.
-LEFT_OUT = (
-    "train", "watch", "exemplars", "visualize", "inversion", "tuning", "regress",
-    "multilabel", "grades", "many_images", "ladder_steps", "which",
-)  # fmt: skip
-MOST_BYTES = 12 * 10**6
+# Questions that no tab shows as they are by default, or that have none yet.
+LEFT_OUT = ("exemplars", "visualize", "ladder_steps", "grades", "which")
+MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default
 KEPT = ("request.json", "sources.json", "run.json")
 
@@ -36,7 +40,19 @@ def main(anew: list[str]) -> None:
     usual = [row.request_type() for name, row in EXPERIMENTS.items() if name not in LEFT_OUT]
     asked = [request.canonical() for request in (*usual, *FURTHER)]
     FOLDER.mkdir(exist_ok=True)
-    for folder in FOLDER.iterdir():
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["FEATURE_LAB_HOME"] = home  # nothing that is here already goes into an example, or is changed
+        make(asked, anew)
+    share()
+    total = size(FOLDER)
+    print(f"{total / 1e6:.1f} MB in all, of at most {MOST_BYTES / 1e6:.0f}")
+    if total > MOST_BYTES:
+        sys.exit("that is too much to ship: leave a question out, or make its default smaller")
+
+
+def make(asked: Sequence[Request], anew: list[str]) -> None:
+    """Bring the folder in line with the canonical requests in `asked`."""
+    for folder in runs():
         if folder.name not in {request.run_id for request in asked} or folder.name.partition("-")[0] in anew:
             shutil.rmtree(folder)
     for request in asked:
@@ -44,6 +60,8 @@ def main(anew: list[str]) -> None:
         if target.exists():
             continue
         with tempfile.TemporaryDirectory() as work:
+            if isinstance(request, WatchRequest):
+                trained(work)
             run = computed_run(request, Compute(device="cpu"), Path(work) / request.run_id)
             target.mkdir()
             for file in KEPT:
@@ -51,10 +69,38 @@ def main(anew: list[str]) -> None:
             shutil.copytree(run.path / "tables", target / "tables")
         versions = json.loads((target / "run.json").read_text())["versions"]
         print(f"{request.title()}: {size(target) / 1e3:.0f} kB, {versions}")
-    total = size(FOLDER)
-    print(f"{total / 1e6:.1f} MB in all, of at most {MOST_BYTES / 1e6:.0f}")
-    if total > MOST_BYTES:
-        sys.exit("that is too much to ship: leave a question out, or make its default smaller")
+
+
+def trained(work: str) -> None:
+    """See to it that the default training has left its weights: they are too large to come with its example."""
+    request = TrainRequest()
+    if not ModelRef.parse(request.weights).stamp():
+        computed_run(request, Compute(device="cpu"), Path(work) / "training")
+
+
+def runs() -> list[Path]:
+    """Return the folders of the examples there are."""
+    return [folder for folder in FOLDER.iterdir() if folder.name != SHARED]
+
+
+def share() -> None:
+    """Keep once what several examples have, such as the table of the default images; drop what none has any more."""
+    shared = FOLDER / SHARED
+    shared.mkdir(exist_ok=True)
+    files = [
+        (folder / "tables" / f"{name}.parquet", shared / f"{file['sha256']}.parquet")
+        for folder in runs()
+        for name, file in json.loads((folder / "run.json").read_text())["files"].items()
+        if file["bytes"] >= LEAST_SHARED
+    ]
+    wanted = Counter(common for _, common in files)
+    for own, common in files:
+        if wanted[common] > 1 and own.exists():
+            own.replace(common)
+        elif wanted[common] == 1 and common.exists():
+            common.replace(own)
+    for common in set(shared.iterdir()) - set(wanted):
+        common.unlink()
 
 
 def size(folder: Path) -> int:

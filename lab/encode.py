@@ -95,6 +95,15 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def jpeg(pixels: np.ndarray, quality: int = 88) -> bytes:
+    """Return uint8 pixels, `(H, W, 3)`, as JPEG: of photographs and of noise a fifth of PNG's bytes."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
 def strict(value: Any) -> Any:
     """Return `value` with dates and other objects as text, numpy numbers as numbers, NaN and infinities as None."""
     if isinstance(value, Mapping):

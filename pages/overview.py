@@ -30,7 +30,7 @@ if result is None:
 else:
     panels.problems(result)
     panels.verdicts(result)
-    panels.hero_chart(result)
+    st.fragment(panels.hero_chart)(result)
     present_link(result.request.run_id, key="present")
     panels.how_to_read()
 

@@ -31,5 +31,4 @@ else:
     with result_container(changed or result is None):
         panels.problems(seen)
         panels.verdicts(seen)
-        panels.hero_chart(seen)
         explore.explore(seen)

@@ -185,7 +185,7 @@ def test_shape_and_colour_repeat_together_only_after_many_classes() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_curves_are_the_summary_table(metric: str, tables: Any) -> None:
     spec = accuracy_by_depth(tables, metric=metric).to_dict()
-    part = next(p for p in layers_with(spec, "point") if "condition" in p["encoding"].get("size", {}))
+    part = next(p for p in layers_with(spec, "point") if p["mark"].get("cursor") == "pointer")
     probe = data_of(spec, part)
     summary = tables["summary"].query("control == 'probe'")
     expected = {(r.model, r.layer): (r.depth, getattr(r, metric)) for r in summary.itertuples()}
@@ -206,7 +206,7 @@ def test_bands_rules_and_selection(tables: Any) -> None:
     assert (row["low"], row["high"]) == pytest.approx((summary["ci_low"], summary["ci_high"]), abs=5e-5)
     rules = [data_of(spec, r) for r in layers_with(spec, "rule") if "y" in r["encoding"] and "x" not in r["encoding"]]
     assert sorted(r["control"] for rows in rules for r in rows) == ["chance", "raw pixels"]
-    assert [(p["name"], p["select"]["fields"]) for p in spec["params"]] == [("layer_pick", ["model", "layer"])]
+    assert "params" not in spec
     depth = next(p["encoding"]["x"] for p in layers_with(spec, "line"))
     assert depth["scale"]["domain"] == [0, 1]
     texts = [node["field"] for p in layers_with(spec, "point") for node in p["encoding"].get("tooltip", [])]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.registry import EXPERIMENTS
 from lab.runs.examples import VARIABLE, example_of, examples_dir
 from lab.runs.folder import RunFolder
+from lab.runs.tables import SHARED
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = runpy.run_path(str(ROOT / "docs" / "make_examples.py"))
@@ -39,11 +42,16 @@ def test_an_example_is_whole_and_says_what_it_was_made_with(request_: object) ->
 def test_no_more_is_shipped_than_was_asked_for() -> None:
     folder = examples_dir()
     assert folder is not None
-    assert {run.name for run in folder.iterdir()} == {request.canonical().run_id for request in ASKED}
+    assert {run.name for run in folder.iterdir()} == {SHARED, *(request.canonical().run_id for request in ASKED)}
+    known = [json.loads(run.read_text())["files"].values() for run in folder.glob("*/run.json")]
+    counts = Counter(file["sha256"] for files in known for file in files)
+    assert all(counts[file.stem] > 1 for file in (folder / SHARED).iterdir())
     assert MADE["size"](folder) <= MADE["MOST_BYTES"]
 
 
-@pytest.mark.parametrize("place", ["overview", "separability", "compare", "channels", "attributions", "ladder"])
+@pytest.mark.parametrize(
+    "place", ["overview", "separability", "compare", "channels", "attributions", "numbers", "train_and_watch", "ladder"]
+)
 def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> None:
     app = healthy(opened(place))
     assert "Example" in said(app)

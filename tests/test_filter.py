@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lab.experiments.building.filter_findings import EXACT, findings
 from lab.experiments.building.filter_sum import FilterRequest, _Convolutions, run, sums
 from lab.experiments.building.filter_terms import FilterLayer
 from lab.experiments.picture import open_picture, picture_stamp
+from lab.ui.building.convolution import packed
 
 
 def taken_apart(convolution: Any, size: int = 17) -> tuple[FilterLayer, Any]:
@@ -59,6 +61,27 @@ def test_every_output_is_the_sum_of_its_products(name: str) -> None:
         assert found.own == output[place]
         assert found.difference <= 1e-12
         assert found.contributions.shape == (layer.kernels.shape[1],)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_what_the_browser_slides_its_window_over_adds_up_to_the_output(name: str) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    layer, output = taken_apart(torch.nn.Conv2d(**CONVOLUTIONS[name]))
+    last = len(output) - 1
+    first, spanned = layer.at(last, 0, 0).first, layer.kernels.shape[1]
+    added = sum(layer.added_by(last, channel) for channel in range(first, first + spanned))
+    assert added + layer.biases[last] == pytest.approx(output[last])
+    sent = packed(layer, last, first + spanned - 1)
+    length = int(np.frombuffer(sent[:4], "<u4")[0])
+    header, numbers = json.loads(sent[4 : 4 + length]), np.frombuffer(sent[4 + length :], "<f4")
+    sizes = [header["height"] * header["width"], *[header["high"] * header["wide"]] * 2]
+    seen, own, all_ = np.split(numbers, np.cumsum(sizes)[:2])
+    assert seen == pytest.approx(layer.inputs[first + spanned - 1].ravel(), rel=1e-6)
+    assert own == pytest.approx(layer.added_by(last, first + spanned - 1).ravel(), rel=1e-5, abs=1e-6)
+    assert all_ == pytest.approx(output[last].ravel(), rel=1e-5, abs=1e-6)
+    assert np.array(header["kernel"]) == pytest.approx(layer.kernels[last, -1])
 
 
 @pytest.mark.parametrize("scheme", ["same as tensorflow", "standardised"])

@@ -239,33 +239,30 @@ def test_what_a_filter_spans() -> None:
 
 def test_whether_a_sum_is_the_networks_number() -> None:
     assert of_filter(a_sum(1.5, -0.5))[1] == (
-        "The contributions sum to +1.000000 plus the bias +0.2500: +1.250000, exactly what the network computed itself "
-        "(+1.250000; difference 0)."
+        "The contributions sum to +1.00 plus the bias +0.25: +1.25, exactly the network's own number (difference 0)."
     )
     assert of_filter(a_sum(1.5, bias=0.0, off=9e-6))[1].endswith(
-        "(this layer has no bias): +1.500000, exactly what the network computed itself (+1.499991; difference 9e-06)."
+        "(this layer has no bias): +1.50, exactly the network's own number (difference 9e-06)."
     )
     assert of_filter(a_sum(1.5, -0.5, off=-0.5))[1].endswith(
-        "not what the network computed itself, which is +1.750000 (difference 0.5)."
+        "not the network's own number, which is +1.750000 (difference 0.5)."
     )
-    assert "not what" in of_filter(a_sum(1.5, off=1.2e-5))[1]
+    assert "not the network's" in of_filter(a_sum(1.5, off=1.2e-5))[1]
     at = SimpleNamespace(difference=1e-5, own=1.0, bias=0.0, contributions=np.array([1.0]), total=1.0)
-    assert "exactly what" in filter_findings._adds_up(at)  # type: ignore[arg-type]
+    assert "exactly the network's" in filter_findings._adds_up(at)  # type: ignore[arg-type]
 
 
 def test_who_adds_to_a_sum() -> None:
-    assert of_filter(a_sum(0.5))[2] == "A single channel contributes: +0.5000."
+    assert of_filter(a_sum(0.5))[2] == "A single channel contributes: +0.50."
     assert of_filter(a_sum(0, 0))[2] == "Every contribution is zero here."
-    numbers = (
-        "Channels that speak for it add {}, those against {}; the strongest of {}, channel {}, gives {}. The strongest "
-    )
+    numbers = "Channels that raise it add {}, those that lower it {}; the strongest of {}, channel {}, adds {}. "
     assert of_filter(a_sum(1.0, -2.0, 0.5, 0.5, first=3))[2] == (
-        numbers.format("+2.0000", "-2.0000", 4, 4, "-2.0000")
-        + "channel is enough for half of all that is added and taken away."
+        numbers.format("+2.00", "-2.00", 4, 4, "-2.00")
+        + "The strongest channel is enough for half of all that is added and taken away."
     )
     assert of_filter(a_sum(1.0, -1.5, 0.25, 0.75, 0.0))[2] == (
-        numbers.format("+2.0000", "-1.5000", 5, 1, "-1.5000")
-        + "2 channels are enough for half of all that is added and taken away."
+        numbers.format("+2.00", "-1.50", 5, 1, "-1.50")
+        + "The strongest 2 channels are enough for half of all that is added and taken away."
     )
 
 

@@ -24,6 +24,7 @@ from lab.charts.curves import (  # fmt: skip
 )
 from lab.charts.lazy_altair import alt
 from lab.charts.nicknames import clipped, nicknames
+from lab.charts.picking import pickable, ring
 from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,
@@ -43,7 +44,6 @@ from lab.errors import LabError
 from lab.probing.controls import CONTROLS
 from lab.stats.depth import EARLY, LATE
 
-LAYER_PICK = "layer_pick"  # the selection a page reads: fields model and layer
 LABELLED_MODELS = 4  # with more models, labels at the curves' ends would find no room; a legend takes their place
 THIRDS = (("early", 0.0, EARLY), ("late", LATE, 1.0))  # what the checks call early and late layers
 MIDDLE = 0.6  # beyond this depth there is more room to the left of a mark
@@ -61,14 +61,15 @@ def accuracy_by_depth(
     pair: tuple[str, str] | None = None,
     labels: Labels | None = None,
     height: int = HEIGHT,
+    chosen: bool = False,
 ) -> alt.LayerChart:
     """Return lines of `metric` over depth for each model, with the controls as quieter dashed lines.
 
     `controls` None shows all the run has. `x="layer"` names the layers of one model instead of relative depth.
     `labels` are at the curves' "ends", which needs some 120 pixels, or in a "legend" below; None chooses by the
     number of models. With several models the ends have their short names, and a legend the rest. The early and the
-    late third of depth are shaded. A click on a point sets the selection `layer_pick` (fields model, layer).
-    Raises LabError for an unknown name.
+    late third of depth are shaded. `chosen` is for a page, where a click picks a layer and it is marked
+    (`charts.picking`). Raises LabError for an unknown name.
     """
     names = models_of(tables["layers"], models)
     if x == "layer" and len(names) > 1:
@@ -80,7 +81,7 @@ def accuracy_by_depth(
     axes = _Axes(metric_named(metric), names, x, layers_of(tables["layers"], names[0]), domain, where)
     parts = [
         *_thirds(axes), *_band(axes, table), *_controls(axes, table), *_rules(axes, table), *_emergence(axes, marks),
-        *_probe(axes, table), *_labels(axes, table, height),
+        *_probe(axes, table, chosen), *_labels(axes, table, height),
     ]  # fmt: skip
     return layered(
         *parts,
@@ -142,14 +143,13 @@ def _band(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
     return [chart.encode(axes.x(), axes.y("low"), alt.Y2("high:Q"), axes.colour())]
 
 
-def _probe(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
+def _probe(axes: _Axes, table: pd.DataFrame, chosen: bool) -> list[alt.Chart]:
     base = alt.Chart(rows(table[table["control"] == "probe"])).encode(axes.x(), axes.y(), axes.colour())
-    pick = alt.selection_point(name=LAYER_PICK, fields=["model", "layer"], empty=False)
-    size = alt.condition(pick, alt.value(330), alt.value(85))
-    points = base.mark_point(filled=True, opacity=1, cursor="pointer").encode(
-        axes.colour(), model_shape(axes.models), size=size, tooltip=axes.tooltip()
+    points = base.mark_point(filled=True, opacity=1, cursor="pointer", size=85).encode(
+        axes.colour(), model_shape(axes.models), tooltip=axes.tooltip()
     )
-    return [base.mark_line(strokeWidth=3.5), points.add_params(pick)]
+    line = base.mark_line(strokeWidth=3.5)
+    return [line, ring(axes.x(), axes.y()), pickable(points, "model", "layer")] if chosen else [line, points]
 
 
 def _controls(axes: _Axes, table: pd.DataFrame) -> list[alt.Chart]:
@@ -223,7 +223,7 @@ def _labels(axes: _Axes, table: pd.DataFrame, height: int) -> list[alt.Chart]:
     named = nicknames(axes.models) if several else {}
     ends = end_labels(table[table["control"] == "probe"] if several else table, axes.domain, height, axes.metric.curve)
     ends["text"] = [clipped(named.get(model, text)) for model, text in zip(ends["model"], ends["text"], strict=True)]
-    text = alt.Chart(rows(ends)).mark_text(align="left", dx=10, fontSize=SMALL_FONT, fontWeight=600)
+    text = alt.Chart(rows(ends)).mark_text(align="left", dx=15, fontSize=SMALL_FONT, fontWeight=600)
     return [text.encode(axes.y("place"), x=alt.value("width"), text=alt.Text("text:N"))]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lab.charts.lazy_altair import alt
+from lab.charts.picking import pickable, ring
 from lab.charts.theme import (  # fmt: skip
     HEIGHT,
     INK,
@@ -21,10 +22,11 @@ from lab.charts.theme import (  # fmt: skip
 )
 
 
-def change_by_depth(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart:
+def change_by_depth(tables: Tables, *, height: int = HEIGHT, chosen: bool = False) -> alt.LayerChart:
     """Return, layer by layer, how much better or worse the new network's layers read the classes than before.
 
-    The band holds for all layers at once; the dashed line is the largest drop that is allowed.
+    The band holds for all layers at once; the dashed line is the largest drop that is allowed. `chosen` is for a page,
+    where a layer is picked by a click and marked (`charts.picking`).
     """
     table = tables["differences"]
     allowed = -float(tables["decision"]["max_drop"].iloc[0])
@@ -44,12 +46,14 @@ def change_by_depth(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart:
     ]  # fmt: skip
     base = alt.Chart(rows(shown)).encode(depth_axis("depth"), y("difference"), tooltip=tooltip)
     colour = alt.value(MODEL_COLOURS[0])
+    points = base.mark_point(filled=True, size=85, opacity=1, cursor="pointer").encode(color=colour)
+    picked = [ring(depth_axis("depth"), y("difference")), pickable(points, "layer")] if chosen else [points]
     return layered(
         base.mark_area(opacity=0.18).encode(y("all_low"), alt.Y2("all_high:Q"), color=colour),
         _level(0.0, y("difference")).mark_rule(color=INK),
         _level(allowed, y("difference")).mark_rule(color=NOT_PASSED, strokeDash=[6, 4], strokeWidth=2),
         base.mark_line(strokeWidth=3).encode(color=colour),
-        base.mark_point(filled=True, size=85, opacity=1).encode(color=colour),
+        *picked,
         title=alt.Title(
             "What training changed, layer by layer",
             subtitle=f"Band: 95 % for all layers at once. Dashed: the drop that is allowed ({allowed:g}).",

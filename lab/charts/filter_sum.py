@@ -10,7 +10,6 @@ from lab.charts.theme import INK, SMALL_FONT, Tables, layered, legend_above, row
 from lab.experiments.base import Result
 from lab.experiments.building.filter_terms import FilterLayer
 
-POSITION_PICK = "position_pick"  # the selection a page reads: fields row and column
 MOST_CELLS = 56  # cells along a side: 3,136 rectangles draw at once, more do not
 MOST_CHANNELS = 16
 FOR, AGAINST, SUM = "#d9621f", "#2474cf", "#10829a"
@@ -22,7 +21,7 @@ def response_map(
     """Return one output channel as a heat map, with the chosen position framed.
 
     Reads the table `response` (row, column, value, rows, columns: how many places a cell stands for; its value is the
-    largest in size among them, at exactly that place). A click sets the selection `position_pick`.
+    largest in size among them, at exactly that place).
     """
     table = tables["response"]
     most = float(table["value"].abs().max()) or 1.0
@@ -32,19 +31,18 @@ def response_map(
         alt.Y("top:Q", title="row", scale=alt.Scale(nice=False, reverse=True), axis=_pixels()),
         alt.Y2("bottom:Q"),
     )
-    pick = alt.selection_point(name=POSITION_PICK, fields=["row", "column"], empty=False)
     scale = alt.Scale(domain=[-most, 0, most], range=[AGAINST, "#c4c7ca", FOR])
-    cells = base.mark_rect(cursor="pointer").encode(
+    cells = base.mark_rect().encode(
         alt.Color("value:Q", scale=scale, legend=None),
         tooltip=["row:Q", "column:Q", alt.Tooltip("value:Q", format="+.4f")],
     )
     chosen = alt.Chart(rows(pd.DataFrame([{"row": row + 0.5, "column": column + 0.5}])))
     chosen = chosen.encode(alt.X("column:Q"), alt.Y("row:Q"))
     return layered(
-        cells.add_params(pick),
+        cells,
         chosen.mark_point(size=220, stroke="#ffffff", strokeWidth=5, filled=False),
         chosen.mark_point(size=220, stroke="#16191c", strokeWidth=2.5, filled=False),
-        title=alt.Title("Where this filter responds", subtitle="Click a position to take it apart."),
+        title="Where this filter responds",
         width=size,
         height=height,
         description=f"Response of output channel {channel} of {layer} at every position; chosen: row {row}, {column}.",

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from lab.charts.accuracy import accuracy_by_depth
+from lab.charts.accuracy import Labels, accuracy_by_depth
 from lab.charts.curves import curve_rows, emergence_rows, value_domain
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import wide_rows
@@ -42,15 +42,17 @@ DECIDED, EXCITING = "Right for good from about here on", "What excites a channel
 
 def hero(
     tables: Tables, model: str | None = None, *, patches: Patches = (), width: int = WIDTH,
-    places: int = PLACES, height: int = 250,
+    places: int = PLACES, height: int = 250, chosen: bool = False,
 ) -> alt.VConcatChart:  # fmt: skip
     """Return the picture of one network of a probe run; `patches` are pairs of a depth and the URL of a picture.
 
-    What the run does not have (maps, thumbnails) is left out. Raises LabError for an unknown model.
+    What the run does not have (maps, thumbnails) is left out. `chosen` is for a page, as in `accuracy_by_depth`.
+    Raises LabError for an unknown model.
     """
     name = only_model(tables["layers"], model)
     shown = shown_layers(tables, name, places, patches)
-    curve = accuracy_by_depth(tables, models=[name], height=height, labels="ends" if width >= ROOMY else "legend")
+    where: Labels = "ends" if width >= ROOMY else "legend"
+    curve = accuracy_by_depth(tables, models=[name], height=height, labels=where, chosen=chosen)
     curve.width = width
     curve.title = curve.autosize = curve.description = alt.Undefined  # those are the whole picture's
     curve.layer = [_leaders(tables, name, shown), *curve.layer]

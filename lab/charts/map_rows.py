@@ -14,10 +14,10 @@ MOST_POINTS = 800  # images drawn per map; more would make brushing slow without
 MOST_THUMBNAILS = 400
 
 
-def wide_rows(tables: Tables, model: str, *, most: int = MOST_POINTS) -> pd.DataFrame:
+def wide_rows(tables: Tables, model: str, *, most: int = MOST_POINTS, only: str = "") -> pd.DataFrame:
     """Return one row per image: image, class, and x0, y0, x1, y1, … by layer, each layer scaled to -1..1.
 
-    With more than `most` images, every k-th of each class is kept.
+    `only` names the one layer whose columns are wanted. Of more than `most` images, every k-th of each class is kept.
     """
     table = tables["projection"]
     here = of_model(table, model)
@@ -25,8 +25,10 @@ def wide_rows(tables: Tables, model: str, *, most: int = MOST_POINTS) -> pd.Data
     wide = pd.DataFrame(index=pd.Index(here["image"].unique(), name="image"))
     wide["class"] = here.drop_duplicates("image").set_index("image")["class"]
     columns = {}
-    for at, (_, part) in enumerate((layer, here[here["layer"] == layer]) for layer in order):
-        points = part.set_index("image")[["x", "y"]].reindex(wide.index).to_numpy(dtype=float)
+    for at, layer in enumerate(order):
+        if only not in ("", layer):
+            continue
+        points = here[here["layer"] == layer].set_index("image")[["x", "y"]].reindex(wide.index).to_numpy(dtype=float)
         columns[f"x{at}"], columns[f"y{at}"] = centred(points).T
     wide = pd.concat([wide, pd.DataFrame(columns, index=wide.index)], axis=1).reset_index()
     return _thinned(wide, most)

@@ -71,8 +71,8 @@ def projection_map(
 ) -> alt.Chart:
     """Return the map of one layer."""
     name, _ = _model_and_layers(tables, model, [layer])
-    table = wide_rows(tables, name)
     at = layers_of(tables["projection"], name).index(layer)
+    table = wide_rows(tables, name, only=layer)
     dots = _dots(alt.Chart(rows(table, 3)), tables, None, dot=80)
     chart = _placed(dots, f"x{at}", f"y{at}").properties(
         title=alt.Title(layer, subtitle=[name, trust_by_layer(tables, name)[layer]]),

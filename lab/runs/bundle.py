@@ -26,7 +26,7 @@ from lab.files import replacing, write_json
 from lab.images.archive import check_directory_size
 from lab.registry import EXPERIMENTS
 from lab.runs.folder import OPENED, RunFolder
-from lab.runs.tables import table_path
+from lab.runs.tables import table_file
 from lab.settings import home, runs_dir
 from lab.shortages import LEAST_DISK, need_disk
 
@@ -47,12 +47,13 @@ def write_bundle(run: RunFolder, path: Path) -> Path:
     """
     if problem := run.check_tables() if run.status == "finished" else run.problem or "it is not finished":
         raise LabError(f"run {run.id} cannot be bundled: {problem}")
-    files = [run.path / name for name in ("request.json", "run.json", "name.txt", "tags.txt")]
-    files += [table_path(run.path, name) for name in run.manifest["tables"]]
+    files = {name: run.path / name for name in ("request.json", "run.json", "name.txt", "tags.txt")}
+    for table in run.manifest["tables"]:
+        files[f"tables/{table}.parquet"] = table_file(run.path, table, run.manifest)
     with replacing(path) as out, zipfile.ZipFile(out, "w") as archive:
-        for file in files:
+        for name, file in files.items():
             if file.is_file():
-                entry = zipfile.ZipInfo(file.relative_to(run.path).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
+                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 packed = file.suffix == ".json"  # tables are compressed already
                 entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
                 archive.writestr(entry, file.read_bytes())

@@ -18,6 +18,7 @@ import pandas as pd
 from lab.errors import LabError
 from lab.files import write_bytes
 
+SHARED = "shared"  # beside the folders of example runs: tables that several of them have, by their SHA-256
 WAY_OUT = "start the run again to compute it anew, or delete it"
 
 
@@ -39,7 +40,7 @@ def read_table(folder: Path, name: str, manifest: Mapping[str, Any]) -> pd.DataF
 
     Raises LabError when it is not there, cannot be read, or is not the one that `manifest` is about.
     """
-    path = table_path(folder, name)
+    path = table_file(folder, name, manifest)
     known = (manifest.get("files") or {}).get(name)
     try:
         content = path.read_bytes()
@@ -64,7 +65,7 @@ def missing_or_resized(folder: Path, manifest: Mapping[str, Any]) -> str:
     files = manifest.get("files") or {}
     for name in manifest["tables"]:
         try:
-            size = table_path(folder, name).stat().st_size
+            size = table_file(folder, name, manifest).stat().st_size
         except OSError:
             return f"its table {name} is missing; {WAY_OUT}"
         if name in files and size != files[name]["bytes"]:
@@ -85,6 +86,13 @@ def changed_table(folder: Path, manifest: Mapping[str, Any]) -> str:
 def table_path(folder: Path, name: str) -> Path:
     """Return where a table of a run is kept."""
     return folder / "tables" / f"{name}.parquet"
+
+
+def table_file(folder: Path, name: str, manifest: Mapping[str, Any]) -> Path:
+    """Return where a table of a run is read from: its own file or, of an example, one that it shares with others."""
+    own, known = table_path(folder, name), (manifest.get("files") or {}).get(name) or {}
+    common = folder.parent / SHARED / f"{known.get('sha256')}.parquet"
+    return common if not own.exists() and common.is_file() else own
 
 
 def table_hash(table: pd.DataFrame) -> str:

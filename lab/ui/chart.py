@@ -11,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
+from lab.charts.picking import CHOSEN, LAYER_PICK, Marks, newly_picked
 from lab.charts.theme import INK, config
 from lab.experiments.base import Result
 from lab.runs.tables import table_hash
@@ -62,11 +64,22 @@ def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
     return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
 
 
-def preselect(spec: Spec, name: str, chosen: list[dict[str, Any]]) -> None:
-    """Let a chart start with `chosen` in its selection `name`."""
-    for parameter in spec.get("params", ()):
-        if parameter["name"] == name:
-            parameter["value"] = chosen
+def show_pickable(spec: Spec, marks: Marks, choose: Callable[[dict[str, Any]], None], *, key: str, **view: Any) -> None:
+    """Show a chart of which a click picks a layer (`lab.charts.picking`), with what is chosen marked.
+
+    `choose` is called with what the click picked; streamlit then draws the page, or the fragment, anew.
+    """
+    known = f"{key}_picked"
+
+    def picked() -> None:
+        now = [dict(one) for one in st.session_state[key].selection.get(LAYER_PICK, ())]
+        found = newly_picked(st.session_state.get(known, []), now)
+        st.session_state[known] = now
+        if found:
+            choose(found)
+
+    spec = {**spec, "datasets": {**spec["datasets"], CHOSEN: marks}}
+    show_spec(spec, key=key, on_select=picked, selection_mode=LAYER_PICK, **view)
 
 
 def with_legend(lines: int, height: int = 430) -> int:
@@ -102,8 +115,21 @@ def _name(chart: Chart) -> str:
 
 
 def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str, Any]) -> Spec:
-    spec: Spec = chart(tables, **choices).to_dict(validate=False)
-    return {**spec, "config": {**spec.get("config", {}), **SIZES}}
+    """Return a chart's specification with its data as streamlit sends it: that is worked out once, not at each view.
+
+    The tests check every chart against Vega-Lite's schema; here that would take a third of the time.
+    """
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        return as_shown(chart(tables, **choices))
+
+
+def as_shown(chart: Any) -> Spec:
+    """Return an Altair chart's specification in the page's look, its data as Arrow bytes."""
+    spec: Spec = chart.to_dict(validate=False)
+    data = {name: convert_anything_to_arrow_bytes(table) for name, table in spec.get("datasets", {}).items()}
+    return {**spec, "config": {**spec.get("config", {}), **SIZES}, "datasets": data}
 
 
 def _sizes() -> dict[str, Any]:

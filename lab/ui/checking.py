@@ -9,12 +9,14 @@ import streamlit as st
 
 from lab.charts.equivalence import alikeness_by_depth, change_by_depth
 from lab.charts.map_rows import data_url
+from lab.charts.picking import chosen_of
 from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.equivalence.request import ALL, BEST, CheckRequest
 from lab.registry import meaning
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE
-from lab.ui.chart import show_chart
+from lab.ui.chart import chart_spec, show_chart, show_pickable
 from lab.ui.choices import with_current
+from lab.ui.chosen import choose_layer, chosen_layer, layer_picker
 from lab.ui.downloads import export
 from lab.ui.draft import fill_in, folding, run_row
 from lab.ui.findings import show_sentences
@@ -115,7 +117,10 @@ def check_view(result: Result) -> None:
 
 
 def _depth(result: Result) -> None:
-    show_chart(result, change_by_depth, key="check_change")
+    table = result["differences"]
+    marks = chosen_of(table, chosen_layer(list(table["layer"])), ("layer", "depth", "difference"))
+    spec = chart_spec(result, change_by_depth, chosen=True)
+    show_pickable(spec, marks, lambda picked: choose_layer(picked["layer"]), key="check_change")
     show_chart(result, alikeness_by_depth, key="check_alike")
     show_sentences(result.findings[-3:])
 
@@ -134,7 +139,7 @@ def _layers(result: Result) -> None:
 
 def _changed(result: Result) -> None:
     layers = list(result["differences"]["layer"])
-    layer = st.select_slider("Layer", layers, value=layers[-1], key="changed_layer") if len(layers) > 1 else layers[0]
+    layer = layer_picker(layers) if len(layers) > 1 else layers[0]
     pictures = result["images"].set_index("image")["thumbnail"]
     here = result["changed"][result["changed"]["layer"] == layer]
     for change, told, answer in (
@@ -147,7 +152,7 @@ def _changed(result: Result) -> None:
             for image, name, taken in zip(rows["image"], rows["class"], rows[answer], strict=True)
         ]
         gallery(shown[:MOST_PICTURES], key=f"gallery_{change}")
-    by_folds = float(result["differences"].set_index("layer").loc[layer, "by_folds"])
+    by_folds = float(result["differences"].query("layer == @layer")["by_folds"].iloc[0])
     if by_folds == by_folds:
         st.caption(f"Other folds of one and the same network change {by_folds:.0f} images from repeat to repeat.")
 

@@ -19,7 +19,7 @@ from lab.experiments.base import Request, Result, type_name
 from lab.registry import EXPERIMENTS, charts_of, meaning
 from lab.registry.row import Experiment
 from lab.ui.answer import answered
-from lab.ui.chart import show_spec
+from lab.ui.chart import as_shown, show_spec
 from lab.ui.choices import with_current
 from lab.ui.selection import Selection, request_for
 from lab.ui.tabs import Tab, questions
@@ -69,7 +69,7 @@ def show_all(result: Result) -> None:
     """Show every chart and every table of a result, as its row of the registry has them."""
     name = result.request.experiment
     for file, chart in charts_of(result).items():
-        show_spec(chart.to_dict(validate=False), key=f"{name}_{file}")
+        show_spec(as_shown(chart), key=f"{name}_{file}")
     for table_name, table in result.tables.items():
         with st.expander(table_name.replace("_", " ").capitalize(), icon=":material/table_rows:"):
             shown = table.drop(columns=[column for column in NOT_TEXT if column in table])

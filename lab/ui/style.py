@@ -28,6 +28,7 @@ CSS = """
 :is([data-variant], [data-testid="stTab"]):is([data-selected="true"], [aria-checked="true"]) p,
 [data-testid="stSliderThumbValue"] p {
   color: light-dark(CHOSEN); }
+.lab-strip th.side.side { background: light-dark(PAPER); }
 .lab-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.4rem, 1fr)); gap: 0.5rem 1rem; }
 dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items: end; }
 .lab-figures dt { font-size: 0.9rem; line-height: 1.25; opacity: 0.84; }
@@ -83,6 +84,7 @@ def apply_style() -> None:
 @cache
 def _style_sheet() -> str:
     """Return the style sheet with the theme's colours: what is chosen is written in that of links, which is legible."""
-    theme = tomllib.loads(dashboard_file("config.toml").read_text())["theme"]
-    links = ", ".join(theme[scheme]["linkColor"] for scheme in ("light", "dark"))
-    return CSS.replace("INK", INK).replace("CHOSEN", links)
+    theme, text = tomllib.loads(dashboard_file("config.toml").read_text())["theme"], CSS.replace("INK", INK)
+    for name, colour in (("CHOSEN", "linkColor"), ("PAPER", "backgroundColor")):
+        text = text.replace(name, ", ".join(theme[scheme][colour] for scheme in ("light", "dark")))
+    return text

@@ -31,13 +31,15 @@ R = TypeVar("R", bound=Request)
 OPENED = "experiment"
 RUN_ID = re.compile(r"[A-Za-z0-9_-]+")
 SHARED = ("model", "picture", "data")  # fields that mean the same to every question of a page
+CHOSEN = ("layer", "image")  # parameters of every page: what is looked at (`lab.ui.chosen`)
 NONE = "none"  # stands for an empty list where the default is not empty: a URL cannot hold an empty list
 
 
 def param(kind: type, field: str) -> str:
     """Return the query parameter that holds a field of a request of this kind (or of the page's subject)."""
     experiment = getattr(kind, "experiment", "")
-    return f"{experiment}.{field}" if shares_its_page(experiment) and field not in SHARED else field
+    own = field in CHOSEN or (shares_its_page(experiment) and field not in SHARED)
+    return f"{experiment}.{field}" if own else field
 
 
 def to_params(request: Request) -> Params:

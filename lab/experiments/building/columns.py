@@ -220,7 +220,7 @@ INVERSION = {
             "error_before": "squared distance to the picture's activations over their squared length, at first",
             "error": "the same at the end",
             "likeness": "correlation of the pixels of both thumbnails, each colour's mean taken off",
-            "thumbnail": "the rebuilt picture, PNG (Parquet only)",
+            "thumbnail": "the rebuilt picture, JPEG (Parquet only)",
         },
     ),
     "summary": Table(

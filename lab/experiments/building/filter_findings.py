@@ -57,19 +57,19 @@ def _spans(layer: FilterLayer, found: FilterSum) -> str:
 
 def _adds_up(found: FilterSum) -> str:
     same = (
-        f"exactly what the network computed itself ({found.own:+z.6f}; difference {_small(found.difference)})"
+        f"exactly the network's own number (difference {_small(found.difference)})"
         if found.difference <= EXACT
-        else f"not what the network computed itself, which is {found.own:+z.6f} (difference {found.difference:.2g})"
+        else f"not the network's own number, which is {found.own:+z.6f} (difference {found.difference:.2g})"
     )
-    bias = f"plus the bias {found.bias:+z.4f}" if found.bias else "(this layer has no bias)"
-    return f"The contributions sum to {found.contributions.sum():+z.6f} {bias}: {found.total:+z.6f}, {same}."
+    bias = f"plus the bias {found.bias:+z.2f}" if found.bias else "(this layer has no bias)"
+    return f"The contributions sum to {found.contributions.sum():+z.2f} {bias}: {found.total:+z.2f}, {same}."
 
 
 def _who_adds(found: FilterSum) -> str:
     values = found.contributions
     up, down = values[values > 0].sum(), values[values < 0].sum()
     if len(values) == 1:
-        return f"A single channel contributes: {values[0]:+z.4f}."
+        return f"A single channel contributes: {values[0]:+z.2f}."
     size = np.sort(np.abs(values))[::-1]
     if size.sum() == 0:
         return "Every contribution is zero here."
@@ -77,8 +77,8 @@ def _who_adds(found: FilterSum) -> str:
     strongest = found.ranked().iloc[0]
     many = "channel is" if needed == 1 else f"{needed} channels are"
     return (
-        f"Channels that speak for it add {up:+z.4f}, those against {down:+z.4f}; the strongest of {len(values)}, "
-        f"channel {int(strongest.input_channel)}, gives {strongest.contribution:+z.4f}. "
+        f"Channels that raise it add {up:+z.2f}, those that lower it {down:+z.2f}; the strongest of {len(values)}, "
+        f"channel {int(strongest.input_channel)}, adds {strongest.contribution:+z.2f}. "
         f"The strongest {many} enough for half of all that is added and taken away."
     )
 

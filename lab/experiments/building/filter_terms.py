@@ -154,6 +154,20 @@ class FilterLayer:
         """Return where in the input (row, column) the window of a position begins; negative in the padding."""
         return row * self.stride[0] - self.padding[0], column * self.stride[1] - self.padding[1]
 
+    def added_by(self, channel: int, input_channel: int) -> np.ndarray:
+        """Return what one input channel that `channel` spans adds at every position, `(H', W')`."""
+        kernel = self.kernels[channel, input_channel - self.at(channel, 0, 0).first]
+        around = [(padding, padding + size * stride) for padding, size, stride in zip(
+            self.padding, self.outputs.shape[1:], self.stride, strict=True
+        )]  # fmt: skip
+        padded = np.pad(self.inputs[input_channel], around)
+        high, wide = (size * stride for size, stride in zip(self.outputs.shape[1:], self.stride, strict=True))
+        total = np.zeros(self.outputs.shape[1:])
+        for (i, j), weight in np.ndenumerate(kernel):
+            top, left = i * self.dilation[0], j * self.dilation[1]
+            total += weight * padded[top : top + high : self.stride[0], left : left + wide : self.stride[1]]
+        return total
+
     def _patch(self, first: int, spanned: int, row: int, column: int) -> np.ndarray:
         top, left = self.corner(row, column)
         height, width = self.kernels.shape[2:]

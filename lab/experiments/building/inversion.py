@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from lab.activations.partial_forward import forward_to
-from lab.encode import png
+from lab.encode import jpeg
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.inversion_findings import findings
@@ -196,7 +196,7 @@ def _rows(
             {
                 "model": name, "twin": twin, "layer": layer.name, "depth": layer.depth, "start": start,
                 "error_before": float(found["before"][index]), "error": float(found["after"][index]),
-                "likeness": likeness, "thumbnail": png(shown),
+                "likeness": likeness, "thumbnail": jpeg(shown),
             }
         )  # fmt: skip
     return rows

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from lab.encode import png
+from lab.encode import jpeg
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Request, Result, model_option, option
 from lab.experiments.building.effective_receptive_field import (
@@ -193,4 +193,4 @@ def _heat(pixels: np.ndarray, gradient: np.ndarray) -> bytes:
     gray = 0.45 * pixels.mean(axis=2, keepdims=True) * np.ones(3)
     alpha = np.sqrt(gradient / (np.quantile(gradient[gradient > 0], 0.995) if gradient.any() else 1.0))
     alpha = np.clip(alpha, 0, 1)[..., None]
-    return png((gray * (1 - alpha) + HEAT * alpha).round().astype(np.uint8))
+    return jpeg((gray * (1 - alpha) + HEAT * alpha).round().astype(np.uint8))

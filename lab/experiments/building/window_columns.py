@@ -133,7 +133,7 @@ FIELD = {
             "most_side": "side of the square that holds 95 % of the mean gradient in the first picture",
             "outside": "share of the gradient outside the theoretical field, mean over pictures and draws",
             "contained": "whether there is none",
-            "thumbnail": "the first picture with the gradient over it, PNG (Parquet only)",
+            "thumbnail": "the first picture with the gradient over it, JPEG (Parquet only)",
         },
     ),
     "draws": Table(

@@ -35,11 +35,15 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
     slides = Slides(f"At which layer do {apart} come apart?")
     slides.add(verdict_step(result, model, apart), _verdicts(result))
     story = Step(show="story", title="The whole story in one picture", notes=STORY)
-    narrow = _bare(hero(tables, model, width=270, places=3)) if phone else None
+    narrow = _bare(hero(tables, model, width=NARROW, places=3)) if phone else None
     slides.add_chart(story, _bare(hero(tables, model, width=500, height=105, places=4)), narrow)
     _drop_titles(slides.charts.get("story", {}))
     low = _bare(accuracy_by_depth(tables, labels="legend")) if phone else None
+    if low is not None:  # drawn as wide as the story above, and made to fit the screen as a whole
+        low.width, low.autosize = NARROW, alt.Undefined
     slides.add_chart(_curve_step(tables, model, apart), _bare(accuracy_by_depth(tables, height=300)), low)
+    for name in ("story", "curve"):
+        _one_column(slides.charts.get(f"{name}-narrow", {}))
     if len(tables.get("projection", ())):
         told = "Images that a layer takes for similar lie near each other. Such maps illustrate; the curve decides."
         walk = depth_walk(tables, model, start=layers_of(tables["projection"], model)[0], size=330)
@@ -50,6 +54,7 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
 
 
 AnyChart = TypeVar("AnyChart", "alt.LayerChart", "alt.VConcatChart")
+NARROW = 270  # pixels of a curve on a phone, its axis not counted
 STORY = (
     "Above: maps of the images at a few depths. Middle: how often a probe is right at each layer, with its controls. "
     "Below: images that are decided there."
@@ -60,6 +65,14 @@ def _bare(chart: AnyChart) -> AnyChart:
     """Return a chart without its title: the slide has one."""
     chart.title = alt.Undefined
     return chart
+
+
+def _one_column(node: Any) -> None:
+    """Set legends in one column: two are wider than a phone."""
+    if isinstance(node, dict) and isinstance(node.get("legend"), dict):
+        node["legend"]["columns"] = 1
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _one_column(value)
 
 
 def _drop_titles(node: Any) -> None:

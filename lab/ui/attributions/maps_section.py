@@ -19,6 +19,7 @@ from lab.experiments.picture import picture_name
 from lab.ui.attributions.controls import choose_method, choose_question
 from lab.ui.attributions.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.chart import show_chart
+from lab.ui.chosen import layer_picker
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection
@@ -63,10 +64,12 @@ def maps_section(subject: Selection) -> None:
     maps = result["maps"]
     shown = maps[maps["method"] == method]
     st.html(opacity_style(opacity))
-    st.html(strip(result, shown, picture_name(subject.picture)) + under(result["picture"].iloc[0]["thumbnail"]))
+    chosen = _chosen_place(shown)
+    name = picture_name(subject.picture)
+    st.html(strip(result, shown, name, chosen) + under(result["picture"].iloc[0]["thumbnail"]))
     _key(result)
     _not_shown(result, method)
-    _charts(result, shown, method)
+    _charts(result, shown, method, chosen)
     _tables(result, request)
 
 
@@ -93,24 +96,40 @@ def _key(result: Result) -> None:
     )
 
 
-def strip(result: Result, shown: pd.DataFrame, name: str) -> str:
-    """Return the maps over the picture, from the first layer to the last, as HTML."""
+def _chosen_place(shown: pd.DataFrame) -> str:
+    """Return the layer that is looked at, "" where there is one map or none; the arrow keys go to others."""
+    places = list(dict.fromkeys(map(_place, shown.to_dict("records"))))
+    return layer_picker(places) if len(places) > 1 else ""
+
+
+def _place(row: dict[Any, Any]) -> str:
+    return str(row["layer"] or row["score_at"] or "Pixels")
+
+
+def strip(result: Result, shown: pd.DataFrame, name: str, chosen: str = "") -> str:
+    """Return the map of the `chosen` layer large, and all maps from the first layer to the last, as HTML."""
     seen = result["picture"].iloc[0]
     orders = orders_of(result.tables)
     names = result["targets"].set_index("score_at")["name"]
-    items = []
-    for row in shown.to_dict("records"):
-        values = values_of(row)
-        place = row["layer"] or "the pixels"
+
+    def figure(row: dict[Any, Any], *, large: bool) -> str:
         title = METHODS[row["method"]].title
-        label = f"{name}: {title} at {place} for {names[row['score_at']]}"
-        over = overlay(heat_png(values, int(seen["height"]), int(seen["width"])), label)
-        items.append(f"<figure>{over}<figcaption>{_caption(row, names, orders, len(shown))}</figcaption></figure>")
-    return f'<div class="lab-overlays">{"".join(items)}</div>'
+        label = f"{name}: {title} at {row['layer'] or 'the pixels'} for {names[row['score_at']]}"
+        over = overlay(heat_png(values_of(row), int(seen["height"]), int(seen["width"])), label)
+        caption = _caption(row, names, orders, len(shown), unfolded=large)
+        here = ' aria-current="true"' if _place(row) == chosen and not large else ""
+        return f"<figure{here}>{over}<figcaption>{caption}</figcaption></figure>"
+
+    rows = shown.to_dict("records")
+    first = "".join(figure(row, large=True) for row in rows if _place(row) == chosen)
+    every = "".join(figure(row, large=False) for row in rows)
+    return (
+        f'<div class="lab-overlays lab-large">{first}</div>' if first else ""
+    ) + f'<div class="lab-overlays">{every}</div>'
 
 
-def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame, tests: int) -> str:
-    place = row["layer"] or row["score_at"] or "Pixels"
+def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame, tests: int, *, unfolded: bool) -> str:
+    place = _place(row)
     grid = f"{row['height']} × {row['width']}"
     said = f" says {html.escape(str(names[row['score_at']]))}" if row["score_at"] else ""
     lines = [("like edges", f"{row['edges']:.2f}")]
@@ -124,7 +143,7 @@ def _caption(row: dict[Any, Any], names: pd.Series, orders: pd.DataFrame, tests:
         lines.append(("missing of its sum", missing_text(row["incompleteness"])))
     problem = f"<br>{html.escape(row['problem'])}" if row["problem"] else ""
     rows = "".join(f'<p class="lab-check"><span>{name}</span><b>{value}</b></p>' for name, value in lines)
-    details = f"<details><summary>Details</summary>{grid} pixels{rows}</details>"
+    details = f"<details{' open' * unfolded}><summary>Details</summary>{grid} pixels{rows}</details>"
     return f"<b>{html.escape(place)}</b>{said}{problem}{_badge(row, orders, tests)}{details}"
 
 
@@ -151,7 +170,7 @@ def _not_shown(result: Result, method: str) -> None:
         st.caption(escaped(f"No map at {reasons}."))
 
 
-def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
+def _charts(result: Result, shown: pd.DataFrame, method: str, chosen: str) -> None:
     if "randomised" not in result.tables or not len(shown):
         return
     st.markdown("### Is it to be trusted?")
@@ -159,7 +178,11 @@ def _charts(result: Result, shown: pd.DataFrame, method: str) -> None:
     rows = shown.reset_index(drop=True)
     names = [_name_of(row) for row in rows.to_dict("records")]
     with places:
-        picked = st.selectbox("Positions taken in the order of the map at", names, index=len(names) - 1, key="curve_of")
+        here = [k for k, row in enumerate(rows.to_dict("records")) if _place(row) == chosen]
+        picked = st.selectbox(
+            "Positions taken in the order of the map at", names, index=(here or [len(names) - 1])[0],
+            key=f"curve_of_{chosen}",
+        )  # fmt: skip
         at = rows.iloc[names.index(picked)]
         show_chart(
             result, insertion_deletion, key="curves_chart", method=method, layer=at["layer"],

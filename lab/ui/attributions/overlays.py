@@ -19,6 +19,10 @@ CSS = """
 <style>
 .lab-overlays { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 1.1rem 1rem; }
 .lab-overlays figure { margin: 0; }
+.lab-overlays figure[aria-current] .lab-overlay { outline: 3px solid; outline-offset: 2px; }
+.lab-overlays.lab-large { grid-template-columns: 1fr; margin-bottom: 1.4rem; }
+.lab-large figure { display: grid; grid-template-columns: minmax(0, 440px) minmax(0, 340px); gap: 0.6rem 1.6rem; }
+.lab-large figcaption b:first-child { font-size: 1.25rem; }
 .lab-overlay { position: relative; display: block; line-height: 0; border-radius: 5px; overflow: hidden; }
 .lab-overlay i { position: absolute; inset: 0; background-size: 100% 100%; }
 .lab-overlay img { position: relative; width: 100%; height: auto; display: block; }
@@ -33,7 +37,10 @@ CSS = """
 .lab-no { color: #c5522f; font-weight: 600; }
 .lab-scale { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; font-size: 0.84rem; }
 .lab-scale i { display: inline-block; width: 150px; height: 12px; border-radius: 3px; }
-@media (max-width: 640px) { .lab-overlays { grid-template-columns: repeat(2, 1fr); } }
+@media (max-width: 640px) {
+  .lab-overlays { grid-template-columns: repeat(2, 1fr); }
+  .lab-large figure { grid-template-columns: 1fr; }
+}
 </style>
 """
 

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lab.charts.filter_sum import POSITION_PICK, contribution_steps, response_cells, response_map
+from lab.charts.filter_sum import contribution_steps
 from lab.experiments.base import Result
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, sums
 from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
 from lab.ui import url_state
 from lab.ui.building.cells import cells, figures, gray_png, picture
-from lab.ui.chart import on_a_phone, show_spec, tables_spec
+from lab.ui.building.convolution import channel_name, convolution
+from lab.ui.chart import show_spec, tables_spec
+from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_findings, show_sentences
 from lab.ui.run_cache import CachedTables, run_of
 from lab.ui.run_status import launch, result_or_status
@@ -21,7 +23,6 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 
 SHOWN_CHANNELS = 6
-FRAME = 63  # pixels that title and axis take more from a map's height than its axis from its width
 
 
 def filter_section(subject: Selection) -> None:
@@ -34,18 +35,29 @@ def filter_section(subject: Selection) -> None:
         return
     layer = _layer(result)
     found = _chosen_sum(subject, result, layer)
-    sentences = findings(layer, found)
-    show_findings(sentences)
+    _at_work(layer, found)
+    show_findings(findings(layer, found))
     show_command(_request_here(result, found))
     st.html(sum_table(layer, found, result["picture"].iloc[0]))
-    steps, response = st.columns([3, 2], gap="large")
-    tables = sums(found)
-    with steps:
-        spec = tables_spec(tables, contribution_steps, bias=found.bias, total=found.total, height=400)
-        show_spec(spec, key="contribution_chart")
-    with response:
-        _response(layer, found)
+    spec = tables_spec(sums(found), contribution_steps, bias=found.bias, total=found.total, height=400)
+    show_spec(spec, key="contribution_chart")
     _network(result)
+
+
+def _at_work(layer: FilterLayer, found: FilterSum) -> None:
+    """Show the window slide over one of the input channels that add most."""
+    order = [int(channel) for channel in found.ranked()["input_channel"].head(SHOWN_CHANNELS)]
+    channel = order[0]
+    if len(order) > 1:
+        st.session_state.setdefault("sum_over", channel)
+        if st.session_state["sum_over"] not in range(found.first, found.first + len(found.contributions)):
+            st.session_state["sum_over"] = channel
+        offered = with_current(order, [st.session_state["sum_over"]])
+        channel = st.selectbox(
+            "Input channel that the window slides over", offered, key="sum_over", width=280,
+            format_func=lambda one: channel_name(layer, one),
+        )  # fmt: skip
+    convolution(layer, found, int(channel), key="convolution")
 
 
 def _request_here(result: Result, found: FilterSum) -> FilterRequest:
@@ -73,8 +85,6 @@ def sum_table(layer: FilterLayer, found: FilterSum, seen: pd.Series) -> str:
 
 def _channel_row(layer: FilterLayer, found: FilterSum, channel: int, most: list[float]) -> str:
     at = channel - found.first
-    names = ("red", "green", "blue")
-    name = f"{channel} ({names[channel]})" if layer.inputs.shape[0] == 3 else str(channel)
     shown = picture(gray_png(layer.inputs[channel]), width=92, box=_box(layer, found), label=f"input channel {channel}")
     grids = [
         cells(values, most=size, label=f"{what} of input channel {channel}")
@@ -86,13 +96,13 @@ def _channel_row(layer: FilterLayer, found: FilterSum, channel: int, most: list[
     middle = "".join(f'<td>{grid}</td><td class="sign">{sign}</td>' for grid, sign in zip(grids, signs, strict=False))
     value = found.contributions[at]
     return (
-        f'<tr><td class="name">{name}</td><td>{shown}</td>{middle}<td>{grids[2]}</td>'
-        f'<td class="number">{value:+z.4f}</td></tr>'
+        f'<tr><td class="name">{channel_name(layer, channel)}</td><td>{shown}</td>{middle}<td>{grids[2]}</td>'
+        f'<td class="number">{value:+z.2f}</td></tr>'
     )
 
 
 def _line(name: str, value: float, kind: str = "") -> str:
-    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+z.4f}</td></tr>'
+    return f'<tr class="{kind}"><td class="name" colspan="7">{name}</td><td class="number">{value:+z.2f}</td></tr>'
 
 
 def _box(layer: FilterLayer, found: FilterSum) -> tuple[float, float, float, float]:
@@ -127,22 +137,19 @@ def _chosen_sum(subject: Selection, result: Result, layer: FilterLayer) -> Filte
     if gone or state.get("sum_of") != (result.request.run_id, layer.name):
         state["sum_of"] = (result.request.run_id, layer.name)
         state["sum_channel"], state["sum_row"], state["sum_column"] = result.manifest["at"]
-    names, channel, row, column, jump = st.columns([4, 2, 2, 2, 3], vertical_alignment="bottom")
-    _layer_box(names, subject, result, layer)
     limits = layer.outputs.shape
-    channel.number_input("Filter", 0, limits[0] - 1, key="sum_channel")
-    row.number_input("Row", 0, limits[1] - 1, key="sum_row")
-    column.number_input("Column", 0, limits[2] - 1, key="sum_column")
-    with jump.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _layer_box(subject, result, layer)
+        st.number_input("Filter", 0, limits[0] - 1, key="sum_channel", width=130)
+        st.number_input("Row", 0, limits[1] - 1, key="sum_row", width=130)
+        st.number_input("Column", 0, limits[2] - 1, key="sum_column", width=130)
         here = int(state["sum_channel"])
         st.button("Strongest", key="sum_strongest", on_click=_go, args=layer.strongest(here))
         st.button("Lowest", key="sum_weakest", on_click=_go, args=layer.weakest(here))
     return layer.at(int(state["sum_channel"]), int(state["sum_row"]), int(state["sum_column"]))
 
 
-def _layer_box(
-    place: st.delta_generator.DeltaGenerator, subject: Selection, result: Result, layer: FilterLayer
-) -> None:
+def _layer_box(subject: Selection, result: Result, layer: FilterLayer) -> None:
     table = result["layers"].set_index("layer")
     st.session_state["sum_layer"] = layer.name
 
@@ -157,26 +164,11 @@ def _layer_box(
         if run_of(wanted) is None:
             launch(wanted)
 
-    place.selectbox("Convolution", list(table.index), key="sum_layer", format_func=shown_as, on_change=chosen)
+    st.selectbox("Convolution", list(table.index), key="sum_layer", format_func=shown_as, on_change=chosen, width=300)
 
 
 def _go(channel: int, row: int, column: int) -> None:
     st.session_state.update({"sum_channel": channel, "sum_row": row, "sum_column": column})
-
-
-def _response(layer: FilterLayer, found: FilterSum) -> None:
-    def choose() -> None:
-        picked = st.session_state["response_chart"].selection.get(POSITION_PICK)
-        if picked:
-            _go(found.channel, int(picked[0]["row"]), int(picked[0]["column"]))
-
-    tables = {"response": response_cells(layer.outputs[found.channel])}
-    size = 250 if on_a_phone() else 320
-    spec = tables_spec(
-        tables, response_map, layer=layer.name, channel=found.channel, row=found.row, column=found.column,
-        size=size, height=size + FRAME,
-    )  # fmt: skip
-    show_spec(spec, key="response_chart", on_select=choose, selection_mode=POSITION_PICK, width="content")
 
 
 def _network(result: Result) -> None:

@@ -17,24 +17,21 @@ from lab.ui.selection import Selection
 
 
 def _filter(subject: Selection) -> None:
-    with st.expander("A toy first: eyes plus a mouth", icon=":material/sentiment_satisfied:", expanded=True):
-        face_section()
-    st.markdown("### The same in a real network")
     filter_section(subject)
+    with st.expander("A toy to edit: eyes plus a mouth", icon=":material/sentiment_satisfied:", expanded=True):
+        face_section()
 
 
 def _sizes(subject: Selection) -> None:
+    sizes_section(subject)
     with st.expander("Try it: a window slides over a row of pixels", icon=":material/linear_scale:", expanded=True):
         slide_section()
-    st.markdown("### Layer by layer in a real network")
-    sizes_section(subject)
 
 
 def _fields(subject: Selection) -> None:
+    field_section(subject)
     with st.expander("Try it: layers on top of each other", icon=":material/stacks:", expanded=True):
         stack_section()
-    st.markdown("### What one position of a real network sees")
-    field_section(subject)
 
 
 SECTIONS: Sections = {

@@ -8,9 +8,11 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lab.charts.map_rows import image_url
+from lab.encode import jpeg
 
 CSS = """
 <style>
@@ -27,7 +29,9 @@ CSS = """
 .lab-strip table { border-collapse: collapse; border: 0; }
 .lab-strip th, .lab-strip td { border: 0; padding: 0.2rem 0.3rem; vertical-align: top; text-align: left; }
 .lab-strip th { font-size: 0.78rem; font-weight: 500; line-height: 1.35; }
-.lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; background: inherit; }
+.lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; }
+.lab-strip th.chosen { scroll-initial-target: nearest; }
+.lab-strip .chosen { background: color-mix(in srgb, currentColor 13%, transparent); }
 .lab-strip td, .lab-strip th.layer { width: 224px; min-width: 224px; line-height: 1.3; }
 .lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.8rem; opacity: 0.85; }
 .lab-one { max-width: 448px; }
@@ -41,7 +45,6 @@ CSS = """
 </style>
 """
 ROWS = ("<small>where in the picture it responds</small>", "<small>the image made for it</small>")
-QUALITY = 88  # of a JPEG
 SMALL = 4  # patches over an image
 Row = Mapping[Any, Any]
 FEW = 40  # pixels: smaller patches are shown pixel by pixel
@@ -67,10 +70,8 @@ def light(data: bytes) -> bytes:
     """Return a picture as a JPEG: on a sheet of many, what is sent is a third as much."""
     from PIL import Image
 
-    buffer = io.BytesIO()
     with Image.open(io.BytesIO(data)) as picture:
-        picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
+        return jpeg(np.asarray(picture.convert("RGB")))
 
 
 def patch(row: Row) -> str:
@@ -91,19 +92,24 @@ def patches(rows: pd.DataFrame) -> str:
     return f'<div class="lab-patches">{"".join(figures)}</div>'
 
 
-def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame) -> str:
-    """Return the strip: layers from left to right; for each class patches, the map on the picture, the image."""
+def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame, chosen: str = "") -> str:
+    """Return the strip: layers from left to right; for each class patches, the map on the picture, the image.
+
+    The `chosen` layer's column is marked.
+    """
+    mark = {str(name): f"layer{' chosen' * (name == chosen)}" for name in table["layer"].unique()}
     layers = table.drop_duplicates("layer")
     head = "".join(
-        f'<th class="layer">{html.escape(row["layer"])}<br><small>depth {row["depth"]:.2f}</small></th>'
+        f'<th class="{mark[row["layer"]]}">{html.escape(row["layer"])}<br><small>depth {row["depth"]:.2f}</small></th>'
         for row in layers.to_dict("records")
     )
     body = []
     for name, rows in table.groupby("class", sort=False):
         cells = [_cells(row, exemplars, images) for row in rows.to_dict("records")]
+        kinds = [mark[layer] for layer in rows["layer"]]
         labels = (f"<b>{html.escape(str(name))}</b><br><small>the channel's strongest patches</small>", *ROWS)
         for number, label in enumerate(labels):
-            line = "".join(f"<td>{cell[number]}</td>" for cell in cells)
+            line = "".join(f'<td class="{kind}">{cell[number]}</td>' for kind, cell in zip(kinds, cells, strict=True))
             body.append(f'<tr class="{"class" if number == 0 else ""}"><th class="side">{label}</th>{line}</tr>')
     return f'<div class="lab-strip"><table><tr><th class="side"></th>{head}</tr>{"".join(body)}</table></div>'
 

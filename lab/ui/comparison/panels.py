@@ -8,10 +8,13 @@ import streamlit as st
 from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.comparison import cost_and_quality, gaps_by_depth
 from lab.charts.map_rows import data_url
+from lab.charts.picking import chosen_on_curves
 from lab.charts.similarity import error_consistency, shared_errors, similarity_map
+from lab.charts.theme import layers_of
 from lab.experiments.base import Result
 from lab.registry import meaning
-from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.chart import chart_spec, on_a_phone, show_chart, show_pickable
+from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.downloads import export
 from lab.ui.findings import show_sentences
 from lab.ui.gallery import Picture, gallery
@@ -69,14 +72,17 @@ def _networks(models: pd.DataFrame) -> None:
 
 
 def _curves(result: Result) -> None:
-    show_chart(
-        result,
-        accuracy_by_depth,
-        key="compare_curves",
-        labels="legend" if on_a_phone() else None,
-        height=360,
-    )
+    labels = "legend" if on_a_phone() else None
+    spec = chart_spec(result, accuracy_by_depth, labels=labels, height=360, chosen=True)
+    marks = chosen_on_curves(result.tables, _chosen(result))
+    show_pickable(spec, marks, lambda picked: choose_layer(picked["layer"]), key="compare_curves")
     show_sentences(_findings(result, "The classes come apart"))
+
+
+def _chosen(result: Result) -> dict[str, str]:
+    """Return the chosen layer of each network that has it, or its nearest relative; {} where none is chosen."""
+    layers = {str(model): layers_of(result["layers"], str(model)) for model in result["models"]["model"]}
+    return {model: layer for model, names in layers.items() if (layer := chosen_layer(names, usual="none")) in names}
 
 
 def _gaps(result: Result) -> None:
@@ -128,7 +134,10 @@ def _errors(result: Result) -> None:
     with right:
         show_chart(result, error_consistency, key="compare_kappa", first=first, second=second)
     depths = sorted(result["votes"]["depth"].unique())
-    depth = st.select_slider("Relative depth", depths, value=depths[-1], key="errors_depth")
+    layer = _chosen(result).get(first, "")
+    here = result["layers"].query("model == @first and layer == @layer")["depth"]
+    usual = min(depths, key=lambda depth: abs(depth - (here.iloc[0] if layer else depths[-1])))
+    depth = st.select_slider("Relative depth", depths, value=usual, key=f"errors_depth_{layer}")
     _disagreements(result, first, second, float(depth))
     show_sentences(_about(_findings(result, "At their ends"), first, second))
 

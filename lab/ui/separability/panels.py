@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts.accuracy import LAYER_PICK, accuracy_by_depth
+from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.curves import METRICS, curve_rows
 from lab.charts.hero import Patches, hero
 from lab.charts.map_rows import data_url
+from lab.charts.picking import chosen_on_curves
 from lab.charts.tables import key_figures
 from lab.charts.theme import classes_of, layers_of, models_of
 from lab.experiments.base import Result
@@ -22,7 +23,7 @@ from lab.experiments.separability.split_notes import calibration_note, split_tex
 from lab.probing.controls import CONTROLS
 from lab.probing.probes import MATCHED_DIMENSION
 from lab.runs.examples import example_of
-from lab.ui.chart import chart_spec, on_a_phone, preselect, show_chart, show_spec
+from lab.ui.chart import chart_spec, on_a_phone, show_pickable
 from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.run_cache import finished_result, run_of
 from lab.ui.text import count, duration, escaped
@@ -122,11 +123,10 @@ def accuracy_chart(
     """Show the curves over depth with the chosen layer of `model` marked; a click on a point chooses another."""
     several = len(models_of(result["layers"])) > 1
 
-    def choose() -> None:
-        for picked in st.session_state[key].selection.get(LAYER_PICK, ()):
-            choose_layer(picked["layer"])
-            if several:
-                st.session_state["network"] = picked["model"]
+    def choose(picked: dict[str, Any]) -> None:
+        choose_layer(picked["layer"])
+        if several:
+            st.session_state["network"] = picked["model"]
 
     spec = chart_spec(
         result,
@@ -135,19 +135,33 @@ def accuracy_chart(
         controls=None if controls is None else tuple(controls),
         labels="legend" if on_a_phone() else None,
         height=HEIGHT_ON_A_PHONE if on_a_phone() else HEIGHT,
+        chosen=True,
     )
-    layer = chosen_layer(layers_of(result["layers"], model))
-    preselect(spec, LAYER_PICK, [{"model": model, "layer": layer}])
-    show_spec(spec, key=key, on_select=choose, selection_mode=LAYER_PICK)
+    show_pickable(spec, _chosen(result, model, metric), choose, key=key)
 
 
 def hero_chart(result: Result) -> None:
-    """Show the whole story of the run's first network in one picture, with the patches of its channels where known."""
+    """Show the whole story of the run's first network in one picture, with the patches of its channels where known.
+
+    The chosen layer is marked on its curve; a click on a point chooses another.
+    """
     model = models_of(result["layers"])[0]
     shown = {"width": PHONE_WIDTH, "places": 3} if on_a_phone() else {}
     patches = _patches(model, result.request.as_dict().get("data"))
+    spec = chart_spec(result, hero, model=model, patches=patches, chosen=True, **shown)
     with st.container(key="hero"):
-        show_chart(result, hero, key="hero_chart", view={"width": "content"}, model=model, patches=patches, **shown)
+        show_pickable(
+            spec,
+            _chosen(result, model),
+            lambda picked: choose_layer(picked["layer"]),
+            key="hero_chart",
+            width="content",
+        )
+
+
+def _chosen(result: Result, model: str, metric: str = "accuracy") -> list[dict[str, Any]]:
+    layer = chosen_layer(layers_of(result["layers"], model))
+    return chosen_on_curves(result.tables, {model: layer}, metric)
 
 
 def _patches(model: str, data: str | None) -> Patches:

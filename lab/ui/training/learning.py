@@ -10,6 +10,7 @@ import streamlit as st
 from lab.charts.training import learning_curve
 from lab.experiments.base import Result
 from lab.experiments.training.request import TrainRequest
+from lab.models import ModelRef
 from lab.training.state import history_of
 from lab.ui.chart import show_chart, show_tables_chart
 from lab.ui.examples import drawn_examples
@@ -67,8 +68,11 @@ def _facts(result: Result) -> None:
         f"learning rate rising to {recipe['learning_rate']:g} until epoch {recipe['warm_up']:g}, then falling along a "
         f"cosine; batches of {recipe['batch']}."
     )
-    st.markdown("Its weights can be used wherever a network is asked for:")
-    st.code(trained["model"], language=None)
+    if ModelRef.parse(trained["model"]).stamp():
+        st.markdown("Its weights can be used wherever a network is asked for:")
+        st.code(trained["model"], language=None)
+    else:
+        st.markdown("Its weights are not on this computer: *Run it here* makes them.")
     with st.expander("Checkpoints", icon=":material/history:"):
         st.caption("Each is a network of its own; step 0 is the network before training.")
         st.dataframe(result["checkpoints"], hide_index=True, key="checkpoints_table")

@@ -1,12 +1,25 @@
 // The points of embedding maps: read from bytes (lab/ui/embedding_maps/packed.py), drawn on a canvas, found by place.
 const UNKNOWN = 255, NOWHERE = -32768, EDGE = 1.07; // the map's half, with a margin
 const ROOM = 0.55, LEAST_PICTURE = 20, MOST_PICTURE = 52; // share of the map that pictures may cover; pixels
-const MANY = 12000, FEW_IN_SMALL = 2500, FAINT = 0.16;
+const FEW_IN_SMALL = 2500, FAINT = 0.16;
 export const SHAPES = { // within a circle of radius 1
   "circle": "M.85 0A.85 .85 0 1 1 -.85 0A.85 .85 0 1 1 .85 0", "square": "M-.75-.75H.75V.75H-.75Z",
   "diamond": "M0-1L.8 0 0 1-.8 0Z", "triangle-up": "M0-.95L.95.75H-.95Z", "triangle-down": "M0 .95L.95-.75H-.95Z",
   "cross": "M-.3-.9H.3V-.3H.9V.3H.3V.9H-.3V.3H-.9V-.3H-.3Z", "wedge": "M0-1L.55.9H-.55Z",
 };
+
+// Write a mark into pixels `wide` across, its middle at (x, y); what is more opaque there already stays.
+function stamp(pixels, wide, { side, pixels: mark }, x, y) {
+  const left = Math.round(x - side / 2), top = Math.round(y - side / 2);
+  const from = Math.max(0, -left), to = Math.min(side, wide - left);
+  for (let row = Math.max(0, -top), last = Math.min(side, wide - top); row < last; row++) {
+    const line = (top + row) * wide + left;
+    for (let column = from; column < to; column++) {
+      const value = mark[row * side + column], at = line + column;
+      if (value >>> 24 && value >>> 24 >= pixels[at] >>> 24) pixels[at] = value;
+    }
+  }
+}
 
 export class Points {
   constructor(bytes) {
@@ -94,34 +107,49 @@ export class Points {
     return found;
   }
 
+  // Points are written into the canvas's pixels, those that are selected last, and pictures are drawn above them: a
+  // call for each of 50,000 points would take a second.
   draw(canvas, view) {
     const paper = canvas.getContext("2d"), side = canvas.width;
-    paper.clearRect(0, 0, side, side);
+    if (!side) return;
     const dots = view.small ? 2 : side / Math.max(1, canvas.clientWidth);
-    const every = view.small ? Math.ceil(this.count / FEW_IN_SMALL) : 1;
-    const scale = (view.zoom * side) / (2 * EDGE), some = view.selected.size > 0;
-    const size = this.pictureSize(view, side / dots) * dots;
-    const half = dots * (view.small ? 2 : Math.min(6.5, Math.max(2.2, 90 / Math.sqrt(this.count))) * Math.sqrt(view.zoom));
-    const sprites = this.sprites(view.small || this.count > MANY ? Math.max(1.5, half) : half);
-    const [fx, fy, tx, ty] = [2 * view.from, 2 * view.from + 1, 2 * view.to, 2 * view.to + 1].map(k => k * this.count);
-    const { places, labels } = this, part = view.part;
-    const later = [];
-    const put = (one, faint) => {
-      const x = side / 2 + (places[fx + one] * (1 - part) + places[tx + one] * part - view.centre[0]) * scale;
-      const y = side / 2 - (places[fy + one] * (1 - part) + places[ty + one] * part - view.centre[1]) * scale;
-      if (!(x > -size - 9 && x < side + size + 9 && y > -size - 9 && y < side + size + 9)) return;
-      if (size && this.drawPicture(paper, one, x, y, size, faint)) return;
-      const sprite = sprites[labels[one]];
-      paper.drawImage(sprite, (x - sprite.width / 2) | 0, (y - sprite.height / 2) | 0);
-    };
-    paper.globalAlpha = some ? FAINT : 0.9;
-    for (let one = 0; one < this.count; one += every) {
-      if (some && view.selected.has(one)) later.push(one); else put(one, some);
+    const size = this.pictureSize(view, side / dots) * dots, some = view.selected.size > 0;
+    const half = dots * (view.small ? 1 : Math.min(6.5, Math.max(1.6, 90 / Math.sqrt(this.count))) * Math.sqrt(view.zoom));
+    const { xs, ys } = this.put(view, side, size + 9);
+    const kept = !view.small || this.count <= FEW_IN_SMALL ? null : Math.ceil(this.count / FEW_IN_SMALL);
+    const shown = (one, chosen) => xs[one] === xs[one] && (!some || view.selected.has(one) === chosen) &&
+      (!kept || one % kept === 0 || (some && chosen));
+    const sheet = paper.createImageData(side, side), pixels = new Uint32Array(sheet.data.buffer);
+    for (const chosen of some ? [false, true] : [true]) {
+      const stamps = this.stamps(half, some && !chosen ? FAINT : 0.9);
+      for (let one = 0; one < this.count; one++) {
+        if (shown(one, chosen) && !(size && this.bitmaps[one])) stamp(pixels, side, stamps[this.labels[one]], xs[one], ys[one]);
+      }
+    }
+    paper.putImageData(sheet, 0, 0);
+    for (const chosen of size ? (some ? [false, true] : [true]) : []) {
+      paper.globalAlpha = some && !chosen ? FAINT : 1;
+      for (let one = 0; one < this.count; one++) if (shown(one, chosen)) this.drawPicture(paper, one, xs[one], ys[one], size);
     }
     paper.globalAlpha = 1;
-    if (some) (view.small && every > 1 ? view.selected : later).forEach(one => put(one, false));
-    if (view.cursor >= 0 && !view.moving) this.ring(paper, this.placeOf(view.cursor, view.to, side, view.zoom, view.centre), Math.max(size / 2, half) + 3 * dots, canvas);
+    if (view.cursor >= 0 && !view.moving) this.ring(paper, [xs[view.cursor], ys[view.cursor]], Math.max(size / 2, half) + 3 * dots, canvas);
     if (view.path) this.lasso(paper, view.path, dots, canvas);
+  }
+
+  // Where all images lie on a canvas of `side` dots, between two layers; NaN for those that lie farther out than `margin`.
+  put(view, side, margin) {
+    const { count, places } = this, scale = (view.zoom * side) / (2 * EDGE), { part } = view;
+    const [fx, fy, tx, ty] = [2 * view.from, 2 * view.from + 1, 2 * view.to, 2 * view.to + 1].map(k => k * count);
+    this.xs ??= new Float32Array(count);
+    this.ys ??= new Float32Array(count);
+    for (let one = 0; one < count; one++) {
+      const x = side / 2 + (places[fx + one] * (1 - part) + places[tx + one] * part - view.centre[0]) * scale;
+      const y = side / 2 - (places[fy + one] * (1 - part) + places[ty + one] * part - view.centre[1]) * scale;
+      const inside = x > -margin && x < side + margin && y > -margin && y < side + margin;
+      this.xs[one] = inside ? x : NaN;
+      this.ys[one] = y;
+    }
+    return this;
   }
 
   // Pictures take the place of points when they find room: of all images that are in sight.
@@ -131,15 +159,14 @@ export class Points {
     return size >= LEAST_PICTURE ? size : 0;
   }
 
-  drawPicture(paper, one, x, y, size, faint) {
+  drawPicture(paper, one, x, y, size) {
     const picture = this.bitmaps[one];
     if (picture === undefined) this.decode(one);
-    if (!picture) return false;
+    if (!picture) return;
     const edge = Math.max(2, size / 14);
     paper.fillStyle = this.colours[this.labels[one]];
     paper.fillRect(x - size / 2 - edge, y - size / 2 - edge, size + 2 * edge, size + 2 * edge);
     paper.drawImage(picture, x - size / 2, y - size / 2, size, size);
-    return true;
   }
 
   decode(one) {
@@ -153,18 +180,18 @@ export class Points {
     }, () => null);
   }
 
-  // One small picture per class: drawing it is many times as fast as filling its outline.
-  sprites(half) {
-    const key = half.toFixed(1);
+  // The mark of each class as pixels: its side, and colours with opacity, row by row.
+  stamps(half, opacity) {
+    const key = `${half.toFixed(1)} ${opacity}`;
     this.made ??= {};
     return (this.made[key] ??= this.classes.map((_, k) => {
-      const sprite = document.createElement("canvas"), paper = sprite.getContext("2d");
-      sprite.width = sprite.height = Math.ceil(2 * half + 2);
-      paper.translate(sprite.width / 2, sprite.height / 2);
+      const side = Math.ceil(2 * half + 2), paper = new OffscreenCanvas(side, side).getContext("2d");
+      paper.translate(side / 2, side / 2);
       paper.scale(half, half);
+      paper.globalAlpha = opacity;
       paper.fillStyle = this.colours[k];
       paper.fill(new Path2D(SHAPES[this.shapes[k]]));
-      return sprite;
+      return { side, pixels: new Uint32Array(paper.getImageData(0, 0, side, side).data.buffer) };
     }));
   }
 
