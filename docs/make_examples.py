@@ -29,7 +29,7 @@ from lab.settings import Compute
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions that no tab shows as they are by default, or that have none yet.
-LEFT_OUT = ("explanations", "exemplars", "visualize", "ladder", "which")
+LEFT_OUT = ("exemplars", "visualize", "ladder_steps", "which")
 MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default
 KEPT = ("request.json", "sources.json", "run.json")

@@ -33,10 +33,14 @@ AGAIN = (
     "the first expects other drawings of as many images to have it{outside}. By the intervals of both runs together, "
     "{agreed} of {count} agree."
 )
+LEARNT = """## While a network learns
+
+`feature-lab train`, then `feature-lab ask ladder_steps`: a small network that learns to tell drawn cats from
+drawn dogs, at six of its checkpoints. A number is the depth from which a rung is read, "–" that no layer reads it."""
 
 
-def document(result: Result, other: Result) -> str:
-    """Return the page; `other` is of the same networks and of other drawings."""
+def document(result: Result, other: Result, learnt: Result) -> str:
+    """Return the page; `other` is of the same networks and of other drawings, `learnt` of a network as it learnt."""
     parts = [INTRODUCTION.format(command=result.request.command())]
     for model in result["layers"]["model"].unique():
         short = ModelRef.parse(model).short
@@ -47,7 +51,7 @@ def document(result: Result, other: Result) -> str:
         parts += ["Accuracy lost where training and test differ, mean over the rungs that a layer reads:"]
         parts += [_invariance(result, model)]
     sentences = [*result.findings, *again(result, other)]
-    parts += ["## What was found", "\n".join(f"- {sentence}" for sentence in sentences)]
+    parts += ["## What was found", _list(sentences), LEARNT, _steps(learnt), _list(learnt.findings)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -109,9 +113,20 @@ def _emergence(result: Result, model: str) -> str:
     rows = []
     for rung in result["rungs"]["rung"]:
         own = table[table["rung"] == rung]
-        rows.append([rung, *(_depth(row) for _, row in own.iterrows()), _decline(own.iloc[0])])
+        rows.append([rung, *map(_depth, own.to_dict("records")), _decline(own.iloc[0])])
     twins = [f"untrained {twin}" for twin in table["twin"].unique() if twin >= 0]
     return _markdown(["rung", "network", *twins, "last minus best"], rows)
+
+
+def _steps(learnt: Result) -> str:
+    table = learnt["steps"]
+    moments = [f"step {step}" for step in table["step"].unique()]
+    rows = [[str(rung), *map(_depth, own.to_dict("records"))] for rung, own in table.groupby("rung", sort=False)]
+    return _markdown(["rung", *moments], rows)
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _cell(row: pd.Series) -> str:
@@ -119,7 +134,7 @@ def _cell(row: pd.Series) -> str:
     return f"**{text}**" if row["ci_low"] > 0.5 else text
 
 
-def _depth(row: pd.Series) -> str:
+def _depth(row: Mapping[Hashable, Any]) -> str:
     return f"{row['depth']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})" if row["reached"] else "–"
 
 
@@ -143,8 +158,10 @@ def main() -> None:
     models = tuple(given.model or (DEFAULT_MODEL,))
     result = lab.ask("ladder", progress=bars, models=models, untrained=given.untrained)
     other = lab.ask("ladder", progress=bars, models=models, untrained=0, seed=1)
+    lab.ask("train", progress=bars)
+    learnt = lab.ask("ladder_steps", progress=bars)
     bars.close()
-    PAGE.write_text(document(result, other))
+    PAGE.write_text(document(result, other, learnt))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,22 @@ def test_resampled_intervals_hold_all_at_once() -> None:
     assert np.isnan(intervals_at_once(values, draws)[1].low)
 
 
+@pytest.mark.parametrize(("of_starts", "most"), [(0.0, 0.09), (1.0, 0.1), (3.0, 0.22)])
+def test_resampled_intervals_hold_for_other_random_starts_too(of_starts: float, most: float) -> None:
+    """Means over three starts, of other starts and other images: what images alone allow for misses far more often."""
+    rng = np.random.default_rng(4)
+    missed, alone = 0, 0
+    for _ in range(300):
+        starts = of_starts * rng.normal(size=(3, 8))
+        values = starts.mean(axis=0) + rng.normal(size=8)
+        draws = values + rng.normal(size=(300, 8))
+        missed += any(not found.low <= 0 <= found.high for found in intervals_at_once(values, draws, starts))
+        alone += any(not found.low <= 0 <= found.high for found in intervals_at_once(values, draws))
+    assert missed <= most * 300
+    assert (alone > 2 * missed) == (of_starts > 0)
+    assert intervals_at_once(values, draws, starts[:1]) == intervals_at_once(values, draws)
+
+
 def test_the_best_of_a_width_is_the_mean_over_all_subsets() -> None:
     rng = np.random.default_rng(3)
     chosen_by, value = rng.normal(size=9), rng.normal(size=9)

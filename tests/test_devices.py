@@ -49,7 +49,7 @@ ON_THE_CPU = {"filter", "collapse", "face", "edges", "sizes", "slide", "stack", 
 # These run a network as one of `SMALL` does, and through the same functions.
 AS_ANOTHER = {"compare", "check", "regress", "multilabel", "ladder", "thumbnail", "factors", "concatenation",
               "exemplars", "watch", "without_activations", "many_images", "grades", "which",
-              "explanations"}  # fmt: skip
+              "explanations", "concepts", "ladder_steps"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "models": (["resnet51@untrained", "resnet52@untrained"], "resnet51"),
     "data": ("drawn:petz", "drawn:petz"),
     "probe_data": ("drawn:petz", "drawn:petz"),
+    "concepts": (["drawn:petz"], "drawn:petz"),
+    "against": ("drawn:petz", "drawn:petz"),
     "picture": ("photo:nothing", "nothing"),
     "layers": ("nowhere.9", "nowhere.9"),
     "layer": ("nowhere.9", "nowhere.9"),
@@ -96,7 +98,7 @@ def test_a_wrong_value_is_told_before_any_work(question: str, field: str, value:
     kind = EXPERIMENTS[question].request_type
     fields = {f.name for f in dataclasses.fields(kind)}
     given: dict[str, Any] = {"experiment": question}
-    if "model" in fields and question not in ("train", "watch"):
+    if "model" in fields and question not in ("train", "watch", "ladder_steps"):
         given["model"] = MODEL
     if "models" in fields:
         given["models"] = [MODEL, "test_vit@untrained:0"]
@@ -104,7 +106,7 @@ def test_a_wrong_value_is_told_before_any_work(question: str, field: str, value:
         given["target"] = "probe"
     if question == "train" and field == "model":
         value = "resnet51"
-    if question == "watch" and field != "model":
+    if question in ("watch", "ladder_steps") and field != "model":
         given["model"] = MODEL  # raises for it: nothing was trained here
         said = "not trained here" if field == "layers" else said
     if isinstance(value, str) and field == "classes" and kind.__dataclass_fields__[field].type != "str":

@@ -50,7 +50,7 @@ def test_no_more_is_shipped_than_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["overview", "separability", "compare", "channels", "attributions", "numbers", "train_and_watch"]
+    "place", ["overview", "separability", "compare", "channels", "attributions", "numbers", "train_and_watch", "ladder"]
 )
 def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> None:
     app = healthy(opened(place))

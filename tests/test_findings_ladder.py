@@ -167,8 +167,8 @@ NETWORK = "model against rung gain later reached_against reached"
     ],
 )
 def test_whether_untrained_networks_make_easy_what_is_read_best(tau: Any, said: str) -> None:
-    assert_says(ladder._ease("net", table("model tau", ("m", tau))), said)
-    assert ladder._ease("net", table("model tau")) == []
+    assert_says(ladder._ease("net", table("model twins tau", ("m", 3, tau))), said)
+    assert ladder._ease("net", table("model twins tau")) == []
 
 
 def test_labels_are_saved_clearly_and_by_no_small_share() -> None:

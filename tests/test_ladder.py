@@ -156,7 +156,7 @@ def test_tables_hold_every_cell(small: Result) -> None:
     assert (accuracy["accuracy"] <= accuracy["ci_high"]).all()
     assert small["gains"].empty  # an untrained network has no twins
     assert len(small["predictions"]) == 3 * 40 * len(layers)
-    assert small["examples"]["thumbnail"].map(lambda png: png.startswith(b"\x89PNG")).all()
+    assert small["examples"]["thumbnail"].map(lambda jpeg: jpeg.startswith(b"\xff\xd8")).all()
 
 
 def test_charts_have_what_the_tables_hold(small: Result) -> None:

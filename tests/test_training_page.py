@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 from pages_helpers import healthy, opened, said
 
 from lab.experiments.base import Result
+from lab.experiments.ladder.steps import LadderStepsRequest
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.experiments.training.train import run as teach
 from lab.experiments.training.watch import run as watch
@@ -119,6 +121,22 @@ def test_a_watched_training_opens_from_its_link(at_home: Any, tab: str) -> None:
     assert app.session_state["watched"] == tab
     assert "On images that no step was computed from" in words(app)
     assert app.query_params["name"] in ("page", ["page"])
+
+
+def test_the_ladder_while_it_learnt_is_offered_in_its_tab_and_opens_from_its_link(at_home: Any) -> None:
+    finished(at_home[1], QUICK)
+    watched = finished(at_home[2], WatchRequest("test_resnet@lab:page"))
+    app = healthy(opened("train_and_watch", run=watched.id, watched="Ladder"))
+    assert "Reads twelve rungs" in words(app)
+    request = LadderStepsRequest("test_resnet@lab:page").canonical()
+    step = {"step": 0, "epoch": 0.0, "rung": "hue", "position": 1, "reached": True, "depth": 0.5, "ci_low": 0.4,
+            "ci_high": 0.6, "layer": "layer1", "best": 0.9, "best_layer": "layer2"}  # fmt: skip
+    found = Result(request, {"steps": pd.DataFrame([step])}, {"findings": ["Training added hue."]})
+    run = finished(found, LadderStepsRequest("test_resnet@lab:page"))
+    app = healthy(opened("train_and_watch", run=run.id))
+    assert app.session_state["watched"] == "Ladder"
+    assert "Training added hue." in words(app)
+    assert len(app.get("vega_lite_chart")) == 2  # the curve of the training, and the ladder
 
 
 def test_a_link_to_a_watching_whose_weights_are_gone_is_told(lab_home: Any) -> None:

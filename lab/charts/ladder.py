@@ -23,7 +23,7 @@ from lab.charts.theme import (
 CELL_PICK = "cell_pick"  # the selection a page reads: fields rung and layer
 PIXELS = "8 × 8 pixels"
 NOT_REACHED = "not reached"
-_COLOURS = ["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"]
+ACCURACY_COLOURS = ["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"]
 
 
 def ladder_map(
@@ -52,7 +52,7 @@ def ladder_map(
         tooltip=["rung:N", alt.Tooltip("place:N", title="layer"), alt.Tooltip("accuracy:Q", format=".2f"),
                  "interval:N", "dim:Q"],
     )  # fmt: skip
-    scale = alt.Scale(domain=[0.5, 0.75, 1], range=_COLOURS, interpolate="rgb", clamp=True)
+    scale = alt.Scale(domain=[0.5, 0.75, 1], range=ACCURACY_COLOURS, interpolate="rgb", clamp=True)
     legend = alt.Legend(
         title="accuracy", orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left"
     )
@@ -62,7 +62,9 @@ def ladder_map(
         .encode(alt.Color("colour:Q", scale=scale, legend=legend))
         .add_params(alt.selection_point(name=CELL_PICK, fields=["rung", "layer"], empty=False)),
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
-        title=alt.Title("What is read where", subtitle="Accuracy of a linear probe. Gray: not shown to be above 0.5."),
+        title=alt.Title(
+            "What is read where", subtitle=["Accuracy of a linear probe.", "Gray: not shown to be above 0.5."]
+        ),
         width="container",
         height=height * len(tables["rungs"]) + 210,
         description=f"Accuracy on {len(tables['rungs'])} rungs at {len(places)} places of {name}.",
@@ -112,7 +114,7 @@ def fingerprint(tables: Tables, *, size: int = 190, columns: int = 4) -> alt.Con
     panels: list[alt.Chart] = []
     names = models_of(table)
     twins = sorted({int(twin) for twin in table["twin"]})
-    scale = alt.Scale(domain=[0.5, 0.75, 1], range=_COLOURS, interpolate="rgb", clamp=True)
+    scale = alt.Scale(domain=[0.5, 0.75, 1], range=ACCURACY_COLOURS, interpolate="rgb", clamp=True)
     for model in names:
         for twin in twins:
             own = table[(table["model"] == model) & (table["twin"] == twin) & (table["control"] == "probe")]

@@ -24,6 +24,7 @@ from lab.charts.theme import (
     only_model,
     rows,
 )
+from lab.experiments.attribution.explanations import method_title
 
 _SAVED = ["#e9e6df", "#05a16a", "#044a33"]
 _LESS_MORE = [MODEL_COLOURS[1], "#e9e6df", MODEL_COLOURS[0]]
@@ -130,7 +131,7 @@ def explanations_map(tables: Tables) -> alt.LayerChart:
 
     Of the layers that read the rung and at which the method can be asked.
     """
-    table = tables["explanations"]
+    table = tables["explanations"].assign(method=tables["explanations"]["method"].map(method_title))
     read = table[table["ci_low"] > 0.5]
     found = read.groupby(["rung", "method"], sort=False)["right"].agg(["sum", "size"]).reset_index()
     found["share"] = found["sum"] / found["size"]

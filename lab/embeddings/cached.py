@@ -65,9 +65,11 @@ def embed(
     pooling: str = "avg",
     compute: Compute = Compute(),  # noqa: B008 - frozen
     progress: Progress = silent,
+    extractor: Callable[[], Extractor] | None = None,
 ) -> Embeddings:
     """Return the pooled vectors of `layers` for every image, from the cache as far as they are in it.
 
+    Who embeds many sets with one network gives what makes its `extractor` for these layers, so that it is made once.
     Raises LabError for a pooling the layers cannot have, an image that cannot be decoded any more, and NaN in a
     layer.
     """
@@ -79,6 +81,8 @@ def embed(
     def batches(missing: list[int], names: list[str]) -> Batches:
         chosen = [layer for layer in layers if layer.name in names]
         progress(f"{known.ref.short}: loading it", 0, 1, "networks")
+        if extractor is not None:
+            return extracted(extractor(), image_set, missing, compute)
         return forward_batches(model, image_set, chosen, missing, pooling, compute)
 
     stage = f"{known.ref.short}: passing images"
@@ -149,9 +153,13 @@ def forward_batches(
     """Yield positions and their vectors by layer, for those images that are `missing`."""
     tune_allocator()
     loaded = model if isinstance(model, LoadedModel) else load_model(model, device=compute.device)
-    extract = Extractor(loaded, layers, pooling)
+    yield from extracted(Extractor(loaded, layers, pooling), image_set, missing, compute)
+
+
+def extracted(extract: Extractor, image_set: ImageSet, missing: Sequence[int], compute: Compute) -> Batches:
+    """Yield positions and their vectors by layer, for those images that are `missing`."""
     batch = extract.batch_for(compute.batch_size)
-    for indices, pixels in pixel_batches(image_set, missing, loaded.preprocessing, batch):
+    for indices, pixels in pixel_batches(image_set, missing, extract.model.preprocessing, batch):
         found = extract(pixels)
         yield indices, {name: rows[: len(indices)] for name, rows in found.items()}
 

@@ -10,9 +10,10 @@ from lab.charts.channels import (
     reached_by_target,
     selectivity_by_depth,
 )
+from lab.charts.concepts import concept_changes, concepts_by_depth
 from lab.charts.ladder_contrasts import explanations_map
-from lab.experiments.attribution import attribute, explanations, score
-from lab.experiments.attribution.columns import ATTRIBUTE, ATTRIBUTION_SCORE, EXPLANATIONS
+from lab.experiments.attribution import attribute, concepts, explanations, score
+from lab.experiments.attribution.columns import ATTRIBUTE, ATTRIBUTION_SCORE, CONCEPTS, EXPLANATIONS
 from lab.experiments.attribution.request import AttributeRequest, ExplanationsRequest, ScoreRequest
 from lab.experiments.channels import channel, columns, depth_strip, exemplars, kernels, visualize
 from lab.registry.row import Experiment, charts_of_tables
@@ -37,6 +38,14 @@ ROWS = (
         ExplanationsRequest, explanations.run, EXPLANATIONS,
         page="attributions", tab="On the ladder",
         charts=charts_of_tables(("explanations", "explanations", explanations_map)),
+    ),
+    Experiment(
+        "concepts", "Which concepts, given by examples, does a network know, and where?",
+        concepts.ConceptsRequest, concepts.run, CONCEPTS,
+        page="attributions", tab="Concepts",
+        charts=charts_of_tables(
+            ("concepts", "concepts", concepts_by_depth), ("concept_classes", "speaks", concept_changes)
+        ),
     ),
     Experiment(
         "depth_strip", "What does each depth pick out?",

@@ -469,6 +469,21 @@ def ask(
 ) -> Result: ...
 @overload
 def ask(
+    question: Literal["concepts"],
+    *,
+    model: Model = ...,
+    concepts: str | Sequence[str] = ...,
+    against: str = ...,
+    data: str | os.PathLike[str] = ...,
+    layers: str | Sequence[str] = ...,
+    per_class: int = ...,
+    draws: int = ...,
+    seed: int = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
     question: Literal["depth_strip"],
     *,
     model: Model = ...,
@@ -561,6 +576,19 @@ def ask(
     *,
     model: Model = ...,
     layers: str | Sequence[str] = ...,
+    seed: int = ...,
+    progress: Progress | None = ...,
+    compute: Compute | None = ...,
+) -> Result: ...
+@overload
+def ask(
+    question: Literal["ladder_steps"],
+    *,
+    model: Model = ...,
+    rungs: str | Sequence[str] = ...,
+    layers: str | Sequence[str] = ...,
+    per_class: int = ...,
+    checkpoints: int = ...,
     seed: int = ...,
     progress: Progress | None = ...,
     compute: Compute | None = ...,

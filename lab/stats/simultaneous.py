@@ -6,6 +6,8 @@ are tests, columns the independent units (draws, pictures, seeds). Nothing here 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lab.stats.intervals import Interval
@@ -80,11 +82,23 @@ def stretched(found: Interval, tests: int) -> Interval:
     return Interval(found.value, found.value - reach[0], found.value + reach[1])
 
 
-def intervals_at_once(values: np.ndarray, draws: np.ndarray) -> list[Interval]:
+def false_discoveries(p: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return q of each p `(T,)`: who takes all with q up to 0.05 is wrong about 5 % of what is taken, on average.
+
+    Benjamini & Hochberg 1995; valid for tests that are independent or hang together positively, as layers do.
+    """
+    from scipy.stats import false_discovery_control
+
+    return np.asarray(false_discovery_control(np.asarray(p, dtype=float)) if len(p) else np.zeros(0))
+
+
+def intervals_at_once(values: np.ndarray, draws: np.ndarray, starts: np.ndarray | None = None) -> list[Interval]:
     """Return values `(T,)` with intervals that hold all at once, from their resampled copies `(B, T)`.
 
     The largest deviation over all T, each in units of its own spread, sets their width (max-t, Westfall & Young 1993);
-    a value that is nan, or nan in a resample, has no interval.
+    a value that is nan, or nan in a resample, has no interval. `starts` `(S, T)` are the values by random start, of
+    which they are the mean: a second random effect, for which each interval is widened as `lab.stats.intervals.widened`
+    does (a single start says nothing of others).
     """
     known = np.isfinite(values) & np.isfinite(draws).all(axis=0)
     spread = np.zeros(len(values))
@@ -93,9 +107,29 @@ def intervals_at_once(values: np.ndarray, draws: np.ndarray) -> list[Interval]:
         deviations = draws[:, known] - draws[:, known].mean(axis=0)
         spread[known] = np.maximum(deviations.std(axis=0), 1e-12)
         reach = float(np.quantile(np.abs(deviations / spread[known]).max(axis=1), 1 - ERROR))
+    if starts is not None and len(starts) > 1 and reach:
+        spread = spread * _wider_by_starts(spread, starts, reach)
     return [
         Interval(float(value), float(value - reach * s), float(value + reach * s))
         if here
         else Interval(float(value), float("nan"), float("nan"))
         for value, s, here in zip(values, spread, known, strict=True)
     ]
+
+
+def _wider_by_starts(spread: np.ndarray, starts: np.ndarray, reach: float) -> np.ndarray:
+    """Return by what `reach` spreads `(T,)` must grow, for the variance of the starts' mean and how little is known of
+    it (Satterthwaite): Student's quantile at the level that so many normal spreads have.
+
+    Of three starts that vary as images do 7 % of all sets of 8 intervals miss, of starts that vary three times as much
+    17 % do, where images alone would miss 16 and 81 % (simulated): three are few.
+    """
+    from scipy.stats import norm, t
+
+    own, theirs = spread**2, starts.var(axis=0, ddof=1) / len(starts)
+    found = np.ones(len(spread))
+    more = (own > 0) & (theirs > 0)
+    both = own[more] + theirs[more]
+    freedom = both**2 / (theirs[more] ** 2 / (len(starts) - 1))
+    found[more] = np.sqrt(both / own[more]) * t.ppf(norm.cdf(reach), freedom) / reach
+    return found

@@ -19,7 +19,7 @@ from lab.ui.text import escaped
 from lab.weights import LOCAL_SCHEME
 
 # Fields that hold an image set, a picture or vectors: what is no name is a path.
-PATHS = ("data", "probe_data", "picture", "embeddings", "labels", "images", "row_images")
+PATHS = ("data", "probe_data", "picture", "embeddings", "labels", "images", "row_images", "concepts", "against")
 RUN = "run"  # the id of a run that is here, and nothing else (`lab.ui.url_state.known_run`)
 HELD = "held_link"
 MOST_REMEMBERED = 10_000

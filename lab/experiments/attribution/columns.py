@@ -159,3 +159,42 @@ EXPLANATIONS = {
     "probes": ATTRIBUTION_SCORE["probes"].but(**_ON_RUNG),
     "capability": ATTRIBUTION_SCORE["capability"].but(**_ON_RUNG),
 }
+_CONCEPT = {
+    "set": "the image set that holds the concept's examples",
+    "concept": "the concept, named as its folder",
+    "against": "what its images are held against",
+    **same("layer depth"),
+}
+_LUCK = "of random concepts, as many images drawn from both together"
+CONCEPTS = {
+    "concepts": Table(
+        "What one layer knows of one concept.",
+        {
+            **_CONCEPT,
+            "images": "different images of the concept",
+            "others": "different images that it is held against",
+            "accuracy": "share told apart out of fold by the nearer mean, mean of the concept's images and the others",
+            "luck": f"mean accuracy {_LUCK}",
+            "luck_most": f"the accuracy that 95 % {_LUCK} stay below",
+            "p": "how often a random concept is told apart as well or better",
+            "q": "the same when all concepts and layers are allowed for (Benjamini & Hochberg)",
+            "known": "whether that is at most 0.05",
+        },
+    ),
+    "speaks": Table(
+        "What a concept says of a class at one layer whose probe tells the classes apart.",
+        {
+            **_CONCEPT,
+            "class": "the class of the probe; of two classes the second, the first being its opposite",
+            "change": "what a step along the concept's vector (from the others' mean to its own) adds to the log-odds",
+            "luck_low": f"lower end of the middle 95 % {_LUCK}",
+            "luck_high": "its upper end",
+            "p": "how often a random concept changes them as much or more, either way",
+            "q": "the same when all concepts, layers and classes are allowed for (Benjamini & Hochberg)",
+            "clear": "whether that is at most 0.05",
+        },
+    ),
+    "probes": Table(
+        "The probe of the classes at one layer.", {**same("layer depth accuracy"), **ends(), **same("chance")}
+    ),
+}

@@ -64,9 +64,12 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Say for each rung which explanations are right, and which is right most often."""
     table = tables["explanations"]
     said = [_on(str(rung), own) for rung, own in table.groupby("rung", sort=False)]
-    counts = table.groupby("method", sort=False)["right"].agg(["sum", "size"]).sort_values("sum", ascending=False)
-    told = [f"{_title(str(name))} {row['sum']} of {row['size']}" for name, row in counts.iterrows()]
-    return [f"Right explanations, of all rungs and layers at which a method can be asked: {', '.join(told)}.", *said]
+    read = table[table["ci_low"] > 0.5]
+    if read.empty:
+        return said
+    counts = read.groupby("method", sort=False)["right"].agg(["sum", "size"]).sort_values("sum", ascending=False)
+    told = [f"{method_title(str(name))} {row['sum']} of {row['size']}" for name, row in counts.iterrows()]
+    return [f"Right explanations, of the pairs of rung and layer at which it is read: {', '.join(told)}.", *said]
 
 
 def _on(rung: str, own: pd.DataFrame) -> str:
@@ -77,11 +80,13 @@ def _on(rung: str, own: pd.DataFrame) -> str:
         return f"On {rung} no explanation is shown to be right at any layer."
     best = right.drop_duplicates("method").head(MOST)
     told = [
-        f"{_title(row['method'])} at {row['layer']} ({row['share']:.0%} of it on {row['area']:.0%} of the picture)"
+        f"{method_title(row['method'])} at {row['layer']} ({row['share']:.0%} of it on {row['area']:.0%} of the "
+        "picture)"
         for row in best.to_dict("records")
     ]
     return f"On {rung} {right['method'].nunique()} of {own['method'].nunique()} are right somewhere: {', '.join(told)}."
 
 
-def _title(method: str) -> str:
+def method_title(method: str) -> str:
+    """Return what people call a method, an attribution or one that only a probe has."""
     return (METHODS.get(method) or PROBE_METHODS[method]).title

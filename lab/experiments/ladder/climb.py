@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
+from lab.images.synthetic import RUNGS
 from lab.stats.depth import Emergence, emergence, emergence_depths
 from lab.stats.intervals import Bootstrap, bootstrap, correctness
 
@@ -54,5 +56,11 @@ def climb_of(reading: RungReading, network: LadderNetwork) -> Climb:
 
 def resamples_of(reading: RungReading) -> Bootstrap:
     """Return the resamples of a rung's drawings: the same for all networks, another rung's are its own."""
-    seed = zlib.crc32(reading.rung.encode()) % 2**31
-    return bootstrap(reading.images.groups, reading.images.labels, seed=seed)
+    images = reading.images
+    return _resamples(reading.rung, images.groups.tobytes(), images.labels.tobytes())
+
+
+@lru_cache(maxsize=len(RUNGS))
+def _resamples(rung: str, groups: bytes, labels: bytes) -> Bootstrap:
+    seed = zlib.crc32(rung.encode()) % 2**31
+    return bootstrap(np.frombuffer(groups, np.int64), np.frombuffer(labels, np.int64), seed=seed)

@@ -14,12 +14,19 @@ _SIDES = {
 }
 _AGAINST = {"against": "the first network"}
 
+_EMERGES = {
+    "depth": "relative depth from which accuracy stays above halfway between chance and its best",
+    **ends(),
+}
+_POSITION = {"position": "its place on the ladder, from 1 (lowest)"}
+_REACHED = {"reached": "whether its best accuracy is above chance by more than a 95 % margin"}
+
 LADDER = {
     "rungs": Table(
         "A rung of the ladder.",
         {
             **_RUNG,
-            "position": "its place on the ladder, from 1 (lowest)",
+            **_POSITION,
             "title": "what is drawn",
             "description": "how its classes differ",
             "data": "its image set, with which any other question can be asked",
@@ -44,13 +51,12 @@ LADDER = {
         {
             **_WHO,
             **_RUNG,
-            "position": "its place on the ladder, from 1 (lowest)",
-            "depth": "relative depth from which accuracy stays above halfway between chance and its best",
-            **ends(),
+            **_POSITION,
+            **_EMERGES,
             "again_low": "lower end of the 95 % interval in which other drawings of as many are expected to have it",
             "again_high": "its upper end",
             "layer": "the first layer at or past that depth; empty where it is not reached",
-            "reached": "whether its best accuracy is above chance by more than a 95 % margin",
+            **_REACHED,
             "best": "accuracy at its best layer",
             "best_layer": "that layer",
             "last": "accuracy at the last layer",
@@ -88,7 +94,7 @@ LADDER = {
             **same("layer depth"),
             "accuracy": "accuracy of the network at that layer",
             "untrained": "mean accuracy of the twins there",
-            **between("gain", "the difference, over images, at once for all rungs"),
+            **between("gain", "the difference, over images and random starts of twins, at once for all rungs"),
         },
     ),
     "ease": Table(
@@ -97,7 +103,11 @@ LADDER = {
             **same("model"),
             "rungs": "rungs that were asked",
             "twins": "untrained twins",
-            **between("tau", "Kendall's tau-b of the twins' best accuracy and the network's at its last layer"),
+            **between(
+                "tau",
+                "Kendall's tau-b of the twins' best accuracy and the network's at its last layer, over images and "
+                "random starts of twins",
+            ),
         },
     ),
     "labels": PROBE["code_length"].but(**_RUNG),
@@ -147,3 +157,32 @@ LADDER = {
         {**_RUNG, **same("class image thumbnail")},
     ),
 }  # fmt: skip
+LADDER_STEPS = {
+    "steps": Table(
+        "One rung at one checkpoint of a training.",
+        {
+            **same("step epoch"),
+            **_RUNG,
+            **_POSITION,
+            **_REACHED,
+            **_EMERGES,
+            "layer": "the first layer at or past that depth; empty where it is not reached",
+            "best": "accuracy at its best layer",
+            "best_layer": "that layer",
+        },
+    ),
+    "learnt": Table(
+        "What training added to one rung.",
+        {
+            **_RUNG,
+            **_POSITION,
+            "before": "accuracy at the best layer before training",
+            "after": "accuracy at the best layer of the last checkpoint",
+            **between("gain", "the difference, over the same drawings, for all rungs and checkpoints at once"),
+            "onset": "the first checkpoint from which all are clearly better than before training; -1 for none",
+        },
+    ),
+    "accuracy": Table(
+        "One layer at one checkpoint on one rung.", {**same("step"), **_RUNG, **same("layer depth accuracy")}
+    ),
+}

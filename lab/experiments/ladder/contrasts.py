@@ -16,7 +16,7 @@ from lab.experiments.ladder.climb import Climb, resamples_of
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.experiments.separability.label_efficiency import code_row
 from lab.stats.differences import simultaneous
-from lab.stats.intervals import difference, scores
+from lab.stats.intervals import difference
 from lab.stats.ordering import agreement
 from lab.stats.simultaneous import intervals_at_once
 
@@ -79,7 +79,7 @@ def invariance_rows(network: LadderNetwork, readings: Sequence[RungReading]) -> 
 
 def _reads(reading: RungReading, number: int) -> bool:
     """Return whether a layer's accuracy lies above chance with its interval."""
-    return scores(reading.probe[number], reading.images.labels, reading.images.groups).ci_low > 1 / 2
+    return reading.accuracy(reading.probe[number]).low > 1 / 2
 
 
 def network_rows(climbs: Sequence[Sequence[Climb]]) -> Iterator[Row]:
@@ -125,6 +125,13 @@ def layer_rows(climbs: Sequence[Sequence[Climb]]) -> Iterator[Row]:
                 }  # fmt: skip
 
 
+def _resampled_twins(count: int, resamples: int) -> np.ndarray:
+    """Return what each twin counts in each resample `(B, T)`: twins are a random effect, widened for how few there are;
+    a single one is all there is."""
+    drawn = np.random.default_rng(0x7317).multinomial(count, np.full(count, 1 / count), resamples) / count
+    return np.asarray(1 / count + (drawn - 1 / count) * np.sqrt(count / max(count - 1, 1)))
+
+
 def ease_rows(model: str, by_network: Mapping[tuple[str, int], Sequence[Climb]]) -> Iterator[Row]:
     """Yield how far the rungs that untrained twins read best are those that the network reads best at its end."""
     own = by_network[model, -1]
@@ -132,13 +139,12 @@ def ease_rows(model: str, by_network: Mapping[tuple[str, int], Sequence[Climb]])
     if not twins or len(own) < LEAST_RUNGS:
         return
     easy = np.array([np.mean([twin[number].accuracy.max() for twin in twins]) for number in range(len(own))])
-    easy_draws = np.stack(
-        [
-            np.mean([climb.boot.means(twin[number].correct[[twin[number].best]])[:, 0] for twin in twins], axis=0)
-            for number, climb in enumerate(own)
-        ],
-        axis=1,
-    )
+    resampled = [
+        np.stack([climb.boot.means(twin[number].correct[[twin[number].best]])[:, 0] for twin in twins], axis=1)
+        for number, climb in enumerate(own)
+    ]
+    counted = _resampled_twins(len(twins), len(resampled[0]))
+    easy_draws = np.stack([np.vecdot(draws, counted) for draws in resampled], axis=1)
     last = np.array([climb.accuracy[-1] for climb in own])
     last_draws = np.stack([climb.boot.means(climb.correct[-1:])[:, 0] for climb in own], axis=1)
     found = agreement(easy, last, easy_draws, last_draws)

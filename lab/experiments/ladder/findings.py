@@ -117,7 +117,8 @@ def _ease(name: str, table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     row = table.iloc[0]
-    told = f"Kendall's tau of the two by rung is {ranged(row, 'tau', called='95 % interval over drawings ')}"
+    over = "drawings and twins" if row["twins"] > 1 else "drawings"
+    told = f"Kendall's tau of the two by rung is {ranged(row, 'tau', called=f'95 % interval over {over} ')}"
     if row["tau_low"] > 0:
         return [f"What untrained networks make easy is what {name} reads best at its end: {told}."]
     if row["tau_high"] < 0:

@@ -12,6 +12,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from lab.activations import Extractor
 from lab.embeddings import embed, pixels_embedding
 from lab.experiments.ladder.changes import halves, values_of
 from lab.experiments.ladder.request import LadderRequest
@@ -20,12 +21,13 @@ from lab.images.arrays import ArraySource
 from lab.images.synthetic import RUNGS, DrawnSet, draw_set
 from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
-from lab.models import LoadedModel, ModelRef, card, load_model
+from lab.models import ModelRef, card, load_model
 from lab.partial_results import Arrays, PartialResults
 from lab.probing.code_length import online_code
 from lab.probing.probes import MATCHED_DIMENSION, fit_probes, make_splits
 from lab.progress import Progress
 from lab.settings import Compute
+from lab.stats.intervals import Interval, accuracy_interval, correctness
 from lab.threads import in_threads
 
 THUMBNAIL_SIDE = 8
@@ -73,6 +75,11 @@ class RungReading:
     bits: np.ndarray | None = None
     control: np.ndarray | None = None
 
+    def accuracy(self, probabilities: np.ndarray) -> Interval:
+        """Return the accuracy of out-of-fold probabilities `(R, N, 2)`; every drawing is a group of its own."""
+        value = float(correctness(probabilities, self.images.labels).mean())
+        return Interval(value, *accuracy_interval(value, len(self.images)))
+
 
 def networks_of(request: LadderRequest, progress: Progress) -> list[LadderNetwork]:
     """Return the networks, each followed by its untrained twins; one that is untrained itself has none."""
@@ -89,11 +96,22 @@ def networks_of(request: LadderRequest, progress: Progress) -> list[LadderNetwor
 
 
 def read_rungs(
-    request: LadderRequest, networks: list[LadderNetwork], progress: Progress, compute: Compute, kept: PartialResults
+    request: LadderRequest,
+    networks: list[LadderNetwork],
+    progress: Progress,
+    compute: Compute,
+    kept: PartialResults,
+    *,
+    beside: bool = True,
 ) -> Iterator[RungReading]:
-    """Yield what every network knows of every rung, rung by rung; the pixels come first."""
+    """Yield what every network knows of every rung, rung by rung; the pixels come first.
+
+    `beside` is whether networks that are no twins are also read on the other side of changes, and their code lengths.
+    """
     tune_allocator()
-    loaded = cache(lambda ref: load_model(ref, device=compute.device))
+    extractor = cache(
+        lambda network: Extractor(load_model(network.ref, device=compute.device), network.layers, request.pooling)
+    )
     subjects = [None, *networks]
     for number, name in enumerate(request.rungs):
         progress("Climbing the ladder", number, len(request.rungs), "rungs")
@@ -101,10 +119,11 @@ def read_rungs(
         images = draw_set(rung.family.name, request.per_class, seed=request.seed, difficulty=rung.difficulty)
         drawn = cache(partial(_drawn_once, images, f"Drawing {name}", progress))
         for network in subjects:
-            key = f"{network.view if network else PIXELS}/{images.fingerprint}/{request.layers}/{request.pooling}/2"
+            view, version = network.view if network else PIXELS, 2 if beside else 1
+            key = f"{view}/{images.fingerprint}/{request.layers}/{request.pooling}/{version}"
             piece = kept.get(key)
             if piece is None:
-                piece = kept[key] = _read(request, network, *drawn(), loaded, progress, compute)
+                piece = kept[key] = _read(request, network, *drawn(), extractor, progress, compute, beside)
             rest = {key: value for key, value in piece.items() if not key.startswith(_MOVED)}
             moved = {key.removeprefix(_MOVED): value for key, value in piece.items() if key not in rest}
             yield RungReading(name, network, images, moved=moved, **rest)
@@ -130,20 +149,23 @@ def _read(
     network: LadderNetwork | None,
     images: ImageSet,
     values: np.ndarray,
-    loaded: Callable[[ModelRef], LoadedModel],
+    extractor: Callable[[LadderNetwork], Extractor],
     progress: Progress,
     compute: Compute,
+    beside: bool,
 ) -> Arrays:
     if network is None:
         vectors = {PIXELS: pixels_embedding(images, THUMBNAIL_SIDE, progress=progress)}
     else:
-        model = loaded(network.ref)
         vectors = dict(
-            embed(model, images, network.layers, pooling=request.pooling, compute=compute, progress=progress)
-        )
+            embed(
+                network.ref, images, network.layers, pooling=request.pooling, compute=compute, progress=progress,
+                extractor=partial(extractor, network),
+            )
+        )  # fmt: skip
     splits = make_splits(images.labels, images.groups, repeats=REPEATS, seed=request.seed, classes=images.classes)
     sides, mixed = halves(values, images.labels, request.seed)
-    moved = sides if network is not None and network.twin < 0 else None
+    moved = sides if beside and network is not None and network.twin < 0 else None
 
     def read(item: tuple[str, np.ndarray]) -> Arrays:
         probed = _probe(images, splits, request.seed, *item)
@@ -155,14 +177,14 @@ def _read(
 
 def _probe(images: ImageSet, splits: np.ndarray, seed: int, name: str, vectors: np.ndarray) -> Arrays:
     """Return probabilities of a probe on all channels `(R, N, 2)`, and on few random ones with a block of R a draw."""
-    rng = np.random.default_rng((seed, zlib.crc32(name.encode()), 0x1ADD))
-    few = min(MATCHED_DIMENSION, vectors.shape[1])
-    subsets = [np.sort(rng.permutation(vectors.shape[1])[:few]) for _ in range(CHANNEL_DRAWS)]
-    return {
-        "probe": _fitted(images, splits, seed, vectors),
-        "matched": np.concatenate([_fitted(images, splits, seed, vectors[:, chosen]) for chosen in subsets]),
-        "dims": np.array(vectors.shape[1]),
-    }
+    probe, width = _fitted(images, splits, seed, vectors), vectors.shape[1]
+    if width > MATCHED_DIMENSION:
+        rng = np.random.default_rng((seed, zlib.crc32(name.encode()), 0x1ADD))
+        subsets = [np.sort(rng.permutation(width)[:MATCHED_DIMENSION]) for _ in range(CHANNEL_DRAWS)]
+        drawn = [_fitted(images, splits, seed, vectors[:, chosen]) for chosen in subsets]
+    else:
+        drawn = [probe] * CHANNEL_DRAWS
+    return {"probe": probe, "matched": np.concatenate(drawn), "dims": np.array(width)}
 
 
 def _beside(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,14 +19,15 @@ from lab.experiments.ladder.contrasts import (
     network_rows,
 )
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
+from lab.images import thumbnail
 from lab.images.synthetic import RUNGS, DrawnSet
-from lab.stats.intervals import Interval, scores
+from lab.stats.intervals import Interval
 from lab.stats.ordering import gaps, order_of
 from lab.stats.simultaneous import intervals_at_once
 
 Row = dict[str, Any]
 POSITIONS = {name: number for number, name in enumerate(RUNGS, start=1)}
-SHOWN = 3  # drawings of each class that a run keeps
+SHOWN, SHOWN_SIDE = 3, 112  # drawings of each class that a run keeps, and their size in pixels
 
 
 def assemble(
@@ -85,11 +85,10 @@ def _accuracy_rows(reading: RungReading) -> Iterator[Row]:
     kinds = {"probe": reading.probe, "matched": reading.matched} if reading.network else {"pixels": reading.probe}
     for control, found in kinds.items():
         for layer, probabilities, dim in zip(layers, found, reading.dims, strict=True):
-            score = scores(probabilities, reading.images.labels, reading.images.groups)
             place = {"layer": layer.name if layer else "", "depth": layer.depth if layer else 0.0}
             yield {
                 **_who(reading.network), "rung": reading.rung, **place, "dim": int(dim), "control": control,
-                **score.interval.columns("accuracy", "ci"),
+                **reading.accuracy(probabilities).columns("accuracy", "ci"),
             }  # fmt: skip
 
 
@@ -148,10 +147,12 @@ def _gain_rows(model: str, by_network: dict[tuple[str, int], list[Climb]]) -> It
     if not twins:
         return
     own = by_network[model, -1]
-    untrained = [np.mean([twin[number].correct[c.best] for twin in twins], axis=0) for number, c in enumerate(own)]
+    each = [np.stack([twin[number].correct[c.best] for twin in twins]) for number, c in enumerate(own)]
+    untrained = [other.mean(axis=0) for other in each]
     gained = [climb.correct[climb.best] - other for climb, other in zip(own, untrained, strict=True)]
     draws = np.stack([c.boot.means(values[None])[:, 0] for c, values in zip(own, gained, strict=True)], axis=1)
-    found = intervals_at_once(np.array([values.mean() for values in gained]), draws)
+    starts = -np.stack([other.mean(axis=1) for other in each], axis=1)
+    found = intervals_at_once(np.array([values.mean() for values in gained]), draws, starts)
     for climb, other, gain in zip(own, untrained, found, strict=True):
         layer = climb.network.layers[climb.best]
         yield {
@@ -173,14 +174,11 @@ def _prediction_rows(reading: RungReading) -> Iterator[Row]:
 
 
 def _example_rows(reading: RungReading) -> Iterator[Row]:
-    from PIL import Image
-
     images = reading.images
     assert isinstance(images, DrawnSet)
     per_class = len(images) // len(images.classes)
     for number in range(SHOWN):
         for label, name in enumerate(images.classes):
-            index, buffer = label * per_class + number, io.BytesIO()
-            Image.fromarray(images.pixels(index)).resize((112, 112)).save(buffer, "PNG")
-            record = images.records[index].id
-            yield {"rung": reading.rung, "class": name, "image": record, "thumbnail": buffer.getvalue()}
+            index = label * per_class + number
+            small = thumbnail(images.pixels(index), SHOWN_SIDE)
+            yield {"rung": reading.rung, "class": name, "image": images.records[index].id, "thumbnail": small}

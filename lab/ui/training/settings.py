@@ -86,11 +86,13 @@ def _widget_values(shown: TrainRequest) -> dict[str, Any]:
 
 
 def _spell_out_watched() -> None:
-    """Where the URL names a run of watching, put the training it watched there; one that a Python process watched is
-    shown by itself (`elsewhere`)."""
+    """Where the URL names a run of watching, or of the ladder meanwhile, put the training it watched there; one that a
+    Python process watched is shown by itself (`elsewhere`)."""
     run = st.query_params.get("run")
-    if run is None or not run.startswith("watch-"):
+    if run is None or not run.startswith(("watch-", "ladder_steps-")):
         return
+    if run.startswith("ladder_steps-"):
+        st.session_state["watched"] = "Ladder"
     del st.query_params["run"]
     try:
         request = url_state.known_run(run).request

@@ -9,12 +9,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lab.charts.ladder_steps import ladder_steps_map
 from lab.charts.map_rows import image_url
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes
 from lab.experiments.base import Result
+from lab.experiments.ladder.steps import LadderStepsRequest
 from lab.experiments.training.request import WatchRequest
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.findings import show_command, show_findings
+from lab.ui.run_cache import run_of
 from lab.ui.run_status import result_or_status, start_aside
 from lab.ui.tabs import Tab, tabs
 
@@ -40,6 +43,9 @@ def watch(model: str) -> None:
         start=start_aside,
     )
     if result is None:
+        climbed = run_of(LadderStepsRequest(model).canonical())
+        if climbed is not None and climbed.status == "finished":
+            _ladder(model)
         return
     show_findings(result.manifest["findings"])
     show_command(request)
@@ -102,6 +108,23 @@ def _maps(result: Result) -> None:
     )
 
 
+def _ladder_tab(result: Result) -> None:
+    _ladder(str(result.request.as_dict()["model"]))
+
+
+def _ladder(model: str) -> None:
+    request = LadderStepsRequest(model).canonical()
+    found = result_or_status(
+        request,
+        offer="Reads twelve rungs, from hue to relations, off every layer at six checkpoints.",
+        start=start_aside,
+    )
+    if found is not None:
+        show_findings(found.findings)
+        show_command(request)
+        show_chart(found, ladder_steps_map, key="watched_ladder", numbers=not on_a_phone())
+
+
 VIEWS = (
     Tab(
         "Layers",
@@ -116,4 +139,7 @@ VIEWS = (
         _filters,
     ),
     Tab("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
+    Tab(
+        "Ladder", "Which levels of vision are learnt first, from hue to relations, and where they emerge.", _ladder_tab
+    ),
 )
