@@ -27,7 +27,7 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> dict[str, 
     values, files = {}, {}
     for name, table in tables.items():
         buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False)
+        table.to_parquet(buffer, index=False, compression="zstd")
         content = buffer.getvalue()
         write_bytes(table_path(folder, name), content)
         values[name] = table_hash(table)

@@ -19,6 +19,7 @@ from lab.stats.image_scores import measure_of
 TABLE = Path(__file__).with_suffix(".csv")
 HELD = (0.93, 0.97)  # how often an interval of 95 % should hold the truth
 FALSE_EMERGENCE = 0.05  # the most where there is nothing
+ENOUGH = 100  # simulations of an effect, to tell 90 % from 95 %
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def calibration_sentence(labels: np.ndarray, groups: np.ndarray) -> str:
 
 def _warnings(kind: SimulatedKind) -> list[str]:
     low, high = min(kind.gap_low, kind.accuracy_low), max(kind.gap_high, kind.accuracy_high)
+    if kind.nothing < ENOUGH:
+        return [f"That is {kind.nothing} simulations of an effect or fewer: too few to tell 90 from 95 %."]
     found = []
     if low < HELD[0]:
         found.append("So with such a set some intervals are a little too narrow.")
