@@ -128,7 +128,7 @@ def test_the_nearest_kind_is_of_the_same_make_before_the_same_size() -> None:
 
 
 def test_the_sentence_warns_of_what_did_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = SimulatedKind(40, 2, "equal", "one", 100, 0.94, 0.96, 0.93, 0.97, 0, 20, 0.05, 50)
+    held = SimulatedKind(40, 2, "equal", "one", 100, 0.94, 0.96, 0.93, 0.97, 0, 20, 0.05, 100)
     labels, groups = np.arange(40) % 2, np.arange(40)
     found = {
         name: _sentence(monkeypatch, kind, labels, groups)
@@ -137,6 +137,7 @@ def test_the_sentence_warns_of_what_did_not_hold(monkeypatch: pytest.MonkeyPatch
             "narrow": replace(held, accuracy_low=0.9),
             "wide": replace(held, gap_high=0.99),
             "false": replace(held, announced=0.06),
+            "few": replace(held, accuracy_low=0.9, announced=0.06, nothing=25),
         }.items()
     }
     assert "100 simulations" in found["held"]
@@ -144,7 +145,8 @@ def test_the_sentence_warns_of_what_did_not_hold(monkeypatch: pytest.MonkeyPatch
     assert "in 94–96%" in found["held"]
     assert "0 of 20 verdicts" in found["held"]
     warned = [any(word in sentence for word in ("narrow", "no evidence")) for sentence in found.values()]
-    assert warned == [False, True, True, True]
+    assert warned == [False, True, True, True, False]
+    assert "25 simulations of an effect or fewer: too few to tell 90 from 95 %" in found["few"]
     assert "too narrow." in found["narrow"]
     assert "too wide" in found["wide"]
     assert "emergence depth alone" in found["false"]
