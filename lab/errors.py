@@ -7,6 +7,7 @@ and exits with 2, the pages show it in a box, a run stores it; anything else tha
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -20,6 +21,23 @@ class HubUnreachable(LabError):
 
 class BeingComputed(LabError):
     """Another process computes the run that this one was to compute."""
+
+
+def briefly(value: object) -> str:
+    """Return a value of a wrong kind and its type, as an error has room for: an array by its shape, no long text.
+
+    >>> briefly("5"), briefly(3)
+    ("'5', a str", '3, an int')
+    """
+    shape = getattr(value, "shape", None)
+    shown = f"of shape {tuple(shape)}" if shape else " ".join(reprlib.repr(value).split())
+    return f"{shown}, {kind_of(value)}"
+
+
+def kind_of(value: object) -> str:
+    """Return the type of a value with its article: "a str", "an int"."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def nearest(name: str, allowed: Iterable[str], *, count: int = 3) -> str:

@@ -28,7 +28,7 @@ class Compute:
     batch_size: int = 0
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(DEVICES, self.device):
+        if not isinstance(self.device, str) or not re.fullmatch(DEVICES, self.device):
             raise LabError(f"there is no device {self.device!r}; use auto, cpu, cuda, cuda:1 or mps")
         if not 0 <= self.batch_size <= MOST_BATCH:
             raise LabError(f"batch size is {self.batch_size}; it must be from 1 to {MOST_BATCH}")

@@ -17,7 +17,7 @@ import pytest
 import lab
 from lab.cli.main import main, parser
 from lab.embeddings.row_values import class_labels
-from lab.embeddings.vector_sets import read_vector_set
+from lab.embeddings.vector_sets import read_vector_set, vector_set
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.separability.request import ProbeRequest
@@ -256,6 +256,14 @@ def test_wrong_arrays_end_in_one_sentence(
     with pytest.raises(LabError, match=sentence) as caught:
         lab.probe_arrays(layers, labels, **more)
     assert "\n" not in str(caught.value)
+
+
+def test_tensors_of_half_precision_are_read() -> None:
+    torch = pytest.importorskip("torch")
+    for kind in (torch.bfloat16, torch.float16):
+        (layer,) = vector_set({"a": torch.eye(4, dtype=kind)}, [0, 1, 0, 1]).layers
+        assert layer.vectors.dtype == np.float32
+        assert np.array_equal(layer.vectors, np.eye(4))
 
 
 def test_labels_of_a_table_that_mix_text_and_numbers_are_refused() -> None:

@@ -126,8 +126,17 @@ def test_a_type_checker_finds_misspelt_arguments(tmp_path: Path) -> None:
         (lambda: lab.probe(MODEL, seed=True), "seed is True, a bool; it must be a whole number"),
         (lambda: lab.probe(MODEL, per_class=4, layers=["stem", "layer9"]), "there is no layer 'stem'"),
         (lambda: lab.probe(MODEL, Path("/no/such/folder")), "/no/such/folder"),
-        (lambda: lab.probe(MODEL, 12), "data is 12, a int; it must be text"),
-        (lambda: lab.probe(12), "a int is no model of the lab"),
+        (lambda: lab.probe(MODEL, 12), "images are 12, an int; give the name of a set"),
+        (lambda: lab.probe(MODEL, np.ones((4, 3, 8, 8))), "images are of shape (4, 3, 8, 8), a ndarray; give"),
+        (lambda: lab.compare(MODEL, (np.ones((4, 3, 8, 8)), [0, 1], [0, 1])), "a tuple; give the name of a set"),
+        (lambda: lab.probe(MODEL, (np.ones((4, 3, 8, 8)), ["a", 1, "a", 1])), "the labels mix text ('a')"),
+        (lambda: lab.probe(MODEL, split=["train", "test"]), "split is ['train', 'test'], a list"),  # type: ignore[arg-type]
+        (lambda: lab.probe(MODEL, groups=[1, 2]), "groups is [1, 2], a list; it must be text"),
+        (lambda: lab.regress(MODEL, (np.ones((4, 3, 8, 8)), [1, 2, 3, 4])), "give a table or folder by name"),
+        (lambda: lab.open_image_set(3), "images are 3, an int; give the name of a set"),  # type: ignore[arg-type]
+        (lambda: lab.open_image_set("digits", per_class="3"), "per_class is '3', a str"),  # type: ignore[arg-type]
+        (lambda: lab.probe_arrays([np.ones((4, 2))], [0, 1, 0, 1]), "give a dictionary"),  # type: ignore[arg-type]
+        (lambda: lab.probe(12), "an int is no model of the lab"),
         (lambda: lab.probe([]), "no model was named"),
         (lambda: lab.probe([MODEL, MODEL]), "a model was named twice"),
         (lambda: lab.probe(MODEL, preprocess=3), "brings its own"),

@@ -417,7 +417,7 @@ def test_a_network_of_a_file_is_probed_with_its_twin(net: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("nothing", "returned a int; it must return a torch.nn.Module"),
+        ("nothing", "returned an int; it must return a torch.nn.Module"),
         ("fails", "failed with ValueError: no weights here"),
         ("biuld", "has no function 'biuld'; nearest: build"),
         ("", "names no factory; write module:path/to/file.py:function"),

@@ -93,5 +93,8 @@ def listed(values: Any) -> list[Any]:
 
 
 def on_cpu(values: Any) -> Any:
-    """Return a torch tensor as numpy has it, anything else as it is."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
+    """Return a torch tensor as numpy has it (bfloat16, which numpy has not, as float32), anything else as it is."""
+    if not hasattr(values, "detach"):
+        return values
+    tensor = values.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()

@@ -17,7 +17,7 @@ import numpy as np
 from lab.embeddings.row_targets import RowTargets, row_targets
 from lab.embeddings.row_values import group_numbers, listed, on_cpu, tested_rows
 from lab.embeddings.vector_files import COLUMN_KINDS, VectorFile, read_columns, read_vectors
-from lab.errors import LabError, nearest
+from lab.errors import LabError, briefly, nearest
 from lab.images.targets import CLASS
 from lab.images.uploads import is_upload, upload_name
 
@@ -101,6 +101,8 @@ def vector_set(
     `split` `(N,)` is "train" or "test". Raises LabError, in one sentence, for arrays that differ in length or are no
     finite numbers, and for labels that are none.
     """
+    if not isinstance(layers, Mapping):
+        raise LabError(f"layers are {briefly(layers)}; give a dictionary of arrays (N, D) by name, in order of depth")
     if not layers:
         raise LabError("no layer was given; give at least one array (N, D) by its name")
     places = np.linspace(0, 1, len(layers)) if len(layers) > 1 else np.zeros(1)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, briefly, nearest
 from lab.images import from_python
 
 # What a value must be, by the type of its field, and how a sentence calls that
@@ -91,8 +91,9 @@ def from_caller(field: dataclasses.Field[Any], value: Any) -> Any:
         if isinstance(value, str):  # not its letters
             return {"all": known, "none": ()}.get(value, names_in(value)) if known else (value,)
         return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else value
-    if isinstance(field.default, str) and isinstance(value, (list, tuple)):
-        return list_of(str(getattr(member, "name", member)) for member in value)  # layers, by name
+    if isinstance(field.default, str) and isinstance(value, (list, tuple)) and not field.metadata.get("choices"):
+        names = [str(name) for member in value if isinstance(name := getattr(member, "name", member), str)]
+        return list_of(names) if len(names) == len(value) else value  # layers, by name
     if hasattr(value, "item") and not getattr(value, "shape", None):
         return value.item()  # a number of numpy's
     return value
@@ -105,7 +106,7 @@ def _check_kind(field: dataclasses.Field[Any], value: Any) -> None:
     if fits and isinstance(value, tuple) and tuple in kinds:
         fits = all(isinstance(member, str) for member in value)
     if not fits:
-        raise LabError(f"{field.name} is {value!r}, a {type(value).__name__}; it must be {told}")
+        raise LabError(f"{field.name} is {briefly(value)}; it must be {told}")
 
 
 def check_value(field: dataclasses.Field[Any], value: Any) -> None:

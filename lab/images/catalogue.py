@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, briefly, nearest
 from lab.images import huggingface, labelled
 from lab.images.archive import read_zip
 from lab.images.assemble import assemble
@@ -61,6 +61,10 @@ def open_image_set(
     Raises LabError, in one sentence, when there is no such set or it cannot be used; HubUnreachable when it has to be
     downloaded and cannot.
     """
+    if not isinstance(spec, (str, os.PathLike)):
+        raise LabError(f"images are {briefly(spec)}; give the name of a set, or the path of a folder, zip or table")
+    if per_class is not None and not hasattr(per_class, "__index__"):
+        raise LabError(f"per_class is {briefly(per_class)}; it must be a whole number, or left out for all images")
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
     found = _opened(Order(os.fspath(spec), {}, tuple(classes), per_class, progress, whole), target)

@@ -43,7 +43,7 @@ def graded(images: ImageSet, order: Sequence[str]) -> ImageSet:
         if text is not None:
             raise LabError(
                 f"{images.spec}: the grade {text!r} is no number, so its place is not known; name all grades from low "
-                "to high (--classes LOW,MIDDLE,HIGH)"
+                "to high (--classes LOW,MIDDLE,HIGH; order=[…] in Python)"
             )
         names = tuple(sorted(images.classes, key=lambda name: (numbers[name], name)))
     place = {name: k for k, name in enumerate(names)}

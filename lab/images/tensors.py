@@ -7,12 +7,13 @@ the one there is), scaled alike for all images.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from lab.errors import LabError
+from lab.errors import LabError, briefly
 from lab.images.groups import split_groups
 from lab.images.image_signature import signature_of
 from lab.images.types import ImageRecord, ImageSet
@@ -50,6 +51,21 @@ class TensorSource:
         return None
 
 
+def images_asked(images: Any) -> Any:
+    """Return what stands for images in a function of Python: `(X, y)` as an image set, a name, path or set as it is.
+
+    Raises LabError for anything else, and for what `images_of_arrays` refuses.
+    """
+    if isinstance(images, (str, os.PathLike, ImageSet)):
+        return images
+    if isinstance(images, (tuple, list)) and len(images) == 2:
+        return images_of_arrays(*images)
+    raise LabError(
+        f"images are {briefly(images)}; give the name of a set, a path, (X, y) with X (N, C, H, W) and a label for "
+        "each, or what lab.open_image_set, lab.images_of_arrays or lab.image_set_of returns"
+    )
+
+
 def images_of_arrays(
     images: Any, labels: Any, *, classes: Sequence[str] = (), names: Sequence[str] = (), groups: Any = None
 ) -> ImageSet:
@@ -68,7 +84,7 @@ def images_of_arrays(
     if not np.isfinite(arrays).all():
         bad = int(np.flatnonzero(~np.isfinite(arrays).all((1, 2, 3)))[0])
         raise LabError(f"image {bad} holds NaN or infinity; mend it or leave it out")
-    given = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+    given = _label_array(labels)
     for what, several in (("labels", given), ("names", names), ("groups", () if groups is None else groups)):
         if len(several) != len(arrays) and (what == "labels" or len(several)):
             raise LabError(f"there are {len(several)} {what} for {len(arrays)} images; give one for each")
@@ -89,6 +105,23 @@ def images_of_arrays(
         raise LabError("two images have the same name; give each its own")
     notes = () if source.shape[0] in (1, 3) else (f"of {source.shape[0]} channels, pictures and pixels show 3 at most",)
     return ImageSet("arrays", known, records, source, (), notes)
+
+
+def _label_array(labels: Any) -> np.ndarray:
+    """Return labels as numpy has them, text in an array of objects as text.
+
+    Raises LabError for text and numbers side by side, which numpy would make text of.
+    """
+    given = labels.detach().cpu() if hasattr(labels, "detach") else labels
+    values = given.tolist() if hasattr(given, "tolist") else list(given) if isinstance(given, (list, tuple)) else []
+    texts = [value for value in values if isinstance(value, str)]
+    others = [value for value in values if not isinstance(value, str)]
+    if texts and others:
+        raise LabError(
+            f"the labels mix text ({texts[0]!r}) and other values ({others[0]!r}); make all of them text, or whole "
+            "numbers"
+        )
+    return np.asarray(texts) if texts else np.asarray(given)
 
 
 def _classes(labels: np.ndarray, names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.errors import LabError
+from lab.errors import LabError, kind_of
 from lab.images.types import ImageSet
 from lab.models.preprocess import Preprocessing, pixels_for, preprocessing_of
 
@@ -101,7 +101,7 @@ def _as_given(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tens
 def _of_function(preprocess: Any) -> Preprocessing:
     if not callable(preprocess):
         raise LabError(
-            f"preprocess is a {type(preprocess).__name__}; give lab.Preprocessing(…) or a function of a PIL image that "
+            f"preprocess is {kind_of(preprocess)}; give lab.Preprocessing(…) or a function of a PIL image that "
             "returns a tensor (channels, height, width)"
         )
     rng = np.random.default_rng(0)
@@ -149,7 +149,7 @@ def _tensor(made: Any) -> torch.Tensor:
         made = made[0]
     if not isinstance(made, (torch.Tensor, np.ndarray)):
         raise LabError(
-            f"preprocess returned a {type(made).__name__}; it must return a tensor (channels, height, width), so end "
+            f"preprocess returned {kind_of(made)}; it must return a tensor (channels, height, width), so end "
             "it with a step such as torchvision's ToTensor"
         )
     tensor = torch.as_tensor(made).detach().cpu().float()

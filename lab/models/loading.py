@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from lab.errors import LabError
+from lab.errors import LabError, kind_of
 from lab.images.types import ImageSet
 from lab.layers import Layer
 from lab.malloc import tune_allocator
@@ -143,8 +143,7 @@ def ref_of(model: Model, preprocess: Any = None) -> ModelRef:
 
 def _no_model(model: object) -> str:
     return (
-        f"a {type(model).__name__} is no model of the lab; give the name of one, a torch module, or what "
-        "lab.load_model returns"
+        f"{kind_of(model)} is no model of the lab; give the name of one, a torch module, or what lab.load_model returns"
     )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, kind_of, nearest
 from lab.layers.outputs import main_tensor
 from lab.roots import on_network, permitted
 from lab.weights.networks import Built, file_stamp, own_random_state, weights_digest
@@ -131,7 +131,7 @@ def build_code(id: str, argument: str) -> Built:
     module, preprocess = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise LabError(
-            f"{factory} of {path} returned a {type(module).__name__}; it must return a torch.nn.Module, or one and its "
+            f"{factory} of {path} returned {kind_of(module)}; it must return a torch.nn.Module, or one and its "
             "preprocess"
         )
     module, notes = own_copy(module)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
 from lab.experiments.equivalence.run import measure
-from lab.images import ImageSet, asked_of, images_of_arrays
+from lab.images import ImageSet, asked_of, images_asked
 from lab.layers import Layer
 from lab.models import Model, names_of
 from lab.progress import Progress
@@ -54,7 +54,7 @@ def diff(
 
     Raises LabError for sides that cannot be used or are not of a kind, and for a layer that is not read.
     """
-    images = images_of_arrays(*images) if isinstance(images, tuple) else images
+    images = images_asked(images)
     given = images if isinstance(images, ImageSet) else None
     data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
     named = [_named(side, preprocess, given) for side in (base, new)]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lab.errors import LabError
+from lab.errors import LabError, briefly
 from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, Result
 from lab.experiments.targets.request import GradesRequest, MultilabelRequest, RegressRequest, TargetRequest
 from lab.experiments.targets.run import KINDS, run
@@ -128,6 +128,11 @@ def _asked(
     **fields: Any,
 ) -> Result:
     given = images if isinstance(images, ImageSet) else None
+    if given is None and not isinstance(images, (str, os.PathLike)):
+        raise LabError(
+            f"images are {briefly(images)}; give a table or folder by name, or what lab.open_image_set or "
+            f"lab.image_set_of returned for target={KINDS[kind.experiment].target!r}"
+        )
     data: Any = images
     if given is not None:
         row = KINDS[kind.experiment]

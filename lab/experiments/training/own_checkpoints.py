@@ -23,7 +23,7 @@ from lab.experiments.base import Result, list_of
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted
 from lab.experiments.training.kept import watched_result
-from lab.images import ImageSet, images_of_arrays, open_image_set, regrouped
+from lab.images import ImageSet, images_asked, open_image_set, regrouped
 from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
 from lab.models.loading import is_module
@@ -69,7 +69,7 @@ def watch(
     steps = dict(checkpoints) if isinstance(checkpoints, Mapping) else dict(enumerate(checkpoints))
     if not steps:
         raise LabError("no checkpoint was given; give at least one, best one from before the first step too")
-    opened = images_of_arrays(*images) if isinstance(images, tuple) else images
+    opened = images_asked(images)
     with bars_for(progress) as told:
         own = opened if isinstance(opened, ImageSet) else open_image_set(opened, progress=told)
         held = _held_out(regrouped(own, groups), seed)

@@ -29,7 +29,7 @@ from lab.experiments.which.confirm import Confirmed, cheaper_places, confirmed, 
 from lab.experiments.which.findings import findings
 from lab.experiments.which.halving import Round, halved, places_of
 from lab.experiments.which.request import WhichRequest
-from lab.images import ImageSet, asked_of, images_of_arrays
+from lab.images import ImageSet, asked_of, images_asked
 from lab.layers import Layer
 from lab.models import Model, card, names_of
 from lab.probing.controls import OPTIONAL
@@ -100,7 +100,7 @@ def which(
     arguments are those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by
     the caller only.
     """
-    images = images_of_arrays(*images) if isinstance(images, tuple) else images
+    images = images_asked(images)
     given = images if isinstance(images, ImageSet) else None
     data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
     request = WhichRequest.from_dict(
