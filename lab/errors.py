@@ -34,6 +34,12 @@ def briefly(value: object) -> str:
     return f"{shown}, {kind_of(value)}"
 
 
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], told: str) -> None:
+    """Raise LabError for a value that is none of `kinds`, which a sentence calls `told`; True is no number."""
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise LabError(f"{name} is {briefly(value)}; it must be {told}")
+
+
 def kind_of(value: object) -> str:
     """Return the type of a value with its article: "a str", "an int"."""
     name = type(value).__name__

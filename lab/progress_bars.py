@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lab.errors import LabError, briefly
 from lab.progress import Progress, silent
 
 
@@ -37,6 +38,10 @@ class Bars:
 @contextmanager
 def shown(progress: Progress | None) -> Iterator[Progress]:
     """Yield the caller's own progress or, when it is None, what fits the place; bars are ended with the block."""
+    if progress is not None and not callable(progress):
+        raise LabError(
+            f"progress is {briefly(progress)}; give a function (stage, done, total, unit), or leave it out for bars"
+        )
     draw = _drawn_by() if progress is None else None
     if draw is None:
         yield progress or silent

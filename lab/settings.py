@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabError, check_type
 
 USUAL_BATCH, MOST_BATCH = 16, 4096
 DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
@@ -28,7 +28,9 @@ class Compute:
     batch_size: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.device, str) or not re.fullmatch(DEVICES, self.device):
+        check_type("device", self.device, str, "auto, cpu, cuda, cuda:1 or mps")
+        check_type("batch size", self.batch_size, int, "a whole number")
+        if not re.fullmatch(DEVICES, self.device):
             raise LabError(f"there is no device {self.device!r}; use auto, cpu, cuda, cuda:1 or mps")
         if not 0 <= self.batch_size <= MOST_BATCH:
             raise LabError(f"batch size is {self.batch_size}; it must be from 1 to {MOST_BATCH}")

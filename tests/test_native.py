@@ -145,6 +145,15 @@ def test_a_type_checker_finds_misspelt_arguments(tmp_path: Path) -> None:
         (lambda: lab.ask("slide", sise=3), "has no field 'sise'; nearest: size"),
         (lambda: lab.load_run("nothing"), "there is no run 'nothing'"),
         (lambda: lab.concat([]), "nothing to put together"),
+        (lambda: lab.concat([3]), "a member of results is 3, an int"),  # type: ignore[list-item]
+        (lambda: lab.load_run(3), "run is 3, an int; it must be the id"),  # type: ignore[arg-type]
+        (lambda: lab.log(3, "tensorboard"), "result is 3, an int"),  # type: ignore[arg-type]
+        (lambda: lab.Compute(batch_size="3"), "batch size is '3', a str"),  # type: ignore[arg-type]
+        (lambda: lab.probe(MODEL, per_class=4, compute="cuda"), "compute is 'cuda', a str; it must be lab.Compute"),  # type: ignore[arg-type]
+        (lambda: lab.probe(MODEL, per_class=4, progress=True), "progress is True, a bool; give a function"),  # type: ignore[arg-type]
+        (lambda: lab.watch(MODEL, "digits"), "give a list of them"),
+        (lambda: lab.watch({"a": MODEL}, "digits"), "a step is 'a', a str; it must be a whole number"),  # type: ignore[dict-item]
+        (lambda: lab.watch(["gone.pt"], "digits", network=MODEL), "there is no file 'gone.pt'"),
     ],
 )
 def test_wrong_use_ends_in_one_sentence(call: Callable[[], Any], told: str) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lab.charts.lazy_altair import alt
 from lab.encode import records
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 
 Tables = Mapping[str, pd.DataFrame]
 Scheme = Literal["light", "dark", "paper"]  # "paper" is for print: black on white, no border
@@ -57,11 +57,13 @@ class Look:
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):
+            check_type(name, value, (int, float, type(None)), "a number of pixels, or None")
             if value is not None and not 50 <= value <= 10_000:
                 raise LabError(f"{name} is {value}; it must be from 50 to 10000 pixels")
         if self.theme not in BACKGROUNDS:
             known = ", ".join(BACKGROUNDS)
             raise LabError(f"there is no theme {self.theme!r}{nearest(str(self.theme), BACKGROUNDS)}; known: {known}")
+        check_type("dpi", self.dpi, (int, float), "a number")
         if not 36 <= self.dpi <= 1200:
             raise LabError(f"dpi is {self.dpi}; it must be from 36 to 1200")
 

@@ -20,6 +20,7 @@ from lab.activations.extractor import Extractor
 from lab.activations.pooling import check_pooling, dimension
 from lab.embeddings.streaming import pixel_batches, shrunken
 from lab.embeddings.vectorstore import VectorStore
+from lab.errors import check_type
 from lab.images.types import ImageSet
 from lab.layers import Layer
 from lab.malloc import tune_allocator
@@ -73,6 +74,7 @@ def embed(
     Raises LabError for a pooling the layers cannot have, an image that cannot be decoded any more, and NaN in a
     layer.
     """
+    check_type("compute", compute, Compute, 'lab.Compute(device="cuda") or the like')
     check_pooling(pooling, layers)
     known = model.card if isinstance(model, LoadedModel) else card(model)
     store = VectorStore(place_of(known, pooling))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.experiments.base import Result
 from lab.models import ModelRef
 
@@ -19,6 +19,7 @@ def renamed(result: Result, nicknames: Mapping[str, str]) -> Result:
     A network is named as in the tables, or by its id where that fits only one. Raises LabError for a network that the
     result has not, and for a nickname that two would have.
     """
+    check_type("nicknames", nicknames, Mapping, "a dictionary {network: what to call it}")
     if not nicknames:
         return result
     names = {_full_name(result, model): nickname for model, nickname in nicknames.items()}

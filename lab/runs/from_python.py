@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.experiments.base import Result
 from lab.experiments.training.request import WatchRequest
 from lab.runs.jobs import sole_worker
@@ -20,6 +20,7 @@ def load_run(run: str | os.PathLike[str]) -> Result:
 
     Raises LabError when there is no such run, or it is not finished.
     """
+    check_type("run", run, (str, os.PathLike), "the id, name or folder of a run")
     found = find_run(os.fspath(run))
     if found.status != "finished":
         why = f": {found.problem}" if found.problem else ""
@@ -67,7 +68,9 @@ def concat(results: Iterable[Result] | Mapping[str, Result], table: str = "") ->
     if isinstance(results, Result):
         raise LabError("concat takes several results; give a list, or a dictionary of names and results")
     named = dict(results) if isinstance(results, Mapping) else {}
+    check_type("results", results, Iterable, "a list of results, or a dictionary of names and results")
     for result in () if isinstance(results, Mapping) else results:
+        check_type("a member of results", result, Result, "what lab.probe, lab.load_run and the like return")
         named[result.request.run_id] = result
     if not named:
         raise LabError("there is nothing to put together; give one result or more")

@@ -156,7 +156,7 @@ def embeddings_of(
     from Python. Raises LabError when the images have changed
     since, or when the result is of another experiment.
     """
-    request = result.request
+    request, images = result.request, None if images is None else images_asked(images)
     if not isinstance(request, ProbeRequest):
         raise LabError(f"run {request.run_id} answers another question and has no embeddings; name a probe run")
     if request.embeddings:
@@ -166,8 +166,9 @@ def embeddings_of(
             f"the images {short_name(request.data)} came from Python and are not kept with a result; give them again: "
             "result.embeddings(images)"
         )
-    if images is None:
-        images = open_image_set(request.data, classes=request.classes, per_class=request.per_class, progress=progress)
+    if not isinstance(images, ImageSet):
+        data = request.data if images is None else images
+        images = open_image_set(data, classes=request.classes, per_class=request.per_class, progress=progress)
     images, _ = with_parts(regrouped(images, request.groups), request.split)
     if images.fingerprint != result.manifest["hashes"]["images"]:
         raise LabError(f"the images of {request.data} have changed since run {request.run_id}; run it again")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from lab.embeddings import embed, pixels_embedding
-from lab.errors import LabError
+from lab.errors import LabError, briefly, check_type
 from lab.experiments.base import Result, list_of
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted
@@ -32,6 +32,7 @@ from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 from lab.weights.checkpoints import load_by_name, read_tensors
+from lab.weights.reading import SUFFIXES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,7 +67,13 @@ def watch(
 
     Raises LabError for weights that do not fit, layers that a checkpoint has not, and what `lab.probe` refuses.
     """
+    if is_module(checkpoints) or isinstance(checkpoints, (str, os.PathLike)) or not isinstance(checkpoints, Iterable):
+        raise LabError(
+            f"checkpoints are {briefly(checkpoints)}; give a list of them, or a dictionary {{step: checkpoint}}"
+        )
     steps = dict(checkpoints) if isinstance(checkpoints, Mapping) else dict(enumerate(checkpoints))
+    for step in steps:
+        check_type("a step", step, (int, np.integer), "a whole number")
     if not steps:
         raise LabError("no checkpoint was given; give at least one, best one from before the first step too")
     opened = images_asked(images)
@@ -101,6 +108,8 @@ def _resolved(given: Checkpoint, network: str | nn.Module | None) -> Model:
     if not isinstance(given, (str, os.PathLike)) and not is_module(given) and callable(given):
         given = given()
     is_file = isinstance(given, os.PathLike) or (isinstance(given, str) and "@" not in given and Path(given).is_file())
+    if isinstance(given, str) and "@" not in given and Path(given).suffix in SUFFIXES and not is_file:
+        raise LabError(f"there is no file {given!r}; give the path of a file of weights, or the name of a network")
     if not is_file:
         return given  # type: ignore[return-value]
     path = Path(given).expanduser().absolute()  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.experiments.base import Result
 from lab.export.trackers import atlas, croissant, eval_results, mlflow, tensorboard, wandb
 
@@ -58,6 +58,7 @@ def log(result: Result, to: str, out: Path | str = ".", *, embeddings: Vectors |
     projector with the images' thumbnails. Returns paths, or the URI of what was written. Raises LabError for an
     unknown tracker, one that is not installed, and a result that has nothing for it.
     """
+    check_type("result", result, Result, "what lab.probe, lab.load_run and the like return")
     row = tracker_named(to)
     try:
         return row.write(result, Path(out), embeddings or {})
