@@ -162,6 +162,7 @@ def test_trend_tells_rise_fall_and_flat() -> None:
     assert falling.high < -0.3
     assert curves.trend([0.0, 0.5, 1.0], correct([0.5, 0.7, 0.9]), BOOT).value == pytest.approx(0.4)
     assert np.isnan(curves.trend([0.0, 1.0], correct([0.5, 0.9]), BOOT).value)
+    assert np.isnan(curves.trend([1.0, 1.0, 1.0], correct([0.5, 0.7, 0.9]), BOOT).value)
 
 
 def test_a_trend_is_not_seen_in_layers_that_only_follow_each_other() -> None:

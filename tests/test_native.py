@@ -151,6 +151,9 @@ def test_a_type_checker_finds_misspelt_arguments(tmp_path: Path) -> None:
         (lambda: lab.Compute(batch_size="3"), "batch size is '3', a str"),  # type: ignore[arg-type]
         (lambda: lab.probe(MODEL, per_class=4, compute="cuda"), "compute is 'cuda', a str; it must be lab.Compute"),  # type: ignore[arg-type]
         (lambda: lab.probe(MODEL, per_class=4, progress=True), "progress is True, a bool; give a function"),  # type: ignore[arg-type]
+        (lambda: lab.images_of_arrays([np.ones((3, 8, 8)), np.ones((3, 4, 8))], [0, 1]), "images differ in shape"),
+        (lambda: lab.images_of_arrays(np.ones((2, 3, 8, 8)), [0, 1], groups=["a", None]), "image 1 has no group"),
+        (lambda: lab.TrainingProbes(MODEL, None, [0, 1], ["a"]), "give the torch.nn.Module"),  # type: ignore[arg-type]
         (lambda: lab.watch(MODEL, "digits"), "give a list of them"),
         (lambda: lab.watch({"a": MODEL}, "digits"), "a step is 'a', a str; it must be a whole number"),  # type: ignore[dict-item]
         (lambda: lab.watch(["gone.pt"], "digits", network=MODEL), "there is no file 'gone.pt'"),

@@ -75,7 +75,7 @@ def images_of_arrays(
     images, `groups` `(N,)` says which must never straddle a split (default: copies, as found). Raises LabError for
     arrays of another shape, with NaN or infinity, or of another length than the labels.
     """
-    arrays = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    arrays = _as_numpy(images)
     if arrays.ndim != 4 or arrays.dtype.kind not in "fiub" or not len(arrays):
         raise LabError(
             f"images are an array of shape {arrays.shape} and type {arrays.dtype}; they must be numbers (N, C, H, W)"
@@ -92,7 +92,7 @@ def images_of_arrays(
     source = TensorSource(arrays)
     digests = [hashlib.sha256(f"{source.shape}".encode() + array.tobytes()).hexdigest() for array in arrays]
     looks = [signature_of(source.pixels(k)) for k in range(len(arrays))]
-    own = split_groups(digests, looks) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    own = split_groups(digests, looks) if groups is None else _group_numbers(groups)
     width = len(str(len(arrays) - 1))
     records = tuple(
         ImageRecord(
@@ -105,6 +105,24 @@ def images_of_arrays(
         raise LabError("two images have the same name; give each its own")
     notes = () if source.shape[0] in (1, 3) else (f"of {source.shape[0]} channels, pictures and pixels show 3 at most",)
     return ImageSet("arrays", known, records, source, (), notes)
+
+
+def _as_numpy(images: Any) -> np.ndarray:
+    if hasattr(images, "detach"):
+        tensor = images.detach().cpu()
+        return np.asarray(tensor.float() if tensor.is_floating_point() else tensor)  # numpy has no bfloat16
+    try:
+        return np.asarray(images)
+    except ValueError as error:
+        raise LabError("images differ in shape; give numbers (N, C, H, W), all of one size") from error
+
+
+def _group_numbers(groups: Any) -> np.ndarray:
+    values = groups.tolist() if hasattr(groups, "tolist") else list(groups)
+    missing = next((k for k, value in enumerate(values) if value is None or value == "" or value != value), None)
+    if missing is not None:
+        raise LabError(f"image {missing} has no group; give one for every image, a name of its own where it is alone")
+    return np.unique(np.asarray(values), return_inverse=True)[1]
 
 
 def _label_array(labels: Any) -> np.ndarray:

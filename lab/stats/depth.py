@@ -52,10 +52,10 @@ def trend(depths: Sequence[float], scores: np.ndarray, boot: Bootstrap) -> Inter
     """Return the least-squares slope of the layers' scores `(L, N)` on depth: what is gained from input to output.
 
     It is a weighted sum of the layers' scores of each image, so its interval over images holds however alike
-    neighbouring layers are. nan for fewer than 3 layers.
+    neighbouring layers are. nan for fewer than 3 layers, and where all have one depth.
     """
     depth = np.asarray(depths, dtype=np.float64)
-    if len(depth) < 3:
+    if len(depth) < 3 or np.ptp(depth) == 0:
         return Interval(float("nan"), float("nan"), float("nan"))
     centred = depth - depth.mean()
     weights = centred / (centred**2).sum()

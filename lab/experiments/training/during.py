@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, briefly, check_type, nearest
 from lab.experiments.base import Result
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted, shrunk
 from lab.experiments.training.kept import watched_result
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
+from lab.models.loading import is_module
 from lab.probing.splits import make_splits
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class TrainingProbes:
         in order of depth; `groups` `(N,)` never straddle a fold. With `keep`, a name, what was read so far is kept as
         a run of this name at every step, which the dashboard and `lab.load_run` open. Raises LabError for what does
         not fit together."""
+        if not is_module(network):
+            raise LabError(f"network is {briefly(network)}; give the torch.nn.Module that is trained")
+        check_type("every", every, int, "a whole number")
         names = dict(network.named_modules())
         for name in layers:
             if name not in names:
@@ -78,7 +82,7 @@ class TrainingProbes:
                 )
         if not layers or len(set(layers)) < len(layers):
             raise LabError(f"layers are {list(layers)}; name one or more, each once, in order of depth")
-        if getattr(images, "ndim", 0) != 4 or len(images) != len(labels):
+        if not hasattr(images, "detach") or images.ndim != 4 or len(images) != len(labels):
             raise LabError(
                 f"images are {tuple(getattr(images, 'shape', ()))} with {len(labels)} labels; give a tensor "
                 "(N, C, H, W) as the network takes it, and a label for each"
