@@ -48,5 +48,5 @@ def kind_of(value: object) -> str:
 
 def nearest(name: str, allowed: Iterable[str], *, count: int = 3) -> str:
     """Return "; nearest: a, b" for an error about an unknown `name`, or "" when nothing is near."""
-    matches = difflib.get_close_matches(name, list(allowed), n=count, cutoff=0.5)
+    matches = difflib.get_close_matches(str(name), list(allowed), n=count, cutoff=0.5)
     return f"; nearest: {', '.join(matches)}" if matches else ""

@@ -248,6 +248,9 @@ SPLIT = np.array(["train"] * 8 + ["test"] * 4)
         (LAYERS, Y, {"controls": ("untrained",)}, "no untrained twin"),
         (LAYERS, Y, {"controls": ("pixels",)}, "pixels needs the images"),
         (LAYERS, Y, {"images": "drawn:pets?size=32"}, "200 images for 12 rows"),
+        (LAYERS, Y, {"images": 3}, "images are 3, an int; give the name of a set"),
+        (LAYERS, Y, {"model": 3}, "model is 3, an int"),
+        (LAYERS, Y, {"target": 3}, "there is no target 3"),
     ],
 )  # fmt: skip
 def test_wrong_arrays_end_in_one_sentence(
@@ -256,6 +259,15 @@ def test_wrong_arrays_end_in_one_sentence(
     with pytest.raises(LabError, match=sentence) as caught:
         lab.probe_arrays(layers, labels, **more)
     assert "\n" not in str(caught.value)
+
+
+def test_images_beside_vectors_may_be_arrays_and_an_order_one_text(home: None) -> None:
+    pixels = np.random.default_rng(0).random((12, 3, 8, 8))
+    found = lab.probe_arrays(LAYERS, Y, images=(pixels, Y), controls=("pixels",), folds=2, repeats=1)
+    assert "pixels" in set(found["summary"].control)
+    texts = np.where(Y, "low", "high")
+    graded = lab.probe_arrays(LAYERS, texts, target="grades", order="low, high", controls=(), folds=2, repeats=1)
+    assert graded.request.classes == ("low", "high")  # type: ignore[attr-defined]
 
 
 def test_tensors_of_half_precision_are_read() -> None:

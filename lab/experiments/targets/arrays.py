@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lab.embeddings.vector_sets import MODEL, vector_set
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.experiments.base import Result
+from lab.experiments.fields import names_in
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import measure_and_assemble
 from lab.experiments.separability.vectors import GivenVectors
 from lab.experiments.targets.request import TARGET_REQUESTS
 from lab.experiments.targets.run import run
-from lab.images import MEMORY, ImageSet, open_image_set
+from lab.images import MEMORY, ImageSet, images_asked, open_image_set
 from lab.images.targets import CLASS, GRADES, SEVERAL, TARGETS
 from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
@@ -29,7 +31,7 @@ def probe_arrays(
     order: Sequence[str] = (),
     groups: Any = None,
     split: Any = None,
-    images: str | ImageSet | None = None,
+    images: str | os.PathLike[str] | ImageSet | tuple[Any, Any] | None = None,
     names: Sequence[str] = (),
     model: str = MODEL,
     controls: Sequence[str] = tuple(OPTIONAL),
@@ -61,12 +63,15 @@ def probe_arrays(
     """
     if target not in TARGETS:
         raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
+    check_type("model", model, str, "what sentences and charts call the network")
+    order = names_in(order) if isinstance(order, str) else order
     if order and target not in (GRADES, SEVERAL):
         raise LabError(f"order is that of grades, or picks some of several labels; leave it out of target {target!r}")
     vectors = vector_set(
         layers, labels, groups=groups, split=split, names=names, model=model, target=target, label=label, classes=order
     )
-    shown = open_image_set(images, progress=progress) if isinstance(images, str) else images
+    shown = None if images is None else images_asked(images)
+    shown = shown if shown is None or isinstance(shown, ImageSet) else open_image_set(shown, progress=progress)
     given, seen = GivenVectors(vectors, shown), "" if shown is None else shown.spec
     asked: dict[str, Any] = {
         "data": "", "embeddings": MEMORY + vectors.digest, "controls": controls, "folds": folds, "repeats": repeats,
