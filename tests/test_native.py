@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from image_sets import scenes
 from no_fields import leave_out_fields
@@ -145,6 +146,7 @@ def test_a_type_checker_finds_misspelt_arguments(tmp_path: Path) -> None:
         (lambda: lab.ask("slide", sise=3), "has no field 'sise'; nearest: size"),
         (lambda: lab.load_run("nothing"), "there is no run 'nothing'"),
         (lambda: lab.concat([]), "nothing to put together"),
+        (lambda: Result(ProbeRequest(), {"summary": pd.DataFrame()})["sumary"], "no table 'sumary'; nearest: summary"),
         (lambda: lab.concat([3]), "a member of results is 3, an int"),  # type: ignore[list-item]
         (lambda: lab.load_run(3), "run is 3, an int; it must be the id"),  # type: ignore[arg-type]
         (lambda: lab.log(3, "tensorboard"), "result is 3, an int"),  # type: ignore[arg-type]

@@ -214,6 +214,8 @@ class Result:
     manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self.tables:
+            raise LabError(f"there is no table {name!r}{nearest(name, self.tables)}; it has {', '.join(self.tables)}")
         return self.tables[name]
 
     @property
