@@ -108,7 +108,7 @@ def test_the_network_and_picture_of_the_first_page() -> None:
     found = layer.at(*result.manifest["at"])
     assert np.isclose(result["terms"]["product"].sum() + found.bias, found.own, rtol=0, atol=EXACT)
     assert "spans all 3 input channels" in result.manifest["findings"][0]
-    assert f"{found.own:+.6f}" in result.manifest["findings"][1]
+    assert f"{found.own:+.2f}" in result.manifest["findings"][1]
 
 
 def test_any_place_can_be_looked_at_without_the_network() -> None:

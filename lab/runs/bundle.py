@@ -106,6 +106,8 @@ def _entries(path: Path, name: str) -> list[zipfile.ZipInfo]:
 def _problem(entry: zipfile.ZipInfo) -> str:
     if not NAMES.fullmatch(entry.filename) or stat.S_ISLNK(entry.external_attr >> 16):
         return f"a run has no file {entry.filename[:80]!a}"
+    if entry.header_offset < 0:  # what zipfile makes of a damaged end of the list of files
+        return f"its {entry.filename} lies before its beginning"
     if entry.flag_bits & ENCRYPTED or entry.compress_type not in METHODS:
         return f"its {entry.filename} is locked, or packed in a way that is not read"
     most = MOST_BYTES if entry.filename.startswith("tables/") else MOST_TEXT
