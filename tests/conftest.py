@@ -36,6 +36,9 @@ SLOW = {
 SLOW_TESTS = {
     "test_killing_a_writer_at_any_instant_never_leaves_half_a_run",
     "test_lower_levels_are_at_chance_and_its_own_is_not",
+    "test_digits_are_the_library_s_own",
+    "test_a_layer_that_runs_at_some_sizes_only_spoils_no_other",
+    "test_what_a_test_replaces_is_looked_up_where_it_is_replaced",
 }
 
 # Set before anything imports huggingface_hub, which reads it once: a test that forgets itself fails fast.

@@ -305,7 +305,7 @@ class Random:
     ("preprocess", "told"),
     [
         (Random(), "something else of the same image each time"),
-        (lambda picture: picture, "returned a Image; it must return a tensor"),
+        (lambda picture: picture, "returned an Image; it must return a tensor"),
         (lambda picture: torch.zeros(8, 8), r"shape \(8, 8\); it must be \(channels, height, width\)"),
         (lambda picture: 1 / 0, "failed on an RGB image with ZeroDivisionError"),
         (lambda picture: torch.zeros(3, picture.height, 8), "images of several sizes"),
