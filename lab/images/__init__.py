@@ -5,7 +5,7 @@ from lab.images.decode import thumbnail
 from lab.images.named_sets import SetInfo
 from lab.images.regroup import groups_stamp, regrouped, settled_groups
 from lab.images.specs import columns_named, names_a_path, settled, short_name, with_columns
-from lab.images.tensors import images_asked, images_of_arrays
+from lab.images.tensors import images_asked, images_in_request, images_of_arrays
 from lab.images.types import MEMORY, ImageRecord, ImageSet, PixelSource, Quarantined, asked_of, from_python, picked
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "from_python",
     "groups_stamp",
     "images_asked",
+    "images_in_request",
     "images_of_arrays",
     "names_a_path",
     "number_columns",

@@ -16,7 +16,7 @@ import numpy as np
 from lab.errors import LabError, briefly
 from lab.images.groups import split_groups
 from lab.images.image_signature import signature_of
-from lab.images.types import ImageRecord, ImageSet
+from lab.images.types import ImageRecord, ImageSet, asked_of
 
 SHOWN_RANGE: Final = (0.5, 99.5)  # percentiles of a channel that are shown as black and white
 
@@ -64,6 +64,18 @@ def images_asked(images: Any) -> Any:
         f"images are {briefly(images)}; give the name of a set, a path, (X, y) with X (N, C, H, W) and a label for "
         "each, or what lab.open_image_set, lab.images_of_arrays or lab.image_set_of returns"
     )
+
+
+def images_in_request(
+    images: Any, classes: Sequence[str], per_class: int | None
+) -> tuple[ImageSet | None, Any, Sequence[str], int | None]:
+    """Return the images as a set, None if they go by name, and what stands for them in a request: data, classes and
+    number a class. Raises LabError as `images_asked` and `asked_of` do.
+    """
+    images = images_asked(images)
+    if isinstance(images, ImageSet):
+        return images, *asked_of(images, classes, per_class)
+    return None, images, classes, per_class
 
 
 def images_of_arrays(

@@ -44,7 +44,7 @@ from lab.experiments.separability.measure import (
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
-from lab.images import ImageSet, asked_of, images_asked
+from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, names_of
 from lab.partial_results import Arrays
@@ -94,9 +94,7 @@ def compare(
     those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by the caller
     only.
     """
-    images = images_asked(images)
-    given = images if isinstance(images, ImageSet) else None
-    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    given, data, classes, per_class = images_in_request(images, classes, per_class)
     request = CompareRequest.from_dict(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,

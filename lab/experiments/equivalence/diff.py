@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
 from lab.experiments.equivalence.run import measure
-from lab.images import ImageSet, asked_of, images_asked
+from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, names_of
 from lab.progress import Progress
@@ -54,9 +54,7 @@ def diff(
 
     Raises LabError for sides that cannot be used or are not of a kind, and for a layer that is not read.
     """
-    images = images_asked(images)
-    given = images if isinstance(images, ImageSet) else None
-    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    given, data, classes, per_class = images_in_request(images, classes, per_class)
     named = [_named(side, preprocess, given) for side in (base, new)]
     request = CheckRequest.from_dict(
         {

@@ -27,7 +27,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
-from lab.images import ImageSet, asked_of, from_python, images_asked, open_image_set, regrouped, short_name
+from lab.images import ImageSet, from_python, images_asked, images_in_request, open_image_set, regrouped, short_name
 from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
 from lab.probing.controls import OPTIONAL
@@ -128,9 +128,7 @@ def probe(
     control, and the result's problems say why. Raises LabError, in one sentence, for what cannot be used. The result
     is kept by the caller only; the command line and the dashboard keep theirs as runs.
     """
-    images = images_asked(images)
-    given = images if isinstance(images, ImageSet) else None
-    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    given, data, classes, per_class = images_in_request(images, classes, per_class)
     request = ProbeRequest.from_dict(
         {
             "models": names_of(models, preprocess, given),

@@ -29,7 +29,7 @@ from lab.experiments.which.confirm import Confirmed, cheaper_places, confirmed, 
 from lab.experiments.which.findings import findings
 from lab.experiments.which.halving import Round, halved, places_of
 from lab.experiments.which.request import WhichRequest
-from lab.images import ImageSet, asked_of, images_asked
+from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, card, names_of
 from lab.probing.controls import OPTIONAL
@@ -100,9 +100,7 @@ def which(
     arguments are those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by
     the caller only.
     """
-    images = images_asked(images)
-    given = images if isinstance(images, ImageSet) else None
-    data, classes, per_class = (images, classes, per_class) if given is None else asked_of(given, classes, per_class)
+    given, data, classes, per_class = images_in_request(images, classes, per_class)
     request = WhichRequest.from_dict(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
