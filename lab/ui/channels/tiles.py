@@ -13,6 +13,7 @@ import pandas as pd
 
 from lab.charts.map_rows import image_url
 from lab.encode import jpeg
+from lab.experiments.channels.unfinished import MOST
 
 CSS = """
 <style>
@@ -35,6 +36,8 @@ CSS = """
 .lab-strip td, .lab-strip th.layer { width: 224px; min-width: 224px; line-height: 1.3; }
 .lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.8rem; opacity: 0.85; }
 .lab-one { max-width: 448px; }
+.lab-large { display: grid; grid-template-columns: repeat(auto-fit, minmax(204px, 1fr)); gap: 0.5rem;
+  margin-bottom: 0.6rem; }
 .lab-strip tr.class td, .lab-strip tr.class th { border-top: 1px solid rgba(128,128,128,0.4); padding-top: 0.7rem; }
 .lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
 .lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
@@ -72,6 +75,17 @@ def light(data: bytes) -> bytes:
 
     with Image.open(io.BytesIO(data)) as picture:
         return jpeg(np.asarray(picture.convert("RGB")))
+
+
+def with_ends(images: pd.DataFrame) -> pd.DataFrame:
+    """Return optimised images with their ends; those of earlier runs all raise their channel."""
+    return images if "end" in images else images.assign(end=MOST)
+
+
+def first_images(images: pd.DataFrame, end: str = MOST) -> pd.DataFrame:
+    """Return the first image of each target that raises it (or, of `end` "least", lowers it)."""
+    images = with_ends(images)
+    return images[(images["copy"] == 0) & (images["end"] == end)]
 
 
 def patch(row: Row) -> str:
