@@ -46,12 +46,14 @@ def tables() -> dict[str, pd.DataFrame]:
     for layer, depth in rows:
         for channel, name in ((3, "cat"), (7, EVIL)):
             at = {"layer": layer, "depth": depth, "target": str(channel)}
-            images.append(
-                {**at, "copy": 0, "kind": "channel", "channel": channel, "class": name, "auc": 0.7, "ci_low": 0.6,
+            images += [
+                {**at, "end": end, "copy": 0, "alike": float("nan"), "kind": "channel", "channel": channel,
+                 "class": name, "auc": 0.7, "ci_low": 0.6,
                  "ci_high": 0.8, "accuracy": float("nan"), "value": 5.0, "random_p95": 1.0, "photographs_p95": 1.2,
                  "images_p95": 1.1, "natural_best": 2.0, "best_image": "cat/1", "above_random": True,
                  "above_natural": True, "own_rank": 1, "side": 32, "thumbnail": png}
-            )  # fmt: skip
+                for end in ("most", "least")
+            ]  # fmt: skip
             shown.append(
                 {**at, "class": name, "auc": 0.7, "ci_low": 0.6, "ci_high": 0.8, "channel": channel, "peak": 1.0,
                  "average": 0.1, "strong": 2.0, "thumbnail": png}
@@ -81,7 +83,7 @@ def card_tables() -> dict[str, pd.DataFrame]:
     effect = {"class": "cat", "change": -0.2, "ci_low": -0.3, "ci_high": -0.1, "agreement": 1.0}
     return {
         **one,
-        "visualizations": one["visualizations"].iloc[:1],
+        "visualizations": one["visualizations"].iloc[:2],
         "activations": pd.DataFrame({"image": list("abcd"), "class": ["cat", EVIL] * 2, "peak": [1.0, 2, 3, 4]}),
         "contributions": pd.DataFrame(
             [
@@ -138,13 +140,14 @@ def test_the_picture_and_the_two_classes_of_a_strip_are_chosen(monkeypatch: pyte
 
 def test_the_wall_shows_every_channel_with_its_patches_and_the_images_there_are() -> None:
     found = tables()
-    channels = found["visualizations"][["layer", "channel", "class"]].assign(auc=[0.5, 0.9, 0.2, 0.6, 0.7, 0.5])
+    raised = found["visualizations"].query("end == 'most'")
+    channels = raised[["layer", "channel", "class"]].assign(auc=[0.5, 0.9, 0.2, 0.6, 0.7, 0.5], rank=[4, 1, 2, 6, 3, 5])
     run = finished(ExemplarsRequest(), {"exemplars": found["exemplars"], "channels": channels})
-    finished(VisualizeRequest(layers="bn1", channels="all"), {"visualizations": found["visualizations"].iloc[:2]})
+    finished(VisualizeRequest(layers="bn1", channels="all"), {"visualizations": raised.iloc[:2]})
     app = healthy(opened("channels", run=run.id, question="All channels"))
     assert r"This \*was\* measured" in said(app)
     cells = json.loads(app.get("bidi_component")[0].proto.json)["pictures"]
-    assert [cell["id"] for cell in cells[:3]] == ["bn1 7", "blocks.3.2 3", "bn2 3"], "the most selective come first"
+    assert [cell["id"] for cell in cells[:3]] == ["bn1 7", "blocks.3.2 3", "bn2 3"]
     assert [len(cell["row"]) for cell in cells] == [2] * 6
     assert [cell["id"] for cell in cells if "url" in cell] == ["bn1 7", "bn1 3"], "only these have an image"
     assert cells[0]["caption"] == f"7 of bn1 · AUC 0.90 for {EVIL}"
@@ -163,7 +166,7 @@ def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.
 
 def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {name: table for name, table in tables().items() if name != "strip"}
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True), found)
     monkeypatch.setattr(wall, "mount", lambda *_, **__: SimpleNamespace(picked="bn1 3"))
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
     for words in ("What excites it most", "What suppresses it most", "AUC 0.70 for cat"):
@@ -177,7 +180,7 @@ def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch:
 
 def test_what_is_folded_away_on_a_sheet_is_not_sent() -> None:
     found = {name: table for name, table in tables().items() if name != "strip"}
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True), found)
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
     assert not app.get("vega_lite_chart")
     assert [fold.label for fold in app.expander] == [

@@ -44,13 +44,13 @@ def centred(points: np.ndarray) -> np.ndarray:
 
 
 def data_url(picture: object) -> str | None:
-    """Return JPEG or PNG bytes as a data URL, None for no bytes."""
+    """Return JPEG, PNG or WebP bytes as a data URL, None for no bytes."""
     return image_url(picture) if isinstance(picture, bytes) and picture else None
 
 
 def image_url(picture: bytes) -> str:
-    """Return JPEG or PNG bytes as a data URL."""
-    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    """Return JPEG, PNG or WebP bytes as a data URL."""
+    kind = "png" if picture.startswith(b"\x89PNG") else "webp" if picture.startswith(b"RIFF") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
