@@ -24,7 +24,7 @@ from PIL import Image
 from lab.cli.question import computed_run
 from lab.experiments.base import Request
 from lab.experiments.channels.exemplars import ExemplarsRequest
-from lab.experiments.channels.unfinished import MOST
+from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.files import write_json

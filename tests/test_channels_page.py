@@ -13,6 +13,7 @@ from pages_helpers import healthy, opened, said
 from PIL import Image
 
 from lab.charts.depth_gif import walk
+from lab.charts.map_rows import light
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
@@ -27,7 +28,7 @@ from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.ui.channels import wall
-from lab.ui.channels.tiles import light, patches, strip
+from lab.ui.channels.tiles import patches, strip
 
 LAYERS = ("bn1", "blocks.3.2", "bn2")
 EVIL = "<b>:red[dog]</b>"
@@ -180,7 +181,8 @@ def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch:
 
 def test_what_is_folded_away_on_a_sheet_is_not_sent() -> None:
     found = {name: table for name, table in tables().items() if name != "strip"}
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True), found)
+    found["visualizations"] = found["visualizations"].query("end == 'most'")
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:6"), found)
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
     assert not app.get("vega_lite_chart")
     assert [fold.label for fold in app.expander] == [
@@ -230,9 +232,9 @@ def test_a_broken_link_is_told() -> None:
 def test_every_run_has_charts_for_exports() -> None:
     request: ScanRequest = ChannelRequest()
     charts = charts_of(Result(request, card_tables(), {}))
-    assert set(charts) == {"reached", "classes", "sources", "switched_off"}
+    assert set(charts) == {"images", "reached", "classes", "sources", "switched_off"}
     assert all(chart.to_dict() for chart in charts.values())
-    assert set(charts_of(Result(DepthStripRequest(), tables(), {}))) == {"reached", "selectivity"}
+    assert set(charts_of(Result(DepthStripRequest(), tables(), {}))) == {"images", "reached", "selectivity"}
 
 
 def test_a_walk_has_a_frame_for_every_layer() -> None:

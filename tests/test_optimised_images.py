@@ -20,8 +20,8 @@ from lab.experiments.channels import channel as card
 from lab.experiments.channels import visualize
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.exemplars import ExemplarsRequest
+from lab.experiments.channels.optimised import unfinished_images
 from lab.experiments.channels.scan_context import ScanRequest
-from lab.experiments.channels.unfinished import unfinished_images
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.layers import select_layers
 from lab.models import LoadedModel, load_model

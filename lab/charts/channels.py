@@ -20,7 +20,7 @@ from lab.charts.theme import (  # fmt: skip
     names_axis,
     rows,
 )
-from lab.experiments.channels.unfinished import LEAST
+from lab.experiments.channels.optimised import LEAST
 
 KINDS = {"random": "random images", "photographs": "photographs", "images": "the image set"}
 MADE, NEGATIVE = "the image made for it", "its negative"

@@ -14,7 +14,7 @@ from lab.cli.terminal import say
 from lab.encode import records, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
-from lab.experiments.channels.unfinished import MOST
+from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.files import write_bytes
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from lab.charts.map_rows import data_url
 from lab.charts.theme import INK, MODEL_COLOURS
-from lab.experiments.channels.unfinished import MOST, unfinished_images
+from lab.experiments.channels.optimised import MOST, unfinished_images
 from lab.experiments.separability.measure import CURVE
 from lab.runs import jobs
 from lab.runs.folder import RunFolder

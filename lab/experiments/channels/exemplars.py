@@ -19,9 +19,9 @@ import pandas as pd
 
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.channel_names import check_channels
+from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.patches import ENDS, patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
-from lab.experiments.channels.unfinished import MOST
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import SURE, ranged

@@ -11,8 +11,8 @@ import pandas as pd
 
 from lab.embeddings.streaming import in_order
 from lab.encode import png
+from lab.experiments.channels.optimised import LEAST, MOST
 from lab.experiments.channels.scan_context import ScanContext
-from lab.experiments.channels.unfinished import LEAST, MOST
 from lab.models.preprocess import pixels_for
 from lab.progress import Progress
 

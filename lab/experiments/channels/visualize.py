@@ -22,9 +22,9 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.channel_names import channel_words, check_channels
+from lab.experiments.channels.optimised import LEAST, MOST
 from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, SearchRequest, open_scan
-from lab.experiments.channels.unfinished import LEAST, MOST
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.images import class_names

@@ -13,10 +13,10 @@ import pandas as pd
 
 from lab.encode import png
 from lab.exemplars import Scan, scan
+from lab.experiments.channels.optimised import LEAST, MOST, WantedImage, keep_unfinished
 from lab.experiments.channels.reference_images import noise, photographs
 from lab.experiments.channels.scan_context import ScanContext, SearchRequest
 from lab.experiments.channels.targets import ChannelTarget
-from lab.experiments.channels.unfinished import LEAST, MOST, WantedImage, keep_unfinished
 from lab.layers import Layer
 from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
@@ -93,7 +93,7 @@ class Visualizer:
         """Return the visualizations of targets, layer by layer, `copies` of each that are made unlike each other.
 
         With `negative` those that lower them, too. Finished images, and what others look like so far
-        (`lab.experiments.channels.unfinished`), are left in `partial_results`.
+        (`lab.experiments.channels.optimised`), are left in `partial_results`.
         """
         ends = (MOST, LEAST) if negative else (MOST,)
         at_once = max(1, TOGETHER // copies) * copies  # so that all copies of a target are in one batch

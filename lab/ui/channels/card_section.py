@@ -9,8 +9,9 @@ from lab.charts.channels import ablation_effects, class_histogram, contributions
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
+from lab.experiments.channels.optimised import first_images
 from lab.ui.channels.sheet_section import size_box
-from lab.ui.channels.tiles import first_images, image, patches
+from lab.ui.channels.tiles import image, patches
 from lab.ui.channels.wall import WORDS
 from lab.ui.chart import show_chart
 from lab.ui.choices import layer_names, with_current

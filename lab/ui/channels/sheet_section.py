@@ -8,10 +8,10 @@ import streamlit as st
 
 from lab.charts.channels import reached_by_target
 from lab.errors import LabError
+from lab.experiments.channels.optimised import LEAST, first_images
 from lab.experiments.channels.scan_context import ScanRequest, SearchRequest
-from lab.experiments.channels.unfinished import LEAST
 from lab.experiments.channels.visualize import VisualizeRequest
-from lab.ui.channels.tiles import first_images, patches
+from lab.ui.channels.tiles import patches
 from lab.ui.channels.wall import wall
 from lab.ui.chart import show_chart
 from lab.ui.choices import layer_names, own_size, with_current
@@ -61,12 +61,12 @@ def sheet_section(subject: Selection) -> None:
     if reached.open:
         with reached:
             show_chart(result, reached_by_target, key="sheet_reached")
-    weakest = st.expander(
-        "The patches that excite each channel least", icon=":material/arrow_downward:", **LAZY, key="sheet_least"
-    )
-    if weakest.open:
-        least = exemplars[(exemplars["end"] == "least") & (exemplars["rank"] <= 2)]
-        weakest.html(patches(least))
+    if not negative:
+        weakest = st.expander(
+            "The patches that excite each channel least", icon=":material/arrow_downward:", **LAZY, key="sheet_least"
+        )
+        if weakest.open:
+            weakest.html(patches(exemplars[(exemplars["end"] == LEAST) & (exemplars["rank"] <= 2)]))
     show_command(request)
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import html
-import io
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lab.charts.map_rows import image_url
-from lab.encode import jpeg
-from lab.experiments.channels.unfinished import MOST
 
 CSS = """
 <style>
@@ -66,28 +61,6 @@ def image(data: bytes, label: str, *, pixelated: bool = False) -> str:
     few = " few" if pixelated else ""
     alt = html.escape(label, quote=True)
     return f'<img class="lab-image{few}" src="{image_url(data)}" alt="{alt}" title="{alt}" loading="lazy">'
-
-
-@functools.lru_cache(maxsize=256)
-def light(data: bytes) -> bytes:
-    """Return a picture as a JPEG unless it is as light already: on a sheet of many, a third as much is sent."""
-    from PIL import Image
-
-    if not data.startswith(b"\x89PNG"):
-        return data
-    with Image.open(io.BytesIO(data)) as picture:
-        return jpeg(np.asarray(picture.convert("RGB")))
-
-
-def with_ends(images: pd.DataFrame) -> pd.DataFrame:
-    """Return optimised images with their ends; those of earlier runs all raise their channel."""
-    return images if "end" in images else images.assign(end=MOST)
-
-
-def first_images(images: pd.DataFrame, end: str = MOST) -> pd.DataFrame:
-    """Return the first image of each target that raises it (or, of `end` "least", lowers it)."""
-    images = with_ends(images)
-    return images[(images["copy"] == 0) & (images["end"] == end)]
 
 
 def patch(row: Row) -> str:

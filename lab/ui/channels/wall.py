@@ -8,16 +8,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts.map_rows import image_url
+from lab.charts.map_rows import image_url, light
 from lab.experiments.channels.channel import ChannelRequest
-from lab.experiments.channels.unfinished import LEAST, MOST
-from lab.ui.channels.tiles import FEW, caption, image, light, patches, with_ends
+from lab.experiments.channels.optimised import LEAST, MOST, with_ends
+from lab.ui.channels.tiles import FEW, caption, image, patches
 from lab.ui.components import mount
 from lab.ui.run_status import launch
 from lab.ui.selection import Selection
 from lab.ui.text import escaped
 
 SMALL = 4  # patches of a cell
+ENLARGED = "enlarged_channel"  # place in the session of the one whose dialog is open
 WORDS = {MOST: "What excites it most", LEAST: "What suppresses it most"}
 NONE = pd.DataFrame({"layer": [], "target": [], "end": []})
 
@@ -36,9 +37,11 @@ def wall(
     patches_of, made = dict(iter(exemplars.groupby(ends))), dict(iter(with_ends(images).groupby(ends)))
     data = {"pictures": [_cell(row, patches_of, made) for row in order.to_dict("records")], "side": side, "chosen": ""}
     picked = mount("pictures", data, key=key, picked=lambda: None).picked
+    st.session_state[ENLARGED] = picked
     for row in order.to_dict("records"):
         if picked == _name(row):
-            st.dialog(f"{row['target']} of {row['layer']}", width="large")(_enlarged)(subject, row, exemplars, images)
+            shown = st.dialog(f"{row['target']} of {row['layer']}", width="large", on_dismiss="rerun")(_enlarged)
+            shown(subject, row, exemplars, images)
 
 
 def open_card(subject: Selection, layer: str, channel: int) -> None:

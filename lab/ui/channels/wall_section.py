@@ -11,15 +11,14 @@ from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel_names import MOST as MOST_CHANNELS
 from lab.experiments.channels.exemplars import ExemplarsRequest
-from lab.experiments.channels.unfinished import COLUMNS, MOST, unfinished_images
+from lab.experiments.channels.optimised import COLUMNS, MOST, first_images, unfinished_images
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.models import ModelRef
 from lab.models.cards import cached_card
 from lab.runs.examples import example_of
 from lab.runs.store import RunFolder
 from lab.ui.channels.sheet_section import WHICH, layer_box
-from lab.ui.channels.tiles import first_images, with_ends
-from lab.ui.channels.wall import wall
+from lab.ui.channels.wall import ENLARGED, wall
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_cache import finished_result, run_of
 from lab.ui.run_status import result_or_status, start_aside
@@ -84,8 +83,8 @@ def _order(result: Result) -> pd.DataFrame:
 def _some(subject: Selection, layer: str) -> None:
     """Show the channels of a layer that are known before all of them are."""
     for result in _visualized(subject, [layer])[:1]:
-        images = result["visualizations"]
-        wall(subject, result["exemplars"], images, order=first_images(images), side=SIDE, key="wall")
+        images = first_images(result["visualizations"])
+        wall(subject, result["exemplars"], images, order=images, side=SIDE, key="wall")
 
 
 def _visualized(subject: Selection, layers: list[str]) -> list[Result]:
@@ -96,8 +95,8 @@ def _visualized(subject: Selection, layers: list[str]) -> list[Result]:
 
 
 def _images(subject: Selection, layers: list[str]) -> pd.DataFrame:
-    """Return the images made for channels of these layers so far, in any run there is: `unfinished.COLUMNS`."""
-    made = [with_ends(result["visualizations"])[COLUMNS] for result in _visualized(subject, layers)]
+    """Return the images that raise channels of these layers, in any run so far: `unfinished.COLUMNS`."""
+    made = [first_images(result["visualizations"])[COLUMNS] for result in _visualized(subject, layers)]
     under_way = [run for layer in layers if (run := run_of(_visualize(subject, layer, ALL))) and run.under_way]
     made += [unfinished_images(run.partial_results) for run in under_way]
     tables = made or [pd.DataFrame(columns=COLUMNS)]
@@ -112,7 +111,7 @@ def _make_images(subject: Selection, result: Result, channels: int, made: int) -
     request = _visualize(subject, str(layers[0]), ALL)
     run = run_of(request)
     if run is not None and run.under_way:
-        _under_way(str(run.path), made)
+        _under_way(str(run.path))
     elif made < channels:
         st.button(
             f"Make an image for all {channels}", key="wall_images", icon=":material/brush:", on_click=start_aside,
@@ -121,13 +120,14 @@ def _make_images(subject: Selection, result: Result, channels: int, made: int) -
 
 
 @st.fragment(run_every=LOOK_AGAIN)
-def _under_way(folder: str, shown: int) -> None:
-    """Say how far the images of all channels are; when there are more of them, or no more to come, draw the page."""
+def _under_way(folder: str) -> None:
+    """Say how far the images of all channels are; when they have changed, draw the page, unless one is enlarged."""
     run = RunFolder(Path(folder))
-    made = len(unfinished_images(run.partial_results))
-    st.caption(f"Making images for all of them, {made} so far: {escaped(run.progress.get('stage', 'starting'))}.")
-    if not run.under_way or made > st.session_state.get(f"seen_{run.id}", 0):
-        st.session_state[f"seen_{run.id}"] = made
+    images = unfinished_images(run.partial_results)
+    st.caption(f"Making images for all, {len(images)} so far: {escaped(run.progress.get('stage', 'starting'))}.")
+    seen, changed = f"seen_{run.id}", hash(tuple(images["thumbnail"]))
+    if not st.session_state.get(ENLARGED) and (not run.under_way or changed != st.session_state.get(seen)):
+        st.session_state[seen] = changed
         st.rerun()
 
 

@@ -1,4 +1,4 @@
-"""Optimised images on their way: what a run under way has so far is left among its partial results, for pages."""
+"""Optimised images as rows: which are wanted, what they look like on their way, and which of a table is which."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ class WantedImage:
     def row(self) -> dict[str, object]:
         """Layer, target, end and copy, as in tables."""
         return {"layer": self.target.layer.name, "target": self.target.name, "end": self.end, "copy": self.copy}
+
+
+def with_ends(images: pd.DataFrame) -> pd.DataFrame:
+    """Return the table `visualizations` with the ends of its images; those of earlier runs all raise their target."""
+    return images if "end" in images else images.assign(end=MOST)
+
+
+def first_images(images: pd.DataFrame, end: str = MOST) -> pd.DataFrame:
+    """Return the first image of each target that raises it (or, of `end` "least", lowers it)."""
+    images = with_ends(images)
+    return images[(images["copy"] == 0) & (images["end"] == end)]
 
 
 def keep_unfinished(
