@@ -44,8 +44,8 @@ FURTHER = (  # what a page asks beside a question's default
 )
 # Table of a page on channels -> longer side and WebP quality of its pictures; those up to SMALL pixels are left alone
 LIGHTER = {"visualizations": (224, 85), "exemplars": (112, 75)}
-WALL_LIGHTER, SMALL = {"exemplars": (80, 60)}, 40
-TOLD = "The pictures of this example are kept smaller than a run keeps them (WebP); its numbers are those of the run."
+WALL_LIGHTER, SMALL = {"exemplars": (76, 56)}, 40
+TOLD = "The pictures of this example are kept smaller than a run keeps them (WebP); its numbers are those of the run"
 KEPT = ("request.json", "sources.json", "run.json")
 
 

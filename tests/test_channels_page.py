@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from fake_runs import running_run
 from pages_helpers import healthy, opened, said
 from PIL import Image
 
@@ -21,6 +24,7 @@ from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.kernels import KernelsRequest
+from lab.experiments.channels.optimised import WantedImage, keep_unfinished
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.layers import Layer
@@ -163,6 +167,38 @@ def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.
     app.button(key="wall_images").click().run()
     assert [(request.layers, request.channels) for request in started] == [("blocks.3.2", "all")]
     assert app.query_params["experiment"] in ("exemplars", ["exemplars"]), "the page stays where it is"
+
+
+def under_way(request: Any) -> RunFolder:
+    """A run that this process is at, two of whose images can be seen already."""
+    run = running_run(os.getpid(), request)
+    layer = SimpleNamespace(name="blocks.3.2")
+    wanted: list[Any] = [WantedImage(SimpleNamespace(layer=layer, name=name)) for name in ("3", "7")]  # type: ignore[arg-type]
+    keep_unfinished(run.partial_results, 0, wanted, np.zeros((2, 16, 16, 3), dtype=np.uint8))
+    return run
+
+
+def test_images_that_are_being_made_are_seen() -> None:
+    request = VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True)
+    under_way(request)
+    app = opened("channels", question="Layer sheet", **{"visualize.layers": "blocks.3.2"})
+    assert not app.exception
+    shown = "".join(block.proto.body for block in app.get("html"))
+    assert shown.count('alt="the image for ') == 2
+
+
+def test_the_wall_shows_images_that_are_being_made() -> None:
+    exemplars = tables()["exemplars"].query("layer == 'blocks.3.2'")
+    run = finished(
+        ExemplarsRequest(layers="blocks.3.2", channels="all", count=4, ends="most"), {"exemplars": exemplars}
+    )
+    under_way(VisualizeRequest(layers="blocks.3.2", channels="all"))
+    app = opened("channels", run=run.id, question="All channels")
+    assert not app.exception
+    assert "2 so far" in said(app)
+    assert not [button for button in app.button if button.key == "wall_images"], "they are being made"
+    cells = json.loads(app.get("bidi_component")[0].proto.json)["pictures"]
+    assert ["url" in cell for cell in cells] == [True, True]
 
 
 def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,7 @@ class DepthStripRequest(SearchRequest):
     layers: str = option("stages", LAYERS_HELP)
     classes: str = option("", "two classes with a comma between them (default: the set's first two)")
     picture: str = option("", "photo:NAME, SET#NUMBER or an image file (default: the set's first image)")
+    steps: int = option(160, "steps of the search", least=8, most=4096)  # of many images; 256 bring a tenth more
     count: int = option(4, "exemplar patches of each end", least=1, most=12)
 
     def check(self, cards: CardLookup = card) -> None:

@@ -46,10 +46,15 @@ def wall_section(subject: Selection) -> None:
     images = _images(subject, list(result["exemplars"]["layer"].unique()))
     order = _order(result)
     shown = AT_ONCE * st.session_state.get("wall_pages", 1)
+    first = ", the most selective for the classes first" * ("rank" in order)
+    st.caption(
+        f"{count(len(order), 'channel')}{first}, each with the patches that excite it most"
+        f"{' and an image optimised for it, where there is one' * (len(images) > 0)}. A click enlarges them."
+    )
     wall(subject, result["exemplars"], images, order=order.head(shown), side=SIDE, key="wall")
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(order) > shown:
-            st.caption(f"{shown} of {count(len(order), 'channel')}, the most selective first.")
+            st.caption(f"{shown} of {count(len(order), 'channel')}.")
             st.button("Show more", key="wall_more", on_click=_more)
         _make_images(subject, result, len(order), len(images))
     show_sentences(result.manifest["findings"])

@@ -9,6 +9,7 @@ const grids = new WeakMap();
 export default function ({ parentElement: root, data, setTriggerValue }) {
   const place = root.querySelector(".lab"), text = JSON.stringify(data.pictures);
   place.classList.add("grid");
+  place.classList.toggle("pairs", data.pictures.some(one => one.halves));
   place.style.setProperty("--side", `${data.side}px`);
   if (grids.get(root) !== text) {
     grids.set(root, text);
