@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -50,17 +51,28 @@ def verdicts(result: Result) -> None:
     """Show the verdict on each network: a badge, the numbers behind it, and the sentence in full under "Why"."""
     classes = classes_of(result.tables)
     apart = " and ".join(classes) if len(classes) <= FEW_CLASSES else f"{len(classes)} classes"
+    note = calibration_note(result["images"], result["splits"])
     for number, (model, verdict) in enumerate(result.manifest["verdicts"].items()):
-        badge, colour, icon = OUTCOMES[verdict["outcome"]]
-        with st.container(border=True, key=f"verdict_{number}"):
-            st.markdown(f":{colour}-badge[{icon} {badge}] **{escaped(apart)}** in {escaped(model)}")
-            st.html(_figures(key_figures(result.tables, model)))
-            with st.expander("Why", icon=":material/gavel:"):
-                st.markdown(escaped(verdict["sentence"]))
-                st.caption(escaped(calibration_note(result["images"], result["splits"])))
+        verdict_card(
+            verdict, OUTCOMES[verdict["outcome"]][0], f"**{escaped(apart)}** in {escaped(model)}",
+            key_figures(result.tables, model), note, key=f"verdict_{number}",
+        )  # fmt: skip
 
 
-def _figures(numbers: list[tuple[str, float]]) -> str:
+def verdict_card(
+    verdict: Mapping[str, str], badge: str, about: str, figures: Sequence[tuple[str, float]], note: str, *, key: str
+) -> None:
+    """Show a verdict: the badge, what it is about (markdown), the numbers behind it, its sentence under "Why"."""
+    _, colour, icon = OUTCOMES[verdict["outcome"]]
+    with st.container(border=True, key=key):
+        st.markdown(f":{colour}-badge[{icon} {badge}] {about}")
+        st.html(_figures(figures))
+        with st.expander("Why", icon=":material/gavel:"):
+            st.markdown(escaped(verdict["sentence"]))
+            st.caption(escaped(note))
+
+
+def _figures(numbers: Sequence[tuple[str, float]]) -> str:
     shown = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value:.2f}</dd></div>" for name, value in numbers)
     return f'<dl class="lab-figures">{shown}</dl>'
 
