@@ -1,7 +1,7 @@
 """Make the example runs that come with the package (`lab/examples`): the default answer to every question below.
 
     python docs/make_examples.py              # make those that are missing, drop those that no question asks for
-    python docs/make_examples.py probe field  # make these anew; the example of a sweep is called sweep
+    python docs/make_examples.py probe field  # make these anew; the others are called sweep and selfcheck
 
 About a quarter of an hour for all of them on two cores. What is in them is what `feature-lab ask` computes, with the
 versions of everything it was computed with in each run's `run.json`.
@@ -28,10 +28,13 @@ from lab.files import write_json
 from lab.models import ModelRef
 from lab.registry import EXPERIMENTS
 from lab.runs.tables import SHARED, write_tables
+from lab.selfcheck.certificate import certify, read_certificate
+from lab.selfcheck.table import CHECKS
 from lab.settings import Compute
 from lab.sweeps.drive import sweep
 from lab.sweeps.example import FILE, PLAN
 from lab.sweeps.plan import read_plan
+from lab.ui.selfcheck import EXAMPLE
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions that no tab shows as they are by default, or that have none yet.
@@ -51,6 +54,7 @@ def main(anew: list[str]) -> None:
         os.environ["FEATURE_LAB_HOME"] = home  # nothing that is here already goes into an example, or is changed
         make(asked, anew)
         make_sweep(anew)
+        make_certificate(anew)
     share()
     total = size(FOLDER)
     print(f"{total / 1e6:.1f} MB in all, of at most {MOST_BYTES / 1e6:.0f}")
@@ -96,6 +100,13 @@ def make_sweep(anew: list[str]) -> None:
     print(f"{plan.name}: {size(target) / 1e3:.0f} kB")
 
 
+def make_certificate(anew: list[str]) -> None:
+    """Bring the example of a self-check in line with the systems that are checked today."""
+    there = read_certificate(FOLDER / EXAMPLE)
+    if there is None or there.total != len(CHECKS) or "selfcheck" in anew:
+        write_json(FOLDER / EXAMPLE, certify().as_dict())
+
+
 def named(folder: Path) -> str:
     """Return the name of what an example answers."""
     return folder.name.partition("-")[0]
@@ -110,7 +121,7 @@ def trained(work: str) -> None:
 
 def runs() -> list[Path]:
     """Return the folders of the examples there are."""
-    return [folder for folder in FOLDER.iterdir() if folder.name != SHARED and not folder.name.startswith(SWEEPS)]
+    return [file.parent for file in FOLDER.glob("*/run.json")]
 
 
 def share() -> None:

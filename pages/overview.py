@@ -12,7 +12,7 @@ from lab.ui.separability import panels
 
 heading(
     "Feature Hierarchy Lab",
-    "At which layer of a vision network do your classes come apart? Measured layer by layer, with controls.",
+    "At which layer of a vision network do your classes come apart? Measured, with controls.",
 )
 overview.runs_under_way()
 

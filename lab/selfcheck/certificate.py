@@ -22,7 +22,6 @@ from lab.selfcheck.types import CheckedRow, KnownAnswer
 from lab.settings import home
 
 
-
 @dataclass(frozen=True)
 class Certificate:
     """What was checked so far, of `total` systems, with which versions; `pid` is the process that does or did it."""

@@ -46,7 +46,7 @@ OFFER = (
 def maps_section(subject: Selection) -> None:
     """Show the maps of the chosen network on the chosen picture."""
     st.html(CSS)
-    target, how, layers, more, command = st.columns([4, 4, 2.4, 2, 2], gap="small", vertical_alignment="bottom")
+    target, how, layers, more, command = st.columns([4, 3.4, 2.4, 2, 2.3], gap="small", vertical_alignment="bottom")
     settings = more.popover("Settings", icon=":material/tune:", width="stretch")
     base = choose_question(subject, target, layers, settings)
     opacity = settings.slider("Opacity of the maps", 0.0, 1.0, 0.85, 0.05, key="map_opacity")

@@ -194,10 +194,11 @@ def _answer(kind: _Kind, result: Result) -> None:
     problems(result)
     found = result.manifest["verdicts"]
     for number, (model, verdict) in enumerate(found.items()):
+        measure = kind.metrics[0]
         verdict_card(
-            verdict, BADGES[verdict["outcome"]], f"in {escaped(model)}",
-            key_figures(result.tables, model, kind.metrics[0]), split_text(result["splits"]),
-            key=f"verdict_{name}_{number}",
+            verdict, BADGES[verdict["outcome"]],
+            f"**{escaped(_about(result, kind))}** in {escaped(model)}, {METRIC_NAMES[measure]}",
+            key_figures(result.tables, model, measure), split_text(result["splits"]), key=f"verdict_{name}_{number}",
         )  # fmt: skip
     told = [verdict["sentence"] for verdict in found.values()]
     show_sentences([finding for finding in result.findings if finding not in told])
@@ -209,6 +210,13 @@ def _answer(kind: _Kind, result: Result) -> None:
     )  # fmt: skip
     height = 520 if on_a_phone() else 420
     show_chart(result, kind.by_depth, key=f"{name}_chart", metric=str(metric), height=height)
+
+
+def _about(result: Result, kind: _Kind) -> str:
+    """Return what is predicted: the column, or how many labels."""
+    if "labels" in result.tables:
+        return f"{result['labels']['label'].nunique()} labels"
+    return str(result.request.as_dict()["label"] or kind.usual)
 
 
 def _rest(result: Result) -> None:

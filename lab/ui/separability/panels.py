@@ -26,7 +26,7 @@ from lab.probing.probes import MATCHED_DIMENSION
 from lab.runs.examples import example_of
 from lab.ui.chart import chart_spec, on_a_phone, show_pickable
 from lab.ui.chosen import choose_layer, chosen_layer
-from lab.ui.run_cache import finished_result, run_of
+from lab.ui.run_cache import finished_result, made_of, run_of
 from lab.ui.text import count, duration, escaped
 
 # outcome -> (badge, its colour, icon); the sentence itself comes from the run
@@ -73,7 +73,7 @@ def verdict_card(
 
 
 def _figures(numbers: Sequence[tuple[str, float]]) -> str:
-    shown = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value:.2f}</dd></div>" for name, value in numbers)
+    shown = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value:z.2f}</dd></div>" for name, value in numbers)
     return f'<dl class="lab-figures">{shown}</dl>'
 
 
@@ -173,7 +173,7 @@ def hero_chart(result: Result) -> None:
 
 def _chosen(result: Result, model: str, metric: str = "accuracy") -> list[dict[str, Any]]:
     layer = chosen_layer(layers_of(result["layers"], model))
-    return chosen_on_curves(result.tables, {model: layer}, metric)
+    return made_of(result, chosen_on_curves, layers={model: layer}, metric=metric)
 
 
 def _patches(model: str, data: str | None) -> Patches:
