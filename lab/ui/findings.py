@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import streamlit as st
 
 from lab.experiments.base import Request
+from lab.experiments.number_text import about_ranges
 from lab.ui.text import escaped
 
 FEW = 2  # sentences that read well as one paragraph
@@ -18,6 +19,8 @@ def show_findings(sentences: Iterable[str]) -> None:
     answer, *more = sentences
     st.markdown(f"**{_as_written(answer)}**")
     show_more(more)
+    if told := about_ranges([answer, *more]):
+        st.caption(told)
 
 
 def show_more(sentences: Sequence[str]) -> None:

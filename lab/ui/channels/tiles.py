@@ -103,7 +103,7 @@ def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame, ch
     }
     layers = table.drop_duplicates("layer")
     head = "".join(
-        f'<th {mark[row["layer"]]}>{html.escape(row["layer"])}<br><small>depth {row["depth"]:.2f}</small></th>'
+        f"<th {mark[row['layer']]}>{html.escape(row['layer'])}<br><small>depth {row['depth']:.2f}</small></th>"
         for row in layers.to_dict("records")
     )
     body = []
@@ -112,7 +112,7 @@ def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame, ch
         kinds = [mark[layer] for layer in rows["layer"]]
         labels = (f"<b>{html.escape(str(name))}</b><br><small>the channel's strongest patches</small>", *ROWS)
         for number, label in enumerate(labels):
-            line = "".join(f'<td {kind}>{cell[number]}</td>' for kind, cell in zip(kinds, cells, strict=True))
+            line = "".join(f"<td {kind}>{cell[number]}</td>" for kind, cell in zip(kinds, cells, strict=True))
             body.append(f'<tr class="{"class" if number == 0 else ""}"><th class="side">{label}</th>{line}</tr>')
     return f'<div class="lab-strip"><table><tr><th class="side"></th>{head}</tr>{"".join(body)}</table></div>'
 
