@@ -9,7 +9,7 @@ from lab.stats.claims import R2_MARGIN, Outcome, count, outcome
 from lab.stats.intervals import Interval
 from lab.stats.simultaneous import crossed_mean, mean_of_many
 
-WHAT = {"orientation": "the orientation of gratings", "shape": "the shape of outlines, turned and moved"}
+WHAT = {"orientation": "the orientation of gratings", "shape": "the shape of outlines, however turned,"}
 LEAST_SHUFFLED = 0.1
 
 
@@ -68,7 +68,7 @@ def _onsets(real: pd.DataFrame) -> list[str]:
     elif orientation.layer == shape.layer:
         order = "no earlier than those tuned to shape"
     else:
-        order = "which is not shown to differ from those tuned to shape"
+        order = "not shown to be before or after those tuned to shape"
     return [
         f"Channels tuned to orientation begin at {orientation.layer} (depth {orientation.depth:.2f}), {order}, at "
         f"{shape.layer} (depth {shape.depth:.2f})."
