@@ -17,8 +17,9 @@ from typing import Any
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import NOT_TEXT, strict, text_records
 from lab.errors import BeingComputed, LabError, nearest
-from lab.experiments.base import Request, Result, names_in, type_name
+from lab.experiments.base import Request, Result, type_name
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.names import names_in
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
 from lab.runs.queue import waiting_turn

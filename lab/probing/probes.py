@@ -184,6 +184,8 @@ def _masks(task: ProbeTask, parts: Sequence[_Fold]) -> np.ndarray:
     masks = np.zeros((len(parts), len(task.labels), INNER_FOLDS + 1, rows))
     for g, part in enumerate(parts):
         groups = task.groups[part.train]
+        if (groups == groups[0]).all():  # one group cannot be dealt: here single images choose the penalty
+            groups = np.arange(len(groups))
         for s, labels in enumerate(task.labels[:, part.repeat, part.train]):
             inner = grouped_folds(labels, groups, INNER_FOLDS, seed=(task.seed, part.repeat, part.fold))
             masks[g, s, :-1, : len(inner)] = inner != np.arange(INNER_FOLDS)[:, None]
