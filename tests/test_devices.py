@@ -154,7 +154,9 @@ def test_a_device_whose_memory_is_small_is_asked_for_less_at_once(
 def test_what_is_asked_in_smaller_parts_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ask(name, THERE, **SMALL[name])
     monkeypatch.setattr(fake_device, "memory", [1])
-    for table, rows in ask(name, THERE, **SMALL[name]).items():
+    parts = ask(name, THERE, **SMALL[name])
+    assert set(parts) == set(whole)
+    for table, rows in parts.items():
         numbers = rows.select_dtypes("number").drop(columns="seconds", errors="ignore")
         assert np.allclose(numbers, whole[table][numbers.columns], rtol=0.01, atol=5e-3, equal_nan=True), table
 
