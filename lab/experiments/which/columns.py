@@ -25,6 +25,7 @@ WHICH = {
             "why": "`finalist` of the search, or `cheaper`: the best of the first round for fewer operations",
             **same("accuracy"),
             **ends(),
+            "repeats": "repeats of the folds that it was read in: one only, if it was clearly worse then",
             **between("behind", f"how far it is behind the best, {_ALL_AT_ONCE}"),
             "as_good": "whether the best is not clearly better: the tie set",
             "best": "whether it has the highest accuracy",

@@ -1,7 +1,8 @@
 """A few places read by the real probe on all images, and the best of them against its controls.
 
 Who is right is paired image by image, so that what is not clearly worse than the best is told by differences, with
-intervals that hold for all confirmed places at once.
+intervals that hold for all confirmed places at once. All are read in the first repeat of the folds; what is clearly
+worse then is not read in the others.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Row = dict[str, Any]
 class Confirmed:
     """What the real probe reads: places in order, who is right on the tested images `(R, P, N)`, and their resamples.
 
-    `question` is that of the tested images.
+    nan stands for the repeats that a place was not read in; `question` is that of the tested images.
     """
 
     question: ProbeSetup
@@ -41,7 +42,12 @@ class Confirmed:
     @property
     def correct(self) -> np.ndarray:
         """Share of repeats in which each image is read right, `(P, N)`."""
-        return np.asarray(self.right.mean(axis=0))
+        return np.asarray(np.nanmean(self.right, axis=0))
+
+    @property
+    def repeats(self) -> np.ndarray:
+        """How many repeats each place was read in, `(P,)`."""
+        return np.asarray(np.isfinite(self.right[:, :, 0]).sum(axis=0))
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -57,7 +63,7 @@ class Confirmed:
     @property
     def chosen(self) -> Interval:
         """The accuracy of whichever place is best, picked on other images than those it is judged by."""
-        picked = best_layer(self.right, self.question.splits).correct
+        picked = best_layer(np.nan_to_num(self.right, nan=-1.0), self.question.splits).correct
         accuracy = float(self.boot.mean(picked))
         return Interval(accuracy, *accuracy_interval(accuracy, self.boot.groups))
 
@@ -96,6 +102,28 @@ def confirmed(
     partial_results: PartialResults,
 ) -> Confirmed:
     """Return what the probe reads at `places`."""
+    part = test_part(Measured(question, (), ())).question
+    boot = bootstrap(part.images.groups, part.labels)
+    right = np.full((len(part.splits), len(places), len(part.labels)), np.nan)
+    left = list(range(len(places)))
+    for repeats in filter(None, (range(1), range(1, len(part.splits)))):
+        own = _of_repeats(question, repeats)
+        right[np.ix_(repeats, left)] = _right(own, [places[k] for k in left], progress, compute, partial_results)
+        found = Confirmed(part, tuple(places), right, boot)
+        left = [k for k, gap in enumerate(found.behind()) if gap.low <= 0]
+    return found
+
+
+def _of_repeats(question: ProbeSetup, repeats: range) -> ProbeSetup:
+    """Return the same question in some repeats of its folds only."""
+    at, design = slice(repeats.start, repeats.stop), question.design
+    return replace(question, design=replace(design, splits=design.splits[at], shuffled=design.shuffled[at]))
+
+
+def _right(
+    question: ProbeSetup, places: Sequence[Place], progress: Progress, compute: Compute, partial_results: PartialResults
+) -> np.ndarray:
+    """Return who is right on the tested images, float `(R, P, N)`."""
     found: dict[Place, ProbeResult] = {}
     for model in dict.fromkeys(place.model for place in places):
         own = [place for place in places if place.model == model]
@@ -103,10 +131,8 @@ def confirmed(
         by_name = {reading.layer.name: reading for reading in readings if reading.layer}
         found |= {place: by_name[place.layer.name] for place in own}
     part = test_part(Measured(question, (), [found[place] for place in places]))
-    labels = part.question.labels
-    right = np.stack([r.probabilities.argmax(axis=2) == labels for r in part.readings], axis=1).astype(np.float64)
-    boot = bootstrap(part.question.images.groups, labels)
-    return Confirmed(part.question, tuple(places), right, boot)
+    right = [reading.probabilities.argmax(axis=2) == part.question.labels for reading in part.readings]
+    return np.stack(right, axis=1).astype(np.float64)
 
 
 def control_rows(

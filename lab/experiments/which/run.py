@@ -175,7 +175,8 @@ def _confirmed_table(found: Confirmed, why: Sequence[str], took: Sequence[np.nda
         rows.append(
             {
                 "model": place.model, "layer": layer.name, "depth": layer.depth, "why": why[k], "accuracy": accuracy,
-                "ci_low": low, "ci_high": high, **gap.columns("behind"), "as_good": bool(gap.low <= 0),
+                "ci_low": low, "ci_high": high, "repeats": int(found.repeats[k]), **gap.columns("behind"),
+                "as_good": bool(gap.low <= 0),
                 "best": k == found.best, "ms": float(ends[1]), "ms_low": float(ends[0]), "ms_high": float(ends[2]),
                 "gflops": layer.flops / 1e9, "parameters": layer.parameters,
             }
