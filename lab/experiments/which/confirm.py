@@ -23,6 +23,7 @@ from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.differences import best_layer, simultaneous
 from lab.stats.intervals import Bootstrap, Interval, accuracy_interval, bootstrap, chance, correctness
+from lab.stats.simultaneous import stretched
 
 Row = dict[str, Any]
 
@@ -71,6 +72,11 @@ class Confirmed:
     def guessing(self) -> float:
         """The accuracy of always naming the commonest class."""
         return chance(self.question.labels, self.question.images.groups)
+
+    def above(self, others: np.ndarray, searched: int) -> list[Interval]:
+        """Return how far the best place is above others `(C, N)`, with intervals that hold for all of them at once and
+        whichever of the `searched` places it had been: the best of many is so by some luck too."""
+        return [stretched(gap, searched) for gap in simultaneous(self.boot, self.correct[self.best] - others)]
 
     def behind(self) -> list[Interval]:
         """Return how far each place is behind the best, with intervals that hold for all of them at once."""
@@ -139,14 +145,13 @@ def control_rows(
     found: Confirmed,
     question: ProbeSetup,
     controls: Sequence[str],
+    searched: int,
     progress: Progress,
     compute: Compute,
     partial_results: PartialResults,
 ) -> tuple[list[Row], list[str]]:
-    """Return a row for the best place and each of its controls, and why one of them is missing.
-
-    The differences' intervals hold for all controls at once.
-    """
+    """Return a row for the best place of all that were `searched` and each of its controls, and why one of them is
+    missing."""
     place, problems = found.places[found.best], []
     try:
         readings = _readings(question, place.model, [place], controls, progress, compute, partial_results)
@@ -154,17 +159,17 @@ def control_rows(
         problems.append(f"{place.model}: {error}")
         readings = _readings(question, place.model, [place], (), progress, compute, partial_results)
     part = test_part(Measured(question, (), readings))
-    labels, own = part.question.labels, found.correct[found.best]
+    labels = part.question.labels
     rows = [summary_row(part.question, reading) for reading in part.readings]
-    beaten = [
-        own * np.nan if reading.control == "probe" else own - correctness(
+    others = [
+        np.full(len(labels), np.nan) if reading.control == "probe" else correctness(
             reading.probabilities, _labels(part.question, reading)
         )
         for reading in part.readings
     ]  # fmt: skip
     rows.append(chance_row(part.question))
-    beaten.append(own - chance(labels, part.question.images.groups))
-    above = simultaneous(found.boot, np.stack(beaten))
+    others.append(np.full(len(labels), found.guessing))
+    above = found.above(np.stack(others), searched)
     return [_control(row, gap) for row, gap in zip(rows, above, strict=True)], problems
 
 

@@ -1,10 +1,13 @@
 """Successive halving over places (layers of networks): many on few images, ever fewer on more of them.
 
 In every round the images pass once through each network that is still in it, for all of its layers together, and every
-place gets two cheap scores (`lab.probing.evidence`). The best by both go on (Jamieson and Talwalkar, "Non-stochastic
-best arm identification and hyperparameter optimization", AISTATS 2016), `SPARE` times the finalists at least until the
-last round, which ends with the finalists that are not clearly worse. Labels of a test part that was given are not
-looked at.
+place gets cheap scores (`lab.probing.evidence`). The best go on (Jamieson and Talwalkar, "Non-stochastic best arm
+identification and hyperparameter optimization", AISTATS 2016), `SPARE` times the finalists at least until the last
+round, which ends with the finalists that are not clearly worse. Labels of a test part that was given are not looked at.
+
+What ranks a round was chosen on 219 layers and 2,000 drawn pets: of the eight best of a network by 32 images one is
+within 0.5 points of its best layer in 96 % by the evidence, 92 % by the margin, 98 % by both; of the four best by 128
+images in 69 % by the evidence and in 91 % by the margin.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ SPARE = 2  # places of a round but the last over the finalists: a few images ran
 LAST_SHARE = 4  # images over those of the last round: more are left to the real probe,
 LAST_LEAST = 256  # but so many are looked at where they are there
 LEAST_OF_A_CLASS = 4  # images of the first round
+FEW = 64  # images below which the evidence ranks as much as the margin, whose spread is not known well
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Scored:
 
     place: Place
     evidence: float
+    margin: float
     accuracy: float
     behind: Interval
     kept: bool
@@ -129,7 +134,7 @@ def _round(
     compute: Compute,
 ) -> list[Scored]:  # fmt: skip
     images, labels = picked(question.images, rows), question.labels[rows]
-    evidence, right = [], []
+    evidence, margin, right = [], [], []
     by_model: dict[str, list[Place]] = {}
     for place in places:
         by_model.setdefault(place.model, []).append(place)
@@ -141,26 +146,25 @@ def _round(
         for layer in layers:
             found = cheap_scores(vectors[layer.name], labels)
             evidence.append(found.evidence)
+            margin.append(found.margin)
             right.append(found.correct)
     ordered = [place for own in by_model.values() for place in own]
     correct = np.stack(right)
     boot = bootstrap(question.images.groups[rows], labels)
     accuracy = boot.mean(correct)
     behind = simultaneous(boot, correct[int(accuracy.argmax())] - correct)
-    order = ranked(np.array(evidence), accuracy, np.array([place.layer.flops for place in ordered]))
+    scores = [margin, evidence] if len(rows) < FEW else [margin]
+    order = ranked(np.array(scores), np.array([place.layer.flops for place in ordered]))
     kept = set(order[:after].tolist())
     if last:
         kept = {k for k in kept if behind[k].low <= 0} or {int(order[0])}
-    return [Scored(place, evidence[k], float(accuracy[k]), behind[k], k in kept) for k, place in enumerate(ordered)]
+    return [
+        Scored(place, evidence[k], margin[k], float(accuracy[k]), behind[k], k in kept)
+        for k, place in enumerate(ordered)
+    ]
 
 
-def ranked(evidence: np.ndarray, accuracy: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    """Return positions of places `(P,)`, the best first: by the mean of their ranks in both scores, then by cost."""
-    place = np.stack([_ranks(-evidence), _ranks(-accuracy.round(9))]).mean(axis=0)
-    return np.lexsort((cost, place))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return the mean rank of each value, from 0; equals share theirs."""
-    below, upto = (np.searchsorted(np.sort(values), values, side=side) for side in ("left", "right"))
-    return np.asarray((below + upto - 1) / 2)
+def ranked(scores: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    """Return positions of places, the best first: by the mean of their ranks in all scores `(S, P)`, then by cost."""
+    ranks = [np.searchsorted(np.sort(own), own, side="right") for own in scores.round(9)]
+    return np.lexsort((cost, -np.mean(ranks, axis=0)))

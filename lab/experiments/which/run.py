@@ -130,7 +130,9 @@ def _searched(
     further = cheaper_places(rounds[0], finalists, request.cheaper)
     found = confirmed(question, [*finalists, *further], progress, compute, partial_results)
     clock.mark("probes")
-    controls, lacking = control_rows(found, question, request.controls, progress, compute, partial_results)
+    controls, lacking = control_rows(
+        found, question, request.controls, len(places), progress, compute, partial_results
+    )
     clock.mark("controls")
     asked = [(place.model, place.layer) for place in found.places]
     took = measure_places(asked, partial_results, compute, progress) if request.speed else None
@@ -157,7 +159,7 @@ def _rounds_table(rounds: Sequence[Round]) -> pd.DataFrame:
     rows = [
         {
             "round": number, "images": found.images, "model": one.place.model, "layer": one.place.layer.name,
-            "depth": one.place.layer.depth, "evidence": one.evidence, "accuracy": one.accuracy,
+            "depth": one.place.layer.depth, "evidence": one.evidence, "margin": one.margin, "accuracy": one.accuracy,
             **one.behind.columns("behind"), "kept": one.kept,
         }
         for number, found in enumerate(rounds, start=1)
