@@ -33,13 +33,14 @@ from lab.experiments.base import (
     model_option,
     option,
 )
+from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.other_probes.layer_similarity import layer_similarity, similarity_table
 from lab.images import open_image_set, short_name
 from lab.images.shards import is_shards, shards_of
 from lab.images.specs import parsed
 from lab.layers import Layer, select_layers
-from lab.models import LoadedModel, load_model
+from lab.models import LoadedModel, ModelCard, card, load_model
 from lab.probing.moments import Moments, RidgePath, ridge_path
 from lab.probing.splits import make_splits, shuffled_labels
 from lab.progress import Progress, silent
@@ -64,6 +65,16 @@ class ManyImagesRequest(Request):
     folds: int = option(5, "parts that are tested in turn", least=2, most=20)
     seed: int = option(0, "moves the folds and the shuffled labels", least=0, most=2**31 - 1)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for what is not there; of shards no more is read than which there are."""
+        name, _ = parsed(self.data)
+        if self.per_class is not None or not is_shards(name):
+            super().check(cards)
+            return
+        shards_of(name)
+        for problem in problems_of(self, [self.model], cards).values():
+            raise problem
+
     def title(self) -> str:
         """Return what is looked at."""
         return f"Ridge probes of {self.model.split('@')[0]}, on {short_name(self.data)}"
@@ -80,8 +91,7 @@ def run(
     kept = partial_results if partial_results is not None else {}
     progress("Opening the network", 0, 1, "models")
     model = load_model(request.model, device=compute.device)
-    asked = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
-    layers = [layer for layer in asked if layer.channels <= MOST_DIMENSIONS]
+    layers = layers_read(model.card, request.layers)
     given = _passed(request, model, layers, compute, progress)
     splits = make_splits(
         given.labels, given.groups, folds=request.folds, repeats=1, seed=request.seed, classes=given.classes
@@ -102,6 +112,7 @@ def run(
     guess = {"control": "chance", "accuracy": chance(given.labels, given.groups), "ci_low": np.nan, "ci_high": np.nan}
     alike = similarity_table(layers, np.asarray(kept[key]["cka"]), len(given.labels))
     tables = {"accuracies": pd.DataFrame(rows), "controls": pd.DataFrame([guess]), "similarity": alike}
+    asked = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
     wide = [layer.name for layer in asked if layer not in layers]
     notes = [f"layers wider than {MOST_DIMENSIONS} channels are left out: {', '.join(wide)}"] if wide else []
     hashes = {str(model.ref): model.weights_digest, "images": given.fingerprint}
@@ -109,6 +120,12 @@ def run(
         request, tables, findings(tables, len(given.labels)), hashes=hashes, notes=[*given.notes, *notes],
         images=len(given.labels), classes=list(given.classes),
     )  # fmt: skip
+
+
+def layers_read(known: ModelCard, asked: str) -> tuple[Layer, ...]:
+    """Return the layers that are asked for, less those that are too wide."""
+    layers = select_layers(known.layers, asked, exclusions=known.exclusions)
+    return tuple(layer for layer in layers if layer.channels <= MOST_DIMENSIONS)
 
 
 @dataclass(frozen=True)
@@ -132,11 +149,11 @@ class Passed:
 
 
 def _passed(
-    request: ManyImagesRequest, model: LoadedModel, layers: Sequence[Layer], compute: Compute, progress: Progress
+    request: ManyImagesRequest, model: LoadedModel, layers: tuple[Layer, ...], compute: Compute, progress: Progress
 ) -> Passed:
     name, options = parsed(request.data)
     if request.per_class is None and is_shards(name):
-        return _passed_by_shards(name, Passing(model.card, tuple(layers), options), model, compute, progress)
+        return _passed_by_shards(name, Passing(model.card, layers, options), model, compute, progress)
     progress("Reading images", 0, 1, "sets")
     images = open_image_set(request.data, per_class=request.per_class, whole=True, progress=progress)
     stored = store_vectors(model, images, layers, compute=compute, progress=progress)
