@@ -114,10 +114,10 @@ def outcome(truth: Truth, images: int, **how: Any) -> Outcome:
 
 
 def table(truths: Sequence[str], images: int, times: int, *, uneven: bool = False, seed: int = 0) -> list[str]:
-    """Return a line of Markdown for each truth."""
+    """Return a line of Markdown for each truth; folds are dealt once."""
     lines = []
     for name in truths:
-        found = [outcome(TRUTHS[name], images, uneven=uneven, seed=seed + k) for k in range(times)]
+        found = [outcome(TRUTHS[name], images, uneven=uneven, seed=seed + k, repeats=1) for k in range(times)]
         share = {f.name: 100 * np.mean([float(getattr(one, f.name)) for one in found]) for f in fields(Outcome)}
         near = 100 * np.mean([one.behind <= 0.5 + 1e-9 for one in found])
         lines.append(
