@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.progress import Progress, silent
+from lab.shortages import in_parts
 from lab.visualization.objectives import Objective, likeness, values
 from lab.visualization.parametrisation import PARAMETRISATIONS, Parametrisation
 from lab.visualization.transforms import Motion, moved
@@ -74,7 +75,36 @@ def render(
     `scales` (what counts as one unit of each objective) and `groups` (images of one number are to be unlike each
     other; without any all are) matter for diversity only. `spectrum` is what phases need. `glimpse` gets the images
     on their way, uint8 `(N, S, S, 3)`.
+    When memory runs out, fewer are searched at once (and not handed out on their way), unless they have to be unlike
+    each other.
     """
+    import torch
+
+    def some(numbers: Sequence[int]) -> Rendered:
+        chosen, own = [objectives[k] for k in numbers], [seeds[k] for k in numbers]
+        units = [scales[k] for k in numbers] if scales else None
+        show = glimpse if len(numbers) == len(objectives) else lambda pixels: None
+        return _render(network, chosen, settings, own, units, groups, spectrum, progress, stage, show)
+
+    if settings.diversity and len(objectives) > 1:
+        return some(range(len(objectives)))
+    parts = in_parts(range(len(objectives)), some, stage)
+    images, courses = torch.cat([part.images for part in parts]), np.concatenate([part.course for part in parts])
+    return Rendered(images, courses, parts[0].at)
+
+
+def _render(
+    network: TruncatedNetwork,
+    objectives: Sequence[Objective],
+    settings: Settings,
+    seeds: Sequence[int],
+    scales: Sequence[float] | None,
+    groups: Sequence[int],
+    spectrum: np.ndarray | None,
+    progress: Progress,
+    stage: str,
+    glimpse: Callable[[np.ndarray], None],
+) -> Rendered:
     import torch
 
     generators = [generator_of(seed) for seed in seeds]
