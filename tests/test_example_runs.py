@@ -76,7 +76,10 @@ def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
     certificate = read_certificate(folder / EXAMPLE)
     assert certificate is not None
     assert certificate.total == len(CHECKS), "the systems have changed: python docs/make_examples.py selfcheck"
-    assert "nothing has been checked on this one yet" in said(healthy(opened("self_check")))
+    app = opened("self_check")  # which tells as an error what did not pass
+    assert not app.exception
+    assert "nothing has been checked on this one yet" in said(app)
+    assert len(app.dataframe) == 1
 
 
 def test_a_run_of_this_computer_goes_before_the_example() -> None:

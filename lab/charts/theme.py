@@ -297,7 +297,7 @@ def _model_legend(models: Sequence[str], told: Sequence[str] = ()) -> alt.Legend
         "symbolSize": 110,
         "values": [*(told or models)],
     }
-    return legend_above(**look) if len(models) > 1 else None
+    return legend_above(**look, values=[*(told or models)]) if len(models) > 1 else None
 
 
 def _class_legend(classes: Sequence[str]) -> alt.Legend | None:
