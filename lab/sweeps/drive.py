@@ -18,7 +18,8 @@ from typing import Any
 import pandas as pd
 
 from lab.errors import LabError
-from lab.progress import Progress, silent
+from lab.progress import Progress
+from lab.progress_bars import shown as bars_for
 from lab.runs.store import open_run
 from lab.runs.tables import table_hash
 from lab.settings import Compute
@@ -68,7 +69,7 @@ def sweep(
     workers: int | None = None,
     threads: int = 1,
     compute: Compute = Compute(),  # noqa: B008 - frozen
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Sweep:
     """Compute what a plan lacks and return its tables; what is finished already, by whomever, is taken as it is.
 
@@ -79,7 +80,8 @@ def sweep(
     spelled = plan if isinstance(plan, Plan) else read_plan(plan)
     spelled.check()
     remember(spelled)
-    failures = _drive(spelled, row, setup, progress)
+    with bars_for(progress) as told:
+        failures = _drive(spelled, row, setup, told)
     found = Sweep(spelled, sweep_tables(spelled), failures)
     if not found.finished:
         raise LabError(f"no unit of {spelled.name} has a result; the first: {found.set_aside['reason'].iloc[0]}")

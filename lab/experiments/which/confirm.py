@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, list_of
+from lab.experiments.base import PartialResults
 from lab.experiments.separability.given_split import Measured, test_part
 from lab.experiments.separability.measure import ProbeResult, ProbeSetup, open_sources, probe_all
 from lab.experiments.separability.tables import chance_row, summary_row
 from lab.experiments.which.halving import Place, Round
+from lab.names import list_of
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.differences import best_layer, simultaneous

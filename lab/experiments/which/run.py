@@ -84,7 +84,7 @@ def which(
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
-    groups: str = "auto",
+    groups: str | Sequence[Any] = "auto",
     split: str = "auto",
     sample: int = 32,
     finalists: int = 4,
@@ -100,7 +100,7 @@ def which(
     arguments are those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by
     the caller only.
     """
-    given, data, classes, per_class = images_in_request(images, classes, per_class)
+    given, data, classes, per_class, groups = images_in_request(images, classes, per_class, groups)
     request = WhichRequest.from_dict(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
@@ -130,9 +130,7 @@ def _searched(
     further = cheaper_places(rounds[0], finalists, request.cheaper)
     found = confirmed(question, [*finalists, *further], progress, compute, partial_results)
     clock.mark("probes")
-    controls, lacking = control_rows(
-        found, question, request.controls, len(places), progress, compute, partial_results
-    )
+    controls, lacking = control_rows(found, question, request.controls, len(places), progress, compute, partial_results)
     clock.mark("controls")
     asked = [(place.model, place.layer) for place in found.places]
     took = measure_places(asked, partial_results, compute, progress) if request.speed else None

@@ -9,18 +9,17 @@ import streamlit as st
 from lab.charts.ladder import CELL_PICK, emergence_by_rung, fingerprint, ladder_map
 from lab.charts.ladder_contrasts import invariance_by_depth, labels_saved_map, layer_differences_map
 from lab.charts.map_rows import data_url
-from lab.encode import NOT_TEXT
 from lab.experiments.base import Result
 from lab.experiments.ladder.request import LadderRequest
 from lab.images import thumbnail
 from lab.images.synthetic import RUNGS, draw_set
 from lab.models import ModelRef
-from lab.registry import meaning
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.chosen import choose_layer, layer_picker
 from lab.ui.downloads import export
-from lab.ui.findings import show_sentences
+from lab.ui.findings import show_findings
 from lab.ui.gallery import Picture, gallery
+from lab.ui.tables import result_tables
 from lab.ui.text import escaped
 
 MOST_WRONG = 12
@@ -31,15 +30,15 @@ def ladder_panels(result: Result) -> None:
     """Show all of it."""
     model, twin, control = _choices(result)
     _map(result, model, twin, control)
-    answer, *more = result.findings
-    st.markdown(f"**{escaped(answer)}**")
+    show_findings(result.findings)
     _cell(result, model)
     show_chart(result, emergence_by_rung, key="ladder_emergence")
-    show_sentences(more)
     _contrasts(result, model)
     columns = 1 if on_a_phone() else 4
     show_chart(result, fingerprint, key="ladder_fingerprint", view={"width": "content"}, columns=columns)
-    _tables(result)
+    result_tables(result)
+    with st.expander("Export", icon=":material/download:"):
+        export(result, key="ladder")
 
 
 def _choices(result: Result) -> tuple[str, int, str]:
@@ -133,14 +132,3 @@ def _drawn(rung: str, per_class: int, seed: int, ids: tuple[str, ...]) -> list[s
     images = draw_set(row.family.name, per_class, seed=seed, difficulty=row.difficulty)
     places = {record.id: index for index, record in enumerate(images.records)}
     return [data_url(thumbnail(images.pixels(places[name]))) for name in ids]
-
-
-def _tables(result: Result) -> None:
-    for name, table in result.tables.items():
-        shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
-        with st.expander(name.capitalize(), icon=":material/table_rows:"):
-            about = {column: meaning("ladder", name, column) for column in shown.columns}
-            config = {column: st.column_config.Column(help=text) for column, text in about.items() if text}
-            st.dataframe(shown, hide_index=True, key=f"ladder_table_{name}", column_config=config)
-    with st.expander("Export", icon=":material/download:"):
-        export(result, key="ladder")
