@@ -122,8 +122,8 @@ def table(truths: Sequence[str], images: int, times: int, *, uneven: bool = Fals
         near = 100 * np.mean([one.behind <= 0.5 + 1e-9 for one in found])
         lines.append(
             f"| {name}{', uneven groups' if uneven else ''} | {images} | {times} | {share['tied']:.0f} % | "
-            f"{near:.0f} % | {share['behind'] / 100:.1f} points | {share['false_best']:.0f} % | {share['above_guessing']:.0f} % | "
-            f"{share['confirmed'] / 100:.1f} |"
+            f"{near:.0f} % | {share['behind'] / 100:.1f} points | {share['false_best']:.0f} % | "
+            f"{share['above_guessing']:.0f} % | {share['confirmed'] / 100:.1f} |"
         )
     return lines
 

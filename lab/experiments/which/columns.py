@@ -12,7 +12,7 @@ WHICH = {
             "images": "images that were looked at, one of each group of copies",
             **same("model layer depth"),
             "evidence": "LogME: log evidence of the labels under the best linear model, nats an image",
-            "margin": "what ridge regression on all others gives an image's own class above the next, the mean over the "
+            "margin": "what ridge regression on all others gives an image's own class above the next, mean over "
             "standard deviation; ranks the round, of fewer than 64 images together with the evidence",
             "accuracy": "share of these images that ridge regression on all others reads right; below chance where "
             "nothing can be read, as an image's own class is the rarer one among the others",
