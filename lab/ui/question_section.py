@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from lab.charts.map_rows import data_url
 from lab.encode import NOT_TEXT
 from lab.errors import LabError
 from lab.experiments.base import Request, Result, type_name
@@ -21,6 +22,7 @@ from lab.registry.row import Experiment
 from lab.ui.answer import answered
 from lab.ui.chart import as_shown, show_spec
 from lab.ui.choices import with_current
+from lab.ui.gallery import Picture, gallery
 from lab.ui.selection import Selection, request_for
 from lab.ui.tabs import Tab, questions
 from lab.ui.text import escaped
@@ -73,6 +75,11 @@ def show_all(result: Result) -> None:
     for table_name, table in result.tables.items():
         with st.expander(table_name.replace("_", " ").capitalize(), icon=":material/table_rows:"):
             shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
+            if "thumbnail" in table:
+                said = shown.select_dtypes(exclude=["number", "bool"])
+                captions = [" · ".join(map(str, row)) for row in said.itertuples(index=False)]
+                pictures = zip(map(data_url, table["thumbnail"]), captions, strict=True)
+                gallery([Picture(url, text, text) for url, text in pictures], key=f"{name}_{table_name}_pictures")
             about = {column: meaning(name, table_name, column) for column in shown.columns}
             config = {column: st.column_config.Column(help=text) for column, text in about.items() if text}
             st.dataframe(shown, hide_index=True, key=f"{name}_{table_name}", column_config=config)
