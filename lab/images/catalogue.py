@@ -57,8 +57,8 @@ def open_image_set(
     With the `target` "number" the labels of a table are numbers to be predicted (`ImageSet.values`), not classes; with
     "labels" an image may have several (`ImageSet.label_matrix`), written as "a;b" or a JSON list; with "grades" classes
     are in the order of `classes`, else of their numbers, and `ImageSet.values` holds their places from 0. Of a set of
-    more than 10,000 files as many are used where `per_class` is left out, unless it is to be `whole`. Where one class is
-    enough (`least`), a folder or zip of images without folders is one.
+    more than 10,000 files as many are used where `per_class` is left out, unless it is to be `whole`. Where one class
+    is enough (`least`), a folder or zip of images without folders is one.
 
     Raises LabError, in one sentence, when there is no such set or it cannot be used; HubUnreachable when it has to be
     downloaded and cannot.

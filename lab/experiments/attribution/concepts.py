@@ -56,11 +56,13 @@ class ConceptsRequest(Request):
 
     model: str = model_option()
     concepts: tuple[str, ...] = option(
-        ("drawn:part", "drawn:hue"), "one folder of images, or an image set with one a concept; more than once",
+        ("drawn:part", "drawn:hue"),
+        "one folder of images, or an image set with one a concept; more than once",
         repeated="concept",
     )
     against: str = option(
-        "", "what has none of the concepts: a folder of their set, or another image set; empty: a set's other "
+        "",
+        "what has none of the concepts: a folder of their set, or another image set; empty: a set's other "
         "concepts, or the images of data for one that stands alone",
     )
     data: str = option(DEFAULT_DATA, f"{DATA_HELP}; its classes are what concepts may speak for")
@@ -250,9 +252,9 @@ def _alone(names: Sequence[str], data: str) -> list[str]:
     if not names:
         return []
     return [
-        f"Nothing was named that {', '.join(map(repr, names))} should be told from, so the images of {short_name(data)} "
-        "were taken: whatever else differs (photographs from drawings, say) counts as the concept. Name images of the "
-        "same kind without it with --against."
+        f"Nothing was named that {', '.join(map(repr, names))} should be told from, so the images of "
+        f"{short_name(data)} were taken: whatever else differs (photographs from drawings, say) counts as the "
+        "concept. Name images of the same kind without it with --against."
     ]
 
 

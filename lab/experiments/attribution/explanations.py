@@ -84,7 +84,7 @@ def _joined(table: pd.DataFrame, more: pd.DataFrame | None) -> pd.DataFrame:
     if more is None or more.empty:
         return table
     whole = pd.concat([table, more.reindex(columns=table.columns)], ignore_index=True)
-    return whole.astype({name: kind for name, kind in table.dtypes.items() if kind == bool})
+    return whole.astype({name: bool for name in ("right", "valid") if name in whole})
 
 
 def judged(summary: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
