@@ -22,6 +22,7 @@ from calibration import CHANNELS, EFFECTS, LAYERS, Cell, _network, image_set
 
 from lab.experiments.ladder.changes import halves
 from lab.experiments.ladder.climb import Climb, climb_of
+from lab.experiments.ladder.contrasts import LOSS_REFIT
 from lab.experiments.ladder.findings import LEAST_SAVED
 from lab.experiments.ladder.measure import LadderNetwork, RungReading, _beside, networks_of, read_rungs
 from lab.experiments.ladder.request import LadderRequest
@@ -63,7 +64,7 @@ def main() -> None:
 
 def losses(images: ImageSet, effect: float, turned: bool, count: int) -> str:
     """Return a row of the first table."""
-    found, boot = [], bootstrap(images.groups, images.labels, seed=3)
+    found, boot = [], bootstrap(images.groups, images.labels, seed=3, refit=LOSS_REFIT)
     sign = 2.0 * images.labels - 1
     whole = {"uniform": np.array(float(len(images))), "images": np.array(len(images))}
     for seed in range(count):

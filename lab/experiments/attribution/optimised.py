@@ -115,13 +115,17 @@ class Optimiser:
         return "" if able else "the reader tells the classes apart at no other layer"
 
     def _readers(self, rung: str) -> dict[str, LinearProbe]:
-        """Return the reader's probes that tell the classes of drawings apart that nothing else has seen."""
+        """Return the reader's probes that tell the classes apart, at least half as far above chance as its best.
+
+        They are fitted to drawings that nothing else has seen.
+        """
         model, seed = self.reader, self.request.seed + READER_SEED
         layers = select_layers(model.layers, "stages" if self.request.reader else self.request.layers)
         probes = fit_linear_probes(
             model, drawings(rung, self.request.per_class, seed), layers, compute=self.compute, progress=self.progress
         )
-        return {name: probe for name, probe in probes.items() if probe.ci_low > 1 / 2}
+        least = (1 / 2 + max(probe.accuracy for probe in probes.values())) / 2
+        return {name: probe for name, probe in probes.items() if probe.ci_low > 1 / 2 and probe.accuracy >= least}
 
     def _sets(self, rung: str, layers: Sequence[Layer]) -> list[dict[str, Direction]]:
         """Return for each pair the directions of probes fitted to drawings of its own, by layer."""
