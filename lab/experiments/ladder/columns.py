@@ -53,7 +53,8 @@ LADDER = {
             **_RUNG,
             **_POSITION,
             **_EMERGES,
-            "again_low": "lower end of the 95 % interval in which other drawings of as many are expected to have it",
+            "again_low": "lower end of where other drawings of as many are expected to have it; at most one rung lies "
+            "outside in 19 of 20 ladders",
             "again_high": "its upper end",
             "layer": "the first layer at or past that depth; empty where it is not reached",
             **_REACHED,

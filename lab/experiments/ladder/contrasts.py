@@ -57,7 +57,11 @@ def invariance_rows(network: LadderNetwork, readings: Sequence[RungReading]) -> 
 
     The intervals are over the drawings of these rungs, for all layers of a change at once.
     """
-    own = [(reading, resamples_of(reading, LOSS_REFIT)) for reading in readings if reading.network == network and reading.moved]
+    own = [
+        (reading, resamples_of(reading, LOSS_REFIT))
+        for reading in readings
+        if reading.network == network and reading.moved
+    ]
     for change in dict.fromkeys(name for reading, _ in own for name in reading.moved):
         rows: list[Row] = []
         draws = []
