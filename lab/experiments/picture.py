@@ -68,7 +68,7 @@ def pictures_beside(spec: str, count: int) -> list[ImageSet]:
     first = open_picture(spec)
     name, mark, which = spec.rpartition("#")
     if mark and not os.path.isfile(spec):
-        images = _opened(name, which)
+        images = set_of_picture(name, which)
         ids = [record.id for record in images.records]
         own = int(which) if which.isdecimal() else ids.index(which)
         rest = [index for index in range(len(ids)) if index != own]
@@ -102,8 +102,8 @@ def picture_name(spec: str) -> str:
     return offered_pictures().get(spec) or (upload_name(spec) if is_upload(spec) else Path(spec).name)
 
 
-def _opened(name: str, which: str) -> ImageSet:
-    """Return an image set; of a drawn one, which has no end, as many as it takes to hold an image of some id."""
+def set_of_picture(name: str, which: str) -> ImageSet:
+    """Return the set of a picture; of a drawn one, which has no end, as many as hold the image of an id."""
     if not name.startswith("drawn:"):
         return open_image_set(name)
     number = which.rpartition("-")[2]  # of an id such as cat/cat-0003
@@ -112,7 +112,7 @@ def _opened(name: str, which: str) -> ImageSet:
 
 
 def _of_set(name: str, which: str, spec: str) -> ImageSet:
-    images = _opened(name, which)
+    images = set_of_picture(name, which)
     ids = [record.id for record in images.records]
     if which.isdecimal() and int(which) < len(ids):
         index = int(which)

@@ -163,7 +163,7 @@ EXPLANATIONS = {
             **_ON_RUNG,
             **same("layer depth"),
             "reader": "the network that reads them",
-            "reader_layers": "its layers but the explained one that tell drawings apart, half as well as its best at least",
+            "reader_layers": "its layers but the explained one that read the rung half as well as its best, or better",
             "reader_accuracy": "their mean accuracy on drawings",
             "pairs": "pairs of images, each for a probe fitted to drawings of its own",
             **between("told", "share told right, mean over the reader's layers, the interval for all rows at once"),
