@@ -47,7 +47,7 @@ def of_ladder(
     return ladder.findings(tables)
 
 
-TAU = "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over the images of each rung {}), 40 images a rung"
+TAU = "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over other drawings {}), 40 images a rung"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def _order(name: str, own: Mapping[str, pd.DataFrame], images: int) -> str:
     if row["rungs"] < 3:
         few = int(row["rungs"])
         return f"Low-level first cannot be judged for {name}: of the rungs it reads {few}, and three are needed."
-    told = ranged(row, "tau", called="95 % interval over the images of each rung ")
+    told = ranged(row, "tau", called="95 % interval over other drawings ")
     tau = f"Kendall's tau of {int(row['rungs'])} rungs with the ladder is {told}, {images} images a rung"
     wrong = pairs[pairs["reversed"]].sort_values("later", ascending=False)
     if row["tau_high"] < 0:

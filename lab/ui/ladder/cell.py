@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lab.attributions.methods import METHODS
 from lab.charts.map_rows import data_url
 from lab.experiments.attribution.request import AttributeRequest
 from lab.experiments.base import Result
@@ -49,8 +50,8 @@ def cell(result: Result, model: str) -> None:
         wrong = here[here["class"] != here["predicted"]].sort_values("p_true", kind="stable")
         request = result.request
         assert isinstance(request, LadderRequest)
-        click = " A click chooses one." if len(wrong) else ""
-        st.caption(f"{len(wrong)} of {len(here)} drawings wrong at {escaped(layer)}, the surest mistakes first:{click}")
+        click = "; a click chooses one" if len(wrong) else ""
+        st.caption(f"{len(wrong)} of {len(here)} drawings wrong at {escaped(layer)}, the surest mistakes first{click}:")
         first = wrong.head(MOST_WRONG)
         urls = _drawn(rung, request.per_class, request.seed, tuple(first["image"]))
         gallery(map(_mistake, urls, first.to_dict("records")), key="ladder_wrong")
@@ -87,7 +88,7 @@ def _map(request: AttributeRequest, name: str) -> None:
         return
     maps = found["maps"]
     method = OWN_DIRECTION if (maps["method"] == OWN_DIRECTION).any() else maps["method"].iloc[0]
-    st.html(overlays.CSS + overlays.opacity_style(0.85))
+    st.html(overlays.CSS + overlays.opacity_style(0.85) + overlays.scale(METHODS[method].signed))
     st.html(strip(found, maps[maps["method"] == method], name) + overlays.under(found["picture"].iloc[0]["thumbnail"]))
     st.caption("What each position adds to the answer. The page *What a layer looks at* has other methods and checks.")
 
