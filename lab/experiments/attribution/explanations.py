@@ -63,7 +63,20 @@ def run(
     joined = with_optimised(joined, optimiser)
     if request.reader:
         hashes[str(optimiser.reader.ref)] = optimiser.reader.weights_digest
-    return result_with_findings(request, joined, findings(joined), hashes=hashes)
+    return result_with_findings(request, joined, [*findings(joined), *together(optimiser)], hashes=hashes)
+
+
+def together(optimiser: Optimiser) -> list[str]:
+    """Say how often a reader is right about optimised images of all rungs and layers."""
+    if not list(optimiser.rows()):
+        return []
+    found = [{**optimiser.together(what).columns("share")} for what in ("told", "random")]
+    own, luck = (ranged(row, "share", called="95 % interval ") for row in found)
+    clear = "" if found[0]["share_low"] > 1 / 2 else ", which is not shown to be more than chance"
+    return [
+        f"Over all rungs and layers {optimiser.reader.ref.short} is right about {own} of the pairs of optimised images"
+        f"{clear}; of those for random directions about {luck}."
+    ]
 
 
 def with_optimised(tables: Mapping[str, pd.DataFrame], optimiser: Optimiser) -> dict[str, pd.DataFrame]:

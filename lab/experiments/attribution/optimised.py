@@ -34,12 +34,13 @@ from lab.partial_results import Arrays, PartialResults
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.intervals import Interval, wilson
+from lab.stats.simultaneous import mean_of_many
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 METHOD, TITLE = "optimised", "Optimised image"
-SIZE, STEPS = 96, 48  # of the search: more of either changed no outcome on the packaged network
+SIZE, STEPS = 96, 48  # of the search: enough for a reader (docs/calibration.md), and a third of what others take
 PER_CLASS = 50  # drawings of each class that a pair's probe is fitted to
 READER_SEED, PAIR_SEED = 104_729, 15_485_863  # other drawings for the reader, and for each pair
 
@@ -99,6 +100,17 @@ class Optimiser:
                 **about, "pairs": len(found["told"]), **share(found["told"], len(self._rows)).columns("told"),
                 **share(found["random"], len(self._rows)).columns("random"),
             }  # fmt: skip
+
+    def together(self, what: str = "told") -> Interval:
+        """Return the share told right (or `random`) over all rungs and layers.
+
+        The layers of a rung share the pairs' drawings, so a rung's pair is the unit, mean over its layers.
+        """
+        rungs = dict.fromkeys(about["rung"] for about, _ in self._rows)
+        units = [
+            np.mean([found[what] for about, found in self._rows if about["rung"] == rung], axis=0) for rung in rungs
+        ]
+        return mean_of_many(np.concatenate(units))
 
     def images(self) -> Iterator[Row]:
         """Yield the images of the first pair of each rung and layer."""

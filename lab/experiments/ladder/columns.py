@@ -70,7 +70,7 @@ LADDER = {
         {
             **_WHO,
             "rungs": "rungs that are reached; the others have no place in the order",
-            **between("tau", "Kendall's tau-b of place on the ladder and emergence depth, over other drawings of each rung"),
+            **between("tau", "Kendall's tau-b of place on the ladder and emergence depth, over other drawings"),
             "p": "two-sided, that of rungs in random order",
             "pairs": "pairs of reached rungs",
             "as_expected": "of them, clearly in the order of the ladder (corrected for all pairs)",
