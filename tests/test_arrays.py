@@ -16,7 +16,6 @@ import pytest
 
 import lab
 from lab.cli.main import main, parser
-from lab.embeddings.row_values import class_labels
 from lab.embeddings.vector_sets import read_vector_set, vector_set
 from lab.errors import LabError
 from lab.experiments.base import Result
@@ -24,6 +23,7 @@ from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of, run
 from lab.export.formats import export_embeddings, export_run
 from lab.images import open_image_set
+from lab.images.row_values import class_labels
 from lab.registry import request_from
 
 TINY = ProbeRequest(
@@ -250,7 +250,7 @@ SPLIT = np.array(["train"] * 8 + ["test"] * 4)
         (LAYERS, Y, {"images": "drawn:pets?size=32"}, "200 images for 12 rows"),
         (LAYERS, Y, {"images": 3}, "images are 3, an int; give the name of a set"),
         (LAYERS, Y, {"model": 3}, "model is 3, an int"),
-        (LAYERS, Y, {"target": 3}, "there is no target 3"),
+        (LAYERS, Y, {"target": 3}, "target is 3, an int"),
     ],
 )  # fmt: skip
 def test_wrong_arrays_end_in_one_sentence(

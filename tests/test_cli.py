@@ -13,8 +13,9 @@ from lab.cli import main, question
 from lab.cli.terminal import show_table
 from lab.errors import BeingComputed
 from lab.experiments.attribution.request import ScoreRequest
-from lab.experiments.base import Request, names_in
+from lab.experiments.base import Request
 from lab.experiments.separability.request import ProbeRequest
+from lab.names import names_in
 from lab.probing.controls import OPTIONAL as CONTROLS
 from lab.registry import EXPERIMENTS
 from lab.runs import jobs

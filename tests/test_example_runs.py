@@ -17,6 +17,11 @@ from lab.registry import EXPERIMENTS
 from lab.runs.examples import VARIABLE, example_of, examples_dir
 from lab.runs.folder import RunFolder
 from lab.runs.tables import SHARED
+from lab.selfcheck.certificate import read_certificate
+from lab.selfcheck.table import CHECKS
+from lab.sweeps.example import PLAN
+from lab.sweeps.plan import read_plan
+from lab.ui.selfcheck import EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = runpy.run_path(str(ROOT / "docs" / "make_examples.py"))
@@ -42,7 +47,8 @@ def test_an_example_is_whole_and_says_what_it_was_made_with(request_: object) ->
 def test_no_more_is_shipped_than_was_asked_for() -> None:
     folder = examples_dir()
     assert folder is not None
-    assert {run.name for run in folder.iterdir()} == {SHARED, *(request.canonical().run_id for request in ASKED)}
+    others = {SHARED, read_plan(PLAN).id, EXAMPLE}
+    assert {run.name for run in folder.iterdir()} == others | {request.canonical().run_id for request in ASKED}
     known = [json.loads(run.read_text())["files"].values() for run in folder.glob("*/run.json")]
     counts = Counter(file["sha256"] for files in known for file in files)
     assert all(counts[file.stem] > 1 for file in (folder / SHARED).iterdir())
@@ -57,6 +63,17 @@ def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> N
     assert "Example" in said(app)
     assert not [button for button in app.button if button.key == "run_offered"]
     assert [button for button in app.button if str(button.key).startswith("run_example_")]
+
+
+def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
+    app = healthy(opened("runs"))
+    assert "These examples came with the lab" in said(app)
+    folder = examples_dir()
+    assert folder is not None
+    certificate = read_certificate(folder / EXAMPLE)
+    assert certificate is not None
+    assert certificate.total == len(CHECKS), "the systems have changed: python docs/make_examples.py selfcheck"
+    assert "nothing has been checked on this one yet" in said(healthy(opened("self_check")))
 
 
 def test_a_run_of_this_computer_goes_before_the_example() -> None:

@@ -524,3 +524,17 @@ def test_a_network_of_one_size_is_measured_at_its_own() -> None:
 
 def test_a_receptive_field_is_a_value() -> None:
     assert len({ReceptiveField(3, 5, "exact"), ReceptiveField(3, 5, "exact"), ReceptiveField(5, 3, "exact")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("last", "depths"),
+    [
+        ([nn.Conv2d(8, 16, 3)], [0.5, 1.0]),  # features, not scores
+        ([nn.Conv2d(8, 16, 1, bias=False), nn.BatchNorm2d(16)], [0.5, 1.0]),
+        ([nn.Conv2d(8, 16, 1), nn.AdaptiveAvgPool2d(1)], [1.0, 1.0]),  # SqueezeNet's classifier
+        ([nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)], [1.0, 1.0]),
+    ],
+)
+def test_what_ends_a_network_is_its_classifier_only_where_it_scores(last: list[nn.Module], depths: list[float]) -> None:
+    layers, _ = layer_table(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), *last).eval(), (3, 16, 16))
+    assert [layers[0].depth, layers[-1].depth] == depths

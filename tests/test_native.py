@@ -132,8 +132,9 @@ def test_a_type_checker_finds_misspelt_arguments(tmp_path: Path) -> None:
         (lambda: lab.compare(MODEL, (np.ones((4, 3, 8, 8)), [0, 1], [0, 1])), "a tuple; give the name of a set"),
         (lambda: lab.probe(MODEL, (np.ones((4, 3, 8, 8)), ["a", 1, "a", 1])), "the labels mix text ('a')"),
         (lambda: lab.probe(MODEL, split=["train", "test"]), "split is ['train', 'test'], a list"),  # type: ignore[arg-type]
-        (lambda: lab.probe(MODEL, groups=[1, 2]), "groups is [1, 2], a list; it must be text"),
-        (lambda: lab.regress(MODEL, (np.ones((4, 3, 8, 8)), [1, 2, 3, 4])), "give a table or folder by name"),
+        (lambda: lab.probe(MODEL, groups=[1, 2]), "which image comes where is not known yet"),
+        (lambda: lab.regress(MODEL, (np.ones((4, 3, 8, 8)), [1, 2, 3])), "there are 3 labels for 4 images"),
+        (lambda: lab.grades(MODEL, (np.ones((2, 3, 8, 8)), ["low", "high"])), "its place is not known"),
         (lambda: lab.open_image_set(3), "images are 3, an int; give the name of a set"),  # type: ignore[arg-type]
         (lambda: lab.open_image_set("digits", per_class="3"), "per_class is '3', a str"),  # type: ignore[arg-type]
         (lambda: lab.probe_arrays([np.ones((4, 2))], [0, 1, 0, 1]), "give a dictionary"),  # type: ignore[arg-type]

@@ -462,13 +462,46 @@ def test_arrays_of_any_channels_are_given_as_they_are() -> None:
         (np.zeros((4, 3, 8, 8)), [0, 1, 0], "3 labels for 4 images"),
         (np.full((4, 3, 8, 8), np.nan), [0, 1, 0, 1], "image 0 holds NaN"),
         (np.zeros((4, 3, 8, 8)), [0, 0, 0, 0], "same label"),
-        (np.zeros((4, 3, 8, 8)), [0.5, 1, 0, 1], "whole numbers or texts"),
-        (np.zeros((4, 3, 8, 8)), [[0, 1], [1, 0], [0, 1], [1, 0]], "whole numbers or texts"),
+        (np.zeros((4, 3, 8, 8)), [0.5, 1, 0, 1], "whole numbers or text"),
+        (np.zeros((4, 3, 8, 8)), [[0, 1], [1, 0], [0, 1], [1, 0]], "whole numbers or text"),
     ],
 )
 def test_arrays_that_are_no_images_are_told(arrays: np.ndarray, labels: Any, told: str) -> None:
     with pytest.raises(LabError, match=told):
         lab.images_of_arrays(arrays, labels)
+
+
+def test_arrays_have_numbers_grades_or_labels() -> None:
+    """The contrast of noise, planted, is read as a number, as a grade and as two labels; nothing is known of shuffled
+    contrasts."""
+    rng = np.random.default_rng(0)
+    contrast = rng.uniform(0.5, 2, 60)
+    arrays = rng.normal(size=(60, 3, 16, 16)) * contrast[:, None, None, None]
+    module, quick = seeded(lambda: Own(3)), {"layers": "all", "controls": "none", "repeats": 1, "compute": CPU}
+    number = lab.regress(module, (arrays, contrast), label="contrast", **quick)
+    assert number["summary"]["r2"].max() > 0.6
+    assert "contrast" in number.findings[0]
+    assert lab.regress(module, (arrays, rng.permutation(contrast)), **quick)["summary"]["r2"].max() < 0.2
+    names = np.array(["low", "middle", "high"])[np.digitize(contrast, (1, 1.5))]
+    grades = lab.grades(module, (arrays, names), order="low,middle,high", **quick)
+    assert grades["summary"]["kappa"].max() > 0.5
+    several = lab.multilabel(module, (arrays, np.stack([contrast > 1, contrast > 1.5], 1)), **quick)
+    assert several["labels"]["auc"].max() > 0.9
+
+
+def test_groups_may_be_listed_with_arrays() -> None:
+    """Copies that straddle folds are read off by a label that means nothing; with their groups they are not."""
+    rng = np.random.default_rng(1)
+    once = rng.normal(size=(20, 3, 16, 16))
+    arrays = np.repeat(once, 4, axis=0) * rng.uniform(0.9, 1.1, (80, 1, 1, 1))
+    y, groups = np.repeat(rng.permutation(np.arange(20) % 2), 4), [f"picture {k // 4}" for k in range(80)]
+    module, quick = seeded(lambda: Own(3)), {"layers": "all", "controls": "none", "repeats": 1, "compute": CPU}
+    alone = lab.probe(module, lab.images_of_arrays(arrays, y, groups=range(80)), **quick)
+    apart = lab.probe(module, (arrays, y), groups=groups, **quick)
+    assert apart["images"]["group"].nunique() == 20
+    assert alone["summary"]["accuracy"].max() > apart["summary"]["accuracy"].max() + 0.1
+    halves = lab.probe(module, (arrays, y), groups=[k % 8 // 4 for k in range(80)], **quick)  # one group to learn from
+    assert halves["summary"]["accuracy"].between(0, 1).all()
 
 
 def test_other_questions_take_an_own_module() -> None:

@@ -14,7 +14,6 @@ import pytest
 from pages_helpers import healthy, opened, said
 
 import lab
-from lab.embeddings.row_targets import row_targets
 from lab.embeddings.vector_uploads import keep_labels, keep_vectors
 from lab.errors import LabError
 from lab.experiments.targets.judgement import judge_number_arrays
@@ -22,6 +21,7 @@ from lab.experiments.targets.request import GradesRequest, MultilabelRequest, Re
 from lab.experiments.targets.run import run
 from lab.export.formats import export_run
 from lab.images import open_image_set
+from lab.images.row_targets import row_targets
 from lab.runs import jobs
 from lab.runs.store import RunFolder
 

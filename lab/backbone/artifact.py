@@ -12,6 +12,7 @@ No pickle is read. The weights' names and shapes are checked before anything is 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.errors import LabError
+from lab.errors import LabError, check_type
 from lab.experiments.picture import open_picture
 from lab.files import read_json
 from lab.layers import Layer
@@ -93,6 +94,7 @@ def load_backbone(folder: str | Path, *, network: nn.Module | None = None, prepr
 
     from lab.backbone.truncation import ProbedBackbone, put_weights, scale_of
 
+    check_type("folder", folder, (str, os.PathLike), "a path")
     folder = Path(folder)
     about = read_json(folder / ABOUT)
     if not isinstance(about, dict) or about.get("format") != FORMAT:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.charts import accuracy
 from lab.charts.accuracy import Labels, XAxis
-from lab.charts.theme import HEIGHT, SLIDE_WIDTH, Look, Scheme, Tables, fitted
+from lab.charts.theme import HEIGHT, SLIDE_WIDTH, Look, Scheme, Tables, checked_tables, fitted
 from lab.experiments.base import Result
 
 
@@ -32,7 +32,7 @@ def accuracy_by_depth(
     are pixels; the theme "paper" is for print. `result.renamed({network: nickname})` gives networks other names.
     Raises LabError for an unknown name.
     """
-    tables = result.tables if isinstance(result, Result) else result
+    tables = checked_tables(result.tables if isinstance(result, Result) else result, "layers", "summary")
     drawn = accuracy.accuracy_by_depth(
         tables, metric=metric, models=models, controls=controls, x=x, pair=pair, labels=labels, height=height
     )

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lab.charts.lazy_altair import alt
 from lab.encode import records
-from lab.errors import LabError, check_type, nearest
+from lab.errors import LabError, briefly, check_type, nearest
 
 Tables = Mapping[str, pd.DataFrame]
 Scheme = Literal["light", "dark", "paper"]  # "paper" is for print: black on white, no border
@@ -69,6 +69,19 @@ class Look:
 
 
 PLAIN = Look()
+
+
+def checked_tables(tables: Any, *names: str) -> Tables:
+    """Return tables that a caller gives from Python; raises LabError where they are none, or one of `names` is not
+    there."""
+    if not isinstance(tables, Mapping):
+        raise LabError(f"tables are {briefly(tables)}; give a result's, result.tables")
+    missing = next((name for name in names if not isinstance(tables.get(name), pd.DataFrame)), None)
+    if missing:
+        raise LabError(
+            f"there is no table {missing!r} among {', '.join(map(str, tables)) or 'none'}; give result.tables"
+        )
+    return tables
 
 
 def layered(*charts: alt.Chart, **properties: Any) -> alt.LayerChart:

@@ -13,6 +13,7 @@ from lab.charts.theme import (  # fmt: skip
     MODEL_COLOURS,
     SMALL_FONT,
     Tables,
+    checked_tables,
     class_colour,
     class_shape,
     depth_axis,
@@ -159,7 +160,7 @@ def checkpoint_maps(tables: Tables, *, columns: int = 4, size: int = 200) -> alt
 
 
 def _probe_rows(tables: Tables) -> pd.DataFrame:
-    every = tables["probes"]
+    every = checked_tables(tables, "probes")["probes"]
     table = every[every["control"] == "probe"].copy()
     shuffled = every[every["control"] == "shuffled"].set_index(["step", "layer"])["accuracy"]
     table["shuffled"] = [float(shuffled.get((r.step, r.layer), np.nan)) for r in table.itertuples()]

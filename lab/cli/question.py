@@ -17,8 +17,10 @@ from typing import Any
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import NOT_TEXT, strict, text_records
 from lab.errors import BeingComputed, LabError, nearest
-from lab.experiments.base import Request, Result, names_in, type_name
+from lab.experiments.base import Request, Result, type_name
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.experiments.number_text import about_ranges
+from lab.names import names_in
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
 from lab.runs.queue import waiting_turn
@@ -159,8 +161,9 @@ def show(run: RunFolder, given: argparse.Namespace) -> None:
     if given.json:
         show_json(document(run, result))
         return
-    for sentence in result.findings:
-        print(sentence)
+    for sentence in (*result.findings, about_ranges(result.findings)):
+        if sentence:
+            print(sentence)
     if given.table:
         print()
         show_table(_readable(result, given.table))

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from lab.embeddings.row_targets import RowTargets, row_targets
-from lab.embeddings.row_values import group_numbers, listed, on_cpu, tested_rows
 from lab.embeddings.vector_files import COLUMN_KINDS, VectorFile, read_columns, read_vectors
 from lab.errors import LabError, briefly, nearest
+from lab.images.row_targets import RowTargets, row_targets
+from lab.images.row_values import group_numbers, listed, on_cpu, tested_rows
 from lab.images.targets import CLASS
 from lab.images.uploads import is_upload, upload_name
 
@@ -113,7 +113,7 @@ def vector_set(
     targets = row_targets(labels, target, classes, label)
     numbers = targets.labels
     _same_length({layer.name: layer.vectors for layer in given} | {"the labels": numbers})
-    extra = {"groups": groups, "split": split, "names": names if len(names) else None}
+    extra = {"groups": groups, "split": split, "names": listed(() if names is None else names) or None}
     several = {name: listed(values) for name, values in extra.items() if values is not None}
     _same_length({"the labels": numbers} | several)
     ids = [str(name) for name in several.get("names", ())]
@@ -183,6 +183,9 @@ def _vectors(name: str, given: Any) -> np.ndarray:
             f"layer {name!r} holds nan or infinity in {len(wrong)} of {len(array)} rows, the first is row {wrong[0]}; "
             "leave these rows or the layer out"
         )
+    most = np.abs(array).max(initial=0)
+    if most > np.finfo(np.float32).max:  # a sum of squares of such numbers is infinite
+        raise LabError(f"layer {name!r} holds numbers up to {most:.0e}, more than single precision has; scale it")
     return array
 
 

@@ -31,8 +31,6 @@ from lab.experiments.fields import (
     from_caller,
     given_id,
     in_python,
-    list_of,
-    names_in,
     option,
     type_name,
 )
@@ -61,9 +59,7 @@ __all__ = [
     "Request",
     "Result",
     "code_file",
-    "list_of",
     "model_option",
-    "names_in",
     "option",
     "type_name",
 ]

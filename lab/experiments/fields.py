@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lab.errors import LabError, briefly, nearest
 from lab.images import from_python
+from lab.names import list_of, names_in
 
 # What a value must be, by the type of its field, and how a sentence calls that
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -45,23 +44,6 @@ def option(
 def type_name(field: dataclasses.Field[Any]) -> str:
     """Return a field's type as it is written, whether or not its module postpones annotations."""
     return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
-
-
-def list_of(names: Iterable[str]) -> str:
-    """Return names with commas between them; one that holds a comma or a quote is quoted, as in CSV."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(names)
-    return line.getvalue().removesuffix("\n")
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """Return the names that `list_of` put into a line, or that somebody typed with commas between them.
-
-    >>> names_in('cat, "dog, wet"')
-    ('cat', 'dog, wet')
-    """
-    parts = next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])
-    return tuple(name for part in parts if (name := part.strip()))
 
 
 def as_words(field: dataclasses.Field[Any], value: Any) -> list[tuple[str, str]]:

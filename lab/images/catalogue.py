@@ -15,7 +15,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lab.errors import LabError, briefly, nearest
+import numpy as np
+
+from lab.errors import LabError, briefly
 from lab.images import huggingface, labelled
 from lab.images.archive import read_zip
 from lab.images.assemble import assemble
@@ -28,9 +30,10 @@ from lab.images.shards import is_shards, read_shards, shard_columns, shards_stam
 from lab.images.specs import parsed, path_of, short_name
 from lab.images.synthetic import draw_set
 from lab.images.table_file import is_table_name
-from lab.images.targets import CLASS, GRADES, TARGETS, graded, numbers_of
+from lab.images.targets import CLASS, GRADES, check_target, graded, numbers_of
 from lab.images.types import ImageSet, from_python
 from lab.images.uploads import is_upload
+from lab.names import names_given
 from lab.progress import Progress, silent
 
 
@@ -65,12 +68,18 @@ def open_image_set(
     """
     if not isinstance(spec, (str, os.PathLike)):
         raise LabError(f"images are {briefly(spec)}; give the name of a set, or the path of a folder, zip or table")
-    if per_class is not None and not hasattr(per_class, "__index__"):
+    if per_class is not None and not isinstance(per_class, (int, np.integer)):
         raise LabError(f"per_class is {briefly(per_class)}; it must be a whole number, or left out for all images")
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
+<<<<<<< HEAD
     found = _opened(Order(os.fspath(spec), {}, tuple(classes), per_class, progress, whole, least), target)
     return replace(found, opened=(tuple(classes), per_class))
+=======
+    classes = names_given("classes", classes)
+    found = _opened(Order(os.fspath(spec), {}, classes, per_class, progress, whole), target)
+    return replace(found, opened=(classes, per_class))
+>>>>>>> main
 
 
 def _opened(given: Order, target: str) -> ImageSet:
@@ -79,8 +88,7 @@ def _opened(given: Order, target: str) -> ImageSet:
         raise LabError(f"the images {short_name(text)} were in the memory of a Python process; give them again")
     name, options = parsed(text)
     order = replace(given, options=options)
-    if target not in TARGETS:
-        raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
+    check_target(target)
     if target == GRADES and not name.startswith("drawn:"):
         return graded(_opened(given, CLASS), classes)
     if target != CLASS and name.startswith("drawn:") and name in sets():

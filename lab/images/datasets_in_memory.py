@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from lab.errors import LabError
+from lab.errors import LabError, briefly, check_type
 from lab.images.assemble import assemble
 from lab.images.folder import FileReader
 from lab.images.labelled import LABELS, rows_of
@@ -57,6 +57,8 @@ def image_set_of(
 
     Raises LabError for datasets without pictures or labels, or that give another picture each time.
     """
+    for what, column in {"image": image, "label": label, "group": group, "split": split, "name": name}.items():
+        check_type(what, column, str, "the name of a column" if what != "name" else "text")
     several = dict(dataset.items()) if isinstance(dataset, Mapping) else {"": dataset}
     columns: Columns = {}
     entries: dict[str, Entry] = {}
@@ -144,7 +146,10 @@ def _of_items(dataset: Any, image: str, label: str, names: Sequence[str], progre
         raise LabError("the dataset has no length; give one that is indexed by position (map-style)") from error
     if not count:
         raise LabError("the dataset is empty")
-    first = _parts_of(dataset[0])
+    try:
+        first = _parts_of(dataset[0])
+    except (KeyError, TypeError) as error:
+        raise LabError(f"{briefly(dataset)} gives nothing at position 0; give a dataset indexed by position") from error
     key = image or next((name for name in PICTURES if name in first), "")
     if key not in first:
         raise LabError(f"the dataset's items have no picture but {', '.join(map(repr, first))}; name it as image")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from lab.errors import LabError
+from lab.images.row_values import group_numbers, listed
 from lab.images.types import ImageSet
 
 FOUND: Final = "auto"
@@ -31,6 +32,24 @@ def regrouped(images: ImageSet, groups: str) -> ImageSet:
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     records = [replace(record, group=numbers[name]) for record, name in zip(images.records, names, strict=True)]
     return replace(images, records=tuple(records))
+
+
+def in_groups(images: Any, groups: Any) -> tuple[Any, str]:
+    """Return images, and the text that says which of them belong together; where `groups` are listed, one an image
+    `(N,)`, the images have them from now on. Raises LabError for a list of another length or of images by name.
+    """
+    if isinstance(groups, (str, os.PathLike)):
+        return images, os.fspath(groups)
+    if not isinstance(images, ImageSet):
+        raise LabError(
+            f"groups of {images} are listed, and which image comes where is not known yet; give what "
+            "lab.open_image_set returns, or groups as a CSV file (file_name, group)"
+        )
+    numbers = group_numbers(listed(groups), "image")
+    if len(numbers) != len(images):
+        raise LabError(f"there are {len(numbers)} groups for {len(images)} images; give one for each")
+    records = [replace(record, group=int(number)) for record, number in zip(images.records, numbers, strict=True)]
+    return replace(images, records=tuple(records), opened=None), FOUND
 
 
 def settled_groups(groups: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.images.layout import select_classes
 from lab.images.synthetic import DrawnSet
 from lab.images.types import ImageSet
@@ -20,6 +20,13 @@ CLASS, NUMBER, SEVERAL, GRADES = "class", "number", "labels", "grades"
 TARGETS: Final = (CLASS, NUMBER, SEVERAL, GRADES)
 MOST_KINDS: Final = 4  # of a factor of drawings that are labels of their own
 MOST_VALUES: Final = 20  # of a factor of drawings that are grades, as of grades anywhere
+
+
+def check_target(target: object) -> None:
+    """Raise LabError for what is no target."""
+    check_type("target", target, str, ", ".join(TARGETS))
+    if target not in TARGETS:
+        raise LabError(f"there is no target {target!r}{nearest(str(target), TARGETS)}; known: {', '.join(TARGETS)}")
 
 
 def as_number(text: str) -> float | None:

@@ -214,8 +214,19 @@ def _announced(module: nn.Module) -> list[str]:
 
 
 def _last_weighted(seen: Trace) -> frozenset[str]:
-    weighted = [visit.name for visit in seen.ran() if visit.weighted]
-    return frozenset(weighted[-1:])
+    """Return the last weighted module if it may be a classifier: it puts out one vector an image, or is a convolution
+    of one pixel with a bias, as in SqueezeNet, whose scores are averaged. A network that ends in others has none.
+    """
+    last = [visit for visit in seen.ran() if visit.weighted][-1:]
+    return frozenset(visit.name for visit in last if _one_vector(visit.output) or _scores_each_pixel(visit.module))
+
+
+def _one_vector(output: tuple[int, ...] | None) -> bool:
+    return output is None or sum(size > 1 for size in output[1:]) <= 1
+
+
+def _scores_each_pixel(module: nn.Module) -> bool:
+    return set(getattr(module, "kernel_size", ())) == {1} and module.bias is not None
 
 
 def _weights_within(seen: Trace) -> dict[str, int]:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, briefly, nearest
+from lab.names import names_given
 
 Kind = Literal["stem", "block", "stage", "head", "module"]
 Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
@@ -76,17 +77,21 @@ class Cost:
     peak_bytes: int = 0
 
 
-def select_layers(layers: Sequence[Layer], spec: str, *, exclusions: Sequence[Exclusion] = ()) -> tuple[Layer, ...]:
+def select_layers(
+    layers: Sequence[Layer], spec: str | Sequence[str], *, exclusions: Sequence[Exclusion] = ()
+) -> tuple[Layer, ...]:
     """Return the layers that `spec` picks, in the order in which they run.
 
     "blocks" is the stem, every block and the head; "stages" the stem, the end of every stage and the head; "all"
-    every one; anything else is names with commas between them. Raises LabError for a name that is not among the
-    layers, with the reason if it is among `exclusions`.
+    every one; anything else is names with commas between them, or a list of names. Raises LabError for a name that is
+    not among the layers, with the reason if it is among `exclusions`.
     """
-    if spec in PICKS:
+    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, Layer) for layer in layers):
+        raise LabError(f"layers are {briefly(layers)}; give those of a network, load_model(…).layers")
+    if isinstance(spec, str) and spec in PICKS:
         picked = tuple(layer for layer in layers if PICKS[spec](layer))
         return picked or tuple(layers)
-    names = list(dict.fromkeys(name.strip() for name in spec.split(",") if name.strip()))
+    names = list(dict.fromkeys(names_given("layers", spec)))
     if not names:
         raise LabError(f"no layer is named in {spec!r}; give {', '.join(PICKS)} or names with commas between them")
     known = {layer.name for layer in layers}

@@ -101,6 +101,8 @@ def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: Im
     A module without a preprocess of its own is given `images` that are arrays as they are.
     """
     several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
+    if not several:
+        raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
     shape = images.tensor_shape if images is not None and preprocess is None else None
     usual = preprocess if shape is None else as_given(shape)
     return [str(ref_of(model, usual if is_module(model) else preprocess)) for model in several]

@@ -69,9 +69,10 @@ def concat(results: Iterable[Result] | Mapping[str, Result], table: str = "") ->
         raise LabError("concat takes several results; give a list, or a dictionary of names and results")
     named = dict(results) if isinstance(results, Mapping) else {}
     check_type("results", results, Iterable, "a list of results, or a dictionary of names and results")
-    for result in () if isinstance(results, Mapping) else results:
+    members = list(results.values() if isinstance(results, Mapping) else results)
+    for result in members:
         check_type("a member of results", result, Result, "what lab.probe, lab.load_run and the like return")
-        named[result.request.run_id] = result
+    named = named or {result.request.run_id: result for result in members}
     if not named:
         raise LabError("there is nothing to put together; give one result or more")
     parts = []

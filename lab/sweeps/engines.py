@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.sweeps import local_engine, ray_engine, slurm_engine
 from lab.sweeps.plan import Unit
 from lab.sweeps.setup import TRIES, Ended, Setup
@@ -38,6 +38,7 @@ ENGINES = {
 
 def engine_named(name: str) -> Engine:
     """Return the row of an engine; raises LabError when there is none."""
+    check_type("engine", name, str, f"one of {', '.join(ENGINES)}")
     if name not in ENGINES:
         raise LabError(f"there is no engine {name!r}{nearest(name, ENGINES)}; known: {', '.join(ENGINES)}")
     return ENGINES[name]

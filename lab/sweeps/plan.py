@@ -21,6 +21,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab.errors import LabError, nearest
+from lab.errors import LabError, check_type, nearest
 from lab.experiments.base import type_name
 from lab.experiments.early import card_at_hand
 from lab.experiments.separability.request import ProbeRequest
@@ -141,6 +142,7 @@ def read_plan(source: str | Path | Mapping[str, Any]) -> Plan:
     """
     if isinstance(source, Mapping):
         return _plan(source, "plan", "the plan")
+    check_type("plan", source, (str, os.PathLike), "the path of a TOML file, or a dictionary such as one holds")
     path = Path(source).expanduser()
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabError, check_type
 from lab.settings import Compute, home
 from lab.sweeps.attempt import attempt
 from lab.sweeps.plan import Unit
@@ -32,7 +32,9 @@ class Setup:
     work: Callable[..., str] = attempt
 
     def __post_init__(self) -> None:
+        check_type("compute", self.compute, Compute, 'lab.Compute(device="cuda") or the like')
         for name, value in (("workers", self.workers), ("threads", self.threads)):
+            check_type(name, 1 if value is None else value, int, "a whole number")
             if value is not None and not 1 <= value <= 10_000:
                 raise LabError(f"{name} is {value}; it must be from 1 to 10000")
 

@@ -55,6 +55,8 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
 :is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
+[data-layer] { cursor: pointer; }
+.stMainBlockContainer summary p { max-width: none; }
 .lab-chosen { width: 100%; max-width: 150px; border-radius: 0.5rem; display: block; }
 .lab-field { margin: 0; }
 .lab-field div { position: relative; width: 170px; overflow: hidden; border-radius: 0.4rem; }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.progress import Progress, silent
+from lab.shortages import in_parts
 from lab.visualization.objectives import Objective, likeness, values
 from lab.visualization.parametrisation import PARAMETRISATIONS
 from lab.visualization.transforms import Motion, moved
@@ -69,7 +70,32 @@ def render(
     """Return the images that raise the objectives, one each; `seeds` are as many.
 
     `scales` (what counts as one unit of each objective) matter for diversity only. `spectrum` is what phases need.
+    When memory runs out, fewer are searched at once, unless they have to be unlike each other.
     """
+    import torch
+
+    def some(numbers: Sequence[int]) -> Rendered:
+        chosen, own = [objectives[k] for k in numbers], [seeds[k] for k in numbers]
+        units = [scales[k] for k in numbers] if scales else None
+        return _render(network, chosen, settings, own, units, spectrum, progress, stage)
+
+    if settings.diversity and len(objectives) > 1:
+        return some(range(len(objectives)))
+    parts = in_parts(range(len(objectives)), some, stage)
+    images, courses = torch.cat([part.images for part in parts]), np.concatenate([part.course for part in parts])
+    return Rendered(images, courses, parts[0].at)
+
+
+def _render(
+    network: TruncatedNetwork,
+    objectives: Sequence[Objective],
+    settings: Settings,
+    seeds: Sequence[int],
+    scales: Sequence[float] | None,
+    spectrum: np.ndarray | None,
+    progress: Progress,
+    stage: str,
+) -> Rendered:
     import torch
 
     generators = [generator_of(seed) for seed in seeds]

@@ -21,7 +21,7 @@ from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
 from lab.models import LoadedModel, Preprocessing
-from lab.shortages import in_smaller_batches, is_memory_short
+from lab.shortages import in_parts, in_smaller_batches, is_memory_short
 from lab.visualization.objectives import Objective, values
 from lab.visualization.rectifiers import Rectifier, rectifiers, replaced
 from lab.visualization.transforms import still
@@ -76,14 +76,16 @@ class TruncatedNetwork:
         """Return each image's objective `(N,)` and the averages of all channels `(N, C)`, on the network as loaded."""
         import torch
 
-        reached, means = [], []
-        for start in range(0, len(images), BATCH):
-            part = normal(still(images[start : start + BATCH], self.side), self.model.preprocessing)
+        def some(numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+            part = normal(still(images[list(numbers)], self.side), self.model.preprocessing)
             with torch.inference_mode(), in_eval_mode(self.model.module):
                 found = _maps(forward_to(self.model.module, self.layer.name, part.to(self.model.device)), self.layer)
-                reached.append(values(found, objectives[start : start + BATCH]))
-                means.append(found.mean(dim=(2, 3)))
-        return torch.cat(reached), torch.cat(means)
+                return values(found, [objectives[k] for k in numbers]), found.mean(dim=(2, 3))
+
+        batches = [range(len(images))[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        parts = [part for batch in batches for part in in_parts(batch, some, str(self.model.ref))]
+        reached, means = (torch.cat(each) for each in zip(*parts, strict=True))
+        return reached, means
 
     def _make_lenient(self) -> list[Rectifier]:
         """Replace the rectifier whose output is the layer's own, if there is one, by one that can be lenient."""

@@ -23,7 +23,7 @@ from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.number_text import SURE, ranged
+from lab.experiments.number_text import ranged
 from lab.images import class_names, short_name
 from lab.models import card
 from lab.progress import Progress, silent
@@ -134,7 +134,7 @@ def _selective(channels: pd.DataFrame) -> list[str]:
         return []
     best = known[known["rank"] == 1].sort_values("depth")
     first = best.iloc[0]
-    early = ranged(first, "auc", "ci", called=SURE)
+    early = ranged(first, "auc", "ci")
     if len(best) == 1:
         sure = "" if first.ci_low > 0.5 else ", which may be chance"
         whom = f"telling {first['class']} from the rest at {first.layer}"
@@ -142,7 +142,7 @@ def _selective(channels: pd.DataFrame) -> list[str]:
     width = int(known.groupby("layer").size().min())
     layers = [rows for _, rows in known.groupby("depth", sort=True)]
     shallow, deep = (_of_width(rows, width) for rows in (layers[0], layers[-1]))
-    early, late = (ranged(row, "auc", "ci", called=SURE) for row in (shallow, deep))
+    early, late = (ranged(row, "auc", "ci") for row in (shallow, deep))
     change = (
         "later single channels tell the classes apart better"
         if deep["ci_low"] > shallow["ci_high"]

@@ -82,7 +82,7 @@ def compare(
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
-    groups: str = "auto",
+    groups: str | Sequence[Any] = "auto",
     split: str = "auto",
     speed: bool = True,
     progress: Progress | None = None,
@@ -94,7 +94,7 @@ def compare(
     those of `lab.probe`. Raises LabError, in one sentence, for what cannot be used. The result is kept by the caller
     only.
     """
-    given, data, classes, per_class = images_in_request(images, classes, per_class)
+    given, data, classes, per_class, groups = images_in_request(images, classes, per_class, groups)
     request = CompareRequest.from_dict(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,

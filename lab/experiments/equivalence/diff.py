@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from lab.errors import LabError, briefly
 from lab.experiments.base import DEFAULT_DATA, Result
 from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
 from lab.experiments.equivalence.run import measure
@@ -37,7 +38,7 @@ def diff(
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
-    groups: str = "auto",
+    groups: str | Sequence[Any] = "auto",
     labels: str = "",
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
@@ -54,7 +55,7 @@ def diff(
 
     Raises LabError for sides that cannot be used or are not of a kind, and for a layer that is not read.
     """
-    given, data, classes, per_class = images_in_request(images, classes, per_class)
+    given, data, classes, per_class, groups = images_in_request(images, classes, per_class, groups, target, label)
     named = [_named(side, preprocess, given) for side in (base, new)]
     request = CheckRequest.from_dict(
         {
@@ -71,4 +72,7 @@ def diff(
 def _named(side: Side, preprocess: Any, images: ImageSet | None) -> str:
     if isinstance(side, Path) or (isinstance(side, str) and is_vectors(side)):
         return str(side)
-    return names_of(side, preprocess, images)[0]
+    named = names_of(side, preprocess, images)
+    if len(named) != 1:
+        raise LabError(f"a side is {briefly(side)}; give one network, or one file of vectors")
+    return named[0]

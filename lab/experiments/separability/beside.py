@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import names_in
 from lab.experiments.separability.fits import ProbeDesign, fit_layer
 from lab.experiments.separability.image_split import group_name, groups_given
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.images import ImageSet
 from lab.images.labelled import MOST_VALUES
+from lab.names import names_in
 from lab.partial_results import PartialResults
 from lab.progress import Progress
 from lab.stats.intervals import chance, scores

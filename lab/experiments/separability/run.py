@@ -14,7 +14,7 @@ import numpy as np
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result, list_of
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.separability.beside import beside_findings, beside_tables
 from lab.experiments.separability.decision_depth import decision_tables
@@ -30,6 +30,7 @@ from lab.experiments.separability.vectors import GivenVectors, open_vectors
 from lab.images import ImageSet, from_python, images_asked, images_in_request, open_image_set, regrouped, short_name
 from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
+from lab.names import list_of, names_given
 from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
@@ -110,7 +111,7 @@ def probe(
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
-    groups: str = "auto",
+    groups: str | Sequence[Any] = "auto",
     split: str = "auto",
     beside: str | Sequence[str] = "",
     progress: Progress | None = None,
@@ -128,13 +129,13 @@ def probe(
     control, and the result's problems say why. Raises LabError, in one sentence, for what cannot be used. The result
     is kept by the caller only; the command line and the dashboard keep theirs as runs.
     """
-    given, data, classes, per_class = images_in_request(images, classes, per_class)
+    given, data, classes, per_class, groups = images_in_request(images, classes, per_class, groups)
     request = ProbeRequest.from_dict(
         {
             "models": names_of(models, preprocess, given),
             "data": data, "layers": layers, "pooling": pooling, "controls": controls, "classes": classes,
             "per_class": per_class, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups,
-            "split": split, "beside": beside if isinstance(beside, str) else list_of(beside),
+            "split": split, "beside": list_of(names_given("columns beside", beside)),
         }
     )  # fmt: skip
     with bars_for(progress) as told:

@@ -15,7 +15,6 @@ import numpy as np
 
 from lab.embeddings.vector_sets import VectorLayer, VectorSet, array_digest, read_vector_set
 from lab.errors import LabError
-from lab.experiments.base import names_in
 from lab.experiments.separability.fits import ProbeDesign
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup, pixels_source
 from lab.experiments.separability.request import ProbeRequest
@@ -23,6 +22,7 @@ from lab.images import ImageRecord, ImageSet, open_image_set, picked, regrouped
 from lab.images.regroup import FOUND
 from lab.layers import Layer
 from lab.models import ModelRef
+from lab.names import names_in
 from lab.progress import Progress
 
 BLANK_SIDE = 32

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lab.embeddings.vector_sets import MODEL, vector_set
-from lab.errors import LabError, check_type, nearest
+from lab.errors import LabError, check_type
 from lab.experiments.base import Result
-from lab.experiments.fields import names_in
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import measure_and_assemble
 from lab.experiments.separability.vectors import GivenVectors
 from lab.experiments.targets.request import TARGET_REQUESTS
 from lab.experiments.targets.run import run
 from lab.images import MEMORY, ImageSet, images_asked, open_image_set
-from lab.images.targets import CLASS, GRADES, SEVERAL, TARGETS
+from lab.images.targets import CLASS, GRADES, SEVERAL, check_target
+from lab.names import names_given
 from lab.probing.controls import OPTIONAL
-from lab.progress import Progress, silent
+from lab.progress import Progress
+from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
 
 
@@ -38,7 +39,7 @@ def probe_arrays(
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Result:
     """Probe layers that are given as arrays `(N, D)`, in order of depth, and return what a probe run finds.
 
@@ -61,17 +62,17 @@ def probe_arrays(
     >>> result.verdict.outcome
     'for'
     """
-    if target not in TARGETS:
-        raise LabError(f"there is no target {target!r}{nearest(target, TARGETS)}; known: {', '.join(TARGETS)}")
+    check_target(target)
     check_type("model", model, str, "what sentences and charts call the network")
-    order = names_in(order) if isinstance(order, str) else order
+    order = names_given("grades or labels", order)
     if order and target not in (GRADES, SEVERAL):
         raise LabError(f"order is that of grades, or picks some of several labels; leave it out of target {target!r}")
     vectors = vector_set(
         layers, labels, groups=groups, split=split, names=names, model=model, target=target, label=label, classes=order
     )
     shown = None if images is None else images_asked(images)
-    shown = shown if shown is None or isinstance(shown, ImageSet) else open_image_set(shown, progress=progress)
+    with bars_for(progress) as told:
+        shown = shown if shown is None or isinstance(shown, ImageSet) else open_image_set(shown, progress=told)
     given, seen = GivenVectors(vectors, shown), "" if shown is None else shown.spec
     asked: dict[str, Any] = {
         "data": "", "embeddings": MEMORY + vectors.digest, "controls": controls, "folds": folds, "repeats": repeats,
@@ -79,6 +80,8 @@ def probe_arrays(
     }  # fmt: skip
     if target == CLASS:
         request = ProbeRequest.from_dict({**asked, "models": (), "images": seen})
-        return measure_and_assemble(request.canonical(), progress, Compute(), {}, None, given)
+        with bars_for(progress) as told:
+            return measure_and_assemble(request.canonical(), told, Compute(), {}, None, given)
     wanted = TARGET_REQUESTS[target].from_dict({**asked, "model": "", "row_images": seen, "label": label})
-    return run(wanted.canonical(), progress=progress, given=given)
+    with bars_for(progress) as told:
+        return run(wanted.canonical(), progress=told, given=given)

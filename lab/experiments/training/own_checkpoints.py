@@ -19,7 +19,7 @@ import numpy as np
 
 from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError, briefly, check_type
-from lab.experiments.base import Result, list_of
+from lab.experiments.base import Result
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted
 from lab.experiments.training.kept import watched_result
@@ -27,6 +27,7 @@ from lab.images import ImageSet, images_asked, open_image_set, regrouped
 from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
 from lab.models.loading import is_module
+from lab.names import list_of
 from lab.probing.splits import make_splits
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, Request, names_in, option
+from lab.experiments.base import DEFAULT_DATA, Request, option
 from lab.experiments.early import CardLookup
 from lab.experiments.fields import given_id
 from lab.images import class_names, settled, short_name, stamp
 from lab.models import ModelRef, card
+from lab.names import names_in
 from lab.settings import runs_dir
 from lab.weights.sources import check_id
 from lab.weights.trained import trained_folder

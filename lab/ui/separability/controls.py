@@ -11,10 +11,10 @@ import streamlit as st
 
 from lab.embeddings.vector_sets import read_vector_set
 from lab.errors import LabError
-from lab.experiments.base import list_of, names_in
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import class_names
 from lab.models import ModelRef
+from lab.names import list_of, names_in
 from lab.probing.controls import OPTIONAL
 from lab.ui.choices import image_sets, known_classes, known_columns, with_current
 from lab.ui.draft import fill_in, folding, run_row

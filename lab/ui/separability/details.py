@@ -16,11 +16,12 @@ from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.tables import LUCK, NEVER, layer_table, mistakes_by_guessing
 from lab.charts.tables import gallery as gallery_rows
 from lab.charts.theme import layers_of, models_of
-from lab.experiments.base import Result, list_of, names_in
+from lab.experiments.base import Result
 from lab.experiments.separability.beside import beside_findings
 from lab.experiments.separability.decision_depth import decision_findings
 from lab.experiments.separability.label_efficiency import label_findings
 from lab.experiments.separability.request import ProbeRequest
+from lab.names import list_of, names_in
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.downloads import export

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from lab.embeddings.row_values import class_labels, listed, on_cpu
-from lab.errors import LabError
+from lab.errors import LabError, check_type
 from lab.images.labelled_layout import several_labels
 from lab.images.layout import select_classes
+from lab.images.row_values import class_labels, listed, on_cpu
 from lab.images.table_file import text_of
 from lab.images.targets import CLASS, GRADES, NUMBER, SEVERAL, as_number
 
@@ -36,6 +36,7 @@ def row_targets(given: Any, target: str = CLASS, classes: Sequence[str] = (), na
     `classes` are the order of classes that is known, or the labels that are wanted; `name` is what a number is called.
     Raises LabError, in one sentence, for values that the target cannot have.
     """
+    check_type("label", name, str, "what numbers are called")
     return _OF_TARGET[target](given, tuple(classes), name)
 
 

@@ -63,11 +63,16 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def group_numbers(values: Sequence[Any]) -> np.ndarray:
-    """Return groups, numbers or text, as numbers from 0 in their order `(N,)`; raises LabError if one is missing."""
+def group_numbers(values: Sequence[Any], what: str = "row") -> np.ndarray:
+    """Return groups, numbers or text, as numbers from 0 in their order `(N,)`; raises LabError if one is missing.
+
+    `what` is what errors call that which has a group.
+    """
     for row, value in enumerate(values):
         if value is None or value == "" or value != value:  # nan
-            raise LabError(f"row {row} has no group; give one for every row, a name of its own where it stands alone")
+            raise LabError(
+                f"{what} {row} has no group; give one for every {what}, a name of its own where it stands alone"
+            )
     mixed = len({isinstance(value, str) for value in values}) > 1
     array = np.array([str(value) for value in values] if mixed else list(values))
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
