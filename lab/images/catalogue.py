@@ -72,14 +72,9 @@ def open_image_set(
         raise LabError(f"per_class is {briefly(per_class)}; it must be a whole number, or left out for all images")
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
-<<<<<<< HEAD
-    found = _opened(Order(os.fspath(spec), {}, tuple(classes), per_class, progress, whole, least), target)
-    return replace(found, opened=(tuple(classes), per_class))
-=======
     classes = names_given("classes", classes)
-    found = _opened(Order(os.fspath(spec), {}, classes, per_class, progress, whole), target)
+    found = _opened(Order(os.fspath(spec), {}, classes, per_class, progress, whole, least), target)
     return replace(found, opened=(classes, per_class))
->>>>>>> main
 
 
 def _opened(given: Order, target: str) -> ImageSet:

@@ -13,11 +13,8 @@ from typing import Any
 
 import streamlit as st
 
-<<<<<<< HEAD
 from lab.charts.map_rows import data_url
 from lab.encode import NOT_TEXT
-=======
->>>>>>> main
 from lab.errors import LabError
 from lab.experiments.base import Request, Result, type_name
 from lab.registry import EXPERIMENTS, charts_of
@@ -74,23 +71,16 @@ def question_section(rows: Sequence[Experiment], subject: Selection) -> None:
 def show_all(result: Result) -> None:
     """Show every chart and the tables of a result, as its row of the registry has them."""
     for file, chart in charts_of(result).items():
-<<<<<<< HEAD
-        show_spec(as_shown(chart), key=f"{name}_{file}")
-    for table_name, table in result.tables.items():
-        with st.expander(table_name.replace("_", " ").capitalize(), icon=":material/table_rows:"):
-            shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
-            if "thumbnail" in table:
-                said = shown.select_dtypes(exclude=["number", "bool"])
-                captions = [" · ".join(map(str, row)) for row in said.itertuples(index=False)]
-                pictures = zip(map(data_url, table["thumbnail"]), captions, strict=True)
-                gallery([Picture(url, text, text) for url, text in pictures], key=f"{name}_{table_name}_pictures")
-            about = {column: meaning(name, table_name, column) for column in shown.columns}
-            config = {column: st.column_config.Column(help=text) for column, text in about.items() if text}
-            st.dataframe(shown, hide_index=True, key=f"{name}_{table_name}", column_config=config)
-=======
         show_spec(as_shown(chart), key=f"{result.request.experiment}_{file}")
+    for name, table in result.tables.items():
+        if "thumbnail" in table:
+            gallery(map(_picture, table.to_dict("records")), key=f"{result.request.experiment}_{name}_pictures")
     result_tables(result)
->>>>>>> main
+
+
+def _picture(row: Mapping[Any, Any]) -> Picture:
+    said = " · ".join(value for name, value in row.items() if name not in NOT_TEXT and isinstance(value, str))
+    return Picture(data_url(row["thumbnail"]), said, said)
 
 
 def settings(kind: type[Request], subject: Selection) -> dict[str, Any]:

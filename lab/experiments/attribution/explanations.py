@@ -71,11 +71,11 @@ def together(optimiser: Optimiser) -> list[str]:
     if not list(optimiser.rows()):
         return []
     found = [{**optimiser.together(what).columns("share")} for what in ("told", "random")]
-    own, luck = (ranged(row, "share", called="95 % interval ") for row in found)
-    clear = "" if found[0]["share_low"] > 1 / 2 else ", which is not shown to be more than chance"
+    own, luck = (ranged(row, "share") for row in found)
+    clear = "" if found[0]["share_low"] > 1 / 2 else ", not shown to be more than chance"
     return [
         f"Over all rungs and layers {optimiser.reader.ref.short} is right about {own} of the pairs of optimised images"
-        f"{clear}; of those for random directions about {luck}."
+        f"{clear}; {luck} for random directions."
     ]
 
 

@@ -44,12 +44,7 @@ def _order(name: str, own: Mapping[str, pd.DataFrame], images: int) -> str:
     if row["rungs"] < 3:
         few = int(row["rungs"])
         return f"Low-level first cannot be judged for {name}: of the rungs it reads {few}, and three are needed."
-<<<<<<< HEAD
-    told = ranged(row, "tau", called="95 % interval over other drawings ")
-    tau = f"Kendall's tau of {int(row['rungs'])} rungs with the ladder is {told}, {images} images a rung"
-=======
     tau = f"Kendall's tau {ranged(row, 'tau')} over {int(row['rungs'])} rungs of {images} images"
->>>>>>> main
     wrong = pairs[pairs["reversed"]].sort_values("later", ascending=False)
     if row["tau_high"] < 0:
         return f"Low-level first does not hold for {name}, it is the other way round: {tau}."

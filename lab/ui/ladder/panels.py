@@ -8,25 +8,14 @@ import streamlit as st
 
 from lab.charts.ladder import CELL_PICK, emergence_by_rung, fingerprint, ladder_map
 from lab.charts.ladder_contrasts import invariance_by_depth, labels_saved_map, layer_differences_map
-<<<<<<< HEAD
-from lab.encode import NOT_TEXT
-=======
-from lab.charts.map_rows import data_url
->>>>>>> main
 from lab.experiments.base import Result
 from lab.models import ModelRef
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.chosen import choose_layer
 from lab.ui.downloads import export
-<<<<<<< HEAD
-from lab.ui.findings import show_sentences
-from lab.ui.ladder.cell import cell
-=======
 from lab.ui.findings import show_findings
-from lab.ui.gallery import Picture, gallery
+from lab.ui.ladder.cell import cell
 from lab.ui.tables import result_tables
->>>>>>> main
-from lab.ui.text import escaped
 
 KINDS = {"All channels": "probe", "16 channels": "matched"}
 
@@ -35,14 +24,8 @@ def ladder_panels(result: Result) -> None:
     """Show all of it."""
     model, twin, control = _choices(result)
     _map(result, model, twin, control)
-<<<<<<< HEAD
-    answer, *more = result.findings
-    st.markdown(f"**{escaped(answer)}**")
-    cell(result, model)
-=======
     show_findings(result.findings)
-    _cell(result, model)
->>>>>>> main
+    cell(result, model)
     show_chart(result, emergence_by_rung, key="ladder_emergence")
     _contrasts(result, model)
     columns = 1 if on_a_phone() else 4
@@ -100,30 +83,3 @@ def _contrasts(result: Result, model: str) -> None:
         if table is not None and (table["model"] == model).any():
             with st.expander(title, icon=":material/compare_arrows:"):
                 show_chart(result, chart, key=f"ladder_{name}", model=model, **choices)
-
-
-<<<<<<< HEAD
-def _tables(result: Result) -> None:
-    for name, table in result.tables.items():
-        shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
-        with st.expander(name.capitalize(), icon=":material/table_rows:"):
-            about = {column: meaning("ladder", name, column) for column in shown.columns}
-            config = {column: st.column_config.Column(help=text) for column, text in about.items() if text}
-            st.dataframe(shown, hide_index=True, key=f"ladder_table_{name}", column_config=config)
-    with st.expander("Export", icon=":material/download:"):
-        export(result, key="ladder")
-=======
-def _pictures(rows: list[dict[Any, Any]]) -> list[Picture]:
-    return [
-        Picture(data_url(row["thumbnail"]), f"a drawing of class {row['class']}", str(row["class"])) for row in rows
-    ]
-
-
-@st.cache_data(show_spinner=False, max_entries=32)
-def _drawn(rung: str, per_class: int, seed: int, ids: tuple[str, ...]) -> list[str | None]:
-    """Return the drawings with these ids as data URLs."""
-    row = RUNGS[rung]
-    images = draw_set(row.family.name, per_class, seed=seed, difficulty=row.difficulty)
-    places = {record.id: index for index, record in enumerate(images.records)}
-    return [data_url(thumbnail(images.pixels(places[name]))) for name in ids]
->>>>>>> main
