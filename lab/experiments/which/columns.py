@@ -44,11 +44,8 @@ WHICH = {
         {
             **same("control dim accuracy"),
             **ends(),
-            **between(
-                "above",
-                "how far the best layer is above it, image by image; holds for all controls at once and "
-                "whichever of the layers that were searched it had been",
-            ),
+            **between("above", "how far the best layer is above it, image by image; holds for all controls at once and "
+                    "whichever of the layers that were searched it had been"),
         },
     ),
     "networks": Table(
