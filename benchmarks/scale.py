@@ -253,7 +253,15 @@ def tell(**values: Any) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    acts = {"shards": shards, "speed": speed, "engines": engines, "deaths": deaths, "drive": drive_once, "memory": memory, "peak": peak}
+    acts = {
+        "shards": shards,
+        "speed": speed,
+        "engines": engines,
+        "deaths": deaths,
+        "drive": drive_once,
+        "memory": memory,
+        "peak": peak,
+    }
     parser.add_argument("what", choices=acts)
     parser.add_argument("--nodes", type=int, default=20, help="nodes to kill (default 20)")
     parser.add_argument("--drivers", type=int, default=10, help="drivers to kill (default 10)")

@@ -86,7 +86,9 @@ Row = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("what", choices=("exhaustive", "search", "table"))
-    parser.add_argument("--notes", type=Path, default=Path("which_layer"), help="drawings, and what was measured so far")
+    parser.add_argument(
+        "--notes", type=Path, default=Path("which_layer"), help="drawings, and what was measured so far"
+    )
     parser.add_argument("--per-class", type=int, default=1000)
     parser.add_argument("--sets", help="names with commas between them (default: all rungs the settings do not know)")
     given = parser.parse_args()

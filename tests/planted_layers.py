@@ -52,7 +52,7 @@ TRUTHS: dict[str, Truth] = {
 @dataclass(frozen=True)
 class Outcome:
     """What one search said: whether its tie set holds a truly best place, points that the place it found is behind,
-    whether it told a place that is not the only best to be better than all others, and whether it was above guessing."""
+    whether it told a place that is not the only best to be better than all others, whether above guessing."""
 
     tied: bool
     behind: float
@@ -121,9 +121,9 @@ def table(truths: Sequence[str], images: int, times: int, *, uneven: bool = Fals
         share = {f.name: 100 * np.mean([float(getattr(one, f.name)) for one in found]) for f in fields(Outcome)}
         near = 100 * np.mean([one.behind <= 0.5 + 1e-9 for one in found])
         lines.append(
-            f"| {name}{', uneven groups' if uneven else ''} | {images} | {times} | {share['tied']:.0f} % | {near:.0f} % | "
-            f"{share['behind'] / 100:.1f} points | {share['false_best']:.0f} % | {share['above_guessing']:.0f} % | "
-            f"{share['confirmed'] / 100:.1f} |"
+            f"| {name}{', uneven groups' if uneven else ''} | {images} | {times} | {share['tied']:.0f} % | "
+            f"{near:.0f} % | {share['behind'] / 100:.1f} points | {share['false_best']:.0f} % | "
+            f"{share['above_guessing']:.0f} % | {share['confirmed'] / 100:.1f} |"
         )
     return lines
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import functools
-import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from test_shards import SHARDS, encoded, tar
+from test_shards import SHARDS, tar
 
 import lab
 from lab.cli import main
 from lab.embeddings.sharded import Passing, is_passed, pass_shard
-from lab.errors import LabError
 from lab.experiments.other_probes.many_images import ManyImagesRequest, run
-from lab.images import shard_files, tar_shards
+from lab.images import tar_shards
 from lab.images.shards import shards_of
 from lab.models import card, load_model
-from lab.settings import cache_dir
 from lab.sweeps import shard_units
 from lab.sweeps.attempt import FINISHED
 

@@ -161,14 +161,18 @@ def pass_shard(
             told += len(piece.aside)
             every = list(range(len(piece.images)))
             found = [vectors for _, vectors in extracted(extract, piece.images, every, compute)]
-            rows += zip((r.id for r in piece.images.records), piece.images.digests, piece.labels, piece.groups, strict=True)
+            rows += zip(
+                (r.id for r in piece.images.records), piece.images.digests, piece.labels, piece.groups, strict=True
+            )
             held += found
             if sum(len(next(iter(one.values()))) for one in held) * width * 4 >= PIECE_BYTES:
                 flush()
     except Unreadable as error:
         broken = f"{shard.name} {error}"
     if not rows:
-        raise LabError(broken or f"{shard.name} holds no images that can be used{': ' + problems[0] if problems else ''}")
+        raise LabError(
+            broken or f"{shard.name} holds no images that can be used{': ' + problems[0] if problems else ''}"
+        )
     flush()
     _finish(folder, rows, parts, told, broken)
     return len(rows)

@@ -1,8 +1,8 @@
 """A shard read once, from its beginning to its end: a few hundred images at a time, with what is told of them.
 
 What opening a set finds out by reading it again (digests, whether an image can be decoded) is found out on the way, so
-memory is that of a piece. What needs the whole set is left to whoever has read all shards: which classes there are, equal
-files, and the scale of images with more than 8 bits a channel, which are set aside.
+memory is that of a piece. What needs the whole set is left to whoever has read all shards: which classes there are, and
+equal files. Images with more than 8 bits a channel, whose scale is that of a whole set, are set aside.
 """
 
 from __future__ import annotations

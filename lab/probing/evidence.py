@@ -25,6 +25,7 @@ from lab.probing.pca import principal_axes, standardise
 PENALTIES = np.logspace(-6, 6, 25)  # t, of the mean variance of a principal axis
 REFINED = 2  # times that the grid is laid anew around its best value, a tenth as wide
 LEAST_IMAGES = 4
+MOST_MARGIN = 100.0  # either way, where all margins are equal
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def cheap_scores(embedding: np.ndarray, labels: np.ndarray) -> CheapScores:
     others = np.where(member > 0, -np.inf, answers).max(axis=1)
     margins = answers[rows, labels] - others
     return CheapScores(
-        float(log_evidence(axes, targets).mean()), float(margins.mean() / max(margins.std(), 1e-12)),
+        float(log_evidence(axes, targets).mean()),
+        float(np.clip(margins.mean() / max(margins.std(), 1e-12), -MOST_MARGIN, MOST_MARGIN)),
         np.asarray(answers.argmax(axis=1) == labels, dtype=np.float64),
     )  # fmt: skip
 

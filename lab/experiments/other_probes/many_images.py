@@ -160,9 +160,7 @@ def _passed(
     return Passed(stored, images.labels, images.groups, images.classes, images.fingerprint, images.notes)
 
 
-def _passed_by_shards(
-    name: str, passing: Passing, model: LoadedModel, compute: Compute, progress: Progress
-) -> Passed:
+def _passed_by_shards(name: str, passing: Passing, model: LoadedModel, compute: Compute, progress: Progress) -> Passed:
     """Pass the shards that are not finished, one after the other; one that comes to nothing is left out, and told."""
     shards, failed = shards_of(name), dict[str, str]()
     for number, shard in enumerate(shards):
@@ -200,7 +198,9 @@ def _read(
     return {"right": right, "penalties": penalties, "seconds": np.array(time.perf_counter() - began)}
 
 
-def _sums(stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int) -> list[Moments]:
+def _sums(
+    stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int
+) -> list[Moments]:
     """Return the sums of every fold's test part."""
     parts: dict[int, Moments] = {}
     shift: np.ndarray | None = None
@@ -214,7 +214,11 @@ def _sums(stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, fo
 
 
 def _right(
-    stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, folds: np.ndarray, probes: Sequence[Sequence[RidgePath]]
+    stored: StoredVectors | Joined,
+    layer: str,
+    label_sets: np.ndarray,
+    folds: np.ndarray,
+    probes: Sequence[Sequence[RidgePath]],
 ) -> np.ndarray:
     right = np.zeros(label_sets.shape, dtype=bool)
     for positions, vectors in stored.chunks(layer):

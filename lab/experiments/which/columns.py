@@ -12,8 +12,8 @@ WHICH = {
             "images": "images that were looked at, one of each group of copies",
             **same("model layer depth"),
             "evidence": "LogME: log evidence of the labels under the best linear model, nats an image",
-            "margin": "what ridge regression on all others gives an image's own class above the next, mean over standard "
-            "deviation; ranks the round, of fewer than 64 images together with the evidence",
+            "margin": "what ridge regression on all others gives an image's own class above the next, mean over "
+            "standard deviation; ranks the round, of fewer than 64 images together with the evidence",
             "accuracy": "share of these images that ridge regression on all others reads right; below chance where "
             "nothing can be read, as an image's own class is the rarer one among the others",
             **between("behind", "how far this is behind the best of the round; the interval holds for all its layers"),
@@ -44,8 +44,11 @@ WHICH = {
         {
             **same("control dim accuracy"),
             **ends(),
-            **between("above", "how far the best layer is above it, image by image; holds for all controls at once and "
-                    "whichever of the layers that were searched it had been"),
+            **between(
+                "above",
+                "how far the best layer is above it, image by image; holds for all controls at once and "
+                "whichever of the layers that were searched it had been",
+            ),
         },
     ),
     "networks": Table(

@@ -130,9 +130,7 @@ def _searched(
     further = cheaper_places(rounds[0], finalists, request.cheaper)
     found = confirmed(question, [*finalists, *further], progress, compute, partial_results)
     clock.mark("probes")
-    controls, lacking = control_rows(
-        found, question, request.controls, len(places), progress, compute, partial_results
-    )
+    controls, lacking = control_rows(found, question, request.controls, len(places), progress, compute, partial_results)
     clock.mark("controls")
     asked = [(place.model, place.layer) for place in found.places]
     took = measure_places(asked, partial_results, compute, progress) if request.speed else None
