@@ -94,7 +94,7 @@ def size_box(subject: Selection, usual: SearchRequest, place: Any) -> int | None
     kept = url_field(usual, "size", key=key)
     sizes = with_current([QUICK], filter(None, [st.session_state[key]]))
     size = place.selectbox(
-        "Image size", sizes, index=None, placeholder=f"the network's own{f', {own} px' if own else ''}",
+        "Image size", sizes, index=None, placeholder=f"{own} px, its own" if own else "the network's own",
         help="The network's own size shows most; 128 px takes a third of the time.",
         format_func=lambda side: f"{side} px", **kept,
     )  # fmt: skip
