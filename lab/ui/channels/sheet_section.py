@@ -134,4 +134,4 @@ def _request(subject: Selection) -> VisualizeRequest | None:
 
 def _of_view(asked: ScanRequest) -> dict[str, Any]:
     """Return the fields of a request that its view decides."""
-    return {name: value for name, value in asked.as_dict().items() if name in ("channels", "count")}
+    return {name: value for name, value in asked.as_dict().items() if name in ("channels", "count", "negative", "ends")}
