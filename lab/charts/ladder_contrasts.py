@@ -87,9 +87,9 @@ def invariance_by_depth(tables: Tables, *, model: str | None = None) -> alt.Laye
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=60, opacity=1),
         title=alt.Title(
-            "What a change between training and test costs",
-            subtitle=["Mean over the rungs that a layer reads, 95 % over drawings, all layers at once.",
-                      "0: the probe is as right on the other side as on random halves."],
+            "What a change at test time costs",
+            subtitle=["Mean over the rungs that a layer reads.", "0: as right as on random halves.",
+                      "Bands: 95 %, for all layers at once."],
         ),
         width="container",
         height=320,
@@ -150,8 +150,8 @@ def explanations_map(tables: Tables) -> alt.LayerChart:
         base.mark_text(fontSize=12).encode(alt.Text("text:N"), color=ink),
         title=alt.Title(
             "Which explanation is right",
-            subtitle=["Layers at which it finds what differs, of those that read the rung.",
-                      "Right: above area, edges and untrained twins, for all cells at once."],
+            subtitle=["Layers at which it is, of those that read the rung:",
+                      "above area, edges and untrained twins."],
         ),
         width="container",
         height=32 * len(methods) + 120,
