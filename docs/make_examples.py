@@ -22,6 +22,7 @@ from pathlib import Path
 from lab.cli.question import computed_run
 from lab.experiments.base import Request
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.ladder.steps import LadderStepsRequest
 from lab.experiments.manifest import versions
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.files import write_json
@@ -38,7 +39,7 @@ from lab.ui.selfcheck import EXAMPLE
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions that no tab shows as they are by default, or that have none yet.
-LEFT_OUT = ("exemplars", "visualize", "ladder_steps")
+LEFT_OUT = ("exemplars", "visualize")
 MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default
 SWEEPS = "sweep-"
@@ -72,7 +73,7 @@ def make(asked: Sequence[Request], anew: list[str]) -> None:
         if target.exists():
             continue
         with tempfile.TemporaryDirectory() as work:
-            if isinstance(request, WatchRequest):
+            if isinstance(request, (WatchRequest, LadderStepsRequest)):
                 trained(work)
             run = computed_run(request, Compute(device="cpu"), Path(work) / request.run_id)
             target.mkdir()
