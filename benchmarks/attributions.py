@@ -1,10 +1,11 @@
-"""Grad-CAM of every block: this lab's one shared pass against Captum, one layer at a time.
+"""Maps of every block: this lab's shared passes against Captum, one layer at a time, and against the passes alone.
 
-    python benchmarks/attributions.py [--model tf_efficientnet_lite0] [--rounds 5]
+    python benchmarks/attributions.py [--model tf_efficientnet_lite0] [--rounds 5] [--steps 24]
 
-Both explain the network's own answer for one photograph, on the same module. Prints seconds of interleaved rounds,
-their ratio, and the largest difference of any map relative to the map's largest value (Captum reads `(N, C, H, W)`
-only, so use a network whose layers are laid out like that).
+Grad-CAM, and integrated gradients at layers with as many midpoints. Both explain the network's own answer for one
+photograph, on the same module, on one thread. Prints processor seconds of interleaved rounds, their ratios ("limit":
+one forward and backward pass of the network, nothing else), and the largest difference of any map relative to the map's
+largest value (Captum reads `(N, C, H, W)` only, so use a network whose layers are laid out like that).
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
-import torch
-from captum.attr import LayerGradCam
+from lab.malloc import tune_allocator
 
-from lab.attributions.methods import METHODS
-from lab.attributions.targets import TargetChoice, class_target
-from lab.attributions.task import AttributionTask
-from lab.experiments.model_and_picture import load_model_and_picture
-from lab.layers import select_layers
-from lab.progress import silent
+tune_allocator()  # before torch, as the lab's own processes do
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from captum.attr import LayerGradCam, LayerIntegratedGradients  # noqa: E402
+
+from lab.attributions.methods import METHODS  # noqa: E402
+from lab.attributions.targets import TargetChoice, class_target  # noqa: E402
+from lab.attributions.task import AttributionTask  # noqa: E402
+from lab.experiments.model_and_picture import load_model_and_picture  # noqa: E402
+from lab.layers import select_layers  # noqa: E402
+from lab.progress import silent  # noqa: E402
 
 Maps = dict[str, torch.Tensor]
 
@@ -32,40 +38,63 @@ def main() -> None:
     parser.add_argument("--model", default="tf_efficientnet_lite0")
     parser.add_argument("--picture", default="photo:flower")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=24)
     options = parser.parse_args()
+    torch.set_num_threads(1)
     subject = load_model_and_picture(options.model, options.picture, silent)
     layers = select_layers(subject.model.layers, "blocks")
     module, image = subject.model.module, subject.image
     target = class_target(module, image, TargetChoice("auto"))
 
-    def by_lab() -> Maps:
-        task = AttributionTask(module, image, layers, target, torch.zeros(1, 3, 1, 1))
-        return METHODS["gradcam"].explain(task).maps
+    def task() -> AttributionTask:
+        return AttributionTask(module, image, layers, target, torch.zeros(1, 3, 1, 1), steps=options.steps)
 
-    def by_captum() -> Maps:
+    def by_captum(made: type, **how: Any) -> Maps:
         found = {}
         for layer in layers:
-            cam = LayerGradCam(module, module.get_submodule(layer.name))
-            pixels = image.clone().requires_grad_()
-            found[layer.name] = cam.attribute(pixels, int(target.index[0]), relu_attributions=True)[:, 0].detach()
-        return found
+            explained = made(module, module.get_submodule(layer.name))
+            found[layer.name] = explained.attribute(image.clone().requires_grad_(), target=int(target.index[0]), **how)
+        return {name: found[name].sum(dim=1).detach() for name in found}
 
-    spent: dict[str, list[float]] = {"lab": [], "Captum": []}
-    for turn in range(options.rounds + 1):
-        ours, theirs = timed(by_lab), timed(by_captum)
-        if turn:  # the first round warms up
-            spent["lab"].append(ours[0])
-            spent["Captum"].append(theirs[0])
-    gap = max(float((ours[1][k] - theirs[1][k]).abs().max() / theirs[1][k].abs().max()) for k in ours[1])
-    lab, captum = (float(np.median(seconds)) for seconds in spent.values())
-    print(f"{len(layers)} layers: lab {1000 * lab:.0f} ms, Captum {1000 * captum:.0f} ms, ratio {captum / lab:.1f}")
-    print(f"largest relative difference of a map: {gap:.1e}")
+    def limit() -> Maps:
+        pixels = image.clone().requires_grad_(True)
+        torch.autograd.grad(module(pixels)[0, int(target.index[0])], pixels)
+        return {}
+
+    compare(
+        "Grad-CAM", options.rounds,
+        lab=lambda: METHODS["gradcam"].explain(task()).maps,
+        Captum=lambda: by_captum(LayerGradCam, relu_attributions=True),
+        limit=limit,
+    )  # fmt: skip
+    zero = torch.zeros_like(image)
+    compare(
+        "Integrated gradients at layers", max(options.rounds // 3, 1),
+        lab=lambda: METHODS["layer_ig"].explain(task()).maps,
+        Captum=lambda: by_captum(
+            LayerIntegratedGradients, baselines=zero, n_steps=options.steps, method="riemann_middle"
+        ),
+    )  # fmt: skip
 
 
-def timed(work: Callable[[], Maps]) -> tuple[float, Maps]:
-    began = time.perf_counter()
-    maps = work()
-    return time.perf_counter() - began, maps
+def compare(what: str, rounds: int, **makers: Callable[[], Maps]) -> None:
+    """Print the medians of interleaved rounds and the largest difference of the first two."""
+    spent: dict[str, list[float]] = {name: [] for name in makers}
+    maps: dict[str, Maps] = {}
+    for turn in range(rounds + 1):
+        for name, work in makers.items():
+            began = time.process_time()
+            maps[name] = work()
+            if turn:  # the first round warms up
+                spent[name].append(time.process_time() - began)
+    ours, theirs = maps["lab"], maps["Captum"]
+    gap = max(float((ours[k] - theirs[k]).abs().max() / theirs[k].abs().max()) for k in ours)
+    lab = float(np.median(spent["lab"]))
+    ratios = ", ".join(
+        f"{name} {1000 * np.median(own):.0f} ms ({np.median(np.array(own) / spent['lab']):.2f}x)"
+        for name, own in spent.items() if name != "lab"
+    )  # fmt: skip
+    print(f"{what}, {len(ours)} layers: lab {1000 * lab:.0f} ms, {ratios}; largest relative difference {gap:.1e}")
 
 
 if __name__ == "__main__":

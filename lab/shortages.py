@@ -1,6 +1,7 @@
 """No room on the disk and no memory: foreseen where that is cheap, and named in one sentence when it happens.
 
     in_smaller_batches(n, work)    what work(n) returns, or work(n // 2) and so on when memory runs out
+    in_parts(batch, work, what)    [work(batch)], or [work(half), work(half)] and so on when memory runs out
     need_disk(bytes, folder, what)  raises DiskFull before the work when the disk has not got so much left
     need_memory(bytes, what)        raises MemoryShort before the work when the machine has not got so much left
     shortage(error)                 the sentence for an error that such a shortage caused, None for any other
@@ -15,12 +16,22 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lab.errors import LabError
 from lab.settings import home
 
 Value = TypeVar("Value")
+
+
+class Rows(Protocol):
+    """What has rows: an array, a tensor, a sequence."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Any: ...
+
+
+Sliced = TypeVar("Sliced", bound=Rows)
 
 # EFBIG is what a limit on the size of files (`ulimit -f`) answers.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -73,6 +84,18 @@ def in_smaller_batches(batch: int, work: Callable[[int], Value], what: str) -> V
         # Out of the handler, so that what the failed pass held is free again.
         batch //= 2
         logging.getLogger(__name__).warning("%s: memory ran out; going on with batches of %d", what, batch)
+
+
+def in_parts(batch: Sliced, work: Callable[[Sliced], Value], what: str) -> list[Value]:
+    """Return `work` of a batch (an array, a tensor, a sequence), in as few parts as memory has room for, in order.
+
+    Only for work that treats each row by itself. Raises MemoryShort as `in_smaller_batches`.
+    """
+
+    def passed(rows: int) -> list[Value]:
+        return [work(batch[begin : begin + rows]) for begin in range(0, len(batch), rows)]
+
+    return in_smaller_batches(len(batch), passed, what)
 
 
 def need_disk(size: int, folder: Path, what: str) -> None:

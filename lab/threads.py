@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from lab.errors import LabError
 
@@ -28,7 +29,7 @@ def in_threads(
     not begun when the caller stops, or an item fails, is left undone; what runs then is waited for, unless it asks
     `left`, which is set at the end (see `unless`).
     """
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         if (threads or cores()) == 1:
             yield from map(work, items)
             return
@@ -39,6 +40,11 @@ def in_threads(
             if left is not None:
                 left.set()
             pool.shutdown(cancel_futures=True)
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which matrix products stay in the thread that asks for them."""
+    return cast(AbstractContextManager[Any], _blas().limit(limits=1, user_api="blas"))
 
 
 def unless(left: Event, step: Callable[[], None]) -> Callable[[], None]:

@@ -21,6 +21,7 @@ from lab.models.devices import device_of, pick_device, placed, shared_out
 from lab.models.reference import ModelRef
 from lab.registry import EXPERIMENTS
 from lab.settings import Compute
+from lab.shortages import MemoryShort, in_parts
 
 NET = "test_resnet@untrained:0"
 THERE = fake_device.NAME
@@ -74,7 +75,7 @@ def test_a_question_runs_on_another_device(name: str) -> None:
     assert fake_device.CALLS["convolution.default"] > 0, "its network did not run there"
     for table, expected in ask(name, "cpu").items() if name == "field" else ():
         numbers = expected.select_dtypes("number")
-        assert np.allclose(numbers, there[table][list(numbers)], rtol=1e-3, atol=1e-4, equal_nan=True), table
+        assert np.allclose(numbers, there[table][list(numbers)], rtol=0.01, atol=5e-3, equal_nan=True), table
 
 
 def test_checkpoints_are_read_there() -> None:
@@ -147,6 +148,34 @@ def test_a_device_whose_memory_is_small_is_asked_for_less_at_once(
 ) -> None:
     monkeypatch.setattr(fake_device, "memory", [2])
     assert ask(name, THERE, **{**SMALL[name], **fewer})
+
+
+@pytest.mark.parametrize("name", ["inversion", "channel", "late_layers_only", "field"])
+def test_what_is_asked_in_smaller_parts_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ask(name, THERE, **SMALL[name])
+    monkeypatch.setattr(fake_device, "memory", [1])
+    parts = ask(name, THERE, **SMALL[name])
+    assert set(parts) == set(whole)
+    for table, rows in parts.items():
+        numbers = rows.select_dtypes("number").drop(columns="seconds", errors="ignore")
+        assert np.allclose(numbers, whole[table][numbers.columns], rtol=0.01, atol=5e-3, equal_nan=True), table
+
+
+def test_parts_are_in_order_and_a_row_too_large_is_named() -> None:
+    sizes = list[int]()
+
+    def work(part: np.ndarray) -> np.ndarray:
+        sizes.append(len(part))
+        if len(part) > room:
+            raise torch.OutOfMemoryError("out of memory")
+        return 2 * part
+
+    for room in (100, 11, 3, 1):  # noqa: B007 - `work` reads it
+        assert np.array_equal(np.concatenate(in_parts(np.arange(11), work, "it")), 2 * np.arange(11))
+    assert max(sizes[-11:]) == 1
+    room = 0
+    with pytest.raises(MemoryShort, match="it: a pass of a single image"):
+        in_parts(np.arange(11), work, "it")
 
 
 def test_batches_grow_while_that_is_quicker_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_a_wide_layer_is_not_called_sharper_for_its_width() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        (0.0, 0.0, ("no difference between the first and the last layer is shown", "alike at the first and the last layer")),
+        (0.0, 0.0, ("no difference between the first and the last layer", "alike at the first and the last layer")),
         (0.2, 0.9, ("more at the last layer than at the first",)),
         (0.9, 0.2, ("less at the last layer than at the first",)),
     ],

@@ -7,6 +7,8 @@ Zisserman, "Deep inside convolutional networks" (2014). Input × gradient: Shrik
 
 from __future__ import annotations
 
+import torch
+
 from lab.activations.pooling import maps
 from lab.attributions.task import PICTURE, AttributionMaps, AttributionTask
 
@@ -16,8 +18,7 @@ def gradcam(task: AttributionTask) -> AttributionMaps:
     seen, found = task.seen, {}
     for layer in task.layers:
         values, gradient = maps(seen.activations[layer.name], layer), maps(seen.gradients[layer.name], layer)
-        weights = gradient.mean(dim=(2, 3), keepdim=True)
-        found[layer.name] = (weights * values).sum(dim=1).relu()
+        found[layer.name] = torch.einsum("nc,nchw->nhw", gradient.mean(dim=(2, 3)), values).relu()
     return AttributionMaps(found)
 
 

@@ -8,6 +8,7 @@ for deep networks" (2017), with the layer's activation in the place of the pictu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,7 @@ from lab.activations.pooling import maps
 from lab.attributions.shared_pass import replaced, scored, shared_pass, taken
 from lab.attributions.task import AttributionMaps, AttributionTask, joined
 from lab.layers import Layer
+from lab.shortages import is_memory_short
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,27 +57,46 @@ def _layer_paths(task: AttributionTask, image: int, images: int) -> AttributionM
     # Midpoints: for a smooth path their error is half the trapezoid's.
     alphas = (torch.arange(task.steps, dtype=task.images.dtype) + 0.5) / task.steps
     sums, owed = {}, {}
+    whole = _score(task)
     for number, layer in enumerate(task.layers):
         first, last = start[layer.name], end[layer.name]
         total = torch.zeros_like(first)
         for chunk in alphas.split(task.chunk):
-            total += _gradients(task, layer, _between(first, last, chunk))[1].sum(dim=0, keepdim=True)
+            total += _gradients(task, layer, _between(first, last, chunk)).sum(dim=0, keepdim=True)
             done = image * len(task.layers) + number + float(chunk[-1])
             task.tick(round(done * task.steps), images * len(task.layers) * task.steps)
         sums[layer.name] = total / task.steps * (last - first)
-        ends = _gradients(task, layer, torch.cat([first, last]))[0]
-        owed[layer.name] = ends[1:] - ends[:1]
+        owed[layer.name] = whole - _score(task, layer, first)
     return _found(task, sums, owed)
 
 
-def _gradients(task: AttributionTask, layer: Layer, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scores and their gradient when `layer` puts out `values` (M, …) instead of its own result."""
+def _score(task: AttributionTask, layer: Layer | None = None, value: Tensor | None = None) -> Tensor:
+    """Return the score, or what it is when `layer` puts out `value` instead of its own result."""
+    put_in = nullcontext() if layer is None or value is None else replaced(task.module, layer, lambda: value)
+    with torch.no_grad(), scored(task.module, task.target) as score, put_in:
+        return score(task.images.clone())
+
+
+def _gradients(task: AttributionTask, layer: Layer, values: Tensor) -> Tensor:
+    """Return the score's gradient when `layer` puts out `values` (M, …) instead of its own result.
+
+    What comes before the layer is the same for all of them, so one image passes through it; where the network joins it
+    to what comes after (a concatenation), as many do.
+    """
+    try:
+        return _gradients_behind(task, layer, values, 1)
+    except RuntimeError as error:
+        if is_memory_short(error):
+            raise
+        return _gradients_behind(task, layer, values, len(values))
+
+
+def _gradients_behind(task: AttributionTask, layer: Layer, values: Tensor, copies: int) -> Tensor:
     points = values.detach().requires_grad_(True)
-    images = task.images.expand(len(points), -1, -1, -1)
     with torch.enable_grad(), scored(task.module, task.target) as score, replaced(task.module, layer, lambda: points):
-        scores = score(images.clone())
+        scores = score(task.images.expand(copies, -1, -1, -1).clone())
         (gradient,) = torch.autograd.grad(scores.sum(), points)
-    return scores.detach(), gradient
+    return gradient
 
 
 def _between(first: Tensor, last: Tensor, alphas: Tensor) -> Tensor:

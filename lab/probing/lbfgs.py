@@ -6,6 +6,7 @@ Nocedal & Wright, Numerical Optimization 2006, algorithm 7.4. All arrays begin w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class History:
         self.inverse[slot] = np.where(usable, 1.0 / np.where(usable, product, 1.0), 0.0)
         self.added += 1
 
-    def direction(self, gradient: np.ndarray, inverse_hessian: np.ndarray) -> np.ndarray:
+    def direction(self, gradient: np.ndarray, precondition: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return a descent direction per problem; the preconditioned gradient where curvature pairs mislead."""
         q = gradient.copy()
         recent = [i % HISTORY for i in range(self.added - 1, max(self.added - HISTORY, 0) - 1, -1)]
@@ -46,13 +47,13 @@ class History:
         for i in recent:
             weights[i] = self.inverse[i] * dot(self.steps[i], q)
             q -= weights[i][..., None, None] * self.changes[i]
-        q *= inverse_hessian
+        q = precondition(q)
         for i in reversed(recent):
             correction = weights[i] - self.inverse[i] * dot(self.changes[i], q)
             q += correction[..., None, None] * self.steps[i]
         uphill = dot(gradient, q) <= 0
         if uphill.any():
-            q[uphill] = (inverse_hessian * gradient)[uphill]
+            q[uphill] = precondition(gradient)[uphill]
         return np.negative(q, out=q)
 
     def take(self, keep: np.ndarray) -> History:

@@ -9,20 +9,22 @@ Scores and intervals are `lab.stats`' business, who is tested when `lab.probing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event, Lock
 
 import numpy as np
 
+from lab.probing.large import probe_fold
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
-from lab.probing.many_classes import along_the_grid, roughly
 from lab.probing.pca import principal_axes, standardise
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
-from lab.probing.task import ProbeFit, ProbeTask
-from lab.threads import in_threads
+from lab.probing.task import INNER_FOLDS, ProbeFit, ProbeTask
+from lab.threads import CallerLeftError, in_threads
 
 __all__ = [
     "GRID",
+    "INNER_FOLDS",
     "MATCHED_DIMENSION",
     "ProbeFit",
     "Probes",
@@ -34,10 +36,8 @@ __all__ = [
 
 GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C; on standardised features the best lies inside for 16 to 2,048 dimensions
 MATCHED_DIMENSION = 16  # the narrowest layer of the default model
-INNER_FOLDS = 3
 INNER_TOLERANCE = 5e-7  # per image: enough to rank the values of C (logits to about 1e-3)
 FINAL_TOLERANCE = 1e-12  # probabilities within 1e-5 of the exact minimum
-MANY_CLASSES = 20  # from so many on penalties are followed one after the other; fewer are quicker side by side
 BATCH_BYTES = 96_000_000  # memory for one batch of problems in one thread
 
 
@@ -61,22 +61,42 @@ def fit_probes(
     regularisation: Sequence[float] = GRID,
     seed: int = 0,
     threads: int | None = None,
+    told: Callable[[float], None] = lambda share: None,
 ) -> Probes:
     """Probe one embedding `(N, D)` for every label set and dimension choice.
 
     `label_sets` is `(S, N)`, or `(S, R, N)` when the labels differ between repeats (shuffled ones); `splits` `(R, N)`
     holds test folds (`make_splits`). A dimension of None keeps all features, a number keeps that many principal
-    components of the standardised training part. The answer does not depend on `threads` (default: all cores).
+    components of the standardised training part. The answer does not depend on `threads` (default: all cores). `told`
+    is called at least between fits, from whichever thread, with the share that is done; what it raises ends the work.
     Raises `LabError` for shapes that do not fit together and values that are not finite.
     """
     task = ProbeTask.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
     folds = task.folds()
-    size = task.folds_at_once()
+    size = 1 if task.large else task.folds_at_once()
     chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
     answer = task.empty_answer()
-    for _ in in_threads(lambda chunk: _probe_folds(task, chunk, answer), chunks, threads):
+    left = Event()
+    step = _steps(told, len(folds) * task.fits, left)
+    work = _probe_large if task.large else _probe_folds
+    for _ in in_threads(lambda chunk: work(task, chunk, answer, step), chunks, threads, left):
         pass
     return Probes(answer)
+
+
+def _steps(told: Callable[[float], None], total: int, left: Event) -> Callable[[int], None]:
+    """Return what is called with numbers of fits that are done, and ends its thread once the caller has `left`."""
+    lock, done = Lock(), 0
+
+    def step(fits: int) -> None:
+        nonlocal done
+        if left.is_set():
+            raise CallerLeftError
+        with lock:
+            done += fits
+            told(done / total)
+
+    return step
 
 
 @dataclass(frozen=True)
@@ -91,8 +111,25 @@ class _Fold:
     unseen: np.ndarray  # (m, r)
 
 
+def _probe_large(
+    task: ProbeTask,
+    chunk: Sequence[tuple[int, int]],
+    answer: Mapping[tuple[int | None, int], ProbeFit],
+    step: Callable[[int], None],
+) -> None:
+    """As `_probe_folds`, of a large embedding."""
+    for repeat, fold in chunk:
+        chosen, found = probe_fold(task, repeat, fold, step)
+        for s, (place, probability) in enumerate(zip(chosen, found, strict=True)):
+            answer[None, s].probabilities[repeat, task.splits[repeat] == fold] = probability
+            answer[None, s].regularisation[repeat, fold] = task.grid[place]
+
+
 def _probe_folds(
-    task: ProbeTask, chunk: Sequence[tuple[int, int]], answer: Mapping[tuple[int | None, int], ProbeFit]
+    task: ProbeTask,
+    chunk: Sequence[tuple[int, int]],
+    answer: Mapping[tuple[int | None, int], ProbeFit],
+    step: Callable[[int], None],
 ) -> None:
     """Fit everything asked of some folds and write it into `answer` (folds touch disjoint parts of it)."""
     parts = [_prepare(task, repeat, fold) for repeat, fold in chunk]
@@ -111,6 +148,7 @@ def _probe_folds(
                 fit = answer[dimension, s]
                 fit.probabilities[part.repeat, part.test] = probability.T
                 fit.regularisation[part.repeat, part.fold] = task.grid[chosen[g, s]]
+    step(len(chunk) * task.fits)
 
 
 def _prepare(task: ProbeTask, repeat: int, fold: int) -> _Fold:
@@ -160,14 +198,11 @@ def _choose_and_fit(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of the chosen C `(G, S)` and the refitted coefficients `(G, S, k, p)`."""
     folds, sets, _ = targets.shape
-    many = task.classes >= MANY_CLASSES
-    losses, coefficients = (along_the_grid if many else _all_at_once)(task, design, targets, masks)
+    losses, coefficients = _all_at_once(task, design, targets, masks)
     chosen = losses.argmin(axis=1)  # the strongest penalty among equals, as the grid ascends
     rows_of, sets_of = np.arange(folds)[:, None], np.arange(sets)
     start = coefficients[rows_of, chosen, sets_of].mean(axis=2)
     refit = Problems(targets, masks[:, :, -1], 1.0 / task.grid[chosen], task.classes)
-    if many:
-        start = roughly(design, refit, start)
     return chosen, fit_logistic(design, refit, start, tolerance=FINAL_TOLERANCE)[0]
 
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from lab.errors import LabError
 
+INNER_FOLDS = 3  # of a training part, on which C is chosen
+LARGE = 100_000  # images x the lesser of images and dimensions, from which on it is `lab.probing.large`'s business
+MANY_CLASSES = 20  # from so many on it is in any case
 FOLD_BYTES = 12_000_000  # folds are solved together while they are small: a call into numpy costs more than its work
 
 
@@ -76,6 +79,18 @@ class ProbeTask:
     def folds(self) -> list[tuple[int, int]]:
         """Return every repeat and fold."""
         return [(r, f) for r in range(len(self.splits)) for f in range(int(self.splits.max()) + 1)]
+
+    @property
+    def fits(self) -> int:
+        """Return how many fits a fold is at most: of each label set one for each C and inner fold, and the refit."""
+        return len(self.labels) * (len(self.grid) * INNER_FOLDS + 1)
+
+    @property
+    def large(self) -> bool:
+        """Whether matrix products take the time (`lab.probing.large`); there all dimensions are asked for."""
+        count, features = self.embedding.shape
+        big = self.classes >= MANY_CLASSES or count * min(count, features) >= LARGE
+        return big and self.dimensions == (None,)
 
     def folds_at_once(self) -> int:
         """Return how many folds are solved together."""

@@ -18,6 +18,7 @@ from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.models.preprocess import normalised
 from lab.progress import Progress
+from lab.shortages import in_parts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,18 +56,24 @@ def record_stage(model: LoadedModel, material: ProbeData, part: Part, progress: 
     cells: list[np.ndarray] = []
     grid = _grid(part)
 
+    seen: list[np.ndarray] = []
+
     def keep(_module: object, inputs: tuple[Tensor, ...]) -> None:
-        entering.append(inputs[0].cpu().numpy().copy())
+        seen[:] = [inputs[0].cpu().numpy().copy()]
+
+    def passed(images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        model.module(images)
+        return seen[0], taken[last.name].cpu().numpy()
 
     handle = model.module.get_submodule(part.name).register_forward_pre_hook(keep)
     try:
         with torch.inference_mode(), record(model.module, [last], lambda a, layer: pool(a, layer, "avg")) as taken:
             for indices, pixels in pixel_batches(material.images, range(count), model.preprocessing, 16):
-                model.module(normalised(pixels, model.preprocessing))
-                entering[-1], done = entering[-1][: len(indices)], indices[-1] + 1
-                ends.append(taken[last.name].cpu().numpy()[: len(indices)])
+                parts = in_parts(normalised(pixels, model.preprocessing), passed, str(model.ref))
+                for kept, each in zip((entering, ends), zip(*parts, strict=True), strict=True):
+                    kept.append(np.concatenate(each)[: len(indices)])
                 cells.append(_cells(pixels[: len(indices)], grid))
-                progress("Passing images through the intact network", done, count, "images")
+                progress("Passing images through the intact network", indices[-1] + 1, count, "images")
     finally:
         handle.remove()
     features, prefix = _places(np.concatenate(entering), part)
@@ -126,15 +133,20 @@ def _passed_through(fed: StageInputs, features: np.ndarray, progress: Progress, 
     model, name = fed.model, fed.part.name
     front = [part for part in anatomy(model).trunk if part.depth < fed.part.depth]
     stage = FedModule(model.module.get_submodule(name))
-    how, found = model.preprocessing, []
+    how = model.preprocessing
+    found: list[np.ndarray] = []
+
+    def passed(some: np.ndarray) -> np.ndarray:
+        stage.source = _as_input(fed, some)
+        model.module(torch.zeros((len(some), 3, how.height, how.width)))
+        return taken[fed.last.name].cpu().numpy()
+
     with (
         torch.inference_mode(),
         replaced(model.module, {**{part.name: ZeroOutput(part) for part in front}, name: stage}),
         record(model.module, [fed.last], lambda a, layer: pool(a, layer, "avg")) as taken,
     ):
         for start in range(0, len(features), batch):
-            stage.source = _as_input(fed, features[start : start + batch])
-            model.module(torch.zeros((len(stage.source), 3, how.height, how.width)))
-            found.append(taken[fed.last.name].cpu().numpy())
-            progress("", start + len(stage.source), len(features), "images")
+            found += in_parts(features[start : start + batch], passed, str(model.ref))
+            progress("", min(start + batch, len(features)), len(features), "images")
     return np.concatenate(found)

@@ -8,7 +8,7 @@ it through any operation or it does not, whatever the weights are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from lab.activations.pooling import maps
 from lab.activations.recording import record
 from lab.layers import Layer
 from lab.progress import Progress
-from lab.shortages import in_smaller_batches
+from lab.shortages import in_parts, in_smaller_batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,23 +43,52 @@ def positions(layer: Layer, pictures: int, draws: int, *, seed: int = 0) -> np.n
 def effective(
     module: nn.Module, images: Tensor, layers: Sequence[Layer], draws: int, progress: Progress, stage: str
 ) -> dict[str, np.ndarray]:
-    """Return |gradient| summed over colours, `(draws, P, H, W)`, by layer name, at `positions` of P pictures."""
+    """Return |gradient| summed over colours, `(draws, P, H, W)`, by layer name, at `positions` of P pictures.
+
+    When memory runs out, fewer pictures are passed through at once.
+    """
     import torch
 
     directions = torch.Generator().manual_seed(0)
-    pictures = images.clone().requires_grad_(True)
-    each = torch.arange(len(images))
+    drawn = {
+        layer.name: [
+            (at, torch.randint(0, 2, (len(images), layer.channels), generator=directions) * 2 - 1)
+            for at in positions(layer, len(images), draws)
+        ]
+        for layer in layers
+    }
+
+    def some(numbers: Sequence[int]) -> dict[str, np.ndarray]:
+        return _effective(module, images, layers, drawn, list(numbers), progress, stage)
+
+    parts = in_parts(range(len(images)), some, stage)
+    return {layer.name: np.concatenate([part[layer.name] for part in parts], axis=1) for layer in layers}
+
+
+def _effective(
+    module: nn.Module,
+    images: Tensor,
+    layers: Sequence[Layer],
+    drawn: Mapping[str, Sequence[tuple[np.ndarray, Tensor]]],
+    numbers: list[int],
+    progress: Progress,
+    stage: str,
+) -> dict[str, np.ndarray]:
+    import torch
+
+    pictures = images[numbers].clone().requires_grad_(True)
+    each = torch.arange(len(numbers))
     found: dict[str, np.ndarray] = {}
     with torch.enable_grad(), record(module, layers, _map_of) as taken:
         module(pictures)
         for number, layer in enumerate(layers):
             progress(stage, number, len(layers), "layers")
             parts = []
-            for at in positions(layer, len(images), draws):
-                signs = torch.randint(0, 2, (len(images), layer.channels), generator=directions) * 2 - 1
-                rows, columns = torch.from_numpy(at).T
+            for at, signs in drawn[layer.name]:
+                rows, columns = torch.from_numpy(at[numbers]).T
                 answers = taken[layer.name][each, :, rows, columns]
-                (gradient,) = torch.autograd.grad((answers * signs.to(answers)).sum(), pictures, retain_graph=True)
+                owed = (answers * signs[numbers].to(answers)).sum()
+                (gradient,) = torch.autograd.grad(owed, pictures, retain_graph=True)
                 parts.append(gradient.abs().sum(1).cpu().numpy().astype(np.float64))
             found[layer.name] = np.stack(parts)
     return found

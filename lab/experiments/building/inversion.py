@@ -33,6 +33,7 @@ from lab.layers import Layer, select_layers
 from lab.layers.tracing import in_eval_mode
 from lab.progress import Progress, silent
 from lab.settings import Compute
+from lab.shortages import in_parts
 from lab.stats.simultaneous import mean_of_many
 
 if TYPE_CHECKING:
@@ -113,8 +114,26 @@ def rebuilt(
     """Return images `(starts, 3, H, W)` in 0..1 and the errors of their activations, before and after, `(starts,)`.
 
     `starts` are the seeds of the noise that each begins with.
-    An error is the squared distance to the picture's activations over their own squared length.
+    An error is the squared distance to the picture's activations over their own squared length. When memory runs out,
+    fewer are searched at once.
     """
+
+    def some(own: Sequence[int]) -> dict[str, np.ndarray]:
+        return _rebuilt(module, subject, layer, own, steps, progress, stage)
+
+    parts = in_parts(starts, some, stage)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _rebuilt(
+    module: nn.Module,
+    subject: ModelAndPicture,
+    layer: Layer,
+    starts: Sequence[int],
+    steps: int,
+    progress: Progress,
+    stage: str,
+) -> dict[str, np.ndarray]:
     import torch
 
     from lab.visualization.parametrisation import Fourier

@@ -7,6 +7,7 @@ classes, against other channels of the same layer that are switched off in the s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from lab.experiments.channels.scan_context import ScanContext
 from lab.layers import Layer
 from lab.models.preprocess import normalised
 from lab.progress import Progress
+from lab.shortages import in_parts
 from lab.stats.intervals import Interval
 from lab.stats.simultaneous import mean_of_many
 
@@ -79,11 +81,13 @@ def _answers(
     found: list[list[Answers]] = [[] for _ in channels]
     for count, batch in _batches(look, images):
         for number, channel in enumerate(channels):
-            done = len(found[0]) * BATCH
-            progress("Switching channels off, one after the other", min(done, len(images)), len(images), "images")
+            done = sum(len(part[0]) for part in found[-1])
+            progress("Switching channels off, one after the other", done, len(images), "images")
             level = 0.0 if channel is None else float(levels[channel])
-            vectors, logits = _answer(look, layer, channel, level, batch)
-            found[number].append((vectors[:count].cpu().numpy(), logits[:count].cpu().numpy()))
+            answer = partial(_answer, look, layer, channel, level)
+            parts = in_parts(batch, answer, str(look.model.ref))
+            vectors, logits = (np.concatenate(each)[:count] for each in zip(*parts, strict=True))
+            found[number].append((vectors, logits))
     return [(np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])) for parts in found]
 
 
@@ -94,7 +98,7 @@ def _batches(look: ScanContext, images: np.ndarray) -> Iterator[tuple[int, Tenso
         yield len(positions), normalised(pixels.to(look.model.device), how)
 
 
-def _answer(look: ScanContext, layer: Layer, channel: int | None, level: float, batch: Tensor) -> tuple[Tensor, Tensor]:
+def _answer(look: ScanContext, layer: Layer, channel: int | None, level: float, batch: Tensor) -> Answers:
     import torch
 
     module, end = look.model.module, look.end
@@ -103,7 +107,7 @@ def _answer(look: ScanContext, layer: Layer, channel: int | None, level: float, 
         if end.name == layer.name and channel is not None:
             # The layer's own hook reads it before it is held: hold its average instead.
             taken[end.name][:, channel] = level
-    return taken[end.name], logits
+    return taken[end.name].cpu().numpy(), logits.cpu().numpy()
 
 
 def _average(activation: Tensor, layer: Layer) -> Tensor:

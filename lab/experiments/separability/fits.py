@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -60,24 +61,35 @@ class ProbeDesign:
 
 
 def fit_layer(
-    design: ProbeDesign, name: str, embedding: np.ndarray, fits: Sequence[str], threads: int | None = None
+    design: ProbeDesign,
+    name: str,
+    embedding: np.ndarray,
+    fits: Sequence[str],
+    threads: int | None = None,
+    told: Callable[[float], None] = lambda share: None,
 ) -> Arrays:
     """Return probabilities, values of C and dimensions of each of `fits` on an embedding `(N, D)`.
 
     "matched" holds one block of repeats for each of `CHANNEL_DRAWS` subsets of `MATCHED_DIMENSION` channels (one, when
-    there are no more); `name`, the layer's, decides which.
+    there are no more); `name`, the layer's, decides which. `told` is told the share that is done, as by `fit_probes`.
     """
     labels = np.repeat(design.labels[None], len(design.splits), axis=0)
     label_sets = np.stack([labels, design.shuffled] if "shuffled" in fits else [labels])
-    whole = _fit(design, embedding, label_sets, threads)
+    channels = embedding.shape[1]
+    most = len(label_sets) / (len(label_sets) + ("matched" in fits) * CHANNEL_DRAWS * MATCHED_DIMENSION / channels)
+    whole = _fit(design, embedding, label_sets, threads, lambda share: told(most * share))
     found: dict[str, np.ndarray] = {}
     for control in fits:
         if control != "matched":
-            _add(found, control, [whole[int(control == "shuffled")]], embedding.shape[1])
+            _add(found, control, [whole[int(control == "shuffled")]], channels)
             continue
         rng = np.random.default_rng((design.seed, zlib.crc32(name.encode()), 0xC4A))
-        subsets = channel_subsets(embedding.shape[1], rng)
-        parts = [_fit(design, embedding[:, chosen], label_sets[:1], threads)[0] for chosen in subsets]
+        subsets = channel_subsets(channels, rng)
+        parts: list[ProbeFit] = []
+        for chosen in subsets:
+            before, each = most + (1 - most) * len(parts) / len(subsets), (1 - most) / len(subsets)
+            told_part = partial(_told_part, told, before, each)
+            parts += _fit(design, embedding[:, chosen], label_sets[:1], threads, told_part)
         _add(found, control, parts, len(subsets[0]))
     return found
 
@@ -94,10 +106,21 @@ def drawn_from(probabilities: np.ndarray, repeats: int) -> np.ndarray:
     return probabilities.reshape(-1, repeats, *probabilities.shape[1:])
 
 
-def _fit(design: ProbeDesign, embedding: np.ndarray, label_sets: np.ndarray, threads: int | None) -> list[ProbeFit]:
+def _told_part(told: Callable[[float], None], before: float, part: float, share: float) -> None:
+    told(before + part * share)
+
+
+def _fit(
+    design: ProbeDesign,
+    embedding: np.ndarray,
+    label_sets: np.ndarray,
+    threads: int | None,
+    told: Callable[[float], None],
+) -> list[ProbeFit]:
     probes = fit_probes(
-        embedding, label_sets, design.splits, design.groups, dimensions=(None,), seed=design.seed, threads=threads
-    )
+        embedding, label_sets, design.splits, design.groups, dimensions=(None,), seed=design.seed, threads=threads,
+        told=told,
+    )  # fmt: skip
     return [probes[None, index] for index in range(len(label_sets))]
 
 

@@ -6,9 +6,13 @@ there.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from threading import Event, Lock
 
 import numpy as np
 
@@ -22,9 +26,10 @@ from lab.layers import Layer, select_layers
 from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
 from lab.partial_results import Arrays, PartialResults
+from lab.probing.cost import about, foreseen
 from lab.progress import Progress
 from lab.settings import Compute
-from lab.threads import cores, in_threads
+from lab.threads import CallerLeftError, cores, in_threads
 from lab.weights.reinitialising import NoTwin
 
 # Untrained twins differ among each other, so there are several. Another seed of the request must not mean other twins:
@@ -33,6 +38,8 @@ TWIN_SEEDS = (0, 1, 2)
 PIXELS = ""
 CURVE = "the curve so far"  # among the partial results: curve, layer, depth, accuracy of the layers that are done
 TOLD_SECONDS = 0.3  # between two writings of it
+STAGE = "Probing every layer"
+LONG_SECONDS = 120.0  # of probes, from which on it is said before how long they will take
 SIDE_BY_SIDE = 500  # images up to which several layers are probed at once
 
 
@@ -162,14 +169,19 @@ def probe_all(
     # Few images: layers side by side, as threads started anew for each would wait for each other. Many: the folds of
     # one layer, as an interrupt waits for what has begun.
     threads = cores() // len(asked) or 1 if len(question.images) <= SIDE_BY_SIDE else cores()
-    progress("Probing every layer", 0, len(asked), "layers")
+    stage = probing_stage(question, subjects)
+    left = Event()
+    told_of = _shares(progress, stage, question.splits, len(asked), left)
     tune_allocator()
-    found = in_threads(lambda one: _probe(question, *one, partial_results, threads), asked, max(1, cores() // threads))
+    found = in_threads(
+        lambda one: _probe(question, *asked[one], partial_results, threads, partial(told_of, one)),
+        range(len(asked)), max(1, cores() // threads), left,
+    )  # fmt: skip
     twins: dict[tuple[str, str], list[ProbeResult]] = {}
     points: dict[tuple[str, str], tuple[float, float]] = {}
     told = 0.0
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
-        progress("Probing every layer", done, len(asked), "layers")
+        told_of(done - 1, 1.0)
         if layer is not None:
             points.setdefault((_curve(subject), layer.name), (layer.depth, _accuracy(question, subject, piece)))
             if time.monotonic() - told > TOLD_SECONDS or done == len(asked):
@@ -183,6 +195,43 @@ def probe_all(
             same.append(result)
             if len(same) == len(TWIN_SEEDS):
                 yield _joined(same)
+
+
+def probing_stage(question: ProbeSetup, subjects: Sequence[EmbeddingSource]) -> str:
+    """Return what the stage is called; where many classes will take long, how long, and which question is quicker."""
+    splits, classes = question.splits, len(question.images.classes)
+    widths = [vectors.shape[1] for subject in subjects for vectors in subject.embeddings.values()]
+    seconds = foreseen(
+        len(question.images), widths, classes, folds=int(splits.max()) + 1, repeats=len(splits),
+        shuffled="shuffled" in question.request.controls, threads=cores(),
+    )  # fmt: skip
+    if seconds is None or seconds[0] < LONG_SECONDS:
+        return STAGE
+    quicker = "" if question.request.embeddings else (
+        f", ridge probes of the same layers (feature-lab ask many_images) about {about(seconds[1])}"
+    )  # fmt: skip
+    told = f"Probes of {classes} classes will take about {about(seconds[0])}{quicker}"
+    logging.getLogger(__name__).warning("%s", told)
+    return f"{told}: {STAGE}"
+
+
+def _shares(
+    progress: Progress, stage: str, splits: np.ndarray, layers: int, left: Event
+) -> Callable[[int, float], None]:
+    """Return what is told of a layer, by position, and the share of its probes that is done, from whichever thread; it
+    ends that thread once the caller has `left`. All layers count as many folds, though wide ones take longer."""
+    folds = len(splits) * (int(splits.max()) + 1)
+    lock, shares = Lock(), np.zeros(layers)
+
+    def told(layer: int, share: float) -> None:
+        if left.is_set():
+            raise CallerLeftError
+        with lock:
+            shares[layer] = max(share, shares[layer])
+            progress(stage, int(round(folds * float(shares.sum()), 6)), folds * layers, "folds")
+
+    progress(stage, 0, folds * layers, "folds")
+    return told
 
 
 def _curve(subject: EmbeddingSource) -> str:
@@ -211,15 +260,21 @@ def _joined(results: Sequence[ProbeResult]) -> ProbeResult:
 
 
 def _probe(
-    question: ProbeSetup, subject: EmbeddingSource, layer: Layer | None, partial_results: PartialResults, threads: int
+    question: ProbeSetup,
+    subject: EmbeddingSource,
+    layer: Layer | None,
+    partial_results: PartialResults,
+    threads: int,
+    told: Callable[[float], None],
 ) -> Arrays:
     """Return what the probes read off one layer, from the pieces when it is there."""
     name = layer.name if layer else PIXELS
     fits = controls_of(question.request, subject)
-    key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}"
+    folds = zlib.crc32(np.ascontiguousarray(question.splits))  # a search asks for the repeats in two parts
+    key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}/{folds:08x}"
     piece = partial_results.get(key)
     if piece is None:
-        piece = partial_results[key] = fit_layer(question.design, name, subject.embeddings[name], fits, threads)
+        piece = partial_results[key] = fit_layer(question.design, name, subject.embeddings[name], fits, threads, told)
     return piece
 
 
