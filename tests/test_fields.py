@@ -152,14 +152,14 @@ def planted(
     ("ratio", "said"),
     [
         (1.0, "wider at 0 of 2 layers, narrower at 0, leaves it alike to within 10% at 2"),
-        (1.5, "wider at 2 of 2 layers (a, b) and narrower at 0"),
+        (1.5, "wider at 2 of 2 layers (a, b), narrower at 0"),
         (0.6, "wider at 0 of 2 layers, narrower at 2 (a, b)"),
     ],
 )
 def test_what_training_does_to_the_field_follows_the_planted_truth(ratio: float, said: str) -> None:
     found = findings(*planted(ratio))[-1]
     assert said in found
-    assert "3 networks with random weights, over 6 pictures" in found
+    assert "3 random starts, 6 pictures" in found
 
 
 @pytest.mark.parametrize("spread", [{"of_pictures": 0.5}, {"of_starts": 0.5}])
