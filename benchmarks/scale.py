@@ -3,6 +3,7 @@
     python benchmarks/scale.py speed      # real units: one worker against two, and processor time for each
     python benchmarks/scale.py engines    # units that only wait: what each engine adds to them
     python benchmarks/scale.py memory     # peak memory of 500 and 10,000 images, probed out of sums and as usual
+    python benchmarks/scale.py shards     # the same of noise of 8 x 8 pixels in tar shards of 5,000, out of sums
     python benchmarks/scale.py deaths     # a Ray cluster of 3 nodes × 1 core: 20 nodes and 10 drivers killed
 
 Each prints lines of JSON. Home folders are temporary.
@@ -13,12 +14,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import io
 import json
 import os
 import random
 import secrets
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -38,6 +41,7 @@ from lab.weights.own_code import code_allowed  # noqa: E402
 
 SMALL = [f"test_{name}@untrained" for name in ("resnet", "efficientnet", "convnext", "vit", "byobnet", "mambaout")]
 REAL = {"networks": SMALL, "images": [{"data": "drawn:pets", "per_class": 40}], "seeds": [0, 1, 2]}
+SHARD = 5000  # images
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
 
@@ -133,13 +137,39 @@ def memory(given: argparse.Namespace) -> None:
                     subprocess.run(words, env={**os.environ, **where}, check=True)
 
 
+def shards(given: argparse.Namespace) -> None:
+    """Peak resident memory of a process that probes noise in shards, out of sums."""
+    import numpy as np
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        place, rng = Path(folder), np.random.default_rng(0)
+        (place / "network.py").write_text(NETWORK)
+        for count in (500, given.images):
+            (place / "images").mkdir(exist_ok=True)
+            for first in range(0, count, SHARD):
+                with tarfile.open(place / "images" / f"{first:09d}.tar", "w") as archive:
+                    for number in range(first, min(first + SHARD, count)):
+                        stream = io.BytesIO()
+                        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(stream, "PNG")
+                        for ending, data in (("png", stream.getvalue()), ("cls", str(number % 2).encode())):
+                            info = tarfile.TarInfo(f"{number:09d}.{ending}")
+                            info.size = len(data)
+                            archive.addfile(info, io.BytesIO(data))
+            words = [sys.executable, __file__, "peak", "--question", "many_images", "--images", str(count)]
+            with tempfile.TemporaryDirectory() as home:
+                where = {"FEATURE_LAB_HOME": home, "FEATURE_LAB_TEST_FOLDER": folder, "FEATURE_LAB_TEST_WHOLE": "1"}
+                subprocess.run(words, env={**os.environ, **where}, check=True)
+
+
 def peak(given: argparse.Namespace) -> None:
     """One process of `memory`."""
     import resource
 
     folder = os.environ["FEATURE_LAB_TEST_FOLDER"]
     file = Path(folder, "network.py")
-    how = {"data": f"{folder}/images", "per_class": given.images // 2, "layers": "0,2"}
+    whole = "FEATURE_LAB_TEST_WHOLE" in os.environ
+    how = {"data": f"{folder}/images", "per_class": None if whole else given.images // 2, "layers": "0,2"}
     own = {"repeats": 1, "folds": 5, "controls": ["shuffled"]} if given.question == "probe" else {}
     network = {"models": [f"module:{file}:small"]} if given.question == "probe" else {"model": f"module:{file}:small"}
     began = time.monotonic()
@@ -223,7 +253,15 @@ def tell(**values: Any) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    acts = {"speed": speed, "engines": engines, "deaths": deaths, "drive": drive_once, "memory": memory, "peak": peak}
+    acts = {
+        "shards": shards,
+        "speed": speed,
+        "engines": engines,
+        "deaths": deaths,
+        "drive": drive_once,
+        "memory": memory,
+        "peak": peak,
+    }
     parser.add_argument("what", choices=acts)
     parser.add_argument("--nodes", type=int, default=20, help="nodes to kill (default 20)")
     parser.add_argument("--drivers", type=int, default=10, help="drivers to kill (default 10)")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lab.runs.from_python import concat, load_run, runs
     from lab.settings import Compute
     from lab.sweeps.drive import sweep
+    from lab.sweeps.shard_units import pass_shards
 
     __version__: str
 
@@ -73,6 +74,7 @@ _HOMES = {
     "multilabel": "lab.experiments.targets.functions",
     "log": "lab.export.trackers",
     "open_image_set": "lab.images",
+    "pass_shards": "lab.sweeps.shard_units",
     "probe": "lab.experiments.separability.run",
     "probe_arrays": "lab.experiments.targets.arrays",
     "regress": "lab.experiments.targets.functions",
@@ -112,6 +114,7 @@ __all__ = [
     "log",
     "multilabel",
     "open_image_set",
+    "pass_shards",
     "probe",
     "probe_arrays",
     "regress",

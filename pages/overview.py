@@ -12,17 +12,14 @@ from lab.ui.separability import panels
 
 heading(
     "Feature Hierarchy Lab",
-    "A vision network sees an image in steps, from edges to whole things. This lab measures, layer by layer and on "
-    "your own images, at which step the classes come apart, and checks with controls that the answer means what it "
-    "seems to mean.",
+    "At which layer of a vision network do your classes come apart? Measured, with controls.",
 )
 overview.runs_under_way()
 
 default = ProbeRequest().canonical()
-st.header("The default experiment")
 st.markdown(
-    "Cats and dogs, drawn so that colour, contrast and texture give nothing away, shown to a network that was trained "
-    "on photographs. One simple classifier, a *probe*, is trained on what each layer says about them."
+    "Here: drawn cats and dogs that colour, contrast and texture do not tell apart, and a network trained on "
+    "photographs. A *probe*, a linear classifier, is fitted to each of its layers."
 )
 result = run_status.result_or_status(default, offer="It has not been computed here yet. It needs no download.")
 if result is None:

@@ -85,7 +85,10 @@ def test_left_out_answers_are_those_of_refits_without_each_image(dim: int, effec
         )
         if (error := ((left - targets) ** 2).sum()) < best:
             best, answers = error, left
-    assert np.array_equal(cheap_scores(features, labels).correct, answers.argmax(axis=1) == labels)
+    found, rows = cheap_scores(features, labels), np.arange(30)
+    assert np.array_equal(found.correct, answers.argmax(axis=1) == labels)
+    margins = [answers[k, labels[k]] - np.delete(answers[k], labels[k]).max() for k in rows]
+    assert found.margin == pytest.approx(np.mean(margins) / np.std(margins), rel=1e-6)
 
 
 def without(row: int, axes: np.ndarray, targets: np.ndarray, penalty: float) -> np.ndarray:
@@ -99,7 +102,7 @@ def test_scores_do_not_notice_scale_rotation_or_order() -> None:
     known = cheap_scores(features, labels)
     order = np.random.default_rng(1).permutation(48)
     mixed = cheap_scores(1000 * features[order] - 3, labels[order])
-    assert mixed.evidence == pytest.approx(known.evidence, abs=1e-9)
+    assert (mixed.evidence, mixed.margin) == pytest.approx((known.evidence, known.margin), abs=1e-9)
     assert np.array_equal(mixed.correct, known.correct[order])
 
 
@@ -116,6 +119,7 @@ def test_a_constant_layer_says_nothing_and_bad_input_is_told() -> None:
     noise = cheap_scores(np.random.default_rng(0).normal(size=(20, 1)), labels)
     assert nothing.evidence <= noise.evidence + 1e-6
     assert nothing.correct.mean() <= 0.5
+    assert -100 <= nothing.margin <= noise.margin
     with pytest.raises(LabError, match="not finite"):
         cheap_scores(np.full((20, 3), np.nan), labels)
     with pytest.raises(LabError, match="4 or more"):

@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_runs import finished_run
 from pages_helpers import healthy, opened, said
 
+from lab.experiments.base import Request
 from lab.experiments.separability.request import ProbeRequest
-from lab.registry import EXPERIMENTS
+from lab.registry import EXPERIMENTS, charts_of
 from lab.runs.examples import VARIABLE, example_of, examples_dir
 from lab.runs.folder import RunFolder
 from lab.runs.tables import SHARED
+from lab.selfcheck.certificate import read_certificate
+from lab.selfcheck.table import CHECKS
+from lab.sweeps.example import PLAN
+from lab.sweeps.plan import read_plan
+from lab.ui.selfcheck import EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE = runpy.run_path(str(ROOT / "docs" / "make_examples.py"))
@@ -42,7 +50,8 @@ def test_an_example_is_whole_and_says_what_it_was_made_with(request_: object) ->
 def test_no_more_is_shipped_than_was_asked_for() -> None:
     folder = examples_dir()
     assert folder is not None
-    assert {run.name for run in folder.iterdir()} == {SHARED, *(request.canonical().run_id for request in ASKED)}
+    others = {SHARED, read_plan(PLAN).id, EXAMPLE}
+    assert {run.name for run in folder.iterdir()} == others | {request.canonical().run_id for request in ASKED}
     known = [json.loads(run.read_text())["files"].values() for run in folder.glob("*/run.json")]
     counts = Counter(file["sha256"] for files in known for file in files)
     assert all(counts[file.stem] > 1 for file in (folder / SHARED).iterdir())
@@ -59,6 +68,20 @@ def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> N
     assert [button for button in app.button if str(button.key).startswith("run_example_")]
 
 
+def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
+    app = healthy(opened("runs"))
+    assert "These examples came with the lab" in said(app)
+    folder = examples_dir()
+    assert folder is not None
+    certificate = read_certificate(folder / EXAMPLE)
+    assert certificate is not None
+    assert certificate.total == len(CHECKS), "the systems have changed: python docs/make_examples.py selfcheck"
+    app = opened("self_check")  # which tells as an error what did not pass
+    assert not app.exception
+    assert "nothing has been checked on this one yet" in said(app)
+    assert len(app.dataframe) == 1
+
+
 def test_a_run_of_this_computer_goes_before_the_example() -> None:
     assert "Example" in said(opened("separability"))
     finished_run(ProbeRequest())
@@ -70,3 +93,37 @@ def test_an_example_is_opened_by_its_id_and_other_settings_have_none() -> None:
     assert isinstance(example, RunFolder)
     assert "Example" in said(healthy(opened("embedding_maps", run=example.id)))
     assert "Example" not in said(healthy(opened("separability", seed="7")))
+
+
+@pytest.mark.parametrize("request_", ASKED, ids=lambda request: request.canonical().run_id)
+def test_every_legend_entry_of_an_examples_charts_has_a_mark(request_: Request) -> None:
+    example = example_of(request_.canonical())
+    assert example is not None
+    for name, chart in charts_of(example.result()).items():
+        spec = chart.to_dict(validate=False)
+        drawn, told = defaultdict(set), defaultdict(set)
+        for encoding, data in encodings(spec):
+            for channel in ("color", "shape", "strokeDash"):
+                row = encoding.get(channel, {})
+                if row.get("type") == "nominal":
+                    drawn[row["field"]] |= {line.get(row["field"]) for line in spec["datasets"].get(data, ())}
+                    legend = row.get("legend", {})
+                    domain = (row.get("scale") or {}).get("domain")
+                    if legend is not None and isinstance(domain, list):
+                        told[row["field"]] |= set(legend.get("values") or domain)
+        told["control"].discard("probe")  # its line is in data of its own
+        assert {field: entries - drawn[field] for field, entries in told.items() if entries - drawn[field]} == {}, name
+
+
+def encodings(part: Any, data: str = "") -> Iterator[tuple[dict[str, Any], str]]:
+    """Every encoding of a specification with the name of the data it draws."""
+    if isinstance(part, dict):
+        data = part["data"].get("name", data) if isinstance(part.get("data"), dict) else data
+        if "encoding" in part:
+            yield part["encoding"], data
+        for key, inner in part.items():
+            if key != "datasets":
+                yield from encodings(inner, data)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from encodings(inner, data)

@@ -93,8 +93,8 @@ def test_maps_that_random_weights_leave_alike_are_named() -> None:
             (("gradcam", "a"), ("saliency", ""), ("ig", ""), ("gradcam", "b"), ("gradcam", "c"))]  # fmt: skip
     other = [a_map("gradxact", "a", random=(0.1, 0.0, 0.2)), a_map("gradxact", "b")]
     start = (
-        "For this picture, with random weights, {} become another map (rank correlation below 0.5, its interval "
-        "included); the mean correlation is {}, and {} between two random networks."
+        "With random weights {} become another map (rank correlation below 0.5; mean {}, between two random networks "
+        "{})."
     )
     end = " Not to be trusted as an explanation, since random weights leave them much the same: Grad-CAM at a, "
     assert of_maps(*other, *kept)[1] == (
@@ -181,38 +181,37 @@ def test_the_pair_that_puts_most_on_the_parts_is_told_with_what_it_is_above() ->
     best = score("gradcam", "c", 0.35, 0.2, 0.1)
     more = score("gradxact", "c", 0.31, 0.2, 0.1)
     pairs = (
-        "4 of 5 pairs of method and layer are above the parts' area, an edge detector and an untrained network, each "
-        "with its 95 % interval for all pairs at once (1 of these could not be compared with an untrained network): "
-        "Saliency, Grad-CAM, Gradient × activation."
+        "4 of 5 pairs of method and layer find what differs: above the parts' area, an edge detector and an untrained "
+        "network, all pairs allowed for (1 of these could not be compared with an untrained network): Saliency, "
+        "Grad-CAM, Gradient × activation."
     )
     numbers = (
-        "puts most on the parts that really differ: 60% of its attribution on 20% of the picture (difference {}, 95 % "
-        "interval {}, over 24 pictures, for all pairs at once); an edge detector puts 31% there"
+        "puts most on the parts that differ: 60% of its attribution on 20% of the picture (difference {}, {}, over 24 "
+        "pictures); an edge detector puts 31% there"
     )
     assert_says(
         of_scores(*others, best, more),
-        "The probes whose decisions are explained name 62% of held-out pictures right at stem and at most 94% (90% to "
-        "97%), at neck.",
+        pairs,
         f"Grad-CAM at c {numbers.format('39%', '35% to 46%')}, untrained networks 46%. It is above all three with its "
         "interval.",
-        pairs,
+        "The probes that are explained read 62% of held-out pictures at stem and at most 94% (90% to 97%), at neck.",
     )
     below = of_scores(*others, score("gradcam", "c", 0.35, 0.0, -0.1))
     assert below[1].endswith(
         ", untrained networks 66%. It is not surely above an edge detector and an untrained network."
     )
-    assert below[2].startswith("2 of 4 pairs")
+    assert below[0].startswith("2 of 4 pairs")
     alone = of_scores(score("gradcam", "b", 0.2, 0.2, NAN), score("ig", "", 0.1, -0.1, NAN))
     assert_says(
-        alone[1:],
+        alone[:2],
+        "1 of 2 pairs of method and layer find what differs: above the parts' area and an edge detector, …: Grad-CAM.",
         f"Grad-CAM at b {numbers.format('24%', '20% to 31%')}. It is above the parts' area and an edge detector with …",
-        "1 of 2 pairs of method and layer are above the parts' area and an edge detector, each with …: Grad-CAM.",
     )
     none = of_scores(score("gradcam", "b", 0.0, NAN, NAN), score("ig", "", -0.1, NAN, NAN))
     assert_says(
-        none[1:],
+        none[:2],
+        "0 of 2 pairs of method and layer find what differs: above the parts' area, all pairs allowed for.",
         f"Grad-CAM at b {numbers.format('4%', '0% to 11%')}. It is not surely above the parts' area.",
-        "0 of 2 pairs of method and layer are above the parts' area, each with … at once.",
     )
 
 
@@ -221,8 +220,7 @@ def test_grad_cam_is_set_against_the_activation_that_knows_no_target() -> None:
     more = [(0.1, 0.01, 0.2), (0.1, 0.02, 0.03)]
     rows = [score("gradcam", f"l{k}", 0.1, 0.1, 0.1, activation=gap) for k, gap in enumerate([*found, *more])]
     other = [score("ig", "", 0.1, 0.1, 0.1, activation=(0.3, 0.2, 0.4)), score("gradcam", "x", 0.1, 0.1, 0.1)]
-    assert of_scores(*rows, *other)[3] == (
-        "Grad-CAM is shown to put more there than the plain activation, which knows nothing of the decision, at 3 of 7 "
-        "layers, and less at 2."
+    assert of_scores(*rows, *other)[2] == (
+        "Grad-CAM puts more there than the plain activation at 3 of 7 layers, less at 2."
     )
     assert len(of_scores(*other)) == 3

@@ -59,8 +59,8 @@ def of_edges(
 @pytest.mark.parametrize(
     ("one", "better"),
     [
-        ((0.62, 0.6, 0.56), "more than"), ((0.98, 0.97, 0.98), "less than"),
-        ((0.86, 0.84, 0.85), "alike to within 0.05 with"), ((0.89, 0.7, 0.5), "not shown to differ from"),
+        ((0.62, 0.6, 0.56), "more"), ((0.98, 0.97, 0.98), "less"),
+        ((0.86, 0.84, 0.85), "alike to within 0.05"), ((0.89, 0.7, 0.5), "not shown to differ"),
     ],
 )  # fmt: skip
 def test_two_layers_against_one(one: Any, better: str) -> None:
@@ -68,15 +68,14 @@ def test_two_layers_against_one(one: Any, better: str) -> None:
     gaps = np.subtract(two, one)
     low, high = (f"{gaps.mean() + side * reach(gaps):+.2f}".replace("-", "−") for side in (-1, 1))
     assert of_edges(two, one)[0] == (
-        f"Two layers tell new rectangles, diamonds and neither apart with accuracy {ends(two)}, the mean and 95 % "
-        f"interval over 3 networks; that is {better} the {ends(one)} of a single layer (difference "
-        f"{f'{gaps.mean():+.2f}'.replace('-', '−')} ({low} to {high})); trained on shuffled labels they reach "
-        f"{ends(shuffled)}, where chance is 0.33."
+        f"Two layers tell rectangles, diamonds and neither apart with accuracy {ends(two)}, one layer with "
+        f"{ends(one)}: {better} (difference {f'{gaps.mean():+.2f}'.replace('-', '−')} ({low} to {high}), over 3 "
+        f"networks); shuffled labels give {ends(shuffled)}, chance is 0.33."
     )
 
 
 def test_shuffled_labels_that_are_learnt_are_a_leak() -> None:
-    assert "trained on shuffled labels they reach 0.33 (0.33 to 0.33), where" in of_edges(shuffled=(1 / 3,) * 3)[0]
+    assert "; shuffled labels give 0.33 (0.33 to 0.33), chance is 0.33." in of_edges(shuffled=(1 / 3,) * 3)[0]
     assert of_edges(shuffled=(0.34,) * 3)[0].endswith(
         "; but shuffled labels give 0.34 (0.34 to 0.34), more than the 0.33 of chance, so something leaks."
     )
@@ -85,28 +84,27 @@ def test_shuffled_labels_that_are_learnt_are_a_leak() -> None:
 @pytest.mark.parametrize(
     ("after", "means"),
     [
-        ((0.61, 0.6, 0.65), "training has made them more oriented"),
-        ((0.11, 0.1, 0.15), "training has made them less oriented"),
-        ((0.31, 0.34, 0.31), "training has left them as oriented as they were"),
-        ((0.31, 0.6, 0.9), "that training has changed it is not shown"),
-        ((0.31, 0.37, 0.3), "that training has changed it is not shown"),
+        ((0.61, 0.6, 0.65), "Training makes first-layer filters more oriented"),
+        ((0.11, 0.1, 0.15), "Training makes first-layer filters less oriented"),
+        ((0.31, 0.34, 0.31), "Training leaves first-layer filters as oriented as they were"),
+        ((0.31, 0.6, 0.9), "Training is not shown to change how oriented first-layer filters are"),
+        ((0.31, 0.37, 0.3), "Training is not shown to change how oriented first-layer filters are"),
     ],
 )
 @pytest.mark.parametrize(
     ("beyond", "edges"),
     [
-        ((0.8, 0.81, 0.79), "so most of them are oriented edges"),
-        ((0.5, 0.5, 0.5), "so some, but not surely most, are oriented edges"),
-        ((0.06, 0.06, 0.06), "so some, but not surely most, are oriented edges"),
-        ((0.05, 0.05, 0.05), "so that any of them is an oriented edge is not shown"),
+        ((0.8, 0.81, 0.79), "most are oriented edges"),
+        ((0.5, 0.5, 0.5), "some, but not surely most, are oriented edges"),
+        ((0.06, 0.06, 0.06), "some, but not surely most, are oriented edges"),
+        ((0.05, 0.05, 0.05), "that any is an oriented edge is not shown"),
     ],
 )
 def test_orientation_of_filters(after: Any, means: str, beyond: Any, edges: str) -> None:
     change = np.subtract(after, (0.3, 0.34, 0.32))
     assert of_edges(after=after, beyond=beyond)[1] == (
-        f"First-layer filters have an orientation selectivity of {np.mean(after):.2f} against 0.32 before training "
-        f"(difference {ends(change)} over 3 networks): {means}. {ends(beyond)} of them are more selective than 95 % of "
-        f"random filters, {edges}."
+        f"{means}: selectivity {np.mean(after):.2f}, before 0.32 (difference {ends(change)}, over 3 networks). "
+        f"{ends(beyond)} of them are more selective than 95 % of random filters: {edges}."
     )
 
 
@@ -115,14 +113,13 @@ def test_what_filters_of_each_orientation_add() -> None:
     said = of_edges()
     added = {key: ends(value + JITTER, digits=1) for key, value in ADDS.items()}
     for name, sentence in (("rectangle", said[2]), ("diamond", said[3])):
-        parts = ", ".join(f"{added[name, group]} from {group} ones" for group in ("horizontal", "vertical", "diagonal"))
-        start = f"In the channel that speaks most for a {name}, the filters below add {parts} at its largest response: "
-        assert sentence.startswith(start)
+        parts = ", ".join(
+            f"{group} filters add {added[name, group]}" for group in ("horizontal", "vertical", "diagonal")
+        )
+        assert sentence.startswith(f"To the {name} channel {parts}: ")
     more = ends(np.array([6.0, 6.0, 6.0]) + JITTER, 6, 1), ends(np.array([3.5, 3.5, 3.5]) - JITTER, 4, 1)
-    assert said[2].endswith(
-        f"response: horizontal and vertical edges together make it, by {more[0]} more than the others."
-    )
-    assert said[3].endswith(f"response: diagonal edges make it, by {more[1]} more than the others.")
+    assert said[2].endswith(f": horizontal and vertical edges together make it, by {more[0]} more than the others.")
+    assert said[3].endswith(f": diagonal edges make it, by {more[1]} more than the others.")
 
 
 @pytest.mark.parametrize(("shape", "tests"), [("rectangle", 6), ("diamond", 4)])
@@ -132,25 +129,25 @@ def test_groups_and_comparisons_are_corrected_for_their_number(shape: str, tests
     own, others = (own, others) if shape == "rectangle" else (others, own)
     place = 2 if shape == "rectangle" else 3
     edge = reach(JITTER, tests)
-    names = f"that {own[0]} edges add to it is not shown by these networks."
+    names = f"that {own[0]} edges add to it is not shown."
     low, beyond = ({(shape, own[0]): edge * factor} for factor in (0.98, 1.02))
     assert of_edges(adds=low)[place].endswith(names)
     assert not of_edges(adds=beyond)[place].endswith(names)
     if len(own) == 2:
         both = {(shape, group): 0.0 for group in own}
-        assert "that horizontal and vertical edges add to it is not shown by" in of_edges(adds=both)[place]
+        assert "that horizontal and vertical edges add to it is not shown." in of_edges(adds=both)[place]
     strong = {(shape, group): 5.0 for group in own}  # and what one of the others adds decides the comparison
     rest = 5.0 * len(own) - sum(ADDS[shape, group] for group in others[1:])
     sign = 1 if shape == "rectangle" else -1
 
     def compared(gap: float) -> tuple[str, str]:
-        ending = of_edges(adds=strong | {(shape, others[0]): rest - gap})[place].split("response: ")[1]
+        ending = of_edges(adds=strong | {(shape, others[0]): rest - gap})[place].split(": ")[1]
         return ending, ends(gap + sign * JITTER, tests, 1)
 
     edges = f"{' and '.join(own)} edges"
     ending, numbers = compared(edge * 0.98)
-    assert ending == f"{edges} add to it, but that they add more than the others is not shown (difference {numbers})."
-    assert compared(-edge * 0.98)[0].startswith(f"{edges} add to it, but that")
+    assert ending == f"{edges} add to it, but are not shown to add more than the others (difference {numbers})."
+    assert compared(-edge * 0.98)[0].startswith(f"{edges} add to it, but are not")
     ending, numbers = compared(edge * 1.02)
     assert ending.endswith(f"make it, by {numbers} more than the others.")
     ending, _ = compared(-edge * 1.02)
@@ -198,14 +195,14 @@ def test_what_the_channel_answers_to_parts_of_its_shape(shares: dict[int, Any], 
         zip(parts, (*PARTS[:2], "the same four sides apart"), strict=True)
     )  # fmt: skip
     said = of_edges(shares={PARTS[k]: values for k, values in shares.items()})[4]
-    assert said == f"Of its answer to a whole rectangle the rectangle channel gives {listed}: {ending}"
+    assert said == f"Of its answer to a whole rectangle, the rectangle channel gives {listed}: {ending}"
 
 
 def test_what_a_single_layer_answers_to_parts() -> None:
     single = [(seed, PARTS[part], 0.4 + 0.2 * part + 0.03 * seed) for seed in range(3) for part in range(3)]
     said = of_edges(single=single)[4]
     numbers = ends((0.5, 0.53, 0.56))
-    assert said.endswith(f" In a single layer one pair of sides gives {numbers} of the answer, the mean of both pairs.")
+    assert said.endswith(f" In a single layer one pair of sides gives {numbers}.")
     nothing = "With no channel for rectangles there is nothing to show parts of one to."
     responses = table("condition seed stimulus share", ("one layer", 0, PARTS[0], 0.5))
     assert edges_findings._parts(responses) == edges_findings._parts(responses.iloc[:0]) == nothing

@@ -15,7 +15,7 @@ from lab.experiments.ablation import (
     layer_concatenation_findings,
     without_activations_findings,
 )
-from lab.experiments.attribution import map_findings
+from lab.experiments.attribution import map_findings, score_findings
 from lab.experiments.building import (
     edges_findings,
     factor_decoding_findings,
@@ -24,10 +24,12 @@ from lab.experiments.building import (
     receptive_field_findings,
     size_arithmetic,
     thumbnail_decoding_findings,
+    tuning_findings,
 )
 from lab.experiments.channels import channel, depth_strip, kernels
 from lab.experiments.comparison import findings as comparison
 from lab.experiments.equivalence import findings as equivalence
+from lab.experiments.ladder import findings as ladder
 from lab.experiments.other_probes import run as other_probes
 from lab.experiments.width_vs_depth import findings as width_vs_depth
 from lab.registry import EXPERIMENTS
@@ -36,6 +38,9 @@ from lab.runs.examples import VARIABLE, example_of
 Tables = Mapping[str, pd.DataFrame]
 # question -> its sentences from its tables, the request and the manifest
 AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
+    "attribution_score": lambda tables, request, about: score_findings.findings(tables),
+    "ladder": lambda tables, request, about: ladder.findings(tables),
+    "tuning": lambda tables, request, about: tuning_findings.findings(tables["tuning"], tables["draws"]),
     "attribute": lambda tables, request, about: map_findings.findings(tables),
     "break": lambda tables, request, about: intervention_findings.findings(tables, about["classes"]),
     "channel": lambda tables, request, about: channel.findings(tables),

@@ -42,7 +42,7 @@ def of_fields(*fields: Any, draws: Any = (), size: tuple[int, int] = SIZE) -> li
 
 def test_gradients_outside_the_theory_are_told() -> None:
     draws = drawn("stem", [40, 40], [40, 40], [40, 40])
-    inside = "In all 6 measurements the gradient is zero at every pixel outside the theoretical receptive field."
+    inside = "Outside the theoretical receptive field the gradient is zero everywhere, in all 6 measurements."
     assert of_fields(draws=draws)[0] == inside
     worse = [*draws, *drawn("neck", [1, 1], [1, 1], outside=0.1234), *drawn("head", [1, 1], [1, 1], outside=0.1)]
     assert_says(
@@ -56,7 +56,7 @@ def test_theory_and_effect_at_the_middle_layer_that_does_not_see_everything() ->
     layers = [field(name) for name in ("a", "b", "c")]
     whole = [field(name, "global") for name in ("x", "y", "z")]
     end = ", 95 % from 62 × 62 in the picture shown."
-    numbers = f"only 35 × 35 of them (mean over 3 pictures, 95 % interval 30 to 40){end}"
+    numbers = f"only 35 × 35 of them (30 to 40, over 3 pictures){end}"
     theory = "At {} one position can depend on {}; half of its gradient comes from {}"
     assert of_fields(whole[0], *layers, *whole[1:])[1] == theory.format("b", "80 × 91 pixels", numbers)
     assert of_fields(*layers[:2])[1] == theory.format("b", "80 × 91 pixels", numbers)
@@ -66,8 +66,8 @@ def test_theory_and_effect_at_the_middle_layer_that_does_not_see_everything() ->
         assert "on an unknown part of the picture's pixels;" in of_fields(field("a", side=side))[1]
     unsure = of_fields(field("a", half=(35.4, -3.0, float("inf"))))[1]
     assert unsure.endswith(f"only 35 × 35 of them (one picture; others may differ){end}")
-    assert "95 % interval 0 to 40" in of_fields(field("a", half=(35.4, -3.0, 40.0)))[1]
-    assert "95 % interval 1 to 40" in of_fields(field("a", half=(35.4, 0.6, 40.0)))[1]
+    assert "(0 to 40, over" in of_fields(field("a", half=(35.4, -3.0, 40.0)))[1]
+    assert "(1 to 40, over" in of_fields(field("a", half=(35.4, 0.6, 40.0)))[1]
     for half, holds in ((91.0, "as much as 91 × 91"), (90.0, "only 90 × 90")):
         for box in ((10, 90, 20, 111), (20, 111, 10, 90)):
             assert f"comes from {holds} of them" in of_fields(field("a", half=(half, 30, 40), box=box))[1]
@@ -104,19 +104,22 @@ def test_trained_fields_against_untrained_ones() -> None:
     ratio = crossed_mean(gaps, 9)
     low, value, high = (f"{np.exp(number):.2f}" for number in (ratio.low, ratio.value, ratio.high))
     assert of_fields(draws=[*draws, *drawn("open", *last)])[3] == (
-        "Against 2 networks with random weights, over 3 pictures, training has made the effective field wider at 2 of "
-        "9 layers (wide, wider) and narrower at 3 (narrow, less, least), alike to within 10% at 3; at the others "
-        f"neither is shown. At open it is 53 against 40 pixels (ratio {value}, {low} to {high}; intervals over "
-        "pictures and random starts, for all layers at once)."
+        "Training makes the effective field wider at 2 of 9 layers (wide, wider), narrower at 3 (narrow, less, least), "
+        "leaves it alike to within 10% at 3; at open it is 53 pixels, with random weights 40 (ratio "
+        f"{value}, {low} to {high}; 2 random starts, 3 pictures)."
     )
-    assert "wider at 0 of 1 layers and narrower at 0, alike to within 10% at 1" in of_fields(draws=draws[9:18])[3]
+    assert (
+        "wider at 0 of 1 layers, narrower at 0, leaves it alike to within 10% at 1" in of_fields(draws=draws[9:18])[3]
+    )
     for pictures, starts, text in (
         (1, 2, "1 picture and 2 random starts are"), (2, 1, "2 pictures and 1 random start are"),
         (1, 1, "1 picture and 1"),
     ):  # fmt: skip
         few = drawn("a", *[[40.0] * pictures] * (starts + 1))
         assert f"What training has done to the field is not shown: {text}" in of_fields(draws=few)[3]
-    assert of_fields(draws=drawn("a", [40.0, 40.0], [40.0, 40.0], [40.0, 40.0]))[3].startswith("Against 2 networks")
+    assert of_fields(draws=drawn("a", [40.0, 40.0], [40.0, 40.0], [40.0, 40.0]))[3].endswith(
+        "; 2 random starts, 2 pictures)."
+    )
 
 
 def test_fields_below_a_pixel_count_as_one() -> None:

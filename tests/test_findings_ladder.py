@@ -47,7 +47,7 @@ def of_ladder(
     return ladder.findings(tables)
 
 
-TAU = "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over the images of each rung {}), 40 images a rung"
+TAU = "Kendall's tau {} ({}) over 6 rungs of 40 images"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ TAU = "Kendall's tau of 6 rungs with the ladder is {} (95 % interval over the im
 )
 def test_whether_low_levels_come_first(tau: Any, words: tuple[str, str], start: str) -> None:
     wrong = [(-1, "a", "b", True, 0.1), (-1, "c", "d", False, 0.9), (-1, "e", "f", True, 0.3), (0, "x", "y", True, 0.9)]
-    named = "; clearly reversed, corrected for all pairs: e after f, a after b"
+    named = "; clearly reversed: e after f, a after b"
     text = start.format("resnet18 (untrained)") + TAU.format(*words)
     assert of_ladder(tau=tau, pairs=wrong)[0] == f"{text}{named}."
     three = [*wrong, (-1, "g", "h", True, 0.2)]
@@ -76,10 +76,10 @@ def test_whether_low_levels_come_first(tau: Any, words: tuple[str, str], start: 
 def test_an_order_that_holds_is_reversed_or_cannot_be_judged() -> None:
     fine = [(-1, "a", "b", False, 0.1)]
     assert of_ladder(pairs=fine)[0] == (
-        f"Low-level first holds for resnet18 (untrained): {TAU.format('0.70', '0.30 to 0.90')}, and no pair of rungs "
-        "is clearly the other way round."
+        f"Low-level first holds for resnet18 (untrained): {TAU.format('0.70', '0.30 to 0.90')}, no pair clearly "
+        "reversed."
     )
-    assert of_ladder(tau=(0.4, 0.0, 0.8), pairs=fine)[0].endswith("40 images a rung.")
+    assert of_ladder(tau=(0.4, 0.0, 0.8), pairs=fine)[0].endswith("of 40 images.")
     assert of_ladder(tau=(-0.4, -0.8, -0.1))[0] == (
         "Low-level first does not hold for resnet18 (untrained), it is the other way round: "
         f"{TAU.format('-0.40', '-0.80 to -0.10')}."
@@ -87,7 +87,7 @@ def test_an_order_that_holds_is_reversed_or_cannot_be_judged() -> None:
     assert of_ladder(read=2)[0] == (
         "Low-level first cannot be judged for resnet18 (untrained): of the rungs it reads 2, and three are needed."
     )
-    assert "Kendall's tau of 3 rungs" in of_ladder(read=3)[0]
+    assert "over 3 rungs of" in of_ladder(read=3)[0]
 
 
 def test_what_rungs_are_read_where_and_lost_again() -> None:
@@ -103,7 +103,7 @@ def test_what_rungs_are_read_where_and_lost_again() -> None:
         "Not reached by any layer: shape and part.",
         "Clearly lost again towards the end: hue (0.93 at neck, 0.71 at the end) and face (0.88 at stem, 0.66 at the "
         "end).",
-        "A linear probe of 8 × 8 thumbnails reads none of the rungs.",
+        "A probe of 8 × 8 thumbnails reads none of the rungs.",
     )
     said = of_ladder(rungs=(rung("hue", 0.0, False),))
     assert_says(
@@ -124,8 +124,8 @@ def test_what_training_adds_twins_and_thumbnails() -> None:
         "Training clearly helps, at the best layer: a +0.20, e +0.31.",
         "No help of training is shown for b, d and f.",
         "The untrained twins clearly read better: c.",
-        "Tau of the untrained twins, of the rungs that each reads: 0.25 (4 rungs), -0.33 (3 rungs).",
-        "A linear probe of 8 × 8 thumbnails reads a and c as well, and none of the others.",
+        "Untrained twins, over the rungs that each reads: tau 0.25 (4 rungs), -0.33 (3 rungs).",
+        "A probe of 8 × 8 thumbnails reads a and c, and none of the others.",
     )
     assert len(of_ladder(twins=[(1, (NAN, NAN, NAN))])) == len(of_ladder()) == 4
     assert_says(of_ladder(gains=gains[1:2])[3:4], "No help of training is shown for b.")
@@ -137,7 +137,7 @@ def test_each_network_of_a_ladder_is_told_by_its_own_rows() -> None:
     said = of_ladder(rungs=(rung("hue"), rung("hue", 0.25, model=other)), more=[(other, -1, 4, (0.5, 0.2, 0.8))])
     assert said[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
     assert said[3].startswith(
-        "Low-level first holds for resnet34 (untrained): Kendall's tau of 4 rungs with the ladder is 0.50"
+        "Low-level first holds for resnet34 (untrained): Kendall's tau 0.50 (0.20 to 0.80) over 4 rungs"
     )
     assert said[4] == "Emergence by depth (0 input, 1 output): hue 0.25."
     assert len(said) == 7
@@ -153,17 +153,17 @@ NETWORK = "model against rung gain later reached_against reached"
     [
         (
             (0.5, 0.01, 0.9),
-            "What untrained networks make easy is what net reads best at its end: …0.50 (…0.01 to 0.90).",
+            "What untrained networks make easy is what net reads best at its end: …0.50 (…0.01 to 0.90) by rung.",
         ),
         (
             (-0.5, -0.9, -0.1),
-            "What untrained networks make easy is what net reads worst at its end: …0.50 (…0.90 to …0.10).",
+            "What untrained networks make easy is what net reads worst at its end: …0.50 (…0.90 to …0.10) by rung.",
         ),
         (
             (0.5, 0.0, 0.9),
-            "That net reads best at its end what … is not shown: …0.50…0.00…0.90).",
+            "What net reads best at its end is not shown to be what untrained networks make easy: …0.50…0.00…0.90…",
         ),
-        ((-0.5, -0.9, 0.0), "That net reads best at its end what … is not shown: …0.50…0.90 to 0.00)."),
+        ((-0.5, -0.9, 0.0), "What net reads best at its end is not shown …: …0.50…0.90 to 0.00) by rung."),
     ],
 )
 def test_whether_untrained_networks_make_easy_what_is_read_best(tau: Any, said: str) -> None:
@@ -184,10 +184,8 @@ def test_what_probes_lose_at_another_size_is_told_of_the_first_and_the_last_laye
     rows = [("m", "size", name, count, (0.1 + count / 10, 0.02, 0.5)) for name, count in (("a", 1), ("b", 2), ("c", 3))]
     said = ladder._invariance(table(LOSS, *rows, ("m", "turn", "c", 2, (0.1, 0.0, 0.2))))
     assert said == [
-        "Tested at another size than it was trained at, the probe of a loses 0.20 (0.02 to 0.50) on 1 rung, that of c "
-        "loses 0.40 (0.02 to 0.50) on 3 rungs, which is clear.",
-        "Tested at another turn than it was trained at, the probe of c loses 0.10 (0.00 to 0.20) on 2 rungs, which is "
-        "not shown to be anything.",
+        "Accuracy lost at another size: 0.20 (0.02 to 0.50) at a on 1 rung; 0.40 (0.02 to 0.50) at c on 3 rungs.",
+        "Accuracy lost at another turn: 0.10 (0.00 to 0.20) at c on 2 rungs, not shown.",
     ]
 
 

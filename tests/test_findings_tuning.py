@@ -19,8 +19,8 @@ from lab.stats.simultaneous import crossed_mean
 TUNING = "control kind layer depth width best"
 LAYERS = ("stem", "neck", "head")
 KINDS = ("orientation", "shape")
-UNSURE = "and which come first is not shown: those tuned to shape are there"
-FROM = ("stem on (depth 0.10", "neck on (depth 0.52", "head on (depth 1.00")
+UNSURE = "not shown to be before or after those tuned to shape"
+FROM = ("stem (depth 0.10", "neck (depth 0.52", "head (depth 1.00")
 JITTER = (-0.01, 0.0, 0.01)
 
 
@@ -48,9 +48,9 @@ def tuned(
 @pytest.mark.parametrize(
     ("last", "change"),
     [
-        (0.5, "so channels of the first of these layers are tuned more sharply to it than those of the last"),
-        (0.75, "so channels of the last of these layers are tuned more sharply to it than those of the first"),
-        (0.6, "so no difference between the first and the last layer is shown"),
+        (0.5, "less at the last layer than at the first"),
+        (0.75, "more at the last layer than at the first"),
+        (0.6, "no difference between the first and the last layer is shown"),
     ],
 )
 def test_the_last_layer_is_tuned_more_or_less_than_the_first(last: float, change: str) -> None:
@@ -59,36 +59,35 @@ def test_the_last_layer_is_tuned_more_or_less_than_the_first(last: float, change
     gap = last - 0.6
     numbers = [f"{number:+.2f}".replace("-", "−") for number in (gap, gap - far, gap + far)]
     numbers[0] = "0.00" if numbers[0] in ("+0.00", "−0.00") else numbers[0]
-    middle = "" if last == 0.75 else ", most at neck with 0.70 (0.66 to 0.74)"
+    middle = "" if last == 0.75 else ", most at neck, 0.70 (0.66 to 0.74)"
     assert tuned((0.6, 0.7, last))[0] == (
-        "The orientation of a grating explains 0.60 (0.56 to 0.64) of the variance of the best of 16 channels of stem "
-        f"and {last:.2f} ({last - 0.04:.2f} to {last + 0.04:.2f}) at head{middle}; the difference over 3 draws of "
-        f"stimuli, at equal numbers of channels, is {numbers[0]} ({numbers[1]} to {numbers[2]}), {change}."
+        "The orientation of gratings explains 0.60 (0.56 to 0.64) of the variance of the best of 16 channels at stem, "
+        f"{last:.2f} ({last - 0.04:.2f} to {last + 0.04:.2f}) at head{middle}: {change} ({numbers[0]} ({numbers[1]} to "
+        f"{numbers[2]}), over 3 draws of stimuli)."
     )
 
 
 def test_layers_that_are_tuned_alike() -> None:
     said = tuned((0.6, 0.5, 0.61), (0.5, 0.5, 0.5), jitter=(-0.001, 0.0, 0.001))
-    assert said[0].endswith("is +0.01 (0.00 to +0.02), so the first and the last layer are tuned to it alike.")
+    assert said[0].endswith(": alike at the first and the last layer (+0.01 (0.00 to +0.02), over 3 draws of stimuli).")
     assert "most at" not in said[0]
-    assert said[1].startswith("The shape of an outline, whatever its turn and place, explains 0.50 (0.46 to 0.54) of")
+    assert said[1].startswith("The shape of outlines, however turned, explains 0.50 (0.46 to 0.54) of")
 
 
 @pytest.mark.parametrize(
     ("orientation", "shape", "order"),
     [
-        ((0.6, 0.7, 0.5), (0.1, 0.25, 0.4), (0, "before those tuned to shape,", 1)),
-        ((0.1, 0.25, 0.4), (0.6, 0.7, 0.5), (1, "after those tuned to shape,", 0)),
-        ((0.6, 0.7, 0.5), (0.4, 0.3, 0.4), (0, "no layer earlier than those tuned to shape,", 0)),
+        ((0.6, 0.7, 0.5), (0.1, 0.25, 0.4), (0, "before those tuned to shape", 1)),
+        ((0.1, 0.25, 0.4), (0.6, 0.7, 0.5), (1, "after those tuned to shape", 0)),
+        ((0.6, 0.7, 0.5), (0.4, 0.3, 0.4), (0, "no earlier than those tuned to shape", 0)),
         ((0.6, 0.7, 0.5), (0.2, 0.25, 0.4), (0, UNSURE, 1)), ((0.2, 0.25, 0.4), (0.6, 0.7, 0.5), (1, UNSURE, 0)),
-        ((0.1, 0.1, 0.4), (0.1, 0.25, 0.4), (2, "after those tuned to shape,", 1)),
+        ((0.1, 0.1, 0.4), (0.1, 0.25, 0.4), (2, "after those tuned to shape", 1)),
     ],
 )  # fmt: skip
 def test_which_property_comes_first(orientation: Any, shape: Any, order: tuple[int, str, int]) -> None:
     first, words, other = order
     assert tuned(orientation, shape)[2] == (
-        f"Channels tuned to orientation are there from {FROM[first]}; the best of {16 + first} surely reaches half of "
-        f"the largest share), {words} from {FROM[other]})."
+        f"Channels tuned to orientation begin at {FROM[first]}), {words}, at {FROM[other]})."
     )
 
 
@@ -97,17 +96,14 @@ def test_a_property_that_hardly_a_channel_follows_has_no_beginning() -> None:
     assert tuned(shape=(0.01, 0.02, 0.07))[2] == none.format("shape")
     assert tuned(orientation=(0.04, -0.01, 0.0), shape=(0.0, 0.0, 0.0))[2] == none.format("orientation")
     exact = tuned((0.25, 0.1, 0.25), (0.5, 0.5, 0.5), reach=0.125)[2]  # its lower end is half of the largest
-    assert exact.startswith("Channels tuned to orientation are there from stem on")
+    assert exact.startswith("Channels tuned to orientation begin at stem")
     assert tuned((0.0, 0.0, 0.0), reach=0.0)[2] == none.format("orientation")
 
 
 def test_channels_against_those_of_random_weights() -> None:
     assert tuned()[3] == NO_TWIN
     assert tuned(twins=1)[3].startswith("One untrained twin is one random start")
-    counts = (
-        "the trained network's channels are tuned more at {} of 3 layers, less at {}, alike at {} (untrained at "
-        "most {})"
-    )
+    counts = "more to {} at {} of 3 layers, less at {}, alike at {} (untrained at most {})"
     for gaps, numbers in (
         ((0.2, -0.2, 0.01), (1, 1, 1)),
         ((0.2, 0.3, -0.06), (2, 1, 0)),
@@ -117,8 +113,9 @@ def test_channels_against_those_of_random_weights() -> None:
         said = tuned(twins=2, gaps=gaps)[3]
         assert_says(
             [said],
-            f"Against 2 networks with random weights, …, orientation: {counts.format(more, less, same, '0.60')}; "
-            f"shape: {counts.format(less, more, same, '0.35')}; at the other layers neither is shown (…).",
+            f"Against 2 networks with random weights, channels are tuned "
+            f"{counts.format('orientation', more, less, same, '0.60')}; "
+            f"{counts.format('shape', less, more, same, '0.35')}; at the other layers no difference is shown.",
         )
 
 
@@ -150,16 +147,14 @@ def test_layers_and_properties_are_as_many_tests_of_twins() -> None:
                     rows.append(("real", kind, layer, draw, -1, 0.5 + gap))
                     rows += [("untrained", kind, layer, draw, twin, 0.5) for twin in (0, 1)]
         said = tuning_findings.findings(table(TUNING, *tuning), table("control kind layer draw twin best", *rows))
-        assert f"orientation: the trained network's channels are tuned more at {more} of 3 layers" in said[3]
+        assert f"tuned more to orientation at {more} of 3 layers" in said[3]
 
 
 def test_shuffled_labels_that_explain_much_are_told() -> None:
-    few = "With the stimuli's labels shuffled the best channel explains 0.06 at most."
+    few = "With shuffled labels the best channel explains 0.06 at most."
     assert tuned()[3:] == [NO_TWIN, few]
     still = tuned(shuffled=0.1)[4]
-    assert still.startswith(
-        "With the stimuli's labels shuffled the best channel still explains 0.10 (neck): more draws are"
-    )
+    assert still.startswith("With shuffled labels the best channel still explains 0.10 (neck): more draws are")
 
 
 # --- inversion --------------------------------------------------------------------------------------------------------

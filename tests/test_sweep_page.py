@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 import vl_convert
 from pages_helpers import healthy, opened, said
 from sweep_work import NETWORKS, light, plan
 
 from lab.charts.sweep import STEPS, sweep_map
+from lab.runs.examples import VARIABLE
 from lab.runs.store import open_run
+from lab.sweeps.example import example_sweep
 from lab.sweeps.folder import remember
 from lab.sweeps.plan import Plan
 from lab.sweeps.setup import Setup
@@ -76,10 +79,30 @@ def test_a_link_to_another_sweep_shows_the_latest_and_an_empty_lab_says_how_to_b
     remember(other)
     app = healthy(opened("sweep", sweep="sweep-000000000000"))
     assert app.session_state["sweep"] == other.id
-    assert "Nothing has been computed yet" not in said(app)
+    assert "A sweep of your own" not in said(app)
 
 
 def test_an_empty_lab_says_how_to_begin() -> None:
     app = healthy(opened("sweep"))
-    assert "Nothing has been computed yet" in said(app)
+    assert "A sweep of your own" in said(app)
     assert any("feature-lab sweep plan.toml" in block.value for block in app.code)
+
+
+@pytest.mark.parametrize("question", ["Atlas", "Networks by depth"])
+def test_an_empty_lab_shows_the_sweep_that_came_with_it(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+    app = healthy(opened("sweep", question=question))
+    assert "Example" in said(app)
+    assert len(app.get("vega_lite_chart")) == 1
+    assert "A sweep of your own" in said(app)
+
+
+def test_the_example_is_of_todays_plan_and_its_tables_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+    example = example_sweep()
+    assert example is not None, "the plan has changed: python docs/make_examples.py sweep"
+    assert [unit.request.run_id for unit in example.plan.units] == example.tables["units"]["run"].tolist()
+    assert (example.tables["units"]["status"] == "finished").all()
+    scores = example.tables["scores"].query("control == 'probe'").groupby(["network", "images"])["accuracy"].max()
+    best = example.tables["coverage"].set_index(["network", "images"])["best_accuracy"]
+    pd.testing.assert_series_equal(scores.sort_index(), best.sort_index(), check_names=False)

@@ -117,8 +117,8 @@ def test_a_finished_training_is_told_and_watching_is_offered(at_home: Any, monke
 def test_a_watched_training_opens_from_its_link(at_home: Any, tab: str) -> None:
     finished(at_home[1], QUICK)
     run = finished(at_home[2], WatchRequest("test_resnet@lab:page"))
-    app = healthy(opened("train_and_watch", run=run.id, watched=tab))
-    assert app.session_state["watched"] == tab
+    app = healthy(opened("train_and_watch", run=run.id, watched_view=tab))
+    assert app.session_state["watched_view"] == tab
     assert "On images that no step was computed from" in words(app)
     assert app.query_params["name"] in ("page", ["page"])
 
@@ -126,7 +126,7 @@ def test_a_watched_training_opens_from_its_link(at_home: Any, tab: str) -> None:
 def test_the_ladder_while_it_learnt_is_offered_in_its_tab_and_opens_from_its_link(at_home: Any) -> None:
     finished(at_home[1], QUICK)
     watched = finished(at_home[2], WatchRequest("test_resnet@lab:page"))
-    app = healthy(opened("train_and_watch", run=watched.id, watched="Ladder"))
+    app = healthy(opened("train_and_watch", run=watched.id, watched_view="Ladder"))
     assert "Reads twelve rungs" in words(app)
     request = LadderStepsRequest("test_resnet@lab:page").canonical()
     step = {"step": 0, "epoch": 0.0, "rung": "hue", "position": 1, "reached": True, "depth": 0.5, "ci_low": 0.4,
@@ -134,7 +134,7 @@ def test_the_ladder_while_it_learnt_is_offered_in_its_tab_and_opens_from_its_lin
     found = Result(request, {"steps": pd.DataFrame([step])}, {"findings": ["Training added hue."]})
     run = finished(found, LadderStepsRequest("test_resnet@lab:page"))
     app = healthy(opened("train_and_watch", run=run.id))
-    assert app.session_state["watched"] == "Ladder"
+    assert app.session_state["watched_view"] == "Ladder"
     assert "Training added hue." in words(app)
     assert len(app.get("vega_lite_chart")) == 2  # the curve of the training, and the ladder
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import planted_layers
 import pytest
 import torch
 from torch import nn
@@ -16,13 +18,17 @@ from torch import nn
 import lab
 from lab.cli import main
 from lab.experiments.base import Result
+from lab.experiments.separability.fits import fit_layer
 from lab.experiments.separability.measure import prepare
+from lab.experiments.which import confirm
+from lab.experiments.which.confirm import confirmed
 from lab.experiments.which.findings import findings
 from lab.experiments.which.halving import image_order, schedule
 from lab.experiments.which.request import WhichRequest
 from lab.experiments.which.run import on_frontier
 from lab.images import images_of_arrays
 from lab.progress import silent
+from lab.settings import Compute
 from lab.stats.intervals import Interval
 
 NET = "test_resnet@untrained:0"
@@ -56,7 +62,7 @@ def planted_images(effect: float = 1.6, count: int = 160, seed: int = 0) -> tupl
 
 
 def networks() -> dict[str, nn.Module]:
-    return {"blind": Planted(0), "sighted at first": Planted(1, depth=8), "blind too": Planted(0, depth=9)}
+    return {"blind": Planted(0), "sighted at first": Planted(2, depth=8), "blind too": Planted(0, depth=9)}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 def test_the_layer_that_knows_the_classes_is_found_and_stands_above_its_controls(searched: Result) -> None:
     best = searched["confirmed"].query("best").iloc[0]
-    assert (best["model"], best["layer"]) == (searched.request.models[1], "blocks.0")
+    assert best["model"] == searched.request.models[1]
+    assert best["layer"] in ("blocks.0", "blocks.1")
     assert best["accuracy"] > 0.85
     above = searched["controls"].set_index("control")["above_low"]
     assert (above[["chance", "shuffled"]] > 0).all()
@@ -83,15 +90,17 @@ def test_the_layer_that_knows_the_classes_is_found_and_stands_above_its_controls
 def test_rounds_grow_in_images_and_shrink_in_layers_and_only_the_best_go_on(searched: Result) -> None:
     rounds = searched["rounds"]
     by_round = [own for _, own in rounds.groupby("round")]
-    assert [own["images"].iloc[0] for own in by_round] == [32, 128]
+    assert [own["images"].iloc[0] for own in by_round] == [32, 128, 160]
     for own, after in pairwise(by_round):
         kept = own[own["kept"]]
         assert {*zip(kept["model"], kept["layer"], strict=True)} == {*zip(after["model"], after["layer"], strict=True)}
-    assert all(own.loc[own["kept"], "evidence"].min() >= own.loc[~own["kept"], "evidence"].max() for own in by_round)
+    assert [int(own["kept"].sum()) for own in by_round[:-1]] == [5, 4]
+    assert by_round[1].loc[by_round[1]["kept"], "margin"].min() >= by_round[1].loc[~by_round[1]["kept"], "margin"].max()
     last = by_round[-1]
     finalists = searched["confirmed"].query("why == 'finalist'")
     assert set(last.loc[last["kept"], "layer"]) == set(finalists["layer"])
-    assert len(finalists) == 2
+    assert 1 <= len(finalists) <= 2
+    assert (last.loc[last["kept"], "behind_low"] <= 0).all()
 
 
 def test_what_is_confirmed_is_what_a_probe_run_reads(searched: Result) -> None:
@@ -110,14 +119,51 @@ def test_the_tie_set_is_what_the_best_is_not_clearly_above(searched: Result) -> 
     rows = searched["confirmed"]
     assert (rows["as_good"] == (rows["behind_low"] <= 0)).all()
     assert rows.query("best")["behind"].item() == 0
-    assert rows["behind"].max() > 0.2
-    assert not rows["as_good"].all()
     assert np.allclose(rows["behind"], rows["accuracy"].max() - rows["accuracy"])
     assert (rows["ms"] > 0).all()
     clear = rows[rows["ci_low"] > 0.5]
     assert list(clear["frontier"]) == on_frontier(clear["ms"], clear["accuracy"])
     assert rows.query("best")["frontier"].item()
     assert not rows.loc[rows["ci_low"] <= 0.5, "frontier"].any()
+
+
+def test_a_place_that_is_clearly_worse_in_the_first_repeat_is_not_read_in_the_others() -> None:
+    with planted_layers.planted(planted_layers.TRUTHS["strong"], 200, repeats=3) as (question, _, places):
+        three = [places[0], places[9], places[20]]  # the second can reach 0.95, the others 0.75
+        found = confirmed(question, three, silent, Compute(), {})
+        whole = fit_layer(question.design, "", confirm_vectors(question, places[9]), ("probe",), 1)
+    assert found.repeats.tolist() == [1, 3, 1]
+    right = whole["probe.probabilities"].argmax(axis=2) == question.labels
+    assert np.array_equal(found.right[:, 1], right)
+    assert found.best == 1
+    assert [gap.low > 0 for gap in found.behind()] == [True, False, True]
+    assert np.isfinite(found.correct).all()
+    assert found.chosen.value == pytest.approx(found.accuracy[1])
+
+
+def confirm_vectors(question: Any, place: Any) -> np.ndarray:
+    (source,), _ = confirm.open_sources(
+        replace(question, request=replace(question.request, models=(place.model,), layers=place.layer.name)), silent,
+        Compute(),
+    )  # fmt: skip
+    return np.asarray(source.embeddings[place.layer.name])
+
+
+# docs/which.md has the same of more searches.
+@pytest.mark.parametrize(("name", "near", "tied"), [("strong", 15, 15), ("rising", 11, 13), ("reversed", 11, 13)])
+def test_planted_layers_are_found(name: str, near: int, tied: int) -> None:
+    found = [planted_layers.outcome(planted_layers.TRUTHS[name], 200, seed=k, repeats=1) for k in range(15)]
+    assert sum(one.behind <= 2 for one in found) >= near
+    assert sum(one.tied for one in found) >= tied
+    assert sum(one.false_best for one in found) <= 1
+    assert all(one.above_guessing for one in found)
+
+
+@pytest.mark.parametrize(("name", "guessing"), [("none", range(2)), ("all equal", range(15, 16))])
+def test_nothing_is_told_to_be_best_where_all_are_equal(name: str, guessing: range) -> None:
+    found = [planted_layers.outcome(planted_layers.TRUTHS[name], 200, seed=k, repeats=1) for k in range(15)]
+    assert sum(one.false_best for one in found) <= 1
+    assert sum(one.above_guessing for one in found) in guessing
 
 
 def test_an_image_passes_once_through_a_network_and_not_through_one_that_was_dropped(
@@ -136,7 +182,7 @@ def test_an_image_passes_once_through_a_network_and_not_through_one_that_was_dro
     pool = [Planted(0), Planted(3), *(Planted(0, depth=5 + k) for k in range(3))]
     result = lab.which(pool, planted_images(count=320), sample=32, finalists=1, cheaper=0, speed=False, **QUICK)
     table = result["networks"]
-    assert table["passed"].tolist()[0] == 32
+    assert table["passed"].min() == 32
     assert table["passed"].max() == 320
     assert sum(passed.values()) <= table["passed"].sum() + 40 * len(pool)  # batches are filled up
 
@@ -162,8 +208,9 @@ def test_a_schedule_grows_shrinks_and_ends_with_the_finalists(places: int, image
     steps = schedule(places, images, classes, WhichRequest())
     sizes, counts = zip(*steps, strict=True)
     assert sizes[0] >= min(images, 4 * classes)
-    assert list(sizes) == sorted(sizes)
-    assert max(sizes) <= images
+    assert list(sizes) == sorted(set(sizes))
+    assert max(sizes) <= max(256, images / 4, 4 * classes)
+    assert all(count >= min(places, 2 * WhichRequest().finalists) for count in counts[:-1])
     assert list(counts) == sorted(counts, reverse=True)
     assert counts[-1] == min(places, WhichRequest().finalists)
 
@@ -233,6 +280,8 @@ def test_sentences_follow_the_tables() -> None:
     assert front.endswith("0.800 for 1.0 ms (a of net@untrained:0); 0.900 for 2.0 ms (b of net@untrained:0); "
                           "0.950 for 4.0 ms (c of net@untrained:0).")  # fmt: skip
     assert "2 layers on 64 images, then 1 layer on 200 images" in how
+    alone = {**tables(0.2, 0), "confirmed": tables(0.2, 0)["confirmed"].tail(1)}
+    assert findings(alone, ("cat", "dog"), chosen)[1].startswith("No other layer was confirmed")
     assert findings(tables(0.2, 0), ("cat", "dog"), chosen)[1].startswith("It is clearly better than each of the 2")
     assert "cheapest of these, a of" in findings(tables(0.2, 2), ("cat", "dog"), chosen)[1]
     assert "GFLOPs" in findings(tables(0.2, 1, ms=False), ("cat", "dog"), chosen)[2]

@@ -1,4 +1,4 @@
-"""Charts of attributions: what random weights do to maps, what places are worth, what maps find on drawn pictures."""
+"""Charts of attributions: what random weights do to maps, what pixels are worth, what maps find on drawn pictures."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def randomisation(tables: Tables, *, method: str, score_at: str = "", height: in
 def insertion_deletion(
     tables: Tables, *, method: str, layer: str, score_at: str = "", height: int = 400
 ) -> alt.LayerChart:
-    """Return the class's probability while a map's places come back into a blurred picture, or are blurred away.
+    """Return the class's probability while a map's pixels come back into a blurred picture, or are blurred away.
 
     Reads `curves`; random squares are beside it, each draw a thin line.
     """
@@ -87,7 +87,7 @@ def insertion_deletion(
     long["way"] = long["way"].map(WAYS)
     long["line"] = long["order"] + long["draw"].astype(str) + long["way"]
     x = alt.X(
-        "share:Q", title="share of the picture, the map's strongest places first",
+        "share:Q", title="share of the picture, the map's strongest pixels first",
         axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelFontSize=SMALL_FONT),
     )  # fmt: skip
     y = alt.Y("probability:Q", title="probability of the class", axis=alt.Axis(tickCount=5, labelFontSize=SMALL_FONT))
@@ -103,10 +103,10 @@ def insertion_deletion(
     return layered(
         thin.mark_line(strokeWidth=1, opacity=0.6), thick.mark_line(strokeWidth=3),
         title=alt.Title(
-            "Do its places matter?",
+            "Do its pixels matter?",
             subtitle=[
                 f"{METHODS[method].title}, {where}, against random squares.",
-                "Solid: places come back into a blurred picture. Dashed: they are blurred away.",
+                "Solid: shown on a blurred picture. Dashed: blurred.",
             ],
         ),
         width="container", height=height,

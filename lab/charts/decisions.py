@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lab.charts.lazy_altair import alt
+from lab.charts.picking import CHOSEN
 from lab.charts.tables import LUCK, NEVER, confusion, decided_at
 from lab.charts.theme import (  # fmt: skip
     INK,
@@ -49,11 +50,12 @@ _CELLS = ("#e9eef6", "#123f7a")  # none to all of a class: dark text on the ligh
 
 
 def confusion_matrix(
-    tables: Tables, model: str | None = None, layer: str | None = None, side: int = 0
+    tables: Tables, model: str | None = None, layer: str | None = None, side: int = 0, moving: bool = False
 ) -> alt.LayerChart:
     """Return the confusion matrix of the probe on `layer` (None: the last): counts of images, shaded by row share.
 
-    `side` is the matrix's, in pixels; 0 lets it grow with the classes.
+    `side` is the matrix's, in pixels; 0 lets it grow with the classes. `moving` is for a page that gives it the rows of
+    one layer after the other, as `CHOSEN`: nothing else in it says which layer it is of.
     Raises LabError for an unknown model or layer.
     """
     name = only_model(tables["predictions"], model)
@@ -62,7 +64,7 @@ def confusion_matrix(
     classes = classes_of(tables)
     side = side or min(max(62 * len(classes), LEAST_SIDE), 560)
     turned = -50 if max(map(len, classes)) * 8 > side / len(classes) else 0
-    base = alt.Chart(rows(table)).encode(
+    base = alt.Chart(alt.NamedData(CHOSEN) if moving else rows(table)).encode(
         alt.X("predicted:N", title="predicted class", **_cells(classes, turned)),
         alt.Y("class:N", title="true class", **_cells(classes, 0)),
     )
@@ -79,13 +81,13 @@ def confusion_matrix(
                 alt.Text("images:Q"), color=ink
             )
         )
+    whole = layered(*parts, width=side, height=side, description=f"Confusion matrix of {name}.")
+    if moving:
+        return whole
     right = int(table.loc[table["class"] == table["predicted"], "images"].sum())
     told = f"{right} of {table['images'].sum()} images right"
-    return layered(
-        *parts,
+    return whole.properties(
         title=alt.Title(f"Held-out predictions at {where}", subtitle=told),
-        width=side,
-        height=side,
         description=f"Confusion matrix of {name} at {where}: {told}.",
     )
 

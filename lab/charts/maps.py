@@ -15,6 +15,7 @@ import pandas as pd
 
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import thumbnail_rows, trust_by_layer, wide_rows
+from lab.charts.picking import CHOSEN
 from lab.charts.theme import (  # fmt: skip
     INK,
     Tables,
@@ -64,6 +65,18 @@ def embedding_maps(
         description=_maps_description(tables, name, shown),
     )
     return with_thumbnails(joined, tables, table) if thumbnails else joined
+
+
+def moving_map(tables: Tables, model: str, *, size: int) -> alt.Chart:
+    """Return the map of a layer for a page that gives it `map_points` of one layer after the other, as `CHOSEN`."""
+    dots = _dots(alt.Chart(alt.NamedData(CHOSEN), width=size, height=size), tables, None, dot=80, pictures=False)
+    return _placed(dots, "x", "y").properties(description=f"t-SNE map of the images at one layer of {model}.")
+
+
+def map_points(tables: Tables, model: str, layer: str) -> pd.DataFrame:
+    """Return image, class, x, y: the map of one layer, scaled to -1..1."""
+    at = layers_of(tables["projection"], model).index(layer)
+    return wide_rows(tables, model, only=layer).rename(columns={f"{axis}{at}": axis for axis in "xy"})
 
 
 def projection_map(
@@ -125,14 +138,17 @@ def _for_all(param: alt.Parameter, charts: Sequence[alt.Chart]) -> alt.TopLevelS
     return alt.TopLevelSelectionParameter(**param.param.to_dict(), views=[chart.name for chart in charts])
 
 
-def _dots(base: alt.Chart, tables: Tables, chosen: Any, *, dot: int, faint: float = 0.9) -> alt.Chart:
+def _dots(
+    base: alt.Chart, tables: Tables, chosen: Any, *, dot: int, faint: float = 0.9, pictures: bool = True
+) -> alt.Chart:
     """Return a point per image, still without a place; images that are not `chosen` are drawn with `faint` opacity.
 
-    Where `chosen` is None, all are alike.
+    Where `chosen` is None, all are alike. With `pictures` the tooltip shows the field `thumbnail`.
     """
     classes = classes_of(tables)
     # vega-tooltip shows a field called "image" as a picture and "title" as the heading
-    tooltip = [alt.Tooltip("image:N", title="title"), alt.Tooltip("thumbnail:N", title="image"), alt.Tooltip("class:N")]
+    shown = [alt.Tooltip("thumbnail:N", title="image")] * pictures
+    tooltip = [alt.Tooltip("image:N", title="title"), *shown, alt.Tooltip("class:N")]
     chart = base.mark_point(filled=True, size=dot, strokeWidth=1.2).encode(
         class_colour(classes),
         class_shape(classes),

@@ -25,7 +25,10 @@ def map_sizes(tables: Tables, *, height: int = 300) -> alt.LayerChart:
         f"{r.kind}, kernel {r.kernel_height} × {r.kernel_width}, stride {r.stride_y}" for r in table.itertuples()
     ]
     base = alt.Chart(rows(table)).encode(_steps(table))
-    colour = alt.Scale(domain=["formula = real size", "formula ≠ real size"], range=[PASSED, NOT_PASSED])
+    answers = {"formula = real size": (PASSED, "circle"), "formula ≠ real size": (NOT_PASSED, "cross")}
+    there = [answer for answer in answers if answer in set(table["verdict"])]
+    colours, shapes = zip(*(answers[answer] for answer in there), strict=True) if there else ((), ())
+    colour = alt.Scale(domain=there, range=list(colours))
     y = alt.Scale(type="log", base=2, nice=False, padding=12)
     sides = sorted({int(side) for side in table["real_height"]})
     axis = alt.Axis(values=sides[:: -(-len(sides) // MOST_TICKS)], labelFontSize=SMALL_FONT)
@@ -35,7 +38,7 @@ def map_sizes(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         alt.Y("real_height:Q", scale=y, axis=axis),
         alt.Color("verdict:N", scale=colour, legend=legend_above()),
-        alt.Shape("verdict:N", scale=alt.Scale(domain=colour.domain, range=["circle", "cross"])),
+        alt.Shape("verdict:N", scale=alt.Scale(domain=there, range=list(shapes))),
         tooltip=["layer:N", "window:N", alt.Tooltip("size:N", title="real size"), alt.Tooltip("formula_height:Q")],
     )
     return layered(

@@ -37,25 +37,29 @@ def layer_table(tables: Tables, model: str | None = None) -> pd.DataFrame:
     return table.loc[layers_of(tables["layers"], name)].dropna(axis=1, how="all").reset_index()
 
 
-def whole_controls(tables: Tables) -> pd.DataFrame:
-    """Return the controls with one value for all layers (pixels, chance): control, accuracy, ci_low, ci_high."""
+def whole_controls(tables: Tables, measure: str = "accuracy") -> pd.DataFrame:
+    """Return the controls with one value for all layers (pixels, chance): control, `measure`, ci_low, ci_high."""
     summary = tables["summary"]
     here = summary[summary["control"].map(lambda name: name in CONTROLS and CONTROLS[name].rule)]
-    columns = ["control", "accuracy", "ci_low", "ci_high"]
-    return here[columns].drop_duplicates(["control", "accuracy"]).reset_index(drop=True)
+    columns = ["control", measure, "ci_low", "ci_high"]
+    return here[columns].drop_duplicates(["control", measure]).reset_index(drop=True)
 
 
-def key_figures(tables: Tables, model: str) -> list[tuple[str, float]]:
-    """Return the few numbers that stand beside a verdict: what each is called, and the number."""
+def key_figures(tables: Tables, model: str, measure: str = "accuracy") -> list[tuple[str, float]]:
+    """Return the few numbers that stand beside a verdict: what each is called, and the number.
+
+    `measure` is the column of `summary` that the verdict is about.
+    """
     summary = of_model(tables["summary"], model).sort_values("depth", kind="stable")
-    probe, twin = (summary[summary["control"] == control]["accuracy"].tolist() for control in ("probe", "untrained"))
+    probe, twin = (summary[summary["control"] == control][measure].tolist() for control in ("probe", "untrained"))
     found = [("first layer", probe[0]), ("last layer", probe[-1])] if probe else []
     if twin:
         found.append(("untrained, last layer", twin[-1]))
-    found += [(CONTROLS[row["control"]].label, row["accuracy"]) for _, row in whole_controls(tables).iterrows()]
+    found += [(CONTROLS[row["control"]].label, row[measure]) for _, row in whole_controls(tables, measure).iterrows()]
     pairs = of_model(tables["emergence"], model)
     if len(pairs) == 1 and pairs["reached"].iloc[0]:
-        found.append(("come apart at depth", pairs["depth"].iloc[0]))
+        name = "come apart at depth" if measure == "accuracy" else "read from depth"
+        found.append((name, pairs["depth"].iloc[0]))
     return [(name, float(value)) for name, value in found]
 
 

@@ -23,6 +23,7 @@ from lab.cli import (
     probe,
     question,
     selfcheck,
+    shards,
     storage,
     sweep,
     train,
@@ -62,6 +63,7 @@ COMMANDS = (
     Command("ladder", "measure at which depth each level of vision becomes readable", ladder.options, question.act),
     Command("plan", "say what a sweep will take, and refuse what cannot fit", plan.options, plan.act),
     Command("sweep", "probe many networks on many image sets, here or on a cluster", sweep.options, sweep.act),
+    Command("shards", "pass the shards of one image set, here or on a cluster", shards.options, shards.act),
     Command("which", "find the best layer among many networks for new images", which.options, which.act),
     Command("ask", "ask how layers build on layers, question by question", question.ask_options, question.act),
     Command(

@@ -19,6 +19,7 @@ from lab.encode import NOT_TEXT, strict, text_records
 from lab.errors import BeingComputed, LabError, nearest
 from lab.experiments.base import Request, Result, type_name
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.experiments.number_text import about_ranges
 from lab.names import names_in
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs
@@ -160,8 +161,9 @@ def show(run: RunFolder, given: argparse.Namespace) -> None:
     if given.json:
         show_json(document(run, result))
         return
-    for sentence in result.findings:
-        print(sentence)
+    for sentence in (*result.findings, about_ranges(result.findings)):
+        if sentence:
+            print(sentence)
     if given.table:
         print()
         show_table(_readable(result, given.table))

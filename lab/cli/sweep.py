@@ -23,17 +23,22 @@ from lab.sweeps.tables import sweep_tables
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `sweep`."""
     parser.add_argument("plan", nargs="?", metavar="PLAN.toml", help="the plan, or a sweep's id; without: list sweeps")
+    engine_options(parser)
+    question.compute_options(parser)
+    parser.add_argument("--show", action="store_true", help="compute nothing, show what is there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the tables there, as Parquet and CSV")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write its atlas there, one file that opens offline")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what computes units, and how many at once."""
     about = "; ".join(f"{name}: {row.about}" for name, row in ENGINES.items())
     parser.add_argument("--engine", default="local", metavar="|".join(ENGINES), help=f"{about} (default local)")
     parser.add_argument(
         "--workers", type=int, metavar="N", help="units at once (default: as many as there is room for)"
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads a unit (default 1)")
-    question.compute_options(parser)
-    parser.add_argument("--show", action="store_true", help="compute nothing, show what is there")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write the tables there, as Parquet and CSV")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write its atlas there, one file that opens offline")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def act(given: argparse.Namespace) -> None:

@@ -43,7 +43,7 @@ class VectorStore:
         for path in sorted(self.folder.glob("*.safetensors")):
             if there.all():
                 break
-            names, vectors = _read(path, name, array.shape[1])
+            names, vectors = read_vectors(path, name, array.shape[1])
             for digest, vector in zip(names, vectors, strict=True):
                 for index in rows.get(digest, ()):
                     array[index], there[index] = vector, True
@@ -52,14 +52,14 @@ class VectorStore:
     def chunks(self, name: str, width: int) -> Iterator[tuple[list[str], np.ndarray]]:
         """Yield digests and vectors `(n, width)` of a layer, shard by shard; an image may come more than once."""
         for path in sorted(self.folder.glob("*.safetensors")):
-            digests, vectors = _read(path, name, width)
+            digests, vectors = read_vectors(path, name, width)
             if digests:
                 yield digests, vectors
 
     def joint_chunks(self, sizes: Mapping[str, int]) -> Iterator[tuple[list[str], dict[str, np.ndarray]]]:
         """Yield digests and vectors of several layers of the same images, from the shards that hold all of them."""
         for path in sorted(self.folder.glob("*.safetensors")):
-            found = {name: _read(path, name, width) for name, width in sizes.items()}
+            found = {name: read_vectors(path, name, width) for name, width in sizes.items()}
             digests = next(iter(found.values()))[0]
             if digests and all(len(own) == len(digests) for own, _ in found.values()):
                 yield digests, {name: vectors for name, (_, vectors) in found.items()}
@@ -73,13 +73,8 @@ class VectorStore:
 
     def add(self, digests: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
         """Write one shard: arrays `(N, D)` by layer name, for images with these digests."""
-        from safetensors.numpy import save
-
-        content = {LAYER + name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        content[DIGESTS] = np.frombuffer("".join(digests).encode(), np.uint8).reshape(len(digests), -1).copy()
-        sums = {name: zlib.crc32(array.data) for name, array in content.items()}
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.safetensors"
-        write_bytes(self.folder / name, save(content, metadata={"crc32": json.dumps(sums)}))
+        write_bytes(self.folder / name, shard_content(digests, arrays))
 
     @contextmanager
     def writer(self, seconds: float, share: float) -> Iterator[Keep]:
@@ -114,7 +109,17 @@ class VectorStore:
             flush()
 
 
-def _read(path: Path, name: str, width: int) -> tuple[list[str], np.ndarray]:
+def shard_content(digests: Sequence[str], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the bytes of a shard: arrays `(N, D)` by layer name, for images with these digests."""
+    from safetensors.numpy import save
+
+    content = {LAYER + name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    content[DIGESTS] = np.frombuffer("".join(digests).encode(), np.uint8).reshape(len(digests), -1).copy()
+    sums = {name: zlib.crc32(array.data) for name, array in content.items()}
+    return save(content, metadata={"crc32": json.dumps(sums)})
+
+
+def read_vectors(path: Path, name: str, width: int) -> tuple[list[str], np.ndarray]:
     """Return the digests of the images in a shard and their vectors; none when it lacks the layer or is damaged."""
     from safetensors import SafetensorError, safe_open
 

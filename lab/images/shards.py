@@ -99,7 +99,7 @@ def read_shards(name: str, options: Mapping[str, str]) -> LabelledRows:
     for shard in shards:
         before = len(samples)
         try:
-            for sample in _samples(shard, options):
+            for sample in samples_of(shard, options):
                 samples.append(sample)
         except Unreadable as error:
             after = f" after {len(samples) - before:,} images" if len(samples) > before else ""
@@ -127,12 +127,13 @@ def _names(samples: Iterable[Sample]) -> tuple[str, ...]:
 
 def _readable(shard: Shard) -> Iterator[Sample]:
     try:
-        yield from _samples(shard, {})
+        yield from samples_of(shard, {})
     except Unreadable:
         return
 
 
-def _samples(shard: Shard, options: Mapping[str, str]) -> Iterator[Sample]:
+def samples_of(shard: Shard, options: Mapping[str, str]) -> Iterator[Sample]:
+    """Yield the images of a shard in order, with what is told of them; raises Unreadable where it cannot be read."""
     part = part_of(_NUMBER.sub("", PurePosixPath(shard.address).stem))
     for sample in KINDS[_ending(shard.address)](shard, options):
         yield replace(sample, told={**sample.told, PART: part}) if part and PART not in sample.told else sample

@@ -1,10 +1,12 @@
-"""Two cheap scores of an embedding for a set of labels, both out of one decomposition: no folds, no solver.
+"""Cheap scores of an embedding for a set of labels, all out of one decomposition: no folds, no solver.
 
 evidence      LogME (You, Liu, Wang and Long, "LogME: Practical Assessment of Pre-trained Models for Transfer Learning",
               ICML 2021): how probable the labels are under a linear model y = Xw + noise, w ~ N(0, 1/a), noise ~
               N(0, 1/b), at the a and b that make them most probable; nats an image, the mean over classes
 left out      which class ridge regression names for each image when it is fitted to all others (Allen's PRESS, 1974);
               where nothing can be read this is below chance, as an image's own class is the rarer one among the others
+margin        of these left-out answers: what an image's own class has above the next one, the mean over the standard
+              deviation (d'). Were margins normal, the share that is read right would be the normal distribution at it
 
 For a given ratio t = a/b, the penalty of ridge regression, the best b is known in closed form, so the evidence is a
 function of t alone; its maximum is found on a grid and then within the best cell. Features are standardised, targets
@@ -23,18 +25,21 @@ from lab.probing.pca import principal_axes, standardise
 PENALTIES = np.logspace(-6, 6, 25)  # t, of the mean variance of a principal axis
 REFINED = 2  # times that the grid is laid anew around its best value, a tenth as wide
 LEAST_IMAGES = 4
+MOST_MARGIN = 100.0  # either way, where all margins are equal
 
 
 @dataclass(frozen=True)
 class CheapScores:
-    """`evidence` in nats an image; `correct` `(n,)`: 1.0 for each image that ridge regression on all others reads."""
+    """`evidence` in nats an image; `margin` of the left-out answers, in units of its spread; `correct` `(n,)`: 1.0 for
+    each image that ridge regression on all others reads."""
 
     evidence: float
+    margin: float
     correct: np.ndarray
 
 
 def cheap_scores(embedding: np.ndarray, labels: np.ndarray) -> CheapScores:
-    """Return both scores of an embedding `(n, D)` for labels `(n,)` from 0.
+    """Return the scores of an embedding `(n, D)` for labels `(n,)` from 0.
 
     Raises LabError for fewer than four images and values that are not finite.
     """
@@ -49,7 +54,14 @@ def cheap_scores(embedding: np.ndarray, labels: np.ndarray) -> CheapScores:
     axes, _ = principal_axes(features, features[:1])
     member = (labels[:, None] == np.arange(int(labels.max()) + 1)).astype(np.float64)
     targets = member - member.mean(axis=0)
-    return CheapScores(float(log_evidence(axes, targets).mean()), _left_out(axes, targets, labels))
+    answers, rows = _left_out(axes, targets), np.arange(len(labels))
+    others = np.where(member > 0, -np.inf, answers).max(axis=1)
+    margins = answers[rows, labels] - others
+    return CheapScores(
+        float(log_evidence(axes, targets).mean()),
+        float(np.clip(margins.mean() / max(margins.std(), 1e-12), -MOST_MARGIN, MOST_MARGIN)),
+        np.asarray(answers.argmax(axis=1) == labels, dtype=np.float64),
+    )  # fmt: skip
 
 
 def log_evidence(axes: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -80,8 +92,8 @@ def _at_best_noise(count: int, residual: np.ndarray, volume: np.ndarray | float)
     return np.asarray(-0.5 * (np.log(2 * np.pi * residual / count) + 1 + volume / count))
 
 
-def _left_out(axes: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return 1.0 for each row whose class ridge regression names without it, at the penalty of the least error."""
+def _left_out(axes: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return what ridge regression gives each row `(n, K)` without it, at the penalty of the least error."""
     best, answer = np.inf, targets * 0.0
     variance, squares, products = (axes**2).sum(axis=0), axes**2, axes.T @ targets
     for penalty in PENALTIES * (variance.mean() if len(variance) else 1.0):
@@ -90,4 +102,4 @@ def _left_out(axes: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> np.n
         missed = (targets - axes @ (shrunk[:, None] * products)) / np.maximum(1 - leverage, 1e-9)[:, None]
         if (error := float((missed**2).sum())) < best:
             best, answer = error, targets - missed
-    return np.asarray(answer.argmax(axis=1) == labels, dtype=np.float64)
+    return np.asarray(answer)

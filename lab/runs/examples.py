@@ -29,6 +29,13 @@ def example_named(run_id: str) -> RunFolder | None:
     return RunFolder(folder / run_id) if folder and (folder / run_id / "run.json").is_file() else None
 
 
+def list_examples() -> list[RunFolder]:
+    """Return all examples that can be read, by name of their question."""
+    folder = examples_dir()
+    found = [RunFolder(path.parent) for path in sorted(folder.glob("*/request.json"))] if folder else []
+    return [run for run in found if not run.damage]
+
+
 def example_of(request: Request) -> RunFolder | None:
     """Return the example that answers a canonical request, None when there is none."""
     return example_named(request.run_id)

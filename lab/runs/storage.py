@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from lab.shortages import DiskFull, amount
 DEFAULT_LIMIT = "20GB"
 SCALES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 PARTS = ("runs", "trash", "cache", "trained", "uploads")
+LOOK_SECONDS = 60.0
 COMPUTED_CACHES = ("embeddings", "exemplars", "pixels", "projections", "thumbnails")
 
 
@@ -45,6 +47,19 @@ class HomeSize:
         return f"{amount(self.total)} of {amount(self.limit)}" + (f" ({held})" if held else "")
 
 
+@dataclass(frozen=True)
+class Look:
+    """When a process looked through the home folder, the limit and the disk's free bytes then, what was left to it."""
+
+    at: float
+    limit: int
+    free: int
+    left: int
+
+
+_looked: dict[Path, Look] = {}
+
+
 def home_size() -> HomeSize:
     """Return what the home folder holds; links are not followed."""
     parts = {name: sum(size for _, size, _ in _files(home() / name)) for name in PARTS}
@@ -61,8 +76,17 @@ def home_limit() -> int:
 
 
 def make_room() -> None:
-    """Trim the caches when the home folder is above its limit; raises DiskFull when that is not enough."""
-    size = home_size()
+    """Trim the caches when the home folder is above its limit; raises DiskFull when that is not enough.
+
+    A process looks through the folder again after a minute, or once the disk has lost what was left to the limit: units
+    of a sweep follow each other in a process, and what they leave makes each look longer.
+    """
+    place, limit, now = home(), home_limit(), time.monotonic()
+    looked = _looked.get(place)
+    if looked and looked.limit == limit and now - looked.at < LOOK_SECONDS and looked.free - _free(place) < looked.left:
+        return
+    free, size = _free(place), home_size()
+    _looked[place] = Look(now, limit, free, size.limit - size.total)
     if size.total <= size.limit:
         return
     freed = trim_caches(size.total - size.limit)
@@ -71,6 +95,11 @@ def make_room() -> None:
             f"the home folder {home()} holds {amount(size.total - freed)}, above its limit of {amount(size.limit)}; "
             "delete runs, empty the trash (`feature-lab clean --trash`), or raise FEATURE_LAB_HOME_LIMIT"
         )
+
+
+def _free(place: Path) -> int:
+    place.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(place).free
 
 
 def trim_caches(size: int) -> int:

@@ -54,8 +54,13 @@ def certificate_file() -> Path:
 
 def last_certificate() -> Certificate | None:
     """Return the last certificate, complete or not; None when there is none that this version can read."""
+    return read_certificate(certificate_file())
+
+
+def read_certificate(file: Path) -> Certificate | None:
+    """Return the certificate in a file, None when there is none that this version can read."""
     try:
-        values = read_json(certificate_file()) or {}
+        values = read_json(file) or {}
         rows = tuple(CheckedRow(**row) for row in values.pop("rows"))
         values.pop("passed")
         return Certificate(rows=rows, **values)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,18 +92,27 @@ def _drive(plan: Plan, engine: Engine, setup: Setup, progress: Progress) -> dict
     """Try units until each is finished or was tried three times; return why tries failed, by run."""
     units = {unit.request.run_id: unit for unit in plan.units}
     left = {name: unit for name, unit in units.items() if not _is_finished(unit)}
+    return tried(left, len(units), engine, setup, progress, lambda unit: run_of(unit).status)
+
+
+def tried(
+    left: dict[str, Any], planned: int, engine: Engine, setup: Setup, progress: Progress, status: Callable[[Any], str]
+) -> dict[str, list[str]]:
+    """Try the units that are left of those planned, by name, until the `status` of each is finished or it was tried
+    three times; return why tries failed, by name."""
+    names = {id(unit): name for name, unit in left.items()}
     tries: Counter[str] = Counter()
     failures: dict[str, list[str]] = {}
-    progress("Computing units", len(units) - len(left), len(units), "units")
+    progress("Computing units", planned - len(left), planned, "units")
     while left:
         before = len(left) + tries.total()
         for unit, word in engine.run(_passes_first(left.values()), setup):
-            name, status = unit.request.run_id, run_of(unit).status
-            if status == "finished":
+            name, now = names[id(unit)], status(unit)
+            if now == "finished":
                 left.pop(name, None)
-                progress("Computing units", len(units) - len(left), len(units), "units")
+                progress("Computing units", planned - len(left), planned, "units")
             elif word != BUSY:
-                tries[name] += TRIES if status == "cancelled" else engine.tries_of_a_loss if word == LOST else 1
+                tries[name] += TRIES if now == "cancelled" else engine.tries_of_a_loss if word == LOST else 1
                 failures.setdefault(name, []).append(word)
         left = {name: unit for name, unit in left.items() if tries[name] < TRIES}
         if left and len(left) + tries.total() == before:

@@ -17,9 +17,10 @@ from lab.charts.picking import CHOSEN, LAYER_PICK, Marks, newly_picked
 from lab.charts.theme import INK, config
 from lab.experiments.base import Result
 from lab.runs.tables import table_hash
-from lab.ui.run_cache import CachedTables
+from lab.ui.run_cache import CachedTables, made_of
 
 LEGEND_LINE = 26  # pixels
+MOST_IN_SVG = 20_000  # rows
 TEXT_COLOURS = ("color", "labelcolor", "titlecolor", "subtitlecolor")  # options of a chart's look, in small letters
 Spec = dict[str, Any]
 
@@ -41,6 +42,15 @@ def chart_spec(result: Result, chart: Chart, **choices: Any) -> Spec:
         chosen = tuple(sorted(choices.items()))
         return _cached_spec(tables.folder, tables.stamp, tables.names, _name(chart), chosen, chart)
     return _spec(tables, chart, choices)
+
+
+def show_moving(result: Result, spec: Spec, rows: Callable[..., pd.DataFrame], *, key: str, **choices: Any) -> None:
+    """Show a specification whose marks are `CHOSEN`: the rows that `rows` makes of the run's tables and `choices`.
+
+    Other rows are then all that a browser gets: it moves the marks and draws nothing else anew.
+    """
+    data = convert_anything_to_arrow_bytes(made_of(result, rows, **choices))
+    show_spec({**spec, "datasets": {CHOSEN: data}}, key=key, width="content")
 
 
 def tables_spec(tables: Mapping[str, pd.DataFrame], chart: Chart, **choices: Any) -> Spec:
@@ -128,6 +138,9 @@ def _spec(tables: Mapping[str, pd.DataFrame], chart: Chart, choices: Mapping[str
 def as_shown(chart: Any) -> Spec:
     """Return an Altair chart's specification in the page's look, its data as Arrow bytes."""
     spec: Spec = chart.to_dict(validate=False)
+    # Streamlit would draw 2,000 points on a canvas, where the style sheet cannot give text the page's own colour.
+    if sum(map(len, spec.get("datasets", {}).values())) <= MOST_IN_SVG:
+        spec["usermeta"] = {"embedOptions": {"renderer": "svg"}}
     data = {name: convert_anything_to_arrow_bytes(table) for name, table in spec.get("datasets", {}).items()}
     return {**spec, "config": {**spec.get("config", {}), **SIZES}, "datasets": data}
 

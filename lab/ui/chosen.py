@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.experiments.base import Request
 from lab.runs.examples import example_of
 from lab.ui import url_state
+from lab.ui.components import mount
 from lab.ui.run_cache import run_of
 from lab.ui.text import escaped
 
@@ -76,6 +77,17 @@ def layer_picker(layers: Sequence[str], usual: str = "", *, key: str = LAYER) ->
                 args=(layers[to] if there else now,),
             )  # fmt: skip
     return now
+
+
+def layers_as_html(content: str, *, key: str) -> None:
+    """Show HTML in which a click on an element with the attribute `data-layer` chooses that layer."""
+    name = f"{key}_clicks"
+    with st.container(key=key, gap=None):
+        st.html(content)
+        mount(
+            "clicks", {"within": f"st-key-{key}"}, key=name,
+            layer=lambda: choose_layer(st.session_state[name]["layer"]),
+        )  # fmt: skip
 
 
 def follow(request: Request, field: str, layers: Sequence[str]) -> None:

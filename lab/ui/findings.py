@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
 from lab.experiments.base import Request
+from lab.experiments.number_text import about_ranges
 from lab.ui.text import escaped
 
 FEW = 2  # sentences that read well as one paragraph
@@ -17,11 +18,18 @@ def show_findings(sentences: Iterable[str]) -> None:
     """Show the sentence that answers the question in bold, so that it is read first; of much else, that it is there."""
     answer, *more = sentences
     st.markdown(f"**{_as_written(answer)}**")
-    if len(more) > FEW:
-        with st.expander(f"What else was found ({len(more)})", icon=":material/format_list_bulleted:"):
-            show_sentences(more)
-    elif more:
-        show_sentences(more)
+    show_more(more)
+    if told := about_ranges([answer, *more]):
+        st.caption(told)
+
+
+def show_more(sentences: Sequence[str]) -> None:
+    """Show a few sentences; of many, that they are there."""
+    if len(sentences) > FEW:
+        with st.expander(f"What else was found ({len(sentences)})", icon=":material/format_list_bulleted:"):
+            show_sentences(sentences)
+    elif sentences:
+        show_sentences(sentences)
 
 
 def show_sentences(sentences: Iterable[str]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts.decisions import confusion_matrix, image_by_depth
-from lab.charts.map_rows import data_url
-from lab.charts.maps import projection_map
+from lab.charts.decisions import confusion_matrix, confusion_rows, image_by_depth
+from lab.charts.map_rows import data_url, trust_by_layer
+from lab.charts.maps import map_points, moving_map
 from lab.charts.tables import changes_at, layer_table
 from lab.charts.theme import layers_of
 from lab.experiments.base import Request, Result
@@ -20,10 +20,10 @@ from lab.experiments.channels.visualize import VisualizeRequest
 from lab.models import ModelRef
 from lab.models.cards import cached_card
 from lab.runs.examples import example_of
-from lab.ui.chart import on_a_phone, show_chart
+from lab.ui.chart import chart_spec, on_a_phone, show_chart, show_moving
 from lab.ui.chosen import choose_image, chosen_image, layer_picker, relative
 from lab.ui.gallery import Picture, gallery
-from lab.ui.run_cache import finished_result, run_of
+from lab.ui.run_cache import finished_result, made_of, run_of
 from lab.ui.text import count, escaped
 
 SHOWN = 12  # images of a kind
@@ -42,25 +42,21 @@ def layer_panel(result: Result, model: str, *, mapped: bool = True) -> None:
     """
     with st.container(border=True, key="layer_panel"):
         layer = layer_picker(layers_of(result["layers"], model))
-        row = layer_table(result.tables, model).set_index("layer").loc[layer]
+        row = made_of(result, layer_table, model=model).set_index("layer").loc[layer]
         about = result["layers"].query("model == @model").set_index("layer").loc[layer]
         st.html(_figures(model, layer, row, about))
-        changes = changes_at(result.tables, model, layer)
+        changes = made_of(result, changes_at, model=model, layer=layer)
         new, wrong = st.columns(2, gap="large")
         with new:
             _images(result, changes, "newly right", "layer_new", also="lost")
         with wrong:
             _images(result, changes, "still wrong", "layer_wrong")
-        side = SIDE_ON_A_PHONE if on_a_phone() else SIDE
-        chosen: dict[str, Any] = {"view": {"width": "content"}, "model": model, "layer": layer}
         left, right = st.columns(2, gap="large")
         with left:
             _field(result, about, changes)
             _patches(result, model, layer)
         with right:
-            show_chart(result, confusion_matrix, key="layer_confusion", side=side, **chosen)
-            if mapped and not result["projection"].empty:
-                show_chart(result, projection_map, key="layer_map", size=side + 40, **chosen)
+            _drawn(result, model, layer, changes, mapped=mapped and not result["projection"].empty)
         _use(result, model, layer)
 
 
@@ -140,7 +136,7 @@ def _patches(result: Result, model: str, layer: str) -> None:
     if not data or ModelRef.parse(model).own_code:
         return
     asked: list[Request] = [
-        VisualizeRequest(model=model, data=data, layers=layer, channels="top:12"),
+        VisualizeRequest(model=model, data=data, layers=layer, channels="top:6", negative=True),
         DepthStripRequest(model=model, data=data),
     ]
     for request in asked:
@@ -160,6 +156,19 @@ def _patches(result: Result, model: str, layer: str) -> None:
                 key="layer_patches",
             )
             return
+
+
+def _drawn(result: Result, model: str, layer: str, changes: pd.DataFrame, *, mapped: bool) -> None:
+    """Show how the probe of a layer confuses the classes and, where it is `mapped`, its map."""
+    side = SIDE_ON_A_PHONE if on_a_phone() else SIDE
+    right = changes["class"] == changes["predicted"]
+    st.markdown(f"**Held-out predictions at {escaped(layer)}** :gray[({right.sum()} of {len(right)} images right)]")
+    matrix = chart_spec(result, confusion_matrix, model=model, side=side, moving=True)
+    show_moving(result, matrix, confusion_rows, key="layer_confusion", model=model, layer=layer)
+    if mapped:
+        st.markdown(f"**Map of {escaped(layer)}** :gray[({made_of(result, trust_by_layer, model=model)[layer]})]")
+        dots = chart_spec(result, moving_map, model=model, size=side + 40)
+        show_moving(result, dots, map_points, key="layer_map", model=model, layer=layer)
 
 
 def _use(result: Result, model: str, layer: str) -> None:

@@ -13,15 +13,18 @@ from typing import Any
 
 import streamlit as st
 
+from lab.charts.map_rows import data_url
 from lab.encode import NOT_TEXT
 from lab.errors import LabError
 from lab.experiments.base import Request, Result, type_name
-from lab.registry import EXPERIMENTS, charts_of, meaning
+from lab.registry import EXPERIMENTS, charts_of
 from lab.registry.row import Experiment
 from lab.ui.answer import answered
 from lab.ui.chart import as_shown, show_spec
 from lab.ui.choices import with_current
+from lab.ui.gallery import Picture, gallery
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import result_tables
 from lab.ui.tabs import Tab, questions
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
@@ -66,16 +69,18 @@ def question_section(rows: Sequence[Experiment], subject: Selection) -> None:
 
 
 def show_all(result: Result) -> None:
-    """Show every chart and every table of a result, as its row of the registry has them."""
-    name = result.request.experiment
+    """Show every chart and the tables of a result, as its row of the registry has them."""
     for file, chart in charts_of(result).items():
-        show_spec(as_shown(chart), key=f"{name}_{file}")
-    for table_name, table in result.tables.items():
-        with st.expander(table_name.replace("_", " ").capitalize(), icon=":material/table_rows:"):
-            shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
-            about = {column: meaning(name, table_name, column) for column in shown.columns}
-            config = {column: st.column_config.Column(help=text) for column, text in about.items() if text}
-            st.dataframe(shown, hide_index=True, key=f"{name}_{table_name}", column_config=config)
+        show_spec(as_shown(chart), key=f"{result.request.experiment}_{file}")
+    for name, table in result.tables.items():
+        if "thumbnail" in table:
+            gallery(map(_picture, table.to_dict("records")), key=f"{result.request.experiment}_{name}_pictures")
+    result_tables(result)
+
+
+def _picture(row: Mapping[Any, Any]) -> Picture:
+    said = " · ".join(value for name, value in row.items() if name not in NOT_TEXT and isinstance(value, str))
+    return Picture(data_url(row["thumbnail"]), said, said)
 
 
 def settings(kind: type[Request], subject: Selection) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +20,8 @@ from lab.experiments.base import Request, Result
 from lab.runs.store import RunFolder
 from lab.runs.tables import read_table
 from lab.settings import runs_dir
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,25 @@ def finished_result(run: RunFolder) -> Result:
     seen = (run.path / "run.json").stat()
     manifest, stamp = _manifest(str(run.path), (seen.st_ino, seen.st_size, seen.st_mtime_ns))
     return Result(run.request, CachedTables(str(run.path), stamp, tuple(manifest["tables"])), copy.deepcopy(manifest))
+
+
+def made_of(result: Result, make: Callable[..., Made], **choices: Any) -> Made:
+    """Return what `make` makes of the tables of `result` and `choices`, of a finished run once; the caller's own."""
+    tables = result.tables
+    if not isinstance(tables, CachedTables):
+        return make(tables, **choices)
+    chosen = tuple(sorted(choices.items()))
+    name = f"{make.__module__}.{make.__qualname__}"
+    made: Made = _made(tables.folder, tables.stamp, tables.names, name, chosen, make)
+    return made
+
+
+@st.cache_data(show_spinner=False, max_entries=1024)
+def _made(
+    folder: str, stamp: str, names: tuple[str, ...], name: str, choices: tuple[tuple[str, Any], ...],
+    _make: Callable[..., Any],
+) -> Any:  # fmt: skip
+    return _make(CachedTables(folder, stamp, names), **dict(choices))  # the name of `_make` is in the key
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)

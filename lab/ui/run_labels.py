@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 
 from lab.errors import LabError
 from lab.experiments.base import Request
 from lab.runs.store import RunFolder
+from lab.ui.text import escaped
+
+TOLD_VERSIONS = ("torch", "timm")
 
 
 def run_labels(runs: list[RunFolder]) -> dict[str, str]:
@@ -33,7 +37,18 @@ def distinction(request: Request) -> str:
 def when(run: RunFolder) -> str:
     """Return when a run was computed (or begun), in the computer's own time."""
     try:
-        moment = datetime.datetime.fromisoformat(run.manifest["created"]).astimezone()
+        moment = datetime.datetime.fromisoformat(run.manifest["created"])
     except (LabError, KeyError, TypeError, ValueError):  # not finished, or damaged
-        moment = datetime.datetime.fromtimestamp(run.path.stat().st_mtime).astimezone()
-    return f"{moment:%d %b %Y, %H:%M}"
+        moment = datetime.datetime.fromtimestamp(run.path.stat().st_mtime)
+    return shown_time(moment)
+
+
+def shown_time(moment: datetime.datetime) -> str:
+    """Return a moment as pages show it, in the computer's own time."""
+    return f"{moment.astimezone():%d %b %Y, %H:%M}"
+
+
+def example_note(computed: str, versions: Mapping[str, str]) -> str:
+    """Return the badge of what came with the lab (markdown): when it was computed, with which versions."""
+    told = ", ".join([computed, *(f"{name} {versions[name]}" for name in TOLD_VERSIONS if name in versions)])
+    return f":blue-badge[:material/inventory_2: Example] :small[It came with the lab: {escaped(told)}.]"

@@ -22,12 +22,11 @@ from lab.shortages import shortage
 from lab.ui import url_state
 from lab.ui.progress import show_progress
 from lab.ui.run_cache import changed_table, finished_result, run_of
-from lab.ui.run_labels import when
+from lab.ui.run_labels import example_note, when
 from lab.ui.text import duration, escaped
 
 POLL_SECONDS = 0.5
 SHOWN = "shown_of_"  # begins the place in the session of the last request of a question whose result was shown
-TOLD_VERSIONS = ("torch", "timm")
 HEADLINES = {
     "failed": "This run could not be completed",
     "cancelled": "This run was cancelled",
@@ -139,10 +138,8 @@ def _progress(folder: str) -> None:
 
 def _note_example(example: RunFolder, request: Request, start: Callable[[Request], None]) -> None:
     """Say that a result was not computed here, when and with what it was, and offer to do so."""
-    versions = example.manifest.get("versions", {})
-    told = ", ".join([when(example), *(f"{name} {versions[name]}" for name in TOLD_VERSIONS if name in versions)])
     with st.container(horizontal=True, vertical_alignment="center", key=f"example_{request.experiment}"):
-        st.markdown(f":blue-badge[:material/inventory_2: Example] :small[It came with the lab: {escaped(told)}.]")
+        st.markdown(example_note(when(example), example.manifest.get("versions", {})))
         st.button(
             "Run it here", key=f"run_example_{request.experiment}", type="tertiary", icon=":material/play_arrow:",
             on_click=start, args=(request,),

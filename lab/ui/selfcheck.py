@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
+from lab.runs.examples import examples_dir
 from lab.runs.processes import process_lives, process_started
-from lab.selfcheck.certificate import Certificate, last_certificate
+from lab.selfcheck.certificate import Certificate, last_certificate, read_certificate
+from lab.ui.run_labels import example_note, shown_time
 from lab.ui.text import count, duration
 
+EXAMPLE = "selfcheck.json"
 POLL_SECONDS = 2.0
 LEAD = (
-    "Systems whose right answer is known, from a formula, a publication or because they were made that way, go through "
-    "the same functions as your own images. Nothing is taken from a cache. "
-    "`feature-lab selfcheck` does the same in a terminal."
+    "Known from a formula, a publication or because they were made that way; they go through the same functions as "
+    "your own images, past every cache. `feature-lab selfcheck` does the same in a terminal."
 )
 
 
@@ -30,11 +33,20 @@ def selfcheck_section() -> None:
         if st.button("Check now", key="selfcheck_start", icon=":material/verified:"):
             _start()
             st.rerun()
-        found = last_certificate()
-        if found is None:
-            st.caption("Nothing has been checked on this computer yet.")
-        else:
+        if (found := last_certificate()) is not None:
             _show(found)
+        elif (example := _example()) is not None:
+            st.markdown(example_note(shown_time(datetime.fromisoformat(example.created)), example.versions))
+            st.caption("It is of the computer that made it; nothing has been checked on this one yet.")
+            _show(example)
+        else:
+            st.caption("Nothing has been checked on this computer yet.")
+
+
+def _example() -> Certificate | None:
+    """Return the certificate that came with the lab, of the computer that made it."""
+    folder = examples_dir()
+    return read_certificate(folder / EXAMPLE) if folder else None
 
 
 @st.fragment(run_every=POLL_SECONDS)

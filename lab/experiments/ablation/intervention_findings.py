@@ -7,16 +7,14 @@ the interval lies within a margin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import pandas as pd
 
 from lab.experiments.ablation.intervention_contrasts import BRANCH_OR_SHORTCUT, PERMUTED, WITH_OR_WITHOUT
 from lab.experiments.ablation.intervention_outputs import INTACT
-from lab.experiments.number_text import SURE, interval_of, ranged, with_ends
+from lab.experiments.number_text import interval_of, ranged, with_ends
 from lab.stats.claims import ACCURACY_MARGIN, count, outcome
 
-_with_interval = partial(ranged, called=SURE)
 _CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrained network"}
 WITHIN = f"within {ACCURACY_MARGIN:.2f}"
 
@@ -57,8 +55,7 @@ def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -
     pairs = zip(controls["control"], controls["accuracy"], strict=True)
     floor = ", ".join(f"{_CONTROL[str(name)]} {value:.2f}" for name, value in pairs)
     return (
-        f"In the intact network a probe of the last layer tells {what} with accuracy "
-        f"{_with_interval(intact, 'carried')}; the floor: {floor}."
+        f"Intact, a probe of the last layer tells {what} with accuracy {ranged(intact, 'carried')}; the floor: {floor}."
     )
 
 
@@ -66,8 +63,7 @@ def _harm(broken: pd.DataFrame) -> list[str]:
     gaps = [outcome(interval_of(row, "carried_gap"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     above = [outcome(interval_of(row, "carried_above"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     fallen = broken[[one == "less" for one in gaps]]
-    rest = f"{WITHIN}: {count(gaps, 'same')}; better: {count(gaps, 'more')}; not shown: {count(gaps, 'open')}"
-    others = f"{rest} (intervals over images, for all at once)"
+    others = f"{WITHIN}: {count(gaps, 'same')}; better: {count(gaps, 'more')}; not shown: {count(gaps, 'open')}"
     if fallen.empty:
         return [f"None of {len(broken)} changes is shown to cost accuracy. {others[0].upper()}{others[1:]}."]
     worst = fallen.sort_values("carried_gap").iloc[0]
@@ -75,8 +71,8 @@ def _harm(broken: pd.DataFrame) -> list[str]:
     return [
         f"{len(fallen)} of {len(broken)} changes cost accuracy, {_named(worst)} most: the frozen probe falls to "
         f"{worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}.",
-        f"Of the other changes, {others}. In {blind} of {len(broken)} the frozen probe is not shown to beat chance, "
-        f"and in {count(above, 'same')} it is {WITHIN} of chance.",
+        f"Of the other changes, {others}. After {blind} of {len(broken)} the frozen probe is not shown to beat chance, "
+        f"after {count(above, 'same')} it is {WITHIN} of chance.",
     ]
 
 
@@ -85,8 +81,8 @@ def _shortcuts(contrasts: pd.DataFrame) -> list[str]:
     said = []
     for _, row in contrasts[contrasts["contrast"] == BRANCH_OR_SHORTCUT].iterrows():
         numbers = (
-            f"{row.one:.2f} with the branch out against {row.other:.2f} with the shortcut out, mean over the same "
-            f"{int(row.places)} block{'s' * (row.places > 1)} (difference {with_ends(interval_of(row, 'gap'))})"
+            f"{row.one:.2f} against {row.other:.2f}, mean over {int(row.places)} block{'s' * (row.places > 1)} "
+            f"(difference {with_ends(interval_of(row, 'gap'))})"
         )
         text = {
             "more": f"Losing what a block computes costs less than losing the shortcut around it: {numbers}.",
@@ -105,8 +101,8 @@ def _shortcuts(contrasts: pd.DataFrame) -> list[str]:
             "open": "no more and no less harm, as far as is shown, than taking out a block that has none",
         }
         said.append(
-            f"Taking out a block that has a shortcut does {text[outcome(gap, ACCURACY_MARGIN)]}: {numbers}; these are "
-            "other blocks at other depths, so the shortcut need not be the reason."
+            f"Taking out a block that has a shortcut does {text[outcome(gap, ACCURACY_MARGIN)]}: {numbers}; the blocks "
+            "lie at other depths, too."
         )
     return said
 
@@ -119,20 +115,20 @@ def _permuted(broken: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     known = rows[rows["place"].isin(set(there.index))]
     worst = (rows if known.empty else known).sort_values("carried").iloc[0]
     said = (
-        f"Permuting the channels {worst.place} takes no number away, it only mixes up which is which: the accuracy at "
-        f"the end becomes {_with_interval(worst, 'carried')}, the mean over {int(worst.draws)} permutations (from "
-        f"{worst.carried_least:.2f} to {worst.carried_most:.2f})"
+        f"Permuting the channels {worst.place} only mixes up which is which: the accuracy at the end becomes "
+        f"{ranged(worst, 'carried')}, over {int(worst.draws)} permutations {worst.carried_least:.2f} to "
+        f"{worst.carried_most:.2f}"
     )
     if known.empty:
         return [f"{said}."]
     here = there.loc[worst.place]
-    found = f"{said}. Right there a refit probe finds {here.one:.2f} against {here.other:.2f} in the intact network"
+    found = f"{said}. Right there a refit probe finds {here.one:.2f}, intact {here.other:.2f}"
     same = outcome(interval_of(here, "gap"), ACCURACY_MARGIN)
     if same != "same":
         return [f"{found}, {'which is not shown to be the same' if same == 'open' else 'not as before'}."]
     if outcome(interval_of(worst, "carried_gap"), ACCURACY_MARGIN) != "less":
         return [f"{found}, as before."]
-    return [f"{found}, as before: what a layer makes is of use only to a next layer that knows its order."]
+    return [f"{found}, as before: a layer's output is of use only to a next layer that knows its order."]
 
 
 def _recovered(broken: pd.DataFrame) -> list[str]:
@@ -142,10 +138,9 @@ def _recovered(broken: pd.DataFrame) -> list[str]:
         return ["At no change is a refit probe shown to find more than the frozen one."]
     row = more.sort_values("recovered").iloc[-1]
     return [
-        f"In {len(more)} of {len(broken)} changes a refit probe finds more than the frozen one: after {_named(row)} "
-        f"{_with_interval(row, 'refitted')} instead of {row.carried:.2f} (difference "
-        f"{with_ends(interval_of(row, 'recovered'))}). There the information is not gone; it no longer has the form "
-        "that the frozen probe had learnt."
+        f"After {len(more)} of {len(broken)} changes the information is still there in another form: a refit probe "
+        f"finds more than the frozen one, after {_named(row)} {ranged(row, 'refitted')} instead of {row.carried:.2f} "
+        f"(difference {with_ends(interval_of(row, 'recovered'))})."
     ]
 
 
@@ -156,7 +151,7 @@ def _tried(broken: pd.DataFrame) -> list[str]:
     if some.empty:
         return []
     listed = ", ".join(f"{name} {int(row.places)} of {int(row.possible)}" for name, row in some.iterrows())
-    return [f"Not every part was tried ({listed}); those that were not may do more or less harm."]
+    return [f"Not every part was tried ({listed})."]
 
 
 def _lost(changes: pd.DataFrame) -> list[str]:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from lab.experiments.number_text import SURE, interval_of, ranged, with_ends
+from lab.experiments.number_text import interval_of, ranged, with_ends
 from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 LAST, BEST, BOTH, ALL = "the last layer", "the best single layer", "early and late", "all layers"
 
-_share = partial(ranged, name="accuracy", ends="ci", called=SURE)
+_share = partial(ranged, name="accuracy", ends="ci")
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -55,7 +55,7 @@ def _enough(sweep: pd.DataFrame, chance: float) -> str:
     return (
         f"The last layer is not the best there is at {_listed(sorted(set(better['dim'])))} of {at}: most at "
         f"{int(most.dim)}, where {most.reader} gives {most.accuracy:.2f} instead of {own:.2f} (difference "
-        f"{with_ends(interval_of(most, 'gap'), SURE)})."
+        f"{with_ends(interval_of(most, 'gap'))})."
     )
 
 
@@ -65,10 +65,10 @@ def _compared(sweep: pd.DataFrame, name: str, layers: str) -> str:
     found = [outcome(interval_of(row, "gap"), ACCURACY_MARGIN) for _, row in rows.iterrows()]
     parts = []
     for which, how in (
-        ("more", "better than the last one"),
-        ("less", "worse than it"),
+        ("more", "better"),
+        ("less", "worse"),
         ("same", f"alike to within {ACCURACY_MARGIN:.2f}"),
-        ("open", "with no difference shown"),
+        ("open", "no difference shown"),
     ):
         here = rows[[one == which for one in found]]
         if len(here):
@@ -76,9 +76,8 @@ def _compared(sweep: pd.DataFrame, name: str, layers: str) -> str:
                 f"{int(row['dim'])} ({with_ends(interval_of(row, 'gap'))})" for _, row in here.iterrows()
             )
             parts.append(f"{how} at {numbers}")
-    verb = "read" if name in (BOTH, ALL) else "reads"
     where = f" ({layers})" if layers else ""
-    return f"By dimension, {name}{where} {verb} {'; '.join(parts)}."
+    return f"{name[0].upper()}{name[1:]}{where} against the last one, by dimension: {'; '.join(parts)}."
 
 
 def _listed(numbers: list[int]) -> str:
@@ -90,8 +89,8 @@ def _unmatched(rows: pd.DataFrame) -> str:
     every: Any = rows.loc[ALL]
     last: Any = rows.loc[LAST]
     return (
-        f"Without matching, all layers together give a probe {int(every.dim):,} dimensions instead of "
-        f"{int(last.dim):,} and {_share(every)}."
+        f"All layers together, unmatched, read {_share(every)}, with {int(every.dim):,} dimensions instead of "
+        f"{int(last.dim):,}."
     )
 
 
@@ -100,6 +99,6 @@ def _chosen(chosen: pd.DataFrame) -> str:
     total = int(ordered["times"].sum())
     first = ordered.iloc[0]
     return (
-        f"Asked on training images only, {first.layer} was the best single layer in {int(first.times)} of {total} "
+        f"On training images, {first.layer} was the best single layer in {int(first.times)} of {total} "
         f"folds{'' if len(ordered) == 1 else f'; {len(ordered)} layers were at least once'}."
     )

@@ -7,17 +7,14 @@ where the interval lies within a margin.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 import pandas as pd
 
-from lab.experiments.number_text import SURE, interval_of, ranged, with_ends
+from lab.experiments.number_text import interval_of, ranged, with_ends
 from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 COLOURS = 0.8  # from this share on, average colours are nearly all that varies
 AFFINE = 1e-3  # a bend below this is float32 rounding through a deep network, not a non-linearity
-
-_share = partial(ranged, called=SURE)
 
 
 def findings(tables: Mapping[str, pd.DataFrame], activations: int) -> list[str]:
@@ -41,11 +38,11 @@ def _so_far(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float], acti
 
 
 def _affine(bare: pd.Series) -> str:
-    taken = f"With all {int(bare.removed)} activations taken out"
+    taken = f"Without its {int(bare.removed)} activations"
     if bare.bend < AFFINE:
         return (
-            f"{taken} the whole network is one affine map of the image: halfway between two images it puts out what "
-            f"lies halfway between their outputs (off by {bare.bend:.1e} of the distance)."
+            f"{taken} the whole network is one affine map of the image: halfway between two images its output lies "
+            f"halfway (off by {bare.bend:.1e} of the distance)."
         )
     return (
         f"{taken} the network is still not linear (off by {bare.bend:.2f} of the distance): normalisation, attention, "
@@ -78,9 +75,8 @@ def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str
 
 def _numbers(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
     return (
-        f"a probe refit to its last layer is right in {_share(bare, 'refitted')} of the images, against "
-        f"{_share(intact, 'refitted')} in the intact network, {floor['pixels']:.2f} from raw pixels and "
-        f"{floor['chance']:.2f} by chance"
+        f"a refit probe of its last layer reads {ranged(bare, 'refitted')}, intact {ranged(intact, 'refitted')}; raw "
+        f"pixels {floor['pixels']:.2f}, chance {floor['chance']:.2f}"
     )
 
 
@@ -99,17 +95,16 @@ def _on_the_way(rows: pd.DataFrame) -> list[str]:
     shown = within if set(held["up_to"].map(found)) <= {"same"} else "no loss is shown"
     until = f"Up to {held.iloc[-1].up_to} {shown}; up" if len(held) else "Already up"
     return [
-        f"{until} to {first.up_to} ({int(first.removed)} activations, depth {first.depth:.2f}) the accuracy of a refit "
-        f"probe of the last layer changes by {with_ends(interval_of(first, 'refitted_gap'))}, intervals over images "
-        f"for all {len(cut)} depths at once."
+        f"{until} to {first.up_to} ({int(first.removed)} activations, depth {first.depth:.2f}) a refit probe of the "
+        f"last layer changes by {with_ends(interval_of(first, 'refitted_gap'))}."
     ]
 
 
 def _few_directions(intact: pd.Series, bare: pd.Series) -> str:
     now, before = int(bare.directions), int(intact.directions)
-    means = "; these vectors are little more than average colours" if bare.colours_low >= COLOURS else ""
+    means = ": little more than average colours" if bare.colours_low >= COLOURS else ""
     return (
-        f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of what the images differ in at the last "
-        f"layer, against {before} in the intact network; the images' average colours explain {ranged(bare, 'colours')} "
-        f"of the variance there, against {ranged(intact, 'colours')}{means}."
+        f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of the variance at the last layer, intact "
+        f"{before}; the images' average colours explain {ranged(bare, 'colours')} of it, intact "
+        f"{ranged(intact, 'colours')}{means}."
     )

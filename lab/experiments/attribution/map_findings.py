@@ -102,9 +102,9 @@ def _learned(maps: pd.DataFrame) -> list[str]:
     answers = [learned(row) for row in maps.to_dict("records")]
     kept = maps[[answer == "no" for answer in answers]]
     text = (
-        f"For this picture, with random weights, {_share(answers.count('yes'), len(answers))} become another map (rank "
-        f"correlation below {ALIKE:g}, its interval included); the mean correlation is {maps['random'].mean():.2f}, "
-        f"and {maps['random_pair'].mean():.2f} between two random networks."
+        f"With random weights {_share(answers.count('yes'), len(answers))} become another map (rank correlation below "
+        f"{ALIKE:g}; mean {maps['random'].mean():.2f}, between two random networks "
+        f"{maps['random_pair'].mean():.2f})."
     )
     if len(kept):
         names = ", ".join(f"{_name(row)}" for row in kept.head(3).to_dict("records"))

@@ -21,7 +21,7 @@ UNTRAINED = BARS[-1]
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what was found."""
     trained = tables["summary"][tables["summary"]["role"] == "trained"]
-    sentences = [_probes(tables["probes"]), _best(trained), _passing(trained), _no_target(trained)]
+    sentences = [_passing(trained), _best(trained), _no_target(trained), _probes(tables["probes"])]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -44,8 +44,8 @@ def _probes(probes: pd.DataFrame) -> str:
     trained = probes[probes["role"] == "trained"]
     best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
     return (
-        f"The probes whose decisions are explained name {trained['accuracy'].iloc[0]:.0%} of held-out pictures right "
-        f"at {trained['layer'].iloc[0]} and at most {best['accuracy']:.0%} ({best['ci_low']:.0%} to "
+        f"The probes that are explained read {trained['accuracy'].iloc[0]:.0%} of held-out pictures at "
+        f"{trained['layer'].iloc[0]} and at most {best['accuracy']:.0%} ({best['ci_low']:.0%} to "
         f"{best['ci_high']:.0%}), at {best['layer']}."
     )
 
@@ -58,11 +58,10 @@ def _best(trained: pd.DataFrame) -> str:
     twin = best["share"] - best["over_untrained"]
     untrained = f", untrained networks {twin:.0%}" if np.isfinite(twin) else ""
     return (
-        f"{METHODS[best['method']].title} at {best['layer']} puts most on the parts that really differ: "
-        f"{best['share']:.0%} of its attribution on {best['area']:.0%} of the picture (difference "
-        f"{best['over_area']:.0%}, 95 % interval {best['over_area_low']:.0%} to {best['over_area_high']:.0%}, over "
-        f"{best['images']} pictures, for all pairs at once); an edge detector puts {best['edges']:.0%} "
-        f"there{untrained}. {ends}"
+        f"{METHODS[best['method']].title} at {best['layer']} puts most on the parts that differ: {best['share']:.0%} "
+        f"of its attribution on {best['area']:.0%} of the picture (difference {best['over_area']:.0%}, "
+        f"{best['over_area_low']:.0%} to {best['over_area_high']:.0%}, over {best['images']} pictures); an edge "
+        f"detector puts {best['edges']:.0%} there{untrained}. {ends}"
     )
 
 
@@ -75,8 +74,8 @@ def _passing(trained: pd.DataFrame) -> str:
     alone = sum(UNTRAINED not in compared(row) for row in passing) if UNTRAINED in bars else 0
     less = f" ({alone} of these could not be compared with {NAMES[UNTRAINED]})" if alone else ""
     return (
-        f"{len(passing)} of {len(trained)} pairs of method and layer are above {_listed(bars)}, "
-        f"each with its 95 % interval for all pairs at once{less}{who}."
+        f"{len(passing)} of {len(trained)} pairs of method and layer find what differs: above {_listed(bars)}, all "
+        f"pairs allowed for{less}{who}."
     )
 
 
@@ -93,6 +92,6 @@ def _no_target(trained: pd.DataFrame) -> str:
         return ""
     found = [outcome(interval_of(row, "over_activation"), SHARE_MARGIN) for _, row in rows.iterrows()]
     return (
-        f"Grad-CAM is shown to put more there than the plain activation, which knows nothing of the decision, at "
-        f"{count(found, 'more')} of {len(found)} layers, and less at {count(found, 'less')}."
+        f"Grad-CAM puts more there than the plain activation at {count(found, 'more')} of {len(found)} layers, less at "
+        f"{count(found, 'less')}."
     )

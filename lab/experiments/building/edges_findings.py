@@ -53,20 +53,19 @@ def _accuracy(accuracy: pd.DataFrame) -> str:
     )
     gain = mean_interval((by_seed["two layers"] - by_seed["one layer"]).to_numpy())
     better = {
-        "more": "more than",
-        "less": "less than",
-        "same": f"alike to within {ACCURACY_MARGIN:.2f} with",
-        "open": "not shown to differ from",
+        "more": "more",
+        "less": "less",
+        "same": f"alike to within {ACCURACY_MARGIN:.2f}",
+        "open": "not shown to differ",
     }[outcome(gain, ACCURACY_MARGIN)]
     control = (
-        f"trained on shuffled labels they reach {said(shuffled)}, where chance is {CHANCE:.2f}"
+        f"shuffled labels give {said(shuffled)}, chance is {CHANCE:.2f}"
         if shuffled.low <= CHANCE
         else f"but shuffled labels give {said(shuffled)}, more than the {CHANCE:.2f} of chance, so something leaks"
     )
     return (
-        f"Two layers tell new rectangles, diamonds and neither apart with accuracy {said(two)}, the mean and 95 % "
-        f"interval over {len(by_seed)} networks; that is {better} the {said(one)} of a single layer (difference "
-        f"{with_ends(gain)}); {control}."
+        f"Two layers tell rectangles, diamonds and neither apart with accuracy {said(two)}, one layer with "
+        f"{said(one)}: {better} (difference {with_ends(gain)}, over {len(by_seed)} networks); {control}."
     )
 
 
@@ -76,21 +75,21 @@ def _orientation(filters: pd.DataFrame) -> str:
     change = mean_interval((after["selectivity"] - before["selectivity"]).to_numpy())
     share = mean_interval(after["beyond_random"].to_numpy(dtype=float))
     means = {
-        "more": "training has made them more oriented",
-        "less": "training has made them less oriented",
-        "same": "training has left them as oriented as they were",
-        "open": "that training has changed it is not shown",
+        "more": "Training makes first-layer filters more oriented",
+        "less": "Training makes first-layer filters less oriented",
+        "same": "Training leaves first-layer filters as oriented as they were",
+        "open": "Training is not shown to change how oriented first-layer filters are",
     }[outcome(change, SELECTIVITY_MARGIN)]
     if share.low > 0.5:
-        edges = "so most of them are oriented edges"
+        edges = "most are oriented edges"
     elif share.low > RANDOM_SHARE:
-        edges = "so some, but not surely most, are oriented edges"
+        edges = "some, but not surely most, are oriented edges"
     else:
-        edges = "so that any of them is an oriented edge is not shown"
+        edges = "that any is an oriented edge is not shown"
     return (
-        f"First-layer filters have an orientation selectivity of {after['selectivity'].mean():.2f} against "
-        f"{before['selectivity'].mean():.2f} before training (difference {said(change)} over {len(after)} networks): "
-        f"{means}. {said(share)} of them are more selective than 95 % of random filters, {edges}."
+        f"{means}: selectivity {after['selectivity'].mean():.2f}, before {before['selectivity'].mean():.2f} "
+        f"(difference {said(change)}, over {len(after)} networks). {said(share)} of them are more selective than 95 % "
+        f"of random filters: {edges}."
     )
 
 
@@ -101,11 +100,8 @@ def _combination(combinations: pd.DataFrame, shape: str, expected: tuple[str, ..
     sums = group_sums(combinations)
     here = sums[sums["class"] == shape]
     found = {str(group): mean_interval(rows["on_own"].to_numpy()) for group, rows in here.groupby("group")}
-    parts = ", ".join(f"{said(found[group], 1)} from {group} ones" for group in GROUPS)
-    return (
-        f"In the channel that speaks most for a {shape}, the filters below add {parts} at its largest response: "
-        f"{_who(here, expected)}."
-    )
+    parts = ", ".join(f"{group} filters add {said(found[group], 1)}" for group in GROUPS)
+    return f"To the {shape} channel {parts}: {_who(here, expected)}."
 
 
 def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
@@ -115,7 +111,7 @@ def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
     tests = 2 * (len(expected) + 1)
     lacking = [group for group in expected if not mean_of_many(sums[group].to_numpy(), tests).low > 0]
     if lacking:
-        return f"that {' and '.join(lacking)} edges add to it is not shown by these networks"
+        return f"that {' and '.join(lacking)} edges add to it is not shown"
     others = [group for group in GROUPS if group not in expected]
     more = mean_of_many((sums[list(expected)].sum(axis=1) - sums[others].sum(axis=1)).to_numpy(), tests)
     if more.high < 0:
@@ -125,7 +121,7 @@ def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
     edges = f"{' and '.join(expected)} edges"
     if more.low > 0:
         return f"{edges} {makes} it, by {said(more, 1)} more than the others"
-    return f"{edges} add to it, but that they add more than the others is not shown (difference {said(more, 1)})"
+    return f"{edges} add to it, but are not shown to add more than the others (difference {said(more, 1)})"
 
 
 def _parts(responses: pd.DataFrame) -> str:
@@ -151,10 +147,10 @@ def _parts(responses: pd.DataFrame) -> str:
     control = ""
     if len(one):
         either = mean_interval(one.groupby("seed")["share"].mean().to_numpy())
-        control = f" In a single layer one pair of sides gives {said(either)} of the answer, the mean of both pairs."
+        control = f" In a single layer one pair of sides gives {said(either)}."
     alone = all(shares[name].high < 0.5 for name in parts[:2])
     half = ", less than half each for one pair of sides" if needs and alone else ""
-    return f"Of its answer to a whole rectangle the rectangle channel gives {listed}: {ending}{half}.{control}"
+    return f"Of its answer to a whole rectangle, the rectangle channel gives {listed}: {ending}{half}.{control}"
 
 
 def _short(stimulus: str) -> str:

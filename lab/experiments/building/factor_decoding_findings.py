@@ -49,9 +49,8 @@ def _still_there(contrasts: pd.DataFrame, images: int, layer: str) -> str:
         return f"At {layer}, the last of these layers, no factor of {images} drawings is shown to be readable."
     strongest = ", ".join(f"{row.factor} ({row.gap:.2f})" for _, row in there.head(NAMED).iterrows())
     return (
-        f"At {layer}, the last of these layers, {len(there)} of {whole} factors of {images} drawings can still be read "
-        f"better than by their mean, {len(by['same'])} cannot, to within {R2_MARGIN:.2f}; of the others neither is "
-        f"shown. Best are {strongest} (R², 1 is all)."
+        f"At the last layer, {layer}, {len(there)} of {whole} factors of {images} drawings can still be read, "
+        f"{len(by['same'])} cannot, to within R² {R2_MARGIN:.2f}; of the others neither is shown. Best are {strongest}."
     )
 
 
@@ -65,12 +64,12 @@ def _movement(contrasts: pd.DataFrame, order: list[str]) -> str:
         if len(rows):
             many = "1 factor becomes" if len(rows) == 1 else f"{len(rows)} factors become"
             listed = ", ".join(
-                f"{row.factor} ({two(row.other)} to {two(row.one)})" for _, row in rows.head(NAMED).iterrows()
+                f"{row.factor} ({two(row.other)} → {two(row.one)})" for _, row in rows.head(NAMED).iterrows()
             )
             parts.append(f"{many} {how}, most of all {listed}")
     between = f"Between {order[0]} and {order[-1]}"
     rest = f"{len(by['same'])} stay alike to within {R2_MARGIN:.2f}, of {len(by['open'])} no change is shown"
-    return f"{between}, {'; '.join([*parts, rest])} (intervals over images, for all factors at once)."
+    return f"{between}, {'; '.join([*parts, rest])}."
 
 
 def _at_equal_widths(contrasts: pd.DataFrame) -> list[str]:
@@ -79,9 +78,8 @@ def _at_equal_widths(contrasts: pd.DataFrame) -> list[str]:
     all_of, by = sorted_out(contrasts, "last - first"), sorted_out(contrasts, "matched last - first")
     kept = set(all_of["more"]["factor"]) & set(by["more"]["factor"])
     return [
-        f"With random sets of equally many numbers of both layers {len(by['more'])} factors are more and "
-        f"{len(by['less'])} less readable at the last; {len(kept)} of the {len(all_of['more'])} that become more "
-        "readable do so at equal widths too."
+        f"At equal widths {len(by['more'])} factors are more and {len(by['less'])} less readable at the last layer, "
+        f"{len(kept)} of those {len(all_of['more'])} among them."
     ]
 
 
@@ -90,7 +88,7 @@ def _against_pixels(contrasts: pd.DataFrame, layer: str) -> str:
     listed = ", ".join(by["more"]["factor"].head(NAMED))
     return (
         f"Raw pixels tell {len(by['less'])} factors better than {layer} does and {len(by['more'])} worse"
-        f"{f' (most of all {listed})' if listed else ''}; {len(by['same'])} alike, of {len(by['open'])} neither is "
+        f"{f' (most of all {listed})' if listed else ''}; of {len(by['same']) + len(by['open'])} no difference is "
         "shown."
     )
 
@@ -134,8 +132,7 @@ def _against_twins(contrasts: pd.DataFrame, layer: str) -> str:
     return (
         f"Against {starts} networks with random weights, {len(by['more'])} factors are more readable at {layer}"
         f"{f' ({more})' if more else ''} and {len(by['less'])} less{f' ({less})' if less else ''}, {len(by['same'])} "
-        f"alike; of {len(by['open'])} neither is shown (intervals over images and random starts, for all factors at "
-        "once)."
+        f"alike; of {len(by['open'])} neither is shown."
     )
 
 

@@ -28,9 +28,7 @@ def findings(fields: pd.DataFrame, draws: pd.DataFrame, size: tuple[int, int]) -
 def _contained(draws: pd.DataFrame) -> str:
     inside, all_of = int((draws["outside"] == 0).sum()), len(draws)
     if inside == all_of:
-        return (
-            f"In all {all_of} measurements the gradient is zero at every pixel outside the theoretical receptive field."
-        )
+        return f"Outside the theoretical receptive field the gradient is zero everywhere, in all {all_of} measurements."
     worst = draws.iloc[int(draws["outside"].to_numpy().argmax())]
     return (
         f"In {inside} of {all_of} measurements the gradient stays inside the theoretical receptive field; at "
@@ -44,7 +42,7 @@ def _theory_and_effect(fields: pd.DataFrame, pictures: int) -> str:
     seen = max(row.bottom - row.top, row.right - row.left)
     holds = "as much as" if row.half_side >= seen else "only"
     sure = (
-        f"mean over {pictures} pictures, 95 % interval {max(row.ci_low, 0):.0f} to {row.ci_high:.0f}"
+        f"{max(row.ci_low, 0):.0f} to {row.ci_high:.0f}, over {pictures} pictures"
         if np.isfinite(row.ci_high)
         else "one picture; others may differ"
     )
@@ -87,12 +85,11 @@ def _training(fields: pd.DataFrame, draws: pd.DataFrame, pictures: int) -> list[
     names = ", ".join(name for name, one in zip(ratios, found, strict=True) if one == "more")
     fewer = ", ".join(name for name, one in zip(ratios, found, strict=True) if one == "less")
     return [
-        f"Against {starts} networks with random weights, over {pictures} pictures, training has made the effective "
-        f"field wider at {count(found, 'more')} of {len(found)} layers{f' ({names})' if names else ''} and narrower at "
-        f"{count(found, 'less')}{f' ({fewer})' if fewer else ''}, alike to within {ALIKE:.0%} at "
-        f"{count(found, 'same')}; at the others neither is shown. At {last} it is {own:.0f} against {twin:.0f} pixels "
-        f"(ratio {np.exp(ratio.value):.2f}, {np.exp(ratio.low):.2f} to {np.exp(ratio.high):.2f}; intervals over "
-        "pictures and random starts, for all layers at once)."
+        f"Training makes the effective field wider at {count(found, 'more')} of {len(found)} layers"
+        f"{f' ({names})' if names else ''}, narrower at {count(found, 'less')}{f' ({fewer})' if fewer else ''}, leaves "
+        f"it alike to within {ALIKE:.0%} at {count(found, 'same')}; at {last} it is {own:.0f} pixels, with random "
+        f"weights {twin:.0f} (ratio {np.exp(ratio.value):.2f}, {np.exp(ratio.low):.2f} to {np.exp(ratio.high):.2f}; "
+        f"{starts} random starts, {pictures} pictures)."
     ]
 
 

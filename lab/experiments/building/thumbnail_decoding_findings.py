@@ -43,21 +43,21 @@ def _by_depth(grid: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> str:
     first, last = grid.iloc[0], grid.iloc[-1]
     gap, found = _one(contrasts, "last - first")
     change = {
-        "less": "much of the image fades on the way up" if last.r2 < first.r2 / 2 else "some of it fades on the way up",
-        "more": "nothing fades; later layers even give more",
-        "same": f"nothing fades, to within {R2_MARGIN:.2f}",
-        "open": "no loss is shown between them",
+        "less": f"{'Much' if last.r2 < first.r2 / 2 else 'Some'} of the image fades with depth",
+        "more": "Nothing fades, later layers even give more",
+        "same": f"Nothing fades, to within {R2_MARGIN:.2f}",
+        "open": "No loss with depth is shown",
     }[found]
     left = {
-        "more": "what is left is more than nothing",
-        "same": "at the end nothing worth naming is left",
-        "less": "at the end nothing is left",
-        "open": "at the end nothing is shown to be left",
+        "more": "and some is left at the end",
+        "same": "and nothing worth naming is left",
+        "less": "and nothing is left",
+        "open": "and nothing is shown to be left",
     }[_one(contrasts, "last")[1]]
     return (
-        f"A linear readout of {last.model} rebuilds a thumbnail of new images with R² {_of(first)} from {first.layer} "
-        f"and {_of(last)} from {last.layer} ({images} images, difference {with_ends(interval_of(gap, 'gap'))}): "
-        f"{change}, and {left}."
+        f"{change}, {left}: a linear readout of {last.model} rebuilds thumbnails of new images with R² {_of(first)} "
+        f"from {first.layer}, {_of(last)} from {last.layer} (difference {with_ends(interval_of(gap, 'gap'))}, {images} "
+        "images)."
     )
 
 
@@ -68,8 +68,8 @@ def _at_equal_widths(matched: pd.DataFrame, contrasts: pd.DataFrame) -> list[str
     gap, found = _one(contrasts, "matched last - first")
     change = {"less": "the last gives less", "more": "the last gives more", "same": "both give alike"}
     return [
-        f"With random sets of {int(first.dim):,} numbers of each layer, so that no readout has more to learn from, it "
-        f"is {_of(first)} from {first.layer} and {_of(last)} from {last.layer}: "
+        f"With {int(first.dim):,} random numbers of each layer it is {_of(first)} from {first.layer}, {_of(last)} from "
+        f"{last.layer}: "
         f"{change.get(found, 'no difference is shown')} ({with_ends(interval_of(gap, 'gap'))})."
     ]
 
@@ -78,16 +78,14 @@ def _against_pixels(grid: pd.DataFrame, rebuilt: pd.DataFrame, contrasts: pd.Dat
     pixels, colour = (rebuilt[rebuilt["control"] == name].iloc[0] for name in ("pixels", "mean colour"))
     gap, found = _one(contrasts, "last - mean colour")
     beyond = {
-        "more": "so even the last layer gives more of the picture than its overall colour would",
-        "less": "so the last layer gives less of the picture than its overall colour would",
-        "same": "so the last layer gives as much of the picture as its overall colour would",
-        "open": "so the last layer is not shown to give more of the picture than its overall colour would",
+        "more": "gives more",
+        "less": "gives less",
+        "same": "gives as much",
+        "open": "is not shown to give more",
     }[found]
-    raw, _ = _one(contrasts, "last - pixels")
     return (
-        f"With so many images raw pixels themselves reach {_of(pixels)} (the last layer minus that: "
-        f"{with_ends(interval_of(raw, 'gap'))}), the mean colour alone {_of(colour)} "
-        f"({with_ends(interval_of(gap, 'gap'))}); {beyond}."
+        f"Raw pixels reach {_of(pixels)}, the mean colour alone {_of(colour)}: against the mean colour the last layer "
+        f"{beyond} ({with_ends(interval_of(gap, 'gap'))})."
     )
 
 
@@ -98,14 +96,13 @@ def _learning(learning: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> l
     rows = learning[learning["layer"] == gap.layer]
     curve = ", ".join(f"{two(row.r2)} with {row.share:.0%}" for _, row in rows.iterrows())
     more = {
-        "same": f"twice the images add less than {R2_MARGIN:.2f}, so few would be won with more",
-        "more": "so with more images it would give more, and what it keeps is at least this",
-        "less": "so more images do not help it",
-        "open": "so whether more images would give more is not shown",
+        "same": f"Twice the images add less than {R2_MARGIN:.2f}",
+        "more": "More images would give more",
+        "less": "More images do not help",
+        "open": "Whether more images would give more is not shown",
     }[found]
     return [
-        f"From {gap.layer} the readout reaches R² {curve} of the images to learn from: {more} (all minus half "
-        f"{with_ends(interval_of(gap, 'gap'))})."
+        f"{more}: from {gap.layer} R² is {curve} of the images (all minus half {with_ends(interval_of(gap, 'gap'))})."
     ]
 
 
@@ -119,7 +116,7 @@ def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     adds = "that a grid of positions adds anything is not shown"
     if "more" in found:  # a larger difference of a wider interval may lie elsewhere
         most = rows[[one == "more" for one in found]].sort_values("gap").iloc[-1]
-        adds = f"keeping a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})"
+        adds = f"a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})"
     elif set(found) <= {"same", "less"}:
         adds = f"at no layer does a grid of positions add more than {R2_MARGIN:.2f}"
     return [f"Averaged over all positions, layers give at most {_of(best)} ({best.layer}); {adds}."]
@@ -139,9 +136,8 @@ def _against_twins(contrasts: pd.DataFrame) -> str:
     return (
         f"Against {int(last.starts)} networks with random weights, the trained one keeps more at "
         f"{count(found, 'more')} of {len(found)} layers, less at {count(found, 'less')}, as much at "
-        f"{count(found, 'same')}, at the others neither is shown; at {last.layer} it is {two(last.one)} against "
-        f"{two(last.other)} (difference {with_ends(interval_of(last, 'gap'))}, over images and random starts, for all "
-        "layers at once)."
+        f"{count(found, 'same')}; at {last.layer} {two(last.one)} against {two(last.other)} (difference "
+        f"{with_ends(interval_of(last, 'gap'))})."
     )
 
 
@@ -151,7 +147,5 @@ def _shuffled(rebuilt: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     above = rows[[outcome(interval_of(row, "gap"), R2_MARGIN) == "more" for _, row in rows.iterrows()]]
     most = shuffled.iloc[int(shuffled["r2"].to_numpy().argmax())]
     if above.empty:
-        return f"With the images shuffled nothing is shown to be read anywhere (at most R² {two(most.r2)})."
-    return (
-        f"With the images shuffled {len(above)} readouts still seem to find something, R² {_of(most)}: distrust them."
-    )
+        return f"With shuffled images nothing is read (at most R² {two(most.r2)})."
+    return f"With shuffled images {len(above)} readouts still seem to find something, R² {_of(most)}: distrust them."

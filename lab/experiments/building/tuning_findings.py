@@ -9,7 +9,7 @@ from lab.stats.claims import R2_MARGIN, Outcome, count, outcome
 from lab.stats.intervals import Interval
 from lab.stats.simultaneous import crossed_mean, mean_of_many
 
-WHAT = {"orientation": "the orientation of a grating", "shape": "the shape of an outline, whatever its turn and place,"}
+WHAT = {"orientation": "the orientation of gratings", "shape": "the shape of outlines, however turned,"}
 LEAST_SHUFFLED = 0.1
 
 
@@ -25,17 +25,17 @@ def _by_depth(rows: pd.DataFrame, draws: pd.DataFrame, kind: str) -> str:
     top = rows.iloc[int(rows["best"].to_numpy().argmax())]
     gap = _change(draws[(draws["control"] == "real") & (draws["kind"] == kind)], first.layer, last.layer)
     change = {
-        "more": "so channels of the last of these layers are tuned more sharply to it than those of the first",
-        "less": "so channels of the first of these layers are tuned more sharply to it than those of the last",
-        "same": "so the first and the last layer are tuned to it alike",
-        "open": "so no difference between the first and the last layer is shown",
+        "more": "more at the last layer than at the first",
+        "less": "less at the last layer than at the first",
+        "same": "alike at the first and the last layer",
+        "open": "no difference between the first and the last layer is shown",
     }[outcome(gap, R2_MARGIN)]
-    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer} with {ranged(top, 'best')}"
+    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer}, {ranged(top, 'best')}"
     many = int(draws.loc[draws["control"] == "real", "draw"].nunique())
     return (
         f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {ranged(first, 'best')} of the variance of the best of "
-        f"{int(first.width)} channels of {first.layer} and {ranged(last, 'best')} at {last.layer}{most}; the "
-        f"difference over {many} draws of stimuli, at equal numbers of channels, is {with_ends(gap)}, {change}."
+        f"{int(first.width)} channels at {first.layer}, {ranged(last, 'best')} at {last.layer}{most}: {change} "
+        f"({with_ends(gap)}, over {many} draws of stimuli)."
     )
 
 
@@ -62,17 +62,16 @@ def _onsets(real: pd.DataFrame) -> list[str]:
         return bool(row.best_high < half[kind])
 
     if orientation.depth < shape.depth and not_yet("shape", orientation.layer):
-        order = "before those tuned to shape,"
+        order = "before those tuned to shape"
     elif shape.depth < orientation.depth and not_yet("orientation", shape.layer):
-        order = "after those tuned to shape,"
+        order = "after those tuned to shape"
     elif orientation.layer == shape.layer:
-        order = "no layer earlier than those tuned to shape,"
+        order = "no earlier than those tuned to shape"
     else:
-        order = "and which come first is not shown: those tuned to shape are there"
+        order = "not shown to be before or after those tuned to shape"
     return [
-        f"Channels tuned to orientation are there from {orientation.layer} on (depth {orientation.depth:.2f}; the best "
-        f"of {int(orientation.width)} surely reaches half of the largest share), {order} from {shape.layer} on (depth "
-        f"{shape.depth:.2f})."
+        f"Channels tuned to orientation begin at {orientation.layer} (depth {orientation.depth:.2f}), {order}, at "
+        f"{shape.layer} (depth {shape.depth:.2f})."
     ]
 
 
@@ -88,12 +87,12 @@ def _twins(tuning: pd.DataFrame, draws: pd.DataFrame) -> list[str]:
         found: list[Outcome] = [outcome(gap, R2_MARGIN) for gap in gaps.values()]
         best = tuning.loc[(tuning["kind"] == kind) & (tuning["control"] == "untrained"), "best"].max()
         said.append(
-            f"{kind}: the trained network's channels are tuned more at {count(found, 'more')} of {len(found)} layers, "
-            f"less at {count(found, 'less')}, alike at {count(found, 'same')} (untrained at most {best:.2f})"
+            f"more to {kind} at {count(found, 'more')} of {len(found)} layers, less at {count(found, 'less')}, alike "
+            f"at {count(found, 'same')} (untrained at most {best:.2f})"
         )
     return [
-        f"Against {many} networks with random weights, each a start of its own, {'; '.join(said)}; at the other layers "
-        "neither is shown (intervals over draws and starts, for all layers at once)."
+        f"Against {many} networks with random weights, channels are tuned {'; '.join(said)}; at the other layers no "
+        "difference is shown."
     ]
 
 
@@ -114,8 +113,8 @@ def _shuffled(tuning: pd.DataFrame) -> str:
     shuffled = tuning[tuning["control"] == "shuffled"]
     most = shuffled.iloc[int(shuffled["best"].to_numpy().argmax())]
     if most.best < LEAST_SHUFFLED:
-        return f"With the stimuli's labels shuffled the best channel explains {most.best:.2f} at most."
+        return f"With shuffled labels the best channel explains {most.best:.2f} at most."
     return (
-        f"With the stimuli's labels shuffled the best channel still explains {most.best:.2f} ({most.layer}): more "
+        f"With shuffled labels the best channel still explains {most.best:.2f} ({most.layer}): more "
         "draws are needed before smaller numbers mean anything."
     )

@@ -19,11 +19,12 @@ import pandas as pd
 
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.channel_names import check_channels
-from lab.experiments.channels.patches import patches
+from lab.experiments.channels.optimised import MOST
+from lab.experiments.channels.patches import ENDS, patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.number_text import SURE, ranged
+from lab.experiments.number_text import ranged
 from lab.images import class_names, short_name
 from lab.models import card
 from lab.progress import Progress, silent
@@ -39,15 +40,18 @@ class ExemplarsRequest(ScanRequest):
     """Which layers and channels, and how many patches of each end."""
 
     experiment: ClassVar[str] = "exemplars"
+    added: ClassVar[tuple[str, ...]] = ("ends",)
 
     layers: str = option("stages", LAYERS_HELP)
     channels: str = option("top:6", CHANNELS_HELP)
     count: int = option(9, "patches of each end", least=1, most=12)
+    ends: str = option("both", "patches that excite a channel most, or least as well", choices=("both", MOST))
 
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for channels that a layer has not, besides what all questions check."""
         super().check(cards)
-        check_channels(list(layers_asked(self, cards)), self.channels, class_names(self.data), self.data)
+        layers = list(layers_asked(self, cards))
+        check_channels(layers, self.channels, class_names(self.data), self.data, self.per_class)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -67,7 +71,7 @@ def run(
     look = open_scan(request, request.layers, progress, compute)
     targets = [target for layer in look.layers for target in targets_of(look, layer, request.channels)]
     tables = {
-        "exemplars": patches(look, targets, request.count, progress),
+        "exemplars": patches(look, targets, request.count, progress, ENDS if request.ends == "both" else (MOST,)),
         "channels": channels_table(look, targets),
         "layers": look.layers_table(),
     }
@@ -134,7 +138,7 @@ def _selective(channels: pd.DataFrame) -> list[str]:
         return []
     best = known[known["rank"] == 1].sort_values("depth")
     first = best.iloc[0]
-    early = ranged(first, "auc", "ci", called=SURE)
+    early = ranged(first, "auc", "ci")
     if len(best) == 1:
         sure = "" if first.ci_low > 0.5 else ", which may be chance"
         whom = f"telling {first['class']} from the rest at {first.layer}"
@@ -142,7 +146,7 @@ def _selective(channels: pd.DataFrame) -> list[str]:
     width = int(known.groupby("layer").size().min())
     layers = [rows for _, rows in known.groupby("depth", sort=True)]
     shallow, deep = (_of_width(rows, width) for rows in (layers[0], layers[-1]))
-    early, late = (ranged(row, "auc", "ci", called=SURE) for row in (shallow, deep))
+    early, late = (ranged(row, "auc", "ci") for row in (shallow, deep))
     change = (
         "later single channels tell the classes apart better"
         if deep["ci_low"] > shallow["ci_high"]

@@ -44,8 +44,7 @@ def _order(name: str, own: Mapping[str, pd.DataFrame], images: int) -> str:
     if row["rungs"] < 3:
         few = int(row["rungs"])
         return f"Low-level first cannot be judged for {name}: of the rungs it reads {few}, and three are needed."
-    told = ranged(row, "tau", called="95 % interval over the images of each rung ")
-    tau = f"Kendall's tau of {int(row['rungs'])} rungs with the ladder is {told}, {images} images a rung"
+    tau = f"Kendall's tau {ranged(row, 'tau')} over {int(row['rungs'])} rungs of {images} images"
     wrong = pairs[pairs["reversed"]].sort_values("later", ascending=False)
     if row["tau_high"] < 0:
         return f"Low-level first does not hold for {name}, it is the other way round: {tau}."
@@ -53,7 +52,7 @@ def _order(name: str, own: Mapping[str, pd.DataFrame], images: int) -> str:
         return f"Low-level first is not shown for {name}: {tau}{_but(wrong)}."
     if len(wrong):
         return f"Low-level first holds for {name} on the whole, but not for every rung: {tau}{_but(wrong)}."
-    return f"Low-level first holds for {name}: {tau}, and no pair of rungs is clearly the other way round."
+    return f"Low-level first holds for {name}: {tau}, no pair clearly reversed."
 
 
 def _but(wrong: pd.DataFrame) -> str:
@@ -61,7 +60,7 @@ def _but(wrong: pd.DataFrame) -> str:
         return ""
     named = [f"{row.lower} after {row.higher}" for row in wrong.head(MOST).itertuples()]
     more = f" and {len(wrong) - MOST} more pairs" if len(wrong) > MOST else ""
-    return f"; clearly reversed, corrected for all pairs: {', '.join(named)}{more}"
+    return f"; clearly reversed: {', '.join(named)}{more}"
 
 
 def _reached(table: pd.DataFrame) -> list[str]:
@@ -109,7 +108,7 @@ def _twins(order: pd.DataFrame) -> list[str]:
     if known.empty:
         return []
     told = [f"{two(row['tau'])} ({int(row['rungs'])} rungs)" for row in known.to_dict("records")]
-    return [f"Tau of the untrained twins, of the rungs that each reads: {', '.join(told)}."]
+    return [f"Untrained twins, over the rungs that each reads: tau {', '.join(told)}."]
 
 
 def _ease(name: str, table: pd.DataFrame) -> list[str]:
@@ -117,13 +116,12 @@ def _ease(name: str, table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     row = table.iloc[0]
-    over = "drawings and twins" if row["twins"] > 1 else "drawings"
-    told = f"Kendall's tau of the two by rung is {ranged(row, 'tau', called=f'95 % interval over {over} ')}"
+    told = f"tau {ranged(row, 'tau')} by rung"
     if row["tau_low"] > 0:
         return [f"What untrained networks make easy is what {name} reads best at its end: {told}."]
     if row["tau_high"] < 0:
         return [f"What untrained networks make easy is what {name} reads worst at its end: {told}."]
-    return [f"That {name} reads best at its end what untrained networks make easy is not shown: {told}."]
+    return [f"What {name} reads best at its end is not shown to be what untrained networks make easy: {told}."]
 
 
 def _saved(table: pd.DataFrame) -> list[str]:
@@ -143,11 +141,11 @@ def _invariance(table: pd.DataFrame) -> list[str]:
     """Say for each change what the first and the last layer that read any rung lose."""
     said = []
     for change, part in table.groupby("change", sort=False):
-        told = [f"{row['layer']} loses {ranged(row, 'loss')} on {_rungs(row['rungs'])}" for row in _ends(part)]
-        end = "which is not shown to be anything" if part.iloc[-1]["loss_low"] <= 0 else "which is clear"
-        said.append(
-            f"Tested at another {change} than it was trained at, the probe of {', that of '.join(told)}, {end}."
-        )
+        told = [
+            f"{ranged(row, 'loss')} at {row['layer']} on {_rungs(row['rungs'])}{', not shown' * (row['loss_low'] <= 0)}"
+            for row in _ends(part)
+        ]
+        said.append(f"Accuracy lost at another {change}: {'; '.join(told)}.")
     return said
 
 
@@ -183,8 +181,8 @@ def _pixels(table: pd.DataFrame) -> list[str]:
     thumbnails = table[table["control"] == "pixels"]
     above = list(thumbnails.loc[thumbnails["ci_low"] > 0.5, "rung"])
     if not above:
-        return ["A linear probe of 8 × 8 thumbnails reads none of the rungs."]
-    return [f"A linear probe of 8 × 8 thumbnails reads {_listed(above)} as well, and none of the others."]
+        return ["A probe of 8 × 8 thumbnails reads none of the rungs."]
+    return [f"A probe of 8 × 8 thumbnails reads {_listed(above)}, and none of the others."]
 
 
 def _listed(names: Sequence[str]) -> str:

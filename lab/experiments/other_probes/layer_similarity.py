@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lab.embeddings.sharded import Joined
 from lab.embeddings.stored import StoredVectors
 from lab.geometry.similarity_sums import PairSums, cka_of_pairs, pairs_in_parts
 from lab.layers import Layer
@@ -15,7 +16,7 @@ from lab.progress import Progress, silent
 SUMS_BYTES = 64_000_000  # of products of pairs of layers in memory; more pairs take more readings of the vectors
 
 
-def layer_similarity(stored: StoredVectors, names: Sequence[str], progress: Progress = silent) -> np.ndarray:
+def layer_similarity(stored: StoredVectors | Joined, names: Sequence[str], progress: Progress = silent) -> np.ndarray:
     """Return the debiased CKA `(L, L)` of every pair of layers, over all images."""
     parts = pairs_in_parts([stored.sizes[name] for name in names], SUMS_BYTES)
     hsic: dict[tuple[int, int], float] = {}
@@ -39,7 +40,7 @@ def similarity_table(layers: Sequence[Layer], cka: np.ndarray, images: int) -> p
 
 
 def _pair_sums(
-    stored: StoredVectors, names: Sequence[str], pairs: Sequence[tuple[int, int]]
+    stored: StoredVectors | Joined, names: Sequence[str], pairs: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], PairSums]:
     found: dict[tuple[int, int], PairSums] = {}
     shifts: dict[str, np.ndarray] = {}

@@ -20,7 +20,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from lab.embeddings.sharded import Joined, Passing, joined, pass_shard, reason_of
 from lab.embeddings.stored import StoredVectors, store_vectors
+from lab.errors import LabError
 from lab.experiments.base import (
     DATA_HELP,
     DEFAULT_DATA,
@@ -31,11 +33,14 @@ from lab.experiments.base import (
     model_option,
     option,
 )
+from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.other_probes.layer_similarity import layer_similarity, similarity_table
 from lab.images import open_image_set, short_name
+from lab.images.shards import is_shards, shards_of
+from lab.images.specs import parsed
 from lab.layers import Layer, select_layers
-from lab.models import load_model
+from lab.models import LoadedModel, ModelCard, card, load_model
 from lab.probing.moments import Moments, RidgePath, ridge_path
 from lab.probing.splits import make_splits, shuffled_labels
 from lab.progress import Progress, silent
@@ -60,6 +65,16 @@ class ManyImagesRequest(Request):
     folds: int = option(5, "parts that are tested in turn", least=2, most=20)
     seed: int = option(0, "moves the folds and the shuffled labels", least=0, most=2**31 - 1)
 
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for what is not there; of shards no more is read than which there are."""
+        name, _ = parsed(self.data)
+        if self.per_class is not None or not is_shards(name):
+            super().check(cards)
+            return
+        shards_of(name)
+        for problem in problems_of(self, [self.model], cards).values():
+            raise problem
+
     def title(self) -> str:
         """Return what is looked at."""
         return f"Ridge probes of {self.model.split('@')[0]}, on {short_name(self.data)}"
@@ -74,43 +89,104 @@ def run(
 ) -> Result:
     """Return what a ridge probe reads off every layer; raises LabError for input that cannot be used."""
     kept = partial_results if partial_results is not None else {}
-    progress("Reading images", 0, 1, "sets")
-    images = open_image_set(request.data, per_class=request.per_class, whole=True, progress=progress)
-    splits = make_splits(
-        images.labels, images.groups, folds=request.folds, repeats=1, seed=request.seed, classes=images.classes
-    )
-    shuffled = shuffled_labels(images.labels, images.groups, splits, seed=request.seed)
-    label_sets = np.stack([images.labels, shuffled[0]])
     progress("Opening the network", 0, 1, "models")
     model = load_model(request.model, device=compute.device)
-    asked = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
-    layers = [layer for layer in asked if layer.channels <= MOST_DIMENSIONS]
-    stored = store_vectors(model, images, layers, compute=compute, progress=progress)
+    layers = layers_read(model.card, request.layers)
+    given = _passed(request, model, layers, compute, progress)
+    splits = make_splits(
+        given.labels, given.groups, folds=request.folds, repeats=1, seed=request.seed, classes=given.classes
+    )
+    shuffled = shuffled_labels(given.labels, given.groups, splits, seed=request.seed)
+    label_sets = np.stack([given.labels, shuffled[0]])
     rows = []
     for number, layer in enumerate(layers):
         progress("Reading vectors", number, len(layers), "layers")
-        key = f"{model.weights_digest}/{layer.name}/{images.fingerprint}"
+        key = f"{model.weights_digest}/{layer.name}/{given.fingerprint}"
         if key not in kept:
-            kept[key] = _read(stored, layer.name, label_sets, splits[0], len(images.classes))
-        rows.append(_row(layer, kept[key], images.groups, len(images.classes)))
+            kept[key] = _read(given.vectors, layer.name, label_sets, splits[0], len(given.classes))
+        rows.append({**_row(layer, kept[key], given.groups, len(given.classes)), **given.coverage})
     progress("Comparing layers", len(layers), len(layers), "layers")
-    key = "cka/" + "/".join([model.weights_digest, *(layer.name for layer in layers), images.fingerprint])
+    key = "cka/" + "/".join([model.weights_digest, *(layer.name for layer in layers), given.fingerprint])
     if key not in kept:
-        kept[key] = {"cka": layer_similarity(stored, [layer.name for layer in layers], progress)}
-    guess = {"control": "chance", "accuracy": chance(images.labels, images.groups), "ci_low": np.nan, "ci_high": np.nan}
-    alike = similarity_table(layers, np.asarray(kept[key]["cka"]), len(images))
+        kept[key] = {"cka": layer_similarity(given.vectors, [layer.name for layer in layers], progress)}
+    guess = {"control": "chance", "accuracy": chance(given.labels, given.groups), "ci_low": np.nan, "ci_high": np.nan}
+    alike = similarity_table(layers, np.asarray(kept[key]["cka"]), len(given.labels))
     tables = {"accuracies": pd.DataFrame(rows), "controls": pd.DataFrame([guess]), "similarity": alike}
+    asked = select_layers(model.layers, request.layers, exclusions=model.card.exclusions)
     wide = [layer.name for layer in asked if layer not in layers]
     notes = [f"layers wider than {MOST_DIMENSIONS} channels are left out: {', '.join(wide)}"] if wide else []
-    hashes = {str(model.ref): model.weights_digest, "images": images.fingerprint}
+    hashes = {str(model.ref): model.weights_digest, "images": given.fingerprint}
     return result_with_findings(
-        request, tables, findings(tables, len(images)), hashes=hashes, notes=[*images.notes, *notes],
-        images=len(images), classes=list(images.classes),
+        request, tables, findings(tables, len(given.labels)), hashes=hashes, notes=[*given.notes, *notes],
+        images=len(given.labels), classes=list(given.classes),
     )  # fmt: skip
 
 
+def layers_read(known: ModelCard, asked: str) -> tuple[Layer, ...]:
+    """Return the layers that are asked for, less those that are too wide."""
+    layers = select_layers(known.layers, asked, exclusions=known.exclusions)
+    return tuple(layer for layer in layers if layer.channels <= MOST_DIMENSIONS)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Images that were passed through the network: labels and groups `(N,)`, where their vectors are, and of how many
+    shards they are all."""
+
+    vectors: StoredVectors | Joined
+    labels: np.ndarray
+    groups: np.ndarray
+    classes: tuple[str, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    finished: int = 1
+    planned: int = 1
+
+    @property
+    def coverage(self) -> dict[str, int]:
+        """What stands beside each number: images, shards that they are of, shards that were asked for."""
+        return {"images": len(self.labels), "finished": self.finished, "planned": self.planned}
+
+
+def _passed(
+    request: ManyImagesRequest, model: LoadedModel, layers: tuple[Layer, ...], compute: Compute, progress: Progress
+) -> Passed:
+    name, options = parsed(request.data)
+    if request.per_class is None and is_shards(name):
+        return _passed_by_shards(name, Passing(model.card, layers, options), model, compute, progress)
+    progress("Reading images", 0, 1, "sets")
+    images = open_image_set(request.data, per_class=request.per_class, whole=True, progress=progress)
+    stored = store_vectors(model, images, layers, compute=compute, progress=progress)
+    return Passed(stored, images.labels, images.groups, images.classes, images.fingerprint, images.notes)
+
+
+def _passed_by_shards(name: str, passing: Passing, model: LoadedModel, compute: Compute, progress: Progress) -> Passed:
+    """Pass the shards that are not finished, one after the other; one that comes to nothing is left out, and told."""
+    shards, failed = shards_of(name), dict[str, str]()
+    for number, shard in enumerate(shards):
+        progress("Passing shards", number, len(shards), "shards")
+        if reason_of(passing.folder(shard)):
+            continue
+        try:
+            pass_shard(model, passing, shard, compute=compute, progress=progress)
+        except LabError as error:
+            failed[shard.name] = str(error)
+    try:
+        found = joined(passing, shards, name)
+    except LabError as error:
+        raise LabError(f"{error}{next(iter(failed.values()), '')}") from error
+    aside = {**found.aside, **failed}
+    notes = [f"equal files count as copies, no others; {found.set_aside:,} images could not be used"]
+    if aside:
+        shown = ", ".join(f"{shard} ({why or 'no result'})" for shard, why in list(aside.items())[:3])
+        notes.append(f"{len(aside):,} of the {len(shards):,} shards are not there whole: {shown}")
+    return Passed(
+        found, found.labels, found.groups, found.classes, found.fingerprint, tuple(notes), found.finished, len(shards)
+    )
+
+
 def _read(
-    stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int
+    stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int
 ) -> dict[str, np.ndarray]:
     """Return who is read right by the probes of `label_sets` `(S, N)`, bool `(S, N)`; penalties by fold; seconds."""
     began = time.perf_counter()
@@ -122,7 +198,9 @@ def _read(
     return {"right": right, "penalties": penalties, "seconds": np.array(time.perf_counter() - began)}
 
 
-def _sums(stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int) -> list[Moments]:
+def _sums(
+    stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int
+) -> list[Moments]:
     """Return the sums of every fold's test part."""
     parts: dict[int, Moments] = {}
     shift: np.ndarray | None = None
@@ -136,7 +214,11 @@ def _sums(stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.n
 
 
 def _right(
-    stored: StoredVectors, layer: str, label_sets: np.ndarray, folds: np.ndarray, probes: Sequence[Sequence[RidgePath]]
+    stored: StoredVectors | Joined,
+    layer: str,
+    label_sets: np.ndarray,
+    folds: np.ndarray,
+    probes: Sequence[Sequence[RidgePath]],
 ) -> np.ndarray:
     right = np.zeros(label_sets.shape, dtype=bool)
     for positions, vectors in stored.chunks(layer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -269,7 +270,8 @@ def _probe(
     """Return what the probes read off one layer, from the pieces when it is there."""
     name = layer.name if layer else PIXELS
     fits = controls_of(question.request, subject)
-    key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}"
+    folds = zlib.crc32(np.ascontiguousarray(question.splits))  # a search asks for the repeats in two parts
+    key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}/{folds:08x}"
     piece = partial_results.get(key)
     if piece is None:
         piece = partial_results[key] = fit_layer(question.design, name, subject.embeddings[name], fits, threads, told)

@@ -11,7 +11,9 @@ WHICH = {
             "round": "number of the round, from 1",
             "images": "images that were looked at, one of each group of copies",
             **same("model layer depth"),
-            "evidence": "LogME: log evidence of the labels under the best linear model, nats an image; ranks the round",
+            "evidence": "LogME: log evidence of the labels under the best linear model, nats an image",
+            "margin": "what ridge regression on all others gives an image's own class above the next, mean over "
+            "standard deviation; ranks the round, of fewer than 64 images together with the evidence",
             "accuracy": "share of these images that ridge regression on all others reads right; below chance where "
             "nothing can be read, as an image's own class is the rarer one among the others",
             **between("behind", "how far this is behind the best of the round; the interval holds for all its layers"),
@@ -25,6 +27,7 @@ WHICH = {
             "why": "`finalist` of the search, or `cheaper`: the best of the first round for fewer operations",
             **same("accuracy"),
             **ends(),
+            "repeats": "repeats of the folds that it was read in: one only, if it was clearly worse then",
             **between("behind", f"how far it is behind the best, {_ALL_AT_ONCE}"),
             "as_good": "whether the best is not clearly better: the tie set",
             "best": "whether it has the highest accuracy",
@@ -41,7 +44,11 @@ WHICH = {
         {
             **same("control dim accuracy"),
             **ends(),
-            **between("above", "how far the best layer is above it, image by image; holds for all controls at once"),
+            **between(
+                "above",
+                "how far the best layer is above it, image by image; holds for all controls at once and "
+                "whichever of the layers that were searched it had been",
+            ),
         },
     ),
     "networks": Table(

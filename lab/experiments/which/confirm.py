@@ -1,7 +1,8 @@
 """A few places read by the real probe on all images, and the best of them against its controls.
 
 Who is right is paired image by image, so that what is not clearly worse than the best is told by differences, with
-intervals that hold for all confirmed places at once.
+intervals that hold for all confirmed places at once. All are read in the first repeat of the folds; what is clearly
+worse then is not read in the others.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lab.progress import Progress
 from lab.settings import Compute
 from lab.stats.differences import best_layer, simultaneous
 from lab.stats.intervals import Bootstrap, Interval, accuracy_interval, bootstrap, chance, correctness
+from lab.stats.simultaneous import stretched
 
 Row = dict[str, Any]
 
@@ -31,7 +33,7 @@ Row = dict[str, Any]
 class Confirmed:
     """What the real probe reads: places in order, who is right on the tested images `(R, P, N)`, and their resamples.
 
-    `question` is that of the tested images.
+    nan stands for the repeats that a place was not read in; `question` is that of the tested images.
     """
 
     question: ProbeSetup
@@ -42,7 +44,12 @@ class Confirmed:
     @property
     def correct(self) -> np.ndarray:
         """Share of repeats in which each image is read right, `(P, N)`."""
-        return np.asarray(self.right.mean(axis=0))
+        return np.asarray(np.nanmean(self.right, axis=0))
+
+    @property
+    def repeats(self) -> np.ndarray:
+        """How many repeats each place was read in, `(P,)`."""
+        return np.asarray(np.isfinite(self.right[:, :, 0]).sum(axis=0))
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -58,7 +65,7 @@ class Confirmed:
     @property
     def chosen(self) -> Interval:
         """The accuracy of whichever place is best, picked on other images than those it is judged by."""
-        picked = best_layer(self.right, self.question.splits).correct
+        picked = best_layer(np.nan_to_num(self.right, nan=-1.0), self.question.splits).correct
         accuracy = float(self.boot.mean(picked))
         return Interval(accuracy, *accuracy_interval(accuracy, self.boot.groups))
 
@@ -66,6 +73,11 @@ class Confirmed:
     def guessing(self) -> float:
         """The accuracy of always naming the commonest class."""
         return chance(self.question.labels, self.question.images.groups)
+
+    def above(self, others: np.ndarray, searched: int) -> list[Interval]:
+        """Return how far the best place is above others `(C, N)`, with intervals that hold for all of them at once and
+        whichever of the `searched` places it had been: the best of many is so by some luck too."""
+        return [stretched(gap, searched) for gap in simultaneous(self.boot, self.correct[self.best] - others)]
 
     def behind(self) -> list[Interval]:
         """Return how far each place is behind the best, with intervals that hold for all of them at once."""
@@ -97,6 +109,28 @@ def confirmed(
     partial_results: PartialResults,
 ) -> Confirmed:
     """Return what the probe reads at `places`."""
+    part = test_part(Measured(question, (), ())).question
+    boot = bootstrap(part.images.groups, part.labels)
+    right = np.full((len(part.splits), len(places), len(part.labels)), np.nan)
+    left = list(range(len(places)))
+    for repeats in filter(None, (range(1), range(1, len(part.splits)))):
+        own = _of_repeats(question, repeats)
+        right[np.ix_(repeats, left)] = _right(own, [places[k] for k in left], progress, compute, partial_results)
+        found = Confirmed(part, tuple(places), right, boot)
+        left = [k for k, gap in enumerate(found.behind()) if gap.low <= 0]
+    return found
+
+
+def _of_repeats(question: ProbeSetup, repeats: range) -> ProbeSetup:
+    """Return the same question in some repeats of its folds only."""
+    at, design = slice(repeats.start, repeats.stop), question.design
+    return replace(question, design=replace(design, splits=design.splits[at], shuffled=design.shuffled[at]))
+
+
+def _right(
+    question: ProbeSetup, places: Sequence[Place], progress: Progress, compute: Compute, partial_results: PartialResults
+) -> np.ndarray:
+    """Return who is right on the tested images, float `(R, P, N)`."""
     found: dict[Place, ProbeResult] = {}
     for model in dict.fromkeys(place.model for place in places):
         own = [place for place in places if place.model == model]
@@ -104,24 +138,21 @@ def confirmed(
         by_name = {reading.layer.name: reading for reading in readings if reading.layer}
         found |= {place: by_name[place.layer.name] for place in own}
     part = test_part(Measured(question, (), [found[place] for place in places]))
-    labels = part.question.labels
-    right = np.stack([r.probabilities.argmax(axis=2) == labels for r in part.readings], axis=1).astype(np.float64)
-    boot = bootstrap(part.question.images.groups, labels)
-    return Confirmed(part.question, tuple(places), right, boot)
+    right = [reading.probabilities.argmax(axis=2) == part.question.labels for reading in part.readings]
+    return np.stack(right, axis=1).astype(np.float64)
 
 
 def control_rows(
     found: Confirmed,
     question: ProbeSetup,
     controls: Sequence[str],
+    searched: int,
     progress: Progress,
     compute: Compute,
     partial_results: PartialResults,
 ) -> tuple[list[Row], list[str]]:
-    """Return a row for the best place and each of its controls, and why one of them is missing.
-
-    The differences' intervals hold for all controls at once.
-    """
+    """Return a row for the best place of all that were `searched` and each of its controls, and why one of them is
+    missing."""
     place, problems = found.places[found.best], []
     try:
         readings = _readings(question, place.model, [place], controls, progress, compute, partial_results)
@@ -129,17 +160,17 @@ def control_rows(
         problems.append(f"{place.model}: {error}")
         readings = _readings(question, place.model, [place], (), progress, compute, partial_results)
     part = test_part(Measured(question, (), readings))
-    labels, own = part.question.labels, found.correct[found.best]
+    labels = part.question.labels
     rows = [summary_row(part.question, reading) for reading in part.readings]
-    beaten = [
-        own * np.nan if reading.control == "probe" else own - correctness(
+    others = [
+        np.full(len(labels), np.nan) if reading.control == "probe" else correctness(
             reading.probabilities, _labels(part.question, reading)
         )
         for reading in part.readings
     ]  # fmt: skip
     rows.append(chance_row(part.question))
-    beaten.append(own - chance(labels, part.question.images.groups))
-    above = simultaneous(found.boot, np.stack(beaten))
+    others.append(np.full(len(labels), found.guessing))
+    above = found.above(np.stack(others), searched)
     return [_control(row, gap) for row, gap in zip(rows, above, strict=True)], problems
 
 

@@ -52,6 +52,8 @@ def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: I
 
 
 def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
+    if len(confirmed) == 1:
+        return "No other layer was confirmed: the search dropped all of them."
     tied = confirmed[confirmed["as_good"] & ~confirmed["best"]]
     if tied.empty:
         return f"It is clearly better than each of the {len(confirmed) - 1} other layers that were confirmed."

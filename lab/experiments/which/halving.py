@@ -1,8 +1,13 @@
 """Successive halving over places (layers of networks): many on few images, ever fewer on more of them.
 
 In every round the images pass once through each network that is still in it, for all of its layers together, and every
-place gets two cheap scores (`lab.probing.evidence`). The best go on (Jamieson and Talwalkar, "Non-stochastic best arm
-identification and hyperparameter optimization", AISTATS 2016). Labels of a test part that was given are not looked at.
+place gets cheap scores (`lab.probing.evidence`). The best go on (Jamieson and Talwalkar, "Non-stochastic best arm
+identification and hyperparameter optimization", AISTATS 2016), `SPARE` times the finalists at least until the last
+round, which ends with the finalists that are not clearly worse. Labels of a test part that was given are not looked at.
+
+What ranks a round was chosen on 219 layers and 2,000 drawn pets: of the eight best of a network by 32 images one is
+within 0.5 points of its best layer in 96 % by the evidence, 92 % by the margin, 98 % by both; of the four best by 128
+images in 69 % by the evidence and in 91 % by the margin.
 """
 
 from __future__ import annotations
@@ -26,7 +31,11 @@ from lab.stats.differences import simultaneous
 from lab.stats.intervals import Interval, bootstrap
 
 GROWTH = 4  # images of a round over those of the one before, and places of that one over those of this
+SPARE = 2  # places of a round but the last over the finalists: a few images rank layers that are alike by luck
+LAST_SHARE = 4  # images over those of the last round: more are left to the real probe,
+LAST_LEAST = 256  # but so many are looked at where they are there
 LEAST_OF_A_CLASS = 4  # images of the first round
+FEW = 64  # images below which the evidence ranks as much as the margin, whose spread is not known well
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ class Scored:
 
     place: Place
     evidence: float
+    margin: float
     accuracy: float
     behind: Interval
     kept: bool
@@ -79,27 +89,25 @@ def halved(
     There is one round at least, so that every place has a score.
     """
     order = image_order(question)
-    for size, after in schedule(len(places), len(order), len(question.images.classes), request):
-        rows = order[:size]
-        scored = _round(question, rows, places, after, progress, compute)
-        yield Round(len(rows), tuple(scored))
+    steps = schedule(len(places), len(order), len(question.images.classes), request)
+    for number, (size, after) in enumerate(steps, 1):
+        scored = _round(question, order[:size], places, after, number == len(steps), progress, compute)
+        yield Round(size, tuple(scored))
         places = [one.place for one in scored if one.kept]
 
 
 def schedule(places: int, images: int, classes: int, request: WhichRequest) -> list[tuple[int, int]]:
     """Return the images of each round and the places that go on after it.
 
-    >>> schedule(180, 400, 2, WhichRequest(sample=32, finalists=4))
-    [(32, 45), (128, 11), (400, 4)]
+    >>> schedule(180, 2000, 2, WhichRequest(sample=32, finalists=4))
+    [(32, 45), (128, 11), (500, 4)]
     """
-    size, rounds = max(request.sample, LEAST_OF_A_CLASS * classes), []
-    while True:
-        last = size >= images or places <= GROWTH * request.finalists
-        places = min(places, request.finalists) if last else places // GROWTH
-        rounds.append((min(size, images), places))
-        if last:
-            return rounds
-        size *= GROWTH
+    last = min(images, max(LAST_LEAST, images // LAST_SHARE))
+    sizes = [min(max(request.sample, LEAST_OF_A_CLASS * classes), images)]
+    while sizes[-1] < last and places > request.finalists:
+        sizes.append(min(sizes[-1] * GROWTH, last))
+    spare = [max(places // GROWTH ** (k + 1), SPARE * request.finalists) for k in range(len(sizes) - 1)]
+    return list(zip(sizes, [min(places, count) for count in (*spare, request.finalists)], strict=True))
 
 
 def image_order(question: ProbeSetup) -> np.ndarray:
@@ -122,10 +130,11 @@ def image_order(question: ProbeSetup) -> np.ndarray:
 
 
 def _round(
-    question: ProbeSetup, rows: np.ndarray, places: Sequence[Place], after: int, progress: Progress, compute: Compute
-) -> list[Scored]:
+    question: ProbeSetup, rows: np.ndarray, places: Sequence[Place], after: int, last: bool, progress: Progress,
+    compute: Compute,
+) -> list[Scored]:  # fmt: skip
     images, labels = picked(question.images, rows), question.labels[rows]
-    evidence, right = [], []
+    evidence, margin, right = [], [], []
     by_model: dict[str, list[Place]] = {}
     for place in places:
         by_model.setdefault(place.model, []).append(place)
@@ -137,13 +146,25 @@ def _round(
         for layer in layers:
             found = cheap_scores(vectors[layer.name], labels)
             evidence.append(found.evidence)
+            margin.append(found.margin)
             right.append(found.correct)
     ordered = [place for own in by_model.values() for place in own]
     correct = np.stack(right)
     boot = bootstrap(question.images.groups[rows], labels)
     accuracy = boot.mean(correct)
     behind = simultaneous(boot, correct[int(accuracy.argmax())] - correct)
-    best = np.argsort(-np.array(evidence), kind="stable")[:after]
+    scores = [margin, evidence] if len(rows) < FEW else [margin]
+    order = ranked(np.array(scores), np.array([place.layer.flops for place in ordered]))
+    kept = set(order[:after].tolist())
+    if last:
+        kept = {k for k in kept if behind[k].low <= 0} or {int(order[0])}
     return [
-        Scored(place, evidence[k], float(accuracy[k]), behind[k], bool(k in best)) for k, place in enumerate(ordered)
+        Scored(place, evidence[k], margin[k], float(accuracy[k]), behind[k], k in kept)
+        for k, place in enumerate(ordered)
     ]
+
+
+def ranked(scores: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    """Return positions of places, the best first: by the mean of their ranks in all scores `(S, P)`, then by cost."""
+    ranks = [np.searchsorted(np.sort(own), own, side="right") for own in scores.round(9)]
+    return np.lexsort((cost, -np.mean(ranks, axis=0)))

@@ -130,7 +130,7 @@ def _searched(
     further = cheaper_places(rounds[0], finalists, request.cheaper)
     found = confirmed(question, [*finalists, *further], progress, compute, partial_results)
     clock.mark("probes")
-    controls, lacking = control_rows(found, question, request.controls, progress, compute, partial_results)
+    controls, lacking = control_rows(found, question, request.controls, len(places), progress, compute, partial_results)
     clock.mark("controls")
     asked = [(place.model, place.layer) for place in found.places]
     took = measure_places(asked, partial_results, compute, progress) if request.speed else None
@@ -157,7 +157,7 @@ def _rounds_table(rounds: Sequence[Round]) -> pd.DataFrame:
     rows = [
         {
             "round": number, "images": found.images, "model": one.place.model, "layer": one.place.layer.name,
-            "depth": one.place.layer.depth, "evidence": one.evidence, "accuracy": one.accuracy,
+            "depth": one.place.layer.depth, "evidence": one.evidence, "margin": one.margin, "accuracy": one.accuracy,
             **one.behind.columns("behind"), "kept": one.kept,
         }
         for number, found in enumerate(rounds, start=1)
@@ -175,7 +175,8 @@ def _confirmed_table(found: Confirmed, why: Sequence[str], took: Sequence[np.nda
         rows.append(
             {
                 "model": place.model, "layer": layer.name, "depth": layer.depth, "why": why[k], "accuracy": accuracy,
-                "ci_low": low, "ci_high": high, **gap.columns("behind"), "as_good": bool(gap.low <= 0),
+                "ci_low": low, "ci_high": high, "repeats": int(found.repeats[k]), **gap.columns("behind"),
+                "as_good": bool(gap.low <= 0),
                 "best": k == found.best, "ms": float(ends[1]), "ms_low": float(ends[0]), "ms_high": float(ends[2]),
                 "gflops": layer.flops / 1e9, "parameters": layer.parameters,
             }

@@ -15,6 +15,7 @@ from lab.charts.pictures import picture
 from lab.charts.theme import Look
 from lab.encode import NOT_TEXT
 from lab.experiments.base import Result
+from lab.experiments.number_text import about_ranges
 from lab.export.report.markup import Html, tag, trusted
 from lab.export.report.reproduce import again
 from lab.export.report.sections import wide_table
@@ -31,7 +32,8 @@ def render_answer(result: Result) -> str:
         "main",
         tag("p", EXPERIMENTS[result.request.experiment].question, class_="eyebrow"),
         tag("h1", title),
-        *(tag("p", sentence, class_="lead") for sentence in result.manifest["findings"]),
+        *(tag("p", sentence, class_="lead") for sentence in result.findings),
+        tag("p", about_ranges(result.findings)),
         *(_figure(chart) for chart in charts_of(result).values()),
         *(_table(name, table) for name, table in result.tables.items()),
         again(result),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lab.attributions.methods import FAST, METHODS, named
 from lab.errors import LabError
@@ -28,9 +29,11 @@ KEYS = {
 }  # fmt: skip
 
 
-def choose_question(subject: Selection) -> AttributeRequest:
-    """Show the controls and return the request for the methods that one pass gives."""
-    target, layers, more = st.columns([5, 3, 2], gap="medium", vertical_alignment="bottom")
+def choose_question(
+    subject: Selection, target: DeltaGenerator, layers: DeltaGenerator, more: DeltaGenerator
+) -> AttributeRequest:
+    """Show what is explained, the layers and the settings, each in its place on the page; return the request for the
+    methods that one pass gives."""
     kept_target = url_widget(param(AttributeRequest, "target"), USUAL.target, key="target")
     target.selectbox(
         "What is explained", with_current(TARGETS, [st.session_state["target"]]), accept_new_options=True,
@@ -42,7 +45,7 @@ def choose_question(subject: Selection) -> AttributeRequest:
     layers.segmented_control(
         "Layers", with_current(("stages", "blocks"), [st.session_state["layers"]]), required=True, **kept_layers
     )
-    with more.popover("Settings", icon=":material/tune:", width="stretch"):
+    with more:
         _settings(probed=str(st.session_state["target"]).startswith("probe"))
     chosen = {field: st.session_state[key] for field, key in KEYS.items()}
     asked = {field: getattr(USUAL, field) if value is None else value for field, value in chosen.items()}

@@ -19,7 +19,7 @@ from lab.experiments.picture import picture_name
 from lab.ui.attributions.controls import choose_method, choose_question
 from lab.ui.attributions.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.chart import show_chart
-from lab.ui.chosen import layer_picker
+from lab.ui.chosen import layer_picker, layers_as_html
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection
@@ -46,27 +46,28 @@ OFFER = (
 def maps_section(subject: Selection) -> None:
     """Show the maps of the chosen network on the chosen picture."""
     st.html(CSS)
-    base = choose_question(subject)
-    left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
-    with left:
+    target, how, layers, more, command = st.columns([4, 3.4, 2.4, 2, 2.3], gap="small", vertical_alignment="bottom")
+    settings = more.popover("Settings", icon=":material/tune:", width="stretch")
+    base = choose_question(subject, target, layers, settings)
+    opacity = settings.slider("Opacity of the maps", 0.0, 1.0, 0.85, 0.05, key="map_opacity")
+    with how:
         method, request = choose_method(base)
-    opacity = middle.slider("Opacity of the maps", 0.0, 1.0, 0.85, 0.05, key="map_opacity")
-    with right:
+    with command:
         show_command(request)
-    st.caption(escaped(METHODS[method].about))
     if METHODS[method].warning:
         st.warning(escaped(METHODS[method].warning))
     result = result_or_status(request, offer=OFFER)
     if result is None:
         return
     show_findings([*_trusted(result, method), *findings(result.tables, method)])
-    st.html(scale(METHODS[method].signed))
     maps = result["maps"]
     shown = maps[maps["method"] == method]
     st.html(opacity_style(opacity))
     chosen = _chosen_place(shown)
     name = picture_name(subject.picture)
-    st.html(strip(result, shown, name, chosen) + under(result["picture"].iloc[0]["thumbnail"]))
+    drawn = strip(result, shown, name, chosen) + under(result["picture"].iloc[0]["thumbnail"])
+    layers_as_html(scale(METHODS[method].signed) + drawn, key="maps")
+    st.caption(escaped(METHODS[method].about))
     _key(result)
     _not_shown(result, method)
     _charts(result, shown, method, chosen)
@@ -117,7 +118,8 @@ def strip(result: Result, shown: pd.DataFrame, name: str, chosen: str = "") -> s
         label = f"{name}: {title} at {row['layer'] or 'the pixels'} for {names[row['score_at']]}"
         over = overlay(heat_png(values_of(row), int(seen["height"]), int(seen["width"])), label)
         caption = _caption(row, names, orders, len(shown), unfolded=large)
-        here = ' aria-current="true"' if _place(row) == chosen and not large else ""
+        here = f' data-layer="{html.escape(_place(row), quote=True)}"' if chosen and not large else ""
+        here += ' aria-current="true"' if _place(row) == chosen and not large else ""
         return f"<figure{here}>{over}<figcaption>{caption}</figcaption></figure>"
 
     rows = shown.to_dict("records")
@@ -180,7 +182,7 @@ def _charts(result: Result, shown: pd.DataFrame, method: str, chosen: str) -> No
     with places:
         here = [k for k, row in enumerate(rows.to_dict("records")) if _place(row) == chosen]
         picked = st.selectbox(
-            "Positions taken in the order of the map at", names, index=(here or [len(names) - 1])[0],
+            "Pixels in the order of the map at", names, index=(here or [len(names) - 1])[0],
             key=f"curve_of_{chosen}",
         )  # fmt: skip
         at = rows.iloc[names.index(picked)]

@@ -11,7 +11,7 @@ from lab.experiments.attribution.request import ScoreRequest
 from lab.images.synthetic import DRAWN_SETS
 from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
-from lab.ui.findings import show_command, show_sentences
+from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
@@ -49,7 +49,7 @@ def score_section(subject: Selection) -> None:
     result = result_or_status(request, offer=OFFER)
     if result is None:
         return
-    show_sentences(result.manifest["findings"])
+    show_findings(result.findings)
     show_chart(result, share_matrix, key="matrix_chart")
     methods = list(dict.fromkeys(result["summary"]["method"]))
     method = st.selectbox("Method", methods, key="score_method", format_func=lambda name: METHODS[name].title)

@@ -18,7 +18,7 @@ from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.choices import with_current
-from lab.ui.findings import show_command, show_findings, show_sentences
+from lab.ui.findings import show_command, show_findings, show_more
 from lab.ui.inputs import images_box
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
@@ -66,7 +66,7 @@ def _thumbnail(subject: Selection) -> None:
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
     show_chart(result, rebuilt_by_depth, key="rebuilt_chart", pooling=pooling, height=480)
-    show_sentences(result.manifest["findings"][1:])
+    show_more(result.manifest["findings"][1:])
     st.markdown("### New images, as they are read off each layer")
     st.html(thumbnails_shown(result, str(pooling)))
     show_command(request)
@@ -110,7 +110,7 @@ def _factors(subject: Selection) -> None:
         "Rows from those read best early to those read best late. Layers are averaged over all positions; with "
         "`--pooling 4x4` on the command line they keep where things are."
     )
-    show_sentences(result.manifest["findings"][1:])
+    show_more(result.manifest["findings"][1:])
     _factor_table(result["factors"])
     show_command(request)
 
@@ -132,7 +132,7 @@ def _inversion(subject: Selection) -> None:
     show_findings(result.manifest["findings"][:1])
     st.html(inversions_shown(result))
     show_chart(result, inverted_by_depth, key="inverted_chart", height=400)
-    show_sentences(result.manifest["findings"][1:])
+    show_more(result.manifest["findings"][1:])
     show_command(request)
 
 

@@ -15,6 +15,7 @@ from lab.ui.building.cells import Box, picture
 from lab.ui.building.views import by_weights
 from lab.ui.chart import show_chart
 from lab.ui.choices import with_current
+from lab.ui.chosen import layers_as_html
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
@@ -54,7 +55,8 @@ def field_section(subject: Selection) -> None:
     )
     names = by_weights(result["fields"]["model"].unique())
     shown = st.segmented_control("Weights", list(names), default=next(iter(names)), required=True, key="field_weights")
-    st.html(field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(subject.picture)))
+    figures = field_figures(result["fields"], names[shown], result["picture"].iloc[0], picture_name(subject.picture))
+    layers_as_html(figures, key="fields")
     _table(result)
 
 
@@ -74,7 +76,8 @@ def field_figures(fields: pd.DataFrame, model: str, seen: pd.Series, name: str) 
             f"<b>{html.escape(row['layer'])}</b> · depth {row['depth']:.2f}<br><small>{theory}<br>"
             f"{row['half_side']:.0f} px hold half ({row['ci_low']:.0f} to {row['ci_high']:.0f})</small>"
         )
-        items.append(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>")
+        layer = html.escape(row["layer"], quote=True)
+        items.append(f'<figure data-layer="{layer}">{shown}<figcaption>{caption}</figcaption></figure>')
     return f'<div class="lab-fields">{"".join(items)}</div>'
 
 

@@ -13,7 +13,7 @@ from lab.ui.channels.sheet_section import size_box
 from lab.ui.channels.tiles import strip
 from lab.ui.chart import show_chart
 from lab.ui.choices import known_classes, with_current
-from lab.ui.chosen import layer_picker
+from lab.ui.chosen import layer_picker, layers_as_html
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
@@ -36,7 +36,7 @@ def strip_section(subject: Selection) -> None:
     if result is None:
         return
     chosen = layer_picker([str(name) for name in result["strip"]["layer"].unique()])
-    st.html(strip(result["strip"], result["exemplars"], result["visualizations"], chosen))
+    layers_as_html(strip(result["strip"], result["exemplars"], result["visualizations"], chosen), key="layer_strip")
     st.caption(
         "Patches are exactly the pixels a value can depend on, so they grow with depth. The map is brightest where the "
         "channel is as strong as in the strongest hundredth of all images, dark at its average. AUC: the area under "

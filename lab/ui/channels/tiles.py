@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import html
-import io
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lab.charts.map_rows import image_url
-from lab.encode import jpeg
 
 CSS = """
 <style>
@@ -32,15 +28,17 @@ CSS = """
 .lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; }
 .lab-strip th.chosen { scroll-initial-target: nearest; }
 .lab-strip .chosen { background: color-mix(in srgb, currentColor 13%, transparent); }
-.lab-strip td, .lab-strip th.layer { width: 224px; min-width: 224px; line-height: 1.3; }
+.lab-strip .layer { width: 224px; min-width: 224px; line-height: 1.3; }
 .lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.8rem; opacity: 0.85; }
 .lab-one { max-width: 448px; }
+.lab-large { display: grid; grid-template-columns: repeat(auto-fit, minmax(204px, 1fr)); gap: 0.5rem;
+  margin-bottom: 0.6rem; }
 .lab-strip tr.class td, .lab-strip tr.class th { border-top: 1px solid rgba(128,128,128,0.4); padding-top: 0.7rem; }
 .lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
 .lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
 @media (max-width: 640px) {
   .lab-strip th.side { width: 4.6rem; min-width: 4.6rem; }
-  .lab-strip td, .lab-strip th.layer { width: 160px; min-width: 160px; }
+  .lab-strip .layer { width: 160px; min-width: 160px; }
 }
 </style>
 """
@@ -63,15 +61,6 @@ def image(data: bytes, label: str, *, pixelated: bool = False) -> str:
     few = " few" if pixelated else ""
     alt = html.escape(label, quote=True)
     return f'<img class="lab-image{few}" src="{image_url(data)}" alt="{alt}" title="{alt}" loading="lazy">'
-
-
-@functools.lru_cache(maxsize=256)
-def light(data: bytes) -> bytes:
-    """Return a picture as a JPEG: on a sheet of many, what is sent is a third as much."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
-        return jpeg(np.asarray(picture.convert("RGB")))
 
 
 def patch(row: Row) -> str:
@@ -97,10 +86,13 @@ def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame, ch
 
     The `chosen` layer's column is marked.
     """
-    mark = {str(name): f"layer{' chosen' * (name == chosen)}" for name in table["layer"].unique()}
+    mark = {
+        str(name): f'class="layer{" chosen" * (name == chosen)}" data-layer="{html.escape(str(name), quote=True)}"'
+        for name in table["layer"].unique()
+    }
     layers = table.drop_duplicates("layer")
     head = "".join(
-        f'<th class="{mark[row["layer"]]}">{html.escape(row["layer"])}<br><small>depth {row["depth"]:.2f}</small></th>'
+        f"<th {mark[row['layer']]}>{html.escape(row['layer'])}<br><small>depth {row['depth']:.2f}</small></th>"
         for row in layers.to_dict("records")
     )
     body = []
@@ -109,7 +101,7 @@ def strip(table: pd.DataFrame, exemplars: pd.DataFrame, images: pd.DataFrame, ch
         kinds = [mark[layer] for layer in rows["layer"]]
         labels = (f"<b>{html.escape(str(name))}</b><br><small>the channel's strongest patches</small>", *ROWS)
         for number, label in enumerate(labels):
-            line = "".join(f'<td class="{kind}">{cell[number]}</td>' for kind, cell in zip(kinds, cells, strict=True))
+            line = "".join(f"<td {kind}>{cell[number]}</td>" for kind, cell in zip(kinds, cells, strict=True))
             body.append(f'<tr class="{"class" if number == 0 else ""}"><th class="side">{label}</th>{line}</tr>')
     return f'<div class="lab-strip"><table><tr><th class="side"></th>{head}</tr>{"".join(body)}</table></div>'
 

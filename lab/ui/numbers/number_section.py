@@ -12,6 +12,7 @@ from lab.charts.checks import checks_forest
 from lab.charts.curves import LABEL_METRICS
 from lab.charts.numbers import best_layer, graded_confusion, kappa_by_depth, predicted_by_value, r2_by_depth
 from lab.charts.several_labels import label_map, mean_auc_by_depth
+from lab.charts.tables import key_figures
 from lab.charts.theme import layers_of
 from lab.errors import LabError
 from lab.experiments.base import Result
@@ -32,7 +33,7 @@ from lab.ui.downloads import export
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
-from lab.ui.separability.panels import OUTCOMES, problems
+from lab.ui.separability.panels import problems, verdict_card
 from lab.ui.text import escaped
 from lab.ui.url_state import param
 from lab.ui.url_widgets import url_field
@@ -127,11 +128,15 @@ def _layer_box(result: Result, measure: str, key: str) -> str:
 
 def _asked(kind: _Kind, subject: Selection, **more: Any) -> Result | None:
     """Show settings, verdict and curve; return the result, None where there is none yet."""
-    label = _label_box(kind, subject)
-    asked = {"label": label, **more, **({} if subject.embeddings else _of_networks(kind, subject))}
+    column, settings, command = st.columns([6, 2, 2], gap="medium", vertical_alignment="bottom")
+    with column:
+        label = _label_box(kind, subject)
+    with settings:
+        asked = {"label": label, **more, **({} if subject.embeddings else _of_networks(kind, subject))}
     try:
         request = request_for(kind.request, subject, **asked)
-        show_command(request)
+        with command:
+            show_command(request)
         result = result_or_status(request, offer=OF_VECTORS if subject.embeddings else kind.offer)
     except LabError as error:
         st.warning(escaped(error))
@@ -144,22 +149,21 @@ def _asked(kind: _Kind, subject: Selection, **more: Any) -> Result | None:
 def _of_networks(kind: _Kind, subject: Selection) -> dict[str, Any]:
     """Show the other settings of networks on images, and return what they say."""
     name = kind.request.experiment
-    with st.expander("Controls, split and more", icon=":material/tune:"):
-        left, right = st.columns(2)
-        groups = left.selectbox(
+    with st.popover("Settings", icon=":material/tune:", width="stretch"):
+        groups = st.selectbox(
             "Copies in one fold", ["auto", "none"], accept_new_options=True,
             help="auto: groups of the table, else copies that are found, never straddle a split; none; or a CSV file "
             "with the columns file_name and group.", **url_field(kind.request(), "groups", key=f"{name}_groups"),
+        )  # fmt: skip
+        split = st.selectbox(
+            "Split", ["auto", "none"], help="auto: a split that came with the images is used as it is; none: folds.",
+            **url_field(kind.request(), "split", key=f"{name}_split"),
         )  # fmt: skip
         tied = url_field(kind.request(), "others", key=f"{name}_others")
         st.session_state[f"{name}_others"] = list(st.session_state[f"{name}_others"])
         beside = st.multiselect(
             "Compare with", with_current(networks(), st.session_state[f"{name}_others"]), accept_new_options=True,
             placeholder="no other network", **tied,
-        )  # fmt: skip
-        split = right.selectbox(
-            "Split", ["auto", "none"], help="auto: a split that came with the images is used as it is; none: folds.",
-            **url_field(kind.request(), "split", key=f"{name}_split"),
         )  # fmt: skip
     others = tuple(other for other in beside if other != subject.model)
     return {"groups": groups or "auto", "split": split, "others": others}
@@ -185,18 +189,19 @@ def _label_box(kind: _Kind, subject: Selection) -> str:
 
 
 def _answer(kind: _Kind, result: Result) -> None:
-    """Show the verdict, what else was found, what it rests on, and the curve by depth."""
+    """Show the verdict, what else was found, and the curve by depth."""
     name = kind.request.experiment
     problems(result)
-    verdicts = list(result.manifest["verdicts"].values())
-    with st.container(border=True, key=f"{name}_verdict"):
-        for verdict in verdicts:
-            _, colour, icon = OUTCOMES[verdict["outcome"]]
-            st.markdown(f":{colour}-badge[{icon} {BADGES[verdict['outcome']]}]")
-            st.markdown(escaped(verdict["sentence"]))
-    told = [verdict["sentence"] for verdict in verdicts]
-    show_sentences([finding for finding in result.manifest["findings"] if finding not in told])
-    st.caption(escaped(split_text(result["splits"])))
+    found = result.manifest["verdicts"]
+    for number, (model, verdict) in enumerate(found.items()):
+        measure = kind.metrics[0]
+        verdict_card(
+            verdict, BADGES[verdict["outcome"]],
+            f"**{escaped(_about(result, kind))}** in {escaped(model)}, {METRIC_NAMES[measure]}",
+            key_figures(result.tables, model, measure), split_text(result["splits"]), key=f"verdict_{name}_{number}",
+        )  # fmt: skip
+    told = [verdict["sentence"] for verdict in found.values()]
+    show_sentences([finding for finding in result.findings if finding not in told])
     for note in result.manifest.get("notes", ()):
         st.caption(escaped(note))
     metric = st.segmented_control(
@@ -205,6 +210,13 @@ def _answer(kind: _Kind, result: Result) -> None:
     )  # fmt: skip
     height = 520 if on_a_phone() else 420
     show_chart(result, kind.by_depth, key=f"{name}_chart", metric=str(metric), height=height)
+
+
+def _about(result: Result, kind: _Kind) -> str:
+    """Return what is predicted: the column, or how many labels."""
+    if "labels" in result.tables:
+        return f"{result['labels']['label'].nunique()} labels"
+    return str(result.request.as_dict()["label"] or kind.usual)
 
 
 def _rest(result: Result) -> None:

@@ -3,7 +3,7 @@ back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.runs import jobs
+from lab.runs.examples import list_examples
 from lab.runs.folder import UNDER_WAY
 from lab.runs.storage import home_size
 from lab.runs.store import RunFolder
@@ -60,10 +61,23 @@ def run_cards(runs: list[RunFolder]) -> None:
     found = [run for run in runs if all(word in _searched(run) for word in words)] if words else runs
     if not found:
         st.caption(f"No run fits “{escaped(text)}”.")
-    pages = max(1, -(-len(found) // PER_PAGE))
+    for run in _page_of(found):
+        _card(run, _actions)
+
+
+def example_cards() -> None:
+    """Show what came with the lab, as runs are shown."""
+    if examples := list_examples():
+        st.markdown("These examples came with the lab.")
+    for run in _page_of(examples):
+        _card(run, lambda run, _: _open(run))
+
+
+def _page_of(runs: list[RunFolder]) -> list[RunFolder]:
+    """Return the runs of one page, and show a way to the others."""
+    pages = max(1, -(-len(runs) // PER_PAGE))
     number = st.pagination(pages, key="page_of_runs") if pages > 1 else 1
-    for run in found[(number - 1) * PER_PAGE : number * PER_PAGE]:
-        _card(run)
+    return runs[(number - 1) * PER_PAGE : number * PER_PAGE]
 
 
 def _chosen_tags(runs: list[RunFolder]) -> list[str]:
@@ -84,7 +98,7 @@ def _searched(run: RunFolder) -> str:
     return " ".join(said).lower()
 
 
-def _card(run: RunFolder) -> None:
+def _card(run: RunFolder, actions_of: Callable[[RunFolder, str], None]) -> None:
     status, found = run.status, summary(run)
     with st.container(border=True, key=f"run_{run.id}"):
         told, actions = st.columns([6, 5], vertical_alignment="center")
@@ -102,7 +116,7 @@ def _card(run: RunFolder) -> None:
         if found.line or found.images:
             told.html(f'<div class="lab-card">{found.line}{found.images}</div>')
         with actions.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", gap="small"):
-            _actions(run, status)
+            actions_of(run, status)
 
 
 def damaged_cards(runs: list[RunFolder]) -> None:
@@ -168,8 +182,7 @@ def _actions(run: RunFolder, status: str) -> None:
 
 def _open_and_export(run: RunFolder, status: str) -> None:
     experiment = run.request.experiment
-    page, query = page_of_run(experiment, run.id)
-    st.page_link(page, label="Open", icon=":material/arrow_forward:", query_params=query)
+    _open(run)
     if status != "finished":
         return
     if experiment == "probe":
@@ -181,6 +194,11 @@ def _open_and_export(run: RunFolder, status: str) -> None:
         with export:
             bundle_button(run)
             downloads.download_buttons(finished_result(run), key=run.id)
+
+
+def _open(run: RunFolder) -> None:
+    page, query = page_of_run(run.request.experiment, run.id)
+    st.page_link(page, label="Open", icon=":material/arrow_forward:", query_params=query)
 
 
 def _rename(folder: str) -> None:

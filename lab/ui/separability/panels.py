@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ from lab.probing.probes import MATCHED_DIMENSION
 from lab.runs.examples import example_of
 from lab.ui.chart import chart_spec, on_a_phone, show_pickable
 from lab.ui.chosen import choose_layer, chosen_layer
-from lab.ui.run_cache import finished_result, run_of
+from lab.ui.run_cache import finished_result, made_of, run_of
 from lab.ui.text import count, duration, escaped
 
 # outcome -> (badge, its colour, icon); the sentence itself comes from the run
@@ -50,18 +51,29 @@ def verdicts(result: Result) -> None:
     """Show the verdict on each network: a badge, the numbers behind it, and the sentence in full under "Why"."""
     classes = classes_of(result.tables)
     apart = " and ".join(classes) if len(classes) <= FEW_CLASSES else f"{len(classes)} classes"
+    note = calibration_note(result["images"], result["splits"])
     for number, (model, verdict) in enumerate(result.manifest["verdicts"].items()):
-        badge, colour, icon = OUTCOMES[verdict["outcome"]]
-        with st.container(border=True, key=f"verdict_{number}"):
-            st.markdown(f":{colour}-badge[{icon} {badge}] **{escaped(apart)}** in {escaped(model)}")
-            st.html(_figures(key_figures(result.tables, model)))
-            with st.expander("Why", icon=":material/gavel:"):
-                st.markdown(escaped(verdict["sentence"]))
-                st.caption(escaped(calibration_note(result["images"], result["splits"])))
+        verdict_card(
+            verdict, OUTCOMES[verdict["outcome"]][0], f"**{escaped(apart)}** in {escaped(model)}",
+            key_figures(result.tables, model), note, key=f"verdict_{number}",
+        )  # fmt: skip
 
 
-def _figures(numbers: list[tuple[str, float]]) -> str:
-    shown = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value:.2f}</dd></div>" for name, value in numbers)
+def verdict_card(
+    verdict: Mapping[str, str], badge: str, about: str, figures: Sequence[tuple[str, float]], note: str, *, key: str
+) -> None:
+    """Show a verdict: the badge, what it is about (markdown), the numbers behind it, its sentence under "Why"."""
+    _, colour, icon = OUTCOMES[verdict["outcome"]]
+    with st.container(border=True, key=key):
+        st.markdown(f":{colour}-badge[{icon} {badge}] {about}")
+        st.html(_figures(figures))
+        with st.expander("Why", icon=":material/gavel:"):
+            st.markdown(escaped(verdict["sentence"]))
+            st.caption(escaped(note))
+
+
+def _figures(numbers: Sequence[tuple[str, float]]) -> str:
+    shown = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{value:z.2f}</dd></div>" for name, value in numbers)
     return f'<dl class="lab-figures">{shown}</dl>'
 
 
@@ -161,7 +173,7 @@ def hero_chart(result: Result) -> None:
 
 def _chosen(result: Result, model: str, metric: str = "accuracy") -> list[dict[str, Any]]:
     layer = chosen_layer(layers_of(result["layers"], model))
-    return chosen_on_curves(result.tables, {model: layer}, metric)
+    return made_of(result, chosen_on_curves, layers={model: layer}, metric=metric)
 
 
 def _patches(model: str, data: str | None) -> Patches:

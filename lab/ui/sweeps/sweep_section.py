@@ -13,18 +13,22 @@ from lab.encode import as_csv
 from lab.export.atlas import atlas_html
 from lab.settings import home
 from lab.sweeps.columns import SWEEP
+from lab.sweeps.example import example_sweep
 from lab.sweeps.folder import list_sweeps
 from lab.sweeps.plan import Plan
-from lab.sweeps.tables import sweep_tables
+from lab.sweeps.tables import run_of, sweep_tables
 from lab.ui.chart import on_a_phone, show_spec, show_tables_chart, tables_spec
 from lab.ui.routes import page_of_run
+from lab.ui.run_labels import example_note, shown_time
+from lab.ui.tables import table_fold
 from lab.ui.text import count, escaped
+from lab.ui.url_state import to_params
 
 Tables = dict[str, pd.DataFrame]
 Show = Callable[[Plan, Tables], None]
 
 POLL_SECONDS = 5
-EXAMPLE = """networks = ["tf_efficientnet_lite0", "test_*@untrained"]
+OWN = """networks = ["tf_efficientnet_lite0", "test_*@untrained"]
 images = ["drawn:pets", { data = "path/to/photos", per_class = 100 }]
 layers = ["stages"]
 seeds = [0, 1, 2]
@@ -45,6 +49,9 @@ def _of_a_sweep(show: Show) -> None:
     """Show something of one of the sweeps of this computer, which the URL names or a box picks."""
     plans = {plan.id: plan for plan in list_sweeps()}
     if not plans:
+        if (example := example_sweep()) is not None:
+            st.markdown(example_note(shown_time(example.created), example.versions))
+            st.fragment(show)(example.plan, dict(example.tables))
         _how_to_begin()
         return
     if st.session_state.get("sweep") not in plans:
@@ -63,10 +70,10 @@ def _of_a_sweep(show: Show) -> None:
 def _how_to_begin() -> None:
     with st.container(border=True, key="no_sweeps"):
         st.markdown(
-            "**Nothing has been computed yet.** Write a plan, say `plan.toml`, and compute it from a "
-            "terminal; this page then shows how far it is."
+            "**A sweep of your own:** write a plan, say `plan.toml`, and compute it from a terminal; this page then "
+            "shows how far it is."
         )
-        st.code(EXAMPLE, language=None)  # colours of TOML are too faint on the light page
+        st.code(OWN, language=None)  # colours of TOML are too faint on the light page
         st.code("feature-lab sweep plan.toml", language="bash")
 
 
@@ -87,7 +94,7 @@ def _atlas(plan: Plan, tables: Tables) -> None:
     picked = event.selection.get(ATLAS_PICK) if event else None
     if picked:
         place = {"network": picked[0]["network"], "images": picked[0]["images"], "layers": layers, "probe": probe}
-        _cell(tables, place)
+        _cell(plan, tables, place)
     else:
         st.caption("A click on a box shows its layers and leads to its run.")
     st.download_button(
@@ -96,17 +103,23 @@ def _atlas(plan: Plan, tables: Tables) -> None:
     )  # fmt: skip
 
 
-def _cell(tables: Tables, place: dict[str, str]) -> None:
-    """Show the layers of one cell, and the way to its runs."""
-    units, found = (_at(tables[name], place) for name in ("units", "layers"))
+def _cell(plan: Plan, tables: Tables, place: dict[str, str]) -> None:
+    """Show the layers of one cell, and the way to its runs or, where one is not here, to what it asks."""
+    found = _at(tables["layers"], place)
+    units = [unit for unit in plan.units if place.items() <= unit.place.items()]
     with st.container(border=True, key="atlas_cell"):
         st.markdown(f"**{escaped(place['network'])}** on **{escaped(place['images'])}**")
         with st.container(horizontal=True):
-            for row in units.itertuples():
-                page, query = page_of_run("probe", str(row.run))
-                if row.status == "finished":
-                    label = "Open the run" if len(units) == 1 else f"Open the run of seed {row.seed}"
-                    st.page_link(page, label=label, icon=":material/open_in_new:", query_params=query)
+            for unit in units:
+                run = run_of(unit)
+                page, query = page_of_run("probe", run.id)
+                here = run.status == "finished"
+                label = "Open the run" if here else "Ask it here"
+                label += f" of seed {unit.seed}" * (len(units) > 1)
+                st.page_link(
+                    page, label=label, icon=":material/open_in_new:",
+                    query_params=query if here else to_params(unit.request),
+                )  # fmt: skip
         shown = found[found["control"] == "probe"][["layer", "depth", "accuracy", "spread", "finished", "planned"]]
         known = SWEEP["layers"].columns
         about = {name: st.column_config.Column(help=known[name]) for name in map(str, shown.columns)}
@@ -120,14 +133,14 @@ def _at(table: pd.DataFrame, place: dict[str, str]) -> pd.DataFrame:
 def _by_depth(plan: Plan, tables: Tables) -> None:
     images, layers, probe = (_choice(plan, name) for name in ("images", "layers", "probe"))
     show_tables_chart(tables, sweep_map, key="sweep_map", images=images, layers=layers, probe=probe, short=on_a_phone())
-    for name, table in tables.items():
-        with st.expander(name.capitalize(), icon=":material/table_rows:"):
-            about = {column: st.column_config.Column(help=text) for column, text in SWEEP[name].columns.items()}
-            st.dataframe(table, hide_index=True, key=f"sweep_table_{name}", column_config=about)
-            st.download_button(
-                "CSV", data=as_csv(table), file_name=f"{plan.id}-{name}.csv", mime="text/csv",
-                key=f"sweep_csv_{name}", icon=":material/download:", on_click="ignore",
-            )  # fmt: skip
+
+    def csv(name: str) -> None:
+        st.download_button(
+            "CSV", data=lambda: as_csv(tables[name]), file_name=f"{plan.id}-{name}.csv", mime="text/csv",
+            key=f"sweep_csv_{name}", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+    table_fold(tables, lambda name, column: SWEEP[name].columns[column], key="sweep", below=csv)
 
 
 def _progress(plan: Plan, units: pd.DataFrame) -> None:

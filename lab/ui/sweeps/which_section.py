@@ -5,10 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.charts.which import accuracy_against_time, halving_rounds
-from lab.encode import NOT_TEXT
 from lab.errors import LabError
 from lab.experiments.which.request import WhichRequest
-from lab.registry import meaning
 from lab.sweeps.folder import list_sweeps
 from lab.ui import url_state
 from lab.ui.answer import answered
@@ -16,6 +14,7 @@ from lab.ui.chart import show_chart
 from lab.ui.findings import show_command
 from lab.ui.inputs import images_box, networks_box
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import result_tables
 from lab.ui.text import escaped
 from lab.ui.url_widgets import set_url_param, url_field
 
@@ -37,11 +36,7 @@ def which_section() -> None:
         return
     show_chart(result, accuracy_against_time, key="which_time")
     show_chart(result, halving_rounds, key="which_rounds")
-    for name, table in result.tables.items():
-        with st.expander(name.capitalize(), icon=":material/table_rows:"):
-            shown = table.drop(columns=[column for column in NOT_TEXT if column in table])
-            about = {column: st.column_config.Column(help=meaning("which", name, column)) for column in shown.columns}
-            st.dataframe(shown, hide_index=True, key=f"which_{name}", column_config=about)
+    result_tables(result)
 
 
 def _settings() -> WhichRequest | None:

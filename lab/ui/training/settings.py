@@ -92,7 +92,7 @@ def _spell_out_watched() -> None:
     if run is None or not run.startswith(("watch-", "ladder_steps-")):
         return
     if run.startswith("ladder_steps-"):
-        st.session_state["watched"] = "Ladder"
+        st.session_state["watched_view"] = "Ladder"
     del st.query_params["run"]
     try:
         request = url_state.known_run(run).request

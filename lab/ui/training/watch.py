@@ -49,7 +49,7 @@ def watch(model: str) -> None:
         return
     show_findings(result.manifest["findings"])
     show_command(request)
-    tabs(VIEWS, result, key="watched")
+    tabs(VIEWS, result, key="watched_view")  # "watched" names a run
 
 
 def views_of(result: Result) -> list[Tab[Result]]:
