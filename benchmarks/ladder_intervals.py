@@ -1,38 +1,33 @@
 """Do the ladder's own intervals hold? Planted vectors of 200 drawings, with a known truth.
 
     python benchmarks/ladder_intervals.py [--simulations 120]
-    python benchmarks/ladder_intervals.py --redrawn 6 [--rungs hue,shape]
 
 Losses: classes at distance d', whose direction is the same on both sides of a change, or turned on the other side.
 "holds" is how often the loss's interval held the mean loss, "loss shown" and "gain shown" how often it lay on one side
 of 0, "labels named" how often the finding on labels saved would name the rung. Other drawings: how often the depth of
-emergence in one set lay in the interval that another set of as many drawings gave for it (`again_low`, `again_high`).
-Redrawn: the same of the packaged network on so many sets of real drawings, every set against every other, with the
-spread of the depth over sets beside the one that is claimed.
+emergence in one set lay in the 95 % interval that another set of as many drawings gave for it. What real drawings do is
+`ladder_redrawn.py`'s to say.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from itertools import permutations
 
 import numpy as np
 from calibration import CHANNELS, EFFECTS, LAYERS, Cell, _network, image_set
 
 from lab.experiments.ladder.changes import halves
-from lab.experiments.ladder.climb import Climb, climb_of
+from lab.experiments.ladder.climb import Climb, climb_of, likely_again
+from lab.experiments.ladder.contrasts import LOSS_REFIT
 from lab.experiments.ladder.findings import LEAST_SAVED
-from lab.experiments.ladder.measure import LadderNetwork, RungReading, _beside, networks_of, read_rungs
-from lab.experiments.ladder.request import LadderRequest
+from lab.experiments.ladder.measure import LadderNetwork, RungReading, _beside
 from lab.experiments.separability.fits import ProbeDesign, fit_layer
 from lab.experiments.separability.label_efficiency import code_row
 from lab.images import ImageSet, images_of_arrays
 from lab.images.synthetic import RUNGS, draw_set
 from lab.layers import Layer
 from lab.models import ModelRef
-from lab.progress import silent
-from lab.settings import Compute
 from lab.stats.intervals import bootstrap, difference
 
 DIMENSIONS = 24
@@ -41,16 +36,7 @@ DIMENSIONS = 24
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--simulations", type=int, default=120)
-    parser.add_argument("--redrawn", type=int, default=0, help="sets of drawings of the packaged network instead")
-    parser.add_argument("--rungs", default=",".join(RUNGS), help="which rungs are redrawn")
-    given = parser.parse_args()
-    count = given.simulations
-    if given.redrawn:
-        print("| rung | read in sets | depth | spread over sets | spread claimed | other drawings inside | pairs |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
-        for rung in given.rungs.split(","):
-            print(redrawn(rung, given.redrawn), flush=True)
-        return
+    count = parser.parse_args().simulations
     images = draw_set(RUNGS["hue"].family.name, 100, size=32)
     print("| d' | turned | loss | holds | loss shown | gain shown | labels saved | labels named |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -63,7 +49,7 @@ def main() -> None:
 
 def losses(images: ImageSet, effect: float, turned: bool, count: int) -> str:
     """Return a row of the first table."""
-    found, boot = [], bootstrap(images.groups, images.labels, seed=3)
+    found, boot = [], bootstrap(images.groups, images.labels, seed=3, refit=LOSS_REFIT)
     sign = 2.0 * images.labels - 1
     whole = {"uniform": np.array(float(len(images))), "images": np.array(len(images))}
     for seed in range(count):
@@ -92,33 +78,9 @@ def others(name: str, count: int) -> str:
     for number in range(count):
         one, other = (climb(name, 2 * number + which) for which in (0, 1))
         if one.emergence.reached and other.emergence.reached:
-            inside.append(within(one, other))
+            low, high = likely_again(one, 1)
+            inside.append(low <= other.emergence.depth <= high)
     return f"| {name} | {100 * np.mean(inside):.1f} % | {len(inside)} |"
-
-
-def redrawn(rung: str, sets: int) -> str:
-    """Return a row of the table of real drawings."""
-    climbs = []
-    for seed in range(sets):
-        request = LadderRequest(rungs=(rung,), untrained=0, seed=seed).canonical()
-        networks = networks_of(request, silent)
-        readings = list(read_rungs(request, networks, silent, Compute(), {}, beside=False))
-        climbs.append(climb_of(readings[-1], networks[0]))
-    read = [one for one in climbs if one.emergence.reached]
-    depths = np.array([one.emergence.depth for one in read])
-    inside = [within(one, other) for one, other in permutations(read, 2)]
-    claimed = np.sqrt(np.mean([one.draws.var() for one in read])) if read else np.nan
-    spread = depths.std(ddof=1) if len(read) > 1 else np.nan
-    return (
-        f"| {rung} | {len(read)} of {sets} | {depths.mean() if read else np.nan:.3f} | {spread:.4f} | {claimed:.4f} | "
-        f"{100 * np.mean(inside) if inside else np.nan:.0f} % | {len(inside)} |"
-    )
-
-
-def within(one: Climb, other: Climb) -> bool:
-    """Return whether the depth in one set lies where another set expects it."""
-    low, high = np.percentile(one.again, (2.5, 97.5))
-    return bool(min(low, one.emergence.depth) <= other.emergence.depth <= max(high, one.emergence.depth))
 
 
 def climb(name: str, seed: int) -> Climb:

@@ -10,6 +10,7 @@ versions of everything it was computed with in each run's `run.json`.
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import os
 import shutil
@@ -19,14 +20,19 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from lab.cli.question import computed_run
 from lab.experiments.base import Request
+from lab.experiments.channels.exemplars import ExemplarsRequest
+from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.experiments.manifest import versions
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.files import write_json
 from lab.models import ModelRef
 from lab.registry import EXPERIMENTS
+from lab.runs.folder import RunFolder
 from lab.runs.tables import SHARED, write_tables
 from lab.selfcheck.certificate import certify, read_certificate
 from lab.selfcheck.table import CHECKS
@@ -40,7 +46,14 @@ FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions that no tab shows as they are by default, or that have none yet.
 LEFT_OUT = ("exemplars", "visualize", "ladder_steps")
 MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
-FURTHER = (VisualizeRequest(layers="blocks.3.2", channels="top:12"),)  # what a page asks beside a question's default
+FURTHER = (  # what a page asks beside a question's default
+    VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True),
+    ExemplarsRequest(layers="blocks.3.2", channels="all", count=4, ends=MOST),
+)
+# Table of a page on channels -> longer side and WebP quality of its pictures; those up to SMALL pixels are left alone
+LIGHTER = {"visualizations": (224, 85), "exemplars": (112, 75)}
+WALL_LIGHTER, SMALL = {"exemplars": (76, 56)}, 40
+TOLD = "The pictures of this example are kept smaller than a run keeps them (WebP); its numbers are those of the run"
 SWEEPS = "sweep-"
 KEPT = ("request.json", "sources.json", "run.json")
 
@@ -79,8 +92,32 @@ def make(asked: Sequence[Request], anew: list[str]) -> None:
             for file in KEPT:
                 shutil.copy(run.path / file, target / file)
             shutil.copytree(run.path / "tables", target / "tables")
+            lighten(RunFolder(target), WALL_LIGHTER if isinstance(request, ExemplarsRequest) else LIGHTER)
         versions = json.loads((target / "run.json").read_text())["versions"]
         print(f"{request.title()}: {size(target) / 1e3:.0f} kB, {versions}")
+
+
+def lighten(run: RunFolder, how: dict[str, tuple[int, int]]) -> None:
+    """Write the tables of a run that `how` names anew, with pictures of so many pixels and of that quality."""
+    result = run.result()
+    tables = dict(result.tables)
+    for name in set(how) & set(tables):
+        tables[name] = tables[name].assign(thumbnail=[webp(data, *how[name]) for data in tables[name]["thumbnail"]])
+    if set(how) & set(tables):
+        notes = [*result.manifest.get("notes", ()), TOLD]
+        write_json(run.path / "run.json", {**result.manifest, "notes": notes, **write_tables(run.path, tables)})
+
+
+def webp(data: bytes, longest: int, quality: int) -> bytes:
+    """Return a picture as WebP."""
+    with Image.open(io.BytesIO(data)) as picture:
+        if max(picture.size) <= SMALL:
+            return data
+        shown = picture.convert("RGB")
+    shown.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    shown.save(buffer, "WEBP", quality=quality, method=6)
+    return buffer.getvalue()
 
 
 def make_sweep(anew: list[str]) -> None:

@@ -9,7 +9,6 @@ from lab.ui.selection import choose
 
 heading(
     "What a layer looks at",
-    "Which parts of a picture does an answer come from, seen at each depth? Every map here stands beside the "
-    "checks that tell an explanation from a pretty picture.",
+    "Where in a picture does an answer come from, at each depth? Every map comes with its checks.",
 )
 page_of_questions("attributions", SECTIONS, choose("picture"))

@@ -10,8 +10,7 @@ from lab.ui.selection import choose
 
 heading(
     "Break the stack",
-    "Do layers need each other, their order, their non-linearity, each other's channels? Take a part away and "
-    "measure what is left.",
+    "Take a part of the network away, and measure what is left.",
     css=CSS,
 )
 page_of_questions("break_the_stack", SECTIONS, choose("data"))

@@ -11,8 +11,7 @@ from lab.ui.heading import heading
 
 heading(
     "Check",
-    "Is the new network no worse than the one before? Two checkpoints on the same images, layer by layer: what can be "
-    "read, how far the embeddings have moved, and which images changed sides.",
+    "Is a new checkpoint no worse than the one before, and which layers has training changed?",
 )
 
 request = url_state.requested(CheckRequest)

@@ -12,8 +12,7 @@ from lab.ui.heading import heading
 
 heading(
     "Compare",
-    "Which layer of which network would I use for my classes? Networks side by side on the same images: what their "
-    "layers know, how alike they are, what they cost, and where they disagree.",
+    "Which layer of which network is best for my classes, and at what cost?",
 )
 
 request = url_state.requested(CompareRequest)

@@ -15,8 +15,7 @@ from lab.ui.separability.details import model_picker
 
 heading(
     "Embedding maps",
-    "Every layer places every image somewhere in its own space. Here each of those spaces is flattened to a map; "
-    "from first layer to last you can watch the classes move apart, or stay mixed.",
+    "The same images mapped at every layer: watch the classes move apart, or stay mixed.",
 )
 
 request = url_state.requested(ProbeRequest)

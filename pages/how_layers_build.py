@@ -10,8 +10,7 @@ from lab.ui.selection import choose
 
 heading(
     "How layers build",
-    "“Edges, then parts, then faces.” What does a layer really do with the one before it? Each question here is "
-    "measured on a network and a picture of your choice.",
+    "What does a layer do with the one before it? Measured on a network and a picture of your choice.",
     css=CSS,
 )
 page_of_questions("how_layers_build", SECTIONS, choose("picture"))

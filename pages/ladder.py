@@ -12,8 +12,7 @@ from lab.ui.ladder import controls, panels
 
 heading(
     "Ladder",
-    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, each matched in what is lower, "
-    "and a linear classifier at every layer that has to tell them apart.",
+    "“Edges, then parts, then faces.” Is it so? Drawings from hue to relations, probed at every layer.",
 )
 
 request = url_state.requested(LadderRequest)

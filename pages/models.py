@@ -7,7 +7,6 @@ from lab.ui.heading import heading
 
 heading(
     "Models",
-    "Every network that timm knows, and those trained here, by name, family, size and cost. Choose one to see its "
-    "layers; what is on this computer needs no download.",
+    "Every network that timm knows, and those trained here. Choose one to see its layers.",
 )
 model_search.model_search()

@@ -9,7 +9,6 @@ from lab.ui.selection import choose
 
 heading(
     "Numbers and labels",
-    "An age, a size, a grade, several labels an image: what is no class, read off every layer beside an untrained "
-    "twin, shuffled answers and the raw pixels.",
+    "At which layer can an age, a size, a grade or several labels be read?",
 )
 page_of_questions("numbers", SECTIONS, choose("data", vectors=True))

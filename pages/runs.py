@@ -9,14 +9,14 @@ from lab.ui.heading import heading
 from lab.ui.routes import dashboard_file
 from lab.ui.runs import bundles, cards, overlaid
 
-heading("Runs", "Every experiment that was computed on this computer, from here or from a terminal.")
+heading("Runs", "Every experiment that was computed on this computer.")
 
 cards.undo_line()
 bundles.open_bundles()
 runs, unreadable = list_runs(), unreadable_runs()
 if not runs and not unreadable:
     with st.container(horizontal=True, vertical_alignment="center", key="no_runs"):
-        st.markdown("**Nothing has been computed here yet.** These examples came with the lab.")
+        st.markdown("**Nothing has been computed here yet.**")
         st.page_link(dashboard_file("pages/separability.py"), label="Start one", icon=":material/arrow_forward:")
     cards.example_cards()
 if runs:

@@ -12,7 +12,7 @@ from lab.ui.separability import controls, explore, panels
 
 heading(
     "Separability",
-    "At which layer do the classes come apart? A simple classifier, a probe, is asked at each.",
+    "At which layer do the classes come apart? A linear classifier, a probe, is fitted at each.",
 )
 
 request = url_state.requested(ProbeRequest)

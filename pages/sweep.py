@@ -6,7 +6,7 @@ from lab.ui.heading import heading
 from lab.ui.sweeps.sections import sweep_tabs
 
 heading(
-    "Sweep", "Many networks on many image sets: where in each the classes come apart, how much of it is there yet, and "
-    "which layer of them all to use for images that are new.",
+    "Sweep",
+    "Many networks on many image sets: where the classes come apart, and which layer to use.",
 )  # fmt: skip
 sweep_tabs()

@@ -13,8 +13,7 @@ from lab.ui.training.watch import watch
 
 heading(
     "Train and watch",
-    "Where do edges, parts and whole things come from? Train a small network here, from random numbers, and watch "
-    "what each layer knows while it learns.",
+    "Train a small network here, and watch what each layer learns.",
 )
 request = requested_training()
 if not watched_elsewhere():

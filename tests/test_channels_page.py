@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from fake_runs import running_run
 from pages_helpers import healthy, opened, said
 from PIL import Image
 
 from lab.charts.depth_gif import walk
+from lab.charts.map_rows import light
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
@@ -20,6 +24,7 @@ from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.kernels import KernelsRequest
+from lab.experiments.channels.optimised import WantedImage, keep_unfinished
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.layers import Layer
@@ -27,7 +32,7 @@ from lab.registry import charts_of
 from lab.runs import jobs
 from lab.runs.store import RunFolder, open_run
 from lab.ui.channels import wall
-from lab.ui.channels.tiles import light, patches, strip
+from lab.ui.channels.tiles import patches, strip
 
 LAYERS = ("bn1", "blocks.3.2", "bn2")
 EVIL = "<b>:red[dog]</b>"
@@ -46,12 +51,14 @@ def tables() -> dict[str, pd.DataFrame]:
     for layer, depth in rows:
         for channel, name in ((3, "cat"), (7, EVIL)):
             at = {"layer": layer, "depth": depth, "target": str(channel)}
-            images.append(
-                {**at, "copy": 0, "kind": "channel", "channel": channel, "class": name, "auc": 0.7, "ci_low": 0.6,
+            images += [
+                {**at, "end": end, "copy": 0, "alike": float("nan"), "kind": "channel", "channel": channel,
+                 "class": name, "auc": 0.7, "ci_low": 0.6,
                  "ci_high": 0.8, "accuracy": float("nan"), "value": 5.0, "random_p95": 1.0, "photographs_p95": 1.2,
                  "images_p95": 1.1, "natural_best": 2.0, "best_image": "cat/1", "above_random": True,
                  "above_natural": True, "own_rank": 1, "side": 32, "thumbnail": png}
-            )  # fmt: skip
+                for end in ("most", "least")
+            ]  # fmt: skip
             shown.append(
                 {**at, "class": name, "auc": 0.7, "ci_low": 0.6, "ci_high": 0.8, "channel": channel, "peak": 1.0,
                  "average": 0.1, "strong": 2.0, "thumbnail": png}
@@ -81,7 +88,7 @@ def card_tables() -> dict[str, pd.DataFrame]:
     effect = {"class": "cat", "change": -0.2, "ci_low": -0.3, "ci_high": -0.1, "agreement": 1.0}
     return {
         **one,
-        "visualizations": one["visualizations"].iloc[:1],
+        "visualizations": one["visualizations"].iloc[:2],
         "activations": pd.DataFrame({"image": list("abcd"), "class": ["cat", EVIL] * 2, "peak": [1.0, 2, 3, 4]}),
         "contributions": pd.DataFrame(
             [
@@ -138,13 +145,14 @@ def test_the_picture_and_the_two_classes_of_a_strip_are_chosen(monkeypatch: pyte
 
 def test_the_wall_shows_every_channel_with_its_patches_and_the_images_there_are() -> None:
     found = tables()
-    channels = found["visualizations"][["layer", "channel", "class"]].assign(auc=[0.5, 0.9, 0.2, 0.6, 0.7, 0.5])
+    raised = found["visualizations"].query("end == 'most'")
+    channels = raised[["layer", "channel", "class"]].assign(auc=[0.5, 0.9, 0.2, 0.6, 0.7, 0.5], rank=[4, 1, 2, 6, 3, 5])
     run = finished(ExemplarsRequest(), {"exemplars": found["exemplars"], "channels": channels})
-    finished(VisualizeRequest(layers="bn1", channels="all"), {"visualizations": found["visualizations"].iloc[:2]})
+    finished(VisualizeRequest(layers="bn1", channels="all"), {"visualizations": raised.iloc[:2]})
     app = healthy(opened("channels", run=run.id, question="All channels"))
     assert r"This \*was\* measured" in said(app)
     cells = json.loads(app.get("bidi_component")[0].proto.json)["pictures"]
-    assert [cell["id"] for cell in cells[:3]] == ["bn1 7", "blocks.3.2 3", "bn2 3"], "the most selective come first"
+    assert [cell["id"] for cell in cells[:3]] == ["bn1 7", "blocks.3.2 3", "bn2 3"]
     assert [len(cell["row"]) for cell in cells] == [2] * 6
     assert [cell["id"] for cell in cells if "url" in cell] == ["bn1 7", "bn1 3"], "only these have an image"
     assert cells[0]["caption"] == f"7 of bn1 · AUC 0.90 for {EVIL}"
@@ -161,9 +169,41 @@ def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.
     assert app.query_params["experiment"] in ("exemplars", ["exemplars"]), "the page stays where it is"
 
 
+def under_way(request: Any) -> RunFolder:
+    """A run that this process is at, two of whose images can be seen already."""
+    run = running_run(os.getpid(), request)
+    layer = SimpleNamespace(name="blocks.3.2")
+    wanted: list[Any] = [WantedImage(SimpleNamespace(layer=layer, name=name)) for name in ("3", "7")]  # type: ignore[arg-type]
+    keep_unfinished(run.partial_results, 0, wanted, np.zeros((2, 16, 16, 3), dtype=np.uint8))
+    return run
+
+
+def test_images_that_are_being_made_are_seen() -> None:
+    request = VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True)
+    under_way(request)
+    app = opened("channels", question="Layer sheet", **{"visualize.layers": "blocks.3.2"})
+    assert not app.exception
+    shown = "".join(block.proto.body for block in app.get("html"))
+    assert shown.count('alt="the image for ') == 2
+
+
+def test_the_wall_shows_images_that_are_being_made() -> None:
+    exemplars = tables()["exemplars"].query("layer == 'blocks.3.2'")
+    run = finished(
+        ExemplarsRequest(layers="blocks.3.2", channels="all", count=4, ends="most"), {"exemplars": exemplars}
+    )
+    under_way(VisualizeRequest(layers="blocks.3.2", channels="all"))
+    app = opened("channels", run=run.id, question="All channels")
+    assert not app.exception
+    assert "2 so far" in said(app)
+    assert not [button for button in app.button if button.key == "wall_images"], "they are being made"
+    cells = json.loads(app.get("bidi_component")[0].proto.json)["pictures"]
+    assert ["url" in cell for cell in cells] == [True, True]
+
+
 def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {name: table for name, table in tables().items() if name != "strip"}
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True), found)
     monkeypatch.setattr(wall, "mount", lambda *_, **__: SimpleNamespace(picked="bn1 3"))
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
     for words in ("What excites it most", "What suppresses it most", "AUC 0.70 for cat"):
@@ -177,7 +217,8 @@ def test_a_channel_is_enlarged_with_both_ends_and_leads_to_its_card(monkeypatch:
 
 def test_what_is_folded_away_on_a_sheet_is_not_sent() -> None:
     found = {name: table for name, table in tables().items() if name != "strip"}
-    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:12"), found)
+    found["visualizations"] = found["visualizations"].query("end == 'most'")
+    run = finished(VisualizeRequest(layers="blocks.3.2", channels="top:6"), found)
     app = healthy(opened("channels", run=run.id, question="Layer sheet"))
     assert not app.get("vega_lite_chart")
     assert [fold.label for fold in app.expander] == [
@@ -227,9 +268,9 @@ def test_a_broken_link_is_told() -> None:
 def test_every_run_has_charts_for_exports() -> None:
     request: ScanRequest = ChannelRequest()
     charts = charts_of(Result(request, card_tables(), {}))
-    assert set(charts) == {"reached", "classes", "sources", "switched_off"}
+    assert set(charts) == {"images", "reached", "classes", "sources", "switched_off"}
     assert all(chart.to_dict() for chart in charts.values())
-    assert set(charts_of(Result(DepthStripRequest(), tables(), {}))) == {"reached", "selectivity"}
+    assert set(charts_of(Result(DepthStripRequest(), tables(), {}))) == {"images", "reached", "selectivity"}
 
 
 def test_a_walk_has_a_frame_for_every_layer() -> None:

@@ -77,7 +77,7 @@ def test_a_question_goes_along_where_the_answer_is_there_and_offers_it_else(monk
     monkeypatch.setattr("lab.ui.channels.sheet_section.layer_names", lambda _: list(LAYERS))
     monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("a choice of layer started a run"))
     found = {name: table for name, table in channel_tables().items() if name != "strip"}
-    finished(VisualizeRequest(layers="blocks.1.0", channels="top:12"), found)
+    finished(VisualizeRequest(layers="blocks.1.0", channels="top:6", negative=True), found)
     app = healthy(opened("channels", question="Layer sheet", layer="blocks.1.0"))
     assert in_link(app, "visualize.layers") == "blocks.1.0"
     app = healthy(opened("channels", question="Layer sheet", layer="blocks.5.0"))

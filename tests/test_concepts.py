@@ -24,6 +24,7 @@ from lab.experiments.attribution.concepts import (
     run,
 )
 from lab.experiments.base import Result
+from lab.images import open_image_set
 from lab.images.synthetic import draw_set
 from lab.probing.concept_vectors import FOLDS, read_concept
 from lab.probing.splits import grouped_folds
@@ -158,6 +159,34 @@ def test_concepts_are_held_against_other_images_or_each_other() -> None:
     assert [(one.name, one.member.sum(), (~one.member).sum()) for one in found] == [("warm", 12, 24), ("cold", 12, 24)]
     (first,) = concepts_of("drawn:hue", replace(asked, against=""), silent)  # the second is its opposite
     assert (first.name, first.against) == ("warm", "cold")
+
+
+def test_one_folder_is_enough_and_the_answer_says_what_it_is_held_against(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(tmp_path / "home"))
+    flat, single = folders / "warm", tmp_path / "mine"
+    shutil.copytree(flat, single / "warm")
+    asked = ConceptsRequest(TINY, concepts=(str(flat),), data="drawn:shape", layers="layer4", per_class=15, draws=99)
+    asked.check()
+    of_both = [concepts_of(str(place), asked, silent) for place in (flat, single)]
+    for (one,) in of_both:
+        assert (one.name, one.against, one.member.sum(), (~one.member).sum()) == (
+            "warm",
+            "drawn:shape",
+            14,
+            30,
+        )  # a copy
+    assert np.array_equal(of_both[0][0].used, of_both[1][0].used)
+    result = run(asked.canonical())
+    assert set(result["concepts"]["against"]) == {"drawn:shape"}
+    assert "the images of drawn:shape were taken" in result.findings[-1]
+    elsewhere = replace(asked, against=str(folders))  # two other folders, of which none is its own
+    (one,) = concepts_of(str(flat), elsewhere, silent)
+    assert one.against == folders.name
+    for place in (flat, single):  # where classes are to be told apart, one is too few
+        with pytest.raises(LabError, match=r"at least two|no folders"):
+            open_image_set(str(place))
 
 
 def rows(known: bool, change: float) -> dict[str, list[dict[str, Any]]]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_runs import finished_run
 from pages_helpers import healthy, opened, said
 
+from lab.experiments.base import Request
 from lab.experiments.separability.request import ProbeRequest
-from lab.registry import EXPERIMENTS
+from lab.registry import EXPERIMENTS, charts_of
 from lab.runs.examples import VARIABLE, example_of, examples_dir
 from lab.runs.folder import RunFolder
 from lab.runs.tables import SHARED
@@ -73,7 +76,10 @@ def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
     certificate = read_certificate(folder / EXAMPLE)
     assert certificate is not None
     assert certificate.total == len(CHECKS), "the systems have changed: python docs/make_examples.py selfcheck"
-    assert "nothing has been checked on this one yet" in said(healthy(opened("self_check")))
+    app = opened("self_check")  # which tells as an error what did not pass
+    assert not app.exception
+    assert "nothing has been checked on this one yet" in said(app)
+    assert len(app.dataframe) == 1
 
 
 def test_a_run_of_this_computer_goes_before_the_example() -> None:
@@ -87,3 +93,37 @@ def test_an_example_is_opened_by_its_id_and_other_settings_have_none() -> None:
     assert isinstance(example, RunFolder)
     assert "Example" in said(healthy(opened("embedding_maps", run=example.id)))
     assert "Example" not in said(healthy(opened("separability", seed="7")))
+
+
+@pytest.mark.parametrize("request_", ASKED, ids=lambda request: request.canonical().run_id)
+def test_every_legend_entry_of_an_examples_charts_has_a_mark(request_: Request) -> None:
+    example = example_of(request_.canonical())
+    assert example is not None
+    for name, chart in charts_of(example.result()).items():
+        spec = chart.to_dict(validate=False)
+        drawn, told = defaultdict(set), defaultdict(set)
+        for encoding, data in encodings(spec):
+            for channel in ("color", "shape", "strokeDash"):
+                row = encoding.get(channel, {})
+                if row.get("type") == "nominal":
+                    drawn[row["field"]] |= {line.get(row["field"]) for line in spec["datasets"].get(data, ())}
+                    legend = row.get("legend", {})
+                    domain = (row.get("scale") or {}).get("domain")
+                    if legend is not None and isinstance(domain, list):
+                        told[row["field"]] |= set(legend.get("values") or domain)
+        told["control"].discard("probe")  # its line is in data of its own
+        assert {field: entries - drawn[field] for field, entries in told.items() if entries - drawn[field]} == {}, name
+
+
+def encodings(part: Any, data: str = "") -> Iterator[tuple[dict[str, Any], str]]:
+    """Every encoding of a specification with the name of the data it draws."""
+    if isinstance(part, dict):
+        data = part["data"].get("name", data) if isinstance(part.get("data"), dict) else data
+        if "encoding" in part:
+            yield part["encoding"], data
+        for key, inner in part.items():
+            if key != "datasets":
+                yield from encodings(inner, data)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from encodings(inner, data)

@@ -98,9 +98,9 @@ def judgement(**changes: Any) -> pd.DataFrame:
     ("changes", "right", "words"),
     [
         ({}, True, "1 of 1 are right somewhere: Grad-CAM at a (60% of it on 20% of the picture)"),
-        ({"over_area_low": -0.1}, False, "no explanation is shown to be right"),
-        ({"over_edges_low": -0.1}, False, "no explanation is shown to be right"),
-        ({"over_untrained_low": -0.1}, False, "no explanation is shown to be right"),
+        ({"over_area_low": -0.1}, False, "no map is shown to be right"),
+        ({"over_edges_low": -0.1}, False, "no map is shown to be right"),
+        ({"over_untrained_low": -0.1}, False, "no map is shown to be right"),
         ({"over_untrained_low": float("nan")}, True, "are right somewhere"),
         ({"read": 0.45}, False, "nothing to explain"),
     ],
@@ -108,7 +108,7 @@ def judgement(**changes: Any) -> pd.DataFrame:
 def test_right_is_above_all_that_knows_nothing(changes: dict[str, float], right: bool, words: str) -> None:
     own = judgement(**changes)
     assert list(own["right"]) == [right]
-    told = findings({"explanations": own.assign(rung="part")})
+    told = findings({"explanations": own.assign(rung="part"), "optimised": pd.DataFrame({"rung": []})})
     assert words in told[-1]
     reads = changes.get("read", 0.7) > 0.5  # else there is no pair to count
     assert (f"Grad-CAM {int(right)} of 1" in told[0]) == reads

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pages_helpers import healthy, opened, said
+from scipy.stats import binom
 
 import lab
 from lab.charts.theme import standalone
@@ -16,17 +17,20 @@ from lab.cli.main import main
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.ladder import measure
-from lab.experiments.ladder.climb import climb_of
+from lab.experiments.ladder.climb import climb_of, likely_again
 from lab.experiments.ladder.findings import findings
 from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.run import run
 from lab.experiments.ladder.tables import assemble
+from lab.experiments.picture import open_picture
 from lab.images.synthetic import RUNGS, draw_set
 from lab.layers import Layer
 from lab.models import ModelRef
 from lab.registry import charts_of
 from lab.runs.store import open_run
+from lab.stats.simultaneous import error_of_each
+from lab.ui.ladder import cell
 
 TINY = "test_resnet@untrained:1"
 SMALL = LadderRequest(models=(TINY,), rungs=("hue", "texture", "count"), per_class=20)
@@ -201,3 +205,30 @@ def test_the_page_shows_a_finished_ladder(small: Result) -> None:
     app.selectbox(key="ladder_rung").set_value("count").run()
     healthy(app)
     assert "drawings wrong at" in said(app)
+    for what in (cell.MAP, cell.PATCHES):  # each is a question of its own, asked when it is wanted
+        app.segmented_control(key="ladder_there").set_value(what).run()
+        healthy(app)
+        assert [button.key for button in app.button].count("run_offered") == 1
+
+
+def test_a_drawing_that_is_wrong_is_a_picture_that_other_questions_take() -> None:
+    images = draw_set("part", 100, seed=3)
+    picture = open_picture(f"{images.spec}#floppy/floppy-0094")
+    assert np.array_equal(picture.pixels(0), images.pixels(194))
+    assert np.array_equal(open_picture(f"{images.spec}#7").pixels(0), images.pixels(101))  # numbers are of six a class
+    with pytest.raises(LabError, match="has no image"):
+        open_picture(f"{images.spec}#floppy/floppy-9999999")
+
+
+def test_at_most_one_of_the_rungs_lies_outside_in_nineteen_of_twenty() -> None:
+    for rungs in (8, 12, 40):
+        miss = error_of_each(rungs)
+        assert binom.cdf(1, rungs, miss) == pytest.approx(0.95)
+        assert miss < 0.05
+    assert error_of_each(1) == error_of_each(3) == 0.05  # few rungs: plain intervals, each for itself
+    net = network()
+    (climb,) = [climb_of(planted("hue", 3, np.random.default_rng(1), net=net), net)]
+    plain, wide = likely_again(climb, 1), likely_again(climb, 12)
+    assert wide[0] <= plain[0] <= climb.emergence.depth <= plain[1] <= wide[1]
+    assert wide != plain
+    assert plain == pytest.approx(tuple(np.percentile(climb.again, (2.5, 97.5))))

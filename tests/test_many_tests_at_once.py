@@ -62,7 +62,7 @@ def test_a_strip_allows_for_all_its_channels() -> None:
     ]
     images = pd.DataFrame(
         [{"layer": "a", "target": "0", "above_random": True, "above_natural": True, "value": 1.0, "natural_best": 0.0}]
-    ).assign(random_p95=0.0, own_rank=0)
+    ).assign(random_p95=0.0, own_rank=0, end="most", alike=float("nan"))
     assert "at no layer is a single channel shown" in strip_told(pd.DataFrame(rows), images)[0]
     sure = pd.DataFrame(rows).assign(ci_low=0.6)
     assert "first at l0 (depth 0.00) is a single channel shown" in strip_told(sure, images)[0]
@@ -114,7 +114,7 @@ def test_a_channel_is_called_the_strongest_only_beyond_its_interval() -> None:
         other = {**own, "asked": False, "change": -0.3}
         empty = pd.DataFrame({"difference": [1.0]})
         image = {"channel": 0, "layer": "a", "value": 1.0, "photographs_p95": 0.0, "images_p95": 0.0}
-        image |= {"natural_best": 0.0, "random_p95": 0.0}
+        image |= {"natural_best": 0.0, "random_p95": 0.0, "end": "most"}
         tables = {"visualizations": pd.DataFrame([image]), "sums": empty, "contributions": pd.DataFrame()}
         return channel_told({**tables, "effects": pd.DataFrame([own, other])})[-1]
 

@@ -13,8 +13,10 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from lab.errors import LabError
+from lab.geometry import projection
 from lab.geometry.neighbours import knn_accuracy, standardised
-from lab.geometry.projection import Projection, _principal_axes, align, last_points, project_layers
+from lab.geometry.projection import Projection, _principal_axes, align, last_points, placed, project_layers
+from lab.geometry.tsne import _Pairs, divergence, exact_tsne, joint_probabilities
 
 
 def chain_of_layers(count: int = 60, layers: int = 3) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -27,6 +29,11 @@ def chain_of_layers(count: int = 60, layers: int = 3) -> tuple[dict[str, np.ndar
     }, labels
 
 
+def clusters(count: int) -> tuple[np.ndarray, np.ndarray]:
+    rng, labels = np.random.default_rng(3), np.arange(count) % 4
+    return rng.normal(size=(count, 20)) + 5.0 * rng.normal(size=(4, 20))[labels], labels
+
+
 def digest(maps: list[Projection]) -> str:
     return hashlib.sha256(b"".join(m.points.tobytes() for m in maps)).hexdigest()
 
@@ -35,20 +42,18 @@ def test_maps_come_one_by_one_with_their_figures() -> None:
     embeddings, labels = chain_of_layers()
     seen: list[tuple[int, int]] = []
     made = []
-    for projection in project_layers(
-        embeddings, labels, progress=lambda _s, done, total, _u: seen.append((done, total))
-    ):
+    for one in project_layers(embeddings, labels, progress=lambda _s, done, total, _u: seen.append((done, total))):
         assert seen[-1] == (len(made), 3)  # asked for, not made ahead
-        made.append(projection)
+        made.append(one)
     assert seen[-1] == (3, 3)
     assert [m.layer for m in made] == list(embeddings)
-    for projection, embedding in zip(made, embeddings.values(), strict=True):
-        assert projection.points.shape == (60, 2)
+    for one, embedding in zip(made, embeddings.values(), strict=True):
+        assert one.points.shape == (60, 2)
         scaled = standardised(embedding)
-        assert projection.trustworthiness == pytest.approx(trustworthiness(scaled, projection.points, n_neighbors=5))
-        assert projection.trustworthiness > 0.75
-        assert projection.knn_embedding == pytest.approx(knn_accuracy(embedding, labels, np.arange(60)))
-        assert projection.note == ""
+        assert one.trustworthiness == pytest.approx(trustworthiness(scaled, one.points, n_neighbors=5))
+        assert one.trustworthiness > 0.75
+        assert one.knn_embedding == pytest.approx(knn_accuracy(embedding, labels, np.arange(60)))
+        assert one.note == ""
 
 
 def test_two_clear_clusters_stay_two_clusters() -> None:
@@ -188,3 +193,50 @@ def test_the_axes_are_those_of_scikit_learns_pca_and_no_more_than_the_rank(featu
     axes, expected = _principal_axes(points), PCA(3).fit_transform(points)
     assert axes.shape == (70, 3)
     assert np.allclose(np.abs(axes), np.abs(expected), atol=1e-6)
+
+
+def test_the_exact_map_is_a_minimum_as_low_as_scikit_learns() -> None:
+    from sklearn.manifold import TSNE
+    from sklearn.manifold._t_sne import _joint_probabilities
+
+    x, _ = clusters(150)
+    axes = _principal_axes(standardised(x))
+    joint = joint_probabilities(axes, 20.0)
+    squares = ((axes[:, None] - axes) ** 2).sum(axis=2).astype(np.float32)
+    pairs = np.triu_indices(len(axes), 1)
+    assert np.abs(joint[pairs] - _joint_probabilities(squares, 20.0, 0)).max() < 1e-6
+    start = 1e-4 * axes[:, :2] / axes[:, 0].std()
+    points, found = exact_tsne(axes, start, perplexity=20.0, exaggeration=12.0, iterations=1000)
+    model = TSNE(perplexity=20.0, init=start.astype(np.float32), method="exact", n_jobs=1)
+    theirs = model.fit_transform(axes.astype(np.float32))
+    assert found == pytest.approx(divergence(joint, points))
+    assert found < divergence(joint, theirs) + 0.03
+    assert model.kl_divergence_ == pytest.approx(divergence(joint, theirs), abs=1e-3)
+
+
+def test_the_gradient_is_the_divergences() -> None:
+    rng = np.random.default_rng(0)
+    joint = joint_probabilities(rng.normal(size=(12, 3)), 3.0)
+    points = rng.normal(size=(12, 2))
+    gradient = _Pairs(joint).gradient(points)
+    for i, axis in ((0, 0), (7, 1)):
+        moved = [points.copy(), points.copy()]
+        for sign, one in zip((-1, 1), moved, strict=True):
+            one[i, axis] += sign * 1e-5
+        slope = (divergence(joint, moved[1]) - divergence(joint, moved[0])) / 2e-5
+        assert gradient[i, axis] == pytest.approx(slope, rel=1e-4)
+
+
+def test_of_very_many_images_a_sample_is_mapped_and_the_others_lie_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, labels = clusters(400)
+    monkeypatch.setattr(projection, "MOST_MAPPED", 120)
+    first, second = project_layers({"a": x, "b": x + 0.01}, labels)
+    assert "120 images" in first.note
+    assert first.usable
+    assert second.usable
+    assert np.isfinite([first.trustworthiness, first.divergence, second.divergence]).all()
+    assert first.knn_projection > 0.95
+    middle = np.stack([first.points[labels == k].mean(axis=0) for k in np.unique(labels)])
+    away = np.linalg.norm(first.points[:, None] - middle, axis=2)
+    assert (away.argmin(axis=1) == labels).mean() > 0.95
+    assert np.allclose(placed(x, x[:50], first.points[:50])[:50], first.points[:50], atol=1e-3)

@@ -208,7 +208,8 @@ def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
             base.mark_point(filled=True, shape="triangle-up", size=140, opacity=1, yOffset=lift).encode(**bottom)
         )
         if axes.kind == "depth":
-            named = alt.Chart(rows(row.assign(said="apart from " + row["layer"]))).encode(axes.x(), alt.Text("said:N"))
+            what = "read from " if axes.metric.column in NUMBER_METRICS else "apart from "
+            named = alt.Chart(rows(row.assign(said=what + row["layer"]))).encode(axes.x(), alt.Text("said:N"))
             side: dict[str, Any] = {"align": "left", "dx": 8}
             if row["depth"].iloc[0] > MIDDLE:
                 side = {"align": "right", "dx": -8}

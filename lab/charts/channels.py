@@ -20,9 +20,10 @@ from lab.charts.theme import (  # fmt: skip
     names_axis,
     rows,
 )
+from lab.experiments.channels.optimised import LEAST
 
 KINDS = {"random": "random images", "photographs": "photographs", "images": "the image set"}
-MADE = "the image made for it"
+MADE, NEGATIVE = "the image made for it", "its negative"
 MOST_BARS = 12
 BINS = 24
 
@@ -33,11 +34,12 @@ def reached_by_target(tables: Tables, *, height: int = 0) -> alt.LayerChart:
     Reads `visualizations` and `references`. Boxes are the middle half of the images, whiskers 5 to 95 %.
     """
     points, parts = reach_rows(tables)
-    names = list(points["name"])
-    what = [*KINDS.values(), MADE]
+    names = list(points["name"].unique())
+    what = [*KINDS.values(), *dict.fromkeys(points["what"])]
+    colours = [INK, MODEL_COLOURS[3], MODEL_COLOURS[0], MODEL_COLOURS[1], MODEL_COLOURS[2]]
     colour = alt.Color(
         "what:N",
-        scale=alt.Scale(domain=what, range=[INK, MODEL_COLOURS[3], MODEL_COLOURS[0], MODEL_COLOURS[1]]),
+        scale=alt.Scale(domain=what, range=colours[: len(what)]),
         legend=legend_above(columns=2),
     )
     inside = alt.YOffset("what:N", scale=in_order(what))
@@ -71,9 +73,11 @@ def reach_rows(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
         mine = held[(held["layer"] == row["layer"]) & (held["target"] == row["target"])]
         natural = mine.loc[mine["kind"] != "random", "value"]
         mean, spread = float(natural.mean()), float(natural.std()) or 1.0
-        name = f"{row['layer']} · {row['target']}"
-        points.append({"name": name, "what": MADE, "x": (row["value"] - mean) / spread, "value": row["value"]})
-        for kind, values in mine.groupby("kind")["value"]:
+        name, lowers = f"{row['layer']} · {row['target']}", row.get("end") == LEAST
+        value = -row["value"] if lowers else row["value"]
+        what = NEGATIVE if lowers else MADE
+        points.append({"name": name, "what": what, "x": (value - mean) / spread, "value": value})
+        for kind, values in mine.groupby("kind")["value"] if not lowers else ():
             shares = np.percentile(values, [5, 25, 75, 95])
             marks = dict(zip(("low", "first", "third", "high"), (shares - mean) / spread, strict=True))
             parts.append({"name": name, "what": KINDS[str(kind)], "p95": float(shares[3]), **marks})

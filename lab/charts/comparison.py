@@ -45,14 +45,16 @@ def gaps_by_depth(tables: Tables, *, reference: str | None = None, height: int =
         interval_tooltip(),
     ]  # fmt: skip
     y = alt.Y("gap:Q", title=title, scale=scale, axis=axis)
-    base = alt.Chart(rows(table)).encode(depth_axis("depth"), y, model_colour(names), tooltip=tooltip)
+    others = [name for name in names if name != against]
+    colour = model_colour(names, others)
+    base = alt.Chart(rows(table)).encode(depth_axis("depth"), y, colour, tooltip=tooltip)
     band = base.mark_area(opacity=0.18).encode(alt.Y("low:Q", title=title, scale=scale, axis=axis), alt.Y2("high:Q"))
     zero = alt.Chart(rows(pd.DataFrame([{"gap": 0.0}]))).mark_rule(color=INK, strokeDash=[4, 4])
     return layered(
         band,
         zero.encode(alt.Y("gap:Q", title=title, scale=scale, axis=axis)),
         base.mark_line(strokeWidth=3),
-        base.mark_point(filled=True, size=85, opacity=1).encode(model_colour(names), model_shape(names)),
+        base.mark_point(filled=True, size=85, opacity=1).encode(colour, model_shape(names, others)),
         title=alt.Title(
             "Ahead or behind, image by image", subtitle="Band: 95 % interval, for all depths at once. 0: level."
         ),

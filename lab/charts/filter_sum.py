@@ -73,7 +73,9 @@ def contribution_steps(tables: Tables, *, bias: float, total: float, height: int
     axis = alt.Axis(labelAngle=-45 if len(order) > 8 else 0, labelOverlap=False, labelFontSize=SMALL_FONT, grid=False)
     x = alt.X("name:N", sort=order, title="input channel, the largest contribution first", axis=axis)
     base = alt.Chart(rows(table)).encode(x)
-    colours = alt.Scale(domain=["adds", "takes away", "sum"], range=[FOR, AGAINST, SUM])
+    kinds = {"adds": FOR, "takes away": AGAINST, "sum": SUM}
+    there = [kind for kind in kinds if kind in set(table["kind"])]
+    colours = alt.Scale(domain=there, range=[kinds[kind] for kind in there])
     bars = base.mark_bar(size=22).encode(
         alt.Y("start:Q", title="sum so far"),
         alt.Y2("end:Q"),

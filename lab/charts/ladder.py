@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lab.charts.heat_map import ACCURACIES, ACCURACY_COLOURS, ACCURACY_DARK, heat_map, rung_axis
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import (
     MODEL_COLOURS,
@@ -23,7 +24,6 @@ from lab.charts.theme import (
 CELL_PICK = "cell_pick"  # the selection a page reads: fields rung and layer
 PIXELS = "8 × 8 pixels"
 NOT_REACHED = "not reached"
-ACCURACY_COLOURS = ["#e9e6df", MODEL_COLOURS[0], "#0b2f5c"]
 
 
 def ladder_map(
@@ -32,7 +32,6 @@ def ladder_map(
     model: str | None = None,
     twin: int = -1,
     control: str = "probe",
-    height: int = 30,
     numbers: bool = True,
 ) -> alt.LayerChart:
     """Return the heat map of accuracy, rungs from the bottom up against layers; reads `accuracy` and `rungs`.
@@ -43,31 +42,19 @@ def ladder_map(
     name = only_model(tables["accuracy"], model)
     table = tables["accuracy"]
     own = table[(table["model"] == name) & (table["twin"] == twin) & (table["control"] == control)]
+    own = own.sort_values("depth", kind="stable")
     here = pd.concat([table[table["control"] == "pixels"], own])
-    places = [PIXELS, *dict.fromkeys(own.sort_values("depth", kind="stable")["layer"])]
-    above = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
-    base = alt.Chart(rows(_cells(here, numbers))).encode(
-        alt.X("place:N", title=None, scale=in_order(places), axis=above),
+    tooltip = ["rung:N", alt.Tooltip("place:N", title="layer"), alt.Tooltip("accuracy:Q", format=".2f"),
+               "interval:N", "dim:Q"]  # fmt: skip
+    return heat_map(
+        _cells(here, numbers),
         rung_axis(tables),
-        tooltip=["rung:N", alt.Tooltip("place:N", title="layer"), alt.Tooltip("accuracy:Q", format=".2f"),
-                 "interval:N", "dim:Q"],
-    )  # fmt: skip
-    scale = alt.Scale(domain=[0.5, 0.75, 1], range=ACCURACY_COLOURS, interpolate="rgb", clamp=True)
-    legend = alt.Legend(
-        title="accuracy", orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left"
-    )
-    ink = alt.condition("datum.colour > 0.68", alt.value("#ffffff"), alt.value("#23272b"))
-    return layered(
-        base.mark_rect(stroke="#ffffff", strokeWidth=1, cursor="pointer")
-        .encode(alt.Color("colour:Q", scale=scale, legend=legend))
-        .add_params(alt.selection_point(name=CELL_PICK, fields=["rung", "layer"], empty=False)),
-        base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
-        title=alt.Title(
-            "What is read where", subtitle=["Accuracy of a linear probe.", "Gray: not shown to be above 0.5."]
-        ),
-        width="container",
-        height=height * len(tables["rungs"]) + 210,
-        description=f"Accuracy on {len(tables['rungs'])} rungs at {len(places)} places of {name}.",
+        (ACCURACIES, ACCURACY_COLOURS),
+        alt.Title("What is read where", subtitle=["Accuracy of a linear probe.", "Gray: not shown to be above 0.5."]),
+        tooltip,
+        dark=ACCURACY_DARK,
+        legend="accuracy",
+        pick=alt.selection_point(name=CELL_PICK, fields=["rung", "layer"], empty=False),
     )
 
 
@@ -114,7 +101,7 @@ def fingerprint(tables: Tables, *, size: int = 190, columns: int = 4) -> alt.Con
     panels: list[alt.Chart] = []
     names = models_of(table)
     twins = sorted({int(twin) for twin in table["twin"]})
-    scale = alt.Scale(domain=[0.5, 0.75, 1], range=ACCURACY_COLOURS, interpolate="rgb", clamp=True)
+    scale = alt.Scale(domain=list(ACCURACIES), range=ACCURACY_COLOURS, interpolate="rgb", clamp=True)
     for model in names:
         for twin in twins:
             own = table[(table["model"] == model) & (table["twin"] == twin) & (table["control"] == "probe")]
@@ -139,7 +126,7 @@ def _cells(table: pd.DataFrame, numbers: bool) -> pd.DataFrame:
         place=np.where(table["control"] == "pixels", PIXELS, table["layer"]),
         interval=interval_text(table["ci_low"], table["ci_high"], 2),
         shown=[f"{a:.2f}" if numbers and there else "" for a, there in zip(table["accuracy"], sure, strict=True)],
-        colour=table["accuracy"].where(sure, 0.5),
+        value=table["accuracy"].where(sure, 0.5),
     )
 
 
@@ -151,13 +138,6 @@ def _steps(table: pd.DataFrame, count: int = 12) -> pd.DataFrame:
         for step, depth in enumerate(np.linspace(0, 1, count)):
             found.append((rung, step, depth, float(np.interp(depth, part["depth"], part["accuracy"]))))
     return pd.DataFrame(found, columns=["rung", "step", "depth", "accuracy"])
-
-
-def rung_axis(tables: Tables, *, grid: bool = False, small: bool = False) -> alt.Y:
-    """Return the axis of rungs, the highest at its top; `small` leaves their names out."""
-    names = list(tables["rungs"].sort_values("position", ascending=False)["rung"])
-    axis = alt.Axis(labelLimit=160, grid=grid, labelOverlap=False, labels=not small, ticks=not small, domain=False)
-    return alt.Y("rung:N", title=None, scale=in_order(names), axis=axis)
 
 
 def _offsets(table: pd.DataFrame) -> list[str]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
-from lab.charts.ladder import rung_axis
+from lab.charts.heat_map import NOT_SHOWN, heat_map, rung_axis
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import (
     CLASS_COLOURS,
     INK,
     MODEL_COLOURS,
-    SMALL_FONT,
     Tables,
     depth_axis,
     in_order,
@@ -26,8 +22,8 @@ from lab.charts.theme import (
 )
 from lab.experiments.attribution.explanations import method_title
 
-_SAVED = ["#e9e6df", "#05a16a", "#044a33"]
-_LESS_MORE = [MODEL_COLOURS[1], "#e9e6df", MODEL_COLOURS[0]]
+_SAVED, _SHARES, _SHARE_DARK = [NOT_SHOWN, "#05a16a", "#044a33"], (0.0, 0.5, 1.0), 0.45
+_LESS_MORE = [MODEL_COLOURS[1], NOT_SHOWN, MODEL_COLOURS[0]]
 
 
 def labels_saved_map(tables: Tables, *, model: str | None = None, numbers: bool = True) -> alt.LayerChart:
@@ -44,9 +40,15 @@ def labels_saved_map(tables: Tables, *, model: str | None = None, numbers: bool 
         subtitle=[f"Of {int(table['images'].iloc[0])} labels a rung, in bits not to be sent (online code length).",
                   "Gray: none is clearly saved against shuffled labels."],
     )  # fmt: skip
-    scale = alt.Scale(domain=[0, 0.5, 1], range=_SAVED, interpolate="rgb", clamp=True)
-    tooltip = [alt.Tooltip("labels_saved:Q", format=".1f"), alt.Tooltip("interval:N", title="bits saved, 95 %")]
-    return _heat_map(tables, cells, scale, "share saved", title, tooltip, dark=0.45)
+    tooltip = [
+        "rung:N",
+        "layer:N",
+        alt.Tooltip("labels_saved:Q", format=".1f"),
+        alt.Tooltip("interval:N", title="bits saved, 95 %"),
+    ]
+    return heat_map(
+        _by_layer(cells), rung_axis(tables), (_SHARES, _SAVED), title, tooltip, dark=_SHARE_DARK, legend="share saved"
+    )
 
 
 def layer_differences_map(tables: Tables, *, model: str | None = None, numbers: bool = True) -> alt.LayerChart:
@@ -62,9 +64,14 @@ def layer_differences_map(tables: Tables, *, model: str | None = None, numbers: 
     title = alt.Title(
         "What is read better, and worse", subtitle=[f"{name} less {table['against'].iloc[0]}.", "Gray: not shown."]
     )
-    scale = alt.Scale(domain=[-0.5, 0, 0.5], range=_LESS_MORE, interpolate="rgb", clamp=True)
-    tooltip = [alt.Tooltip("difference:Q", format="+.2f"), alt.Tooltip("interval:N", title="95 %, all layers at once")]
-    return _heat_map(tables, cells, scale, "difference", title, tooltip, dark=0.25)
+    tooltip = [
+        "rung:N",
+        "layer:N",
+        alt.Tooltip("difference:Q", format="+.2f"),
+        alt.Tooltip("interval:N", title="95 %, all layers at once"),
+    ]
+    colours = ([-0.5, 0, 0.5], _LESS_MORE)
+    return heat_map(_by_layer(cells), rung_axis(tables), colours, title, tooltip, dark=0.25, legend="difference")
 
 
 def invariance_by_depth(tables: Tables, *, model: str | None = None) -> alt.LayerChart:
@@ -97,35 +104,6 @@ def invariance_by_depth(tables: Tables, *, model: str | None = None) -> alt.Laye
     )  # fmt: skip
 
 
-def _heat_map(
-    tables: Tables,
-    cells: pd.DataFrame,
-    scale: alt.Scale,
-    legend: str,
-    title: alt.Title,
-    tooltip: list[Any],
-    *,
-    dark: float,
-) -> alt.LayerChart:
-    """Return rungs against layers, coloured by `value`, with `shown` in it; white on what is past `dark`."""
-    places = list(dict.fromkeys(cells.sort_values("depth", kind="stable")["layer"]))
-    above = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
-    base = alt.Chart(rows(cells.assign(ink=np.abs(cells["value"]) > dark))).encode(
-        alt.X("layer:N", title=None, scale=in_order(places), axis=above), rung_axis(tables),
-        tooltip=["rung:N", "layer:N", *tooltip],
-    )  # fmt: skip
-    bar = alt.Legend(title=legend, orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left")
-    ink = alt.condition("datum.ink", alt.value("#ffffff"), alt.value("#23272b"))
-    return layered(
-        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("value:Q", scale=scale, legend=bar)),
-        base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
-        title=title,
-        width="container",
-        height=30 * len(tables["rungs"]) + 210,
-        description=f"{legend} on {len(tables['rungs'])} rungs at {len(places)} layers.",
-    )
-
-
 def explanations_map(tables: Tables) -> alt.LayerChart:
     """Return on how many layers each explanation is right on each rung; reads `explanations`.
 
@@ -136,24 +114,21 @@ def explanations_map(tables: Tables) -> alt.LayerChart:
     found = read.groupby(["rung", "method"], sort=False)["right"].agg(["sum", "size"]).reset_index()
     found["share"] = found["sum"] / found["size"]
     found["text"] = [f"{right} of {asked}" for right, asked in zip(found["sum"], found["size"], strict=True)]
-    rungs, methods = list(dict.fromkeys(table["rung"])), list(dict.fromkeys(table["method"]))
-    above = alt.Axis(labelAngle=0, labelFontSize=SMALL_FONT, grid=False, orient="top")
-    base = alt.Chart(rows(found)).encode(
-        alt.X("rung:N", title=None, scale=in_order(rungs), axis=above),
+    methods = list(dict.fromkeys(table["method"]))
+    return heat_map(
+        found.assign(place=found["rung"], value=found["share"], shown=found["text"]),
         alt.Y("method:N", title=None, scale=in_order(methods), axis=alt.Axis(labelLimit=200, grid=False)),
-        tooltip=["rung:N", "method:N", alt.Tooltip("text:N", title="right at layers")],
-    )
-    scale = alt.Scale(domain=[0, 0.5, 1], range=_SAVED, interpolate="rgb", clamp=True)
-    ink = alt.condition("datum.share > 0.45", alt.value("#ffffff"), alt.value("#23272b"))
-    return layered(
-        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(alt.Color("share:Q", scale=scale, legend=None)),
-        base.mark_text(fontSize=12).encode(alt.Text("text:N"), color=ink),
-        title=alt.Title(
+        (_SHARES, _SAVED),
+        alt.Title(
             "Which explanation is right",
-            subtitle=["Layers at which it finds what differs, of those that read the rung.",
-                      "Right: above area, edges and untrained twins, for all cells at once."],
+            subtitle=["Layers at which it is right, of those that read the rung and where it can be asked.",
+                      "Maps: above area, edges and untrained twins. Optimised images: a reader tells their class."],
         ),
-        width="container",
-        height=32 * len(methods) + 120,
-        description=f"Layers at which each of {len(methods)} explanations is right on {len(rungs)} rungs.",
+        ["rung:N", "method:N", alt.Tooltip("text:N", title="right at layers")],
+        dark=_SHARE_DARK,
+        angle=0,
     )  # fmt: skip
+
+
+def _by_layer(cells: pd.DataFrame) -> pd.DataFrame:
+    return cells.sort_values("depth", kind="stable").assign(place=lambda table: table["layer"])

@@ -211,17 +211,17 @@ def classes_of(tables: Tables) -> list[str]:
     return [str(name) for name in sorted(images["class"].unique())]
 
 
-def model_colour(models: Sequence[str]) -> alt.Color:
-    """Return the colour encoding of models; one model needs no legend."""
+def model_colour(models: Sequence[str], told: Sequence[str] = ()) -> alt.Color:
+    """Return the colour encoding of models; one model needs no legend, of several it names those `told` (all)."""
     colours = [MODEL_COLOURS[i % len(MODEL_COLOURS)] for i in range(len(models))]
     scale = alt.Scale(domain=list(models), range=colours)
-    return alt.Color("model:N", scale=scale, legend=_model_legend(models))
+    return alt.Color("model:N", scale=scale, legend=_model_legend(models, told))
 
 
-def model_shape(models: Sequence[str]) -> alt.Shape:
+def model_shape(models: Sequence[str], told: Sequence[str] = ()) -> alt.Shape:
     """Return the shape encoding of models, with the same legend as their colours."""
     shapes = [MODEL_SHAPES[i % len(MODEL_SHAPES)] for i in range(len(models))]
-    return alt.Shape("model:N", scale=alt.Scale(domain=list(models), range=shapes), legend=_model_legend(models))
+    return alt.Shape("model:N", scale=alt.Scale(domain=list(models), range=shapes), legend=_model_legend(models, told))
 
 
 def class_colour(classes: Sequence[str]) -> alt.Color:
@@ -290,10 +290,14 @@ def interval_text(low: pd.Series, high: pd.Series, digits: int = 3) -> list[str]
     ]
 
 
-def _model_legend(models: Sequence[str]) -> alt.Legend | None:
-    if len(models) < 2:
-        return None
-    return legend_above(direction="vertical", labelLimit=420, symbolSize=110)
+def _model_legend(models: Sequence[str], told: Sequence[str] = ()) -> alt.Legend | None:
+    look: dict[str, Any] = {
+        "direction": "vertical",
+        "labelLimit": 420,
+        "symbolSize": 110,
+        "values": [*(told or models)],
+    }
+    return legend_above(**look, values=[*(told or models)]) if len(models) > 1 else None
 
 
 def _class_legend(classes: Sequence[str]) -> alt.Legend | None:

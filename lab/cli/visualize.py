@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lab.charts.depth_gif import walk
 from lab.cli import question
@@ -12,6 +14,7 @@ from lab.cli.terminal import say
 from lab.encode import records, strict
 from lab.errors import LabError
 from lab.experiments.base import Result
+from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.files import write_bytes
 
@@ -39,8 +42,7 @@ def write_images(result: Result, folder: Path) -> list[Path]:
     Raises LabError when the folder cannot be written to.
     """
     images = result["visualizations"]
-    named = zip(images["layer"], images["target"], images["copy"], images["thumbnail"], strict=True)
-    files: dict[str, bytes] = {file_name(layer, target, copy): png for layer, target, copy, png in named}
+    files: dict[str, bytes] = {file_name(row): row["thumbnail"] for row in images.to_dict("records")}
     rows = records(images.drop(columns="thumbnail"))
     for row, name in zip(rows, files, strict=True):
         row["file"] = name
@@ -58,7 +60,9 @@ def write_images(result: Result, folder: Path) -> list[Path]:
     return [folder / name for name in content]
 
 
-def file_name(layer: str, target: str, copy: int) -> str:
-    """Return the name of a visualization's file, safe on every system: `blocks.3.1-17.png`, `…-class_dog-2.png`."""
-    text = f"{layer}-{target}" + (f"-{copy + 1}" if copy else "")
+def file_name(row: Mapping[Any, Any]) -> str:
+    """Return the name of a visualization's file, safe on every system: `blocks.3.1-17.png`, `…-class_dog-2.png` (its
+    second copy), `…-17-least.png`."""
+    parts = [row["layer"], row["target"], *([row["end"]] if row["end"] != MOST else [])]
+    text = "-".join(map(str, parts)) + (f"-{row['copy'] + 1}" if row["copy"] else "")
     return "".join(letter if letter.isalnum() or letter in "._@-" else "_" for letter in text) + ".png"

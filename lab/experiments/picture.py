@@ -1,7 +1,7 @@
 """One picture by a line of text: a photograph that comes with an installed library, one image of a set, or a file.
 
     photo:china | photo:flower | photo:hopper      scikit-learn's and matplotlib's sample photographs
-    drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number or its id (at most 3 drawn a class)
+    drawn:pets#3 | FOLDER#cat/001.jpg              image of a set: its number (of 6 a class of a drawn one) or its id
     upload:3f2a…                                   a picture that was uploaded to this computer, by its content
     /path/to/photo.jpg                             a file
 
@@ -27,6 +27,7 @@ from lab.roots import permitted
 
 DEFAULT_PICTURE = "photo:flower"
 PICTURE_HELP = "photo:NAME, SET#NUMBER (drawn:pets#0), or an image file"
+MOST_DRAWN = 5000  # of each class, of which one is named by its id
 DRAWN_AHEAD = 6  # a numbered image of a drawn set is one of so many
 
 
@@ -67,7 +68,7 @@ def pictures_beside(spec: str, count: int) -> list[ImageSet]:
     first = open_picture(spec)
     name, mark, which = spec.rpartition("#")
     if mark and not os.path.isfile(spec):
-        images = open_image_set(name, per_class=DRAWN_AHEAD if name.startswith("drawn:") else None)
+        images = set_of_picture(name, which)
         ids = [record.id for record in images.records]
         own = int(which) if which.isdecimal() else ids.index(which)
         rest = [index for index in range(len(ids)) if index != own]
@@ -101,8 +102,17 @@ def picture_name(spec: str) -> str:
     return offered_pictures().get(spec) or (upload_name(spec) if is_upload(spec) else Path(spec).name)
 
 
+def set_of_picture(name: str, which: str) -> ImageSet:
+    """Return the set of a picture; of a drawn one, which has no end, as many as hold the image of an id."""
+    if not name.startswith("drawn:"):
+        return open_image_set(name)
+    number = which.rpartition("-")[2]  # of an id such as cat/cat-0003
+    more = int(number) + 1 if "-" in which and number.isdecimal() else 0
+    return open_image_set(name, per_class=min(max(DRAWN_AHEAD, more), MOST_DRAWN))
+
+
 def _of_set(name: str, which: str, spec: str) -> ImageSet:
-    images = open_image_set(name, per_class=DRAWN_AHEAD if name.startswith("drawn:") else None)
+    images = set_of_picture(name, which)
     ids = [record.id for record in images.records]
     if which.isdecimal() and int(which) < len(ids):
         index = int(which)

@@ -52,6 +52,7 @@ def open_image_set(
     per_class: int | None = None,
     target: str = "class",
     whole: bool = False,
+    least: int = 2,
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the images that `spec` names: all `classes` by name or those given, at most `per_class` images of each.
@@ -59,7 +60,8 @@ def open_image_set(
     With the `target` "number" the labels of a table are numbers to be predicted (`ImageSet.values`), not classes; with
     "labels" an image may have several (`ImageSet.label_matrix`), written as "a;b" or a JSON list; with "grades" classes
     are in the order of `classes`, else of their numbers, and `ImageSet.values` holds their places from 0. Of a set of
-    more than 10,000 files as many are used where `per_class` is left out, unless it is to be `whole`.
+    more than 10,000 files as many are used where `per_class` is left out, unless it is to be `whole`. Where one class
+    is enough (`least`), a folder or zip of images without folders is one.
 
     Raises LabError, in one sentence, when there is no such set or it cannot be used; HubUnreachable when it has to be
     downloaded and cannot.
@@ -71,7 +73,7 @@ def open_image_set(
     if per_class is not None and per_class < 1:
         raise LabError(f"per_class is {per_class}; it must be at least 1, or left out for all images")
     classes = names_given("classes", classes)
-    found = _opened(Order(os.fspath(spec), {}, classes, per_class, progress, whole), target)
+    found = _opened(Order(os.fspath(spec), {}, classes, per_class, progress, whole, least), target)
     return replace(found, opened=(classes, per_class))
 
 
@@ -99,8 +101,11 @@ def _opened(given: Order, target: str) -> ImageSet:
     return assemble(text, of_limited_size(layout) if limited else layout, per_class, progress)
 
 
-def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Return a set's classes without opening its images; empty where only the downloaded set knows."""
+def class_names(spec: str | os.PathLike[str], least: int = 2) -> tuple[str, ...]:
+    """Return a set's classes without opening its images; empty where only the downloaded set knows.
+
+    `least` is as in `open_image_set`.
+    """
     text = os.fspath(spec)
     name, options = parsed(text)
     if name.startswith(HUB_PREFIX) or from_python(name):
@@ -111,7 +116,7 @@ def class_names(spec: str | os.PathLike[str]) -> tuple[str, ...]:
     if is_table_name(name) and not is_shards(name):  # without looking for its files
         return classes_there(path_of(name), options)
     found = _labelled(name, options)
-    return arrange(_tree(name)).classes if isinstance(found, Tree) else classes_of_rows(found[0])
+    return arrange(found, least=least).classes if isinstance(found, Tree) else classes_of_rows(found[0])
 
 
 def table_columns(spec: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -176,7 +181,7 @@ def _layout(spec: str, order: Order, target: str) -> Layout:
     if isinstance(found, Tree):
         if target != CLASS:
             raise _no_numbers(spec)
-        return arrange(found, order.classes)
+        return arrange(found, order.classes, order.least)
     return layout_of_rows(found[0], order.classes, order.per_class, target, found[1])
 
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Final
 
 from lab.errors import LabError, nearest
@@ -124,28 +125,36 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.casefold() in JUNK
 
 
-def arrange(tree: Tree, wanted: Sequence[str] = ()) -> Layout:
+def arrange(tree: Tree, wanted: Sequence[str] = (), least: int = 2) -> Layout:
     """Return the classes of `tree` (those `wanted`, in that order, or all by name) and their files.
 
-    Raises LabError when there are not at least two classes with files that should be images, or when it cannot be told
-    which folders are the classes.
+    Where one class is enough (`least`), images without any folder are one, named as the place they are in. Raises
+    LabError when there are fewer classes with files that should be images, or when it cannot be told which folders are
+    the classes.
     """
     structure = find_structure([entry.parts for entry in tree.entries], wanted, tree.where)
     where = "/".join((tree.where, *structure.prefix))
     filled = {name for entry in tree.entries if (name := _class_of(structure, entry.parts))}
     empty = _empty_folders(tree, structure)
     if not filled and not empty:
+        if least == 1 and tree.entries:
+            return arrange(_in_a_folder(tree), wanted, least)
         _no_folders(where, len(tree.entries))
-    classes = select_classes(sorted(filled | (set(empty.values()) & set(wanted))), wanted, where)
+    classes = select_classes(sorted(filled | (set(empty.values()) & set(wanted))), wanted, where, least)
     used = {name for name in empty if empty[name] in classes}
     notes = (*_split_note(structure), *_empty_note([name for name in empty if name not in used]), *_other_note(tree))
     return _layout(tree, structure, classes, where, notes)
 
 
-def select_classes(found: Sequence[str], wanted: Sequence[str], where: str) -> tuple[str, ...]:
+def _in_a_folder(tree: Tree) -> Tree:
+    name = PurePath(tree.where).stem
+    return replace(tree, entries=tuple(replace(entry, parts=(name, *entry.parts)) for entry in tree.entries))
+
+
+def select_classes(found: Sequence[str], wanted: Sequence[str], where: str, least: int = 2) -> tuple[str, ...]:
     """Return the classes to use: all that were found, or those wanted in the order they were asked for.
 
-    Raises LabError when a wanted class is not there or fewer than two remain.
+    Raises LabError when a wanted class is not there or fewer than `least` (one or two) remain.
     """
     by_name = {unicodedata.normalize("NFC", name): name for name in found} | {name: name for name in found}
     classes = []
@@ -155,7 +164,7 @@ def select_classes(found: Sequence[str], wanted: Sequence[str], where: str) -> t
             raise LabError(f"{where} has no class {name!r}{nearest(name, found) or _some(found)}")
         classes.append(actual)
     classes = classes or list(found)
-    if len(classes) < 2:
+    if len(classes) < least:
         only = f"only the class {classes[0]!r}" if classes else "no classes"
         raise LabError(f"{where}: {only} to work with; at least two are needed, one folder of images for each")
     return tuple(classes)

@@ -36,7 +36,7 @@ class SetInfo:
 @dataclass(frozen=True)
 class Order:
     """What is asked of a set: the spec as written, its options, the classes and how many images of each; a `whole` set
-    is not made smaller where none says how many."""
+    is not made smaller where none says how many. A folder or zip has at least so many classes."""
 
     spec: str
     options: Mapping[str, str]
@@ -44,6 +44,7 @@ class Order:
     per_class: int | None
     progress: Progress
     whole: bool = False
+    least: int = 2
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,23 @@ class Preprocessing:
         """Return the settings that `as_dict` described."""
         return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
+    def check_pixels(self) -> None:
+        """Raise LabError where a function of the user's own takes the place of the pixels that a network sees."""
+        if self.function:
+            raise LabError(
+                "this question shows the pixels that a network sees, and they are made by a function; give the network "
+                "preprocess=lab.Preprocessing(…) instead, or probe it"
+            )
+
+    def side(self) -> int:
+        """Return the side of an input in pixels; raises LabError for a network whose input is not square."""
+        if self.height != self.width:
+            raise LabError(
+                f"images are optimised for networks that take square ones, and this one takes {self.height} × "
+                f"{self.width}; look at its exemplar patches instead"
+            )
+        return self.height
+
     @property
     def fast(self) -> bool:
         """Whether torch's 8-bit filter can do it."""
@@ -117,11 +134,7 @@ def pixels_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Ten
     Raises LabError naming the image when it cannot be decoded, and where a function of the user's own takes the place
     of pixels.
     """
-    if how.function:
-        raise LabError(
-            "this question shows the pixels that a network sees, and they are made by a function; give the network "
-            "preprocess=lab.Preprocessing(…) instead, or probe it"
-        )
+    how.check_pixels()
     try:
         seen = _fast(_decoded(image_set, index), how) if how.fast else _by_timm(image_set.pixels(index), how)
         return seen if how.channels == 3 else _gray(seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.charts.attributions import attribute_charts, score_charts
+from lab.charts.channel_images import optimised_images
 from lab.charts.channels import (
     ablation_effects,
     class_histogram,
@@ -20,7 +21,7 @@ from lab.registry.row import Experiment, charts_of_tables
 
 PAGE = "channels"
 SHEET, WALL = "Layer sheet", "All channels"
-_REACHED = ("reached", "visualizations", reached_by_target)
+_MADE = (("images", "visualizations", optimised_images), ("reached", "visualizations", reached_by_target))
 
 ROWS = (
     Experiment(
@@ -50,12 +51,12 @@ ROWS = (
     Experiment(
         "depth_strip", "What does each depth pick out?",
         depth_strip.DepthStripRequest, depth_strip.run, columns.DEPTH_STRIP, page=PAGE, tab="Depth strip",
-        charts=charts_of_tables(_REACHED, ("selectivity", "strip", selectivity_by_depth)),
+        charts=charts_of_tables(*_MADE, ("selectivity", "strip", selectivity_by_depth)),
     ),
     Experiment(
         "visualize", "What image excites a channel?",
         visualize.VisualizeRequest, visualize.run, columns.VISUALIZE, page=PAGE, tab=SHEET,
-        charts=charts_of_tables(_REACHED),
+        charts=charts_of_tables(*_MADE),
     ),
     Experiment(
         "exemplars", "What do the channels of a layer look for?",
@@ -65,7 +66,7 @@ ROWS = (
         "channel", "What excites one channel, what feeds it, and what does it do?",
         channel.ChannelRequest, channel.run, columns.CHANNEL, page=PAGE, tab="Channel card",
         charts=charts_of_tables(
-            _REACHED,
+            *_MADE,
             ("classes", "activations", class_histogram),
             ("sources", "contributions", contributions_to_channel),
             ("switched_off", "effects", ablation_effects),

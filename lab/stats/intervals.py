@@ -153,13 +153,19 @@ def _students_t(base: np.ndarray, index: np.ndarray, stratum: np.ndarray) -> flo
     return float(t.ppf(0.975, freedom))
 
 
-def wilson(share: float, count: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share of `count` independent groups (Wilson 1927); it never has width 0."""
+def wilson(share: float, count: float, tests: int = 1) -> tuple[float, float]:
+    """Return the 95 % interval of a share of `count` independent groups (Wilson 1927); it never has width 0.
+
+    Those of so many `tests` hold at once (Bonferroni).
+    """
+    from scipy.stats import norm
+
     if count < 1 or not np.isfinite(share):
         return float("nan"), float("nan")
-    spread = Z95**2 / count
+    reach = Z95 if tests <= 1 else float(norm.ppf(1 - 0.025 / tests))
+    spread = reach**2 / count
     centre = (share + spread / 2) / (1 + spread)
-    half = Z95 / (1 + spread) * np.sqrt(share * (1 - share) / count + spread / (4 * count))
+    half = reach / (1 + spread) * np.sqrt(share * (1 - share) / count + spread / (4 * count))
     return float(max(0.0, min(centre - half, share))), float(min(1.0, max(centre + half, share)))
 
 

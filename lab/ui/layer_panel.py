@@ -136,7 +136,7 @@ def _patches(result: Result, model: str, layer: str) -> None:
     if not data or ModelRef.parse(model).own_code:
         return
     asked: list[Request] = [
-        VisualizeRequest(model=model, data=data, layers=layer, channels="top:12"),
+        VisualizeRequest(model=model, data=data, layers=layer, channels="top:6", negative=True),
         DepthStripRequest(model=model, data=data),
     ]
     for request in asked:

@@ -1,21 +1,26 @@
-"""A run under way: a clock that the browser moves by itself, one bar and one estimate for the whole, and the curve as
-far as it is computed."""
+"""A run under way: a clock that the browser moves by itself, one bar and one estimate for the whole, and what there is
+of its answer: the curve as far as it is computed, optimised images as they become sharper."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from lab.charts.map_rows import data_url
 from lab.charts.theme import INK, MODEL_COLOURS
+from lab.experiments.channels.optimised import MOST, unfinished_images
 from lab.experiments.separability.measure import CURVE
 from lab.runs import jobs
 from lab.runs.folder import RunFolder
 from lab.runs.processes import steady_seconds
 from lab.ui.chart import SIZES
+from lab.ui.gallery import Picture, gallery
 from lab.ui.text import count, duration, escaped
 
+MOST_IMAGES = 24  # unfinished ones that are shown, the last
 DRIFT = 2.0  # seconds that the browser's clock may differ from the run's before it is set anew
 CURVE_SPEC: dict[str, Any] = {
     "height": 300,
@@ -52,7 +57,15 @@ def show_progress(run: RunFolder) -> None:
         if not (table := curve_so_far(run)).empty:
             with st.container(key="curve_so_far"):
                 st.vega_lite_chart(table, CURVE_SPEC, key="curve_so_far_chart", width="stretch")
+        images = unfinished_images(run.partial_results).tail(MOST_IMAGES)
+        if len(images):
+            gallery([_picture(row) for row in images.to_dict("records")], key="unfinished")
         st.caption("It goes on if you close this page; open it again and you will find it here.")
+
+
+def _picture(row: Mapping[Any, Any]) -> Picture:
+    words = f"{row['target']} of {row['layer']}" + f", {row['end']}" * (row["end"] != MOST)
+    return Picture(data_url(row["thumbnail"]), f"the image for {words} so far", words)
 
 
 def progress_line(progress: dict[str, Any]) -> str:

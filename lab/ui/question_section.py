@@ -13,6 +13,8 @@ from typing import Any
 
 import streamlit as st
 
+from lab.charts.map_rows import data_url
+from lab.encode import NOT_TEXT
 from lab.errors import LabError
 from lab.experiments.base import Request, Result, type_name
 from lab.registry import EXPERIMENTS, charts_of
@@ -20,6 +22,7 @@ from lab.registry.row import Experiment
 from lab.ui.answer import answered
 from lab.ui.chart import as_shown, show_spec
 from lab.ui.choices import with_current
+from lab.ui.gallery import Picture, gallery
 from lab.ui.selection import Selection, request_for
 from lab.ui.tables import result_tables
 from lab.ui.tabs import Tab, questions
@@ -69,7 +72,15 @@ def show_all(result: Result) -> None:
     """Show every chart and the tables of a result, as its row of the registry has them."""
     for file, chart in charts_of(result).items():
         show_spec(as_shown(chart), key=f"{result.request.experiment}_{file}")
+    for name, table in result.tables.items():
+        if "thumbnail" in table:
+            gallery(map(_picture, table.to_dict("records")), key=f"{result.request.experiment}_{name}_pictures")
     result_tables(result)
+
+
+def _picture(row: Mapping[Any, Any]) -> Picture:
+    said = " · ".join(value for name, value in row.items() if name not in NOT_TEXT and isinstance(value, str))
+    return Picture(data_url(row["thumbnail"]), said, said)
 
 
 def settings(kind: type[Request], subject: Selection) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from lab.ui.text import count, duration
 EXAMPLE = "selfcheck.json"
 POLL_SECONDS = 2.0
 LEAD = (
-    "Systems whose right answer is known, from a formula, a publication or because they were made that way, go through "
-    "the same functions as your own images. Nothing is taken from a cache. "
-    "`feature-lab selfcheck` does the same in a terminal."
+    "Known from a formula, a publication or because they were made that way; they go through the same functions as "
+    "your own images, past every cache. `feature-lab selfcheck` does the same in a terminal."
 )
 
 

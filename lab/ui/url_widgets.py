@@ -6,6 +6,7 @@ What is usual is left out of it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import Any
 
@@ -29,10 +30,9 @@ def url_field(usual: Any, name: str, *, key: str = "") -> dict[str, Any]:
     """Do the same for field `name` of a request; `usual` is the request that says what is usual and what is allowed."""
     value = default = getattr(usual, name)
     param = url_state.param(type(usual), name)
-    try:
-        value = getattr(url_state.from_params(type(usual), {param: st.query_params.get_all(param)}), name)
-    except LabError:
-        value = default
+    if given := st.query_params.get_all(param):
+        with contextlib.suppress(LabError):  # of a value that means nothing
+            value = getattr(url_state.from_params(type(usual), {param: given}), name)
     return _tied(param, default, value, key or name)
 
 

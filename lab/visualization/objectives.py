@@ -7,7 +7,7 @@ activation, so one product serves a whole batch, an image each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,10 @@ class Objective:
     def of_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """Return the objective of pooled activations `(N, C)`, float64 `(N,)`."""
         return np.asarray(vectors.astype(np.float64) @ self.weights + self.bias)
+
+    def negated(self) -> Objective:
+        """Return the objective that is raised by what lowers this one."""
+        return replace(self, weights=-self.weights, bias=-self.bias)
 
 
 def channel(layer: Layer, index: int) -> Objective:
@@ -70,18 +74,21 @@ def values(maps: Tensor, objectives: Sequence[Objective]) -> Tensor:
     return (vectors * weights).sum(dim=1) + biases
 
 
-def likeness(maps: Tensor) -> Tensor:
-    """Return how alike each image's Gram matrix is to the others', `(N,)`, the mean cosine: what diversity lowers.
+def likeness(maps: Tensor, groups: Sequence[int] = ()) -> Tensor:
+    """Return how alike each image's Gram matrix is to the others' of its group, `(N,)`, the mean cosine; 0 for one
+    alone. Without `groups` (a number per image) all are one.
 
-    As in the appendix of Olah et al. 2017: two images of the same texture have the same Gram matrix.
+    It is what diversity lowers, as in the appendix of Olah et al. 2017: two images of the same texture have the same
+    Gram matrix.
     """
     import torch
 
     flat = maps.flatten(2)
     gram = torch.einsum("ncp,ndp->ncd", flat, flat).flatten(1)
     unit = gram / gram.norm(dim=1, keepdim=True).clamp_min(1e-12)
-    alike = unit @ unit.T
-    return (alike.sum(dim=1) - alike.diagonal()) / max(1, len(maps) - 1)
+    group = torch.tensor(list(groups) or [0] * len(maps), device=maps.device)
+    others = (group[:, None] == group[None, :]).to(unit.dtype).fill_diagonal_(0)
+    return (unit @ unit.T * others).sum(dim=1) / others.sum(dim=1).clamp_min(1)
 
 
 def _at(image: Tensor, place: tuple[float, float] | None) -> Tensor:

@@ -7,9 +7,9 @@ it (up to the rounding of a batch of another size).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from lab.progress import Progress, silent
 from lab.shortages import in_parts
 from lab.visualization.objectives import Objective, likeness, values
-from lab.visualization.parametrisation import PARAMETRISATIONS
+from lab.visualization.parametrisation import PARAMETRISATIONS, Parametrisation
 from lab.visualization.transforms import Motion, moved
 from lab.visualization.truncation import TruncatedNetwork
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 LENIENT_STEPS = 16  # as Lucid: afterwards gradients are the network's own
 POINTS = 32  # of the course that is kept
+FIRST_GLIMPSE, GLIMPSES = 4, 16  # the step after which unfinished images are first handed out, and how often in all
 
 
 @dataclass(frozen=True)
 class Settings:
     """How images are searched: `size` in pixels, `steps` of Adam at `rate`, the parametrisation and the motion.
 
-    `diversity` weighs how unlike each other images of one call have to be, against the objective in units of `scale`.
+    `diversity` weighs how unlike each other images of one group have to be, against the objective in units of `scale`.
     """
 
     size: int = 128
@@ -63,21 +64,27 @@ def render(
     *,
     seeds: Sequence[int],
     scales: Sequence[float] | None = None,
+    groups: Sequence[int] = (),
     spectrum: np.ndarray | None = None,
     progress: Progress = silent,
     stage: str = "Optimising images",
+    glimpse: Callable[[np.ndarray], None] = lambda pixels: None,
 ) -> Rendered:
     """Return the images that raise the objectives, one each; `seeds` are as many.
 
-    `scales` (what counts as one unit of each objective) matter for diversity only. `spectrum` is what phases need.
-    When memory runs out, fewer are searched at once, unless they have to be unlike each other.
+    `scales` (what counts as one unit of each objective) and `groups` (images of one number are to be unlike each
+    other; without any all are) matter for diversity only. `spectrum` is what phases need. `glimpse` gets the images
+    on their way, uint8 `(N, S, S, 3)`.
+    When memory runs out, fewer are searched at once (and not handed out on their way), unless they have to be unlike
+    each other.
     """
     import torch
 
     def some(numbers: Sequence[int]) -> Rendered:
         chosen, own = [objectives[k] for k in numbers], [seeds[k] for k in numbers]
         units = [scales[k] for k in numbers] if scales else None
-        return _render(network, chosen, settings, own, units, spectrum, progress, stage)
+        show = glimpse if len(numbers) == len(objectives) else lambda pixels: None
+        return _render(network, chosen, settings, own, units, groups, spectrum, progress, stage, show)
 
     if settings.diversity and len(objectives) > 1:
         return some(range(len(objectives)))
@@ -92,9 +99,11 @@ def _render(
     settings: Settings,
     seeds: Sequence[int],
     scales: Sequence[float] | None,
+    groups: Sequence[int],
     spectrum: np.ndarray | None,
     progress: Progress,
     stage: str,
+    glimpse: Callable[[np.ndarray], None],
 ) -> Rendered:
     import torch
 
@@ -113,17 +122,24 @@ def _render(
             reached = values(maps, objectives)
             loss = -(reached / units.to(device)).sum()
             if settings.diversity and len(objectives) > 1:
-                loss = loss + settings.diversity * likeness(maps).sum()
+                loss = loss + settings.diversity * likeness(maps, groups).sum()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             if step % max(1, settings.steps // POINTS) == 0 or step == settings.steps - 1:
                 course.append(reached.detach().cpu().numpy())
                 at.append(step)
+            if step + 1 == FIRST_GLIMPSE or (step + 1) % max(FIRST_GLIMPSE, settings.steps // GLIMPSES) == 0:
+                glimpse(_as_shown(image).pixels())
     progress(stage, settings.steps, settings.steps, "steps")
+    return replace(_as_shown(image), course=np.stack(course, axis=1), at=np.array(at))
+
+
+def _as_shown(image: Parametrisation) -> Rendered:
+    import torch
+
     with torch.no_grad():
-        final = (image.images() * 255).round() / 255
-    return Rendered(final, np.stack(course, axis=1), np.array(at))
+        return Rendered((image.images() * 255).round() / 255, np.empty((0, 0)), np.empty(0))
 
 
 @contextmanager

@@ -17,12 +17,11 @@ from lab.activations.folding import faster_copy
 from lab.activations.partial_forward import forward_to
 from lab.activations.pooling import maps
 from lab.activations.recording import record
-from lab.errors import LabError
 from lab.layers import Layer
 from lab.layers.tracing import in_eval_mode
 from lab.models import LoadedModel, Preprocessing
 from lab.shortages import in_parts, in_smaller_batches, is_memory_short
-from lab.visualization.objectives import Objective, values
+from lab.visualization.objectives import Objective, likeness, values
 from lab.visualization.rectifiers import Rectifier, rectifiers, replaced
 from lab.visualization.transforms import still
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 # How a network says that it does not take an image of some size
 REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError, TypeError)
 BATCH = 16
+LUMA = [[[0.299]], [[0.587]], [[0.114]]]  # brightness of red, green and blue (ITU-R 601), for networks that see gray
 Pooled = Mapping[str, np.ndarray]
 
 
@@ -46,17 +46,15 @@ class TruncatedNetwork:
     """A layer of a model, ready to be optimised; `side` is the size of image the network gets, in pixels.
 
     That is `size` where the network takes it, else the network's own. `module` is a copy of the network (`quick`), made
-    here without one. Raises LabError for images that are not square.
+    here without one. Raises LabError for a network whose input is not square.
     """
 
     def __init__(self, model: LoadedModel, layer: Layer, size: int, module: nn.Module | None = None) -> None:
-        how = model.preprocessing
-        if how.height != how.width:
-            raise LabError(f"{model.ref} takes {how.height} × {how.width} images; only square ones are optimised")
+        own = model.preprocessing.side()
         self.model, self.layer = model, layer
         self.module = _sharing_copy(quick(model, [layer]) if module is None else module).eval()
         self._last: list[Rectifier] = []
-        self.side = size if self._takes(size) else how.height
+        self.side = size if self._takes(size) else own
         self._last = self._make_lenient()
 
     def __call__(self, images: Tensor, *, lenient: bool = False) -> Tensor:
@@ -86,6 +84,17 @@ class TruncatedNetwork:
         parts = [part for batch in batches for part in in_parts(batch, some, str(self.model.ref))]
         reached, means = (torch.cat(each) for each in zip(*parts, strict=True))
         return reached, means
+
+    def likeness(self, images: Tensor, groups: Sequence[int]) -> Tensor:
+        """Return how alike each image is to the others of its group at the layer (`objectives.likeness`), NaN alone."""
+        import torch
+
+        alone = torch.tensor([list(groups).count(group) == 1 for group in groups])
+        if bool(alone.all()):
+            return torch.full((len(groups),), float("nan"))
+        with torch.no_grad():
+            alike = likeness(self(still(images, self.side).to(self.model.device)), groups)
+        return alike.cpu().masked_fill(alone, float("nan"))
 
     def _make_lenient(self) -> list[Rectifier]:
         """Replace the rectifier whose output is the layer's own, if there is one, by one that can be lenient."""
@@ -158,9 +167,11 @@ def _joined(found: list[tuple[Tensor, Tensor]]) -> Pooled:
 
 
 def normal(images: Tensor, how: Preprocessing) -> Tensor:
-    """Return images in 0..1 as the network takes them."""
+    """Return images `(N, 3, S, S)` in 0..1 as the network takes them."""
     import torch
 
+    if how.channels == 1:
+        images = (images * torch.tensor(LUMA, dtype=images.dtype, device=images.device)).sum(dim=1, keepdim=True)
     mean = torch.tensor(how.mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
     std = torch.tensor(how.std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
     return (images - mean) / std

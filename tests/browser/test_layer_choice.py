@@ -9,6 +9,8 @@ import pytest
 from fake_runs import LAYERS, finished_run
 from test_journey import draw_around, selected, settled
 
+from lab.runs.examples import VARIABLE
+
 pytestmark = pytest.mark.timeout(420)
 
 
@@ -80,3 +82,44 @@ def test_the_maps_are_walked_by_keys_and_a_selection_is_followed(dashboard: Any,
         assert page.locator(".side .pictures img").count() == 1
     page.get_by_role("button", name="Select none").click()
     page.wait_for_function("() => !location.search.includes('selected')")
+
+
+@pytest.fixture
+def with_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+
+
+@pytest.mark.parametrize(
+    ("place", "clicked", "marked"),
+    [
+        ("attributions", "figure[data-layer] img", "figure[aria-current][data-layer='{}']"),
+        ("channels", ".lab-strip td[data-layer] img", ".lab-strip td.chosen[data-layer='{}']"),
+    ],
+)
+def test_a_click_on_a_picture_of_a_layer_chooses_it(
+    with_examples: None, dashboard: Any, page: Any, place: str, clicked: str, marked: str
+) -> None:
+    page.goto(dashboard.at(place))
+    picture = page.locator(clicked).nth(2)
+    picture.wait_for()
+    settled(page)
+    layer = picture.evaluate("one => one.closest('[data-layer]').dataset.layer")
+    assert page.locator(marked.format(layer)).count() == 0
+    picture.click()
+    page.wait_for_url(re.compile(rf"layer={re.escape(layer)}(&|$)"))
+    page.locator(marked.format(layer)).first.wait_for()
+
+
+def test_tabs_of_what_came_with_the_lab_show_a_picture_and_no_warning(
+    with_examples: None, dashboard: Any, page: Any
+) -> None:
+    page.goto(dashboard.at("sweep"))
+    for place in ("sweep", "train_and_watch"):
+        page.goto(f"{dashboard.url}/{place}")
+        settled(page)
+        for number in range(page.get_by_role("tab").count()):
+            page.get_by_role("tab").nth(number).click()
+            settled(page)
+            seen = page.get_by_role("tabpanel").locator("svg.marks, .lab-filters").first
+            seen.wait_for()
+            assert page.get_by_test_id("stAlert").count() == 0, (place, number)

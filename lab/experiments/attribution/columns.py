@@ -153,8 +153,26 @@ EXPLANATIONS = {
             **{name: text for name, text in ATTRIBUTION_SCORE["summary"].columns.items() if name != "role"},
             **same("accuracy"),
             **ends(),
-            "right": "whether the share is above area, edges and untrained twins, and the accuracy above one half",
+            "right": "whether the share is above area, edges and untrained twins, and the accuracy above one half; of "
+            "optimised images, which have no share, whether a reader tells for which class they were made",
         },
+    ),
+    "optimised": Table(
+        "Pairs of images optimised for a layer's probes, one for each class, and a reader that tells them apart.",
+        {
+            **_ON_RUNG,
+            **same("layer depth"),
+            "reader": "the network that reads them",
+            "reader_layers": "its layers but the explained one that read the rung half as well as its best, or better",
+            "reader_accuracy": "their mean accuracy on drawings",
+            "pairs": "pairs of images, each for a probe fitted to drawings of its own",
+            **between("told", "share told right, mean over the reader's layers, the interval for all rows at once"),
+            **between("random", "the same of pairs for random directions"),
+        },
+    ),
+    "optimised_images": Table(
+        "An image of the first pair.",
+        {**_ON_RUNG, "layer": PROBED, "class": "the class that it was optimised for", **same("thumbnail")},
     ),
     "probes": ATTRIBUTION_SCORE["probes"].but(**_ON_RUNG),
     "capability": ATTRIBUTION_SCORE["capability"].but(**_ON_RUNG),

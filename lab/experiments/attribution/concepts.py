@@ -41,6 +41,7 @@ from lab.stats.intervals import chance
 from lab.stats.simultaneous import false_discoveries
 
 LEAST_IMAGES = 10  # of a concept, and of what it is held against
+ALONE = 1  # a folder of images is enough
 NONE = -1  # the label of images without any concept
 FALSE = 0.05  # share of what is called known, or clear, that may be so by luck
 
@@ -55,10 +56,14 @@ class ConceptsRequest(Request):
 
     model: str = model_option()
     concepts: tuple[str, ...] = option(
-        ("drawn:part", "drawn:hue"), "an image set with one folder a concept; more than once", repeated="concept"
+        ("drawn:part", "drawn:hue"),
+        "one folder of images, or an image set with one a concept; more than once",
+        repeated="concept",
     )
     against: str = option(
-        "", "what has none of the concepts: a folder of their set, or another image set; empty: a set's other concepts"
+        "",
+        "what has none of the concepts: a folder of their set, or another image set; empty: a set's other "
+        "concepts, or the images of data for one that stands alone",
     )
     data: str = option(DEFAULT_DATA, f"{DATA_HELP}; its classes are what concepts may speak for")
     layers: str = option("stages", LAYERS_HELP)
@@ -81,7 +86,9 @@ class ConceptsRequest(Request):
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for a set of concepts there is not, besides what all questions check."""
         super().check(cards)
-        for spec in (*self.concepts, *self.other_sets()):
+        for spec in self.concepts:
+            class_names(spec, ALONE)
+        for spec in self.other_sets():
             class_names(spec)
 
     def sources(self) -> dict[str, str]:
@@ -91,7 +98,7 @@ class ConceptsRequest(Request):
 
     def other_sets(self) -> tuple[str, ...]:
         """Return the image set that concepts are held against, if it is not a folder of each of their own sets."""
-        own = all(self.against in class_names(spec) for spec in self.concepts)
+        own = all(self.against in class_names(spec, ALONE) for spec in self.concepts)
         return () if not self.against or own else (self.against,)
 
     def title(self) -> str:
@@ -151,15 +158,17 @@ def run(
     tables = assembled(rows)
     hashes = {str(model.ref): model.weights_digest, "images": data.fingerprint}
     hashes |= {f"concepts {one.spec}": one.fingerprint for concept in concepts for one in concept.images}
-    return result_with_findings(request, tables, findings(tables), hashes=hashes)
+    alone = [one.name for one in concepts if len(one.images) > 1 and not request.against]
+    return result_with_findings(request, tables, [*findings(tables), *_alone(alone, request.data)], hashes=hashes)
 
 
 def concepts_of(spec: str, request: ConceptsRequest, progress: Progress) -> list[Concept]:
-    """Return the concepts of a set, each with what it is held against. Of two that stand against each other the second
-    is the opposite of the first, and left out."""
-    images = open_image_set(spec, per_class=request.per_class, progress=progress)
+    """Return the concepts of a set, each with what it is held against: one that stands alone, the images whose classes
+    it may speak for. Of two that stand against each other the second is the opposite of the first, and left out."""
+    images = open_image_set(spec, per_class=request.per_class, least=ALONE, progress=progress)
     sets: tuple[ImageSet, ...] = (images,)
-    names, labels, against = list(images.classes), images.labels, request.against
+    names, labels = list(images.classes), images.labels
+    against = request.against or (request.data if len(names) == ALONE else "")
     if against in names:
         labels = np.where(labels == names.index(against), NONE, labels)
     elif against:
@@ -236,6 +245,17 @@ def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
         f"concepts {signed(best['luck_low'])} to {signed(best['luck_high'])}); clear at {there['layer'].nunique()} of "
         f"{toward['layer'].nunique()} layers that tell the classes apart."
     )
+
+
+def _alone(names: Sequence[str], data: str) -> list[str]:
+    """Say what concepts that were given alone are held against, which may differ in more than the concept."""
+    if not names:
+        return []
+    return [
+        f"Nothing was named that {', '.join(map(repr, names))} should be told from, so the images of "
+        f"{short_name(data)} were taken: whatever else differs (photographs from drawings, say) counts as the "
+        "concept. Name images of the same kind without it with --against."
+    ]
 
 
 def _singly(places: np.ndarray, labels: np.ndarray, sets: Sequence[ImageSet], seed: int) -> np.ndarray:

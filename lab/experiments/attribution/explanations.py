@@ -2,10 +2,13 @@
 
 On each rung a probe is fitted at every layer, and its decisions on other drawings are explained: by attribution
 methods (gradient × activation is the probe's own direction), a concept vector, an exemplar patch. Right is a map that
-lies on what differs more than the area, an edge detector and untrained twins do, at a layer that reads the rung.
+lies on what differs more than the area, an edge detector and untrained twins do, at a layer that reads the rung. Images
+optimised for the probe's direction have no place: they are right where a reader tells for which class they were made
+(`lab.experiments.attribution.optimised`).
 
-tables   explanations  one row per rung, method and layer
-         probes        accuracy of the probes; capability: which method is valid where
+tables   explanations      one row per rung, method and layer
+         optimised         how often a reader is right about pairs of optimised images; optimised_images: one pair
+         probes            accuracy of the probes; capability: which method is valid where
 """
 
 from __future__ import annotations
@@ -17,12 +20,16 @@ import pandas as pd
 from lab.attributions.methods import METHODS, named
 from lab.attributions.probe_methods import PROBE_METHODS
 from lab.experiments.attribution.columns import EXPLANATIONS
+from lab.experiments.attribution.optimised import METHOD as OPTIMISED
+from lab.experiments.attribution.optimised import TITLE, Optimiser
 from lab.experiments.attribution.request import ExplanationsRequest
 from lab.experiments.attribution.score import scored
 from lab.experiments.attribution.score_findings import finds
 from lab.experiments.attribution.score_tables import TRAINED
 from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.number_text import ranged
+from lab.models import ModelRef
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -39,8 +46,9 @@ def run(
     """Return which explanations are right on each rung; raises LabError as `attribution_score`."""
     kept = partial_results if partial_results is not None else {}
     methods = (*named(request.method), *PROBE_METHODS.values())
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in EXPLANATIONS}
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("explanations", "probes", "capability")}
     hashes: dict[str, str] = {}
+    optimiser = Optimiser(request, compute, progress, kept)
     for number, rung in enumerate(request.rungs):
         progress("Explaining rungs", number, len(request.rungs), "rungs")
         asked = request.of_rung(rung)
@@ -49,8 +57,47 @@ def run(
         tables["explanations"] = judged(tables["summary"], tables["probes"])
         for name, rows in parts.items():
             rows.append(tables[name].assign(rung=rung)[list(EXPLANATIONS[name].columns)])
+        own = tables["explanations"]
+        optimiser.take(rung, list(own.loc[own["ci_low"] > 1 / 2, "layer"].unique()))
     joined = {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
-    return result_with_findings(request, joined, findings(joined), hashes=hashes)
+    joined = with_optimised(joined, optimiser)
+    if request.reader:
+        hashes[str(optimiser.reader.ref)] = optimiser.reader.weights_digest
+    return result_with_findings(request, joined, [*findings(joined), *together(optimiser)], hashes=hashes)
+
+
+def together(optimiser: Optimiser) -> list[str]:
+    """Say how often a reader is right about optimised images of all rungs and layers."""
+    if not list(optimiser.rows()):
+        return []
+    found = [{**optimiser.together(what).columns("share")} for what in ("told", "random")]
+    own, luck = (ranged(row, "share") for row in found)
+    clear = "" if found[0]["share_low"] > 1 / 2 else ", not shown to be more than chance"
+    return [
+        f"Over all rungs and layers {optimiser.reader.ref.short} is right about {own} of the pairs of optimised images"
+        f"{clear}; {luck} for random directions."
+    ]
+
+
+def with_optimised(tables: Mapping[str, pd.DataFrame], optimiser: Optimiser) -> dict[str, pd.DataFrame]:
+    """Return the tables with what was found of optimised images, which are a method among the others."""
+    found = {"optimised": list(optimiser.rows()), "optimised_images": list(optimiser.images())}
+    more = {name: pd.DataFrame(rows, columns=list(EXPLANATIONS[name].columns)) for name, rows in found.items()}
+    told = more["optimised"]
+    read = tables["probes"].query("twin < 0")[["rung", "layer", "accuracy", "ci_low", "ci_high"]]
+    own = told.assign(method=OPTIMISED, images=2 * told["pairs"], right=told["told_low"] > 1 / 2)
+    own = own[["rung", "method", "layer", "depth", "images", "right"]].merge(read, on=["rung", "layer"])
+    added = {"explanations": own, "capability": pd.DataFrame(optimiser.capable)}
+    joined = {name: _joined(table, added.get(name)) for name, table in tables.items()}
+    return {**joined, **more}
+
+
+def _joined(table: pd.DataFrame, more: pd.DataFrame | None) -> pd.DataFrame:
+    """Return a table with further rows, which may leave columns of numbers out."""
+    if more is None or more.empty:
+        return table
+    whole = pd.concat([table, more.reindex(columns=table.columns)], ignore_index=True)
+    return whole.astype({name: bool for name in ("right", "valid") if name in whole})
 
 
 def judged(summary: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +111,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Say for each rung which explanations are right, and which is right most often."""
     table = tables["explanations"]
     said = [_on(str(rung), own) for rung, own in table.groupby("rung", sort=False)]
+    said += [_told(str(rung), own) for rung, own in tables["optimised"].groupby("rung", sort=False)]
     read = table[table["ci_low"] > 0.5]
     if read.empty:
         return said
@@ -75,9 +123,10 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 def _on(rung: str, own: pd.DataFrame) -> str:
     if not (own["ci_low"] > 0.5).any():
         return f"On {rung} there is nothing to explain: no layer's probe is clearly above chance."
+    own = own[own["method"] != OPTIMISED]  # which puts nothing anywhere
     right = own[own["right"]].sort_values("over_area", ascending=False)
     if right.empty:
-        return f"On {rung} no explanation is shown to be right at any layer."
+        return f"On {rung} no map is shown to be right at any layer."
     best = right.drop_duplicates("method").head(MOST)
     told = [
         f"{method_title(row['method'])} at {row['layer']} ({row['share']:.0%} of it on {row['area']:.0%} of the "
@@ -87,6 +136,19 @@ def _on(rung: str, own: pd.DataFrame) -> str:
     return f"On {rung} {right['method'].nunique()} of {own['method'].nunique()} are right somewhere: {', '.join(told)}."
 
 
+def _told(rung: str, own: pd.DataFrame) -> str:
+    """Say where a reader tells optimised images apart."""
+    who, clear = f"{ModelRef.parse(own['reader'].iloc[0]).short}", own[own["told_low"] > 1 / 2]
+    luck = f"{own['random'].mean():.0%} for random directions"
+    if clear.empty:
+        return f"On {rung} {who} is not shown to tell for which class an image was optimised, at any layer ({luck})."
+    told = [f"{row['layer']}, {ranged(row, 'told')}" for row in clear.to_dict("records")]
+    return (
+        f"On {rung} {who} tells for which class an image was optimised at {', '.join(told)}, of {len(own)} layers that "
+        f"were asked; one half is chance ({luck})."
+    )
+
+
 def method_title(method: str) -> str:
     """Return what people call a method, an attribution or one that only a probe has."""
-    return (METHODS.get(method) or PROBE_METHODS[method]).title
+    return TITLE if method == OPTIMISED else (METHODS.get(method) or PROBE_METHODS[method]).title

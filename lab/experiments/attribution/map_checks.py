@@ -21,8 +21,7 @@ from lab.attributions.weight_randomisation import RandomisationStep, cascade, gr
 from lab.experiments.attribution.maps import Explained, Key, maps_of, plain
 from lab.experiments.attribution.request import AttributeRequest
 from lab.experiments.model_and_picture import ModelAndPicture, random_weights
-from lab.experiments.picture import DRAWN_AHEAD
-from lab.images import open_image_set
+from lab.experiments.picture import set_of_picture
 from lab.images.synthetic import DrawnSet
 from lab.progress import Progress, silent
 from lab.stats.intervals import mean_interval
@@ -77,7 +76,7 @@ def parts_of(picture: str, subject: ModelAndPicture) -> np.ndarray | None:
     name, mark, which = picture.rpartition("#")
     if not mark or not name.startswith("drawn:"):
         return None
-    images = open_image_set(name, per_class=DRAWN_AHEAD)
+    images = set_of_picture(name, which)
     assert isinstance(images, DrawnSet)
     ids = [record.id for record in images.records]
     return differing(images, int(which) if which.isdecimal() else ids.index(which), subject.model.preprocessing)

@@ -14,7 +14,7 @@ from lab.experiments.picture import PICTURE_HELP, picture_name
 from lab.images import class_names, stamp
 from lab.images.synthetic import DRAWN_SETS, RUNGS
 from lab.layers import select_layers
-from lab.models import card
+from lab.models import ModelRef, card
 
 METHODS_HELP = "fast (all that one pass gives), all, or names with commas between them"
 BASELINES = ("mean", "black", "white")
@@ -121,6 +121,8 @@ class ExplanationsRequest(Request):
     images: int = option(12, "pictures a class and rung that are explained", least=2, most=1000)
     per_class: int = option(100, "other drawings a class and rung that probes are fitted on", least=20, most=5000)
     steps: int = option(24, "points on a path, or noisy copies", least=2, most=1000)
+    pairs: int = option(10, "pairs of optimised images a layer, 0 for none", least=0, most=100)
+    reader: str = option("", "a network that reads optimised images, ID[@WEIGHTS]; empty: the network's other layers")
     seed: int = option(0, "moves pictures and folds", least=0, most=2**20)
 
     def __post_init__(self) -> None:
@@ -132,6 +134,23 @@ class ExplanationsRequest(Request):
     def title(self) -> str:
         """Return what is looked at."""
         return f"Which explanation of {self.model.split('@')[0]} is right?"
+
+    def canonical(self) -> Self:
+        """Return the request spelled out, its reader too; a network that reads itself does so at its other layers."""
+        plain = super().canonical()
+        reader = str(ModelRef.parse(self.reader)) if self.reader else ""
+        return replace(plain, reader="" if reader == plain.model else reader)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a reader there is not, besides what all questions check."""
+        super().check(cards)
+        if self.reader:
+            cards(self.reader)
+
+    def sources(self) -> dict[str, str]:
+        """Return stamps of the network and of its reader."""
+        found = super().sources()
+        return {**found, "reader": ModelRef.parse(self.reader).stamp()} if self.reader else found
 
     def of_rung(self, rung: str) -> ScoreRequest:
         """Return the question about one rung."""

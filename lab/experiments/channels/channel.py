@@ -14,7 +14,7 @@ tables   exemplars       the patches that excite it most and least
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,9 @@ import pandas as pd
 from lab.errors import LabError
 from lab.experiments.base import PartialResults, Result, option
 from lab.experiments.channels.channel_names import check_channels
+from lab.experiments.channels.optimised import LEAST
 from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
-from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import ScanContext, SearchRequest, open_scan
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.layers import Layer, select_layers
@@ -41,17 +42,15 @@ EXACT = 1e-6  # a sum that misses more of the value does not explain it
 
 
 @dataclass(frozen=True)
-class ChannelRequest(ScanRequest):
+class ChannelRequest(SearchRequest):
     """Which channel, and how its image is searched."""
 
     experiment: ClassVar[str] = "channel"
 
     layer: str = option("", "name of a layer (default: a stage in the middle)")
     channel: int | None = option(None, "channel (default: the most selective one for the classes)", least=0)
-    size: int = option(128, "side of the visualization in pixels", least=32, most=512)
-    steps: int = option(192, "steps of the search", least=8, most=4096)
+    negative: bool = option(True, "also the image that lowers it most (its negative)")
     count: int = option(9, "exemplar patches of each end", least=2, most=12)
-    seed: int = option(0, "the noise the image begins as", least=0)
 
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for a layer or channel there is not, besides what all questions check."""
@@ -82,8 +81,8 @@ def run(
     layer = look.layers[0]
     target = _target(look, layer, request.channel)
     places = places_of(look, target, request.count)
-    studio = Visualizer.open(look, request.size, request.steps, "fourier", request.seed, progress, compute)
-    found = studio.all_of([target], 1, partial_results if partial_results is not None else {})
+    studio = Visualizer.open(look, request, progress, compute)
+    found = studio.all_of([target], partial_results if partial_results is not None else {}, negative=request.negative)
     tables = {
         "exemplars": patches(look, [target], request.count, progress),
         "visualizations": found.visualizations,
@@ -207,8 +206,15 @@ def _about_image(images: pd.DataFrame) -> list[str]:
     return [
         f"The image made for channel {row.channel} of {row.layer} raises its mean to {row.value:.2f}, {how} the 95th "
         f"percentile of natural images ({natural:.2f}) and {best} ({row.natural_best:.2f}); random images reach "
-        f"{row.random_p95:.2f} at that percentile."
+        f"{row.random_p95:.2f} at that percentile.",
+        *(_about_negative(negative) for negative in images[images["end"] == LEAST].itertuples()),
     ]
+
+
+def _about_negative(row: Any) -> str:
+    low, least = -row.value, -row.natural_best
+    how = "less than any natural image" if low < least else "no less than the least of natural images"
+    return f"Its negative lowers the mean to {low:.2f}, {how} ({least:.2f})."
 
 
 def _about_sources(tables: dict[str, pd.DataFrame]) -> list[str]:

@@ -15,6 +15,7 @@ from lab.layers import Layer
 from lab.layers.types import check_channel, check_position
 
 MOST = 512  # targets of one layer
+BY_CLASS = ("top", "class")
 GRAMMAR = "a number, a range such as 0-8, top:4, 3@5x6, class:NAME or all"
 
 
@@ -38,7 +39,9 @@ def channel_words(spec: str) -> list[ChannelWord]:
     return found
 
 
-def check_channels(layers: Sequence[Layer], spec: str, classes: Sequence[str], data: str) -> None:
+def check_channels(
+    layers: Sequence[Layer], spec: str, classes: Sequence[str], data: str, per_class: int | None = None
+) -> None:
     """Raise LabError for a word that is none, a channel or position that a layer has not, a class that is not there, or
     more of them than are looked at at once.
 
@@ -47,6 +50,8 @@ def check_channels(layers: Sequence[Layer], spec: str, classes: Sequence[str], d
     for word in channel_words(spec):
         if word.name:
             check_classes([word.name], classes, data)
+        if word.kind in BY_CLASS:
+            check_told_apart(word.text, classes, data, per_class)
         for layer in layers if word.numbers else ():
             check_channel(layer, word.numbers[0])
             if word.kind == "position":
@@ -59,6 +64,15 @@ def check_channels(layers: Sequence[Layer], spec: str, classes: Sequence[str], d
                 f"{spec!r} names {count} channels of {layer.name}; at most {MOST} are looked at at once: top:{MOST} "
                 "names the most selective"
             )
+
+
+def check_told_apart(asked: str, classes: Sequence[str], data: str, per_class: int | None) -> None:
+    """Raise LabError where channels are `asked` for by what they tell apart, and there are not two classes of two
+    images each (one to choose a channel on, one to measure it)."""
+    if len(classes) == 1:
+        raise LabError(f"{asked} needs two classes or more, and {data} has one, {classes[0]}; name channels by number")
+    if per_class == 1:
+        raise LabError(f"{asked} needs two images a class or more, and one is asked for; raise the images a class")
 
 
 def _at_least(spec: str, layer: Layer) -> int:

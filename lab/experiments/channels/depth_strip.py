@@ -24,8 +24,9 @@ from lab.activations.recording import record
 from lab.encode import png
 from lab.errors import LabError, nearest
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.channels.channel_names import check_told_apart
 from lab.experiments.channels.patches import encoded, patches
-from lab.experiments.channels.scan_context import ScanContext, ScanRequest, open_scan
+from lab.experiments.channels.scan_context import ScanContext, SearchRequest, open_scan
 from lab.experiments.channels.visualize import findings as told_of_images
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
@@ -48,7 +49,7 @@ _area = partial(ranged, name="auc", ends="ci")
 
 
 @dataclass(frozen=True)
-class DepthStripRequest(ScanRequest):
+class DepthStripRequest(SearchRequest):
     """Which layers, which two classes and which picture; and how the images are searched."""
 
     experiment: ClassVar[str] = "depth_strip"
@@ -56,16 +57,15 @@ class DepthStripRequest(ScanRequest):
     layers: str = option("stages", LAYERS_HELP)
     classes: str = option("", "two classes with a comma between them (default: the set's first two)")
     picture: str = option("", "photo:NAME, SET#NUMBER or an image file (default: the set's first image)")
-    size: int = option(112, "side of the visualizations in pixels", least=32, most=512)
-    steps: int = option(160, "steps of the search", least=8, most=4096)
+    steps: int = option(160, "steps of the search", least=8, most=4096)  # of many images; 256 bring a tenth more
     count: int = option(4, "exemplar patches of each end", least=1, most=12)
-    seed: int = option(0, "the noise each image begins as", least=0)
 
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for classes that the set has not, besides what all questions check."""
         super().check(cards)
         if known := class_names(self.data):
             _two_classes(self.classes, known, self.data)
+        check_told_apart("a depth strip", (), self.data, self.per_class)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -87,8 +87,8 @@ def run(
     targets = [target for layer in look.layers for target in _best(look, layer.name, classes)]
     pixels = _picture(look, request.picture)
     strip = pd.DataFrame(_rows(look, targets, pixels))
-    studio = Visualizer.open(look, request.size, request.steps, "fourier", request.seed, progress, compute)
-    found = studio.all_of(_once(targets), 1, partial_results if partial_results is not None else {})
+    studio = Visualizer.open(look, request, progress, compute)
+    found = studio.all_of(_once(targets), partial_results if partial_results is not None else {})
     size = {"height": pixels.shape[0], "width": pixels.shape[1]}
     tables = {
         "strip": strip,

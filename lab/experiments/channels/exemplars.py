@@ -19,7 +19,8 @@ import pandas as pd
 
 from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
 from lab.experiments.channels.channel_names import check_channels
-from lab.experiments.channels.patches import patches
+from lab.experiments.channels.optimised import MOST
+from lab.experiments.channels.patches import ENDS, patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, ScanRequest, open_scan
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
@@ -39,15 +40,18 @@ class ExemplarsRequest(ScanRequest):
     """Which layers and channels, and how many patches of each end."""
 
     experiment: ClassVar[str] = "exemplars"
+    added: ClassVar[tuple[str, ...]] = ("ends",)
 
     layers: str = option("stages", LAYERS_HELP)
     channels: str = option("top:6", CHANNELS_HELP)
     count: int = option(9, "patches of each end", least=1, most=12)
+    ends: str = option("both", "patches that excite a channel most, or least as well", choices=("both", MOST))
 
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for channels that a layer has not, besides what all questions check."""
         super().check(cards)
-        check_channels(list(layers_asked(self, cards)), self.channels, class_names(self.data), self.data)
+        layers = list(layers_asked(self, cards))
+        check_channels(layers, self.channels, class_names(self.data), self.data, self.per_class)
 
     def title(self) -> str:
         """Return what is looked at."""
@@ -67,7 +71,7 @@ def run(
     look = open_scan(request, request.layers, progress, compute)
     targets = [target for layer in look.layers for target in targets_of(look, layer, request.channels)]
     tables = {
-        "exemplars": patches(look, targets, request.count, progress),
+        "exemplars": patches(look, targets, request.count, progress, ENDS if request.ends == "both" else (MOST,)),
         "channels": channels_table(look, targets),
         "layers": look.layers_table(),
     }

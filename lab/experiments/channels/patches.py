@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from lab.embeddings.streaming import in_order
 from lab.encode import png
+from lab.experiments.channels.optimised import LEAST, MOST
 from lab.experiments.channels.scan_context import ScanContext
 from lab.models.preprocess import pixels_for
 from lab.progress import Progress
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 112  # longer side of a patch as it is kept; smaller ones keep their own pixels
 QUALITY = 88
-ENDS = ("most", "least")
+ENDS = (MOST, LEAST)
 COLUMNS = (
     "layer", "depth", "target", "channel", "end", "rank", "image", "class", "value", "row", "column", "top", "left",
     "bottom", "right", "status", "thumbnail",
@@ -40,9 +41,15 @@ class PatchPlace:
     value: float
 
 
-def patches(look: ScanContext, targets: Iterable[ChannelTarget], count: int, progress: Progress) -> pd.DataFrame:
+def patches(
+    look: ScanContext,
+    targets: Iterable[ChannelTarget],
+    count: int,
+    progress: Progress,
+    ends: Collection[str] = ENDS,
+) -> pd.DataFrame:
     """Return one row per target, end and rank: the image, the place, the patch's box, its status and its picture."""
-    places = [place for target in targets for place in places_of(look, target, count)]
+    places = [place for target in targets for place in places_of(look, target, count) if place.end in ends]
     seen = pixels_of(look, sorted({place.image for place in places}), progress)
     rows = [_row(look, place, seen[place.image]) for place in places]
     return pd.DataFrame(rows, columns=list(COLUMNS))

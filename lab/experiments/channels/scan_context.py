@@ -10,9 +10,10 @@ import pandas as pd
 
 from lab.exemplars import Reach, Scan, reach, scan
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, Request, model_option, option
+from lab.experiments.early import CardLookup
 from lab.images import ImageSet, open_image_set
 from lab.layers import Layer, select_layers
-from lab.models import LoadedModel, load_model
+from lab.models import LoadedModel, card, load_model
 from lab.progress import Progress
 from lab.settings import Compute
 
@@ -29,6 +30,27 @@ class ScanRequest(Request):
     model: str = model_option()
     data: str = option(DEFAULT_DATA, DATA_HELP)
     per_class: int | None = option(None, "at most N images a class", least=1)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a network whose pixels cannot be shown, besides what all questions check."""
+        super().check(cards)
+        if known := cards(self.model):
+            known.preprocessing.check_pixels()
+
+
+@dataclass(frozen=True)
+class SearchRequest(ScanRequest):
+    """How images are optimised, besides."""
+
+    size: int | None = option(None, "side of an image in pixels (default: the network's own)", least=32, most=512)
+    steps: int = option(256, "steps of the search", least=8, most=4096)
+    seed: int = option(0, "the noise each image begins as", least=0)
+
+    def check(self, cards: CardLookup = card) -> None:
+        """Raise LabError for a network whose input is not square, besides what all questions check."""
+        super().check(cards)
+        if known := cards(self.model):
+            known.preprocessing.side()
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import pandas as pd
 
 from lab.encode import png
 from lab.exemplars import Scan, scan
+from lab.experiments.channels.optimised import LEAST, MOST, WantedImage, keep_unfinished
 from lab.experiments.channels.reference_images import noise, photographs
-from lab.experiments.channels.scan_context import ScanContext
+from lab.experiments.channels.scan_context import ScanContext, SearchRequest
 from lab.experiments.channels.targets import ChannelTarget
 from lab.layers import Layer
 from lab.partial_results import Arrays, PartialResults
@@ -56,14 +57,15 @@ class Visualizer:
 
     @classmethod
     def open(
-        cls, look: ScanContext, size: int, steps: int, made_of: str, seed: int, progress: Progress, compute: Compute
+        cls, look: ScanContext, request: SearchRequest, progress: Progress, compute: Compute, made_of: str = "fourier"
     ) -> Visualizer:
         """Return a studio for the layers of `look`."""
+        size = request.size or look.model.preprocessing.side()
         natural = photographs()
         crops = scan(look.model, natural, look.layers, compute=compute, progress=progress)
         spectrum = natural_spectrum([natural.pixels(index) for index in range(len(natural))], size)
-        settings = Settings(size=size, steps=steps, parametrisation=made_of)
-        return cls(look, settings, seed, spectrum, progress, crops)
+        settings = Settings(size=size, steps=request.steps, parametrisation=made_of)
+        return cls(look, settings, request.seed, spectrum, progress, crops)
 
     @cached_property
     def _noise(self) -> tuple[np.ndarray, list[str]]:
@@ -80,17 +82,40 @@ class Visualizer:
         kinds = self._noise[1]
         return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
-    def all_of(self, targets: Sequence[ChannelTarget], copies: int, partial_results: PartialResults) -> Visualization:
-        """Return the visualizations of targets, layer by layer; finished ones are left in `pieces`."""
-        parts: list[Visualization] = []
+    def all_of(
+        self,
+        targets: Sequence[ChannelTarget],
+        partial_results: PartialResults,
+        *,
+        copies: int = 1,
+        negative: bool = False,
+    ) -> Visualization:
+        """Return the visualizations of targets, layer by layer, `copies` of each that are made unlike each other.
+
+        With `negative` those that lower them, too. Finished images, and what others look like so far
+        (`lab.experiments.channels.optimised`), are left in `partial_results`.
+        """
+        ends = (MOST, LEAST) if negative else (MOST,)
+        at_once = max(1, TOGETHER // copies) * copies  # so that all copies of a target are in one batch
+        parts, number = [], 0
         layers = list(dict.fromkeys(target.layer for target in targets))
-        for number, layer in enumerate(layers):
-            of_layer = [target for target in targets if target.layer == layer]
-            parts.append(
-                self._of_layer(
-                    layer, of_layer, copies, f"{layer.name} ({number + 1} of {len(layers)})", partial_results
-                )
-            )
+        for place, layer in enumerate(layers):
+            cut, found = _Lazy(self, layer), []
+            stage = f"Optimising images of {layer.name} ({place + 1} of {len(layers)})"
+            wanted = [
+                WantedImage(target, end, copy)
+                for target in targets if target.layer == layer
+                for end in ends for copy in range(copies)
+            ]  # fmt: skip
+            for batch in (wanted[start : start + at_once] for start in range(0, len(wanted), at_once)):
+                show = partial(keep_unfinished, partial_results, number, batch)
+                key = self._key(layer, batch)
+                if key not in partial_results:
+                    partial_results[key] = self._optimise(cut, batch, f"{stage}, {len(batch)} at once", show)
+                show(partial_results[key]["pixels"])
+                found.append((batch, partial_results[key]))
+                number += 1
+            parts.append(self._tables(layer, found, self._noises(cut, partial_results)))
         return Visualization(
             *(
                 pd.concat([getattr(part, name) for part in parts], ignore_index=True)
@@ -98,53 +123,43 @@ class Visualizer:
             )
         )
 
-    def _of_layer(
-        self, layer: Layer, targets: list[ChannelTarget], copies: int, stage: str, partial_results: PartialResults
-    ) -> Visualization:
-        cut = _Lazy(self, layer)
-        batches = [[t] * copies for t in targets] if copies > 1 else _chunks(targets, TOGETHER)
-        done = 0
-        arrays: list[tuple[list[ChannelTarget], Arrays]] = []
-        for batch in batches:
-            key = self._key(layer, batch)
-            if key not in partial_results:
-                self.progress(f"Optimising images of {stage}", done, len(targets) * copies, "images")
-                partial_results[key] = self._optimise(cut, batch, f"Optimising images of {stage}, {len(batch)} at once")
-            arrays.append((batch, partial_results[key]))
-            done += len(batch)
-        key = f"noise/{layer.name}/{self.settings.size}/{self.seed}"
-        if key not in partial_results:
-            partial_results[key] = self._of_noise(cut)
-        return self._tables(layer, arrays, partial_results[key])
-
-    def _key(self, layer: Layer, batch: Sequence[ChannelTarget]) -> str:
-        text = "\0".join([layer.name, *(target.name for target in batch), str(self.settings), str(self.seed)])
+    def _key(self, layer: Layer, batch: Sequence[WantedImage]) -> str:
+        names = [f"{one.target.name} {one.end} {one.copy}" for one in batch]
+        text = "\0".join([layer.name, *names, str(self.settings), str(self.seed)])
         return f"images/{hashlib.sha256(text.encode()).hexdigest()}"
 
-    def _optimise(self, cut: _Lazy, batch: list[ChannelTarget], stage: str) -> Arrays:
-        objectives = [target.objective for target in batch]
-        copies = _copy_numbers(batch)
-        scales = [self._spread(target) for target in batch]
-        alike = len({target.name for target in batch}) == 1 and len(batch) > 1
+    def _optimise(self, cut: _Lazy, batch: list[WantedImage], stage: str, show: Callable[[np.ndarray], None]) -> Arrays:
+        objectives = [one.objective for one in batch]
+        groups = _groups(batch)
+        several = len(set(groups)) < len(batch)
         made = render(
             cut.network,
             objectives,
-            replace(self.settings, diversity=UNLIKE if alike else 0.0),
-            seeds=[seed_of(self.seed, t.layer.name, t.name, n) for t, n in zip(batch, copies, strict=True)],
-            scales=scales,
+            replace(self.settings, diversity=UNLIKE if several else 0.0),
+            seeds=[_seed(self.seed, one) for one in batch],
+            scales=[self._spread(one.target) for one in batch],
+            groups=groups,
             spectrum=self.spectrum,
             progress=self.progress,
             stage=stage,
+            glimpse=show,
         )
         reached, means = cut.network.measured(made.images, objectives)
         return {
             "pixels": made.pixels(),
             "values": reached.cpu().numpy(),
             "means": means.cpu().numpy(),
+            "alike": cut.network.likeness(made.images, groups).cpu().numpy(),
             "course": made.course,
             "at": made.at,
             "side": np.array(cut.network.side),
         }
+
+    def _noises(self, cut: _Lazy, partial_results: PartialResults) -> Arrays:
+        key = f"noise/{cut.layer.name}/{self.settings.size}/{self.seed}"
+        if key not in partial_results:
+            partial_results[key] = self._of_noise(cut)
+        return partial_results[key]
 
     def _of_noise(self, cut: _Lazy) -> Arrays:
         """Return what noise reaches in a layer; one pass tells it of all layers that take images of this size."""
@@ -161,7 +176,7 @@ class Visualizer:
         return float(max(self._reference(target, "photographs", {}).std(), 1e-6))
 
     def _reference(self, target: ChannelTarget, kind: str, noises: Arrays) -> np.ndarray:
-        """Return the objective of every image of a kind; for a position, the best of all positions."""
+        """Return what every image of a kind reaches in a target; for a position, the best of all positions."""
         name = target.layer.name
         which = "peaks" if target.kind == "position" else "means"
         if kind == "random":
@@ -169,30 +184,29 @@ class Visualizer:
         scan = self.crops[name] if kind == "photographs" else self.look.scans[name]
         return target.objective.of_vectors(getattr(scan, which))
 
-    def _tables(self, layer: Layer, arrays: list[tuple[list[ChannelTarget], Arrays]], noises: Arrays) -> Visualization:
+    def _tables(self, layer: Layer, batches: list[tuple[list[WantedImage], Arrays]], noises: Arrays) -> Visualization:
         rows, courses, references = [], [], []
         usual = np.concatenate([self.look.scans[layer.name].means, self.crops[layer.name].means])
-        for batch, found in arrays:
-            for position, (target, copy) in enumerate(zip(batch, _copy_numbers(batch), strict=True)):
-                held = {kind: self._reference(target, kind, noises) for kind in KINDS}
-                shown = {"layer": layer.name, "depth": layer.depth, "target": target.name, "copy": copy}
-                rows.append({**shown, **self._row(target, found, position, held, usual)})
+        for batch, found in batches:
+            for position, one in enumerate(batch):
+                held = {kind: self._reference(one.target, kind, noises) for kind in KINDS}
+                shown = {"layer": layer.name, "depth": layer.depth, **one.row}
+                rows.append({**shown, **self._row(one, found, position, held, usual)})
                 courses += [
                     {**shown, "step": int(step), "value": float(value)}
                     for step, value in zip(found["at"], found["course"][position], strict=True)
                 ]
-                if copy == 0:
-                    references += [
-                        {**shown, "kind": kind, "value": v} for kind, vs in held.items() for v in vs.tolist()
-                    ]
-        return Visualization(pd.DataFrame(rows), pd.DataFrame(references).drop(columns="copy"), pd.DataFrame(courses))
+                if (one.copy, one.end) == (0, MOST):
+                    at = {name: shown[name] for name in ("layer", "depth", "target")}
+                    references += [{**at, "kind": kind, "value": v} for kind, vs in held.items() for v in vs.tolist()]
+        return Visualization(pd.DataFrame(rows), pd.DataFrame(references), pd.DataFrame(courses))
 
     def _row(
-        self, target: ChannelTarget, found: Arrays, position: int, held: dict[str, np.ndarray], usual: np.ndarray
+        self, one: WantedImage, found: Arrays, position: int, held: dict[str, np.ndarray], usual: np.ndarray
     ) -> dict[str, Any]:
-        value = float(found["values"][position])
+        value, target = float(found["values"][position]), one.target
+        held = {kind: one.sign * values for kind, values in held.items()}
         most = {kind: float(np.percentile(values, SHARE)) for kind, values in held.items()}
-        images = self.look.images
         best_image = int(held["images"].argmax())
         facts = {name: target.facts.get(name, np.nan) for name in ("auc", "ci_low", "ci_high", "accuracy")}
         return {
@@ -205,10 +219,11 @@ class Visualizer:
             "photographs_p95": most["photographs"],
             "images_p95": most["images"],
             "natural_best": float(max(held["photographs"].max(), held["images"].max())),
-            "best_image": images.records[best_image].id,
+            "best_image": self.look.images.records[best_image].id,
             "above_random": value > most["random"],
             "above_natural": value > max(most["photographs"], most["images"]),
-            "own_rank": _own_rank(found["means"][position], usual, target.channel),
+            "own_rank": _own_rank(one.sign * found["means"][position], one.sign * usual, target.channel),
+            "alike": float(found["alike"][position]),
             "side": int(found["side"]),
             "thumbnail": png(found["pixels"][position]),
         }
@@ -237,11 +252,12 @@ def _own_rank(means: np.ndarray, usual: np.ndarray, channel: int | None) -> int:
     return int((raised > raised[channel]).sum()) + 1
 
 
-def _copy_numbers(batch: Sequence[ChannelTarget]) -> list[int]:
-    """Return which copy of its target each of a batch is."""
-    names = [target.name for target in batch]
-    return [names[:position].count(name) for position, name in enumerate(names)]
+def _groups(batch: Sequence[WantedImage]) -> list[int]:
+    """Return a number per image, the same for copies of one target and end."""
+    keys = [(one.target.name, one.end) for one in batch]
+    return [keys.index(key) for key in keys]
 
 
-def _chunks(targets: list[ChannelTarget], size: int) -> list[list[ChannelTarget]]:
-    return [targets[start : start + size] for start in range(0, len(targets), size)]
+def _seed(seed: int, one: WantedImage) -> int:
+    end = () if one.end == MOST else (one.end,)
+    return seed_of(seed, one.target.layer.name, one.target.name, one.copy, *end)

@@ -53,7 +53,8 @@ LADDER = {
             **_RUNG,
             **_POSITION,
             **_EMERGES,
-            "again_low": "lower end of the 95 % interval in which other drawings of as many are expected to have it",
+            "again_low": "lower end of where other drawings of as many are expected to have it; at most one rung lies "
+            "outside in 19 of 20 ladders",
             "again_high": "its upper end",
             "layer": "the first layer at or past that depth; empty where it is not reached",
             **_REACHED,
@@ -69,7 +70,7 @@ LADDER = {
         {
             **_WHO,
             "rungs": "rungs that are reached; the others have no place in the order",
-            **between("tau", "Kendall's tau-b of place on the ladder and emergence depth, over images of each rung"),
+            **between("tau", "Kendall's tau-b of place on the ladder and emergence depth, over other drawings"),
             "p": "two-sided, that of rungs in random order",
             "pairs": "pairs of reached rungs",
             "as_expected": "of them, clearly in the order of the ladder (corrected for all pairs)",

@@ -22,6 +22,9 @@ from lab.stats.simultaneous import intervals_at_once
 
 Row = dict[str, Any]
 LEAST_RUNGS = 3  # of which an order can be told
+# A change splits the drawings in one way only: the two probes learn from half of them each and no repeats average them.
+# Spread of such losses over that of resampled answers: 1.1 to 1.5 (docs/calibration.md).
+LOSS_REFIT = 1.5
 
 
 def label_rows(reading: RungReading) -> Iterator[Row]:
@@ -39,7 +42,7 @@ def moved_rows(reading: RungReading) -> Iterator[Row]:
     """Yield what each layer reads on the other side of each change, against random halves."""
     if reading.network is None or reading.mixed is None:
         return
-    boot = resamples_of(reading)
+    boot = resamples_of(reading, LOSS_REFIT)
     for change, found in reading.moved.items():
         for layer, moved, mixed in zip(reading.network.layers, found, reading.mixed, strict=True):
             yield {
@@ -54,7 +57,11 @@ def invariance_rows(network: LadderNetwork, readings: Sequence[RungReading]) -> 
 
     The intervals are over the drawings of these rungs, for all layers of a change at once.
     """
-    own = [(reading, resamples_of(reading)) for reading in readings if reading.network == network and reading.moved]
+    own = [
+        (reading, resamples_of(reading, LOSS_REFIT))
+        for reading in readings
+        if reading.network == network and reading.moved
+    ]
     for change in dict.fromkeys(name for reading, _ in own for name in reading.moved):
         rows: list[Row] = []
         draws = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.ladder.climb import Climb
+from lab.experiments.ladder.climb import Climb, likely_again
 from lab.experiments.ladder.columns import LADDER
 from lab.experiments.ladder.contrasts import (
     ease_rows,
@@ -93,14 +93,14 @@ def _accuracy_rows(reading: RungReading) -> Iterator[Row]:
 
 
 def _emergence_rows(climbs: Sequence[Climb]) -> Iterator[Row]:
-    declines = _declines(climbs)
+    declines, reached = _declines(climbs), sum(climb.emergence.reached for climb in climbs)
     for climb, decline in zip(climbs, declines, strict=True):
         found, layers = climb.emergence, climb.network.layers
-        low, high = np.percentile(climb.again, (2.5, 97.5)) if found.reached else (np.nan, np.nan)
+        low, high = likely_again(climb, reached) if found.reached else (np.nan, np.nan)
         yield {
             **_who(climb.network), "rung": climb.rung, "position": POSITIONS[climb.rung], "depth": found.depth,
             "ci_low": found.ci_low, "ci_high": found.ci_high,
-            "again_low": min(low, found.depth), "again_high": max(high, found.depth),
+            "again_low": low, "again_high": high,
             "layer": layers[found.layer].name if found.reached else "", "reached": bool(found.reached),
             "best": float(climb.accuracy[climb.best]), "best_layer": layers[climb.best].name,
             "last": float(climb.accuracy[-1]), **decline.columns("decline"), "declines": decline.high < 0,

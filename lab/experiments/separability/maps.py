@@ -15,7 +15,7 @@ from lab.partial_results import PartialResultsFolder
 from lab.progress import Progress
 from lab.settings import cache_dir
 
-MAPS_VERSION = 1  # raise when `lab.geometry.projection` draws other maps from the same embeddings
+MAPS_VERSION = 2  # raise when `lab.geometry.projection` draws other maps from the same embeddings
 
 
 def draw_maps(

@@ -9,8 +9,10 @@ from lab.charts.channels import ablation_effects, class_histogram, contributions
 from lab.errors import LabError
 from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
+from lab.experiments.channels.optimised import first_images
 from lab.ui.channels.sheet_section import size_box
 from lab.ui.channels.tiles import image, patches
+from lab.ui.channels.wall import WORDS
 from lab.ui.chart import show_chart
 from lab.ui.choices import layer_names, with_current
 from lab.ui.chosen import follow
@@ -21,8 +23,8 @@ from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
 
 OFFER = (
-    "The patches that excite this channel most and least, an image made for it, which channels below feed it, and what "
-    "changes when it is switched off."
+    "The patches that excite this channel most and least, an image made for each end, which channels below feed it, "
+    "and what changes when it is switched off."
 )
 BELOW = 6  # channels below that can be clicked
 MOST_SELECTIVE = "the most selective one"
@@ -41,23 +43,17 @@ def card_section(subject: Selection) -> None:
         return
     layer, channel = result.manifest["at"]
     st.markdown(f"### Channel {channel} of {escaped(layer)}")
-    exemplars = result["exemplars"]
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.markdown("**The patches that excite it most**")
-        st.html(patches(exemplars[exemplars["end"] == "most"]))
-    with right:
-        st.markdown("**An image made for it**")
-        made = result["visualizations"].iloc[0]
-        st.html(
-            f'<div class="lab-one">{image(made["thumbnail"], f"image made for channel {channel} of {layer}")}</div>'
-        )
-        show_chart(result, reached_by_target, key="card_reached")
+    exemplars, images = result["exemplars"], result["visualizations"]
+    for place, (end, word) in zip(st.columns(2, gap="large"), WORDS.items(), strict=True):
+        with place:
+            st.markdown(f"**{word}**")
+            st.html(patches(exemplars[exemplars["end"] == end]))
+            for data in first_images(images, end)["thumbnail"]:
+                st.html(f'<div class="lab-one">{image(data, f"{word}: image made for {channel} of {layer}")}</div>')
+    show_chart(result, reached_by_target, key="card_reached")
     show_sentences(result.manifest["findings"])
     _feeding(subject, result)
     _doing(result)
-    with st.expander("The patches that excite it least", icon=":material/arrow_downward:"):
-        st.html(patches(exemplars[exemplars["end"] == "least"]))
     show_command(request)
 
 

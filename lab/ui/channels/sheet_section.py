@@ -8,9 +8,8 @@ import streamlit as st
 
 from lab.charts.channels import reached_by_target
 from lab.errors import LabError
-from lab.experiments.channels.channel import ChannelRequest
-from lab.experiments.channels.depth_strip import DepthStripRequest
-from lab.experiments.channels.scan_context import ScanRequest
+from lab.experiments.channels.optimised import LEAST, first_images
+from lab.experiments.channels.scan_context import ScanRequest, SearchRequest
 from lab.experiments.channels.visualize import VisualizeRequest
 from lab.ui.channels.tiles import patches
 from lab.ui.channels.wall import wall
@@ -24,10 +23,16 @@ from lab.ui.text import escaped
 from lab.ui.url_state import opened, param
 from lab.ui.url_widgets import url_field, url_widget
 
-SizedRequest = VisualizeRequest | DepthStripRequest | ChannelRequest
-WHICH = {"top:12": "The 12 most selective", "0-15": "The first 16", "0-63": "The first 64"}
+USUAL = VisualizeRequest(layers="", channels="top:6", negative=True)
+WHICH = {
+    "top:6": "The 6 most selective",
+    "top:12": "The 12 most selective",
+    "0-15": "The first 16",
+    "0-63": "The first 64",
+}
 USUAL_LAYER = "blocks.3.2"
-SIDE = 250  # pixels of a cell, at least
+QUICK = 128  # pixels of an image that is made in a third of the time, and shows less
+SIDE = 224  # pixels of an image, at least
 LAZY: dict[str, Any] = {"on_change": "rerun"}  # what is folded away is not sent: on a sheet of 64 channels it is a lot
 
 
@@ -43,23 +48,25 @@ def sheet_section(subject: Selection) -> None:
     if result is None:
         return
     images, exemplars = result["visualizations"], result["exemplars"]
-    wall(subject, exemplars, images, order=images[images["copy"] == 0], side=SIDE, key="sheet")
+    negative = len(first_images(images, LEAST)) > 0
+    side = 2 * SIDE if negative else SIDE
+    wall(subject, exemplars, images, order=first_images(images), side=side, key="sheet")
     st.caption(
-        "Above: the four patches that excite the channel most, exactly the pixels its value can depend on. "
-        "Below: an image optimised for it. A click enlarges it. People tell from natural patches better what a channel "
-        "looks for."
+        "Above: the four patches at that end, exactly the pixels the channel's value can depend on. Below: an image "
+        f"optimised to raise it{', and beside it one optimised to lower it' * negative}. A click enlarges them. People "
+        "tell from natural patches better what a channel looks for."
     )
     show_sentences(result.manifest["findings"])
     reached = st.expander("What the images reach", icon=":material/stacked_line_chart:", **LAZY, key="sheet_more")
     if reached.open:
         with reached:
             show_chart(result, reached_by_target, key="sheet_reached")
-    weakest = st.expander(
-        "The patches that excite each channel least", icon=":material/arrow_downward:", **LAZY, key="sheet_least"
-    )
-    if weakest.open:
-        least = exemplars[(exemplars["end"] == "least") & (exemplars["rank"] <= 2)]
-        weakest.html(patches(least))
+    if not negative:
+        weakest = st.expander(
+            "The patches that excite each channel least", icon=":material/arrow_downward:", **LAZY, key="sheet_least"
+        )
+        if weakest.open:
+            weakest.html(patches(exemplars[(exemplars["end"] == LEAST) & (exemplars["rank"] <= 2)]))
     show_command(request)
 
 
@@ -81,23 +88,23 @@ def layer_box(subject: Selection, asked: ScanRequest, chosen: str) -> str:
     )  # fmt: skip
 
 
-def size_box(subject: Selection, usual: SizedRequest, place: Any) -> int:
-    """Show the box for the size of the images that are made, and return what it says: quick, or the network's own."""
+def size_box(subject: Selection, usual: SearchRequest, place: Any) -> int | None:
+    """Show the box for the size of the images that are made and return what it says, None for the network's own."""
     key, own = f"{usual.experiment}_size", own_size(subject.model)
     kept = url_field(usual, "size", key=key)
-    sizes = with_current([usual.size, *([own] if own else [])], [st.session_state[key]])
-    return int(
-        place.selectbox(
-            "Image size", sizes, help="The network's own size shows most, and takes several times as long.",
-            format_func=lambda side: f"{side} px" + (", the network's own" if side == own else ""), **kept,
-        )
+    sizes = with_current([QUICK], filter(None, [st.session_state[key]]))
+    size = place.selectbox(
+        "Image size", sizes, index=None, placeholder=f"the network's own{f', {own} px' if own else ''}",
+        help="The network's own size shows most; 128 px takes a third of the time.",
+        format_func=lambda side: f"{side} px", **kept,
     )  # fmt: skip
+    return None if size is None else int(size)
 
 
 def _request(subject: Selection) -> VisualizeRequest | None:
     """Show the boxes for layer and channels and return what they name; None when they make no sense."""
-    asked = opened(VisualizeRequest) or VisualizeRequest(layers="", channels="top:12")
-    layer, which, sizes, copies = st.columns([3, 3, 3, 2], gap="medium", vertical_alignment="bottom")
+    asked = opened(VisualizeRequest) or USUAL
+    layer, which, sizes, copies, ends = st.columns([3, 3, 3, 2, 2], gap="medium", vertical_alignment="bottom")
     with layer:
         name = layer_box(subject, asked, asked.layers)
     kept_channels = url_widget(param(VisualizeRequest, "channels"), asked.channels, key="sheet_channels")
@@ -112,7 +119,12 @@ def _request(subject: Selection) -> VisualizeRequest | None:
         "Images of each", 1, 8, help="Made unlike each other, to show how much may differ.",
         **url_field(VisualizeRequest(), "copies", key="sheet_copies"),
     )  # fmt: skip
+    negative = ends.toggle(
+        "Negatives", help="Beside each image one that the channel responds to least.",
+        **url_field(asked, "negative", key="sheet_negative"),
+    )  # fmt: skip
     chosen = {"layers": name, "channels": spec or asked.channels, "copies": int(several), "size": size}
+    chosen["negative"] = bool(negative)
     try:
         return request_for(VisualizeRequest, subject, **chosen)
     except LabError as error:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import html
-import io
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lab.charts.map_rows import image_url
-from lab.encode import jpeg
 
 CSS = """
 <style>
@@ -35,6 +31,8 @@ CSS = """
 .lab-strip .layer { width: 224px; min-width: 224px; line-height: 1.3; }
 .lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.8rem; opacity: 0.85; }
 .lab-one { max-width: 448px; }
+.lab-large { display: grid; grid-template-columns: repeat(auto-fit, minmax(204px, 1fr)); gap: 0.5rem;
+  margin-bottom: 0.6rem; }
 .lab-strip tr.class td, .lab-strip tr.class th { border-top: 1px solid rgba(128,128,128,0.4); padding-top: 0.7rem; }
 .lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
 .lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
@@ -63,15 +61,6 @@ def image(data: bytes, label: str, *, pixelated: bool = False) -> str:
     few = " few" if pixelated else ""
     alt = html.escape(label, quote=True)
     return f'<img class="lab-image{few}" src="{image_url(data)}" alt="{alt}" title="{alt}" loading="lazy">'
-
-
-@functools.lru_cache(maxsize=256)
-def light(data: bytes) -> bytes:
-    """Return a picture as a JPEG: on a sheet of many, what is sent is a third as much."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
-        return jpeg(np.asarray(picture.convert("RGB")))
 
 
 def patch(row: Row) -> str:

@@ -8,16 +8,19 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts.map_rows import image_url
+from lab.charts.map_rows import image_url, light
 from lab.experiments.channels.channel import ChannelRequest
-from lab.ui.channels.tiles import FEW, caption, image, light, patches
+from lab.experiments.channels.optimised import LEAST, MOST, with_ends
+from lab.ui.channels.tiles import FEW, caption, image, patches
 from lab.ui.components import mount
 from lab.ui.run_status import launch
 from lab.ui.selection import Selection
 from lab.ui.text import escaped
 
 SMALL = 4  # patches of a cell
-NONE = pd.DataFrame({"layer": [], "target": []})
+ENLARGED = "enlarged_channel"  # place in the session of the one whose dialog is open
+WORDS = {MOST: "What excites it most", LEAST: "What suppresses it most"}
+NONE = pd.DataFrame({"layer": [], "target": [], "end": []})
 
 
 def wall(
@@ -30,14 +33,15 @@ def wall(
     key: str,
 ) -> None:
     """Show a cell for each row of `order` (layer, target, and what `caption` tells of it), of `side` pixels or more."""
-    at = ["layer", "target"]
-    most = dict(iter(exemplars[exemplars["end"] == "most"].groupby(at)))
-    made = dict(iter(images.groupby(at)))
-    data = {"pictures": [_cell(row, most, made) for row in order.to_dict("records")], "side": side, "chosen": ""}
+    ends = ["layer", "target", "end"]
+    patches_of, made = dict(iter(exemplars.groupby(ends))), dict(iter(with_ends(images).groupby(ends)))
+    data = {"pictures": [_cell(row, patches_of, made) for row in order.to_dict("records")], "side": side, "chosen": ""}
     picked = mount("pictures", data, key=key, picked=lambda: None).picked
+    st.session_state[ENLARGED] = picked
     for row in order.to_dict("records"):
         if picked == _name(row):
-            st.dialog(f"{row['target']} of {row['layer']}", width="large")(_enlarged)(subject, row, exemplars, images)
+            shown = st.dialog(f"{row['target']} of {row['layer']}", width="large", on_dismiss="rerun")(_enlarged)
+            shown(subject, row, exemplars, images)
 
 
 def open_card(subject: Selection, layer: str, channel: int) -> None:
@@ -46,9 +50,25 @@ def open_card(subject: Selection, layer: str, channel: int) -> None:
     launch(ChannelRequest(subject.model, subject.data, layer=layer, channel=channel))
 
 
-def _cell(row: Mapping[Any, Any], most: Mapping[Any, pd.DataFrame], made: Mapping[Any, pd.DataFrame]) -> dict[str, Any]:
+def _cell(
+    row: Mapping[Any, Any], patches_of: Mapping[Any, pd.DataFrame], made: Mapping[Any, pd.DataFrame]
+) -> dict[str, Any]:
+    """Return one cell for the component: where the channel has a negative, its two ends side by side."""
+    words, note = caption(row)
+    cell = {"id": _name(row), "alt": f"{words}: enlarge", "caption": words, "note": note}
     at = row["layer"], row["target"]
-    found = most[at].head(SMALL).to_dict("records") if at in most else []
+    if (*at, LEAST) not in made:
+        return {**cell, **_end((*at, MOST), cell["alt"], patches_of, made)}
+    halves = [
+        {"word": word, **_end((*at, end), f"{_name(row)}, {word}", patches_of, made)} for end, word in WORDS.items()
+    ]
+    return {**cell, "halves": halves}
+
+
+def _end(
+    key: tuple[str, str, str], alt: str, patches_of: Mapping[Any, pd.DataFrame], made: Mapping[Any, pd.DataFrame]
+) -> dict[str, Any]:
+    found = patches_of[key].head(SMALL).to_dict("records") if key in patches_of else []
     small = [
         {
             "url": image_url(one["thumbnail"]),
@@ -56,9 +76,8 @@ def _cell(row: Mapping[Any, Any], most: Mapping[Any, pd.DataFrame], made: Mappin
         }
         for one in found
     ]
-    words, note = caption(row)
-    shown = {"url": image_url(light(made[at]["thumbnail"].iloc[0]))} if at in made else {}
-    return {"id": _name(row), "alt": f"{words}: enlarge", "caption": words, "note": note, "row": small, **shown}
+    first, *more = [image_url(light(data)) for data in made[key]["thumbnail"]] if key in made else [None]
+    return {"row": small, **({"url": first, "alt": alt, "more": more} if first else {})}
 
 
 def _name(row: Mapping[Any, Any]) -> str:
@@ -68,15 +87,21 @@ def _name(row: Mapping[Any, Any]) -> str:
 def _enlarged(subject: Selection, row: Mapping[Any, Any], exemplars: pd.DataFrame, images: pd.DataFrame) -> None:
     """Show one channel large: every image made for it, and the patches of both ends side by side."""
     st.markdown(" · ".join(map(escaped, filter(None, caption(row)))))
-    made = images[(images["layer"] == row["layer"]) & (images["target"] == row["target"])]
-    mine = exemplars[(exemplars["layer"] == row["layer"]) & (exemplars["target"] == row["target"])]
-    *left, most, least = st.columns([3, 2, 2] if len(made) else 2, gap="medium")
-    for picture in made["thumbnail"]:
-        left[0].html(image(picture, f"image made for {row['target']} of {row['layer']}"))
-    for place, end, told in ((most, "most", "excites"), (least, "least", "suppresses")):
+    at = (row["layer"], row["target"])
+    made, mine = (
+        table[(table["layer"] == at[0]) & (table["target"] == at[1])] for table in (with_ends(images), exemplars)
+    )
+    two = (made["end"] == LEAST).any() or (mine["end"] == LEAST).any()
+    for place, (end, word) in zip(
+        st.columns(2, gap="medium") if two else [st.container()], WORDS.items(), strict=False
+    ):
         with place:
-            st.markdown(f"**What {told} it most**")
-            st.html(patches(mine[mine["end"] == end]))
+            st.markdown(f"**{word}**")
+            found = made.loc[made["end"] == end, "thumbnail"]
+            st.html(
+                f'<div class="lab-large">{"".join(image(one, f"{word}: image made for it") for one in found)}</div>'
+                + patches(mine[mine["end"] == end])
+            )
     if (channel := int(row.get("channel", -1))) >= 0:
         st.button(
             "Open its card", key="wall_open", icon=":material/badge:", on_click=open_card,

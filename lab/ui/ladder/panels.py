@@ -8,21 +8,15 @@ import streamlit as st
 
 from lab.charts.ladder import CELL_PICK, emergence_by_rung, fingerprint, ladder_map
 from lab.charts.ladder_contrasts import invariance_by_depth, labels_saved_map, layer_differences_map
-from lab.charts.map_rows import data_url
 from lab.experiments.base import Result
-from lab.experiments.ladder.request import LadderRequest
-from lab.images import thumbnail
-from lab.images.synthetic import RUNGS, draw_set
 from lab.models import ModelRef
 from lab.ui.chart import on_a_phone, show_chart
-from lab.ui.chosen import choose_layer, layer_picker
+from lab.ui.chosen import choose_layer
 from lab.ui.downloads import export
 from lab.ui.findings import show_findings
-from lab.ui.gallery import Picture, gallery
+from lab.ui.ladder.cell import cell
 from lab.ui.tables import result_tables
-from lab.ui.text import escaped
 
-MOST_WRONG = 12
 KINDS = {"All channels": "probe", "16 channels": "matched"}
 
 
@@ -31,7 +25,7 @@ def ladder_panels(result: Result) -> None:
     model, twin, control = _choices(result)
     _map(result, model, twin, control)
     show_findings(result.findings)
-    _cell(result, model)
+    cell(result, model)
     show_chart(result, emergence_by_rung, key="ladder_emergence")
     _contrasts(result, model)
     columns = 1 if on_a_phone() else 4
@@ -77,34 +71,6 @@ def _map(result: Result, model: str, twin: int, control: str) -> None:
     )  # fmt: skip
 
 
-def _cell(result: Result, model: str) -> None:
-    """Show how a rung is drawn and which of its drawings a layer gets wrong; a click on the map chooses both."""
-    layers = result["layers"]
-    names = list(layers.loc[(layers["model"] == model) & (layers["twin"] < 0), "layer"])
-    with st.expander("The drawings, and those that a layer gets wrong", icon=":material/image_search:", expanded=True):
-        rungs, places = st.columns([2, 3], vertical_alignment="bottom")
-        rung = rungs.selectbox("Rung", list(result["rungs"]["rung"]), key="ladder_rung")
-        with places:
-            layer = layer_picker(names, names[0])
-        about = result["rungs"].set_index("rung").loc[rung]
-        st.caption(escaped(f"{about['description']} As {about['data']} any other page takes it."))
-        shown = result["examples"]
-        own = shown[shown["rung"] == rung].to_dict("records")
-        gallery(_pictures(own), key="ladder_examples")
-        table = result["predictions"]
-        here = table[(table["model"] == model) & (table["rung"] == rung) & (table["layer"] == layer)]
-        wrong = here[here["class"] != here["predicted"]].sort_values("p_true", kind="stable")
-        st.caption(f"{len(wrong)} of {len(here)} drawings wrong at {escaped(layer)}, the surest mistakes first:")
-        request = result.request
-        assert isinstance(request, LadderRequest)
-        pictures = _drawn(rung, request.per_class, request.seed, tuple(wrong["image"].head(MOST_WRONG)))
-        gallery(
-            [Picture(url, f"{row['class']}, taken for {row['predicted']}", f"{row['class']}: {row['p_true']:.2f}")
-             for url, row in zip(pictures, wrong.head(MOST_WRONG).to_dict("records"), strict=True)],
-            key="ladder_wrong",
-        )  # fmt: skip
-
-
 def _contrasts(result: Result, model: str) -> None:
     """Show what each layer saves and loses, and how the network differs from the first one."""
     numbers: dict[str, Any] = {"numbers": not on_a_phone()}
@@ -117,18 +83,3 @@ def _contrasts(result: Result, model: str) -> None:
         if table is not None and (table["model"] == model).any():
             with st.expander(title, icon=":material/compare_arrows:"):
                 show_chart(result, chart, key=f"ladder_{name}", model=model, **choices)
-
-
-def _pictures(rows: list[dict[Any, Any]]) -> list[Picture]:
-    return [
-        Picture(data_url(row["thumbnail"]), f"a drawing of class {row['class']}", str(row["class"])) for row in rows
-    ]
-
-
-@st.cache_data(show_spinner=False, max_entries=32)
-def _drawn(rung: str, per_class: int, seed: int, ids: tuple[str, ...]) -> list[str | None]:
-    """Return the drawings with these ids as data URLs."""
-    row = RUNGS[rung]
-    images = draw_set(row.family.name, per_class, seed=seed, difficulty=row.difficulty)
-    places = {record.id: index for index, record in enumerate(images.records)}
-    return [data_url(thumbnail(images.pixels(places[name]))) for name in ids]

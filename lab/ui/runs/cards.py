@@ -67,7 +67,9 @@ def run_cards(runs: list[RunFolder]) -> None:
 
 def example_cards() -> None:
     """Show what came with the lab, as runs are shown."""
-    for run in _page_of(list_examples()):
+    if examples := list_examples():
+        st.markdown("These examples came with the lab.")
+    for run in _page_of(examples):
         _card(run, lambda run, _: _open(run))
 
 
