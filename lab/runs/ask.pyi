@@ -463,6 +463,8 @@ def ask(
     images: int = ...,
     per_class: int = ...,
     steps: int = ...,
+    pairs: int = ...,
+    reader: str = ...,
     seed: int = ...,
     progress: Progress | None = ...,
     compute: Compute | None = ...,
