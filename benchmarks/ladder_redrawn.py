@@ -69,7 +69,7 @@ def seen(network: LadderNetwork, rung: str, seed: int, per_class: int, folder: P
     kept = folder / f"{rung}_{seed}_{per_class}.npz" if folder else None
     if kept and kept.exists():
         with np.load(kept) as file:
-            return [file[f"v{number}"] for number in range(len(network.layers))]
+            return [file[f"arr_{number}"] for number in range(len(network.layers))]
     row = RUNGS[rung]
     images = draw_set(row.family.name, per_class, seed=seed, difficulty=row.difficulty)
     drawn, _ = _drawn_once(images, f"Drawing {rung}", silent)
@@ -77,7 +77,7 @@ def seen(network: LadderNetwork, rung: str, seed: int, per_class: int, folder: P
     vectors = list(dict(embed(network.ref, drawn, network.layers, pooling="avg", extractor=extractor)).values())
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, **{f"v{number}": one for number, one in enumerate(vectors)})
+        np.savez(kept, *vectors)
     return vectors
 
 
@@ -97,7 +97,7 @@ def climbs(
     found = []
     for place in range(len(vectors)):
         chosen = slice(place * per_class, (place + 1) * per_class)
-        splits = make_splits(labels, images.groups, repeats=REPEATS, seed=(place, deal), classes=images.classes)
+        splits = make_splits(labels, images.groups, repeats=REPEATS, seed=1000 * deal + place, classes=images.classes)
         probe = np.stack(
             [_fitted(images, splits, place, np.concatenate([own[both[k][chosen]] for k, own in enumerate(layer)]))
              for layer in classes]

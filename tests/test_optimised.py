@@ -89,6 +89,7 @@ def test_a_reader_gives_the_log_odds_of_its_probes() -> None:
     for handle in handles:
         handle.remove()
     found = read_log_odds(model, probes, images)
+    assert len(found) == len(probes) > 2
     for row, (name, probe) in zip(found, probes.items(), strict=True):
         logits = probe.logits(seen[name])
         assert np.allclose(row, (logits[:, 1] - logits[:, 0]).numpy(), rtol=1e-3, atol=1e-4)

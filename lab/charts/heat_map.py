@@ -42,16 +42,16 @@ def heat_map(
     bar = alt.Legend(title=legend, orient="bottom", direction="horizontal", gradientLength=150, titleOrient="left")
     scale = alt.Scale(domain=list(colours[0]), range=list(colours[1]), interpolate="rgb", clamp=True)
     colour = alt.Color("value:Q", scale=scale, legend=bar if legend else None)
-    tiles = base.mark_rect(stroke="#ffffff", strokeWidth=1, **({"cursor": "pointer"} if pick else {})).encode(colour)
+    tiles = base.mark_rect(stroke="#ffffff", strokeWidth=1, cursor="pointer" if pick else alt.Undefined).encode(colour)
     ink = alt.condition("datum.ink", alt.value("#ffffff"), alt.value("#23272b"))
-    count = cells[y.to_dict()["field"]].nunique()
+    count = int(cells["place"].value_counts().max())
     return layered(
         tiles.add_params(pick) if pick else tiles,
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),
         title=title,
         width="container",
         height=_ROW * count + _AROUND,
-        description=f"{title.to_dict()['text']}: {count} rows at {len(places)} places.",
+        description=f"{legend or 'Right explanations'} of {count} rows at {len(places)} places.",
     )
 
 

@@ -73,7 +73,8 @@ def show_all(result: Result) -> None:
     for file, chart in charts_of(result).items():
         show_spec(as_shown(chart), key=f"{result.request.experiment}_{file}")
     for name, table in result.tables.items():
-        if "thumbnail" in table:
+        if "thumbnail" in table and len(table):
+            st.caption(f"{name.replace('_', ' ').capitalize()}:")
             gallery(map(_picture, table.to_dict("records")), key=f"{result.request.experiment}_{name}_pictures")
     result_tables(result)
 

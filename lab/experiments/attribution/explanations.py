@@ -142,7 +142,7 @@ def _told(rung: str, own: pd.DataFrame) -> str:
     luck = f"{own['random'].mean():.0%} for random directions"
     if clear.empty:
         return f"On {rung} {who} is not shown to tell for which class an image was optimised, at any layer ({luck})."
-    told = [f"{row['layer']}, {ranged(row, 'told')}" for row in clear.to_dict("records")]
+    told = [f"{row['layer']}, {ranged(row, 'told')}" for _, row in clear.iterrows()]
     return (
         f"On {rung} {who} tells for which class an image was optimised at {', '.join(told)}, of {len(own)} layers that "
         f"were asked; one half is chance ({luck})."

@@ -47,7 +47,7 @@ READER_SEED, PAIR_SEED = 104_729, 15_485_863  # other drawings for the reader, a
 Row = dict[str, Any]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Optimiser:
     """A network whose probes' images are made, and who reads them; what is finished is left in `partial_results`."""
 
