@@ -115,7 +115,9 @@ def test_training_helps_where_the_twin_reads_nothing() -> None:
     assert (gains.loc[NAMES[4:], "gain_low"] > 0).all()
     assert (gains.loc[NAMES[:4], "gain_low"] <= 0).all()
     assert any(text.startswith("Training clearly helps") for text in sentences)
-    assert any(text.startswith("Untrained twins, over the rungs that each reads") and "(4 rungs)" in text for text in sentences)
+    assert any(
+        text.startswith("Untrained twins, over the rungs that each reads") and "(4 rungs)" in text for text in sentences
+    )
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,8 @@ def pass_shard(
     rows: list[tuple[str, str, str, str]] = []
     problems: list[str] = []
     held: list[dict[str, np.ndarray]] = []
-    parts, told = [], 0
+    parts: list[str] = []
+    told = 0
 
     def flush() -> None:
         if held:

@@ -81,7 +81,12 @@ def _piece(shard: Shard, options: Mapping[str, str], part: list[Sample], pool: T
     named = {field: [""] for sample in part for field in sample.told}
     label = column_of(named, shard.address, options, "label", LABELS)
     group = column_of(named, shard.address, options, "group", GROUPS, needed=False)
-    records, aside, encoded, plain, labels, groups = [], [], [], [], [], []
+    records: list[ImageRecord] = []
+    aside: list[Quarantined] = []
+    encoded: list[bytes] = []
+    plain: list[bool] = []
+    labels: list[str] = []
+    groups: list[str] = []
     for sample, (data, digest, facts) in zip(part, pool.map(_examined, part), strict=True):
         text = sample.told.get(label, "")
         if why := facts.reason or (DEEP if facts.values else "") or ("" if text else "without a label"):
