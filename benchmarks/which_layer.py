@@ -204,11 +204,9 @@ def spent(into: dict[str, float], name: str) -> Iterator[None]:
 def searches(asked: WhichRequest, all_: Row, vectors: Path) -> list[Row]:
     """Return a row for all networks together, from an empty cache, and one for each alone, from the vectors kept."""
     rows = [row(TOGETHER, search(asked), all_, asked.models)]
-    shutil.rmtree(cache_dir("embeddings"))
-    shutil.move(vectors, cache_dir("embeddings"))
+    shutil.copytree(vectors, cache_dir("embeddings"), dirs_exist_ok=True)
     for network in asked.models:  # of a network alone all images are passed through it anyway
         rows.append(row(network, search(replace(asked, models=(network,))), all_, (network,)))
-    shutil.move(cache_dir("embeddings"), vectors)
     return rows
 
 

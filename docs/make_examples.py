@@ -27,6 +27,7 @@ from lab.experiments.base import Request
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.ladder.steps import LadderStepsRequest
 from lab.experiments.manifest import versions
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.files import write_json
@@ -44,7 +45,7 @@ from lab.ui.selfcheck import EXAMPLE
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions that no tab shows as they are by default, or that have none yet.
-LEFT_OUT = ("exemplars", "visualize", "ladder_steps")
+LEFT_OUT = ("exemplars", "visualize")
 MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (  # what a page asks beside a question's default
     VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True),
@@ -85,7 +86,7 @@ def make(asked: Sequence[Request], anew: list[str]) -> None:
         if target.exists():
             continue
         with tempfile.TemporaryDirectory() as work:
-            if isinstance(request, WatchRequest):
+            if isinstance(request, (WatchRequest, LadderStepsRequest)):
                 trained(work)
             run = computed_run(request, Compute(device="cpu"), Path(work) / request.run_id)
             target.mkdir()

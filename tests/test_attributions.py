@@ -106,6 +106,37 @@ def test_layer_integrated_gradients_equal_captum_where_it_works(name: str) -> No
     assert close(found, maps(wanted.detach(), layer).sum(dim=1), 0.05)
 
 
+class Joining(nn.Module):
+    """A network that joins what comes before a layer to what the layer puts out, by a sum or a concatenation."""
+
+    def __init__(self, concatenates: bool) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.last = nn.Linear(8 if concatenates else 4, 5)
+        self.concatenates = concatenates
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        before = self.first(images).tanh()
+        after = self.second(before).tanh()
+        joined = torch.cat([before, after], dim=1) if self.concatenates else before * after
+        return self.last(joined.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("concatenates", [True, False])
+def test_layer_integrated_gradients_of_a_layer_that_is_joined_to_what_comes_before(concatenates: bool) -> None:
+    torch.manual_seed(0)
+    module = Joining(concatenates).eval().requires_grad_(False)
+    layer = next(layer for layer in layer_table(module, (3, 12, 12))[0] if layer.name == "second")
+    images = torch.randn(1, 3, 12, 12)
+    target = class_target(module, images, TargetChoice("auto"))
+    task = AttributionTask(module, images, (layer,), target, torch.zeros(1, 3, 1, 1), steps=64)
+    found = METHODS["layer_ig"].explain(task)
+    wanted = attr.LayerIntegratedGradients(Reading(task), module.second).attribute(
+        images, baselines=torch.zeros_like(images), n_steps=64, method="riemann_middle"
+    )
+    assert close(found.maps["second"], wanted.sum(dim=1).detach())
+
+
 def test_conductance_of_all_layers_at_once_equals_captum() -> None:
     task = task_of("test_efficientnet", 1, steps=48)
     found = METHODS["conductance"].explain(task).maps

@@ -68,6 +68,13 @@ def test_nothing_opens_empty_and_an_example_says_that_it_is_one(place: str) -> N
     assert [button for button in app.button if str(button.key).startswith("run_example_")]
 
 
+@pytest.mark.parametrize("tab", ["Layer sheet", "All channels", "Channel card"])
+def test_no_tab_of_channels_opens_empty(tab: str) -> None:
+    app = healthy(opened("channels", question=tab))
+    assert "Example" in said(app)
+    assert not [button for button in app.button if button.key == "run_offered"]
+
+
 def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
     app = healthy(opened("runs"))
     assert "These examples came with the lab" in said(app)

@@ -106,7 +106,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_gradients_of_a_real_network_stay_inside(measured: Any) -> None:
     fields = measured["fields"]
     assert fields["contained"].all()
-    assert f"In all {len(measured['draws'])} measurements" in measured.manifest["findings"][0]
+    assert f"in all {len(measured['draws'])} measurements" in measured.manifest["findings"][0]
     assert "untrained itself" in measured.manifest["findings"][-1]
     local = fields[(fields["top"] > 0) & (fields["left"] > 0) & (fields["status"] == "exact")]
     assert len(local) >= 3
@@ -151,20 +151,20 @@ def planted(
 @pytest.mark.parametrize(
     ("ratio", "said"),
     [
-        (1.0, "wider at 0 of 2 layers and narrower at 0, alike to within 10% at 2"),
-        (1.5, "wider at 2 of 2 layers (a, b) and narrower at 0"),
-        (0.6, "wider at 0 of 2 layers and narrower at 2 (a, b)"),
+        (1.0, "wider at 0 of 2 layers, narrower at 0, leaves it alike to within 10% at 2"),
+        (1.5, "wider at 2 of 2 layers (a, b), narrower at 0"),
+        (0.6, "wider at 0 of 2 layers, narrower at 2 (a, b)"),
     ],
 )
 def test_what_training_does_to_the_field_follows_the_planted_truth(ratio: float, said: str) -> None:
     found = findings(*planted(ratio))[-1]
     assert said in found
-    assert "3 networks with random weights, over 6 pictures" in found
+    assert "3 random starts, 6 pictures" in found
 
 
 @pytest.mark.parametrize("spread", [{"of_pictures": 0.5}, {"of_starts": 0.5}])
 def test_a_lucky_picture_or_start_is_no_finding(spread: dict[str, float]) -> None:
-    assert "wider at 0 of 2 layers and narrower at 0" in findings(*planted(1.1, **spread))[-1]
+    assert "wider at 0 of 2 layers, narrower at 0" in findings(*planted(1.1, **spread))[-1]
 
 
 def test_pictures_beside_one_are_others() -> None:

@@ -20,12 +20,18 @@ pytest.importorskip("onnxruntime")
 @pytest.mark.parametrize(
     ("net", "pooling"), [("test_resnet", "avg"), ("test_convnext", "avg"), ("test_vit", "avg+max")]
 )
-def test_every_layer_is_torchs(net: str, pooling: str) -> None:
-    plain, other = load_model(f"{net}@untrained:0"), load_model(f"{net}@untrained:0+onnx")
+@pytest.mark.parametrize("runtime", sorted(onnx_layers.BEGIN))
+def test_every_layer_is_torchs(net: str, pooling: str, runtime: str) -> None:
+    pytest.importorskip(onnx_layers.BEGIN[runtime][0])
+    plain, other = load_model(f"{net}@untrained:0"), load_model(f"{net}@untrained:0+{runtime}")
     layers = plain.layers
     pixels = torch.randint(0, 256, (5, *plain.preprocessing.input_size), dtype=torch.uint8)
     wanted, found = (Extractor(model, layers, pooling)(pixels) for model in (plain, other))
     assert list(found) == list(wanted)
+    again = Extractor(other, layers, pooling)
+    kept = again(pixels)
+    again(255 - pixels)
+    assert all(np.array_equal(kept[name], found[name]) for name in found), "a batch does not change the one before"
     for name, rows in wanted.items():
         assert found[name].dtype == np.float32
         assert np.abs(found[name] - rows).max() <= 1e-4 * np.abs(rows).max(), name
@@ -61,6 +67,7 @@ def test_what_cannot_be_run_so_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_layers, "same", lambda wanted, found: False)
     with pytest.raises(LabError, match="puts out other layers than torch"):
         Extractor(model, model.layers[-3:])
+    monkeypatch.setattr(onnx_layers, "same", lambda wanted, found: True)
     monkeypatch.setattr(onnx_layers, "find_spec", lambda name: None)
     with pytest.raises(LabError, match="onnx is not installed; pip install"):
         Extractor(model, model.layers[-3:])

@@ -81,6 +81,17 @@ def test_an_estimate_scales_with_the_work_and_the_machine(
     assert at["seconds_left"] == pytest.approx(left, rel=0.75), (at["seconds_left"], left)
 
 
+def test_a_stage_that_the_last_run_had_not_is_not_measured_by_another(tmp_path: Path, clock: Clock) -> None:
+    report = ProgressFile(tmp_path / "p.json", Pace("probe", (Stage("opening", 2, 3.0), Stage("probing", 20, 6.0))))
+    for done in range(3):
+        report("opening", done, 2, "steps")
+        clock.now += 1.0
+    for done in range(50):
+        report("optimising images", done, 5000, "steps")
+        clock.now += 0.1
+        assert read_json(report.path)["seconds_left"] < 60, "the size of one stage says nothing about another"
+
+
 @pytest.mark.parametrize("before", [(), BEFORE, BEFORE[1:], (Stage("other", 5, 3.0),)])
 def test_the_bar_never_falls_and_never_says_it_is_full(tmp_path: Path, clock: Clock, before: tuple[Stage, ...]) -> None:
     report = ProgressFile(tmp_path / "p.json", Pace("probe", before))

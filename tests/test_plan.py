@@ -13,7 +13,7 @@ from lab.cli import main
 from lab.errors import LabError
 from lab.sweeps import foresight
 from lab.sweeps.columns import PLAN
-from lab.sweeps.foresight import Resources, costs, foresee, refuse
+from lab.sweeps.foresight import AFTERWARDS, Resources, costs, foresee, refuse
 from lab.sweeps.plan import Plan, read_plan
 from lab.sweeps.sample import Sample, SampledNetwork, SampledSet, flops_of, probe_work, spread, take_sample
 
@@ -63,7 +63,7 @@ def test_probes_cost_their_work_and_a_finished_unit_nothing(monkeypatch: pytest.
     sample = replace(SAMPLE, probe_rate=1e-9)
     asked = plan(probes=[{"controls": [], "folds": 5, "repeats": 3}])
     work = sum(probe_work(1000, size, 2, 1, 15) for size in (10, 20))
-    assert costs(asked, sample, ROOM)[0]["probe_hours"].iloc[0] * 3600 == pytest.approx(work * 1e-9)
+    assert costs(asked, sample, ROOM)[0]["probe_hours"].iloc[0] * 3600 == pytest.approx(work * 1e-9 * (1 + AFTERWARDS))
 
     class Finished:
         status = "finished"

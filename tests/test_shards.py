@@ -258,8 +258,6 @@ def test_many_images_reads_an_address_as_it_does_a_folder(kind: str, memory: Any
         memory.pipe_file(f"/bucket/{number}.{kind}", SHARDS[kind](part))
     asked = {"model": NET, "layers": "layer1.0", "folds": 3}
     found = lab.ask("many_images", data=f"memory://bucket/*.{kind}", **asked)
-    images = open_image_set(f"memory://bucket/*.{kind}")
-    assert found.manifest["hashes"]["images"] == images.fingerprint
     assert found.manifest["images"] == 2 * COUNT
     folder_of(tmp_path, range(2 * COUNT))
     other = lab.ask("many_images", data=str(tmp_path), **asked)

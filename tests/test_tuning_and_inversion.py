@@ -133,16 +133,16 @@ def test_a_wide_layer_is_not_called_sharper_for_its_width() -> None:
     for number, kind in enumerate(("orientation", "shape")):
         assert real.loc[(kind, "wide"), "best_of_all"] > real.loc[(kind, "narrow"), "best_of_all"]
         said = findings(*tables)[number]
-        assert "tuned more sharply" not in said
+        assert "more at the last layer" not in said
         assert "of the best of 16 channels" in said
 
 
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        (0.0, 0.0, ("no difference between the first and the last layer is shown", "are tuned to it alike")),
-        (0.2, 0.9, ("channels of the last of these layers are tuned more sharply",)),
-        (0.9, 0.2, ("channels of the first of these layers are tuned more sharply",)),
+        (0.0, 0.0, ("no difference between the first and the last layer", "alike at the first and the last layer")),
+        (0.2, 0.9, ("more at the last layer than at the first",)),
+        (0.9, 0.2, ("less at the last layer than at the first",)),
     ],
 )
 def test_the_tuning_text_follows_the_planted_truth(first: float, last: float, said: tuple[str, ...]) -> None:
@@ -156,19 +156,19 @@ def test_nothing_is_rarely_called_sharper() -> None:
     false = 0
     for seed in range(40):
         found = findings(*planted({"a": (20, 0.0), "b": (80, 0.0)}, seed=seed))
-        false += sum("more sharply" in sentence for sentence in found[:2])
+        false += sum("than at the first" in sentence for sentence in found[:2])
     assert false <= 6  # of 80; 2 are expected
 
 
 def test_what_training_adds_is_said_over_several_random_starts() -> None:
     layers = {"a": (40, 0.8), "b": (40, 0.8)}
     more = findings(*planted(layers, twin=0.1))[-2]
-    assert "orientation: the trained network's channels are tuned more at 2 of 2 layers" in more
+    assert "tuned more to orientation at 2 of 2 layers" in more
     less = findings(*planted({"a": (40, 0.1), "b": (40, 0.1)}, twin=0.9))[-2]
-    assert "more at 0 of 2 layers, less at 2" in less
+    assert "more to orientation at 0 of 2 layers, less at 2" in less
     # Twins that differ as much among themselves as from the network show nothing.
     lucky = findings(*planted({"a": (40, 0.5), "b": (40, 0.5)}, twin=0.4, starts=0.4, seed=3))[-2]
-    assert "more at 0 of 2 layers, less at 0" in lucky
+    assert "more to orientation at 0 of 2 layers, less at 0" in lucky
     _, found = planted(layers, twin=0.1)
     one = found[found["twin"] < 1]
     assert "one random start" in findings(summarised_tuning(one), one)[-2]

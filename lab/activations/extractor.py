@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.layers import Layer
 from lab.models import LoadedModel
 from lab.models.preprocess import normalised
-from lab.models.reference import ONNX
+from lab.models.reference import RUNTIMES
 from lab.settings import USUAL_BATCH
 from lab.shortages import in_smaller_batches, is_memory_short
 
@@ -39,8 +39,8 @@ class Extractor:
         faster = model.device == "cpu" and not model.ref.own_code and not model.ref.precision
         how = model.preprocessing
         self.module = faster_copy(model.module, layers, how.input_size) if faster else model.module
-        runtime = model.ref.precision == ONNX
-        self.onnx = OnnxLayers(model.module, layers, self._pooled, how.input_size) if runtime else None
+        runtime = model.ref.precision if model.ref.precision in RUNTIMES else None
+        self.onnx = OnnxLayers(model.module, layers, self._pooled, how.input_size, runtime) if runtime else None
 
     def __call__(self, pixels: Tensor) -> dict[str, np.ndarray]:
         """Return float32 vectors `(N, D)` by layer name, for uint8 pixels `(N, 3, H, W)` as `pixels_for` makes them.

@@ -7,14 +7,14 @@ Zisserman, "Deep inside convolutional networks" (2014). Input × gradient: Shrik
 
 from __future__ import annotations
 
-import torch
-
 from lab.activations.pooling import maps
 from lab.attributions.task import PICTURE, AttributionMaps, AttributionTask
 
 
 def gradcam(task: AttributionTask) -> AttributionMaps:
     """Return relu of the channels' sum, each weighted by its gradient's mean over positions."""
+    import torch
+
     seen, found = task.seen, {}
     for layer in task.layers:
         values, gradient = maps(seen.activations[layer.name], layer), maps(seen.gradients[layer.name], layer)

@@ -46,7 +46,7 @@ def agreement_bars(tables: Tables) -> alt.LayerChart:
     kept = table[table["top1"].notna() & (table["intervention"] != INTACT)]
     found = long_rows(_titled(kept), "label", (("top1", same),), "title")
     lines = ["Images that get the same top class as before.", "Bars: 95 % intervals."]
-    title = alt.Title("Does the classifier still say the same?", subtitle=lines)
+    title = alt.Title("What the classifier still says", subtitle=lines)
     return forest(found, [same], pd.DataFrame(), title, "share of images")
 
 
@@ -98,7 +98,7 @@ def adapter_forest(tables: Tables) -> alt.LayerChart:
     return forest(found, [name for _, name in readers], floor(tables), title)
 
 
-MATCHED = {"matched": "at the same number of dimensions", "all": "with all dimensions"}
+MATCHED = {"matched": "at equal dimensions", "all": "with all dimensions"}
 
 
 def concatenation_forest(tables: Tables) -> alt.LayerChart:

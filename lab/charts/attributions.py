@@ -66,7 +66,7 @@ def randomisation(tables: Tables, *, method: str, score_at: str = "", height: in
     bar = alt.Chart(rows(pd.DataFrame({"similarity": [ALIKE]}))).mark_rule(strokeDash=[2, 4], color=INK).encode(y)
     return layered(
         bar, lines.mark_line(strokeWidth=2), lines.mark_point(filled=True, size=36, opacity=1),
-        title=alt.Title("Random weights", subtitle="a map that explains what was learned falls below the dotted line"),
+        title=alt.Title("Random weights", subtitle="A map of what was learned falls below the line."),
         width="container", height=height,
         description=f"Rank correlation of {METHODS[method].title} with its maps in networks made random step by step.",
     )  # fmt: skip

@@ -42,7 +42,7 @@ def largest_effects(tables: Tables) -> alt.LayerChart:
     return layered(
         parts, said, width="container", height=tall,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-        title=alt.Title("What costs most", subtitle="Marked: what was broken. Accuracy of the frozen probe."),
+        title=alt.Title("What costs most", subtitle="Orange: what was broken."),
         description="The network as a row of boxes for each of the largest effects: " + "; ".join(worst["said"]),
     )  # fmt: skip
 

@@ -131,7 +131,7 @@ def fold_strip(
     return layered(
         dots,
         means.encode(middle, alt.Y("mean(value):Q", title=shown.axis, scale=scale, axis=axis)),
-        title=alt.Title(f"{shown.title}, fold by fold", subtitle=f"{name}, {CONTROLS[control].label}; tick: mean"),
+        title=alt.Title("Fold by fold", subtitle=[shown.title, f"{CONTROLS[control].label}; tick: mean"]),
         width="container",
         height=380,
         description=f"Dots per layer of {name}: {shown.axis} in each of {len(table) // len(order)} folds.",

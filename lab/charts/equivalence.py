@@ -57,7 +57,7 @@ def change_by_depth(tables: Tables, *, height: int = HEIGHT, chosen: bool = Fals
         *picked,
         title=alt.Title(
             "What training changed, layer by layer",
-            subtitle=f"Band: 95 % for all layers at once. Dashed: the drop that is allowed ({allowed:g}).",
+            subtitle=["Band: 95 % for all layers at once.", f"Dashed: the drop that is allowed ({allowed:g})."],
         ),
         width="container",
         height=height,

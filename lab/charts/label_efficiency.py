@@ -47,16 +47,17 @@ def code_length_by_depth(tables: Tables, model: str | None = None) -> alt.LayerC
         tooltip=tooltip,
     )
     best = table[table["labels"] == TRUE].sort_values("bits", kind="stable").iloc[0]
-    told = (
-        f"{best['images']} images; fewest at {best['layer']}: {best['bits']:.0f} bits, shuffled {best['control']:.0f}"
-    )
+    told = [
+        f"{best['images']} images; fewest bits at {best['layer']}:",
+        f"{best['bits']:.0f}, shuffled {best['control']:.0f}",
+    ]
     return layered(
         base.mark_line(strokeWidth=2).encode(alt.StrokeDash("labels:N", scale=dashes, legend=None)),
         base.mark_point(filled=True, size=70, opacity=1),
-        title=alt.Title("What the labels cost when a layer is known", subtitle=told),
+        title=alt.Title("What the labels cost, given a layer", subtitle=told),
         width="container",
         height=320,
-        description=f"Online code length of the labels by layer of {name}. {told}.",
+        description=f"Online code length of the labels by layer of {name}. {' '.join(told)}.",
     )
 
 

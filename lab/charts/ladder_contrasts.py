@@ -94,9 +94,9 @@ def invariance_by_depth(tables: Tables, *, model: str | None = None) -> alt.Laye
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=60, opacity=1),
         title=alt.Title(
-            "What a change between training and test costs",
-            subtitle=["Mean over the rungs that a layer reads, 95 % over drawings, all layers at once.",
-                      "0: the probe is as right on the other side as on random halves."],
+            "What a change at test time costs",
+            subtitle=["Mean over the rungs that a layer reads.", "0: as right as on random halves.",
+                      "Bands: 95 %, for all layers at once."],
         ),
         width="container",
         height=320,
@@ -121,8 +121,8 @@ def explanations_map(tables: Tables) -> alt.LayerChart:
         (_SHARES, _SAVED),
         alt.Title(
             "Which explanation is right",
-            subtitle=["Layers at which it is right, of those that read the rung and where it can be asked.",
-                      "Maps: above area, edges and untrained twins. Optimised images: a reader tells their class."],
+            subtitle=["Layers at which it is, of those that read the rung.",
+                      "Maps: above area, edges and untrained twins.", "Optimised images: a probe tells their class."],
         ),
         ["rung:N", "method:N", alt.Tooltip("text:N", title="right at layers")],
         dark=_SHARE_DARK,

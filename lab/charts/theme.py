@@ -291,13 +291,9 @@ def interval_text(low: pd.Series, high: pd.Series, digits: int = 3) -> list[str]
 
 
 def _model_legend(models: Sequence[str], told: Sequence[str] = ()) -> alt.Legend | None:
-    look: dict[str, Any] = {
-        "direction": "vertical",
-        "labelLimit": 420,
-        "symbolSize": 110,
-        "values": [*(told or models)],
-    }
-    return legend_above(**look, values=[*(told or models)]) if len(models) > 1 else None
+    if len(models) < 2:
+        return None
+    return legend_above(direction="vertical", labelLimit=420, symbolSize=110, values=[*(told or models)])
 
 
 def _class_legend(classes: Sequence[str]) -> alt.Legend | None:

@@ -53,7 +53,7 @@ class Passing:
         """Return where a shard's vectors lie."""
         key = json.dumps([[layer.name for layer in self.layers], sorted(self.options.items())])
         place = hashlib.sha256(f"{place_of(self.card, POOLING)}{key}".encode()).hexdigest()[:24]
-        own = hashlib.sha256(f"{shard.address}\0{shard.version}".encode()).hexdigest()[:24]
+        own = hashlib.sha256(f"{shard.address}\0{shard.stamp}".encode()).hexdigest()[:24]
         return cache_dir("embeddings") / f"shards-{place}" / own
 
     @property
@@ -174,7 +174,7 @@ def pass_shard(
             broken or f"{shard.name} holds no images that can be used{': ' + problems[0] if problems else ''}"
         )
     flush()
-    _finish(folder, rows, parts, told, broken)
+    finish(folder, rows, parts, told, broken)
     return len(rows)
 
 
@@ -216,7 +216,8 @@ def reason_of(folder: Path) -> str:
     return str(found["reason"]) if found else ""
 
 
-def _finish(folder: Path, rows: list[tuple[str, str, str, str]], parts: list[str], told: int, broken: str) -> None:
+def finish(folder: Path, rows: list[tuple[str, str, str, str]], parts: list[str], told: int, broken: str) -> None:
+    """Say that a shard is finished, and what is told of its images: name, digest, label and group each."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

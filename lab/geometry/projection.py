@@ -29,8 +29,8 @@ WARM_EXAGGERATION = 1.5
 WARM_ITERATIONS = 300  # 250 of them exaggerated; a cold start takes scikit-learn's 1,000
 COLD_EXAGGERATION, COLD_ITERATIONS = 12.0, 1000  # as scikit-learn's
 FEWEST_IMAGES = 5
-# Images up to which all pairs are quicker than a tree: 3.4 and 2.2 times at 240 and 500, 1.2 at 800, 1.0 at 1,200.
-EXACT_IMAGES = 800
+# Images up to which all pairs are quicker than a tree: 4 times at 240, 3 at 500, 2.1 at 800, 1.8 at 1,200.
+EXACT_IMAGES = 1500
 BLOCK = 512  # images placed at once
 MOST_MAPPED = 5000  # more images are placed between those of a sample of so many
 RANK_CUT = 1e-6  # share of the largest deviation below which an axis is rounding noise of float32

@@ -38,6 +38,14 @@ class Shard:
     name: str
     version: str
 
+    @property
+    def stamp(self) -> str:
+        """A text that changes when the file does; of a file on this computer, also right after it was written."""
+        if is_address(self.address):
+            return self.version
+        status = os.stat(permitted(self.address))
+        return f"{status.st_size}:{status.st_mtime_ns}"
+
     def own_version(self, place: object) -> str:
         """Return the version of what lies at a place in it."""
         return self.version and f"{self.version}\0{place}"

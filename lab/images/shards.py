@@ -84,11 +84,7 @@ def shards_are_there(name: str) -> bool:
 
 def shards_stamp(name: str) -> str:
     """Return a text that changes when one of the shards does."""
-    found = shards_of(name)
-    if is_address(name):
-        return ";".join(shard.version for shard in found)
-    stats = [os.stat(shard.address) for shard in found]
-    return ";".join(f"{status.st_size}:{status.st_mtime_ns}" for status in stats)
+    return ";".join(shard.stamp for shard in shards_of(name))
 
 
 def read_shards(name: str, options: Mapping[str, str]) -> LabelledRows:

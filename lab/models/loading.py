@@ -15,7 +15,7 @@ from lab.models.cards import ModelCard, cached_card, card_of, digest_of
 from lab.models.devices import pick_device, placed
 from lab.models.given_preprocess import as_given, as_preprocessing
 from lab.models.preprocess import Preprocessing
-from lab.models.reference import ONNX, ModelRef
+from lab.models.reference import RUNTIMES, ModelRef
 from lab.weights.in_memory import remember
 from lab.weights.own_code import own_copy
 from lab.weights.own_code import remember as remember_given
@@ -89,7 +89,7 @@ def load_model(
         ref = ModelRef.parse(model)
     ref.check()
     tune_allocator()
-    place = "cpu" if ref.precision == ONNX else pick_device(device)
+    place = "cpu" if ref.precision in RUNTIMES else pick_device(device)
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
     return LoadedModel(known, placed(built.module, place, ref.precision), place, repr(built.module))

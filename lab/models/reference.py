@@ -10,8 +10,9 @@ from lab.weights import LOCAL_SCHEME, MODULE_SCHEME, SOURCES, WeightSource, pack
 
 # Mixed precision: torch's autocast decides which operations are computed in it. Without one, all are in float32.
 MIXED = ("bfloat16", "float16")
-ONNX = "onnx"  # float32, but activations are read by ONNX Runtime: equal to 1e-4, not to the last bit
-PRECISIONS = (*MIXED, ONNX)
+# float32, but activations are read by ONNX Runtime or OpenVINO: equal to 1e-4, not to the last bit
+RUNTIMES = ("onnx", "openvino")
+PRECISIONS = (*MIXED, *RUNTIMES)
 
 
 @dataclass(frozen=True, order=True)

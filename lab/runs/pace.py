@@ -40,7 +40,8 @@ class Pace:
     experiment: str = ""
     before: Sequence[Stage] = ()
     stages: list[Stage] = field(default_factory=list)
-    _at: int = -1  # which of the stages before the current one is
+    _at: int = -1  # which of the stages before the current one is, or the last that was there
+    _name: str = ""
     _shown: float = 0.0
 
     @classmethod
@@ -50,8 +51,8 @@ class Pace:
 
     def entered(self, stage: str) -> None:
         """Note that a stage has begun."""
-        name = plain(stage)
-        later = [k for k in range(self._at + 1, len(self.before)) if self.before[k].name == name]
+        self._name = plain(stage)
+        later = [k for k in range(self._at + 1, len(self.before)) if self.before[k].name == self._name]
         self._at = later[0] if later else self._at
 
     def ended(self, stage: str, total: int, seconds: float) -> None:
@@ -76,7 +77,7 @@ class Pace:
             return self._rising(begun + (1 - begun) * UNKNOWN_SHARE * share), None
         now, later = self.before[self._at], self.before[self._at + 1 :]
         spent = sum(stage.seconds for stage in self.stages) + seconds
-        size = total / now.total if now.total > 1 and total > 1 else 1.0
+        size = total / now.total if now.total > 1 and total > 1 and now.name == self._name else 1.0
         current = now.seconds * size
         behind = sum(stage.seconds for stage in self.before[: self._at]) * size + share * current
         speed = (

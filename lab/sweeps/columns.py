@@ -14,7 +14,7 @@ _COVERAGE = {
 }
 _HOURS = {
     "pass_hours": "reading and preparing its images and passing them through the network, by one worker",
-    "probe_hours": "fitting its probes, by one worker",
+    "probe_hours": "fitting its probes, and what follows them (labels needed, maps, tables), by one worker",
 }
 _SEED = {"seed": "what moves folds and shuffled labels"}
 

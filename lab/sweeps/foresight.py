@@ -33,6 +33,8 @@ from lab.threads import cores
 
 RUN_BYTES = 300_000  # of a run's tables, and for every image its predictions and its thumbnail
 RUN_BYTES_AN_IMAGE = 4_000
+PIXELS = 3 * 32 * 32  # dimensions of the control "pixels"
+AFTERWARDS = 1.0  # of the time of the probes: labels needed, maps and tables; 0.7, 1.4 and 1.8 in three small plans
 DISCORDANT = 0.2  # share of images that one of two layers or networks reads right and the other wrong
 
 
@@ -127,11 +129,13 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
     splits = asked.folds * asked.repeats
     work = sum(probe_work(images.images, size, images.classes, fits, splits) for size in sizes)
     work += drawn * len(sizes) * probe_work(images.images, 16, images.classes, 1, splits)
+    if "pixels" in asked.controls:
+        work += probe_work(images.images, PIXELS, images.classes, 1, splits)
     return {
         "network": unit.network, "images": unit.images, "layers": unit.layers, "probe": unit.probe, "seed": unit.seed,
         "passes": len(new) * images.images,
         "pass_hours": len(new) * (images.images * (images.per_image + network.per_image) + network.load) / 3600,
-        "probe_hours": work * sample.probe_rate / 3600,
+        "probe_hours": work * sample.probe_rate * (1 + AFTERWARDS) / 3600,
         "memory": WORKER_BYTES + vectors * (1 + twins) + images.images * max(sizes) * 8 * 4,
         "disk": len(new) * vectors + RUN_BYTES + images.images * RUN_BYTES_AN_IMAGE,
     }  # fmt: skip

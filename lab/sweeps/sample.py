@@ -14,16 +14,19 @@ import numpy as np
 
 from lab.activations import Extractor
 from lab.activations.pooling import dimension
-from lab.experiments.separability.fits import ProbeDesign, fit_layer
+from lab.experiments.separability.fits import CHANNEL_DRAWS, ProbeDesign, fit_layer
 from lab.images import open_image_set
 from lab.layers import select_layers
 from lab.models import ModelRef, Preprocessing, load_model
 from lab.models.given_preprocess import input_for
 from lab.models.search import architectures
+from lab.probing.probes import MATCHED_DIMENSION
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.sweeps.plan import Plan, Unit
 
+MOST_AXES = 400  # of wider embeddings of many images only the largest are looked for
+EACH_FIT = 3e6  # operations that one fit of a fold costs at any size, as two plans of some 3,000 small fits say
 SECONDS = 30.0
 MOST_NETWORKS = 5
 SAMPLE_IMAGES = 32
@@ -87,10 +90,12 @@ def flops_of(network: str) -> float:
 def probe_work(images: int, dim: int, classes: int, fits: int, splits: int) -> float:
     """Return the operations of a layer's probes, up to a factor: the principal axes of every fold, then iterations.
 
-    Iterations are five values of C, some thirty each, forth and back, for every class (one for two classes).
+    Iterations are five values of C, some thirty each, forth and back, for every class (one for two classes). Of small
+    layers what does not depend on their size takes longest.
     """
     rank = min(images, dim)
-    return splits * (images * dim * rank + fits * 300.0 * images * rank * (1 if classes == 2 else classes))
+    iterations = 300.0 * images * rank * (1 if classes == 2 else classes)
+    return splits * (images * dim * min(rank, MOST_AXES) + fits * (iterations + EACH_FIT))
 
 
 def take_sample(plan: Plan, *, progress: Progress = silent, compute: Compute = Compute(), threads: int = 1) -> Sample:  # noqa: B008 - frozen
@@ -98,6 +103,7 @@ def take_sample(plan: Plan, *, progress: Progress = silent, compute: Compute = C
 
     Raises LabError for images that cannot be opened and when no network can be measured.
     """
+    import timm  # noqa: F401 - which a worker imports once, and not for every network
     import torch
 
     before, began = torch.get_num_threads(), time.monotonic()
@@ -161,24 +167,31 @@ def _images(name: str, plan: Plan, how: Preprocessing, progress: Progress) -> Sa
 
 
 def _probe_rate(unit: Unit, sets: Sequence[SampledSet], network: SampledNetwork, seconds: float) -> float:
-    """Return seconds for a unit of work, from probes of noise as large as there is time for, classes as in the plan."""
+    """Return seconds for a unit of work, from probes of noise as large as there is time for.
+
+    Classes, folds, repeats and controls are as in the plan, since many small fits are solved together.
+    """
     largest = max(sets, key=lambda row: row.images * row.classes)
     dim = max(network.dimensions[unit.layers, unit.request.pooling])
-    rng, folds, rate = np.random.default_rng(0), unit.request.folds, 0.0
+    asked, rng, rate = unit.request, np.random.default_rng(0), 0.0
+    fits = ("probe", *(control for control in ("shuffled", "matched") if control in asked.controls))
 
     def seconds_of(count: int) -> float:
         labels = np.arange(count) % largest.classes
         vectors = rng.normal(size=(count, dim)) + labels[:, None] * (np.arange(dim) == labels[:, None] % dim)
-        design = ProbeDesign.of(labels, np.arange(count), folds, 1, 0)
+        design = ProbeDesign.of(labels, np.arange(count), asked.folds, asked.repeats, 0)
         began = time.perf_counter()
-        fit_layer(design, "sample", vectors.astype(np.float32), ("probe",), 1)
+        fit_layer(design, "sample", vectors.astype(np.float32), fits, 1)
         return time.perf_counter() - began
 
     count = min(max(4 * largest.classes, 64), largest.images)
     seconds -= seconds_of(count)  # the first one loads libraries, which a worker does once and for all
     while True:
         took = seconds_of(count)
-        rate, seconds = took / probe_work(count, dim, largest.classes, 1, folds), seconds - took
+        splits = asked.folds * asked.repeats
+        work = probe_work(count, dim, largest.classes, 1 + ("shuffled" in fits), splits)
+        work += ("matched" in fits) * CHANNEL_DRAWS * probe_work(count, MATCHED_DIMENSION, largest.classes, 1, splits)
+        rate, seconds = took / work, seconds - took
         if count == largest.images or seconds < 8 * took:  # twice as many images cost up to eight times as much
             return rate
         count = min(2 * count, largest.images)

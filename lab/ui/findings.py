@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 import streamlit as st
 
@@ -18,18 +19,18 @@ def show_findings(sentences: Iterable[str]) -> None:
     """Show the sentence that answers the question in bold, so that it is read first; of much else, that it is there."""
     answer, *more = sentences
     st.markdown(f"**{_as_written(answer)}**")
-    show_more(more)
-    if told := about_ranges([answer, *more]):
-        st.caption(told)
+    show_more(more, about_ranges([answer, *more]))
 
 
-def show_more(sentences: Sequence[str]) -> None:
-    """Show a few sentences; of many, that they are there."""
-    if len(sentences) > FEW:
-        with st.expander(f"What else was found ({len(sentences)})", icon=":material/format_list_bulleted:"):
+def show_more(sentences: Sequence[str], note: str = "") -> None:
+    """Show a few sentences and a note on them; of many, that they are there."""
+    many = len(sentences) > FEW
+    label = f"What else was found ({len(sentences)})"
+    with st.expander(label, icon=":material/format_list_bulleted:") if many else nullcontext():
+        if sentences:
             show_sentences(sentences)
-    elif sentences:
-        show_sentences(sentences)
+        if note:
+            st.caption(note)
 
 
 def show_sentences(sentences: Iterable[str]) -> None:

@@ -42,7 +42,7 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .stMainBlockContainer h1 { letter-spacing: -0.01em; padding-bottom: 0.2rem; }
 .stMainBlockContainer :is(p, li) { max-width: 78ch; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] p { max-width: 100ch; }
-.lab-lead { font-size: 1.18rem; line-height: 1.55; max-width: 100ch; margin: 0 0 0.4rem; }
+.stMainBlockContainer p.lab-lead { font-size: 1.18rem; line-height: 1.55; max-width: 100ch; margin: 0 0 0.4rem; }
 .lab-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 0.7rem 0.6rem; }
 .st-key-examples .lab-gallery { grid-template-columns: repeat(auto-fit, minmax(84px, 1fr)); }
 .st-key-unfinished .lab-gallery { grid-template-columns: repeat(auto-fill, minmax(min(204px, 46%), 1fr)); }

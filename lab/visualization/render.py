@@ -113,10 +113,10 @@ def _render(
     units = torch.tensor(scales or [1.0] * len(objectives), dtype=torch.float32).clamp_min(1e-6)
     optimiser = torch.optim.Adam([image.parameters], lr=settings.rate)
     device = network.model.device
-    course, at = [], []
+    course, at, work = [], [], len(seeds) * settings.steps
     with _no_denormals():
         for step in range(settings.steps):
-            progress(stage, step, settings.steps, "steps")
+            progress(stage, step * len(seeds), work, "steps")
             seen = moved(image.images(), motion[:, step], network.side).to(device)
             maps = network(seen, lenient=step < LENIENT_STEPS)
             reached = values(maps, objectives)
@@ -131,7 +131,7 @@ def _render(
                 at.append(step)
             if step + 1 == FIRST_GLIMPSE or (step + 1) % max(FIRST_GLIMPSE, settings.steps // GLIMPSES) == 0:
                 glimpse(_as_shown(image).pixels())
-    progress(stage, settings.steps, settings.steps, "steps")
+    progress(stage, work, work, "steps")
     return replace(_as_shown(image), course=np.stack(course, axis=1), at=np.array(at))
 
 

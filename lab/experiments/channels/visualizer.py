@@ -101,7 +101,7 @@ class Visualizer:
         layers = list(dict.fromkeys(target.layer for target in targets))
         for place, layer in enumerate(layers):
             cut, found = _Lazy(self, layer), []
-            stage = f"Optimising images of {layer.name} ({place + 1} of {len(layers)})"
+            stage = f"{layer.name} ({place + 1} of {len(layers)})"
             wanted = [
                 WantedImage(target, end, copy)
                 for target in targets if target.layer == layer
@@ -111,7 +111,8 @@ class Visualizer:
                 show = partial(keep_unfinished, partial_results, number, batch)
                 key = self._key(layer, batch)
                 if key not in partial_results:
-                    partial_results[key] = self._optimise(cut, batch, f"{stage}, {len(batch)} at once", show)
+                    told = f"{stage}, {len(batch)} at once: optimising images"
+                    partial_results[key] = self._optimise(cut, batch, told, show)
                 show(partial_results[key]["pixels"])
                 found.append((batch, partial_results[key]))
                 number += 1

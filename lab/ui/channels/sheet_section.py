@@ -94,7 +94,7 @@ def size_box(subject: Selection, usual: SearchRequest, place: Any) -> int | None
     kept = url_field(usual, "size", key=key)
     sizes = with_current([QUICK], filter(None, [st.session_state[key]]))
     size = place.selectbox(
-        "Image size", sizes, index=None, placeholder=f"the network's own{f', {own} px' if own else ''}",
+        "Image size", sizes, index=None, placeholder=f"{own} px, its own" if own else "the network's own",
         help="The network's own size shows most; 128 px takes a third of the time.",
         format_func=lambda side: f"{side} px", **kept,
     )  # fmt: skip
@@ -134,4 +134,4 @@ def _request(subject: Selection) -> VisualizeRequest | None:
 
 def _of_view(asked: ScanRequest) -> dict[str, Any]:
     """Return the fields of a request that its view decides."""
-    return {name: value for name, value in asked.as_dict().items() if name in ("channels", "count")}
+    return {name: value for name, value in asked.as_dict().items() if name in ("channels", "count", "negative", "ends")}

@@ -65,8 +65,8 @@ def _networks(models: pd.DataFrame) -> None:
     with st.container(key="compared_networks"):
         st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
     st.caption(
-        "Accuracy: a linear probe, held out, at the best layer, picked on other images. Smallest cut: the cheapest layer "
-        "that the best is not clearly above. GFLOPs count a multiply-add as two."
+        "Accuracy: a linear probe, held out, at the best layer, picked on other images. Smallest cut: the cheapest "
+        "layer that the best is not clearly above. GFLOPs count a multiply-add as two."
     )
 
 
