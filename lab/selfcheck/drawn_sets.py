@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lab.images import ImageSet, open_image_set
+from lab.images import ImageSet
 from lab.selfcheck.pipeline import image_set
 
 SIDE = 224
@@ -25,16 +25,6 @@ def texture(seed: int = 1) -> ImageSet:
         grain /= grain.std()
         pictures.append(rng.uniform(90, 160, 3) + grain[..., None] * rng.uniform(20, 35) * rng.uniform(0.7, 1.3, 3))
     return image_set("texture", _bytes(pictures), labels, ("flat", "steep"))
-
-
-def tint(strength: float = 0.08) -> ImageSet:
-    """Drawn pets, whatever their species, tinted warm or cool: early layers read it better than late ones."""
-    drawn = open_image_set("drawn:pets", per_class=COUNT // 2)
-    labels = np.arange(COUNT) // 2 % 2  # as many of either species are warm
-    order = np.argsort(np.arange(COUNT) % (COUNT // 2), kind="stable")  # cat, dog, cat, dog, …
-    factors = np.array([[1 - strength, 1, 1 + strength], [1 + strength, 1, 1 - strength]])
-    pictures = [drawn.pixels(int(k)).astype(float) * factors[label] for k, label in zip(order, labels, strict=True)]
-    return image_set("tint", _bytes(pictures), labels, ("cool", "warm"))
 
 
 def position(seed: int = 2) -> ImageSet:

@@ -22,11 +22,11 @@ def texture() -> Found:
     return Found(f'"{judged.outcome}", first layer {first:.2f}', judged.outcome != "for" and first >= 0.95)
 
 
-def tint() -> Found:
-    """Judge tinted drawings: early layers read the tint, late ones leave it out."""
-    judged = _judged(drawn_sets.tint())
-    first, last = judged.accuracy()[0], judged.accuracy()[-1]
-    return Found(f'"{judged.outcome}", {first:.2f} to {last:.2f}', judged.outcome == "against")
+def gratings() -> Found:
+    """Judge gratings that lean left or right: early layers read the orientation, late ones leave it out."""
+    judged = _judged(open_image_set("drawn:orientation", per_class=drawn_sets.COUNT // 2))
+    early, last = max(judged.accuracy()[:4]), judged.accuracy()[-1]
+    return Found(f'"{judged.outcome}", {early:.2f} to {last:.2f}', judged.outcome == "against")
 
 
 def position() -> Found:

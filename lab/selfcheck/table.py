@@ -78,8 +78,8 @@ CHECKS: tuple[KnownAnswer, ...] = (
         'not "for", first layer at least 0.95', "the first layer holds oriented filters", networks.texture,
     ),
     KnownAnswer(
-        "tint", "drawn pets tinted warm or cool, trained network", '"against"', "late layers leave colour out",
-        networks.tint,
+        "gratings", "gratings that lean left or right, 100 images, trained network", '"against"',
+        "late layers leave orientation out", networks.gratings,
     ),
     KnownAnswer(
         "position only", "a disc high left or low right, 100 images, trained network",

@@ -270,7 +270,7 @@ def _probe(
     """Return what the probes read off one layer, from the pieces when it is there."""
     name = layer.name if layer else PIXELS
     fits = controls_of(question.request, subject)
-    folds = zlib.crc32(np.ascontiguousarray(question.splits))  # a search asks for the repeats in two parts
+    folds = zlib.crc32(np.ascontiguousarray(question.splits).tobytes())  # a search asks for the repeats in two parts
     key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}/{folds:08x}"
     piece = partial_results.get(key)
     if piece is None:
