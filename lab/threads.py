@@ -33,9 +33,23 @@ def in_threads(
         if (threads or cores()) == 1:
             yield from map(work, items)
             return
-        pool = ThreadPoolExecutor(threads or cores())
+        pool, failed = ThreadPoolExecutor(threads or cores()), list[BaseException]()
+
+        def watched(item: Item) -> Made:
+            try:
+                return work(item)
+            except CallerLeftError:
+                raise
+            except BaseException as error:  # told to the others at once: `map` looks at one item after the other
+                failed.append(error)
+                if left is not None:
+                    left.set()
+                raise
+
         try:
-            yield from pool.map(work, items)
+            yield from pool.map(watched, items)
+        except CallerLeftError as error:
+            raise failed[0] if failed else error from None
         finally:
             if left is not None:
                 left.set()

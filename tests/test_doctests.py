@@ -8,11 +8,11 @@ from importlib import import_module
 import pytest
 
 MODULES = (
-    "lab.experiments.fields",
     "lab.experiments.building.receptive_field_arithmetic",
     "lab.experiments.building.size_arithmetic",
     "lab.geometry.similarity",
     "lab.models.reference",
+    "lab.names",
     "lab.registry",
     "lab.runs.ask",
 )

@@ -189,7 +189,7 @@ def test_an_image_passes_once_through_a_network_and_not_through_one_that_was_dro
 def test_shuffled_classes_are_not_recommended() -> None:
     pixels, labels = planted_images(effect=0.0)
     result = lab.which([Planted(3)], (pixels, labels), sample=32, finalists=2, speed=False, **QUICK)
-    assert "I would use none of these layers" in result.findings[0]
+    assert "use none of these layers" in result.findings[0]
     assert "not clearly above guessing" in result.findings[0]
 
 
@@ -272,9 +272,9 @@ def tables(low: float, tied: int, ms: bool = True) -> dict[str, pd.DataFrame]:
 def test_sentences_follow_the_tables() -> None:
     chosen = Interval(0.94, 0.9, 0.97)
     use, tie, front, how = findings(tables(0.2, 1), ("cat", "dog"), chosen)
-    assert "c of net@untrained:0, reads 0.950 [0.70, 0.99]" in use
+    assert "use c of net@untrained:0: it reads 0.950 (0.70 to 0.99)" in use
     assert "clearly above raw pixels (0.600) and guessing (0.500)" in use
-    assert "0.940 when the layer is picked on other images" in use
+    assert use.endswith("picked on other images than it is judged by, 0.940.")
     assert "1 is not clearly worse; the cheapest of these, b of net@untrained:0, reads 0.900 for 2.0 ms" in tie
     assert front.endswith("0.800 for 1.0 ms (a of net@untrained:0); 0.900 for 2.0 ms (b of net@untrained:0); "
                           "0.950 for 4.0 ms (c of net@untrained:0).")  # fmt: skip

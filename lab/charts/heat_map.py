@@ -44,7 +44,7 @@ def heat_map(
     colour = alt.Color("value:Q", scale=scale, legend=bar if legend else None)
     tiles = base.mark_rect(stroke="#ffffff", strokeWidth=1, cursor="pointer" if pick else alt.Undefined).encode(colour)
     ink = alt.condition("datum.ink", alt.value("#ffffff"), alt.value("#23272b"))
-    count = int(cells["place"].value_counts().max())
+    count = int(cells["place"].value_counts().max()) if len(cells) else 0
     return layered(
         tiles.add_params(pick) if pick else tiles,
         base.mark_text(fontSize=12).encode(alt.Text("shown:N"), color=ink),

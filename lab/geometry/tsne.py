@@ -26,8 +26,9 @@ def exact_tsne(
     update, gains = np.zeros_like(points), np.ones_like(points)
     rate = np.float32(max(count / exaggeration / 4, LEAST_RATE))
     for iteration in range(iterations):
-        if iteration == min(EXPLORED, iterations):
+        if iteration == EXPLORED:  # anew, as scikit-learn: steps that exaggeration allowed are too long from here on
             pairs.wanted = joint
+            update, gains = np.zeros_like(points), np.ones_like(points)
         gradient = pairs.gradient(points)
         turned = update * gradient < 0
         gains = np.where(turned, gains + 0.2, gains * 0.8).clip(LEAST_GAIN).astype(np.float32)
@@ -90,7 +91,7 @@ class _Pairs:
             rows = slice(begin, begin + BLOCK)
             count = len(points[rows])
             likeness = np.matmul(left[rows], right, out=self.likeness[:count])
-            np.reciprocal(likeness, out=likeness)
+            np.reciprocal(np.maximum(likeness, 1.0, out=likeness), out=likeness)  # rounding, of points far apart
             likeness[np.arange(count), begin + np.arange(count)] = 0.0
             total += float(likeness.sum())
             np.matmul(np.multiply(likeness, self.wanted[rows], out=self.pull[:count]), places, out=near[rows])

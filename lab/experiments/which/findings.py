@@ -40,15 +40,17 @@ def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: I
     clear = asked[asked["above_low"] > 0]
     missed = [CALLED[name] for name in asked["control"] if name not in set(clear["control"])]
     beaten = _and([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
-    what = " and ".join(classes) if len(classes) <= LISTED else f"{len(classes)} classes"
-    reads = f"{best.layer} of {best.model}, reads {best.accuracy:.3f} [{best.ci_low:.2f}, {best.ci_high:.2f}]"
-    other = f"{chosen.value:.3f} when the layer is picked on other images than it is judged by"
+    what = " from ".join(classes) if len(classes) == 2 else f"{_listed(classes)} apart"
+    reads = f"{best.accuracy:.3f} ({best.ci_low:.2f} to {best.ci_high:.2f})"
     if missed:
         return (
-            f"To tell {what} I would use none of these layers as they are: the best that was found, {reads}, which is "
-            f"not clearly above {_and(missed)}."
+            f"To tell {what} use none of these layers as they are: the best that was found, {best.layer} of "
+            f"{best.model}, reads {reads}, not clearly above {_and(missed)}."
         )
-    return f"To tell {what} the best layer that was found, {reads} ({other}), clearly above {beaten}."
+    return (
+        f"To tell {what} use {best.layer} of {best.model}: it reads {reads}, clearly above {beaten}; picked on other "
+        f"images than it is judged by, {chosen.value:.3f}."
+    )
 
 
 def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
@@ -64,8 +66,8 @@ def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
         return f"{start}; none of them is cheaper."
     return (
         f"{start}; the cheapest of these, {quick.layer} of {quick.model}, reads {quick.accuracy:.3f} for "
-        f"{_cost(quick)} against {_cost(best)} (behind by {quick.behind:.3f}, 95 % interval {quick.behind_low:.3f} to "
-        f"{quick.behind_high:.3f}, for all of them at once)."
+        f"{_cost(quick)} against {_cost(best)} (behind by {quick.behind:.3f}, {quick.behind_low:.3f} to "
+        f"{quick.behind_high:.3f} for all of them at once)."
     )
 
 
@@ -96,6 +98,10 @@ def _are(count: int) -> str:
 
 def _cost(row: Any) -> str:
     return f"{row.ms:.1f} ms" if row.ms == row.ms else f"{row.gflops:.3g} GFLOPs"
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return _and(classes) if len(classes) <= LISTED else f"{len(classes)} classes"
 
 
 def _and(names: Sequence[str]) -> str:

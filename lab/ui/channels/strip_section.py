@@ -35,7 +35,8 @@ def strip_section(subject: Selection) -> None:
     result = result_or_status(request, offer=OFFER)
     if result is None:
         return
-    chosen = layer_picker([str(name) for name in result["strip"]["layer"].unique()])
+    layers = [str(name) for name in result["strip"]["layer"].unique()]
+    chosen = layer_picker(layers, layers[0])  # the walk begins at the input, and the strip is as wide as it is deep
     layers_as_html(strip(result["strip"], result["exemplars"], result["visualizations"], chosen), key="layer_strip")
     st.caption(
         "Patches are exactly the pixels a value can depend on, so they grow with depth. The map is brightest where the "

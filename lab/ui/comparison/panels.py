@@ -25,9 +25,7 @@ MOST_PICTURES = 30
 # the columns of the table of networks: name, format ("" for text), what it is called
 COLUMNS = (
     ("model", "", "network"),
-    ("accuracy", "%.3f", "accuracy"),
-    ("ci_low", "%.2f", "from"),
-    ("ci_high", "%.2f", "to"),
+    ("accuracy", "", "accuracy"),
     ("best_layer", "", "best layer"),
     ("cut_layer", "", "smallest cut as good"),
     ("cut_accuracy", "%.3f", "its accuracy"),
@@ -62,6 +60,8 @@ def _networks(models: pd.DataFrame) -> None:
         else st.column_config.TextColumn(told, help=meaning("compare", "models", name))
         for name, form, told in COLUMNS
     }
+    ranges = zip(models["accuracy"], models["ci_low"], models["ci_high"], strict=True)
+    models = models.assign(accuracy=[f"{value:.3f} ({low:.2f} to {high:.2f})" for value, low, high in ranges])
     with st.container(key="compared_networks"):
         st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
     st.caption(
