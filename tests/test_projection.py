@@ -10,7 +10,7 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import procrustes
 from sklearn.decomposition import PCA
-from sklearn.manifold import trustworthiness
+from sklearn.manifold import TSNE, trustworthiness
 
 from lab.errors import LabError
 from lab.geometry import projection
@@ -196,7 +196,6 @@ def test_the_axes_are_those_of_scikit_learns_pca_and_no_more_than_the_rank(featu
 
 
 def test_the_exact_map_is_a_minimum_as_low_as_scikit_learns() -> None:
-    from sklearn.manifold import TSNE
     from sklearn.manifold._t_sne import _joint_probabilities
 
     x, _ = clusters(150)
@@ -212,6 +211,17 @@ def test_the_exact_map_is_a_minimum_as_low_as_scikit_learns() -> None:
     assert found == pytest.approx(divergence(joint, points))
     assert found < divergence(joint, theirs) + 0.03
     assert model.kl_divergence_ == pytest.approx(divergence(joint, theirs), abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [40, 100])
+def test_soon_after_exaggeration_few_points_lie_as_well_as_scikit_learns(count: int) -> None:
+    """Steps that exaggeration allowed, carried on without it, throw them far apart."""
+    for seed in range(3):
+        axes = np.random.default_rng(seed).normal(size=(count, 6))
+        start, perplexity = axes[:, :2] / axes[:, 0].std() * 1e-4, min(30.0, (count - 1) / 3)
+        _, found = exact_tsne(axes, start, perplexity=perplexity, exaggeration=12.0, iterations=300)
+        model = TSNE(method="exact", init=start.copy(), perplexity=perplexity, max_iter=300, min_grad_norm=0.0)
+        assert found < model.fit(axes).kl_divergence_ + 0.15
 
 
 def test_the_gradient_is_the_divergences() -> None:
