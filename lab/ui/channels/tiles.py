@@ -21,7 +21,7 @@ CSS = """
 .lab-row .lab-image { border-radius: 0.2rem; }
 .lab-patches { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 0.7rem 0.6rem; }
 .lab-patches figcaption { font-size: 0.74rem; line-height: 1.3; overflow-wrap: anywhere; margin-top: 0.2rem; }
-.lab-strip { overflow-x: auto; padding-bottom: 0.6rem; }
+.lab-strip { overflow-x: auto; padding-bottom: 0.6rem; scroll-padding-left: 7.8rem; }
 .lab-strip table { border-collapse: collapse; border: 0; }
 .lab-strip th, .lab-strip td { border: 0; padding: 0.2rem 0.3rem; vertical-align: top; text-align: left; }
 .lab-strip th { font-size: 0.78rem; font-weight: 500; line-height: 1.35; }
@@ -37,6 +37,7 @@ CSS = """
 .lab-strip .lab-row { grid-template-columns: repeat(2, 1fr); }
 .lab-kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(62px, 1fr)); gap: 0.5rem; }
 @media (max-width: 640px) {
+  .lab-strip { scroll-padding-left: 5.2rem; }
   .lab-strip th.side { width: 4.6rem; min-width: 4.6rem; }
   .lab-strip .layer { width: 160px; min-width: 160px; }
 }
