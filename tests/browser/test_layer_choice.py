@@ -93,7 +93,7 @@ def with_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     ("place", "clicked", "marked"),
     [
         ("attributions", "figure[data-layer] img", "figure[aria-current][data-layer='{}']"),
-        ("channels", ".lab-strip td[data-layer] img", ".lab-strip td.chosen[data-layer='{}']"),
+        ("channels", ".lab-strip td[data-layer]:not(.chosen) img", ".lab-strip td.chosen[data-layer='{}']"),
     ],
 )
 def test_a_click_on_a_picture_of_a_layer_chooses_it(

@@ -10,6 +10,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, Lock
@@ -181,7 +182,8 @@ def probe_all(
     points: dict[tuple[str, str], tuple[float, float]] = {}
     told = 0.0
     for done, ((subject, layer), piece) in enumerate(zip(asked, found, strict=True), start=1):
-        told_of(done - 1, 1.0)
+        with suppress(CallerLeftError):  # another layer has failed, which is raised when it is its turn
+            told_of(done - 1, 1.0)
         if layer is not None:
             points.setdefault((_curve(subject), layer.name), (layer.depth, _accuracy(question, subject, piece)))
             if time.monotonic() - told > TOLD_SECONDS or done == len(asked):
