@@ -38,9 +38,15 @@ def zip_of_shapes(path: Path, per_class: int = 20) -> Path:
 
 
 def settled(page: Any) -> None:
-    """Wait until the page's script has run to its end."""
+    """Wait until the page's script has run to its end, and no other has begun at once: one rerun may follow another."""
     page.wait_for_selector("h1")
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    page.wait_for_function(
+        """() => {
+            const quiet = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+            window.quietSince = quiet ? window.quietSince ?? performance.now() : undefined
+            return quiet && performance.now() - window.quietSince > 300
+        }"""
+    )
 
 
 def choose_small_experiment(page: Any) -> None:
@@ -66,6 +72,8 @@ def only_run() -> RunFolder:
 
 
 def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
     page.goto(dashboard.at(""))
     page.get_by_role("heading", name="Feature Hierarchy Lab").wait_for()
     page.get_by_text("It needs no download").wait_for()
@@ -127,8 +135,8 @@ def test_a_newcomers_journey(dashboard: Any, page: Any, browser: Any, tmp_path: 
     other.goto(dashboard.at(link))
     other.locator(".st-key-verdict_0").wait_for()
     settled(other)
-    assert other.locator(".st-key-verdict_0").inner_text() == verdict
-    assert other.get_by_role("tab", name="Export").get_attribute("aria-selected") == "true"
+    expect(other.locator(".st-key-verdict_0")).to_have_text(verdict, use_inner_text=True)
+    expect(other.get_by_role("tab", name="Export")).to_have_attribute("aria-selected", "true")
     other.locator(".st-key-settings_True summary").first.click()  # folded, since there is a result
     other.locator(".st-key-draft_models").get_by_text("test_resnet@untrained:0").first.wait_for()
     other.context.close()
