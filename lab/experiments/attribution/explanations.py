@@ -13,15 +13,15 @@ tables   explanations      one row per rung, method and layer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from lab.attributions.methods import METHODS, named
 from lab.attributions.probe_methods import PROBE_METHODS
 from lab.experiments.attribution.columns import EXPLANATIONS
+from lab.experiments.attribution.optimised import CONTROLS, TITLE, Optimiser
 from lab.experiments.attribution.optimised import METHOD as OPTIMISED
-from lab.experiments.attribution.optimised import TITLE, Optimiser
 from lab.experiments.attribution.request import ExplanationsRequest
 from lab.experiments.attribution.score import scored
 from lab.experiments.attribution.score_findings import finds
@@ -34,6 +34,7 @@ from lab.progress import Progress, silent
 from lab.settings import Compute
 
 MOST = 3  # explanations that a sentence names
+CONTROL_NAMES = ("random directions", "untrained twins")
 
 
 def run(
@@ -70,13 +71,18 @@ def together(optimiser: Optimiser) -> list[str]:
     """Say how often a reader is right about optimised images of all rungs and layers."""
     if not list(optimiser.rows()):
         return []
-    found = [{**optimiser.together(what).columns("share")} for what in ("told", "random")]
-    own, luck = (ranged(row, "share") for row in found)
-    clear = "" if found[0]["share_low"] > 1 / 2 else ", not shown to be more than chance"
+    found = {what: optimiser.together(what) for what in CONTROLS}
+    own, *controls = [ranged(one.columns(what), what) for what, one in found.items() if one]
+    clear = "" if found["told"] and found["told"].low > 1 / 2 else ", not shown to be more than chance"
     return [
         f"Over all rungs and layers {optimiser.reader.ref.short} is right about {own} of the pairs of optimised images"
-        f"{clear}; {luck} for random directions."
+        f"{clear}; {_controls(controls)}."
     ]
+
+
+def _controls(shares: Sequence[str]) -> str:
+    """Return what optimised images are held against, one share each for the controls that there are."""
+    return " and ".join(f"{share} for {name}" for share, name in zip(shares, CONTROL_NAMES, strict=False))
 
 
 def with_optimised(tables: Mapping[str, pd.DataFrame], optimiser: Optimiser) -> dict[str, pd.DataFrame]:
@@ -139,7 +145,7 @@ def _on(rung: str, own: pd.DataFrame) -> str:
 def _told(rung: str, own: pd.DataFrame) -> str:
     """Say where a reader tells optimised images apart."""
     who, clear = f"{ModelRef.parse(own['reader'].iloc[0]).short}", own[own["told_low"] > 1 / 2]
-    luck = f"{own['random'].mean():.0%} for random directions"
+    luck = _controls([f"{own[what].mean():.0%}" for what in CONTROLS[1:] if own[what].notna().all()])
     if clear.empty:
         return f"On {rung} {who} is not shown to tell for which class an image was optimised, at any layer ({luck})."
     told = [f"{row['layer']}, {ranged(row, 'told')}" for _, row in clear.iterrows()]
