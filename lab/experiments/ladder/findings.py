@@ -23,7 +23,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         own = {name: _own(tables[name], str(model)) for name in OWN}
         name = ModelRef.parse(str(model)).short
         said += [_order(name, own, images), *_reached(own["emergence"]), *_declines(own["emergence"])]
-        said += [*_gains(own["gains"]), *_twins(own["order"].iloc[0]), *_ease(name, own["ease"])]
+        said += [*_gains(own["gains"]), *_twins(own["order"].to_dict("records")[0]), *_ease(name, own["ease"])]
         said += [*_saved(own["labels"]), *_invariance(own["invariance"]), *_against(name, own["networks"])]
     return [*said, *_pixels(tables["accuracy"])]
 
