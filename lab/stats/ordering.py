@@ -12,8 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from lab.stats.intervals import Interval
-from lab.stats.simultaneous import intervals_at_once, widened_by_starts
+from lab.stats.intervals import Interval, mean_interval
+from lab.stats.simultaneous import intervals_at_once
 
 LEAST = 3  # things of which an order can be told
 Measured = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -79,15 +79,16 @@ def order_of_seeds(seeds: Sequence[tuple[Sequence[float], np.ndarray]]) -> Inter
     """Return the mean tau of one network from several seeds, with its interval over seeds and samples.
 
     A seed is its depths `(P,)` and their resamples `(B, P)`; seeds may have different things, and those with fewer than
-    three do not count. What seeds spread is added in squares, by Student's t: a single one tells nothing of others.
+    three do not count. The interval is the wider of two: over samples, which seeds may share, and by Student's t over
+    seeds, whose scatter holds what their samples do not share. A single seed tells nothing of others.
     """
     known = [(np.asarray(depths, dtype=np.float64), draws) for depths, draws in seeds if len(depths) >= LEAST]
     if not known:
         return Interval(float("nan"), float("nan"), float("nan"))
     places = [np.arange(len(depths), dtype=np.float64) for depths, _ in known]
     mean, taus = _mean_tau([(at, own, at[None], draws) for at, (own, draws) in zip(places, known, strict=True)])
-    found = widened_by_starts(mean, taus)
-    return Interval(mean.value, max(-1.0, found.low), min(1.0, found.high))
+    seeds = mean_interval(taus)
+    return Interval(mean.value, max(-1.0, min(mean.low, seeds.low)), min(1.0, max(mean.high, seeds.high)))
 
 
 def gaps(depths: Sequence[float], draws: np.ndarray) -> list[Gap]:
