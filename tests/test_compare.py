@@ -432,7 +432,7 @@ def test_it_exports_as_every_format(finished: Any) -> None:
     result = finished.result()
     for name in set(FORMATS) - {"png"}:
         assert download(result, name).content
-    assert b"I would" in download(result, "html").content
+    assert b"To tell" in download(result, "html").content
 
 
 def test_charts_follow_the_tables(kept: Any) -> None:
