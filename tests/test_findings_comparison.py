@@ -148,10 +148,10 @@ def test_the_depth_at_which_classes_come_apart() -> None:
         MODEL, a_model("a", 0.9, emergence=(0.52, 0.41, 0.63)), a_model("b", 0.9, apart=0, emergence=NONE),
         a_model("c", 0.9, apart=2, pairs=3, emergence=(0.34, NAN, NAN)),
     )  # fmt: skip
-    assert comparison.apart(models) == (
+    assert comparison.come_apart(models) == (
         "The classes come apart at depth 0.52 (0.41 to 0.63) in a, nowhere in b and at depth 0.34 in c (2 of 3 pairs)."
     )
-    assert comparison.apart(models.iloc[:1]).endswith("apart at depth 0.52 (0.41 to 0.63) in a.")
+    assert comparison.come_apart(models.iloc[:1]).endswith("apart at depth 0.52 (0.41 to 0.63) in a.")
 
 
 def alike_rows(near: float, far: float) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def test_what_a_training_has_learnt() -> None:
     )
     assert_says(
         of_training(0.5, accuracy=0.879, ended="patience", classes=("a", "b", "c"))[:2],
-        "resnet is not shown to have learnt to tell 3 classes apart: 0.879 of 60 … (0.50 to 0.92, chance 0.50).",
+        "resnet is not shown to have learnt to tell a, b and c apart: 0.879 of 60 … (0.50 to 0.92, chance 0.50).",
         "…4 epochs (40…12…: the validation loss had not improved for 5 epochs. …2…",
     )
     assert_says(

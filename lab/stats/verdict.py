@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.names import FEW, apart, listed
 from lab.stats.checks import MEAN_AUC, PREDICTED, Check, Evidence, check_evidence
 
 __all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
@@ -35,7 +36,6 @@ FOR = (
 # The same for "against": the same tests the other way round
 AGAINST = ("early_minus_best_late", "early_above_chance", "matched_early_minus_late", "early_selectivity")
 SMALL = 1 / 3  # a twin's rise is small when even the upper end of its interval is at most this share of the network's
-LISTED_CLASSES = 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     return (
         f"On {len(evidence.labels)} images, late layers of {evidence.model} {_read(evidence)} "
         f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})."
-        + (f" This {_listed(held)}." if held else "")
+        + (f" This {listed(held)}." if held else "")
         + f"{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
     )
 
@@ -95,7 +95,7 @@ def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
         beside.append(f"the untrained twin reads {twin[1]:.2f} in early layers and {twin[0]:.2f} in late ones")
     if "late_minus_pixels" in by_name and (pixels := by_name["late_minus_pixels"].compared):
         beside.append(f"raw pixels {'' if beside else 'read '}{pixels[1]:.2f}")
-    told = f" {_capital(_listed(beside))}." if beside else ""
+    told = f" {_capital(listed(beside))}." if beside else ""
     return (
         f"On {len(evidence.labels)} images, early layers of {evidence.model} {_read(evidence)} "
         f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}).{held}"
@@ -111,7 +111,7 @@ def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequenc
     return (
         f"Not shown on this data: on {len(evidence.labels)} images, {evidence.model} {_read(evidence, 's')} "
         f"with {_best(evidence, leading)} ({_interval(leading)}), "
-        f"but {_listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
+        f"but {listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
 
@@ -182,14 +182,8 @@ def _read(evidence: Evidence, ending: str = "") -> str:
         return f"predict{ending} {evidence.subject}"
     if evidence.measure == MEAN_AUC:
         names = evidence.classes
-        return f"read{ending} {_listed(names) if len(names) <= LISTED_CLASSES else f'the {len(names)} labels'}"
-    return f"separate{ending} {_apart(evidence.classes)}"
-
-
-def _apart(classes: Sequence[str]) -> str:
-    if len(classes) == 2:
-        return f"{classes[0]} from {classes[1]}"
-    return _listed(classes) if len(classes) <= LISTED_CLASSES else f"the {len(classes)} classes"
+        return f"read{ending} {listed(names) if len(names) <= FEW else f'the {len(names)} labels'}"
+    return f"separate{ending} {apart(evidence.classes).removesuffix(' apart')}"
 
 
 def _best(evidence: Evidence, check: Check) -> str:
@@ -206,10 +200,6 @@ def _interval(check: Check) -> str:
     interval = f"95 % interval {check.ci_low:+z.2f} to {check.ci_high:+z.2f}"
     what = "early minus late" if check.check == "early_minus_best_late" else "late minus early"
     return f"{what} {check.value:+z.2f}, {interval}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _capital(text: str) -> str:

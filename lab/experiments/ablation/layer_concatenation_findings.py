@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lab.experiments.number_text import interval_of, ranged, with_ends
+from lab.names import listed
 from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 LAST, BEST, BOTH, ALL = "the last layer", "the best single layer", "early and late", "all layers"
@@ -36,7 +37,7 @@ def _enough(sweep: pd.DataFrame, chance: float) -> str:
     others = sweep[sweep["reader"] != LAST]
     found = [outcome(interval_of(row, "gap"), ACCURACY_MARGIN) for _, row in others.iterrows()]
     dimensions = sorted(set(sweep["dim"]))
-    at = f"{_listed(dimensions)} dimension{'s' * (dimensions != [1])}"
+    at = f"{listed(dimensions)} dimension{'s' * (dimensions != [1])}"
     last = sweep[sweep["reader"] == LAST]
     better = others[[one == "more" for one in found]].sort_values("gap")
     if better.empty and (last["ci_low"] <= chance).all():
@@ -53,7 +54,7 @@ def _enough(sweep: pd.DataFrame, chance: float) -> str:
     most: Any = better.iloc[-1]
     own = float(last.loc[last["dim"] == most.dim, "accuracy"].iloc[0])
     return (
-        f"The last layer is not the best there is at {_listed(sorted(set(better['dim'])))} of {at}: most at "
+        f"The last layer is not the best there is at {listed(sorted(set(better['dim'])))} of {at}: most at "
         f"{int(most.dim)}, where {most.reader} gives {most.accuracy:.2f} instead of {own:.2f} (difference "
         f"{with_ends(interval_of(most, 'gap'))})."
     )
@@ -78,11 +79,6 @@ def _compared(sweep: pd.DataFrame, name: str, layers: str) -> str:
             parts.append(f"{how} at {numbers}")
     where = f" ({layers})" if layers else ""
     return f"{name[0].upper()}{name[1:]}{where} against the last one, by dimension: {'; '.join(parts)}."
-
-
-def _listed(numbers: list[int]) -> str:
-    words = [str(int(number)) for number in numbers]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _unmatched(rows: pd.DataFrame) -> str:

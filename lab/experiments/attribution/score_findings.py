@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from lab.attributions.methods import METHODS
 from lab.experiments.number_text import interval_of
+from lab.names import listed
 from lab.stats.claims import count, outcome
 
 SHARE_MARGIN = 0.02  # of a map's attribution
@@ -53,7 +54,7 @@ def _probes(probes: pd.DataFrame) -> str:
 def _best(trained: pd.DataFrame) -> str:
     best = trained.iloc[int(trained["over_area"].to_numpy().argmax())]
     short, made = missed(best.to_dict()), compared(best.to_dict())
-    above = "all three" if len(made) == len(BARS) else _listed(made)
+    above = "all three" if len(made) == len(BARS) else _named(made)
     ends = f"It is not surely above {' and '.join(short)}." if short else f"It is above {above} with its interval."
     twin = best["share"] - best["over_untrained"]
     untrained = f", untrained networks {twin:.0%}" if np.isfinite(twin) else ""
@@ -74,15 +75,13 @@ def _passing(trained: pd.DataFrame) -> str:
     alone = sum(UNTRAINED not in compared(row) for row in passing) if UNTRAINED in bars else 0
     less = f" ({alone} of these could not be compared with {NAMES[UNTRAINED]})" if alone else ""
     return (
-        f"{len(passing)} of {len(trained)} pairs of method and layer find what differs: above {_listed(bars)}, all "
+        f"{len(passing)} of {len(trained)} pairs of method and layer find what differs: above {_named(bars)}, all "
         f"pairs allowed for{less}{who}."
     )
 
 
-def _listed(bars: Sequence[str]) -> str:
-    """Return the names of at least one bar in a sentence."""
-    *others, last = (NAMES[bar] for bar in bars)
-    return f"{', '.join(others)} and {last}" if others else last
+def _named(bars: list[str]) -> str:
+    return listed([NAMES[bar] for bar in bars])
 
 
 def _no_target(trained: pd.DataFrame) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.names import apart, listed
+
 LISTED = 4
 LEAST_ROUNDS = 7  # all of which go the same way by luck in 1 of 64 pairs
 CLEARLY_FASTER = 1.05  # of what is measured in the same round
@@ -21,7 +23,7 @@ def findings(tables: Tables, classes: Sequence[str], *, data: str) -> list[str]:
         *recommendation(tables, classes),
         at_best(tables["best"], tables["models"]),
         *at_equal_depth(_of_leader(tables["matched"], tables["models"])),
-        apart(tables["models"]),
+        come_apart(tables["models"]),
         *alike(tables["similarity"]),
         *errors(_of_leader(tables["agreement"], tables["models"])),
         *fastest(tables["models"], tables["speeds"]),
@@ -38,13 +40,13 @@ def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
     images = f"{len(tables['images'])} images"
     if obstacle:
         return [
-            f"To tell {_apart(classes)} use none of these networks: the best of {len(cuts)} layers, {best.layer} of "
+            f"To tell {apart(classes)} use none of these networks: the best of {len(cuts)} layers, {best.layer} of "
             f"{best.model}, reads {_accuracy(best)} on {images}, not clearly above {obstacle}."
         ]
     whole = tables["models"].set_index("model").loc[use.model]
     share = use.gflops / whole.gflops if whole.gflops else 1.0
     what = (
-        f"To tell {_apart(classes)} use {use.model} up to {use.layer}: accuracy {_accuracy(use)} on {images}, for "
+        f"To tell {apart(classes)} use {use.model} up to {use.layer}: accuracy {_accuracy(use)} on {images}, for "
         f"{100 * share:.0f} % of its operations ({_gflops(use.gflops)})."
     )
     if use.name == best.name:
@@ -75,9 +77,9 @@ def at_best(best: pd.DataFrame, models: pd.DataFrame) -> str:
     )
     sentences = []
     if clear:
-        sentences.append(f"clearly above {_listed(clear)}")
+        sentences.append(f"clearly above {listed(clear)}")
     if level:
-        sentences.append(f"not clearly above {_listed(level)}")
+        sentences.append(f"not clearly above {listed(level)}")
     return f"{start}: {' and '.join(sentences)}."
 
 
@@ -93,7 +95,7 @@ def at_equal_depth(matched: pd.DataFrame) -> list[str]:
     return found
 
 
-def apart(models: pd.DataFrame) -> str:
+def come_apart(models: pd.DataFrame) -> str:
     """Say at which depth the classes come apart in each network."""
     sentences = []
     for row in _rows(models):
@@ -105,7 +107,7 @@ def apart(models: pd.DataFrame) -> str:
             )
         else:
             sentences.append(f"at depth {row.emergence:.2f} in {row.model} ({row.pairs_apart} of {row.pairs} pairs)")
-    return f"The classes come apart {_listed(sentences)}."
+    return f"The classes come apart {listed(sentences)}."
 
 
 def alike(similarity: pd.DataFrame) -> list[str]:
@@ -164,7 +166,7 @@ def fastest(models: pd.DataFrame, speeds: pd.DataFrame) -> list[str]:
         return []
     rival = rounds.drop(columns=own).median().idxmax()
     same = sorted(set(whole.loc[whole["measured_as"] == own, "model"]) - {fast.model})
-    alike = f" (as {_listed(same)}, of the same architecture)" if same else ""
+    alike = f" (as {listed(same)}, of the same architecture)" if same else ""
     other = timed[timed["model"] == rival].iloc[0]
     return [
         f"{fast.model}{alike} is the fastest here in each of {len(rounds)} rounds: {_pace(fast)} against "
@@ -191,7 +193,7 @@ def _not_above(best: Any) -> str:
     """Return what the best layer is not clearly above, "" when it is above all."""
     names = {"above_chance": "guessing", "above_pixels": "a probe on raw pixels", "above_twin": "its untrained twin"}
     failed = [name for column, name in names.items() if f"{column}_low" in best and best[f"{column}_low"] <= 0]
-    return _listed(failed) if failed else ""
+    return listed(failed) if failed else ""
 
 
 def _accuracy(row: Any) -> str:
@@ -205,13 +207,3 @@ def _pace(row: Any) -> str:
 
 def _gflops(value: float) -> str:
     return f"{value:.2f} GFLOPs" if value >= 0.1 else f"{1000 * value:.1f} MFLOPs"
-
-
-def _apart(classes: Sequence[str]) -> str:
-    if len(classes) == 2:
-        return f"{classes[0]} from {classes[1]}"
-    return f"{_listed(list(classes)) if len(classes) <= LISTED else f'the {len(classes)} classes'} apart"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

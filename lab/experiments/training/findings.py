@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from lab.names import apart
+
 ENDED = {
     "enough": "it was good enough twice in a row",
     "patience": "the validation loss had not improved for {patience} epochs",
@@ -19,14 +21,12 @@ KEPT, TURNED = 0.9, 0.5  # cosine of a filter with its start above which it has 
 def training_findings(model: str, about: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what a training's tables show, a sentence each."""
     history, test = tables["history"], tables["test"].iloc[0]
-    classes = about["classes"]
-    which = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
     learnt = test.ci_low > test.chance
     did = "has learnt to tell" if learnt else "is not shown to have learnt to tell"
     last = history.iloc[-1]
     why = ENDED[about["ended"]].format(patience=about["recipe"]["patience"])
     said = [
-        f"{model} {did} {which}: {test.accuracy:.3f} of {test.images:.0f} unseen test images right "
+        f"{model} {did} {apart(about['classes'])}: {test.accuracy:.3f} of {test.images:.0f} unseen test images right "
         f"({test.ci_low:.2f} to {test.ci_high:.2f}, chance {test.chance:.2f}).",
         f"It ended after {last.epoch:.0f} epochs ({last.step:.0f} steps, {about['seconds']:.0f} s): {why}. Kept is "
         f"epoch {_best(history):.0f}, of lowest validation loss.",

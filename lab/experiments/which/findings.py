@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from lab.names import apart, listed
 from lab.stats.intervals import Interval
 
-LISTED = 4
 CALLED = {
     "chance": "guessing", "pixels": "raw pixels", "untrained": "its untrained twin",
     "matched": "16 of its channels", "shuffled": "shuffled labels",
@@ -39,16 +39,15 @@ def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: I
     asked = controls[controls["control"].isin(REFERENCES)]
     clear = asked[asked["above_low"] > 0]
     missed = [CALLED[name] for name in asked["control"] if name not in set(clear["control"])]
-    beaten = _and([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
-    what = " from ".join(classes) if len(classes) == 2 else f"{_listed(classes)} apart"
+    beaten = listed([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
     reads = f"{best.accuracy:.3f} ({best.ci_low:.2f} to {best.ci_high:.2f})"
     if missed:
         return (
-            f"To tell {what} use none of these layers as they are: the best that was found, {best.layer} of "
-            f"{best.model}, reads {reads}, not clearly above {_and(missed)}."
+            f"To tell {apart(classes)} use none of these layers as they are: the best that was found, {best.layer} of "
+            f"{best.model}, reads {reads}, not clearly above {listed(missed)}."
         )
     return (
-        f"To tell {what} use {best.layer} of {best.model}: it reads {reads}, clearly above {beaten}; picked on other "
+        f"To tell {apart(classes)} use {best.layer} of {best.model}: it reads {reads}, clearly above {beaten}; picked on other "
         f"images than it is judged by, {chosen.value:.3f}."
     )
 
@@ -98,11 +97,3 @@ def _are(count: int) -> str:
 
 def _cost(row: Any) -> str:
     return f"{row.ms:.1f} ms" if row.ms == row.ms else f"{row.gflops:.3g} GFLOPs"
-
-
-def _listed(classes: Sequence[str]) -> str:
-    return _and(classes) if len(classes) <= LISTED else f"{len(classes)} classes"
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
