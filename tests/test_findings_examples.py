@@ -61,7 +61,7 @@ AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
     "slide": lambda tables, request, about: size_arithmetic.findings(request),
     "stack": lambda tables, request, about: receptive_field_arithmetic.findings(request),
     "thumbnail": lambda tables, request, about: thumbnail_decoding_findings.findings(tables, len(tables["images"])),
-    "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables, request.parameters),
+    "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables),
     "without_activations": lambda tables, request, about: without_activations_findings.findings(
         tables, about["activations"]
     ),
