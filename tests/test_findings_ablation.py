@@ -191,10 +191,9 @@ def of_tail(*fits: Any, kind: str = "RuntimeError") -> list[str]:
 @pytest.mark.parametrize(
     ("gap", "start"),
     [
-        (LESS, "y is not j(x): the image made to fit serves the stage worse than the stages before it (−0.11 (−0.16 to "
-               "−0.06)"),
-        (MORE, "The image made to fit serves the stage better than the stages before it (+0.12"),
-        (SAME, "The stages before are not needed: to within 0.05 the image made to fit serves the stage as well (−0.0"),
+        (LESS, "The stage needs the stages before it: an adapted image serves it worse (−0.11 (−0.16 to −0.06)"),
+        (MORE, "An adapted image serves the stage better than the stages before it (+0.12"),
+        (SAME, "The stages before are not needed, to within 0.05 (−0.0"),
         (OPEN, "Whether the stages before are needed is not shown (+0.02"),
     ],
 )  # fmt: skip
@@ -208,11 +207,11 @@ def test_the_best_adapter_is_set_against_the_real_features(gap: Any, start: str)
     assert said[0].endswith(" with pool, the best of 3 adapters).")
     assert_says(
         said[1:3],
-        "stage 3 expects 40 × 28 and the image is 3 × 224: it stops: “bad shape”.",
-        "A probe behind stage 3 reads 0.95 (0.93 to 0.98) with the real features; with the image made to fit at best "
-        "0.71 (0.67 to 0.76) (refit; pool) and 0.58 (0.56 to 0.61) (frozen); raw pixels give 0.61, chance is 0.50.",
+        "stage 3 expects 40 × 28, the image is 3 × 224: it stops: “bad shape”.",
+        "A probe behind stage 3 reads 0.95 (0.93 to 0.98) of real features; of the adapted image at best 0.71 (0.67 "
+        "to 0.76) (refit) and 0.58 (0.56 to 0.61) (frozen); raw pixels 0.61, chance 0.50.",
     )
-    assert of_tail(*fits, kind="")[1].endswith(": it does not stop, by chance of shapes (bad shape).")
+    assert of_tail(*fits, kind="")[1].endswith(": it does not stop (bad shape).")
 
 
 def test_what_a_stage_adds_to_its_adapters() -> None:
@@ -222,19 +221,19 @@ def test_what_a_stage_adds_to_its_adapters() -> None:
         adapter("keep", 0.66, added=SAME),
     )  # fmt: skip
     assert of_tail(*fits)[3] == (
-        "With pool the stage still helps: 0.71 behind it, 0.51 before it (difference +0.20 (+0.15 to +0.25))."
+        "With pool the stage still helps: 0.71 behind it, 0.51 before (difference +0.20 (+0.15 to +0.25))."
     )
-    none = "With no adapter is the stage shown to make its input easier to read than it was."
+    none = "The stage is not shown to help any adapter's input."
     assert of_tail(*fits[3:])[3] == none
 
 
 @pytest.mark.parametrize(
     ("beyond", "ending"),
     [
-        (MORE, "so the pixels give 0.12 (0.07 to 0.17) of what that leaves."),
-        (LESS, "so the pixels give less than that."),
-        (NOTHING, "so the pixels give nothing beyond that."),
-        (SAME, "so the pixels are not shown to give anything beyond that."),
+        (MORE, "the pixels add 0.12 (0.07 to 0.17) of the rest."),
+        (LESS, "the pixels give less."),
+        (NOTHING, "the pixels add nothing."),
+        (SAME, "the pixels are not shown to add anything."),
     ],
 )
 def test_the_adapter_that_comes_closest(beyond: Any, ending: str) -> None:
@@ -243,6 +242,6 @@ def test_the_adapter_that_comes_closest(beyond: Any, ending: str) -> None:
         adapter("tile", 0.6, r2=0.46, beyond=(0.3, 0.2, 0.4)),
     )  # fmt: skip
     assert of_tail(*fits)[4] == (
-        "The closest adapter, pool, predicts the real features of new images with R² 0.52 (0.46 to 0.59); their mean "
-        f"at each position reaches 0.18, {ending}"
+        "The closest adapter, pool, predicts real features with R² 0.52 (0.46 to 0.59); their mean reaches 0.18, "
+        f"{ending}"
     )

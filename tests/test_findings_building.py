@@ -223,11 +223,11 @@ def of_filter(found: Any, kind: str = "grouped") -> list[str]:
 
 
 def test_what_a_filter_spans() -> None:
-    window = "in a window of 2 × 3: one number out of {} products."
+    window = "in 2 × 3: one number out of {} products."
     assert of_filter(a_sum(1, 2))[0] == f"This filter spans all 2 input channels {window.format(12)}"
     assert of_filter(a_sum(*range(200)))[0].endswith(window.format("1,200"))
     assert of_filter(a_sum(1))[0] == f"This filter spans the only input channel {window.format(6)}"
-    apart = "This filter does not span all 9 input channels: it sees only {} (grouped convolution). …"
+    apart = "This filter does not span all 9 input channels: it sees only {} (grouped convolution)."
     assert_says(of_filter(a_sum(1, first=4, of=9))[:1], apart.format("input channel 4"))
     assert_says(of_filter(a_sum(1, 2, 3, first=3, of=9))[:1], apart.format("the 3 input channels 3 to 5"))
 
@@ -237,7 +237,7 @@ def test_whether_a_sum_is_the_networks_number() -> None:
         "The contributions sum to +1.00 plus the bias +0.25: +1.25, exactly the network's own number (difference 0)."
     )
     assert of_filter(a_sum(1.5, bias=0.0, off=9e-6))[1].endswith(
-        "(this layer has no bias): +1.50, exactly the network's own number (difference 9e-06)."
+        "(no bias): +1.50, exactly the network's own number (difference 9e-06)."
     )
     assert of_filter(a_sum(1.5, -0.5, off=-0.5))[1].endswith(
         "not the network's own number, which is +1.750000 (difference 0.5)."
@@ -250,14 +250,12 @@ def test_whether_a_sum_is_the_networks_number() -> None:
 def test_who_adds_to_a_sum() -> None:
     assert of_filter(a_sum(0.5))[2] == "A single channel contributes: +0.50."
     assert of_filter(a_sum(0, 0))[2] == "Every contribution is zero here."
-    numbers = "Channels that raise it add {}, those that lower it {}; the strongest of {}, channel {}, adds {}. "
+    numbers = "Channels raise it by {} and lower it by {}, the strongest of {}, channel {}, by {}; "
     assert of_filter(a_sum(1.0, -2.0, 0.5, 0.5, first=3))[2] == (
-        numbers.format("+2.00", "-2.00", 4, 4, "-2.00")
-        + "The strongest channel is enough for half of all that is added and taken away."
+        numbers.format("+2.00", "-2.00", 4, 4, "-2.00") + "it is enough for half of all."
     )
     assert of_filter(a_sum(1.0, -1.5, 0.25, 0.75, 0.0))[2] == (
-        numbers.format("+2.00", "-1.50", 5, 1, "-1.50")
-        + "The strongest 2 channels are enough for half of all that is added and taken away."
+        numbers.format("+2.00", "-1.50", 5, 1, "-1.50") + "2 are enough for half of all."
     )
 
 
@@ -266,8 +264,7 @@ def test_all_convolutions_of_a_network() -> None:
         return filter_findings.network_findings(table("layer kind difference", *rows))
 
     assert told(("a", "full", 0.0), ("b", "1×1", 1e-5), ("c", "single", 2e-6)) == [
-        "In 3 of 3 convolutions the sum of the products is the network's own number to within 1e-05 (largest "
-        "difference 1e-05).",
+        "In 3 of 3 convolutions the products sum to the network's own number (largest difference 1e-05).",
         "All 3 of its convolutions span every input channel.",
     ]
     mixed = [
@@ -279,8 +276,8 @@ def test_all_convolutions_of_a_network() -> None:
     ]
     assert_says(
         told(*mixed),
-        "In 3 of 5 convolutions … to within 1e-05 (largest difference 2e-02); the sum does not explain b.",
-        "2 of its 5 convolutions span every input channel; the others do not (2 depthwise, 1 grouped).",
+        "In 3 of 5 convolutions … (largest difference 2e-02); not at b.",
+        "2 of its 5 convolutions span every input channel; not so 2 depthwise, 1 grouped.",
     )
     assert told(("a", "full", 0.0))[1] == "Its only convolution spans every input channel."
     assert "(largest difference 0)" in told(("a", "full", 0.0))[0]

@@ -196,7 +196,7 @@ def test_factors_are_counted_by_what_is_shown_and_the_largest_named() -> None:
         of_factors(*matched, *(row for name in names for row in kinds_of(name))),
         "4 of 10 factors of 240 drawings can be read at the last layer, head, best m3 (0.40), m2 (0.30); 3 cannot, to "
         "within R² 0.05.",
-        "From stem to head 4 rise, most m3 (0.58 → 0.71), m2 (0.58 → 0.71); 2 fall, most l2 (0.58 → 0.71), l1 (0.58 → "
+        "From stem to head: 4 rise, most m3 (0.58 → 0.71), m2 (0.58 → 0.71); 2 fall, most l2 (0.58 → 0.71), l1 (0.58 → "
         "0.71); of 4 no change is shown.",
         "At equal widths 4 rise and 3 fall.",
         "Raw pixels read 2 better than head and 4 worse.",
@@ -211,7 +211,7 @@ def test_factors_of_which_little_is_shown() -> None:
         of_factors(("last", "a", OPEN), ("last - first", "a", LESS), ("last - half of the images", "a", LESS),
                    ("trained - untrained", "a", OPEN, 0.5, 0.4, 2), shuffled=(0.04, 0.05, 0.01)),
         "No factor of 240 drawings is shown to be readable at the last layer, head.",
-        "From stem to head 1 fall, most a (0.58 → 0.71); of 0 no change is shown.",
+        "From stem to head: 1 fall, most a (0.58 → 0.71); of 0 no change is shown.",
         "Raw pixels read 0 better than head and 0 worse.",
         "Half of the images read 0 of 1 factors worse at head.",
         "Against 2 networks with random weights, head reads 0 better and 0 worse.",
@@ -219,7 +219,7 @@ def test_factors_of_which_little_is_shown() -> None:
     )  # fmt: skip
     alone = of_factors(("last", "a", OPEN), ("trained - untrained", "a", MORE, 0.5, 0.4, 1), layers=("head",))
     assert alone[1] == "One layer alone shows no change with depth."
-    assert of_factors(("last", "a", OPEN), layers=("stem", "head"))[1].startswith("From stem to head ")
+    assert of_factors(("last", "a", OPEN), layers=("stem", "head"))[1].startswith("From stem to head: ")
     assert alone[3].startswith("One random start is too few")
     assert of_factors(("last", "a", OPEN))[3] == NO_TWIN
 

@@ -170,33 +170,32 @@ def of_inversions(*rows: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("last", "change"),
     [
-        (0.5, "so more that differs from the picture looks the same to the deeper one"),
-        (0.95, "so here the deeper one gives more of the picture back"),
-        (0.8, "so no difference between them is shown"),
-        (0.86, "so no difference between them is shown"), (0.74, "so no difference between them is shown"),
+        (0.5, "more that differs looks the same to the deeper one"),
+        (0.95, "the deeper one gives more back"),
+        (0.8, "no difference is shown"),
+        (0.86, "no difference is shown"), (0.74, "no difference is shown"),
     ],
 )  # fmt: skip
 def test_rebuilt_pictures_are_compared_where_activations_were_matched(last: float, change: str) -> None:
     every = [inverted("stem", 0.8, 0.01), inverted("neck", 0.2, 0.06), inverted("head", last)]
     numbers = (
-        "the picture's thumbnail comes back with a likeness of 0.80 (0.77 to 0.83), from head, the last of them, with "
-        f"{last:.2f} ({last - 0.03:.2f} to {last + 0.03:.2f}) (correlation of pixels, 1 is the same; interval over 3 "
-        f"starts, for all layers at once): of this picture, {change}."
+        f"the thumbnail has likeness 0.80 (0.77 to 0.83), from head, the last, {last:.2f} ({last - 0.03:.2f} to "
+        f"{last + 0.03:.2f}) (correlation of pixels; 3 starts): {change}."
     )
     assert_says(
         of_inversions(*every),
         f"Rebuilt from stem, the first, {numbers}",
-        "The activations themselves were matched everywhere, to within 6.0%, so …",
+        "Activations were matched everywhere, to within 6.0%: …",
         NO_TWIN,
     )
     far = [inverted("input", 0.99, 0.08), *every, inverted("logits", 0.1, 0.4)]
     assert_says(
         of_inversions(*far)[:2],
         f"Rebuilt from stem, the first of the 3 layers whose activations were matched, {numbers}",
-        "At input, logits the search did not surely match the activations (at logits it left 40%): …",
+        "At input, logits the search did not clearly match the activations (at logits it left 40%): …",
     )
     few = of_inversions(far[0], far[4], every[1])[0]
-    assert few.startswith("The search came to the picture's activations, to within 10%, at 1 of 3 layers: what other")
+    assert few.startswith("The search matched the picture's activations, to within 10%, at 1 of 3 layers: what the")
 
 
 def test_rebuilt_pictures_of_random_weights() -> None:
@@ -205,12 +204,13 @@ def test_rebuilt_pictures_of_random_weights() -> None:
              (("a", 0.9, 0.05), ("b", 0.6, 0.05), ("d", 0.1, 0.05), ("e", 0.71, 0.05), ("c", 0.62, 0.04),
               ("f", 0.1, 0.05))]  # fmt: skip
     text = (
-        "With random weights instead (3 starts, …), at the {} layers where both searches matched the activations, the "
-        "picture comes back worse at {} and better at {}, at the others neither is shown; from {}. A picture …"
+        "With random weights (3 starts) the picture comes back worse at {} and better at {} of the {} layers matched "
+        "by "
+        "both; from {}."
     )
-    assert_says(of_inversions(*own, *twins)[2:], text.format(4, 2, 1, "e with 0.71 against 0.90 (−0.19)"))
+    assert_says(of_inversions(*own, *twins)[2:], text.format(2, 1, 4, "e with 0.71 against 0.90 (−0.19)"))
     unmatched = [*twins[:3], inverted("e", 0.71, 0.08, 1), twins[4]]
-    assert_says(of_inversions(*own, *unmatched)[2:], text.format(3, 1, 1, "c with 0.62 against 0.60 (+0.02)"))
+    assert_says(of_inversions(*own, *unmatched)[2:], text.format(1, 1, 3, "c with 0.62 against 0.60 (+0.02)"))
     none = of_inversions(own[3], own[4], inverted("d", 0.1, 0.05, 1), inverted("e", 0.1, 0.08, 1))[2]
-    assert none.startswith("At no layer did the search match the activations with and without training")
+    assert none.startswith("No layer was matched with and without training")
     assert list(inversion_findings.matched(pd.DataFrame({"error_high": [0.1, 0.0999]}))) == [False, True]

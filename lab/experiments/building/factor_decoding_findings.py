@@ -66,7 +66,7 @@ def _movement(contrasts: pd.DataFrame, order: list[str]) -> str:
             )
             parts.append(f"{len(rows)} {how}, most {listed}")
     rest = f"of {len(by['same']) + len(by['open'])} no change is shown"
-    return f"From {order[0]} to {order[-1]} {'; '.join([*parts, rest])}."
+    return f"From {order[0]} to {order[-1]}: {'; '.join([*parts, rest])}."
 
 
 def _at_equal_widths(contrasts: pd.DataFrame) -> list[str]:
