@@ -132,7 +132,7 @@ def _recovered(broken: pd.DataFrame) -> list[str]:
     row = more.sort_values("recovered").iloc[-1]
     return [
         f"After {len(more)} of {len(broken)} changes a refit probe reads more than the frozen one, most after "
-        f"{_named(row)}: {ranged(row, 'refitted')} instead of {row.carried:.2f} (difference "
+        f"{_named(row)}: {row.refitted:.2f} instead of {row.carried:.2f} (difference "
         f"{with_ends(interval_of(row, 'recovered'))})."
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lab.experiments.number_text import interval_of, ranged, two, with_ends
+from lab.experiments.number_text import interval_of, two, with_ends
 from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 REAL = "real features"
@@ -25,8 +25,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     said = [
         _verdict(best, len(fits)),
         f"{error.stage} expects {error.expects}, the image is {error.given}: {what}.",
-        f"A probe behind {error.stage} reads {ranged(real, 'carried')} of real features; of the adapted image at best "
-        f"{ranged(best, 'refitted')} (refit) and {ranged(fits.sort_values('carried').iloc[-1], 'carried')} (frozen); "
+        f"A probe behind {error.stage} reads {real.carried:.2f} of real features; of the adapted image at best "
+        f"{best.refitted:.2f} (refit) and {fits['carried'].max():.2f} (frozen); "
         f"raw pixels {pixels:.2f}, chance {chance:.2f}.",
     ]
     return [*said, _stage_adds(fits), _closest(fits)]
@@ -65,14 +65,14 @@ def _closest(fits: pd.DataFrame) -> str:
         "open": "the pixels are not shown to add anything",
     }[outcome(beyond, 0.0)]
     return (
-        f"The closest adapter, {row.adapter}, predicts real features with R² {ranged(row, 'r2')}; their mean reaches "
+        f"The closest adapter, {row.adapter}, predicts real features with R² {row.r2:.2f}; their mean reaches "
         f"{two(float(row.r2_mean_map))}, {more}."
     )
 
 
 def _short(message: str) -> str:
     """Return what PyTorch says is wrong, without the sizes that stand before it."""
-    return message.rpartition("input")[2].partition(" to have ")[2] or message
+    return message.rpartition("expected ")[2] or message
 
 
 def _control(controls: pd.DataFrame, name: str) -> float:

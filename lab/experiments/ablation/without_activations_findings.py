@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lab.experiments.number_text import interval_of, ranged, with_ends
+from lab.experiments.number_text import interval_of, with_ends
 from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 COLOURS = 0.8  # from this share on, average colours are nearly all that varies
@@ -75,7 +75,7 @@ def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str
 
 def _numbers(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
     return (
-        f"a refit probe reads {ranged(bare, 'refitted')}, intact {ranged(intact, 'refitted')}; raw "
+        f"a refit probe reads {bare.refitted:.2f}, intact {intact.refitted:.2f}; raw "
         f"pixels {floor['pixels']:.2f}, chance {floor['chance']:.2f}"
     )
 
@@ -105,5 +105,5 @@ def _few_directions(intact: pd.Series, bare: pd.Series) -> str:
     means = ": little more than average colours" if bare.colours_low >= COLOURS else ""
     return (
         f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of the last layer's variance, intact "
-        f"{before}; average colours explain {ranged(bare, 'colours')}, intact {ranged(intact, 'colours')}{means}."
+        f"{before}; average colours explain {bare.colours:.2f}, intact {intact.colours:.2f}{means}."
     )

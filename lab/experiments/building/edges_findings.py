@@ -59,13 +59,13 @@ def _accuracy(accuracy: pd.DataFrame) -> str:
         "open": "not shown to differ",
     }[outcome(gain, ACCURACY_MARGIN)]
     control = (
-        f"shuffled labels {said(shuffled)}, chance {CHANCE:.2f}"
+        f"shuffled labels {shuffled.value:.2f}, chance {CHANCE:.2f}"
         if shuffled.low <= CHANCE
         else f"but shuffled labels give {said(shuffled)}, above chance, {CHANCE:.2f}: something leaks"
     )
     return (
-        f"Two layers tell rectangles, diamonds and neither apart with accuracy {said(two)}, one layer "
-        f"{said(one)}: {better} (difference {with_ends(gain)}, {len(by_seed)} networks); {control}."
+        f"Two layers tell rectangles, diamonds and neither apart with accuracy {two.value:.2f}, one layer "
+        f"{one.value:.2f}: {better} (difference {with_ends(gain)}, {len(by_seed)} networks); {control}."
     )
 
 
@@ -99,8 +99,8 @@ def _combination(combinations: pd.DataFrame, shape: str, expected: tuple[str, ..
     sums = group_sums(combinations)
     here = sums[sums["class"] == shape]
     found = {str(group): mean_interval(rows["on_own"].to_numpy()) for group, rows in here.groupby("group")}
-    parts = ", ".join(f"{group} {said(found[group], 1)}" for group in GROUPS)
-    return f"Edges add to the {shape} channel: {parts}; {_who(here, expected)}."
+    parts = ", ".join(f"{group} {found[group].value:.1f}" for group in GROUPS)
+    return f"Edges give the {shape} channel: {parts}; {_who(here, expected)}."
 
 
 def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:

@@ -55,7 +55,8 @@ def _by_depth(grid: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> str:
         "open": "and nothing is shown to be left",
     }[_one(contrasts, "last")[1]]
     return (
-        f"{change}, {left}: rebuilt thumbnails have R² {_of(first)} from {first.layer}, {_of(last)} from {last.layer} "
+        f"{change}, {left}: rebuilt thumbnails have R² {two(first.r2)} from {first.layer}, {two(last.r2)} from "
+        f"{last.layer} "
         f"(difference {with_ends(interval_of(gap, 'gap'))}, {images} images)."
     )
 
@@ -81,7 +82,7 @@ def _against_pixels(grid: pd.DataFrame, rebuilt: pd.DataFrame, contrasts: pd.Dat
         "open": "is not shown to give more",
     }[found]
     return (
-        f"The mean colour alone gives {_of(colour)}, raw pixels {_of(pixels)}; the last layer {beyond} than the "
+        f"The mean colour alone gives {two(colour.r2)}, raw pixels {two(pixels.r2)}; the last layer {beyond} than the "
         f"colour ({with_ends(interval_of(gap, 'gap'))})."
     )
 
@@ -112,7 +113,7 @@ def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
         adds = f"a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})"
     elif set(found) <= {"same", "less"}:
         adds = f"a grid of positions adds no more than {R2_MARGIN:.2f}"
-    return [f"Averaged over positions, layers give at most {_of(best)} ({best.layer}); {adds}."]
+    return [f"Averaged over positions, layers give at most {two(best.r2)} ({best.layer}); {adds}."]
 
 
 def _against_twins(contrasts: pd.DataFrame) -> str:

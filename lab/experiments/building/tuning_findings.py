@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lab.experiments.number_text import NO_TWIN, ranged, with_ends
+from lab.experiments.number_text import NO_TWIN, two, with_ends
 from lab.stats.claims import R2_MARGIN, Outcome, count, outcome
 from lab.stats.intervals import Interval
 from lab.stats.simultaneous import crossed_mean, mean_of_many
@@ -30,10 +30,10 @@ def _by_depth(rows: pd.DataFrame, draws: pd.DataFrame, kind: str) -> str:
         "same": "alike at the first and last layer",
         "open": "no change from first to last is shown",
     }[outcome(gap, R2_MARGIN)]
-    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer}, {ranged(top, 'best')}"
+    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer}, {two(top.best)}"
     return (
-        f"{WHAT[kind]} explains {ranged(first, 'best')} of the best channel's variance at {first.layer}, "
-        f"{ranged(last, 'best')} at {last.layer}{most}: {change} ({with_ends(gap)})."
+        f"{WHAT[kind]} explains {two(first.best)} of the best channel's variance at {first.layer}, "
+        f"{two(last.best)} at {last.layer}{most}: {change} ({with_ends(gap)})."
     )
 
 

@@ -144,7 +144,7 @@ def _invariance(table: pd.DataFrame) -> list[str]:
     for change, part in table.groupby("change", sort=False):
         clear = [f"{ranged(row, 'loss')} at {row['layer']}" for row in _ends(part) if row["loss_low"] > 0]
         (lost if clear else kept).append(f"{change}: {', '.join(clear)}" if clear else str(change))
-    said = [f"Accuracy is clearly lost at another {one}." for one in lost]
+    said = [f"Accuracy is clearly lost at another {'; '.join(lost)}."] if lost else []
     ends = "first or last layer that reads a rung"
     return [*said, *([f"No loss is shown at another {listed(kept)} ({ends})."] if kept else [])]
 

@@ -155,7 +155,7 @@ def _best(material: ProbeData, accuracies: pd.DataFrame, right: Right) -> list[d
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Say where the kinds of probe disagree about the best layer, what each reads there, and what it costs."""
+    """Say where the kinds of probe disagree about the best layer, and what each reads there."""
     rows: list[Any] = list(tables["best"].itertuples())
     usual, others = rows[0], rows[1:]
     apart = [row for row in others if not row.agrees]
@@ -180,5 +180,4 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         for row in others
     ]
     found.append(f"Against {usual.accuracy:.3f} of the logistic probe: {'; '.join(read)}.")
-    costs = ", ".join(f"{PROBES[row.probe].title} {row.seconds:.1f} s and {int(row.numbers):,} numbers" for row in rows)
-    return [*found, f"Fitting took, and a probe holds: {costs}."]
+    return found

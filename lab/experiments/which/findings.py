@@ -76,8 +76,8 @@ def _search(tables: Tables) -> str:
     ]
     dropped = rounds[~rounds["kept"] & (rounds["behind_low"] <= 0)]
     return (
-        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} confirmed. {_are(len(dropped))} of the dropped "
-        "not clearly worse."
+        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} confirmed. {len(dropped)} of the dropped "
+        f"{'is' if len(dropped) == 1 else 'are'} not clearly worse."
     )
 
 

@@ -38,8 +38,8 @@ def _task(task: str, tables: Mapping[str, pd.DataFrame], names: Mapping[str, str
     leads = tables["leads"]
     lead = leads[(leads["task"] == task) & (leads["network"] == best)].iloc[0]
     return (
-        f"To tell {TASKS[task]}: the stack {_said(final['stack'])}, the best other, {names[best]}, "
-        f"{_said(final[best])}; {_compared(lead)}."
+        f"To tell {TASKS[task]}: the stack {final['stack'].accuracy:.2f}, the best other, {names[best]}, "
+        f"{final[best].accuracy:.2f}; {_compared(lead)}."
     )
 
 
@@ -54,8 +54,8 @@ def _orientation(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -
     elif all(final[name].ci_high < SOLVED for name in SINGLE):
         able = "no single layer has solved even this"
     return (
-        f"To tell {TASKS[ORIENTATION]}, {able}: {names[single]} {_said(final[single])}, the stack "
-        f"{_said(final['stack'])}; {_compared(lead)}."
+        f"To tell {TASKS[ORIENTATION]}, {able}: {names[single]} {final[single].accuracy:.2f}, the stack "
+        f"{final['stack'].accuracy:.2f}; {_compared(lead)}."
     )
 
 
@@ -104,7 +104,3 @@ def _compared(lead: pd.Series) -> str:
     if lead.ci_high < 0:
         return f"the stack is behind ({interval})"
     return f"no difference is shown ({interval})"
-
-
-def _said(row: Any) -> str:
-    return f"{row.accuracy:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
