@@ -18,6 +18,7 @@ from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.downloads import export
 from lab.ui.findings import show_sentences
 from lab.ui.gallery import Picture, gallery
+from lab.ui.tables import explained_table
 from lab.ui.tabs import Tab, questions
 from lab.ui.text import count, escaped
 
@@ -91,7 +92,7 @@ def _gaps(result: Result) -> None:
     depths = _about(_findings(result, "At equal relative depth"), against)
     show_sentences([*_findings(result, "At its best layer"), *depths])
     with st.expander("Every pair at its best layers", icon=":material/table_rows:"):
-        st.dataframe(result["best"], hide_index=True, key="best_table")
+        explained_table(result, "best", key="best_table")
 
 
 def _cost(result: Result) -> None:
@@ -102,8 +103,7 @@ def _cost(result: Result) -> None:
     words = f"feature-lab export-backbone {result.request.run_id} --model {chosen['model']} --layer {chosen['layer']}"
     st.code(f"{words} --out backbone", language="bash", wrap_lines=True)
     with st.expander("Every layer of every network", icon=":material/table_rows:"):
-        st.caption("Behind: how far below the best of all, with an interval that holds for all layers at once.")
-        st.dataframe(result["cuts"], hide_index=True, key="cuts_table")
+        explained_table(result, "cuts", key="cuts_table")
 
 
 def _alike(result: Result) -> None:
