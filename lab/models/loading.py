@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -22,6 +24,10 @@ from lab.weights.own_code import remember as remember_given
 
 if TYPE_CHECKING:
     from torch import nn
+
+MOST_KEPT = 100_000_000  # parameters of all networks that are kept together: 400 MB
+
+_KEPT: ContextVar[dict[tuple[str, str], LoadedModel] | None] = ContextVar("networks kept", default=None)
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,26 @@ def load_model(
     ref.check()
     tune_allocator()
     place = "cpu" if ref.precision in RUNTIMES else pick_device(device)
+    there = _KEPT.get()
+    if there is not None and (str(ref), place) in there:
+        return there[str(ref), place]
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
-    return LoadedModel(known, placed(built.module, place, ref.precision), place, repr(built.module))
+    loaded = LoadedModel(known, placed(built.module, place, ref.precision), place, repr(built.module))
+    if there is not None and known.parameters + sum(one.card.parameters for one in there.values()) <= MOST_KEPT:
+        there[str(ref), place] = loaded
+    return loaded
+
+
+@contextmanager
+def networks_kept() -> Iterator[None]:
+    """In this block a network is loaded once, however often `load_model` is asked for it: the first ones, as many as
+    have `MOST_KEPT` parameters together."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: ImageSet | None = None) -> list[str]:
