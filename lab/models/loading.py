@@ -17,7 +17,7 @@ from lab.models.cards import ModelCard, cached_card, card_of, digest_of
 from lab.models.devices import pick_device, placed
 from lab.models.given_preprocess import as_given, as_preprocessing
 from lab.models.preprocess import Preprocessing
-from lab.models.reference import RUNTIMES, ModelRef
+from lab.models.reference import NONE_NAMED, RUNTIMES, ModelRef
 from lab.weights.in_memory import remember
 from lab.weights.own_code import own_copy
 from lab.weights.own_code import remember as remember_given
@@ -125,7 +125,7 @@ def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: Im
     """
     several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
     if not several:
-        raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
+        raise LabError(NONE_NAMED)
     shape = images.tensor_shape if images is not None and preprocess is None else None
     usual = preprocess if shape is None else as_given(shape)
     return [str(ref_of(model, usual if is_module(model) else preprocess)) for model in several]
