@@ -9,6 +9,7 @@ from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
 from lab.experiments.given_vectors import from_python, in_full, is_in_memory, vector_sources, vectors_title
 from lab.images import groups_stamp, settled, settled_groups, short_name
+from lab.models.reference import NONE_NAMED
 from lab.probing.controls import OPTIONAL
 
 
@@ -54,7 +55,7 @@ class ProbeRequest(Request):
         elif self.labels or self.images:
             raise LabError("labels and images belong to --embeddings FILE; give it, or leave them out")
         elif not self.models:
-            raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
+            raise LabError(NONE_NAMED)
         if len(set(self.models)) < len(self.models):
             raise LabError(f"a model was named twice among {', '.join(self.models)}; name each once")
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.embeddings.streaming import pixels_kept
 from lab.experiments.base import DEFAULT_DATA, PartialResults, Result
 from lab.experiments.comparison.costs import measure_places
 from lab.experiments.comparison.request import DEFAULT_MODELS
@@ -32,6 +33,7 @@ from lab.experiments.which.request import WhichRequest
 from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, card, names_of
+from lab.models.loading import networks_kept
 from lab.probing.controls import OPTIONAL
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
@@ -68,7 +70,8 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when none can.
     """
-    return _searched(request, progress, compute, partial_results if partial_results is not None else {})
+    with networks_kept(), pixels_kept():
+        return _searched(request, progress, compute, partial_results if partial_results is not None else {})
 
 
 def which(
@@ -109,7 +112,7 @@ def which(
             "cheaper": cheaper, "speed": speed,
         }
     )  # fmt: skip
-    with bars_for(progress) as told:
+    with bars_for(progress) as told, networks_kept(), pixels_kept():
         return _searched(request.canonical(), told, compute, {}, given)
 
 
