@@ -5,7 +5,7 @@
     ridge_path(train)                          the probe of every penalty from one eigendecomposition
 
 Sums are of `row - shift`, in double precision: with a shift near the mean nothing is lost to cancellation. Features are
-standardised and targets -1 and 1, as `lab.probing.ridge_classifier` and scikit-learn's RidgeClassifier over a StandardScaler do;
+standardised and targets -1 and 1, as in `lab.probing.ridge_classifier`;
 the penalty is that of the least generalised cross-validation error (Golub, Heath and Wahba 1979), for which sums do.
 """
 

@@ -68,7 +68,8 @@ def fit_probes(
 
     `label_sets` is `(S, N)`, or `(S, R, N)` when the labels differ between repeats (shuffled ones); `splits` `(R, N)`
     holds test folds (`make_splits`). A dimension of None keeps all features, a number keeps that many principal
-    components of the standardised training part. `kind` "ridge" is `lab.probing.ridge_classifier`'s. The answer does not depend on `threads` (default: all cores). `told`
+    components of the standardised training part. `kind` is "logistic" or "ridge"
+    (`lab.probing.ridge_classifier`). The answer does not depend on `threads` (default: all cores). `told`
     is called at least between fits, from whichever thread, with the share that is done; what it raises ends the work.
     Raises `LabError` for shapes that do not fit together and values that are not finite.
     """

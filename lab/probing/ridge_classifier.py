@@ -39,22 +39,22 @@ def probe_fold(task: ProbeTask, repeat: int, fold: int, step: Callable[[int], No
     sets = np.arange(len(labels))
     least, places = np.full(len(sets), np.inf), np.zeros(len(sets), dtype=np.int64)
     coefficients, left_out = np.zeros((known.shape[1], *member.shape[:2])), np.zeros((len(train), *member.shape[:2]))
-    for place, one in enumerate(ridge_path(known, targets - mean, 0.5 / task.grid[::-1], task.groups[train])):
+    for place, found in enumerate(ridge_path(known, targets - mean, 0.5 / task.grid[::-1], task.groups[train])):
         step(0)
-        missed = one.missed.reshape(left_out.shape)
+        missed = found.missed.reshape(left_out.shape)
         errors = np.einsum("nsk,nsk->s", missed, missed)
         better = sets[errors < least]
         least[better], places[better] = errors[better], len(task.grid) - 1 - place
-        coefficients[:, better] = one.coefficients.reshape(coefficients.shape)[:, better]
+        coefficients[:, better] = found.coefficients.reshape(coefficients.shape)[:, better]
         left_out[:, better] = (targets.reshape(left_out.shape) - missed)[:, better]
     values = np.einsum("mp,psk->smk", unseen, coefficients, optimize=True) + mean.reshape(len(sets), 1, -1)
-    found = []
+    answers = []
     for one in sets:
         sharp = _sharpness(left_out[:, one], labels[one])
         known_classes = member[one].any(axis=1)
-        found.append(probabilities(np.where(known_classes, sharp * values[one], -np.inf).T).T)
+        answers.append(probabilities(np.where(known_classes, sharp * values[one], -np.inf).T).T)
         step(1)
-    return places, np.array(found)
+    return places, np.array(answers)
 
 
 def _sharpness(values: np.ndarray, labels: np.ndarray) -> float:

@@ -33,6 +33,7 @@ from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, card, names_of
 from lab.probing.controls import OPTIONAL
+from lab.probing.task import LOGISTIC
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
@@ -86,6 +87,7 @@ def which(
     seed: int = 0,
     groups: str | Sequence[Any] = "auto",
     split: str = "auto",
+    probe: str = LOGISTIC,
     sample: int = 32,
     finalists: int = 4,
     cheaper: int = 3,
@@ -105,7 +107,7 @@ def which(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
             "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
-            "seed": seed, "groups": groups, "split": split, "sample": sample, "finalists": finalists,
+            "seed": seed, "groups": groups, "split": split, "probe": probe, "sample": sample, "finalists": finalists,
             "cheaper": cheaper, "speed": speed,
         }
     )  # fmt: skip
@@ -148,7 +150,7 @@ def _searched(
     return result_with_findings(
         request, tables, findings(tables, question.images.classes, chosen), hashes=hashes,
         problems=[*problems, *lacking], timings=clock.seconds, processor_seconds=clock.processor, threads=cores(),
-        notes=list(question.images.notes), classes=list(question.images.classes), images=len(question.images),
+        notes=question.notes, classes=list(question.images.classes), images=len(question.images),
         chosen=chosen.columns("accuracy"),
     )  # fmt: skip
 
