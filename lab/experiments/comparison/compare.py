@@ -41,7 +41,7 @@ from lab.experiments.separability.measure import (
     prepare,
     probe_all,
 )
-from lab.experiments.separability.split_notes import split_problems
+from lab.experiments.separability.split_notes import notes_of, split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
 from lab.images import ImageSet, images_in_request
@@ -150,7 +150,7 @@ def _compared(
         hashes=hashes,
         problems=problems,
         timings=clock.seconds,
-        notes=question.notes,
+        notes=notes_of(question),
     )
 
 

@@ -28,7 +28,7 @@ from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
 from lab.partial_results import Arrays, PartialResults
 from lab.probing.cost import about, foreseen
-from lab.probing.task import LOGISTIC, RIDGE
+from lab.probing.task import RIDGE
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.threads import CallerLeftError, cores, in_threads
@@ -64,12 +64,6 @@ class ProbeSetup:
     @property
     def shuffled(self) -> np.ndarray:
         return self.design.shuffled
-
-    @property
-    def notes(self) -> list[str]:
-        """What is to be said of the images, and of probes that are not the usual ones."""
-        probe = [] if self.request.probe == LOGISTIC else [f"layers were read by {self.request.probe} probes"]
-        return [*self.images.notes, *probe]
 
     @property
     def split_given(self) -> bool:
@@ -219,7 +213,7 @@ def probing_stage(question: ProbeSetup, subjects: Sequence[EmbeddingSource]) -> 
         return STAGE
     quicker = "" if ridge else f", ridge probes (--probe ridge) about {about(seconds[1])}"
     told = f"Probes of {classes} classes will take about {about(seconds[ridge])}{quicker}"
-    logging.getLogger(__name__).warning("%s", told)
+    logging.getLogger(__name__).warning(told)
     return f"{told}: {STAGE}"
 
 

@@ -24,7 +24,7 @@ from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import ProbeRequest
-from lab.experiments.separability.split_notes import split_problems
+from lab.experiments.separability.split_notes import notes_of, split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
 from lab.images import ImageSet, from_python, images_asked, images_in_request, open_image_set, regrouped, short_name
@@ -79,7 +79,7 @@ def measure_and_assemble(
         notes += [sentence for model in computed for sentence in beside_findings(tables, model)]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
-        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.notes, *notes],
+        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*notes_of(question), *notes],
         classes=list(question.images.classes), factors=list(question.images.factor_names),
     )  # fmt: skip
 

@@ -36,6 +36,13 @@ def split_text(splits: pd.DataFrame, *, told: int = 0) -> str:
     return f"{counted}{folds} folds × {repeats} repeat{'' if repeats == 1 else 's'}"
 
 
+def notes_of(question: ProbeSetup) -> list[str]:
+    """Return what is to be said of the images, and of probes that are not the usual ones."""
+    probe = question.request.probe
+    told = f"layers were read by {probe} probes; the labels that a layer needs are counted by logistic ones"
+    return [*question.images.notes, *([told] if probe != LOGISTIC else [])]
+
+
 def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) -> list[str]:
     """Return a sentence for each thing that makes the folds doubtful: fewer than asked for, groups of several classes,
     images far more like an image of another group than is typical."""

@@ -25,6 +25,7 @@ from lab.experiments.comparison.costs import measure_places
 from lab.experiments.comparison.request import DEFAULT_MODELS
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.separability.measure import ProbeSetup, prepare
+from lab.experiments.separability.split_notes import notes_of
 from lab.experiments.which.confirm import Confirmed, cheaper_places, confirmed, control_rows
 from lab.experiments.which.findings import findings
 from lab.experiments.which.halving import Round, halved, places_of
@@ -150,7 +151,7 @@ def _searched(
     return result_with_findings(
         request, tables, findings(tables, question.images.classes, chosen), hashes=hashes,
         problems=[*problems, *lacking], timings=clock.seconds, processor_seconds=clock.processor, threads=cores(),
-        notes=question.notes, classes=list(question.images.classes), images=len(question.images),
+        notes=notes_of(question), classes=list(question.images.classes), images=len(question.images),
         chosen=chosen.columns("accuracy"),
     )  # fmt: skip
 
