@@ -39,15 +39,18 @@ def test_its_answers_are_those_of_scikit_learn_for_all_label_sets(count: int, si
     splits = make_splits(labels, groups, folds=3, repeats=2)
     both = np.stack([np.repeat(labels[None], 2, axis=0), shuffled_labels(labels, groups, splits, seed=0)])
     found = fit_probes(x, both, splits, groups, dimensions=(None,), kind="ridge")
+    same = []
     for s, repeat, fold in np.ndindex(2, 2, 3):
         test = splits[repeat] == fold
         scaler = StandardScaler().fit(x[~test].astype(float))
         model = RidgeClassifierCV(alphas=ALPHAS).fit(scaler.transform(x[~test]), both[s, repeat, ~test])
         fit = found[None, s]
-        assert fit.regularisation[repeat, fold] == pytest.approx(0.5 / model.alpha_)
-        probability = fit.probabilities[repeat, test]
-        assert np.array_equal(probability.argmax(axis=1), model.predict(scaler.transform(x[test])))
-        assert np.allclose(probability.sum(axis=1), 1)
+        answers = fit.probabilities[repeat, test].argmax(axis=1)
+        same.append(np.array_equal(answers, model.predict(scaler.transform(x[test]))))
+        same.append(np.isclose(fit.regularisation[repeat, fold], 0.5 / model.alpha_))
+    assert len(same) == 24
+    assert all(same)
+    assert np.allclose(found[None, 1].probabilities.sum(axis=2), 1)
 
 
 @pytest.mark.parametrize("most", [256, 2])
@@ -57,26 +60,29 @@ def test_groups_are_left_out_as_if_fitted_anew(most: int, monkeypatch: pytest.Mo
     rng = np.random.default_rng(0)
     groups, targets = rng.permutation(np.repeat(np.arange(14), [1, 2, 3, 4] * 3 + [5, 5])), rng.normal(size=(40, 3))
     axes = principal_axes(*standardise(x, x))[0]
-    centred = targets - targets.mean(axis=0)
+    centred, away = targets - targets.mean(axis=0), []
     for penalty, found in zip((0.1, 30.0), ridge_path(axes, centred, (0.1, 30.0), groups), strict=True):
-        assert np.allclose(found.coefficients, SklearnRidge(alpha=penalty).fit(axes, centred).coef_.T)
+        away.append(np.abs(found.coefficients - SklearnRidge(alpha=penalty).fit(axes, centred).coef_.T).max())
         for group in range(14):
             own = np.flatnonzero(groups == group)
             for out in (own[begin : begin + most] for begin in range(0, len(own), most)):
                 rest = np.setdiff1d(np.arange(40), out)
                 other = SklearnRidge(alpha=penalty).fit(axes[rest], centred[rest])
-                assert np.allclose(found.missed[out], centred[out] - other.predict(axes[out]))
+                away.append(np.abs(found.missed[out] - centred[out] + other.predict(axes[out])).max())
+    assert len(away) >= 2 * 15
+    assert max(away) < 1e-6
 
 
 def test_copies_do_not_weaken_the_penalty() -> None:
-    x, labels, groups = drawn(240, 60, 2, copies=6)
+    x, labels, groups = drawn(240, 40, 2, copies=4)
     splits = make_splits(labels, groups, folds=4, repeats=1)
     kept, torn = (
         fit_probes(x, labels[None], splits, own, dimensions=(None,), kind="ridge")[None, 0]
         for own in (groups, np.arange(240))
     )
-    assert np.all(kept.regularisation <= torn.regularisation)
-    assert kept.regularisation.mean() < torn.regularisation.mean()
+    right = [(fit.probabilities[0].argmax(axis=1) == labels).mean() for fit in (kept, torn)]
+    assert right[0] > right[1] + 0.05
+    assert kept.regularisation.max() < torn.regularisation.mean()
 
 
 def test_probabilities_mean_what_they_say() -> None:
