@@ -150,8 +150,8 @@ def _details(given: bool) -> None:
             )
         if not given:
             _pooling()
-    with right:
         _probe()
+    with right:
         _control_boxes(given)
         _folds()
         if not given:
