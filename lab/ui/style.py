@@ -54,7 +54,7 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .lab-card { display: flex; gap: 0.5rem; align-items: center; min-height: 44px; }
 .lab-card img { width: 44px; height: 44px; object-fit: cover; border-radius: 0.3rem; }
 .lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid; }
-[data-testid="stButtonGroup"] [role="radiogroup"], [data-testid="stButtonGroup"] [role="group"] { flex-wrap: wrap; }
+[data-testid="stButtonGroup"] [data-orientation="horizontal"] { flex-wrap: wrap; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
 :is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
 [data-layer] { cursor: pointer; }
