@@ -16,7 +16,7 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
 from lab.experiments.manifest import Clock, result_with_findings
-from lab.experiments.separability.beside import beside_findings, beside_tables
+from lab.experiments.separability.beside import beside_findings, beside_tables, check_factors, factor_names
 from lab.experiments.separability.decision_depth import decision_tables
 from lab.experiments.separability.given_split import Measured, test_part, training_part
 from lab.experiments.separability.image_split import with_parts
@@ -55,6 +55,7 @@ def measure_and_assemble(
         problems: list[str] = []
     else:
         question = prepare(request, progress, images)
+        check_factors(question)
         clock.mark("images")
         subjects, problems = open_sources(question, progress, compute)
     problems += split_problems(question, subjects)
@@ -79,8 +80,13 @@ def measure_and_assemble(
         notes += [sentence for model in computed for sentence in beside_findings(tables, model)]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
+<<<<<<< HEAD
         hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*notes_of(question), *notes],
         classes=list(question.images.classes), factors=list(question.images.factor_names),
+=======
+        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
+        classes=list(question.images.classes), factors=factor_names(question.images),
+>>>>>>> dash
     )  # fmt: skip
 
 
