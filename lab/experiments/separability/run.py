@@ -80,13 +80,8 @@ def measure_and_assemble(
         notes += [sentence for model in computed for sentence in beside_findings(tables, model)]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
-<<<<<<< HEAD
         hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*notes_of(question), *notes],
-        classes=list(question.images.classes), factors=list(question.images.factor_names),
-=======
-        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
         classes=list(question.images.classes), factors=factor_names(question.images),
->>>>>>> dash
     )  # fmt: skip
 
 
