@@ -57,7 +57,9 @@ def test_ridge_out_of_sums_is_scikit_learns_at_every_penalty(far: float) -> None
     targets = np.where(labels[train, None] == np.arange(CLASSES), 1.0, -1.0)
     for penalty in RIDGE_PENALTIES:
         (found,) = ridge_path(whole, np.array([penalty]))
-        expected = Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets).predict(scaler.transform(rows[test]))
+        expected = (
+            Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets).predict(scaler.transform(rows[test]))
+        )
         assert np.abs(found.scores(rows[test]) - expected).max() < 1e-6
     (found,) = ridge_path(whole)
     (alone,) = ridge_path(whole, np.array([found.penalty]))

@@ -27,7 +27,10 @@ def forward_through(module: nn.Module, layers: Iterable[str], images: Tensor) ->
 
 
 def end_after(
-    module: nn.Module, layers: Iterable[str], images: Tensor, see: Callable[[str, Any], None] = lambda name, output: None
+    module: nn.Module,
+    layers: Iterable[str],
+    images: Tensor,
+    see: Callable[[str, Any], None] = lambda name, output: None,
 ) -> None:
     """Run a network until the last of `layers` has put out something; `see` is told what each of them does."""
     waiting = set(layers)

@@ -18,7 +18,6 @@ import numpy as np
 from lab.errors import LabError
 from lab.probing.kinds import RIDGE_PENALTIES
 
-
 AT_ONCE = 256  # features whose products with all others are added up at once
 
 

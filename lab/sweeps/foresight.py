@@ -123,8 +123,9 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
     refs = [unit.network, *(str(ModelRef.parse(unit.network).twin(seed)) for seed in TWIN_SEEDS[:twins])]
     new = [ref for ref in refs if (ref, *unit.reads[1:]) not in passed]
     passed.update((ref, *unit.reads[1:]) for ref in new)
-    drawn_now = images.first * images.images * ((unit.images,) not in passed)
-    passed.add((unit.images,))
+    # The control pixels reads every image once more, and keeps what it read.
+    reads = images.images * ("pixels" in asked.controls and ("pixels", unit.images) not in passed)
+    passed.update([("pixels", unit.images)] if reads else ())
     vectors = images.images * sum(sizes) * 4
     fits = 1 + ("shuffled" in asked.controls) + twins
     draws = CHANNEL_DRAWS if "matched" in asked.controls else 0
@@ -137,7 +138,9 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
         "network": unit.network, "images": unit.images, "layers": unit.layers, "probe": unit.probe, "seed": unit.seed,
         "passes": len(new) * images.images,
         "pass_hours": (
-            images.opening + drawn_now + len(new) * (images.images * (images.per_image + network.per_image) + network.load)
+            images.opening
+            + reads * images.per_image
+            + len(new) * (images.images * (images.per_image + network.per_image) + network.load)
         ) / 3600,
         "probe_hours": work * sample.probe_rate * (1 + AFTERWARDS) / 3600,
         "memory": WORKER_BYTES + vectors * (1 + twins) + images.images * max(sizes) * 8 * 4,

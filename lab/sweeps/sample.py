@@ -47,14 +47,13 @@ class SampledNetwork:
 
 @dataclass(frozen=True)
 class SampledSet:
-    """How many images, classes and groups of copies a set has, the seconds that reading and preparing one takes, those
-    that the first time takes more (a drawn image is drawn then), and those that a unit takes to open the set."""
+    """How many images, classes and groups of copies a set has, the seconds that reading and preparing one takes, and
+    those that a unit takes to open the set."""
 
     images: int
     classes: int
     groups: int
     per_image: float
-    first: float = 0.0
     opening: float = 0.0
 
 
@@ -172,9 +171,9 @@ def _images(name: str, plan: Plan, how: Preprocessing, progress: Progress) -> Sa
         opening, images = _seconds(opened)
     count = min(len(images), SAMPLE_IMAGES)
     some = np.linspace(0, len(images) - 1, count).astype(int).tolist()
-    first, again = (_seconds(lambda: [input_for(images, index, how) for index in some])[0] / count for _ in range(2))
-    groups = len(np.unique(images.groups))
-    return SampledSet(len(images), len(images.classes), groups, again, max(0.0, first - again), opening)
+    input_for(images, len(images) - 1, how)  # which imports what decodes; not all twice, as some are kept a while
+    seconds = _seconds(lambda: [input_for(images, index, how) for index in some])[0] / count
+    return SampledSet(len(images), len(images.classes), len(np.unique(images.groups)), seconds, opening)
 
 
 def _seconds(work: Callable[[], Value]) -> tuple[float, Value]:
