@@ -5,7 +5,7 @@
     ridge_path(train)                          the probe of the best penalty from one eigendecomposition
 
 Sums are of `row - shift`, in double precision: with a shift near the mean nothing is lost to cancellation. Features are
-standardised and targets -1 and 1, as `lab.probing.kinds` and scikit-learn's RidgeClassifier over a StandardScaler do;
+standardised and targets -1 and 1, as in `lab.probing.ridge_classifier`;
 the penalty is that of the least generalised cross-validation error (Golub, Heath and Wahba 1979), for which sums do.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.errors import LabError
-from lab.probing.kinds import RIDGE_PENALTIES
+from lab.probing.ridge_classifier import ALPHAS
 
 AT_ONCE = 256  # features whose products with all others are added up at once
 
@@ -96,7 +96,7 @@ class RidgePath:
         return np.asarray((rows.astype(np.float64) - self.mean) * self.scale @ self.weights + self.offsets)
 
 
-def ridge_path(train: Moments, penalties: np.ndarray = RIDGE_PENALTIES) -> list[RidgePath]:
+def ridge_path(train: Moments, penalties: np.ndarray = ALPHAS) -> list[RidgePath]:
     """Return the ridge probes of every set of labels, `S` of them; penalties are scikit-learn's `alpha`."""
     count = train.count
     centre = train.sums / count

@@ -275,8 +275,8 @@ def findings(tables: dict[str, pd.DataFrame], images: int) -> list[str]:
     picked = stretched(Interval(best["accuracy"], best["ci_low"], best["ci_high"]), len(rows))
     above = "clearly above" if picked.low > guess else "not clearly above"
     first = (
-        f"On {images:,} images a ridge probe reads the classes best at {best['layer']}: {best['accuracy']:.3f} (95 % "
-        f"interval {max(picked.low, 0):.3f} to {min(picked.high, 1):.3f}, for all layers at once), {above} always "
-        f"naming the commonest class ({guess:.3f}); fitted to shuffled labels it is right in {best['shuffled']:.3f}."
+        f"On {images:,} images a ridge probe reads the classes best at {best['layer']}: {best['accuracy']:.3f} "
+        f"({max(picked.low, 0):.3f} to {min(picked.high, 1):.3f}), {above} always naming the commonest class "
+        f"({guess:.3f}); shuffled labels {best['shuffled']:.3f}."
     )
     return [first]
