@@ -51,7 +51,8 @@ def largest_axes(features: np.ndarray, logits: int) -> tuple[np.ndarray, np.ndar
     and that along any direction across them, on average.
 
     All of up to 256 dimensions, or of 512 where many images or `logits` are fitted; else 64, out of random products
-    (Halko, Martinsson & Tropp, SIAM Review 2011, 53:217), near enough to precondition. The random numbers are always the same.
+    (Halko, Martinsson & Tropp, SIAM Review 2011, 53:217), near enough to precondition. The random numbers are always
+    the same.
     """
     count, size = features.shape
     if size <= FEW_AXES or (size <= ALL_AXES and size**2 < AXES_WORTH * count * logits):
