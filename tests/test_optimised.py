@@ -136,7 +136,9 @@ def test_a_network_reads_its_own_images_at_other_layers_only_if_there_are_some()
         assert not asked.capable
 
 
-@pytest.mark.parametrize(("told", "right", "words"), [(1.0, True, "layer4, 1.00 ("), (0.5, False, "not shown to tell")])
+@pytest.mark.parametrize(
+    ("told", "right", "words"), [(1.0, True, "apart at layer4 (1.00 ("), (0.5, False, "not shown to tell")]
+)
 def test_tables_and_sentences_hold_optimised_images_among_the_others(told: float, right: bool, words: str) -> None:
     optimiser = Optimiser(HUE, Compute(), silent, {})
     about = {"rung": "hue", "layer": LAYER, "depth": 1.0, "reader": READER, "reader_layers": "layer1",
@@ -162,11 +164,11 @@ def test_tables_and_sentences_hold_optimised_images_among_the_others(told: float
     assert tables["explanations"]["right"].dtype == bool
     assert list(tables["optimised_images"]["class"]) == ["warm", "cold"]
     said = findings(tables)
-    assert f"Optimised image {int(right)} of 1" in said[0]
+    assert ("Optimised image 1 of 1" in said[0]) == right
     assert words in said[-1]
-    assert "50% for random directions and 25% for untrained twins" in said[-1]
+    assert said[-1].endswith("; random directions 50%, untrained twins 25%.") == right
     (whole,) = together(optimiser)
-    assert whole.endswith("0.50 (0.50 to 0.50) for random directions and 0.25 (0.25 to 0.25) for untrained twins.")
+    assert whole.endswith("; random directions 0.50 (0.50 to 0.50), untrained twins 0.25 (0.25 to 0.25).")
 
 
 def test_a_reader_is_spelled_out_and_one_there_is_not_is_told() -> None:

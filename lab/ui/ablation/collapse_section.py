@@ -19,11 +19,11 @@ OFFER = (
 COLUMNS = {
     "layer": "layer",
     "convolutions": "convolutions",
-    "stack_weights": "weights in the stack",
+    "stack_weights": "their weights",
     "height": "single kernel",
     "stride": "stride",
-    "single_weights": "weights in the single one",
-    "positions": "positions compared",
+    "single_weights": "its weights",
+    "positions": "positions",
     "linear": "off, without activations",
     "active": "off, with activations",
 }
@@ -38,7 +38,7 @@ def collapse_section(subject: Selection) -> None:
     st.markdown("### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))
     st.markdown("### How exactly")
-    st.caption("“Off”: the largest difference over positions and channels, relative to the largest value (float64).")
+    st.caption("Off: the largest difference, relative to the largest value.")
     table = result["layers"][list(COLUMNS)].rename(columns=COLUMNS)
     off = [name for name in table.columns if name.startswith("off")]
     st.dataframe(

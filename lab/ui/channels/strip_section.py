@@ -41,7 +41,8 @@ def strip_section(subject: Selection) -> None:
     st.caption(
         "Patches are exactly the pixels a value can depend on, so they grow with depth. The map is brightest where the "
         "channel is as strong as in the strongest hundredth of all images, dark at its average. AUC: the area under "
-        "the ROC curve, on images the channel was not chosen on, with its 95 % interval; 0.5 is chance."
+        "the ROC curve, on images the channel was not chosen on, with its 95 % interval; 0.5 is chance. A click "
+        "enlarges a picture."
     )
     show_sentences(result.manifest["findings"])
     show_chart(result, selectivity_by_depth, key="strip_chart")
