@@ -87,8 +87,8 @@ def order_of_seeds(seeds: Sequence[tuple[Sequence[float], np.ndarray]]) -> Inter
         return Interval(float("nan"), float("nan"), float("nan"))
     places = [np.arange(len(depths), dtype=np.float64) for depths, _ in known]
     mean, taus = _mean_tau([(at, own, at[None], draws) for at, (own, draws) in zip(places, known, strict=True)])
-    seeds = mean_interval(taus)
-    return Interval(mean.value, max(-1.0, min(mean.low, seeds.low)), min(1.0, max(mean.high, seeds.high)))
+    over = mean_interval(taus)
+    return Interval(mean.value, max(-1.0, min(mean.low, over.low)), min(1.0, max(mean.high, over.high)))
 
 
 def gaps(depths: Sequence[float], draws: np.ndarray) -> list[Gap]:

@@ -97,7 +97,7 @@ def _gains(table: pd.DataFrame) -> list[str]:
     return said
 
 
-def _twins(row: Mapping[str, Any]) -> list[str]:
+def _twins(row: Mapping[Any, Any]) -> list[str]:
     """Tell the mean tau of the untrained twins of which an order can be told."""
     if not row["twins"]:
         return []
