@@ -78,7 +78,7 @@ def healthy(app: AppTest) -> AppTest:
 
 def test_an_empty_page_offers_to_look() -> None:
     app = healthy(opened())
-    assert "Looks at this picture through every layer" in said(app)
+    assert "Makes a map of this picture at every layer" in said(app)
     assert app.selectbox(key="subject_picture").value == "photo:flower"
     assert [name.split(" (")[0] for name in app.selectbox(key="method").options] == [
         "Grad-CAM", "Gradient × activation", "Activation", "Saliency", "Input × gradient",

@@ -238,7 +238,7 @@ def test_slow_maps_are_kept_and_complete(home: Any, monkeypatch: pytest.MonkeyPa
     due = result["maps"].set_index("method")["incompleteness"]
     assert np.isfinite(due).all()
     assert "randomised" not in result.tables
-    assert any("miss it by" in text and "at worst" in text for text in result.manifest["findings"])
+    assert any("miss the sum" in text and "at worst" in text for text in result.manifest["findings"])
     assert missing_text(0.034) == "3.4%"
     assert missing_text(2.4e7) == "over 1000%"
     for name in ("ig", "layer_ig", "conductance"):

@@ -119,7 +119,7 @@ def test_a_watched_training_opens_from_its_link(at_home: Any, tab: str) -> None:
     run = finished(at_home[2], WatchRequest("test_resnet@lab:page"))
     app = healthy(opened("train_and_watch", run=run.id, watched_view=tab))
     assert app.session_state["watched_view"] == tab
-    assert "On images that no step was computed from" in words(app)
+    assert "on held-out images a probe reads" in words(app)
     assert app.query_params["name"] in ("page", ["page"])
 
 

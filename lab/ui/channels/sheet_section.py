@@ -43,7 +43,7 @@ def sheet_section(subject: Selection) -> None:
         return
     result = result_or_status(
         request,
-        offer="Finds the patches that excite each channel most, then optimises an image for it.",
+        offer="Finds the patches that excite each channel most, then optimises an image.",
     )
     if result is None:
         return
@@ -116,11 +116,11 @@ def _request(subject: Selection) -> VisualizeRequest | None:
     )  # fmt: skip
     size = size_box(subject, VisualizeRequest(), sizes)
     several = copies.number_input(
-        "Images of each", 1, 8, help="Made unlike each other, to show how much may differ.",
+        "Images of each", 1, 8, help="Made unlike each other.",
         **url_field(VisualizeRequest(), "copies", key="sheet_copies"),
     )  # fmt: skip
     negative = ends.toggle(
-        "Negatives", help="Beside each image one that the channel responds to least.",
+        "Negatives", help="Beside each image one for the least response.",
         **url_field(asked, "negative", key="sheet_negative"),
     )  # fmt: skip
     chosen = {"layers": name, "channels": spec or asked.channels, "copies": int(several), "size": size}
