@@ -171,7 +171,7 @@ def test_what_training_adds_is_said_over_several_random_starts() -> None:
     assert "more to orientation at 0 of 2 layers, less at 0" in lucky
     _, found = planted(layers, twin=0.1)
     one = found[found["twin"] < 1]
-    assert "one random start" in findings(summarised_tuning(one), one)[-2]
+    assert "too few" in findings(summarised_tuning(one), one)[-2]
 
 
 def test_the_first_layer_gives_the_picture_back_and_nothing_is_left_behind() -> None:
