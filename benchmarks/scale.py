@@ -4,6 +4,7 @@
     python benchmarks/scale.py engines    # units that only wait: what each engine adds to them
     python benchmarks/scale.py memory     # peak memory of 500 and 10,000 images, probed out of sums and as usual
     python benchmarks/scale.py shards     # the same of noise of 8 x 8 pixels in tar shards of 5,000, out of sums
+    python benchmarks/scale.py sums       # what is held of a layer of 2,048 dimensions and 100 classes
     python benchmarks/scale.py deaths     # a Ray cluster of 3 nodes × 1 core: 20 nodes and 10 drivers killed
 
 Each prints lines of JSON. Home folders are temporary.
@@ -162,6 +163,43 @@ def shards(given: argparse.Namespace) -> None:
                 subprocess.run(words, env={**os.environ, **where}, check=True)
 
 
+class Noise:
+    """The vectors of a layer, made as they are read."""
+
+    def __init__(self, images: int, width: int) -> None:
+        self.images, self.width = images, width
+
+    def chunks(self, _: str) -> Iterator[tuple[Any, Any]]:
+        import numpy as np
+
+        for first in range(0, self.images, 1000):
+            drawn = np.random.default_rng(first).standard_normal((1000, self.width), dtype=np.float32)
+            yield np.arange(first, first + 1000), drawn
+
+
+def sums(given: argparse.Namespace) -> None:
+    """The most that numpy holds at once while a layer of 100 classes is read out of sums."""
+    import tracemalloc
+
+    import numpy as np
+
+    from lab.experiments.other_probes import many_images
+
+    labels = np.arange(given.images) % 100
+    for width in (512, 2048):
+        tracemalloc.start()
+        peaks = []
+        vectors, folds = Noise(given.images, width), np.arange(given.images) // 100 % 5
+        parts = many_images._sums(vectors, "", np.stack([labels, labels[::-1]]), folds, 100)
+        peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+        del parts
+        tracemalloc.reset_peak()
+        many_images._read(vectors, "", np.stack([labels, labels[::-1]]), folds, 100)
+        peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+        tracemalloc.stop()
+        tell(width=width, images=given.images, adding_up_mb=peaks[0], all_mb=peaks[1])
+
+
 def peak(given: argparse.Namespace) -> None:
     """One process of `memory`."""
     import resource
@@ -255,6 +293,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     acts = {
         "shards": shards,
+        "sums": sums,
         "speed": speed,
         "engines": engines,
         "deaths": deaths,

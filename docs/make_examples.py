@@ -42,6 +42,7 @@ from lab.sweeps.drive import sweep
 from lab.sweeps.example import FILE, PLAN
 from lab.sweeps.plan import read_plan
 from lab.ui.selfcheck import EXAMPLE
+from lab.ui.separability.details import SITES
 
 FOLDER = Path(__file__).resolve().parent.parent / "lab" / "examples"
 # Questions that no tab shows as they are by default, or that have none yet.
@@ -50,6 +51,7 @@ MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (  # what a page asks beside a question's default
     VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True),
     ExemplarsRequest(layers="blocks.3.2", channels="all", count=4, ends=MOST),
+    SITES,
 )
 # Table of a page on channels -> longer side and WebP quality of its pictures; those up to SMALL pixels are left alone
 LIGHTER = {"visualizations": (224, 85), "exemplars": (112, 75)}

@@ -556,7 +556,7 @@ def test_the_poster_shows_the_same_depths_above_on_and_below_the_curve(tables: A
     assert places.tolist() == list(range(len(shown)))
     leaders = data_of(spec, curve["layer"][0])
     probe = tables["summary"].query("model == @MODEL and control == 'probe'").set_index("layer")["accuracy"]
-    assert [line["accuracy"] for line in leaders] == pytest.approx(probe[shown["layer"]].tolist(), abs=1e-4)
+    assert [line["value"] for line in leaders] == pytest.approx(probe[shown["layer"]].tolist(), abs=1e-4)
 
 
 def test_below_the_poster_are_patches_of_these_layers_or_the_images_decided_there(tables: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -171,7 +172,11 @@ def test_many_classes_are_foreseen_and_what_is_quicker_is_named(caplog: pytest.L
     stage = probing_stage(asked_of, [source] * 3)  # type: ignore[arg-type]
     assert stage.endswith(": Probing every layer")
     assert "300 classes" in stage
-    assert "ask many_images" in stage
+    assert "ridge probes (--probe ridge) about" in stage
+    closed = replace(asked_of.request, probe="ridge")
+    told = probing_stage(SimpleNamespace(**{**vars(asked_of), "request": closed}), [source] * 3)  # type: ignore[arg-type]
+    assert "--probe" not in told
+    assert told != stage
     assert stage.split(": ")[0] in caplog.text
     few = SimpleNamespace(images=_Sized(6000, classes[:5]), splits=design.splits, request=ProbeRequest())
     assert probing_stage(few, [source]) == "Probing every layer"  # type: ignore[arg-type]

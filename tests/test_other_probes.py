@@ -14,6 +14,7 @@ import lab
 from lab.experiments.other_probes.run import findings
 from lab.probing import kinds
 from lab.probing.kinds import PROBES, ProbeInput
+from lab.probing.ridge_classifier import ALPHAS
 from lab.probing.splits import make_splits
 
 IMAGES = 90
@@ -50,7 +51,7 @@ def test_ridge_is_scikit_learns(dim: int) -> None:
     from sklearn.linear_model import RidgeClassifierCV
 
     data = vectors(dim=dim)
-    wanted = by_sklearn(lambda: RidgeClassifierCV(alphas=kinds.RIDGE_PENALTIES), data)
+    wanted = by_sklearn(lambda: RidgeClassifierCV(alphas=ALPHAS), data)
     assert (PROBES["ridge"].answers(given(data)) == wanted).mean() == 1
 
 

@@ -46,6 +46,7 @@ from lab.stats.depth import EARLY, LATE
 
 LABELLED_MODELS = 4  # with more models, labels at the curves' ends would find no room; a legend takes their place
 THIRDS = (("early", 0.0, EARLY), ("late", LATE, 1.0))  # what the checks call early and late layers
+LANE, NAMED = 34, 180  # pixels of the marks of emergence, and of a plot whose marks have names
 MIDDLE = 0.6  # beyond this depth there is more room to the left of a mark
 XAxis = Literal["depth", "layer"]
 Labels = Literal["ends", "legend"]
@@ -76,12 +77,12 @@ def accuracy_by_depth(
         raise LabError(f"layers can be named on the axis for one model, not for {len(names)}; pick one, or use depth")
     table = curve_rows(tables, metric=metric, models=names, controls=controls)
     marks = emergence_rows(tables, names, pair)
-    domain = value_domain(table, lane=not marks.empty)
+    domain = value_domain(table, lane=lane_of(marks, height))
     where = labels or ("ends" if len(names) <= LABELLED_MODELS else "legend")
     axes = _Axes(metric_named(metric), names, x, layers_of(tables["layers"], names[0]), domain, where)
     parts = [
-        *_thirds(axes), *_band(axes, table), *_controls(axes, table), *_rules(axes, table), *_emergence(axes, marks),
-        *_probe(axes, table, chosen), *_labels(axes, table, height),
+        *_thirds(axes), *_band(axes, table), *_controls(axes, table), *_rules(axes, table),
+        *_emergence(axes, marks, height), *_probe(axes, table, chosen), *_labels(axes, table, height),
     ]  # fmt: skip
     return layered(
         *parts,
@@ -189,8 +190,16 @@ def _dash(axes: _Axes, table: pd.DataFrame) -> alt.StrokeDash:
     return alt.StrokeDash("control:N", scale=scale, legend=None if named_at_ends else legend)
 
 
-def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
-    """A dotted line at each model's emergence depth and, in a lane at the bottom, the interval it lies in."""
+def lane_of(marks: pd.DataFrame, height: int) -> float:
+    """Return the share of a plot of this height that the marks of emergence need at its bottom."""
+    if marks.empty:
+        return 0.0
+    return (LANE if height >= NAMED else LANE / 2) / height
+
+
+def _emergence(axes: _Axes, marks: pd.DataFrame, height: int) -> list[alt.Chart]:
+    """A dotted line at each model's emergence depth and, in a lane at the bottom, the interval it lies in; a low plot
+    has no room for the layer's name."""
     tooltip = [
         alt.Tooltip("pair:N", title="come apart"), alt.Tooltip("model:N"), alt.Tooltip("layer:N"),
         alt.Tooltip("depth:Q", title="emergence depth", format=".3f"), interval_tooltip(),
@@ -207,7 +216,7 @@ def _emergence(axes: _Axes, marks: pd.DataFrame) -> list[alt.Chart]:
         charts.append(
             base.mark_point(filled=True, shape="triangle-up", size=140, opacity=1, yOffset=lift).encode(**bottom)
         )
-        if axes.kind == "depth":
+        if axes.kind == "depth" and height >= NAMED:
             what = "read from " if axes.metric.column in NUMBER_METRICS else "apart from "
             named = alt.Chart(rows(row.assign(said=what + row["layer"]))).encode(axes.x(), alt.Text("said:N"))
             side: dict[str, Any] = {"align": "left", "dx": 8}

@@ -75,7 +75,7 @@ def atlas(
             alt.Text("shown:N")
         ),
         title=alt.Title(
-            "What can be told, and where" if short else "What each network can tell, and at which depth",
+            "Accuracy by depth, in small",
             subtitle=_ABOUT if short else [" ".join(_ABOUT[:2]), " ".join(_ABOUT[2:])],
         ),
         width="container",

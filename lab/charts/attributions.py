@@ -183,7 +183,7 @@ def share_matrix(tables: Tables) -> alt.LayerChart:
     return layered(
         cells, frames, text,
         title=alt.Title(
-            "Do maps find what really differs?",
+            "Each method at each layer",
             subtitle=[
                 "Times what an even map has there;", f"{framed} area, edges and untrained network, with 95 % interval.",
             ],

@@ -28,7 +28,7 @@ def largest_effects(tables: Tables) -> alt.LayerChart:
     row = boxes["title"].map(titles.index) * STEP
     axis = alt.Axis(labelAngle=-50, labelLimit=140, labelFontSize=SMALL_FONT, labelPadding=6, grid=False, ticks=False)
     scale = alt.Scale(domain=order, paddingInner=0.15)
-    x = alt.X("part:N", scale=scale, title="layers that were measured or broken, from input to output", axis=axis)
+    x = alt.X("part:N", scale=scale, title="layers, from input to output", axis=axis)
     down = alt.Y("top:Q", scale=alt.Scale(domain=[tall, 0], nice=False), axis=None)
     parts = alt.Chart(rows(boxes.assign(top=row + TEXT, bottom=row + STEP - GAP))).mark_rect(cornerRadius=3).encode(
         x, down, alt.Y2("bottom:Q"),

@@ -97,7 +97,7 @@ def cost_and_quality(tables: Tables, *, height: int = HEIGHT) -> alt.LayerChart:
         base.mark_line(strokeWidth=1.5, opacity=0.6).encode(alt.Order("gflops:Q")),
         base.mark_point(filled=True, size=80, opacity=1).encode(model_colour(names), model_shape(names)),
         chosen.mark_point(size=420, strokeWidth=3, color=INK),
-        chosen.mark_text(dy=-24, fontSize=SMALL_FONT, fontWeight=600).encode(alt.Text("layer:N")),
+        chosen.mark_text(align="left", dx=20, dy=16, fontSize=SMALL_FONT, fontWeight=600).encode(alt.Text("layer:N")),
         title=alt.Title("Where to cut", subtitle="Ring: the cheapest layer that the best one is not clearly above."),
         width="container",
         height=height,

@@ -151,15 +151,15 @@ def end_labels(
     )
 
 
-def value_domain(table: pd.DataFrame, *, lane: bool) -> tuple[float, float]:
+def value_domain(table: pd.DataFrame, *, lane: float) -> tuple[float, float]:
     """Return the ends of the value axis: round numbers around all values and the band.
 
-    `lane` leaves room at the bottom, below every curve, for markers.
+    `lane` is the share of the height that is left at the bottom, below every curve, for markers.
     """
     band = table.loc[table["control"] == "probe", ["low", "high"]]
     values = np.concatenate([table["value"].to_numpy(dtype=float), band.to_numpy(dtype=float).ravel()])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    low -= 0.09 * max(high - low, 0.1) if lane else 0.0
+    low -= lane / (1 - lane) * max(high - low, 0.1)
     return np.floor(low * 20 + 1e-9) / 20, max(np.ceil(high * 20 - 1e-9) / 20, np.floor(low * 20) / 20 + 0.1)
 
 

@@ -6,12 +6,14 @@ depths, the patches that excite a channel most where they are known, otherwise t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lab.charts.accuracy import Labels, accuracy_by_depth
+from lab.charts.accuracy import LABELLED_MODELS, Labels, accuracy_by_depth, lane_of
 from lab.charts.curves import curve_rows, emergence_rows, value_domain
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import wide_rows
@@ -27,7 +29,7 @@ from lab.charts.theme import (  # fmt: skip
     depth_axis,
     layered,
     layers_of,
-    of_model,
+    models_of,
     only_model,
     rows,
 )
@@ -42,20 +44,27 @@ DECIDED, EXCITING = "Right for good from about here on", "What excites a channel
 
 def hero(
     tables: Tables, model: str | None = None, *, patches: Patches = (), width: int = WIDTH,
-    places: int = PLACES, height: int = 250, chosen: bool = False,
+    places: int = PLACES, height: int = 250, chosen: bool = False, others: Sequence[str] = (),
+    metric: str = "accuracy", controls: Sequence[str] | None = None,
 ) -> alt.VConcatChart:  # fmt: skip
     """Return the picture of one network of a probe run; `patches` are pairs of a depth and the URL of a picture.
 
-    What the run does not have (maps, thumbnails) is left out. `chosen` is for a page, as in `accuracy_by_depth`.
-    Raises LabError for an unknown model.
+    What the run does not have (maps, thumbnails) is left out. The curves of `others` stand beside its own; `metric`,
+    `controls` and `chosen` (for a page) are as in `accuracy_by_depth`. Raises LabError for an unknown model.
     """
     name = only_model(tables["layers"], model)
-    shown = shown_layers(tables, name, places, patches)
-    where: Labels = "ends" if width >= ROOMY else "legend"
-    curve = accuracy_by_depth(tables, models=[name], height=height, labels=where, chosen=chosen)
+    names = [one for one in models_of(tables["layers"]) if one == name or one in others]
+    shown = shown_layers(tables, name, places, patches, metric)
+    where: Labels = "ends" if width >= ROOMY and len(names) <= LABELLED_MODELS else "legend"
+    curve = accuracy_by_depth(
+        tables, models=names, height=height, labels=where, chosen=chosen, metric=metric, controls=controls
+    )
+    about = [f"{name}, from input to output", *_lines(curve.title) * chosen]
     curve.width = width
     curve.title = curve.autosize = curve.description = alt.Undefined  # those are the whole picture's
-    curve.layer = [_leaders(tables, name, shown), *curve.layer]
+    lane = lane_of(emergence_rows(tables, names), height)
+    top = value_domain(curve_rows(tables, metric=metric, models=names, controls=controls), lane=lane)[1]
+    curve.layer = [_leaders(shown, top), *curve.layer]
     parts: list[alt.LayerChart] = []
     if len(tables.get("projection", ())):
         parts.append(_maps(tables, name, shown, width))
@@ -65,23 +74,24 @@ def hero(
         parts.append(_pictures(tables, pictures, width, len(shown)))
     classes = " and ".join(classes_of(tables)) if len(classes_of(tables)) == 2 else f"{len(classes_of(tables))} classes"
     return alt.vconcat(*parts, spacing=6).resolve_scale(color="independent", shape="independent").properties(
-        title=alt.Title(f"How {classes} come apart", subtitle=f"{name}, from input to output"),
+        title=alt.Title(f"How {classes} come apart", subtitle=about),
         description=f"Maps of the images at {len(shown)} depths of {name}, the accuracy of a probe at every layer with "
         "its controls below them, and pictures from the same depths.",
     )  # fmt: skip
 
 
-def shown_layers(tables: Tables, model: str, places: int = PLACES, patches: Patches = ()) -> pd.DataFrame:
-    """Return the layers that are shown: layer, depth, accuracy and `at`, where its place lies across (0 to 1).
+def shown_layers(
+    tables: Tables, model: str, places: int = PLACES, patches: Patches = (), metric: str = "accuracy"
+) -> pd.DataFrame:
+    """Return the layers that are shown: layer, depth, value and `at`, where its place lies across (0 to 1).
 
     From the first to the last, evenly; where there are patches, of the layers that these are nearest to.
     """
-    summary = of_model(tables["summary"], model)
-    probe = summary[summary["control"] == "probe"].sort_values("depth", kind="stable")
+    probe = curve_rows(tables, metric=metric, models=[model], controls=()).query("control == 'probe'")
     depths = probe["depth"].to_numpy()
     known = sorted({int(np.abs(depths - depth).argmin()) for depth, _ in patches}) or list(range(len(probe)))
     chosen = np.unique(np.linspace(0, len(known) - 1, min(places, len(known))).round().astype(int))
-    found = probe.iloc[[known[k] for k in chosen]][["layer", "depth", "accuracy"]]
+    found = probe.iloc[[known[k] for k in chosen]][["layer", "depth", "value"]]
     return found.assign(at=(np.arange(len(found)) + 0.5) / len(found)).reset_index(drop=True)
 
 
@@ -127,7 +137,7 @@ def _maps(tables: Tables, model: str, shown: pd.DataFrame, width: int) -> alt.La
         class_colour(classes), class_shape(classes),
     )  # fmt: skip
     between, dy, font = (": ", 10, SMALL_FONT) if width >= ROOM_OF_A_NAME * len(shown) else ("\n", -5, 12)
-    said = [f"{layer}{between}{right:.2f}" for layer, right in zip(shown["layer"], shown["accuracy"], strict=True)]
+    said = [f"{layer}{between}{right:.2f}" for layer, right in zip(shown["layer"], shown["value"], strict=True)]
     text = alt.Chart(rows(shown.assign(said=said))).mark_text(dy=dy, fontSize=font, fontWeight=600, lineBreak="\n")
     told = text.encode(
         _across("at"), alt.Text("said:N"), y=alt.value(0)
@@ -135,13 +145,16 @@ def _maps(tables: Tables, model: str, shown: pd.DataFrame, width: int) -> alt.La
     return layered(dots, told, width=width, height=side)
 
 
-def _leaders(tables: Tables, model: str, shown: pd.DataFrame) -> alt.Chart:
-    """Lines from each place above to its layer's point on the curve."""
-    lane = not emergence_rows(tables, [model]).empty
-    top = value_domain(curve_rows(tables, models=[model]), lane=lane)[1]
+def _leaders(shown: pd.DataFrame, top: float) -> alt.Chart:
+    """Lines from each place above, where the plot's value is `top`, to its layer's point on the curve."""
     return alt.Chart(rows(shown.assign(top=top))).mark_rule(color=INK, opacity=0.55).encode(
-        depth_axis("at"), alt.X2("depth:Q"), alt.Y("top:Q"), alt.Y2("accuracy:Q")
+        depth_axis("at"), alt.X2("depth:Q"), alt.Y("top:Q"), alt.Y2("value:Q")
     )  # fmt: skip
+
+
+def _lines(title: Any) -> list[str]:
+    """Return what the title and the subtitle of a chart say."""
+    return [title.text, *title.subtitle]
 
 
 def _pictures(tables: Tables, table: pd.DataFrame, width: int, places: int) -> alt.LayerChart:

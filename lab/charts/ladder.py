@@ -24,6 +24,7 @@ from lab.charts.theme import (
 CELL_PICK = "cell_pick"  # the selection a page reads: fields rung and layer
 PIXELS = "8 × 8 pixels"
 NOT_REACHED = "not reached"
+CROSS = "M-0.7,-0.7L0.7,0.7M-0.7,0.7L0.7,-0.7"
 
 
 def ladder_map(
@@ -54,6 +55,7 @@ def ladder_map(
         tooltip,
         dark=ACCURACY_DARK,
         legend="accuracy",
+        angle=-35 if numbers else -90,
         pick=alt.selection_point(name=CELL_PICK, fields=["rung", "layer"], empty=False),
     )
 
@@ -83,11 +85,10 @@ def emergence_by_rung(tables: Tables, *, height: int = 34) -> alt.LayerChart:
     return layered(
         base.mark_rule(strokeWidth=2, opacity=0.6).encode(alt.X("ci_low:Q"), alt.X2("ci_high:Q")),
         base.mark_point(filled=True, size=60, opacity=1),
-        lost.mark_text(text="×", fontSize=15),
+        lost.mark_point(shape=CROSS, size=50, strokeWidth=1.5),
         title=alt.Title(
             "Where each rung becomes readable",
-            subtitle=["Depth from which half of the best accuracy above chance is kept, 95 % over images.",
-                      "×: not reached at any layer."],
+            subtitle=["From here on half of the best accuracy", "above chance is kept. ×: not at any layer."],
         ),
         width="container",
         height=height * len(tables["rungs"]) + 150,

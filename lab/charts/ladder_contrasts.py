@@ -120,7 +120,7 @@ def explanations_map(tables: Tables) -> alt.LayerChart:
         alt.Y("method:N", title=None, scale=in_order(methods), axis=alt.Axis(labelLimit=200, grid=False)),
         (_SHARES, _SAVED),
         alt.Title(
-            "Which explanation is right",
+            "Each explanation on each rung",
             subtitle=["Layers at which it is, of those that read the rung.",
                       "Maps: above area, edges and untrained twins.", "Optimised images: a probe tells their class."],
         ),

@@ -35,7 +35,8 @@ def mean_auc_by_depth(tables: Tables, *, metric: str = "mean_auc", height: int =
 def label_map(tables: Tables, model: str | None = None, *, numbers: bool = True) -> alt.LayerChart:
     """Return a heat map: how well each label (rows, those read earliest first) is read at each layer (columns).
 
-    A cell whose interval does not lie above guessing is gray; without `numbers` (for narrow pages) none is written.
+    A cell whose interval does not lie above guessing is gray; without `numbers` (for narrow pages) none is written and
+    layers stand upright.
     """
     name = only_model(tables["layers"], model)
     table = tables["labels"]
@@ -50,7 +51,8 @@ def label_map(tables: Tables, model: str | None = None, *, numbers: bool = True)
     places = [*([PIXELS] if (here["place"] == PIXELS).any() else []), *layers_of(tables["layers"], name)]
     emergence = of_model(tables["emergence"], name)
     order = list(emergence.sort_values(["reached", "depth"], ascending=[False, True], kind="stable")["label"])
-    above = alt.Axis(labelAngle=-35, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
+    angle = -35 if numbers else -90
+    above = alt.Axis(labelAngle=angle, labelFontSize=SMALL_FONT, labelOverlap=False, grid=False, orient="top")
     tooltip = [
         alt.Tooltip("label:N"), alt.Tooltip("place:N", title="layer"), alt.Tooltip("auc:Q", title="AUC", format=".3f"),
         interval_tooltip(), alt.Tooltip("average_precision:Q", title="average precision", format=".3f"),

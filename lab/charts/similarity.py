@@ -31,16 +31,16 @@ VOTES = {
     "only_b": ("only the second right", ""),
     "both_wrong": ("both wrong", INK),
 }
-LABELS: dict[str, Any] = {
-    "labelFontSize": 11, "labelLimit": 150, "labelOverlap": False, "domain": False, "ticks": False,
-}  # fmt: skip
+WIDTH, NAME = 620, 12  # pixels of a map at most, and of a line with a layer's name
 ALIKE = ("#f2efe6", "#8fb8c9", "#2474cf", "#0d2c54")
 
 
-def similarity_map(tables: Tables, *, first: str | None = None, second: str | None = None) -> alt.LayerChart:
+def similarity_map(
+    tables: Tables, *, first: str | None = None, second: str | None = None, most: int = WIDTH
+) -> alt.LayerChart:
     """Return the debiased CKA of every layer of `first` (across) with every layer of `second` (up).
 
-    Cells whose interval does not clear shuffled images are crossed out.
+    Cells whose interval does not clear shuffled images are crossed out. `most` are the pixels of the longer side.
     """
     names = models_of(tables["models"])
     across, up = first or names[0], second or names[-1]
@@ -48,9 +48,10 @@ def similarity_map(tables: Tables, *, first: str | None = None, second: str | No
     columns, lines = (
         list(of_model(tables["cuts"], name).sort_values("depth", kind="stable")["layer"]) for name in (across, up)
     )
-    side = max(7, min(26, 620 // max(len(columns), len(lines))))
-    x = alt.X("layer_x:N", title=across, scale=in_order(columns), axis=alt.Axis(labelAngle=-60, **LABELS))
-    y = alt.Y("layer_y:N", title=up, scale=in_order(list(reversed(lines))), axis=alt.Axis(**LABELS))
+    side = max(7, min(26, most // max(len(columns), len(lines))))
+    across_axis, up_axis = _layer_axes(side)
+    x = alt.X("layer_x:N", title=across, scale=in_order(columns), axis=across_axis)
+    y = alt.Y("layer_y:N", title=up, scale=in_order(list(reversed(lines))), axis=up_axis)
     tooltip = [
         alt.Tooltip("layer_x:N", title=across[:40]), alt.Tooltip("layer_y:N", title=up[:40]),
         alt.Tooltip("cka:Q", title="CKA", format=".3f"), interval_tooltip(),
@@ -77,13 +78,14 @@ def layers_alike(tables: Tables) -> alt.Chart:
     turned = {"layer_a": "layer_b", "layer_b": "layer_a"}
     both = pd.concat([table, table.rename(columns=turned)])[["layer_a", "layer_b", "cka", "images"]]
     names = list(tables["accuracies"].sort_values("depth", kind="stable")["layer"])
-    side = max(7, min(26, 620 // len(names)))
+    side = max(7, min(26, WIDTH // len(names)))
+    across, up = _layer_axes(side)
     return (
         alt.Chart(rows(both))
         .mark_rect()
         .encode(
-            alt.X("layer_a:N", title=None, scale=in_order(names), axis=alt.Axis(labelAngle=-60, **LABELS)),
-            alt.Y("layer_b:N", title=None, scale=in_order(names[::-1]), axis=alt.Axis(**LABELS)),
+            alt.X("layer_a:N", title=None, scale=in_order(names), axis=across),
+            alt.Y("layer_b:N", title=None, scale=in_order(names[::-1]), axis=up),
             _alike_colour(),
             tooltip=["layer_a:N", "layer_b:N", alt.Tooltip("cka:Q", title="CKA", format=".3f"), "images:Q"],
         )
@@ -94,6 +96,13 @@ def layers_alike(tables: Tables) -> alt.Chart:
             f"{table['cka'].max():.2f}",
         )
     )  # fmt: skip
+
+
+def _layer_axes(side: int) -> tuple[alt.Axis, alt.Axis]:
+    """Return the axes of layers across and up; where cells are lower than a name, some names are left out."""
+    look: dict[str, Any] = {"labelFontSize": 11, "labelLimit": 150, "domain": False, "ticks": False}
+    look["labelOverlap"] = side < NAME
+    return alt.Axis(labelAngle=-60, **look), alt.Axis(**look)
 
 
 def _alike_colour() -> alt.Color:

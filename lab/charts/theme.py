@@ -153,6 +153,7 @@ def config(scheme: Scheme) -> dict[str, Any]:
             "tickColor": grid,
             "titleFontWeight": 500,
             "titlePadding": 10,
+            "labelFlush": False,  # a first or last name moved inwards is beside another row than its own
         },
         "legend": {**sizes, "labelColor": text, "titleColor": quiet, "titleFontWeight": 500},
         "header": {**sizes, "labelColor": text, "titleColor": quiet},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lab.charts.heat_map import ACCURACY_COLOURS
 from lab.charts.lazy_altair import alt
 from lab.charts.map_rows import centred
 from lab.charts.theme import (  # fmt: skip
@@ -118,17 +119,17 @@ def checkpoint_layers(tables: Tables, *, height: int = 300) -> alt.LayerChart:
     table["text"] = table["accuracy"].map("{:.2f}".format)
     x = alt.X("moment:N", scale=in_order(names), title="training so far", axis=alt.Axis(labelAngle=0, labelFontSize=12))
     y = alt.Y("layer:N", scale=in_order(layers[::-1]), title=None, axis=alt.Axis(labelLimit=160, labelFontSize=12))
-    scale = alt.Scale(domain=[0.5 if table["accuracy"].min() >= 0.4 else 0.0, 1.0], scheme="viridis", clamp=True)
+    low = 0.5 if table["accuracy"].min() >= 0.4 else 0.0
+    values = [low, (1 + low) / 2, 1]
+    scale = alt.Scale(domain=values, range=ACCURACY_COLOURS, interpolate="rgb", clamp=True)
     base = alt.Chart(rows(table)).encode(x, y)
     cells = base.mark_rect().encode(
         alt.Color("accuracy:Q", scale=scale, legend=None),
         tooltip=["layer:N", "moment:N", alt.Tooltip("accuracy:Q", format=".3f"), alt.Tooltip("interval:N")],
     )
-    dark = alt.condition(
-        f"datum.accuracy > {scale.domain[0] + 0.65 * (1 - scale.domain[0])}", alt.value("#111"), alt.value("#fff")
-    )
+    ink = alt.condition(f"datum.accuracy > {low + 0.36 * (1 - low)}", alt.value("#fff"), alt.value("#111"))
     return layered(
-        cells, base.mark_text(fontSize=12).encode(text="text:N", color=dark),
+        cells, base.mark_text(fontSize=12).encode(text="text:N", color=ink),
         title=alt.Title("Layer by layer", subtitle="Top: the last layer. Left: before training."),
         width="container", height=max(height, 24 * len(layers)),
         description=f"Probe accuracy of {len(layers)} layers at {len(names)} moments of training.",

@@ -56,12 +56,19 @@ def accuracy_against_time(tables: Tables, *, height: int = HEIGHT) -> alt.LayerC
     faint = alt.Opacity("shown:Q", scale=None, legend=None)
     base = alt.Chart(rows(table)).encode(x, y("accuracy"), model_colour(names), faint, tooltip=tooltip)
     front = alt.Chart(rows(table[table["frontier"]].sort_values("cost"))).encode(x, y("accuracy"), tooltip=tooltip)
+    named = table[table["frontier"]].sort_values("cost", ascending=False)  # above and below in turn: they lie close
+    align = f"datum.cost > {0.7 * table['cost'].max()} ? 'right' : 'left'"
     best = alt.Chart(rows(table[table["best"]])).encode(x, y("accuracy"), tooltip=tooltip)
     return layered(
         front.mark_line(color=INK, interpolate="step-after", strokeDash=[6, 4]),
         base.mark_rule(strokeWidth=2).encode(y("ci_low"), alt.Y2("ci_high:Q")),
         base.mark_point(filled=True, size=110).encode(model_shape(names)),
-        front.mark_text(dy=-16, align="left", fontSize=SMALL_FONT, fontWeight=600).encode(alt.Text("layer:N")),
+        *(
+            alt.Chart(rows(own))
+            .mark_text(dy=dy, align=alt.expr(align), fontSize=SMALL_FONT, fontWeight=600)
+            .encode(x, y("accuracy"), alt.Text("layer:N"))
+            for own, dy in ((named[::2], -18), (named[1::2], 20))
+        ),
         best.mark_point(size=460, strokeWidth=3, color=INK),
         title=alt.Title(
             "What accuracy costs",

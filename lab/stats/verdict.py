@@ -69,7 +69,7 @@ def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     if "late_minus_pixels" in by_name:
         held.append("goes beyond raw pixels")
     return (
-        f"On {len(evidence.labels)} images, late layers of {evidence.model} {_read(evidence)} "
+        f"On {_images(evidence)}, late layers of {evidence.model} {_read(evidence)} "
         f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})."
         + (f" This {listed(held)}." if held else "")
         + f"{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
@@ -97,7 +97,7 @@ def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
         beside.append(f"raw pixels {'' if beside else 'read '}{pixels[1]:.2f}")
     told = f" {_capital(listed(beside))}." if beside else ""
     return (
-        f"On {len(evidence.labels)} images, early layers of {evidence.model} {_read(evidence)} "
+        f"On {_images(evidence)}, early layers of {evidence.model} {_read(evidence)} "
         f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}).{held}"
         f"{told}{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
@@ -109,7 +109,7 @@ def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequenc
     told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
     reasons = [_reason(check, by_name["late_minus_early"]) for check in told]
     return (
-        f"Not shown on this data: on {len(evidence.labels)} images, {evidence.model} {_read(evidence, 's')} "
+        f"Not shown on this data: on {_images(evidence)}, {evidence.model} {_read(evidence, 's')} "
         f"with {_best(evidence, leading)} ({_interval(leading)}), "
         f"but {listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
@@ -174,6 +174,11 @@ def _peak(by_name: Mapping[str, Check]) -> str:
     if gap is None or gap.ci_high >= 0 or gap.compared is None:
         return ""
     return f" The best, {gap.layer}, is clearly above the last layer ({gap.compared[0]:.2f})."
+
+
+def _images(evidence: Evidence) -> str:
+    by = f", as {evidence.probe} probes read them" if evidence.probe else ""
+    return f"{len(evidence.labels)} images{by}"
 
 
 def _read(evidence: Evidence, ending: str = "") -> str:

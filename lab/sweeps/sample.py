@@ -179,7 +179,7 @@ def _probe_rate(unit: Unit, sets: Sequence[SampledSet], network: SampledNetwork,
     def seconds_of(count: int) -> float:
         labels = np.arange(count) % largest.classes
         vectors = rng.normal(size=(count, dim)) + labels[:, None] * (np.arange(dim) == labels[:, None] % dim)
-        design = ProbeDesign.of(labels, np.arange(count), asked.folds, asked.repeats, 0)
+        design = ProbeDesign.of(labels, np.arange(count), asked.folds, asked.repeats, 0, (), asked.probe)
         began = time.perf_counter()
         fit_layer(design, "sample", vectors.astype(np.float32), fits, 1)
         return time.perf_counter() - began

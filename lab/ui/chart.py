@@ -20,6 +20,7 @@ from lab.runs.tables import table_hash
 from lab.ui.run_cache import CachedTables, made_of
 
 LEGEND_LINE = 26  # pixels
+LEGEND_OF_A_PHONE = 30  # letters in one line of it
 MOST_IN_SVG = 20_000  # rows
 TEXT_COLOURS = ("color", "labelcolor", "titlecolor", "subtitlecolor")  # options of a chart's look, in small letters
 Spec = dict[str, Any]
@@ -69,6 +70,8 @@ def show_spec(spec: Spec, *, key: str, **view: Any) -> Any:
 
     Where the width is that of its content, axes and titles go around the drawing: streamlit would put them inside it.
     """
+    if on_a_phone():
+        _narrow_legends(spec)
     if view.get("width") == "content":
         spec = {"autosize": {"type": "pad"}, **spec}
     return st.vega_lite_chart(spec, key=key, **{"width": "stretch", **view})
@@ -100,6 +103,17 @@ def with_legend(lines: int, height: int = 430) -> int:
 def on_a_phone() -> bool:
     """Return whether the browser says it runs on a phone: charts of a fixed size are made smaller there."""
     return "mobile" in (st.context.headers.get("User-Agent") or "").lower()
+
+
+def _narrow_legends(node: Any) -> None:
+    """Set legends beside whose columns a phone has no room into one column."""
+    for part in node if isinstance(node, list) else node.values() if isinstance(node, dict) else ():
+        legend = part.get("legend") if isinstance(part, dict) else None
+        if isinstance(legend, dict) and legend.get("orient") in ("top", "bottom"):
+            names = [str(name) for name in part.get("scale", {}).get("domain", ())]
+            if legend.get("direction") != "horizontal" and sum(map(len, names)) > LEGEND_OF_A_PHONE:
+                legend["columns"] = 1
+        _narrow_legends(part)
 
 
 @st.cache_data(show_spinner=False, max_entries=512)

@@ -1,17 +1,19 @@
 """A run under way: a clock that the browser moves by itself, one bar and one estimate for the whole, and what there is
-of its answer: the curve as far as it is computed, optimised images as they become sharper."""
+of its answer: the curve or the map as far as it is computed, optimised images as they become sharper."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from lab.charts.heat_map import ACCURACIES, ACCURACY_COLOURS, ACCURACY_DARK
 from lab.charts.map_rows import data_url
 from lab.charts.theme import INK, MODEL_COLOURS
 from lab.experiments.channels.optimised import MOST, unfinished_images
+from lab.experiments.ladder.measure import CELLS
 from lab.experiments.separability.measure import CURVE
 from lab.runs import jobs
 from lab.runs.folder import RunFolder
@@ -38,6 +40,35 @@ CURVE_SPEC: dict[str, Any] = {
         "tooltip": [{"field": name} for name in ("curve", "layer", "accuracy")],
     },
 }  # fmt: skip
+CELLS_SPEC: dict[str, Any] = {
+    "height": {"step": 28},
+    "config": SIZES,
+    "autosize": {"type": "fit-x", "contains": "padding"},
+    "description": "Accuracy of a probe at every layer, of the rungs that are done, the last on top.",
+    "transform": [{"window": [{"op": "row_number", "as": "row"}]}],
+    "encoding": {
+        "x": {"field": "layer", "type": "nominal", "sort": None, "title": None,
+              "axis": {"orient": "top", "labelAngle": -35, "labelOverlap": False}},
+        "y": {"field": "rung", "type": "nominal", "title": None,
+              "sort": {"op": "max", "field": "row", "order": "descending"}},
+        "tooltip": [{"field": name} for name in ("rung", "layer", "accuracy")],
+    },
+    "layer": [
+        {"mark": {"type": "rect", "stroke": "#ffffff"}, "encoding": {
+            "color": {"field": "accuracy", "type": "quantitative", "title": "accuracy so far",
+                      "scale": {"domain": list(ACCURACIES), "range": ACCURACY_COLOURS, "interpolate": "rgb"},
+                      "legend": {"orient": "bottom", "titleOrient": "left"}}}},
+        {"mark": {"type": "text", "fontSize": 12}, "encoding": {
+            "text": {"field": "accuracy", "type": "quantitative", "format": ".2f"},
+            "color": {"value": "#23272b",
+                      "condition": {"test": f"datum.accuracy > {ACCURACY_DARK}", "value": "#ffffff"}}}},
+    ],
+}  # fmt: skip
+# partial result -> its columns, and how it is drawn
+SO_FAR: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    CURVE: (("curve", "layer", "depth", "accuracy"), CURVE_SPEC),
+    CELLS: (("rung", "layer", "accuracy"), CELLS_SPEC),
+}
 
 
 def show_progress(run: RunFolder) -> None:
@@ -54,9 +85,10 @@ def show_progress(run: RunFolder) -> None:
         if right.button("Cancel", key="cancel", width="stretch"):
             jobs.cancel(run)
             st.rerun()
-        if not (table := curve_so_far(run)).empty:
-            with st.container(key="curve_so_far"):
-                st.vega_lite_chart(table, CURVE_SPEC, key="curve_so_far_chart", width="stretch")
+        for name, (columns, spec) in SO_FAR.items():
+            if not (table := so_far(run, name, columns)).empty:
+                with st.container(key="curve_so_far"):
+                    st.vega_lite_chart(table, spec, key="curve_so_far_chart", width="stretch")
         images = unfinished_images(run.partial_results).tail(MOST_IMAGES)
         if len(images):
             gallery([_picture(row) for row in images.to_dict("records")], key="unfinished")
@@ -84,11 +116,11 @@ def progress_line(progress: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def curve_so_far(run: RunFolder) -> pd.DataFrame:
-    """Return curve, layer, depth and accuracy of the layers that are probed already, empty before the first."""
+def so_far(run: RunFolder, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table of what is computed already, empty before the first of it."""
     try:
-        found = run.partial_results[CURVE]
-        return pd.DataFrame({name: found[name] for name in ("curve", "layer", "depth", "accuracy")})
+        found = run.partial_results[name]
+        return pd.DataFrame({column: found[column] for column in columns})
     except KeyError:
         return pd.DataFrame()
 

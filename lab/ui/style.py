@@ -54,9 +54,13 @@ dl.lab-figures.lab-figures, .lab-figures dd { margin: 0; padding: 0; align-items
 .lab-card { display: flex; gap: 0.5rem; align-items: center; min-height: 44px; }
 .lab-card img { width: 44px; height: 44px; object-fit: cover; border-radius: 0.3rem; }
 .lab-card .lab-line { width: auto; border-radius: 0; border-bottom: 1px solid; }
+[data-testid="stButtonGroup"] [data-orientation="horizontal"] { flex-wrap: wrap; }
 .st-key-offer { background: color-mix(in srgb, currentColor 4%, transparent); }
 :is(.st-key-offer, .st-key-stale) [data-testid="stMarkdown"] { min-width: min(24rem, 100%); }
 [data-layer] { cursor: pointer; }
+.lab-enlarged { border: 0; border-radius: 0.6rem; padding: 1rem; max-width: 94vw; background: inherit; color: inherit; }
+.lab-enlarged::backdrop { background: rgb(0 0 0 / 0.6); }
+.lab-enlarged img { width: min(512px, 84vw); aspect-ratio: 1; object-fit: contain; display: block; cursor: zoom-out; }
 .stMainBlockContainer summary p { max-width: none; }
 .lab-chosen { width: 100%; max-width: 150px; border-radius: 0.5rem; display: block; }
 .lab-field { margin: 0; }

@@ -1,9 +1,12 @@
-"""Every page for everyone: axe-core finds nothing serious in light or dark, nothing is cut off, charts can be read."""
+"""Every page and tab for everyone: axe-core finds nothing serious in light or dark, no text is cut off or lies over
+other text, charts can be read."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +23,9 @@ NOT_OURS = ['[data-testid="stSidebarNavItems"]']
 RULES = ("color-contrast", "heading-order", "page-has-heading-one")  # beside all that axe calls serious or worse
 LEAST_CONTRAST = 4.5
 LEAST_WIDTH, LEAST_WIDTH_ON_A_PHONE, LEAST_HEIGHT = 160, 120, 100  # of a chart, in pixels
-PLACES = [page.name if page.name != "overview" else "" for page in PAGES] + [
-    f"separability?view={view}" for view in ("Layers", "Confusions", "Labels", "Class+pairs", "Export")
-]
+PLACES = [page.name if page.name != "overview" else "" for page in PAGES]
+TABS = ("", "Layers", "Confusions", "Labels", "Class pairs", "Export")  # of those, what axe-core looks at
+LAYOUT = Path(__file__).with_name("layout.js").read_text()
 DRAWN = "[...document.querySelectorAll('.stVegaLiteChart')].every(chart => chart.querySelector('svg.marks'))"
 PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel 8) Mobile"
 # What the browser measures: the contrast of each text of a chart (but of labels that Vega hides for want of room), the
@@ -54,19 +57,26 @@ def test_axe_finds_nothing_serious_on_any_page(dashboard: Any, browser: Any) -> 
     page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
     page.goto(dashboard.at(""))
     settled(page)
-    found, faint, small, titles = [], [], [], set()
+    found, faint, small, badly, titles = [], [], [], [], set()
     for place in PLACES:
         show(page, f"{dashboard.url}/{place}")
         titles.add(page.title())
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(500)
-            found += [f"{place} {scheme}: {problem}" for problem in problems(page)]
-            seen = page.evaluate(MEASURE)
-            faint += [(place, scheme, *text) for text in seen["faint"] if text[1] < LEAST_CONTRAST]
-            small += [(place, *size) for size in seen["small"] if size[0] < LEAST_WIDTH or size[1] < LEAST_HEIGHT]
+        for tab in tabs(page):
+            badly += [(place, tab, wrong) for wrong in wrongs(page)]
+            for scheme in ("dark", "light") if tab == "" or (place == "separability" and tab in TABS) else ():
+                page.emulate_media(color_scheme=scheme)
+                page.wait_for_timeout(500)
+                found += [f"{place} {tab} {scheme}: {problem}" for problem in problems(page)]
+                seen = page.evaluate(MEASURE)
+                faint += [(place, tab, scheme, *text) for text in seen["faint"] if text[1] < LEAST_CONTRAST]
+            small += [
+                (place, tab, *size)
+                for size in page.evaluate(MEASURE)["small"]
+                if size[0] < LEAST_WIDTH or size[1] < LEAST_HEIGHT
+            ]
     context.close()
     assert found == [], "\n".join(found)
+    assert badly == [], "text that cannot be read"
     assert faint == [], "text of charts that is too faint"
     assert small == [], "charts that have collapsed"
     assert missing == [], "what a page asks for in vain"
@@ -79,15 +89,20 @@ def test_nothing_is_wider_than_a_phone(dashboard: Any, browser: Any) -> None:
     page = context.new_page()
     page.goto(dashboard.at(""))
     settled(page)
-    sideways, small = [], []
+    sideways, small, badly = [], [], []
     for place in PLACES:
         show(page, f"{dashboard.url}/{place}")
-        seen = page.evaluate(MEASURE)
-        sideways += [place for wide in seen["wide"] if wide > 0]
-        small += [
-            (place, *size) for size in seen["small"] if size[0] < LEAST_WIDTH_ON_A_PHONE or size[1] < LEAST_HEIGHT
-        ]
+        for tab in tabs(page):
+            seen = page.evaluate(MEASURE)
+            sideways += [(place, tab) for wide in seen["wide"] if wide > 0]
+            small += [
+                (place, tab, *size)
+                for size in seen["small"]
+                if size[0] < LEAST_WIDTH_ON_A_PHONE or size[1] < LEAST_HEIGHT
+            ]
+            badly += [(place, tab, wrong) for wrong in wrongs(page)]
     context.close()
+    assert badly == [], "text that cannot be read"
     assert sideways == [], "scrolls sideways"
     assert small == [], "charts that have collapsed"
 
@@ -99,6 +114,24 @@ def show(page: Any, url: str) -> None:
     page.wait_for_timeout(300)  # a page may draw itself once more when it knows its URL
     settled(page)
     page.wait_for_function(DRAWN)
+
+
+def tabs(page: Any) -> Iterator[str]:
+    """Open each tab of a page in turn, the open one first, and yield its name once its charts are drawn."""
+    yield ""
+    for tab in page.get_by_role("tab", selected=False).all_inner_texts():
+        page.get_by_role("tab", name=tab, exact=True).click()
+        settled(page)
+        page.wait_for_function(DRAWN)
+        yield tab
+
+
+def wrongs(page: Any) -> list[str]:
+    """Return what is wrong with how a page lies, and is still so once its charts have grown into their frames."""
+    first = page.evaluate(LAYOUT)
+    if first:
+        page.wait_for_timeout(800)
+    return [wrong for wrong in (page.evaluate(LAYOUT) if first else ()) if wrong in first]
 
 
 def problems(page: Any) -> list[str]:

@@ -32,8 +32,8 @@ def test_a_layer_is_chosen_by_point_and_key_and_goes_along(dashboard: Any, page:
     shows(page, LAYERS[2])
     page.keyboard.press("ArrowRight")
     shows(page, LAYERS[3])
-    # The whole story has the same points; one that was clicked can be clicked again once keys have left it.
-    hero = page.locator(f'.st-key-hero_chart path[aria-label*="layer: {LAYERS[1]}"]').last
+    # A point that was clicked can be clicked again once keys have left it.
+    hero = page.locator(f'.st-key-accuracy_chart path[aria-label*="layer: {LAYERS[1]}"]').last
     hero.click(force=True)
     shows(page, LAYERS[1])
     page.keyboard.press("ArrowLeft")

@@ -34,6 +34,7 @@ THUMBNAIL_SIDE = 8
 REPEATS = 2
 CHANNEL_DRAWS = 3  # random subsets of channels that the control "matched" averages over
 PIXELS = ""
+CELLS = "the cells so far"  # among the partial results: rung, layer, accuracy of the first network, rung by rung
 _MOVED = "moved "  # before the name of a change, in what a run keeps
 
 
@@ -126,8 +127,24 @@ def read_rungs(
                 piece = kept[key] = _read(request, network, *drawn(), extractor, progress, compute, beside)
             rest = {key: value for key, value in piece.items() if not key.startswith(_MOVED)}
             moved = {key.removeprefix(_MOVED): value for key, value in piece.items() if key not in rest}
-            yield RungReading(name, network, images, moved=moved, **rest)
+            reading = RungReading(name, network, images, moved=moved, **rest)
+            if beside and network is networks[0]:
+                kept[CELLS] = _with_cells(kept.get(CELLS) or {}, reading)
+            yield reading
     progress("Climbing the ladder", len(request.rungs), len(request.rungs), "rungs")
+
+
+def _with_cells(before: Arrays, reading: RungReading) -> Arrays:
+    """Return the cells so far with those of a rung, which a run that goes on from its parts meets again."""
+    assert reading.network is not None
+    layers = [layer.name for layer in reading.network.layers]
+    new: dict[str, list[object]] = {
+        "rung": [reading.rung] * len(layers),
+        "layer": layers,
+        "accuracy": [reading.accuracy(one).value for one in reading.probe],
+    }
+    other = np.array(before["rung"]) != reading.rung if before else np.array([], dtype=bool)
+    return {name: np.array([*np.array(before.get(name, []))[other], *values]) for name, values in new.items()}
 
 
 def _drawn_once(images: DrawnSet, stage: str, progress: Progress) -> tuple[ImageSet, np.ndarray]:

@@ -1,9 +1,9 @@
 """Is it the site rather than the class? What each layer reads of another factor, and whether that tells the class.
 
-A factor is another column of the images' table (site, camera, patient). It is probed at every layer as the classes are,
-but over images: a split that keeps groups apart would leave nothing of the group's own label to learn. Where a factor
-has two groups or more of every value, groups stay together. Beside it stands what the factor alone says of the class,
-which no network is needed for.
+A factor is another column of the images' table (site, camera, patient), or what drawings show in words. It is probed
+at every layer as the classes are, but over images: a split that keeps groups apart would leave nothing of the group's
+own label to learn. Where a factor has two groups or more of every value, groups stay together. Beside it stands what
+the factor alone says of the class, which no network is needed for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lab.experiments.separability.image_split import group_name, groups_given
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.images import ImageSet
 from lab.images.labelled import MOST_VALUES
+from lab.images.synthetic.sets import DrawnSet
 from lab.names import names_in
 from lab.partial_results import PartialResults
 from lab.progress import Progress
@@ -63,7 +64,27 @@ def factor_of(question: ProbeSetup, name: str) -> np.ndarray:
             )
         own = group_name(images, question.request)
         return np.array(images.factor(own) if own != GROUP else [str(group) for group in images.groups])
-    return np.array(images.factor(name))
+    shown = _shown(images)
+    return shown[name].to_numpy(dtype=str) if name in shown else np.array(images.factor(name))
+
+
+def factor_names(images: ImageSet) -> list[str]:
+    """Return the names of what else is known of each image; of drawings, what they show in words."""
+    return [*images.factor_names, *_shown(images)]
+
+
+def check_factors(question: ProbeSetup) -> None:
+    """Raise LabError for a factor that is to be probed and that the images do not have: before any of the work."""
+    for name in names_in(question.request.beside):
+        factor_of(question, name)
+
+
+def _shown(images: ImageSet) -> pd.DataFrame:
+    """Return what drawings show in words, a row per image; nothing of images that are no drawings."""
+    if not isinstance(images, DrawnSet):
+        return pd.DataFrame()
+    table = images.factors().set_index("image").drop(columns="class").loc[[record.id for record in images.records]]
+    return table.select_dtypes(["object", "str"]).astype(str)
 
 
 def told_by(name: str, values: np.ndarray, labels: np.ndarray) -> list[str]:
@@ -149,7 +170,7 @@ def _rows(
             f"to {MOST_VALUES}"
         )
     design = ProbeDesign.of(labels, _kept_apart(images, used, labels), request.folds, request.repeats, request.seed,
-                            [str(value) for value in names])  # fmt: skip
+                            [str(value) for value in names], request.probe)  # fmt: skip
     asked = [(one, layer) for one in subjects if not one.twin for layer in one.layers or (None,)]
     for done, (subject, layer) in enumerate(asked, 1):
         where = layer.name if layer else ""

@@ -16,11 +16,11 @@ OFFER = "Takes the activations out, reads the one kernel off the gradient, and t
 COLUMNS = {
     "layer": "layer",
     "convolutions": "convolutions",
-    "stack_weights": "weights in the stack",
+    "stack_weights": "their weights",
     "height": "single kernel",
     "stride": "stride",
-    "single_weights": "weights in the single one",
-    "positions": "positions compared",
+    "single_weights": "its weights",
+    "positions": "positions",
     "linear": "off, without activations",
     "active": "off, with activations",
 }

@@ -15,8 +15,11 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.url_widgets import url_field
 
 OFFER = "Reads every layer with each kind of probe; the attentive one takes most of the time."
-BEST = ("probe", "layer", "accuracy", "difference", "difference_low", "difference_high", "usual_behind", "agrees",
-        "numbers", "seconds")  # fmt: skip
+BEST = {
+    "probe": "probe", "layer": "best layer", "accuracy": "accuracy", "difference": "minus logistic",
+    "difference_low": "from", "difference_high": "to", "agrees": "same best layer", "numbers": "numbers fitted",
+    "seconds": "seconds",
+}  # fmt: skip
 
 
 def other_probes_section(subject: Selection) -> None:
@@ -31,5 +34,7 @@ def other_probes_section(subject: Selection) -> None:
     if (result := answered(request, offer=OFFER, command=False)) is None:
         return
     show_chart(result, accuracy_by_probe, key="probes_chart")
-    config = {name: st.column_config.Column(help=meaning("other_probes", "best", name)) for name in BEST}
+    config = {
+        name: st.column_config.Column(told, help=meaning("other_probes", "best", name)) for name, told in BEST.items()
+    }
     st.dataframe(result["best"][list(BEST)].round(3), hide_index=True, column_config=config, key="probes_table")

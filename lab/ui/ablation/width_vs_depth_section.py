@@ -35,7 +35,7 @@ def width_vs_depth_section(choice: object = None) -> None:
     phone = on_a_phone()
     show_chart(
         result, accuracy_by_budget, key="budget_chart", view={"width": "content"}, columns=1 if phone else 2,
-        size=280 if phone else 430,
+        size=260 if phone else 430,
     )  # fmt: skip
     show_chart(result, stack_leads, key="leads_chart", height=480)
     _tables(result)
@@ -44,10 +44,10 @@ def width_vs_depth_section(choice: object = None) -> None:
 def _requested() -> WidthVsDepthRequest | None:
     """Show the settings and return what they ask; None when they make no sense."""
     shown = (opened(WidthVsDepthRequest) or WidthVsDepthRequest()).canonical()
-    tasks, parameters, seen = st.columns([5, 2, 2], gap="medium", vertical_alignment="bottom")
-    chosen = tasks.multiselect(
+    chosen = st.multiselect(
         "Tasks", list(TASKS), default=list(tasks_named(shown.tasks)), key="side_tasks", format_func=TASKS.__getitem__
     )
+    parameters, seen = st.columns(2, gap="medium")
     kept = url_field(WidthVsDepthRequest(), "parameters", key="side_size")
     sizes = sorted({*SIZES, st.session_state["side_size"]})
     size = parameters.selectbox("Parameters each", sizes, format_func="{:,}".format, **kept)

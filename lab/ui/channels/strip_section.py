@@ -39,7 +39,8 @@ def strip_section(subject: Selection) -> None:
     layers_as_html(strip(result["strip"], result["exemplars"], result["visualizations"], chosen), key="layer_strip")
     st.caption(
         "Patches are exactly the pixels a value depends on. Maps are bright where the channel is as strong as in the "
-        "top hundredth of images. AUC: held out, with its 95 % interval; 0.5 is chance."
+        "top hundredth of images. AUC: held out, with its 95 % interval; 0.5 is chance. A click "
+        "enlarges."
     )
     show_sentences(result.manifest["findings"])
     show_chart(result, selectivity_by_depth, key="strip_chart")

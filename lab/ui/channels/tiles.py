@@ -28,7 +28,8 @@ CSS = """
 .lab-strip th.side { position: sticky; left: 0; z-index: 1; width: 7.2rem; min-width: 7.2rem; }
 .lab-strip th.chosen { scroll-initial-target: nearest; }
 .lab-strip .chosen { background: color-mix(in srgb, currentColor 13%, transparent); }
-.lab-strip .layer { width: 224px; min-width: 224px; line-height: 1.3; }
+.lab-strip .layer { width: 198px; min-width: 198px; line-height: 1.3; } /* a part of the next one says: go on */
+.lab-strip .lab-image { cursor: zoom-in; }
 .lab-strip small { display: inline-block; line-height: 1.3; font-size: 0.8rem; opacity: 0.85; }
 .lab-one { max-width: 448px; }
 .lab-large { display: grid; grid-template-columns: repeat(auto-fit, minmax(204px, 1fr)); gap: 0.5rem;
@@ -39,12 +40,13 @@ CSS = """
 @media (max-width: 640px) {
   .lab-strip { scroll-padding-left: 5.2rem; }
   .lab-strip th.side { width: 4.6rem; min-width: 4.6rem; }
-  .lab-strip .layer { width: 160px; min-width: 160px; }
+  .lab-strip .layer { width: 150px; min-width: 150px; }
 }
 </style>
 """
 ROWS = ("<small>where in the picture it responds</small>", "<small>the image made for it</small>")
 SMALL = 4  # patches over an image
+BY_CLICK, BY_KEY = (f' tabindex="{order}" role="button"' for order in (-1, 0))  # `components/static/clicks.js`
 Row = Mapping[Any, Any]
 FEW = 40  # pixels: smaller patches are shown pixel by pixel
 WHAT = {
@@ -57,19 +59,19 @@ WHAT = {
 }
 
 
-def image(data: bytes, label: str, *, pixelated: bool = False) -> str:
-    """Return a picture as HTML; `label` is its alternative text."""
+def image(data: bytes, label: str, *, pixelated: bool = False, enlarges: str = "") -> str:
+    """Return a picture as HTML; `label` is its alternative text, `enlarges` what lets it be shown large."""
     few = " few" if pixelated else ""
     alt = html.escape(label, quote=True)
-    return f'<img class="lab-image{few}" src="{image_url(data)}" alt="{alt}" title="{alt}" loading="lazy">'
+    return f'<img class="lab-image{few}" src="{image_url(data)}" alt="{alt}" title="{alt}" loading="lazy"{enlarges}>'
 
 
-def patch(row: Row) -> str:
+def patch(row: Row, enlarges: str = "") -> str:
     """Return one exemplar patch."""
     side = max(row["bottom"] - row["top"], row["right"] - row["left"])
     where = f" at row {row['row']}, column {row['column']}" if row["row"] >= 0 else ""
     label = f"patch of {row['image']}{where}: {row['value']:.2f}"
-    return image(row["thumbnail"], label, pixelated=side <= FEW)
+    return image(row["thumbnail"], label, pixelated=side <= FEW, enlarges=enlarges)
 
 
 def patches(rows: pd.DataFrame) -> str:
@@ -121,15 +123,15 @@ def _cells(row: Row, exemplars: pd.DataFrame, images: pd.DataFrame) -> tuple[str
         return table[(table["layer"] == row["layer"]) & (table["target"] == row["target"])]
 
     best = mine(exemplars[exemplars["end"] == "most"]).head(SMALL)
-    small = "".join(map(patch, best.to_dict("records")))
+    small = "".join(patch(one, BY_CLICK) for one in best.to_dict("records"))
     area = f"{row['auc']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
     caption = f"<small>channel {row['channel']}<br>AUC {area}</small>"
-    seen = image(row["thumbnail"], f"response of channel {row['channel']} of {row['layer']}")
+    seen = image(row["thumbnail"], f"response of channel {row['channel']} of {row['layer']}", enlarges=BY_KEY)
     made = mine(images).iloc[0]
     return (
         f'<div class="lab-row">{small}</div>{caption}',
         seen,
-        image(made["thumbnail"], f"image made for channel {row['channel']} of {row['layer']}"),
+        image(made["thumbnail"], f"image made for channel {row['channel']} of {row['layer']}", enlarges=BY_KEY),
     )
 
 

@@ -23,6 +23,7 @@ from lab.ui.tabs import Tab, questions
 from lab.ui.text import count, escaped
 
 MOST_PICTURES = 30
+MAP_ON_A_PHONE = 220  # pixels of a map of two networks, its axes not counted
 # the columns of the table of networks: name, format ("" for text), what it is called
 COLUMNS = (
     ("model", "", "network"),
@@ -111,7 +112,10 @@ def _alike(result: Result) -> None:
     left, right = st.columns(2)
     first = left.selectbox("Across", names, key="across", bind="query-params")
     second = right.selectbox("Up", names, index=1, key="up", bind="query-params")
-    show_chart(result, similarity_map, key="compare_alike", view={"width": "content"}, first=first, second=second)
+    width = {"most": MAP_ON_A_PHONE} if on_a_phone() else {}
+    show_chart(
+        result, similarity_map, key="compare_alike", view={"width": "content"}, first=first, second=second, **width
+    )
     show_sentences(s for s in result.manifest["findings"] if "pairs of layers from different" in s)
     st.caption(
         f"Centred kernel alignment without its bias, on {int(result['similarity']['images'].iloc[0])} images. Choose "

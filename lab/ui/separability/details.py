@@ -22,10 +22,12 @@ from lab.experiments.separability.decision_depth import decision_findings
 from lab.experiments.separability.label_efficiency import label_findings
 from lab.experiments.separability.request import ProbeRequest
 from lab.names import list_of, names_in
+from lab.runs.examples import example_of
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.downloads import export
 from lab.ui.gallery import Picture, gallery
+from lab.ui.run_cache import finished_result
 from lab.ui.run_status import launch
 from lab.ui.tabs import Tab, tabs
 from lab.ui.text import count, escaped
@@ -33,6 +35,7 @@ from lab.ui.text import count, escaped
 # (from this depth on, up to this depth, heading) of depths of decision
 BINS = ((0.0, 0.25, "Early"), (0.25, 0.5, "Lower middle"), (0.5, 0.75, "Upper middle"), (0.75, 1.01, "Late"))
 PER_BIN = 24
+SITES = ProbeRequest(layers="stages", beside="backdrop,palette,markings")  # an example of what is read beside the class
 SIDE_ON_A_PHONE = 230  # pixels of a confusion matrix, its axes not counted
 BESIDE_GALLERY = 5  # classes up to which a confusion matrix leaves room beside it
 # the columns of the table of layers in their order, and what they are called
@@ -190,14 +193,19 @@ def _beside(result: Result, model: str) -> None:
     """Show what layers read of other factors; each factor that was not asked for yet is one click away."""
     request = result.request
     if "beside" in result.tables:
-        for sentence in beside_findings(dict(result.tables), model):
-            st.markdown(escaped(sentence))
-        show_chart(result, beside_by_depth, key="beside_chart", model=model)
+        _read_beside(result, model)
+    elif (example := example_of(SITES.canonical())) is not None:
+        st.markdown(
+            ":blue-badge[:material/inventory_2: Example] Drawn cats and dogs: backdrop, palette and markings have "
+            "nothing to do with the class."
+        )
+        known = finished_result(example)
+        _read_beside(known, models_of(known["layers"])[0])
     factors = result.manifest.get("factors", [])
     asked = names_in(request.beside) if isinstance(request, ProbeRequest) else ()
     left = [name for name in factors if name not in asked]
     if not factors and "beside" not in result.tables:
-        st.info("These images have a class only. A table of labels (CSV with site, camera …) brings more.")
+        st.info("The images above have a class only. A table of labels (CSV with site, camera …) brings more.")
     if not left or not isinstance(request, ProbeRequest):
         return
     st.markdown("Probe at every layer, beside the class:")
@@ -205,6 +213,12 @@ def _beside(result: Result, model: str) -> None:
         for name in left:
             wanted = replace(request, beside=list_of([*asked, name]))
             st.button(escaped(name), key=f"beside_{name}", icon=":material/add:", on_click=launch, args=(wanted,))
+
+
+def _read_beside(result: Result, model: str) -> None:
+    show_chart(result, beside_by_depth, key="beside_chart", model=model)
+    for sentence in beside_findings(dict(result.tables), model):
+        st.markdown(escaped(sentence))
 
 
 def _pairs(result: Result, model: str) -> None:

@@ -1,4 +1,4 @@
-"""What stands below the verdict: the whole story, the curve, the chosen layer and image, the tabs; drawn anew alone."""
+"""What stands below the verdict: the whole story, the chosen layer and image, the tabs; drawn anew alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from lab.ui.separability import details, panels
 @st.fragment
 def explore(result: Result) -> None:
     """Show all of a result that a click on one of its parts changes."""
-    panels.hero_chart(result)
     metric, shown = panels.chart_options(result)
-    model = details.shown_network(result)
-    panels.accuracy_chart(result, model, key="accuracy_chart", metric=metric, controls=shown)
+    panels.hero_chart(result, details.shown_network(result), key="accuracy_chart", metric=metric, controls=shown)
     panels.facts(result)
     panels.how_to_read()
     model = details.model_picker(result)

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.charts.accuracy import accuracy_by_depth
 from lab.charts.curves import METRICS, curve_rows
 from lab.charts.hero import Patches, hero
 from lab.charts.map_rows import data_url
@@ -23,6 +22,7 @@ from lab.experiments.separability.measure import TWIN_SEEDS
 from lab.experiments.separability.split_notes import calibration_note, split_text
 from lab.probing.controls import CONTROLS
 from lab.probing.probes import MATCHED_DIMENSION
+from lab.probing.task import LOGISTIC
 from lab.runs.examples import example_of
 from lab.ui.chart import chart_spec, on_a_phone, show_pickable
 from lab.ui.chosen import choose_layer, chosen_layer
@@ -37,7 +37,7 @@ OUTCOMES: dict[str, tuple[str, Any, str]] = {
 }
 FEW_CLASSES = 3
 PHONE_WIDTH = 280  # of the picture of the whole story, its axes and labels not counted
-HEIGHT, HEIGHT_ON_A_PHONE = 340, 300  # of the plot alone, in pixels
+HEIGHT = 300  # of the curves alone, in pixels
 METRIC_NAMES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -51,7 +51,8 @@ def verdicts(result: Result) -> None:
     """Show the verdict on each network: a badge, the numbers behind it, and the sentence in full under "Why"."""
     classes = classes_of(result.tables)
     apart = " and ".join(classes) if len(classes) <= FEW_CLASSES else f"{len(classes)} classes"
-    note = calibration_note(result["images"], result["splits"])
+    probe = result.request.as_dict().get("probe", LOGISTIC)
+    note = calibration_note(result["images"], result["splits"], probe)
     for number, (model, verdict) in enumerate(result.manifest["verdicts"].items()):
         verdict_card(
             verdict, OUTCOMES[verdict["outcome"]][0], f"**{escaped(apart)}** in {escaped(model)}",
@@ -129,46 +130,31 @@ def chart_options(result: Result) -> tuple[str, list[str]]:
         return metric, controls_picker(result, metric)
 
 
-def accuracy_chart(
-    result: Result, model: str, *, key: str, metric: str = "accuracy", controls: list[str] | None = None
-) -> None:
-    """Show the curves over depth with the chosen layer of `model` marked; a click on a point chooses another."""
-    several = len(models_of(result["layers"])) > 1
+def hero_chart(
+    result: Result, model: str = "", *, key: str = "hero_chart", metric: str = "accuracy",
+    controls: list[str] | None = None,
+) -> None:  # fmt: skip
+    """Show the whole story of a network (the run's first) in one picture, with the patches of its channels where known,
+    and the curves of the run's other networks.
+
+    The chosen layer is marked on the curve; a click on a point chooses another.
+    """
+    names = models_of(result["layers"])
+    model = model or names[0]
 
     def choose(picked: dict[str, Any]) -> None:
         choose_layer(picked["layer"])
-        if several:
+        if len(names) > 1:
             st.session_state["network"] = picked["model"]
 
-    spec = chart_spec(
-        result,
-        accuracy_by_depth,
-        metric=metric,
-        controls=None if controls is None else tuple(controls),
-        labels="legend" if on_a_phone() else None,
-        height=HEIGHT_ON_A_PHONE if on_a_phone() else HEIGHT,
-        chosen=True,
-    )
-    show_pickable(spec, _chosen(result, model, metric), choose, key=key)
-
-
-def hero_chart(result: Result) -> None:
-    """Show the whole story of the run's first network in one picture, with the patches of its channels where known.
-
-    The chosen layer is marked on its curve; a click on a point chooses another.
-    """
-    model = models_of(result["layers"])[0]
     shown = {"width": PHONE_WIDTH, "places": 3} if on_a_phone() else {}
     patches = _patches(model, result.request.as_dict().get("data"))
-    spec = chart_spec(result, hero, model=model, patches=patches, chosen=True, **shown)
+    spec = chart_spec(
+        result, hero, model=model, patches=patches, chosen=True, others=tuple(names), metric=metric, height=HEIGHT,
+        controls=None if controls is None else tuple(controls), **shown,
+    )  # fmt: skip
     with st.container(key="hero"):
-        show_pickable(
-            spec,
-            _chosen(result, model),
-            lambda picked: choose_layer(picked["layer"]),
-            key="hero_chart",
-            width="content",
-        )
+        show_pickable(spec, _chosen(result, model, metric), choose, key=key, width="content")
 
 
 def _chosen(result: Result, model: str, metric: str = "accuracy") -> list[dict[str, Any]]:
