@@ -93,7 +93,7 @@ def test_a_finished_run_shows_every_layer_with_its_checks(computed: dict[str, Pa
         assert f"<b>{layer or 'Pixels'}</b>" in shown or layer == ""
     assert shown.count("data-layer=") == 5
     assert "on what differs" in shown
-    assert "with random weights" in said(app)
+    assert "made random" in said(app)
     assert len(app.get("vega_lite_chart")) == 2
 
 

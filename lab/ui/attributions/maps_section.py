@@ -90,7 +90,7 @@ def _key(result: Result) -> None:
     ranges = [random_range(orders_of(result.tables), place) for place in result["targets"]["score_at"]]
     low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
     st.caption(
-        "Details of a map: its rank correlation with the map of random weights; what its pixels are worth (insertion "
+        "Details: rank correlation with the map of random weights; what pixels are worth (insertion "
         f"less deletion; random squares: {low:+z.2f} to {high:+z.2f}); its rank correlation with the picture's edges."
     )
 

@@ -52,9 +52,8 @@ def sheet_section(subject: Selection) -> None:
     side = 2 * SIDE if negative else SIDE
     wall(subject, exemplars, images, order=first_images(images), side=side, key="sheet")
     st.caption(
-        "Above: the four patches at that end, exactly the pixels the channel's value can depend on. Below: an image "
-        f"optimised to raise it{', and beside it one optimised to lower it' * negative}. A click enlarges them. People "
-        "tell from natural patches better what a channel looks for."
+        "Above: four patches, the pixels the channel's value depends on. Below: an image optimised to raise it"
+        f"{', beside it one to lower it' * negative}. A click enlarges. People learn more from natural patches."
     )
     show_sentences(result.manifest["findings"])
     reached = st.expander("What the images reach", icon=":material/stacked_line_chart:", **LAZY, key="sheet_more")
