@@ -61,7 +61,7 @@ def _thumbnail(subject: Selection) -> None:
         return
     show_findings(result.manifest["findings"][:1])
     pooling = st.segmented_control(
-        "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
+        "Pooling", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
     show_chart(result, rebuilt_by_depth, key="rebuilt_chart", pooling=pooling, height=480)
