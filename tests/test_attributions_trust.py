@@ -314,7 +314,7 @@ def test_only_maps_above_everything_find_what_differs() -> None:
         assert finds(row) == good
         said = " ".join(told_scores({"summary": table, "probes": probes}))
         assert f"{int(good)} of 1 pairs" in said
-        assert ("It is above all three" in said) == good
+        assert ("Clearly above all three" in said) == good
 
 
 def test_twins_that_differ_among_themselves_make_the_comparison_with_them_wider() -> None:

@@ -42,7 +42,7 @@ def cell(result: Result, model: str) -> None:
         with places:
             layer = layer_picker(names, names[0])
         about = result["rungs"].set_index("rung").loc[rung]
-        st.caption(escaped(f"{about['description']} As {about['data']} any other page takes it."))
+        st.caption(escaped(f"{about['description']} Other pages take it as {about['data']}."))
         shown = result["examples"]
         gallery(map(_example, shown[shown["rung"] == rung].to_dict("records")), key="ladder_examples")
         table = result["predictions"]
