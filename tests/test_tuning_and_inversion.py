@@ -134,7 +134,7 @@ def test_a_wide_layer_is_not_called_sharper_for_its_width() -> None:
         assert real.loc[(kind, "wide"), "best_of_all"] > real.loc[(kind, "narrow"), "best_of_all"]
         said = findings(*tables)[number]
         assert "more at the last layer" not in said
-        assert "of the best channel's variance" in said
+        assert "of the best of 16 channels" in said
 
 
 @pytest.mark.parametrize(
