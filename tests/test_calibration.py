@@ -128,7 +128,7 @@ def test_the_nearest_kind_is_of_the_same_make_before_the_same_size() -> None:
     unequal = nearest_kind(np.repeat([0, 1], [38, 2]), np.arange(40))
     assert unequal.balance == "19:1"
     assert nearest_kind(np.arange(40) % 2, np.arange(40) // 4).groups == "uneven"
-    assert nearest_kind(np.arange(40) % 2, np.arange(40), "ridge").probe == "ridge"
+    assert nearest_kind(np.arange(40) % 2, np.arange(40), "ridge").described.endswith("ridge probes")
 
 
 def test_the_sentence_warns_of_what_did_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
