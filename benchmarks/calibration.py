@@ -8,6 +8,7 @@ the probes, so only every fifth simulation has them: intervals and emergence sta
 
     python benchmarks/calibration.py --simulations 1000 --out docs/calibration.md
     python benchmarks/calibration.py --small
+    python benchmarks/calibration.py --probe ridge --n 60 200 --classes 2 --simulations 100 --out docs/calibration.md
 
 Every simulation is kept in `--folder` as it ends; a run that was interrupted goes on from there, and a larger number
 adds to what is there. The truth of an interval is the mean of what it is about over all simulations of the cell
@@ -30,8 +31,9 @@ from typing import Any
 import numpy as np
 
 from lab.experiments.separability.judgement import Judgement, judge_arrays
+from lab.probing.task import LOGISTIC, RIDGE
 from lab.settings import cache_dir
-from lab.stats.calibration import TABLE, SimulatedKind
+from lab.stats.calibration import TABLE, SimulatedKind, simulated_kinds
 from lab.stats.depth import halfway
 
 LAYERS, CHANNELS, NUISANCE = 6, 48, 6
@@ -46,7 +48,7 @@ EFFECTS = {  # d' by layer
 GROUPS = {"one": (1,), "uneven": (1, 1, 1, 1, 2, 3, 6)}
 EVERY = 5  # one simulation in so many has all controls
 HEADER = (
-    "n", "classes", "balance", "groups", "effect", "simulations", "late − early", "first layer", "last layer",
+    "probe", "n", "classes", "balance", "groups", "effect", "simulations", "late − early", "first layer", "last layer",
     "emergence", "announced", "late better", "early better", "with controls", "for", "against", "most often passed",
 )  # fmt: skip
 
@@ -60,10 +62,12 @@ class Cell:
     balance: str
     groups: str
     effect: str
+    probe: str = LOGISTIC
 
     @property
     def name(self) -> str:
-        return f"{self.images}-{self.classes}-{self.balance.replace(':', 'to')}-{self.groups}-{self.effect}"
+        probe = "" if self.probe == LOGISTIC else f"{self.probe}-"
+        return f"{probe}{self.images}-{self.classes}-{self.balance.replace(':', 'to')}-{self.groups}-{self.effect}"
 
 
 def main() -> None:
@@ -79,22 +83,25 @@ def main() -> None:
 
 
 def write(out: Path, folder: Path) -> None:
-    """Write the table of all cells that `folder` holds between the markers of `out`."""
+    """Write all cells that `folder` holds into the table between the markers of `out`, and into that of the program."""
     order = [cell for cell in _all_cells() if (folder / f"{cell.name}.jsonl").exists()]
-    rows = [_line(_row(cell, _read(folder / f"{cell.name}.jsonl"))) for cell in order]
-    table = "\n".join([_line(HEADER), _line(["---"] * len(HEADER)), *rows])
     before, _, rest = out.read_text(encoding="utf-8").partition("<!-- table -->\n")
-    _, _, after = rest.partition("<!-- end -->")
+    old, _, after = rest.partition("<!-- end -->")
+    rows = {tuple(line.split(" | ")[:6]): line for line in old.strip().splitlines()[2:]}
+    lines = [_line(_row(cell, _read(folder / f"{cell.name}.jsonl"))) for cell in order]
+    rows |= {tuple(line.split(" | ")[:6]): line for line in lines}
+    table = "\n".join([_line(HEADER), _line(["---"] * len(HEADER)), *rows.values()])
     out.write_text(f"{before}<!-- table -->\n\n{table}\n\n<!-- end -->{after}", encoding="utf-8")
+    kinds = {(kind.probe, kind.described): kind for kind in (*simulated_kinds(), *_kinds(order, folder))}
     with TABLE.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(SimulatedKind)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(kind) for kind in _kinds(order, folder))
+        writer.writerows(asdict(kind) for kind in kinds.values())
 
 
 def _kinds(cells: Sequence[Cell], folder: Path) -> Iterator[SimulatedKind]:
     """Yield what the simulations say of each kind of image set, over its effects; "none" must be among them."""
-    for key, own in groupby(cells, lambda cell: (cell.images, cell.classes, cell.balance, cell.groups)):
+    for key, own in groupby(cells, lambda cell: (cell.probe, cell.images, cell.classes, cell.balance, cell.groups)):
         found = {cell.effect: _read(folder / f"{cell.name}.jsonl") for cell in own}
         found = {effect: records for effect, records in found.items() if records}
         if "none" not in found:
@@ -126,10 +133,10 @@ def simulate(cell: Cell, seed: int, *, controls: bool) -> Judgement | None:
     draw = _network(cell, labels, groups, rng)
     layers = draw(EFFECTS[cell.effect], 0)
     if not controls:
-        return judge_arrays(layers, labels, groups, controls=(), seed=seed, threads=1)
+        return judge_arrays(layers, labels, groups, controls=(), seed=seed, probe=cell.probe, threads=1)
     twins = [draw(EFFECTS["none"], 1 + twin) for twin in range(3)]
     pixels = draw((0.3,), 9)["layer0"]
-    return judge_arrays(layers, labels, groups, twins=twins, pixels=pixels, seed=seed, threads=1)
+    return judge_arrays(layers, labels, groups, twins=twins, pixels=pixels, seed=seed, probe=cell.probe, threads=1)
 
 
 def image_set(cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +220,7 @@ def coverage(values: np.ndarray, truth: float | None = None) -> float:
 
 
 def _row(cell: Cell, found: Sequence[dict[str, Any]]) -> list[str]:
-    what = [str(cell.images), str(cell.classes), cell.balance, cell.groups, cell.effect]
+    what = [cell.probe, str(cell.images), str(cell.classes), cell.balance, cell.groups, cell.effect]
     if not found:
         return [*what, "0: a class has too few groups", *[""] * (len(HEADER) - len(what) - 1)]
     whole = [one for one in found if one["controls"]]
@@ -257,15 +264,16 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _all_cells() -> Iterator[Cell]:
-    for values in product((40, 60, 200, 600), (2, 5), ("equal", "19:1"), GROUPS, EFFECTS):
-        yield Cell(*values)
+    for probe, *values in product((LOGISTIC, RIDGE), (40, 60, 200, 600), (2, 5), ("equal", "19:1"), GROUPS, EFFECTS):
+        yield Cell(*values, probe)
 
 
 def _cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     for cell in _all_cells():
         plain = cell.classes == 2 and cell.balance == "equal" and cell.groups == "one" and cell.images in (60, 200)
         chosen = not arguments.effects or cell.effect in arguments.effects.split(",")
-        wanted = [cell.images in arguments.n, cell.classes in arguments.classes, chosen]
+        wanted = [cell.probe == arguments.probe, cell.images in arguments.n, cell.classes in arguments.classes, chosen]
+        wanted.append(cell.balance in arguments.balance)
         if all(wanted) and (plain or not arguments.small):
             yield cell
 
@@ -276,6 +284,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", action="store_true", help="only two equal classes of 60 and 200 single images")
     parser.add_argument("--n", type=int, nargs="+", default=[40, 60, 200, 600], help="only sets of so many images")
     parser.add_argument("--classes", type=int, nargs="+", default=[2, 5], help="only sets of so many classes")
+    parser.add_argument("--probe", choices=(LOGISTIC, RIDGE), default=LOGISTIC)
+    parser.add_argument("--balance", nargs="+", default=["equal", "19:1"], help="only these")
     parser.add_argument("--effects", default="", help=f"only these, A,B: {', '.join(EFFECTS)}")
     parser.add_argument("--folder", type=Path, default=cache_dir("calibration"), help="where simulations are kept")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="processes (default: all cores)")

@@ -4,6 +4,7 @@
     python benchmarks/scale.py engines    # units that only wait: what each engine adds to them
     python benchmarks/scale.py memory     # peak memory of 500 and 10,000 images, probed out of sums and as usual
     python benchmarks/scale.py shards     # the same of noise of 8 x 8 pixels in tar shards of 5,000, out of sums
+    python benchmarks/scale.py sums       # what is held of a layer of 2,048 dimensions and 100 classes
     python benchmarks/scale.py deaths     # a Ray cluster of 3 nodes × 1 core: 20 nodes and 10 drivers killed
 
 Each prints lines of JSON. Home folders are temporary.
@@ -104,15 +105,17 @@ def engines(_: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
-NETWORK = """
+def network(first: int = 64, second: int = 256) -> str:
+    """Return a small network as code: two convolutions of so many channels."""
+    return f"""
 import torch
 from torch import nn
 
 def small():
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 64, 3, 2, 1), nn.ReLU(), nn.Conv2d(64, 256, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
-    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 2))
-    network.pretrained_cfg = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}
+    layers = [nn.Conv2d(3, {first}, 3, 2, 1), nn.ReLU(), nn.Conv2d({first}, {second}, 3, 2, 1), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear({second}, 2))
+    network.pretrained_cfg = {{"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}}
     return network
 """
 
@@ -124,7 +127,7 @@ def memory(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         place, rng = Path(folder), np.random.default_rng(0)
-        (place / "network.py").write_text(NETWORK)
+        (place / "network.py").write_text(network())
         for number in range(given.images):
             path = place / "images" / ("ab"[number % 2]) / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +147,7 @@ def shards(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         place, rng = Path(folder), np.random.default_rng(0)
-        (place / "network.py").write_text(NETWORK)
+        (place / "network.py").write_text(network())
         for count in (500, given.images):
             (place / "images").mkdir(exist_ok=True)
             for first in range(0, count, SHARD):
@@ -162,6 +165,43 @@ def shards(given: argparse.Namespace) -> None:
                 subprocess.run(words, env={**os.environ, **where}, check=True)
 
 
+class Noise:
+    """The vectors of a layer, made as they are read."""
+
+    def __init__(self, images: int, width: int) -> None:
+        self.images, self.width = images, width
+
+    def chunks(self, _: str) -> Iterator[tuple[Any, Any]]:
+        import numpy as np
+
+        for first in range(0, self.images, 1000):
+            drawn = np.random.default_rng(first).standard_normal((1000, self.width), dtype=np.float32)
+            yield np.arange(first, first + 1000), drawn
+
+
+def sums(given: argparse.Namespace) -> None:
+    """The most that numpy holds at once while a layer of 100 classes is read out of sums."""
+    import tracemalloc
+
+    import numpy as np
+
+    from lab.experiments.other_probes import many_images
+
+    labels = np.arange(given.images) % 100
+    for width in (512, 2048):
+        tracemalloc.start()
+        peaks = []
+        vectors, folds = Noise(given.images, width), np.arange(given.images) // 100 % 5
+        parts = many_images._sums(vectors, "", np.stack([labels, labels[::-1]]), folds, 100)
+        peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+        del parts
+        tracemalloc.reset_peak()
+        many_images._read(vectors, "", np.stack([labels, labels[::-1]]), folds, 100)
+        peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+        tracemalloc.stop()
+        tell(width=width, images=given.images, adding_up_mb=peaks[0], all_mb=peaks[1])
+
+
 def peak(given: argparse.Namespace) -> None:
     """One process of `memory`."""
     import resource
@@ -171,10 +211,10 @@ def peak(given: argparse.Namespace) -> None:
     whole = "FEATURE_LAB_TEST_WHOLE" in os.environ
     how = {"data": f"{folder}/images", "per_class": None if whole else given.images // 2, "layers": "0,2"}
     own = {"repeats": 1, "folds": 5, "controls": ["shuffled"]} if given.question == "probe" else {}
-    network = {"models": [f"module:{file}:small"]} if given.question == "probe" else {"model": f"module:{file}:small"}
+    named = {"models": [f"module:{file}:small"]} if given.question == "probe" else {"model": f"module:{file}:small"}
     began = time.monotonic()
     with code_allowed([file]):
-        found = lab.ask(given.question, **network, **how, **own)
+        found = lab.ask(given.question, **named, **how, **own)
     tell(
         question=given.question, images=given.images, seconds=time.monotonic() - began,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, findings=found.findings[:1],
@@ -255,6 +295,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     acts = {
         "shards": shards,
+        "sums": sums,
         "speed": speed,
         "engines": engines,
         "deaths": deaths,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.errors import LabError, briefly
+
+FEW = 4  # classes that a sentence lists
 
 
 def list_of(names: Iterable[str]) -> str:
@@ -15,6 +17,23 @@ def list_of(names: Iterable[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(names)
     return line.getvalue().removesuffix("\n")
+
+
+def listed(names: Sequence[object]) -> str:
+    """Return one name or more as a sentence writes them.
+
+    >>> listed(["cat", "dog", "owl"])
+    'cat, dog and owl'
+    """
+    *others, last = map(str, names)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def apart(classes: Sequence[str]) -> str:
+    """Return what stands after "tell": "cat from dog", "cat, dog and owl apart", "the 7 classes apart"."""
+    if len(classes) == 2:
+        return " from ".join(classes)
+    return f"{listed(classes) if len(classes) <= FEW else f'the {len(classes)} classes'} apart"
 
 
 def names_in(text: str) -> tuple[str, ...]:

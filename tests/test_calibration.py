@@ -24,6 +24,7 @@ from lab.stats.calibration import SimulatedKind, calibration_sentence, nearest_k
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "calibration.py"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "calibration.md"
 SIMULATIONS = 60
+PROBES = ("logistic", "ridge", "logistic")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,9 @@ def calibration() -> Iterator[ModuleType]:
     del sys.modules["calibration"]
 
 
-def test_intervals_hold_and_nothing_is_announced_where_there_is_nothing(calibration: ModuleType) -> None:
-    cell = calibration.Cell(60, 2, "equal", "one", "none")
+@pytest.mark.parametrize("probe", ["logistic", "ridge"])
+def test_intervals_hold_and_nothing_is_announced_where_there_is_nothing(calibration: ModuleType, probe: str) -> None:
+    cell = calibration.Cell(60, 2, "equal", "one", "none", probe)
     found = [calibration.record(calibration.simulate(cell, seed, controls=False)) for seed in range(SIMULATIONS)]
     gaps, accuracy = (np.array([one[name] for one in found]) for name in ("gap", "accuracy"))
     held = [calibration.coverage(gaps, 0.0), calibration.coverage(accuracy[:, 0], 0.5)]
@@ -61,8 +63,9 @@ def test_groups_of_uneven_size_do_not_make_intervals_narrow(calibration: ModuleT
 @pytest.mark.parametrize(("effect", "outcome"), [("strong", "for"), ("falling", "against"), ("none", "undecided")])
 def test_the_verdict_finds_what_was_planted(calibration: ModuleType, effect: str, outcome: str) -> None:
     cell = calibration.Cell(200, 2, "equal", "one", effect)
-    found = [calibration.simulate(cell, seed, controls=True).verdict.outcome for seed in range(3)]
-    assert found.count(outcome) >= 2
+    found = [calibration.simulate(replace(cell, probe=probe), seed, controls=True) for seed, probe in enumerate(PROBES)]
+    assert [one.verdict.outcome for one in found].count(outcome) >= 2
+    assert [", as ridge probes read them," in one.verdict.sentence for one in found] == [False, True, False]
 
 
 def test_a_class_that_cannot_be_learned_has_no_simulation(calibration: ModuleType) -> None:
@@ -125,10 +128,11 @@ def test_the_nearest_kind_is_of_the_same_make_before_the_same_size() -> None:
     unequal = nearest_kind(np.repeat([0, 1], [38, 2]), np.arange(40))
     assert unequal.balance == "19:1"
     assert nearest_kind(np.arange(40) % 2, np.arange(40) // 4).groups == "uneven"
+    assert nearest_kind(np.arange(40) % 2, np.arange(40), "ridge").described.endswith("ridge probes")
 
 
 def test_the_sentence_warns_of_what_did_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = SimulatedKind(40, 2, "equal", "one", 100, 0.94, 0.96, 0.93, 0.97, 0, 20, 0.05, 100)
+    held = SimulatedKind("logistic", 40, 2, "equal", "one", 100, 0.94, 0.96, 0.93, 0.97, 0, 20, 0.05, 100)
     labels, groups = np.arange(40) % 2, np.arange(40)
     found = {
         name: _sentence(monkeypatch, kind, labels, groups)
@@ -160,13 +164,13 @@ def _sentence(patch: pytest.MonkeyPatch, kind: SimulatedKind, labels: np.ndarray
 def test_what_is_shown_is_what_the_benchmark_wrote(calibration: ModuleType) -> None:
     """Every kind in the table of the docs, and no other, is in the table that the program reads."""
     lines = [line.split(" | ") for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    cells = [line for line in lines if line[0].removeprefix("| ").isdigit() and len(line) == len(calibration.HEADER)]
-    nothing = {tuple(cell[:4]): cell for cell in cells if cell[4] == "none" and cell[5].isdigit()}
+    cells = [line for line in lines if line[0] in ("| logistic", "| ridge") and len(line) == len(calibration.HEADER)]
+    nothing = {tuple(cell[:5]): cell for cell in cells if cell[5] == "none" and cell[6].isdigit()}
     kinds = simulated_kinds()
     assert len(kinds) == len(nothing) >= 4
     for kind in kinds:
-        row = nothing[(f"| {kind.images}", str(kind.classes), kind.balance, kind.groups)]
-        assert (int(row[5]), row[10]) == (kind.nothing, f"{100 * kind.announced:.1f} %")
+        row = nothing[(f"| {kind.probe}", str(kind.images), str(kind.classes), kind.balance, kind.groups)]
+        assert (int(row[6]), row[11]) == (kind.nothing, f"{100 * kind.announced:.1f} %")
 
 
 def test_a_given_split_is_said_not_to_be_simulated() -> None:

@@ -180,7 +180,7 @@ def test_one_folder_is_enough_and_the_answer_says_what_it_is_held_against(
     assert np.array_equal(of_both[0][0].used, of_both[1][0].used)
     result = run(asked.canonical())
     assert set(result["concepts"]["against"]) == {"drawn:shape"}
-    assert "the images of drawn:shape were taken" in result.findings[-1]
+    assert "was told from the images of drawn:shape, since" in result.findings[-1]
     elsewhere = replace(asked, against=str(folders))  # two other folders, of which none is its own
     (one,) = concepts_of(str(flat), elsewhere, silent)
     assert one.against == folders.name
@@ -202,10 +202,10 @@ def rows(known: bool, change: float) -> dict[str, list[dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("known", "change", "words"),
     [
-        (True, 3.0, "It speaks for zebra most at a: +3.00"),
-        (True, -3.0, "It speaks against zebra most at a"),
-        (True, 0.2, "is shown at no layer that knows it"),
-        (False, 3.0, "'striped' is not known at any layer"),
+        (True, 3.0, "It speaks for zebra at 1 of 1 layers that tell the classes apart, most at a: +3.00"),
+        (True, -3.0, "It speaks against zebra at 1 of 1"),
+        (True, 0.2, "It is not shown to speak for or against a class"),
+        (False, 3.0, "'striped' is known at no layer"),
     ],
 )
 def test_sentences_follow_the_tables(known: bool, change: float, words: str) -> None:

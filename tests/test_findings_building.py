@@ -68,16 +68,17 @@ def test_two_layers_against_one(one: Any, better: str) -> None:
     gaps = np.subtract(two, one)
     low, high = (f"{gaps.mean() + side * reach(gaps):+.2f}".replace("-", "−") for side in (-1, 1))
     assert of_edges(two, one)[0] == (
-        f"Two layers tell rectangles, diamonds and neither apart with accuracy {ends(two)}, one layer with "
-        f"{ends(one)}: {better} (difference {f'{gaps.mean():+.2f}'.replace('-', '−')} ({low} to {high}), over 3 "
-        f"networks); shuffled labels give {ends(shuffled)}, chance is 0.33."
+        f"Two layers tell rectangles, diamonds and neither apart with accuracy {np.mean(two):.2f}, one layer "
+        f"{np.mean(one):.2f}: "
+        f"{better} (difference {f'{gaps.mean():+.2f}'.replace('-', '−')} ({low} to {high}), 3 networks); shuffled "
+        f"labels {np.mean(shuffled):.2f}, chance 0.33."
     )
 
 
 def test_shuffled_labels_that_are_learnt_are_a_leak() -> None:
-    assert "; shuffled labels give 0.33 (0.33 to 0.33), chance is 0.33." in of_edges(shuffled=(1 / 3,) * 3)[0]
+    assert "; shuffled labels 0.33, chance 0.33." in of_edges(shuffled=(1 / 3,) * 3)[0]
     assert of_edges(shuffled=(0.34,) * 3)[0].endswith(
-        "; but shuffled labels give 0.34 (0.34 to 0.34), more than the 0.33 of chance, so something leaks."
+        "; but shuffled labels give 0.34 (0.34 to 0.34), above chance, 0.33: something leaks."
     )
 
 
@@ -95,31 +96,29 @@ def test_shuffled_labels_that_are_learnt_are_a_leak() -> None:
     ("beyond", "edges"),
     [
         ((0.8, 0.81, 0.79), "most are oriented edges"),
-        ((0.5, 0.5, 0.5), "some, but not surely most, are oriented edges"),
-        ((0.06, 0.06, 0.06), "some, but not surely most, are oriented edges"),
-        ((0.05, 0.05, 0.05), "that any is an oriented edge is not shown"),
+        ((0.5, 0.5, 0.5), "some, not clearly most, are oriented edges"),
+        ((0.06, 0.06, 0.06), "some, not clearly most, are oriented edges"),
+        ((0.05, 0.05, 0.05), "none is shown to be an oriented edge"),
     ],
 )
 def test_orientation_of_filters(after: Any, means: str, beyond: Any, edges: str) -> None:
     change = np.subtract(after, (0.3, 0.34, 0.32))
     assert of_edges(after=after, beyond=beyond)[1] == (
-        f"{means}: selectivity {np.mean(after):.2f}, before 0.32 (difference {ends(change)}, over 3 networks). "
-        f"{ends(beyond)} of them are more selective than 95 % of random filters: {edges}."
+        f"{means}: selectivity {np.mean(after):.2f}, before 0.32 (difference {ends(change)}). {ends(beyond)} of them "
+        f"exceed 95 % of random filters: {edges}."
     )
 
 
 def test_what_filters_of_each_orientation_add() -> None:
     """Six tests of rectangles (two groups and a comparison, of two shapes), four of diamonds."""
     said = of_edges()
-    added = {key: ends(value + JITTER, digits=1) for key, value in ADDS.items()}
+    added = {key: f"{value:.1f}" for key, value in ADDS.items()}
     for name, sentence in (("rectangle", said[2]), ("diamond", said[3])):
-        parts = ", ".join(
-            f"{group} filters add {added[name, group]}" for group in ("horizontal", "vertical", "diagonal")
-        )
-        assert sentence.startswith(f"To the {name} channel {parts}: ")
+        parts = ", ".join(f"{group} {added[name, group]}" for group in ("horizontal", "vertical", "diagonal"))
+        assert sentence.startswith(f"Edges give the {name} channel: {parts}; ")
     more = ends(np.array([6.0, 6.0, 6.0]) + JITTER, 6, 1), ends(np.array([3.5, 3.5, 3.5]) - JITTER, 4, 1)
-    assert said[2].endswith(f": horizontal and vertical edges together make it, by {more[0]} more than the others.")
-    assert said[3].endswith(f": diagonal edges make it, by {more[1]} more than the others.")
+    assert said[2].endswith(f"; horizontal and vertical add more than the others, by {more[0]}.")
+    assert said[3].endswith(f"; diagonal add more than the others, by {more[1]}.")
 
 
 @pytest.mark.parametrize(("shape", "tests"), [("rectangle", 6), ("diamond", 4)])
@@ -129,32 +128,32 @@ def test_groups_and_comparisons_are_corrected_for_their_number(shape: str, tests
     own, others = (own, others) if shape == "rectangle" else (others, own)
     place = 2 if shape == "rectangle" else 3
     edge = reach(JITTER, tests)
-    names = f"that {own[0]} edges add to it is not shown."
+    names = f"not shown for {own[0]}."
     low, beyond = ({(shape, own[0]): edge * factor} for factor in (0.98, 1.02))
     assert of_edges(adds=low)[place].endswith(names)
     assert not of_edges(adds=beyond)[place].endswith(names)
     if len(own) == 2:
         both = {(shape, group): 0.0 for group in own}
-        assert "that horizontal and vertical edges add to it is not shown." in of_edges(adds=both)[place]
+        assert "not shown for horizontal and vertical." in of_edges(adds=both)[place]
     strong = {(shape, group): 5.0 for group in own}  # and what one of the others adds decides the comparison
     rest = 5.0 * len(own) - sum(ADDS[shape, group] for group in others[1:])
     sign = 1 if shape == "rectangle" else -1
 
     def compared(gap: float) -> tuple[str, str]:
-        ending = of_edges(adds=strong | {(shape, others[0]): rest - gap})[place].split(": ")[1]
+        ending = of_edges(adds=strong | {(shape, others[0]): rest - gap})[place].split("; ")[1]
         return ending, ends(gap + sign * JITTER, tests, 1)
 
-    edges = f"{' and '.join(own)} edges"
+    edges = " and ".join(own)
     ending, numbers = compared(edge * 0.98)
-    assert ending == f"{edges} add to it, but are not shown to add more than the others (difference {numbers})."
-    assert compared(-edge * 0.98)[0].startswith(f"{edges} add to it, but are not")
+    assert ending == f"{edges} not clearly more than the others (difference {numbers})."
+    assert compared(-edge * 0.98)[0].startswith(f"{edges} not clearly more")
     ending, numbers = compared(edge * 1.02)
-    assert ending.endswith(f"make it, by {numbers} more than the others.")
+    assert ending.endswith(f"add more than the others, by {numbers}.")
     ending, _ = compared(-edge * 1.02)
     against = ends(edge * 1.02 - sign * JITTER, tests, 1)
-    assert ending == f"but {' and '.join(others)} edges add more to it, by {against}."
+    assert ending == f"{' and '.join(others)} add more, by {against}."
     against = ends(3.7 - sign * JITTER, tests, 1)
-    assert compared(-3.7)[0] == f"but {' and '.join(others)} edges add more to it, by {against}."
+    assert compared(-3.7)[0] == f"{' and '.join(others)} add more, by {against}."
 
 
 def test_sums_of_groups_without_a_filter_are_zero() -> None:
@@ -172,19 +171,19 @@ def test_sums_of_groups_without_a_filter_are_zero() -> None:
         (1, "diamond", "diagonal"): (6.0, 7.0),
     }  # fmt: skip
     assert len(edges_findings._combination(sums.iloc[:0], "diamond", groups[2:]).split("No second-layer")) == 2
-    assert "speaks for a circle: these" in edges_findings._combination(sums, "circle", groups)
+    assert "speaks for a circle: they" in edges_findings._combination(sums, "circle", groups)
 
 
 @pytest.mark.parametrize(
     ("shares", "ending"),
     [
-        ({}, "it answers the whole more than any of its parts, less than half each for one pair of sides."),
-        ({1: (0.5, 0.5, 0.5)}, "it answers the whole more than any of its parts."),
+        ({}, "it answers the whole more than any part, less than half for one pair of sides."),
+        ({1: (0.5, 0.5, 0.5)}, "it answers the whole more than any part."),
         ({2: (1.0, 1.0, 1.0)}, "that it answers the whole more than its sides apart is not shown."),
         ({0: (0.9, 1.0, 1.1), 1: (1, 1, 1)},
          "that it answers the whole more than horizontal sides only or vertical sides only is not shown."),
         ({0: (1.2, 1.21, 1.22), 1: (1.3, 1.31, 1.32), 2: (1, 1, 1)},
-         "so it answers horizontal sides only and vertical sides only more than the whole."),
+         "it answers horizontal sides only and vertical sides only more than the whole."),
     ],
 )  # fmt: skip
 def test_what_the_channel_answers_to_parts_of_its_shape(shares: dict[int, Any], ending: str) -> None:
@@ -192,18 +191,18 @@ def test_what_the_channel_answers_to_parts_of_its_shape(shares: dict[int, Any], 
     parts = [shares.get(k, values) for k, values in enumerate(parts)]
     listed = ", ".join(
         f"{ends(values, 3)} to {name}" for values, name in
-        zip(parts, (*PARTS[:2], "the same four sides apart"), strict=True)
+        zip(parts, (*PARTS[:2], "the four sides apart"), strict=True)
     )  # fmt: skip
     said = of_edges(shares={PARTS[k]: values for k, values in shares.items()})[4]
-    assert said == f"Of its answer to a whole rectangle, the rectangle channel gives {listed}: {ending}"
+    assert said == f"Of its answer to a rectangle the rectangle channel gives {listed}: {ending}"
 
 
 def test_what_a_single_layer_answers_to_parts() -> None:
     single = [(seed, PARTS[part], 0.4 + 0.2 * part + 0.03 * seed) for seed in range(3) for part in range(3)]
     said = of_edges(single=single)[4]
     numbers = ends((0.5, 0.53, 0.56))
-    assert said.endswith(f" In a single layer one pair of sides gives {numbers}.")
-    nothing = "With no channel for rectangles there is nothing to show parts of one to."
+    assert said.endswith(f" A single layer gives one pair of sides {numbers}.")
+    nothing = "There is no channel for rectangles to show parts to."
     responses = table("condition seed stimulus share", ("one layer", 0, PARTS[0], 0.5))
     assert edges_findings._parts(responses) == edges_findings._parts(responses.iloc[:0]) == nothing
     assert edges_findings._parts(pd.DataFrame()) == nothing
@@ -225,11 +224,11 @@ def of_filter(found: Any, kind: str = "grouped") -> list[str]:
 
 
 def test_what_a_filter_spans() -> None:
-    window = "in a window of 2 × 3: one number out of {} products."
+    window = "in 2 × 3: one number out of {} products."
     assert of_filter(a_sum(1, 2))[0] == f"This filter spans all 2 input channels {window.format(12)}"
     assert of_filter(a_sum(*range(200)))[0].endswith(window.format("1,200"))
     assert of_filter(a_sum(1))[0] == f"This filter spans the only input channel {window.format(6)}"
-    apart = "This filter does not span all 9 input channels: it sees only {} (grouped convolution). …"
+    apart = "This filter does not span all 9 input channels: it sees only {} (grouped convolution)."
     assert_says(of_filter(a_sum(1, first=4, of=9))[:1], apart.format("input channel 4"))
     assert_says(of_filter(a_sum(1, 2, 3, first=3, of=9))[:1], apart.format("the 3 input channels 3 to 5"))
 
@@ -239,7 +238,7 @@ def test_whether_a_sum_is_the_networks_number() -> None:
         "The contributions sum to +1.00 plus the bias +0.25: +1.25, exactly the network's own number (difference 0)."
     )
     assert of_filter(a_sum(1.5, bias=0.0, off=9e-6))[1].endswith(
-        "(this layer has no bias): +1.50, exactly the network's own number (difference 9e-06)."
+        "(no bias): +1.50, exactly the network's own number (difference 9e-06)."
     )
     assert of_filter(a_sum(1.5, -0.5, off=-0.5))[1].endswith(
         "not the network's own number, which is +1.750000 (difference 0.5)."
@@ -252,14 +251,12 @@ def test_whether_a_sum_is_the_networks_number() -> None:
 def test_who_adds_to_a_sum() -> None:
     assert of_filter(a_sum(0.5))[2] == "A single channel contributes: +0.50."
     assert of_filter(a_sum(0, 0))[2] == "Every contribution is zero here."
-    numbers = "Channels that raise it add {}, those that lower it {}; the strongest of {}, channel {}, adds {}. "
+    numbers = "Channels raise it by {} and lower it by {}, the strongest of {}, channel {}, by {}; "
     assert of_filter(a_sum(1.0, -2.0, 0.5, 0.5, first=3))[2] == (
-        numbers.format("+2.00", "-2.00", 4, 4, "-2.00")
-        + "The strongest channel is enough for half of all that is added and taken away."
+        numbers.format("+2.00", "-2.00", 4, 4, "-2.00") + "it is enough for half of all."
     )
     assert of_filter(a_sum(1.0, -1.5, 0.25, 0.75, 0.0))[2] == (
-        numbers.format("+2.00", "-1.50", 5, 1, "-1.50")
-        + "The strongest 2 channels are enough for half of all that is added and taken away."
+        numbers.format("+2.00", "-1.50", 5, 1, "-1.50") + "2 are enough for half of all."
     )
 
 
@@ -268,8 +265,7 @@ def test_all_convolutions_of_a_network() -> None:
         return filter_findings.network_findings(table("layer kind difference", *rows))
 
     assert told(("a", "full", 0.0), ("b", "1×1", 1e-5), ("c", "single", 2e-6)) == [
-        "In 3 of 3 convolutions the sum of the products is the network's own number to within 1e-05 (largest "
-        "difference 1e-05).",
+        "In 3 of 3 convolutions the products sum to the network's own number (largest difference 1e-05).",
         "All 3 of its convolutions span every input channel.",
     ]
     mixed = [
@@ -281,8 +277,8 @@ def test_all_convolutions_of_a_network() -> None:
     ]
     assert_says(
         told(*mixed),
-        "In 3 of 5 convolutions … to within 1e-05 (largest difference 2e-02); the sum does not explain b.",
-        "2 of its 5 convolutions span every input channel; the others do not (2 depthwise, 1 grouped).",
+        "In 3 of 5 convolutions … (largest difference 2e-02); not at b.",
+        "2 of its 5 convolutions span every input channel; not so 2 depthwise, 1 grouped.",
     )
     assert told(("a", "full", 0.0))[1] == "Its only convolution spans every input channel."
     assert "(largest difference 0)" in told(("a", "full", 0.0))[0]

@@ -43,7 +43,7 @@ NUMBERS = "accuracy goes from 0.912 to 0.900 (-0.012, 95 % interval{} -0.034 to 
     [
         (NOT_WORSE, "new is not worse than base by more than 0.05"),
         (WORSE, "new is worse than base by more than 0.05"),
-        (CANNOT_TELL, "Whether new is worse than base by more than 0.05 these images cannot tell"),
+        (CANNOT_TELL, "These images cannot tell whether new is worse than base by more than 0.05"),
     ],
 )
 @pytest.mark.parametrize(
@@ -62,20 +62,19 @@ def test_the_outcome_of_a_check(outcome: str, start: str, rule: str, layer_new: 
 
 def test_what_a_check_leaves_open() -> None:
     chance = [
-        "There base itself is not clearly above guessing (+0.010, +0.000 to +0.100), so to be no worse than that would "
-        "say nothing."
+        "Being no worse would say nothing: there base itself is not clearly above guessing (+0.010, +0.000 to +0.100)."
     ]
     assert equivalence.doubt(decision(above_chance=(0.01, 0.0, 0.1)), "base") == chance
     below = {"difference": (-0.06, -0.1, -0.001)}
-    assert_says(equivalence.doubt(decision(CANNOT_TELL, **below), "base"), "It is clearly below; …")
+    assert_says(equivalence.doubt(decision(CANNOT_TELL, **below), "base"), "It is clearly below, …")
     for sure in (decision(NOT_WORSE, **below), decision(WORSE, **below), decision(CANNOT_TELL),
                  decision(CANNOT_TELL, difference=(-0.06, -0.1, 0.0))):  # fmt: skip
         assert equivalence.doubt(sure, "base") == []
 
 
 def test_the_drop_that_could_have_been_seen() -> None:
-    text = "The smallest drop these 1,234 images would show in 8 of 10 cases is 0.061"
-    assert equivalence.seen(decision()) == f"{text}; for 0.05 about 2,345 would be needed."
+    text = "These 1,234 images show a drop of 0.061 in 8 of 10 cases"
+    assert equivalence.seen(decision()) == f"{text}; 0.05 needs about 2,345."
     assert equivalence.seen(decision(max_drop=0.061)) == f"{text}."
     assert equivalence.seen(decision(max_drop=0.07)) == f"{text}."
     assert equivalence.seen(decision(max_drop=0)) == f"{text}."
@@ -96,21 +95,23 @@ def test_where_a_network_changed() -> None:
         (0.1, 0.05, 0.15), (0.02, 0.0, 0.1), (-0.2, -0.3, -0.1), (-0.1, -0.2, 0.0), (-0.1, -0.2, -0.01),
         (-0.15, -0.2, -0.01),
     )  # fmt: skip
-    text = "largest change is {} at {} ({}, for all layers at once)."
     table_ = differences(*gaps)
-    numbers = text.format("-0.200", "c", "-0.300 to -0.100")
-    assert equivalence.where(table_) == (f"What can be read clearly rose at 1 and fell at 3 of 6 layers. The {numbers}")
-    level = differences(gaps[1], gaps[3])
-    numbers = text.format("-0.100", "b", "-0.200 to +0.000")
-    assert equivalence.where(level) == (f"At none of 2 layers did what can be read clearly rise or fall; the {numbers}")
-    assert equivalence.where(differences(gaps[0])).startswith("What can be read clearly rose at 1 and fell at 0 of 1")
-    assert equivalence.where(differences(gaps[2])).startswith("What can be read clearly rose at 0 and fell at 1 of 1")
-    assert equivalence.alike(table_) == (
-        "The embeddings are least alike at c (debiased CKA 0.71, 0.60 to 0.80; shuffled images below 2.13)."
+    assert equivalence.where(table_) == (
+        "Reading clearly improves at 1 and worsens at 3 of 6 layers; the largest change is -0.200 at c (-0.300 to "
+        "-0.100)."
     )
-    assert_says([equivalence.alike(table_.iloc[1:2])], "How alike the embeddings are cannot be computed: …")
+    assert equivalence.where(differences(gaps[1], gaps[3])) == (
+        "Reading clearly improves at 0 and worsens at 0 of 2 layers; the largest change is -0.100 at b (-0.200 to "
+        "+0.000)."
+    )
+    assert equivalence.where(differences(gaps[0])).startswith("Reading clearly improves at 1 and worsens at 0 of 1")
+    assert equivalence.where(differences(gaps[2])).startswith("Reading clearly improves at 0 and worsens at 1 of 1")
+    assert equivalence.alike(table_) == (
+        "Embeddings are least alike at c (debiased CKA 0.71, 0.60 to 0.80; shuffled below 2.13)."
+    )
+    assert_says([equivalence.alike(table_.iloc[1:2])], "How alike the embeddings are is unknown: …")
     assert equivalence.images(table_) == (
-        "At the last layer, f, 8 images are read right before and wrong now in every repeat, 25 the reverse."
+        "At the last layer, f, 8 images are newly wrong in every repeat, 25 newly right."
     )
     one = pd.DataFrame([decision()._asdict()])
     assert len(equivalence.findings({"decision": one, "differences": table_}, ("base", "new"))) == 5

@@ -54,29 +54,24 @@ def test_the_cheapest_cut_as_good_as_the_best_is_recommended() -> None:
         a_cut("large/d", 0.93),
     )  # fmt: skip
     assert recommended(*cuts) == [
-        "To tell cat from dog I would use small up to b: accuracy 0.910 [0.85, 0.96] on these 40 images, for 12 % of "
-        "that network's operations (0.10 GFLOPs an image, 2.4 million parameters).",
-        "The best of all 4 layers, large/c of large, reads 0.950 for 1.20 GFLOPs; it is not clearly better (difference "
-        "0.012, 95 % interval -0.014 to 0.038, allowing for the choice among all layers).".replace("large/c", "c"),
+        "To tell cat from dog use small up to b: accuracy 0.910 [0.85, 0.96] on 40 images, for 12 % of its operations "
+        "(0.10 GFLOPs).",
+        "The best layer, c of large, reads 0.950 for 1.20 GFLOPs: not clearly better (difference 0.012, -0.014 to "
+        "0.038).",
     ]
-    alone = a_cut("large/e", 0.97, 2.0, gflops=0.04, parameters=2345.0)
+    alone = a_cut("large/e", 0.97, 2.0, gflops=0.04)
     assert recommended(*cuts, alone, classes=("cat", "dog", "owl")) == [
-        "To tell cat, dog and owl apart I would use large up to e: accuracy 0.970 [0.91, 1.02] on these 40 images, for "
-        "2 % of that network's operations (40.0 MFLOPs an image, 2 thousand parameters).",
-        "The best of all 5 layers is this one, and none that is cheaper will do.",
+        "To tell cat, dog and owl apart use large up to e: accuracy 0.970 [0.91, 1.02] on 40 images, for 2 % of its "
+        "operations (40.0 MFLOPs).",
+        "No other of 5 layers is better, and no cheaper one as good.",
     ]
     free = recommended(a_cut("small/a", 0.9, 1.0), models=MODELS.assign(gflops=0.0))[0]
-    assert "for 100 % of that network's operations" in free
+    assert "for 100 % of its operations" in free
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.10 GFLOPs"), (0.0999, "99.9 MFLOPs")])
 def test_operations_are_told_in_their_unit(value: float, text: str) -> None:
-    assert f"({text} an image" in recommended(a_cut("small/a", 0.9, 1.0, gflops=value))[0]
-
-
-@pytest.mark.parametrize(("value", "text"), [(1e6, "1.0 million"), (999_000.0, "999 thousand")])
-def test_parameters_are_told_in_their_unit(value: float, text: str) -> None:
-    assert f", {text} parameters)" in recommended(a_cut("small/a", 0.9, 1.0, parameters=value))[0]
+    assert f"({text})." in recommended(a_cut("small/a", 0.9, 1.0, gflops=value))[0]
 
 
 @pytest.mark.parametrize(
@@ -92,14 +87,14 @@ def test_a_layer_not_above_every_reference_is_not_recommended(above: tuple[float
     worse, best = a_cut("small/a", 0.8, 1.0, chance=0.0), a_cut("large/b", 0.95, **bad)
     four = ("a", "b", "c", "d")
     assert recommended(worse, best, classes=four) == [
-        "To tell a, b, c and d apart I would use none of these networks as they are: the best of 2 layers, b of large, "
-        f"reads 0.950 [0.89, 1.00] on these 40 images, which is not clearly above {obstacle}."
+        "To tell a, b, c and d apart use none of these networks: the best of 2 layers, b of large, reads 0.950 "
+        f"[0.89, 1.00] on 40 images, not clearly above {obstacle}."
     ]
-    assert recommended(worse, best, classes=(*four, "e"))[0].startswith("To tell the 5 classes apart I would use none")
+    assert recommended(worse, best, classes=(*four, "e"))[0].startswith("To tell the 5 classes apart use none")
     sound = a_cut("small/a", 0.8, 1.0)
-    assert recommended(sound, best)[0].startswith("To tell cat from dog I would use small up to a: accuracy 0.800")
+    assert recommended(sound, best)[0].startswith("To tell cat from dog use small up to a: accuracy 0.800")
     chosen = a_cut("large/b", 0.95)
-    assert "I would use small up to a" in recommended(worse, chosen)[0]
+    assert "use small up to a" in recommended(worse, chosen)[0]
 
 
 # --- compare: pairs of networks ---------------------------------------------------------------------------------------
@@ -114,14 +109,9 @@ def test_the_leader_at_its_best_layer_is_set_against_each_other_network() -> Non
         ("small", "other", (0.5, 0.4, 0.6)), ("large", "third", (0.1, 0.05, 0.15)),
         ("fourth", "large", (0.0, -0.2, 0.0)),
     )  # fmt: skip
-    start = (
-        "Read at its best layer, chosen on other images than it is judged by, large leads with 0.950 [0.88, 0.99] "
-        "at head:"
-    )
-    clear = "clearly above small (difference +0.050, +0.010 to +0.090) and third (difference +0.100, +0.050 to +0.150)"
-    level = (
-        "not clearly above other (difference +0.020, -0.010 to +0.050) and fourth (difference +0.000, +0.000 to +0.200)"
-    )
+    start = "At its best layer, head, large leads with 0.950 [0.88, 0.99]:"
+    clear = "clearly above small (+0.050, +0.010 to +0.090) and third (+0.100, +0.050 to +0.150)"
+    level = "not clearly above other (+0.020, -0.010 to +0.050) and fourth (+0.000, +0.000 to +0.200)"
     assert comparison.at_best(best, MODELS) == f"{start} {clear} and {level}."
     assert comparison.at_best(best.iloc[[0, 2, 3]], MODELS) == f"{start} {clear}."
     assert comparison.at_best(best.iloc[[1, 4]], MODELS) == f"{start} {level}."
@@ -137,15 +127,13 @@ def test_networks_are_compared_at_equal_depth() -> None:
     said = comparison.at_equal_depth(table(PAIR, *rows, *more))
     assert_says(
         said[:2],
-        "At equal relative depth a is clearly ahead of b at 1 of 5 depths and clearly behind at 2; the widest gap is "
-        "-0.250 at depth 0.3 (-0.300 to -0.200).",
-        "At equal relative depth neither c nor a is clearly ahead at any of 3 depths; the widest gap is +0.040 at "
-        "depth 0.3 (-0.100 to +0.100).",
+        "At equal relative depth a is clearly ahead of b at 1 of 5 depths, clearly behind at 2.",
+        "At equal relative depth c is clearly ahead of a at 0 of 3 depths, clearly behind at 0.",
     )
     assert len(said) == 4
     ahead, behind = (comparison.at_equal_depth(table(PAIR, rows[k]))[0] for k in (0, 2))
-    assert "a is clearly ahead of b at 1 of 1 depths and clearly behind at 0;" in ahead
-    assert "a is clearly ahead of b at 0 of 1 depths and clearly behind at 1;" in behind
+    assert "a is clearly ahead of b at 1 of 1 depths, clearly behind at 0." in ahead
+    assert "a is clearly ahead of b at 0 of 1 depths, clearly behind at 1." in behind
 
 
 def test_only_pairs_of_the_leader_are_told() -> None:
@@ -160,11 +148,10 @@ def test_the_depth_at_which_classes_come_apart() -> None:
         MODEL, a_model("a", 0.9, emergence=(0.52, 0.41, 0.63)), a_model("b", 0.9, apart=0, emergence=NONE),
         a_model("c", 0.9, apart=2, pairs=3, emergence=(0.34, NAN, NAN)),
     )  # fmt: skip
-    assert comparison.apart(models) == (
-        "The classes come apart at relative depth: at 0.52 (0.41 to 0.63) in a, nowhere in b and at 0.34 in c (2 of 3 "
-        "pairs, their mean)."
+    assert comparison.come_apart(models) == (
+        "The classes come apart at depth 0.52 (0.41 to 0.63) in a, nowhere in b and at depth 0.34 in c (2 of 3 pairs)."
     )
-    assert comparison.apart(models.iloc[:1]).endswith("depth: at 0.52 (0.41 to 0.63) in a.")
+    assert comparison.come_apart(models.iloc[:1]).endswith("apart at depth 0.52 (0.41 to 0.63) in a.")
 
 
 def alike_rows(near: float, far: float) -> pd.DataFrame:
@@ -181,21 +168,12 @@ def alike_rows(near: float, far: float) -> pd.DataFrame:
 def test_layers_of_different_networks_are_set_against_shuffled_images() -> None:
     assert_says(
         comparison.alike(alike_rows(0.7, 0.6)),
-        "Of 4 pairs of layers from different networks 2 are more alike than with shuffled images; most alike are a of "
-        "x and b of y (debiased CKA 0.70, 95 % interval 0.65 to 0.76; shuffled below 0.14).",
-        "Layers at the same relative depth are more alike than others: on average 0.70 against 0.55.",
+        "Of 4 pairs of layers from different networks 2 are more alike than with shuffled images, most of all a of x "
+        "and b of y (debiased CKA 0.70, 0.65 to 0.76; shuffled below 0.14).",
     )
     said = comparison.alike(alike_rows(0.5, 0.55))
-    assert (
-        "most alike are c of x and d of y (debiased CKA 0.55, 95 % interval 0.50 to 0.61; shuffled below 0.50)"
-        in said[0]
-    )
-    assert said[1].endswith("are no more alike than others: on average 0.50 against 0.50.")
+    assert "most of all c of x and d of y (debiased CKA 0.55, 0.50 to 0.61; shuffled below 0.50)" in said[0]
     assert comparison.alike(alike_rows(0.7, 0.6).iloc[:2]) == []
-    assert len(comparison.alike(alike_rows(0.7, 0.6).iloc[2:3])) == 1
-    assert len(comparison.alike(alike_rows(0.7, 0.6).iloc[3:])) == 1
-    at_the_margin = alike_rows(0.7, 0.6).assign(depth_a=0.1, depth_b=0.0)
-    assert len(comparison.alike(at_the_margin)) == 1
 
 
 ERROR = "model_a model_b depth both_right only_a only_b both_wrong steady_a steady_b by_accuracy by_folds kappa/ci"
@@ -204,41 +182,23 @@ ERROR = "model_a model_b depth both_right only_a only_b both_wrong steady_a stea
 @pytest.mark.parametrize(
     ("kappa", "kind"),
     [
-        ((0.41, 0.2, 0.6), "they err on the same images more than chance would have it"),
-        ((-0.2, -0.3, -0.1), "they err on different images more than chance would have it"),
-        ((0.1, 0.0, 0.2), "which images they err on may be unrelated"),
-        ((-0.1, -0.2, 0.0), "which images they err on may be unrelated"),
+        ((0.41, 0.2, 0.6), "they share more errors than chance"),
+        ((-0.2, -0.3, -0.1), "they share fewer errors than chance"),
+        ((0.1, 0.0, 0.2), "their errors may be unrelated"),
+        ((-0.1, -0.2, 0.0), "their errors may be unrelated"),
     ],
 )
 def test_errors_of_two_networks_at_their_ends(kappa: Any, kind: str) -> None:
     pair = ("a", "b", 1.0, 20, 5, 3, 2, 4, 1, 9.4)
     table_ = table(ERROR, ("x", "y", 0.5, *pair[3:], 6.3, kappa), (*pair, 6.3, kappa), (*pair, NAN, NONE))
     start = (
-        "At their ends only one of a and b is right on 8 of 30 images (the first on 5, the second on 3; in every "
-        "repeat on 4 and 1); unrelated errors of their accuracies would give 9"
+        "At their last layers only one of a and b is right on 8 of 30 images (5 and 3); unrelated errors would give 9"
     )
     one, other = comparison.errors(table_)
     ends = f"({'error consistency'} {kappa[0]:.2f}, {kappa[1]:.2f} to {kappa[2]:.2f})"
-    assert one == f"{start}, other folds of one and the same network 6; {kind} {ends}."
+    assert one == f"{start}, other folds of one network 6; {kind} {ends}."
     assert other == f"{start}."
     assert len(comparison.errors(pd.concat([table_] * 3))) == comparison.LISTED == 4
-
-
-def test_the_leanest_network_is_one_that_beats_guessing() -> None:
-    models = table(
-        MODEL, a_model("a", 0.9, per=3.25), a_model("b", 0.9, per=9.0), a_model("c", 0.9, per=4.75), a_model("d", 0.9),
-    )  # fmt: skip
-    cuts = table(
-        CUT, a_cut("a/head", 0.9), a_cut("a/stem", 0.9, chance=-1.0), a_cut("b/head", 0.9, chance=0.0),
-        a_cut("c/head", 0.9),
-        a_cut("d/head", 0.9, chance=-0.1),
-    )  # fmt: skip
-    assert_says(
-        comparison.costs(models, cuts),
-        "Of the networks that beat guessing, c gives most accuracy for its operations: 4.75 per GFLOP (a …) at its "
-        "best …",
-    )
-    assert comparison.costs(models.iloc[[1, 3]], cuts) == []
 
 
 # --- compare: speed ---------------------------------------------------------------------------------------------------
@@ -263,14 +223,13 @@ TIMED = table(
 def test_the_fastest_network_is_so_in_every_round() -> None:
     found = comparison.fastest(TIMED, speeds([106.0] * 7))
     assert found == [
-        "fast (as twin, of the same architecture) is the fastest here, in each of 7 rounds in which all ran in turn: "
-        "124 images/s (middle half of the rounds 121 to 133) against 101 images/s (middle half of the rounds 98 to "
-        "103) of mid."
+        "fast (as twin, of the same architecture) is the fastest here in each of 7 rounds: 124 images/s (middle half "
+        "121 to 133) against 101 images/s (middle half 98 to 103) of mid."
     ]
     single = speeds([106.0] * 8)
     alone = comparison.fastest(TIMED, single[single["model"] != "twin"])
     assert comparison.fastest(TIMED, single[single["model"].isin(("fast", "mid"))]) == alone
-    assert alone[0].startswith("fast is the fastest here, in each of 8 rounds")
+    assert alone[0].startswith("fast is the fastest here in each of 8 rounds")
     assert comparison.fastest(TIMED, speeds([*[106.0] * 6, 105.0])) == []
     assert comparison.fastest(TIMED, speeds([*[106.0] * 6, 60.0])) == []
     assert comparison.fastest(TIMED, speeds([106.0] * 6)) == []

@@ -15,11 +15,12 @@ from lab.experiments.ablation import (
     layer_concatenation_findings,
     without_activations_findings,
 )
-from lab.experiments.attribution import map_findings, score_findings
+from lab.experiments.attribution import concepts, map_findings, score_findings
 from lab.experiments.building import (
     edges_findings,
     factor_decoding_findings,
     filter_findings,
+    inversion_findings,
     receptive_field_arithmetic,
     receptive_field_findings,
     size_arithmetic,
@@ -30,7 +31,12 @@ from lab.experiments.channels import channel, depth_strip, kernels
 from lab.experiments.comparison import findings as comparison
 from lab.experiments.equivalence import findings as equivalence
 from lab.experiments.ladder import findings as ladder
+from lab.experiments.ladder import steps as ladder_steps
+from lab.experiments.number_text import interval_of
+from lab.experiments.other_probes import many_images
 from lab.experiments.other_probes import run as other_probes
+from lab.experiments.training import findings as training
+from lab.experiments.which import findings as which
 from lab.experiments.width_vs_depth import findings as width_vs_depth
 from lab.registry import EXPERIMENTS
 from lab.runs.examples import VARIABLE, example_of
@@ -55,13 +61,21 @@ AGAIN: dict[str, Callable[[Tables, Any, Mapping[str, Any]], list[str]]] = {
         tables["fields"], tables["draws"], (224, 224)
     ),
     "filter": lambda tables, request, about: filter_findings.network_findings(tables["layers"]),
+    "inversion": lambda tables, request, about: inversion_findings.findings(tables["summary"], request.starts),
     "kernels": lambda tables, request, about: kernels.findings(tables["kernels"]),
+    "ladder_steps": lambda tables, request, about: ladder_steps.findings(tables, request.model),
+    "many_images": lambda tables, request, about: many_images.findings(tables, about["images"]),
+    "concepts": lambda tables, request, about: concepts.findings(tables),
+    "watch": lambda tables, request, about: training.checkpoint_findings(tables),
     "late_layers_only": lambda tables, request, about: late_layers_only_findings.findings(tables),
     "other_probes": lambda tables, request, about: other_probes.findings(tables),
     "slide": lambda tables, request, about: size_arithmetic.findings(request),
     "stack": lambda tables, request, about: receptive_field_arithmetic.findings(request),
     "thumbnail": lambda tables, request, about: thumbnail_decoding_findings.findings(tables, len(tables["images"])),
-    "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables, request.parameters),
+    "which": lambda tables, request, about: which.findings(
+        tables, about["classes"], interval_of(about["chosen"], "accuracy")
+    ),
+    "width_vs_depth": lambda tables, request, about: width_vs_depth.findings(tables),
     "without_activations": lambda tables, request, about: without_activations_findings.findings(
         tables, about["activations"]
     ),

@@ -56,7 +56,7 @@ TAU = "Kendall's tau {} ({}) over 6 rungs of 40 images"
         (
             (0.7, 0.3, 0.9),
             ("0.70", "0.30 to 0.90"),
-            "Low-level first holds for {} on the whole, but not for every rung: ",
+            "Low-level first holds for {} on the whole, not for every rung: ",
         ),
         ((0.4, 0.0, 0.8), ("0.40", "0.00 to 0.80"), "Low-level first is not shown for {}: "),
         ((-0.4, -0.8, 0.0), ("-0.40", "-0.80 to 0.00"), "Low-level first is not shown for {}: "),
@@ -81,11 +81,11 @@ def test_an_order_that_holds_is_reversed_or_cannot_be_judged() -> None:
     )
     assert of_ladder(tau=(0.4, 0.0, 0.8), pairs=fine)[0].endswith("of 40 images.")
     assert of_ladder(tau=(-0.4, -0.8, -0.1))[0] == (
-        "Low-level first does not hold for resnet18 (untrained), it is the other way round: "
+        "Low-level first does not hold for resnet18 (untrained), but the other way round: "
         f"{TAU.format('-0.40', '-0.80 to -0.10')}."
     )
     assert of_ladder(read=2)[0] == (
-        "Low-level first cannot be judged for resnet18 (untrained): of the rungs it reads 2, and three are needed."
+        "Low-level first cannot be judged for resnet18 (untrained): it reads 2 rungs, and three are needed."
     )
     assert "over 3 rungs of" in of_ladder(read=3)[0]
 
@@ -99,17 +99,16 @@ def test_what_rungs_are_read_where_and_lost_again() -> None:
     )  # fmt: skip
     assert_says(
         of_ladder(rungs=rungs)[1:],
-        "Emergence by depth (0 input, 1 output): edge 0.10, hue 0.30, face 0.50.",
+        "First to emerge is edge (depth 0.10), last face (depth 0.50).",
         "Not reached by any layer: shape and part.",
-        "Clearly lost again towards the end: hue (0.93 at neck, 0.71 at the end) and face (0.88 at stem, 0.66 at the "
-        "end).",
-        "A probe of 8 × 8 thumbnails reads none of the rungs.",
+        "Clearly lost again by the end: hue (0.93 to 0.71) and face (0.88 to 0.66).",
+        "A probe of 8 × 8 thumbnails reads no rung.",
     )
     said = of_ladder(rungs=(rung("hue", 0.0, False),))
     assert_says(
-        said[1:3], "Not reached by any layer: hue.", "No rung is clearly read worse at the last layer than at its best."
+        said[1:3], "Not reached by any layer: hue.", "No rung is clearly worse at the last layer than at its best."
     )
-    assert of_ladder()[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
+    assert of_ladder()[1] == "First to emerge is hue (depth 0.50), last hue (depth 0.50)."
 
 
 def test_what_training_adds_twins_and_thumbnails() -> None:
@@ -121,11 +120,11 @@ def test_what_training_adds_twins_and_thumbnails() -> None:
     twins = [(4, (0.25, 0, 0)), (1, (NAN, NAN, NAN)), (3, (-0.333, 0, 0))]
     assert_says(
         of_ladder(gains=gains, twins=twins, pixels=pixels)[3:],
-        "Training clearly helps, at the best layer: a +0.20, e +0.31.",
+        "Training clearly helps 2 of 6 rungs, most e (+0.31), a (+0.20).",
         "No help of training is shown for b, d and f.",
         "The untrained twins clearly read better: c.",
-        "Untrained twins, over the rungs that each reads: tau 0.25 (4 rungs), -0.33 (3 rungs).",
-        "A probe of 8 × 8 thumbnails reads a and c, and none of the others.",
+        "Tau of untrained twins: 0.25 (4 rungs), -0.33 (3 rungs).",
+        "A probe of 8 × 8 thumbnails reads only a and c.",
     )
     assert len(of_ladder(twins=[(1, (NAN, NAN, NAN))])) == len(of_ladder()) == 4
     assert_says(of_ladder(gains=gains[1:2])[3:4], "No help of training is shown for b.")
@@ -135,11 +134,11 @@ def test_what_training_adds_twins_and_thumbnails() -> None:
 def test_each_network_of_a_ladder_is_told_by_its_own_rows() -> None:
     other = "resnet34@untrained"
     said = of_ladder(rungs=(rung("hue"), rung("hue", 0.25, model=other)), more=[(other, -1, 4, (0.5, 0.2, 0.8))])
-    assert said[1] == "Emergence by depth (0 input, 1 output): hue 0.50."
+    assert said[1] == "First to emerge is hue (depth 0.50), last hue (depth 0.50)."
     assert said[3].startswith(
         "Low-level first holds for resnet34 (untrained): Kendall's tau 0.50 (0.20 to 0.80) over 4 rungs"
     )
-    assert said[4] == "Emergence by depth (0 input, 1 output): hue 0.25."
+    assert said[4] == "First to emerge is hue (depth 0.25), last hue (depth 0.25)."
     assert len(said) == 7
 
 
@@ -153,17 +152,17 @@ NETWORK = "model against rung gain later reached_against reached"
     [
         (
             (0.5, 0.01, 0.9),
-            "What untrained networks make easy is what net reads best at its end: …0.50 (…0.01 to 0.90) by rung.",
+            "net reads best at its end what untrained networks read best: …0.50 (…0.01 to 0.90).",
         ),
         (
             (-0.5, -0.9, -0.1),
-            "What untrained networks make easy is what net reads worst at its end: …0.50 (…0.90 to …0.10) by rung.",
+            "net reads worst at its end what untrained networks read best: …0.50 (…0.90 to …0.10).",
         ),
         (
             (0.5, 0.0, 0.9),
-            "What net reads best at its end is not shown to be what untrained networks make easy: …0.50…0.00…0.90…",
+            "That net reads best at its end what untrained networks read best is not shown: …0.50…0.00…0.90…",
         ),
-        ((-0.5, -0.9, 0.0), "What net reads best at its end is not shown …: …0.50…0.90 to 0.00) by rung."),
+        ((-0.5, -0.9, 0.0), "That net reads best at its end … is not shown: …0.50…0.90 to 0.00)."),
     ],
 )
 def test_whether_untrained_networks_make_easy_what_is_read_best(tau: Any, said: str) -> None:
@@ -176,7 +175,7 @@ def test_labels_are_saved_clearly_and_by_no_small_share() -> None:
         ("m", "a", "hue", 9.0, 100, 1.0), ("m", "b", "hue", 12.0, 100, 1.0), ("m", "c", "hue", 40.0, 100, 0.0),
         ("m", "a", "edge", 5.0, 100, 0.1), ("m", "a", "part", 4.9, 100, 0.1), ("m", "b", "hue", 11.0, 100, 1.0),
     ]  # fmt: skip
-    assert ladder._saved(table(SAVED, *rows)) == ["Labels saved at the best layer, of 100: hue 12 at b, edge 5 at a."]
+    assert ladder._saved(table(SAVED, *rows)) == ["Most labels saved, of 100: hue 12 at b, edge 5 at a."]
     assert ladder._saved(table(SAVED, rows[2])) == ladder._saved(table(SAVED, rows[4])) == []
 
 
@@ -184,8 +183,8 @@ def test_what_probes_lose_at_another_size_is_told_of_the_first_and_the_last_laye
     rows = [("m", "size", name, count, (0.1 + count / 10, 0.02, 0.5)) for name, count in (("a", 1), ("b", 2), ("c", 3))]
     said = ladder._invariance(table(LOSS, *rows, ("m", "turn", "c", 2, (0.1, 0.0, 0.2))))
     assert said == [
-        "Accuracy lost at another size: 0.20 (0.02 to 0.50) at a on 1 rung; 0.40 (0.02 to 0.50) at c on 3 rungs.",
-        "Accuracy lost at another turn: 0.10 (0.00 to 0.20) at c on 2 rungs, not shown.",
+        "Accuracy is clearly lost at another size: 0.20 (0.02 to 0.50) at a, 0.40 (0.02 to 0.50) at c.",
+        "No loss is shown at another turn (first or last layer that reads a rung).",
     ]
 
 

@@ -83,7 +83,7 @@ def test_an_order_that_was_planted_holds() -> None:
 
 
 def test_an_order_the_other_way_round_is_told() -> None:
-    assert "it is the other way round" in told([4, 4, 3, 3, 2, 1, 0, 0])[1][0]
+    assert "the other way round" in told([4, 4, 3, 3, 2, 1, 0, 0])[1][0]
 
 
 def test_no_order_is_not_shown() -> None:
@@ -92,7 +92,7 @@ def test_no_order_is_not_shown() -> None:
 
 def test_the_rungs_for_which_it_fails_are_named() -> None:
     tables, sentences = told([0, 0, 4, 1, 2, 3, 4, 4])
-    assert "but not for every rung" in sentences[0] or "is not shown" in sentences[0]
+    assert "not for every rung" in sentences[0] or "is not shown" in sentences[0]
     assert "orientation after frequency" in sentences[0]
     wrong = tables["pairs"].loc[tables["pairs"]["reversed"], ["lower", "higher"]].to_numpy().tolist()
     assert ["orientation", "frequency"] in wrong
@@ -106,7 +106,7 @@ def test_what_no_layer_reads_and_what_is_lost_again_is_told() -> None:
     assert emergence.loc["brightness", "declines"]
     assert emergence["declines"].sum() == 1
     assert "Not reached by any layer: shape and part." in sentences
-    assert any(text.startswith("Clearly lost again towards the end: brightness") for text in sentences)
+    assert any(text.startswith("Clearly lost again by the end: brightness") for text in sentences)
 
 
 def test_training_helps_where_the_twin_reads_nothing() -> None:
@@ -115,9 +115,7 @@ def test_training_helps_where_the_twin_reads_nothing() -> None:
     assert (gains.loc[NAMES[4:], "gain_low"] > 0).all()
     assert (gains.loc[NAMES[:4], "gain_low"] <= 0).all()
     assert any(text.startswith("Training clearly helps") for text in sentences)
-    assert any(
-        text.startswith("Untrained twins, over the rungs that each reads") and "(4 rungs)" in text for text in sentences
-    )
+    assert any(text.startswith("Tau of untrained twins") and "(4 rungs)" in text for text in sentences)
 
 
 @pytest.fixture(scope="module")

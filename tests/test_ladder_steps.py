@@ -60,13 +60,11 @@ def test_what_was_learnt_when_is_told() -> None:
     assert set(tables["steps"]["epoch"]) == {0.0, 2.0, 6.0}
     said = findings(tables, "x")
     assert said[0].endswith("in this order: texture (from step 40 on), shape (from step 120 on).")
-    assert said[1].startswith("Accuracy at the best layer, before and after: texture 0.5")
+    assert said[1].startswith("Accuracy at the best layer rose: texture +0.4")
     assert "part" not in said[0]
-    assert said[2].startswith("Clearly read worse after training than before: count 0.")
+    assert said[2].startswith("Clearly worse after training: count −0.")
     assert said[3] == "No difference is shown for hue, part, relation."
-    assert "hue" in said[4]
-    assert "texture" not in said[4]
-    assert "texture" in said[5]
+    assert len(said) == 4
 
 
 def test_nothing_learnt_is_told() -> None:
@@ -94,7 +92,7 @@ def test_a_network_trained_here_climbs(tmp_path: Any, monkeypatch: pytest.Monkey
     assert request.rungs == ("hue", "texture")
     assert result["steps"]["step"].min() == 0
     assert len(result["steps"]) == 4
-    assert len(result.findings) >= 3
+    assert len(result.findings) >= 2
     assert "hue" in str(standalone(charts_of(result)["steps"]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,11 +117,11 @@ def test_a_class_that_no_training_image_of_a_fold_has_gets_no_probability() -> N
     assert fit.probabilities[0, fold, 7].max() == 0.0
 
 
-@pytest.mark.parametrize(("count", "size"), [(400, 60), (300, 700), (900, 600)])
+@pytest.mark.parametrize(("count", "size"), [(400, 60), (300, 700), (900, 300), (900, 600)])
 def test_the_largest_axes_are_those_of_the_whole_decomposition(count: int, size: int) -> None:
     rng = np.random.default_rng(1)
     features = (rng.normal(size=(count, size)) * np.exp(-np.arange(size) / 12)).astype(np.float32)
-    axes, spectrum, rest = largest_axes(features)
+    axes, spectrum, rest = largest_axes(features, 1)
     values, vectors = np.linalg.eigh(features.T.astype(float) @ features)
     assert np.allclose(np.sort(spectrum)[::-1][:20], values[::-1][:20], rtol=1e-3)
     assert np.abs(axes.T @ axes - np.eye(axes.shape[1])).max() < 1e-3
@@ -171,7 +172,11 @@ def test_many_classes_are_foreseen_and_what_is_quicker_is_named(caplog: pytest.L
     stage = probing_stage(asked_of, [source] * 3)  # type: ignore[arg-type]
     assert stage.endswith(": Probing every layer")
     assert "300 classes" in stage
-    assert "ask many_images" in stage
+    assert "ridge probes (--probe ridge) about" in stage
+    closed = replace(asked_of.request, probe="ridge")
+    told = probing_stage(SimpleNamespace(**{**vars(asked_of), "request": closed}), [source] * 3)  # type: ignore[arg-type]
+    assert "--probe" not in told
+    assert told != stage
     assert stage.split(": ")[0] in caplog.text
     few = SimpleNamespace(images=_Sized(6000, classes[:5]), splits=design.splits, request=ProbeRequest())
     assert probing_stage(few, [source]) == "Probing every layer"  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from lab.embeddings import stored as stored_vectors
 from lab.embeddings.stored import store_vectors
 from lab.embeddings.vectorstore import VectorStore
 from lab.errors import LabError
-from lab.experiments.other_probes.many_images import findings
+from lab.experiments.other_probes import many_images
+from lab.experiments.other_probes.many_images import ManyImagesRequest, findings
 from lab.images import open_image_set
 from lab.models import load_model
 from lab.probing.moments import Moments, ridge_path
+from lab.probing.ridge_classifier import ALPHAS
+from lab.settings import cache_dir
 
 NET = "test_resnet@untrained:0"
 CLASSES, ROWS, DIM = 3, 400, 12
@@ -46,14 +50,20 @@ def test_ridge_out_of_sums_is_scikit_learns_at_every_penalty(far: float) -> None
 
     rows, labels = drawn(far=far)
     train, test = np.arange(ROWS) % 5 > 0, np.arange(ROWS) % 5 == 0
-    shift, chunks = rows[:50].mean(axis=0), np.array_split(np.arange(ROWS), 7)
-    whole = functools.reduce(lambda one, other: one + other, (sums(rows[at], labels[at], shift) for at in chunks))
-    (found,) = ridge_path(whole - sums(rows[test], labels[test], shift))
+    shift, chunks = rows[:50].mean(axis=0), np.array_split(np.flatnonzero(train), 7)
+    parts = (sums(rows[at], labels[at], shift) for at in chunks)
+    whole = functools.reduce(operator.iadd, parts, Moments.none(shift, CLASSES, 1))
     scaler = StandardScaler().fit(rows[train])
     targets = np.where(labels[train, None] == np.arange(CLASSES), 1.0, -1.0)
-    probes = [Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets) for penalty in found.penalties]
-    expected = np.stack([probe.predict(scaler.transform(rows[test])) for probe in probes])
-    assert np.abs(np.stack([found.scores(rows[test], k) for k in range(len(probes))]) - expected).max() < 1e-6
+    for penalty in ALPHAS:
+        (found,) = ridge_path(whole, np.array([penalty]))
+        expected = (
+            Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets).predict(scaler.transform(rows[test]))
+        )
+        assert np.abs(found.scores(rows[test]) - expected).max() < 1e-6
+    (found,) = ridge_path(whole)
+    (alone,) = ridge_path(whole, np.array([found.penalty]))
+    assert np.allclose(found.weights, alone.weights, rtol=1e-12)
 
 
 def test_the_chosen_penalty_is_that_of_generalised_cross_validation() -> None:
@@ -73,11 +83,24 @@ def test_sums_add_up_in_any_order_and_know_their_shift() -> None:
     rows, labels = drawn()
     one, two = (sums(rows[at], labels[at], rows[0]) for at in (slice(0, 150), slice(150, None)))
     whole = sums(rows, labels, rows[0])
+    two += one
     for name in ("count", "sums", "products", "class_counts", "class_sums"):
-        assert np.allclose(getattr(one + two, name), getattr(whole, name), rtol=1e-12)
-        assert np.allclose(getattr(whole - two, name), getattr(one, name), rtol=1e-9, atol=1e-6)
+        assert np.allclose(getattr(two, name), getattr(whole, name), rtol=1e-12)
     with pytest.raises(LabError, match="different shifts"):
-        one + sums(rows, labels, rows[1])
+        one += sums(rows, labels, rows[1])
+
+
+def test_products_beyond_their_limit_are_in_a_file_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ManyImagesRequest(model=NET, data="drawn:pets", per_class=20, layers="layer4.0")
+    usual = many_images.run(asked)
+    monkeypatch.setattr(many_images, "MOST_SUMS", 10)
+    places: list[np.ndarray] = []
+    real = many_images._places_of_products
+    monkeypatch.setattr(many_images, "_places_of_products", lambda *sizes: places.append(real(*sizes)) or places[-1])
+    found = many_images.run(asked)
+    assert [type(place) for place in places] == [np.memmap]
+    assert [path.suffix for path in cache_dir("embeddings").rglob("*") if path.is_file()] == [".safetensors"]
+    pd.testing.assert_frame_equal(*(one["accuracies"].drop(columns="seconds") for one in (usual, found)))
 
 
 def test_every_image_comes_once_with_the_vector_that_embed_gives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +154,7 @@ def test_the_question_answers_as_scikit_learn_does_fold_by_fold() -> None:
             scaler = StandardScaler().fit(vectors[train])
             targets = np.where(images.labels[train, None] == np.arange(2), 1.0, -1.0)
             (path,) = ridge_path(Moments.of(vectors[train], images.labels[None, train], 2, vectors[train].mean(axis=0)))
-            probe = Ridge(alpha=path.penalties[path.chosen]).fit(scaler.transform(vectors[train]), targets)
+            probe = Ridge(alpha=path.penalty).fit(scaler.transform(vectors[train]), targets)
             right[test] = probe.predict(scaler.transform(vectors[test])).argmax(axis=1) == images.labels[test]
         assert row.accuracy == pytest.approx(right.mean(), abs=1e-9)
         assert 0.3 < float(row.shuffled) < 0.7

@@ -94,7 +94,7 @@ def test_random_starts_that_differ_leave_less_certain_what_training_made_of_the_
             for value in mean + noise[number]
         )
         said = kernels_told(table)[1]
-        assert "With random weights, 3 random starts, it is 0 of 72; " in said
+        assert "With random weights 0 of 72; " in said
         assert ("smoother than random ones is not shown" in said) == (apart > 0)
         low, high = re.findall(r"difference \S+ \((\S+) to (\S+)\)", said)[0]
         widths.append(float(high.replace("−", "-")) - float(low.replace("−", "-")))

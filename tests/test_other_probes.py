@@ -14,6 +14,7 @@ import lab
 from lab.experiments.other_probes.run import findings
 from lab.probing import kinds
 from lab.probing.kinds import PROBES, ProbeInput
+from lab.probing.ridge_classifier import ALPHAS
 from lab.probing.splits import make_splits
 
 IMAGES = 90
@@ -50,7 +51,7 @@ def test_ridge_is_scikit_learns(dim: int) -> None:
     from sklearn.linear_model import RidgeClassifierCV
 
     data = vectors(dim=dim)
-    wanted = by_sklearn(lambda: RidgeClassifierCV(alphas=kinds.RIDGE_PENALTIES), data)
+    wanted = by_sklearn(lambda: RidgeClassifierCV(alphas=ALPHAS), data)
     assert (PROBES["ridge"].answers(given(data)) == wanted).mean() == 1
 
 
@@ -125,11 +126,11 @@ def best_table(**changes: Any) -> pd.DataFrame:
 def test_disagreement_is_told_only_where_it_is_clear() -> None:
     assert "By none of the other probes (k-NN) is" in findings({"best": best_table()})[0]
     unclear = findings({"best": best_table(layer="a", usual_behind=0.02, usual_behind_low=-0.05)})
-    assert unclear[1].startswith("The highest accuracy lies elsewhere by some")
+    assert unclear[1].startswith("The highest accuracy lies elsewhere")
     clear = best_table(layer="a", usual_behind=0.2, usual_behind_low=0.1, usual_behind_high=0.3, agrees=False)
     told = findings({"best": clear})
     assert told[0].startswith("The probes disagree about the best layer: by the logistic probe it is b; by the k-NN")
-    assert "b is clearly behind it (0.200, 95 % interval 0.100 to 0.300)" in told[0]
+    assert "b is clearly behind it (0.200, 0.100 to 0.300)" in told[0]
 
 
 def test_a_network_is_read_by_every_kind_and_the_page_says_what_was_found() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from lab.experiments.other_probes.many_images import ManyImagesRequest, run
 from lab.images import tar_shards
 from lab.images.shards import shards_of
 from lab.models import card, load_model
-from lab.sweeps import shard_units
+from lab.sweeps import shard_units, slurm_engine
 from lab.sweeps.attempt import FINISHED
+from lab.sweeps.engines import ENGINES, Engine
 
 NET = "test_resnet@untrained:0"
 LAYERS = "layer1.0,layer4.0"
@@ -162,3 +164,31 @@ def test_processes_pass_shards_and_the_command_says_how_many(
     assert asked(spec)["accuracies"]["images"].tolist() == [60, 60]
     assert main(["shards", "--model", NET, "--data", "drawn:pets"]) == 2
     assert "does not lie in shards" in capsys.readouterr().err
+
+
+def test_jobs_of_slurm_pass_shards_and_one_that_is_killed_is_tried_again(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With submitit's own executor for one machine, in the place of Slurm."""
+    Path(spec.replace("*", "002")).unlink()
+    monkeypatch.setitem(ENGINES, "slurm", Engine("slurm", "", functools.partial(slurm_engine.run, cluster="local")))
+    monkeypatch.setattr(slurm_engine, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr("submitit.Job._results_timeout_s", 0.5)  # for answers of dead jobs to come over a slow folder
+    submitted, jobs = slurm_engine._submitted, []
+
+    def first_job_killed(*of: Any) -> Any:
+        pairs = submitted(*of)
+        if not jobs:
+            threading.Timer(1, pairs[0][0]._process.kill).start()
+        jobs.extend(pairs)
+        return pairs
+
+    monkeypatch.setattr(slurm_engine, "_submitted", first_job_killed)
+    found = lab.pass_shards(NET, spec, layers=LAYERS, engine="slurm", workers=2)
+    assert found["status"].tolist() == [FINISHED] * 2
+    assert jobs[0][0].state == "INTERRUPTED"
+    assert [unit.request.shard.name[5:8] for _, unit in jobs] == ["000", "001", "000"]
+    with monkeypatch.context() as patch:
+        patch.setattr("lab.embeddings.sharded.pieces_of", None)  # nothing is read again
+        found = asked(spec)
+    same(found, asked(spec, per_class=1000))

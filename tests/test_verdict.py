@@ -58,12 +58,12 @@ def test_a_rising_curve_with_all_controls_is_for() -> None:
     assert all(checks[name].passed for name in FOR)
     assert twin.value < 0, "a rise is not spoken of where there is none"
     assert found.sentence == (
-        "On these 240 images, late layers of net separate cat from dog better than early ones: 0.93 in late "
-        f"layers against {early:.2f} at the best early one, layer2 (late minus early "
-        f"{lead.value:+.2f}, 95 % interval {lead.ci_low:+.2f} to {lead.ci_high:+.2f} for other images like these); "
-        "this holds at equal numbers of channels, is not there in the untrained twin, which does not rise ("
-        f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}) and goes beyond raw pixels. "
-        "The first layer that is not clearly worse than the best (0.98) is layer7 (0.93)."
+        "On 240 images, late layers of net separate cat from dog better than early ones: 0.93 in late "
+        f"layers, {early:.2f} at the best early one, layer2 (late minus early "
+        f"{lead.value:+.2f}, 95 % interval {lead.ci_low:+.2f} to {lead.ci_high:+.2f}). "
+        "This holds at equal numbers of channels, is absent in the untrained twin ("
+        f"{twin.value:+z.2f}, {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}) and goes beyond raw pixels. "
+        "First layer not clearly worse than the best (0.98): layer7 (0.93)."
     )
 
 
@@ -100,12 +100,11 @@ def test_a_falling_curve_is_against_on_the_same_evidence() -> None:
     assert lead.compared is not None
     early, late = lead.compared
     assert (
-        f"early layers of net separate cat from dog better than late ones: {early:.2f} in early layers "
-        f"against {late:.2f} at the best late one, layer6 (early minus late {lead.value:+.2f}, 95 % interval"
-        in found.sentence
+        f"early layers of net separate cat from dog better than late ones: {early:.2f} in early layers, "
+        f"{late:.2f} at the best late one, layer6 (early minus late {lead.value:+.2f}, 95 % interval" in found.sentence
     )
     assert best_late.ci_high < 0
-    assert "this holds at equal numbers of channels" in found.sentence
+    assert "This holds at equal numbers of channels" in found.sentence
     for control, values in (("matched", FLAT), ("shuffled", np.full(LAYERS, 0.95))):
         against, _ = judge(RISING[::-1], {"matched": RISING[::-1], "shuffled": FULL["shuffled"], control: values})
         assert against.outcome == "undecided", control
@@ -148,8 +147,8 @@ def test_a_flat_curve_is_undecided_and_the_first_layer_suffices() -> None:
     found, checks = judge(np.linspace(0.79, 0.81, LAYERS))
     assert found.outcome == "undecided"
     assert found.sentence.startswith("Not shown on this data: ")
-    assert "this difference may be chance" in found.sentence
-    assert "The first layer, layer0, already suffices: it reads 0.79, no layer clearly more." in found.sentence
+    assert "this may be chance" in found.sentence
+    assert "The first layer, layer0, suffices: 0.79, no layer clearly more." in found.sentence
     assert not checks["first_behind_best"].passed
 
 
@@ -158,7 +157,7 @@ def test_one_good_early_layer_among_bad_ones_is_enough_against_for() -> None:
     found, checks = judge(np.array([0.97, 0.7, 0.7, 0.97, 0.97, 0.97, 0.97, 0.97, 0.98]))
     assert checks["late_minus_early"].passed
     assert found.outcome == "undecided"
-    assert "The first layer, layer0, already suffices" in found.sentence
+    assert "The first layer, layer0, suffices" in found.sentence
 
 
 def test_what_is_behind_the_best_is_told_with_both_numbers() -> None:
@@ -173,7 +172,7 @@ def test_a_lead_over_the_average_early_layer_alone_is_told_as_that() -> None:
     assert checks["late_minus_early"].passed
     assert not checks["late_minus_best_early"].passed
     late, early = checks["late_minus_early"].compared or (0, 0)
-    assert f"may be chance, while over early layers on average the lead is clear ({late:.2f} against {early:.2f})" in (
+    assert f"may be chance; against early layers on average the lead is clear ({late:.2f} against {early:.2f})" in (
         found.sentence
     )
 
@@ -203,7 +202,7 @@ def test_twins_that_differ_leave_the_interval_wider(twins: int) -> None:
     rise = checks["untrained_rise"]
     assert (rise.ci_high - rise.ci_low > 0.4) == (twins == 3)
     said = verdict(evidence, found).sentence
-    assert ("is not there in the untrained twin" in said) == (twins == 1)
+    assert ("is absent in the untrained twin" in said) == (twins == 1)
 
 
 def test_luck_in_the_choice_of_channels_is_no_depth() -> None:
@@ -257,7 +256,7 @@ def test_controls_that_were_not_run_are_named() -> None:
     found, checks = judge(RISING, {"untrained": FLAT})
     assert found.outcome == "for"
     assert "late_minus_pixels" not in checks
-    assert "this is not there in the untrained twin (" in found.sentence
+    assert "This is absent in the untrained twin (" in found.sentence
     assert found.sentence.endswith(
         "Not controlled for: number of channels, probe capacity (shuffled labels), raw pixels."
     )
@@ -274,7 +273,7 @@ def test_a_peak_before_the_last_layer_is_told() -> None:
     found, checks = judge(curve)
     assert found.outcome == "for"
     assert checks["last_minus_best"].ci_high < 0
-    assert "(0.97), clearly before the last (0.80)." in found.sentence
+    assert "The best, layer6, is clearly above the last layer (0.80)." in found.sentence
 
 
 def test_many_classes_are_counted_and_few_are_listed() -> None:

@@ -351,7 +351,7 @@ def test_the_text_follows_numbers_that_say_otherwise(made: Any) -> None:
     assert said[0].startswith(f"0 of {len(images)} images end above")
     assert "not so" in said[0]
     assert f"0 of {len(images)} exceed" in said[0]
-    assert f"0 of {len(images)} images excite their own channel" in said[1]
+    assert f"0 of {len(images)} excite their own channel" in said[1]
     every = visualize.findings(images.assign(above_random=True, above_natural=True, natural_best=-np.inf))
     assert every[0].startswith(f"{len(images)} of {len(images)} images")
     assert "not so" not in every[0]

@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.activations.folding import faster_copy
 from lab.activations.onnx_layers import OnnxLayers
+from lab.activations.partial_forward import end_after
 from lab.activations.pooling import check_pooling, pool
 from lab.activations.recording import record
 from lab.errors import LabError
@@ -93,11 +94,14 @@ class Extractor:
         return {layer.name: self._checked(layer, taken[layer.name]) for layer in self.layers}
 
     def read(self, module: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Return the pooled vectors of `module`, the model's own or its copy, for normalised images `(N, 3, H, W)`."""
+        """Return the pooled vectors of `module`, the model's own or its copy, for normalised images `(N, 3, H, W)`.
+
+        The pass ends with the last of the layers.
+        """
         import torch
 
         with torch.inference_mode(), record(module, self.layers, self._pooled) as taken:
-            module(batch)
+            end_after(module, [layer.name for layer in self.layers], batch)
         return taken
 
     def _pooled(self, activation: Tensor, layer: Layer) -> Tensor:

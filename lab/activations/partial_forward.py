@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from lab.layers.outputs import tensor_of
@@ -22,18 +22,29 @@ def forward_to(module: nn.Module, layer: str, images: Tensor) -> Tensor:
 def forward_through(module: nn.Module, layers: Iterable[str], images: Tensor) -> dict[str, Tensor]:
     """Return what the modules named `layers` put out, by name, ending the pass with the last of them."""
     taken: dict[str, Tensor] = {}
+    end_after(module, layers, images, lambda name, output: taken.update({name: tensor_of(output)}))
+    return taken
+
+
+def end_after(
+    module: nn.Module,
+    layers: Iterable[str],
+    images: Tensor,
+    see: Callable[[str, Any], None] = lambda name, output: None,
+) -> None:
+    """Run a network until the last of `layers` has put out something; `see` is told what each of them does."""
     waiting = set(layers)
 
-    def see(name: str) -> Any:
+    def seeing(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            taken[name] = tensor_of(output)
+            see(name, output)
             waiting.discard(name)
             if not waiting:
                 raise _Reached
 
         return hook
 
-    handles = [module.get_submodule(name).register_forward_hook(see(name)) for name in tuple(waiting)]
+    handles = [module.get_submodule(name).register_forward_hook(seeing(name)) for name in tuple(waiting)]
     try:
         module(images)
     except _Reached:
@@ -41,7 +52,6 @@ def forward_through(module: nn.Module, layers: Iterable[str], images: Tensor) ->
     finally:
         for handle in handles:
             handle.remove()
-    return taken
 
 
 class _Reached(BaseException):

@@ -55,7 +55,7 @@ def target_request(given: argparse.Namespace) -> TargetRequest:
     asked, usual = cast(ProbeRequest, question.request_of(given)), ProbeRequest()
     kind = TARGET_REQUESTS[given.target]
     fields = {field.name for field in dataclasses.fields(kind)}
-    for field in ("beside", "classes"):
+    for field in ("beside", "classes", "probe"):
         if field not in fields and getattr(asked, field) != getattr(usual, field):
             raise LabError(f"--{field} is for classes; leave it out where --target is {given.target}")
     labels, label = _table_and_column(asked.labels)

@@ -6,6 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+MOST_PIXELS = 100_000_000  # bytes of prepared images that are kept: 600 of 224 x 224 pixels
+_SEEN: ContextVar[_Inputs | None] = ContextVar("pixels kept", default=None)
+
 
 def pixel_batches(
     image_set: ImageSet, indices: Sequence[int], how: Preprocessing, batch_size: int
@@ -32,12 +38,41 @@ def pixel_batches(
     """
     import torch
 
-    ahead = in_order(lambda index: input_for(image_set, index, how), indices, limit=3 * batch_size)
+    read = seen.input_for if (seen := _SEEN.get()) else input_for  # here, as threads know no context
+    ahead = in_order(lambda index: read(image_set, index, how), indices, limit=3 * batch_size)
     for start in range(0, len(indices), batch_size):
         positions = list(indices[start : start + batch_size])
         images = [next(ahead) for _ in positions]
         images += images[-1:] * (batch_size - len(images))
         yield positions, torch.stack(images)
+
+
+class _Inputs:
+    """What networks were given of images, as much as there is room for."""
+
+    def __init__(self) -> None:
+        self.room = MOST_PIXELS
+        self.known: dict[tuple[str, Preprocessing], torch.Tensor] = {}
+
+    def input_for(self, image_set: ImageSet, index: int, how: Preprocessing) -> torch.Tensor:
+        key = image_set.digests[index], replace(how, mean=(), std=())
+        found = self.known.get(key)
+        if found is None:
+            found = input_for(image_set, index, how)
+            if self.room >= found.nbytes:
+                self.room -= found.nbytes
+                self.known[key] = found
+        return found
+
+
+@contextmanager
+def pixels_kept() -> Iterator[None]:
+    """In this block an image is decoded once for all networks that want it alike: the first `MOST_PIXELS` bytes."""
+    token = _SEEN.set(_Inputs())
+    try:
+        yield
+    finally:
+        _SEEN.reset(token)
 
 
 def shrunken(image_set: ImageSet, indices: Sequence[int], side: int) -> Iterator[tuple[int, np.ndarray]]:

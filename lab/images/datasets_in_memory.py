@@ -19,7 +19,7 @@ from PIL import Image
 
 from lab.errors import LabError, briefly, check_type
 from lab.images.assemble import assemble
-from lab.images.folder import FileReader
+from lab.images.huggingface import RowReader
 from lab.images.labelled import LABELS, rows_of
 from lab.images.labelled_layout import layout_of_rows
 from lab.images.layout import Entry, Unreadable
@@ -80,24 +80,6 @@ def image_set_of(
 
 
 @dataclass(frozen=True)
-class _TableImage:
-    """Reads the encoded image of a row of a `datasets.Dataset`; a lock, as tables are not said to be safe for
-    threads."""
-
-    table: Any
-    column: str
-    index: int
-    lock: threading.Lock = field(repr=False)
-
-    def __call__(self) -> bytes:
-        with self.lock:
-            value = self.table[self.index][self.column]
-        if not value or not (value.get("bytes") or value.get("path")):
-            raise Unreadable("no image in this row")
-        return value["bytes"] or FileReader(value["path"])()
-
-
-@dataclass(frozen=True)
 class _ItemImage:
     """Reads the picture at a position of a torch dataset, as PNG."""
 
@@ -135,7 +117,7 @@ def _of_table(table: Any, image: str, label: str, names: Sequence[str], progress
         told[column] = [_named(value, own) for value in values]
     encoded = table.select_columns([chosen]).cast_column(chosen, type(features[chosen])(decode=False))
     lock = threading.Lock()
-    return told, [_TableImage(encoded, chosen, k, lock) for k in range(len(table))]
+    return told, [RowReader(encoded, chosen, k, lock) for k in range(len(table))]
 
 
 def _of_items(dataset: Any, image: str, label: str, names: Sequence[str], progress: Progress) -> Read:

@@ -54,8 +54,9 @@ def open_hub_set(
 
 
 @dataclass(frozen=True)
-class _HubLayoutRow:
-    """Reads the encoded image of one row; a lock, because tables are not said to be safe for threads."""
+class RowReader:
+    """Reads the encoded image of a row of a `datasets.Dataset`; a lock, as tables are not said to be safe for
+    threads."""
 
     table: Any
     column: str
@@ -80,7 +81,7 @@ def _layout(table: Any, column: str, values: Sequence[Any], names: Sequence[str]
             aside.append(Quarantined(f"row {index:06d}", "without a label"))
         elif name in labels:
             shown = f"{printable(name)}/{index:06d}"
-            members.append(Member(shown, labels[name], "", _HubLayoutRow(table, column, index, lock)))
+            members.append(Member(shown, labels[name], "", RowReader(table, column, index, lock)))
     return Layout(tuple(printable(name) for name in chosen), tuple(members), tuple(aside))
 
 

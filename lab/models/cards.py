@@ -124,7 +124,8 @@ def card_of(ref: ModelRef, built: Built) -> ModelCard:
     """
     module = built.module.eval().requires_grad_(False)
     if ref.own_code:
-        return _OWN.setdefault((str(ref), ref.stamp()), _describe_own(ref, built))
+        refuse_not_finite(module.state_dict(), str(ref))
+        return cached_card(ref) or _OWN.setdefault((str(ref), ref.stamp()), _describe_own(ref, built))
     refuse_not_finite(module.state_dict(), str(ref))
     digest = digest_of(ref, module)
     known = cached_card(ref)
@@ -166,7 +167,6 @@ def _describe(ref: ModelRef, built: Built, digest: str) -> ModelCard:
 
 def _describe_own(ref: ModelRef, built: Built) -> ModelCard:
     module = built.module
-    refuse_not_finite(module.state_dict(), str(ref))
     how, guessed = as_preprocessing(built.preprocess, module)
     behaviour = behaviour_of(module, how.input_size, str(ref))
     layers, exclusions = _layers(module, how.input_size, code_digest(module))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -15,13 +17,17 @@ from lab.models.cards import ModelCard, cached_card, card_of, digest_of
 from lab.models.devices import pick_device, placed
 from lab.models.given_preprocess import as_given, as_preprocessing
 from lab.models.preprocess import Preprocessing
-from lab.models.reference import RUNTIMES, ModelRef
+from lab.models.reference import NONE_NAMED, RUNTIMES, ModelRef
 from lab.weights.in_memory import remember
 from lab.weights.own_code import own_copy
 from lab.weights.own_code import remember as remember_given
 
 if TYPE_CHECKING:
     from torch import nn
+
+MOST_KEPT = 100_000_000  # parameters of all networks that are kept together: 400 MB
+
+_KEPT: ContextVar[dict[tuple[str, str], LoadedModel] | None] = ContextVar("networks kept", default=None)
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,26 @@ def load_model(
     ref.check()
     tune_allocator()
     place = "cpu" if ref.precision in RUNTIMES else pick_device(device)
+    there = _KEPT.get()
+    if there is not None and (str(ref), place) in there:
+        return there[str(ref), place]
     built = ref.source.build(ref.id, ref.argument)
     known = card_of(ref, built)
-    return LoadedModel(known, placed(built.module, place, ref.precision), place, repr(built.module))
+    loaded = LoadedModel(known, placed(built.module, place, ref.precision), place, repr(built.module))
+    if there is not None and known.parameters + sum(one.card.parameters for one in there.values()) <= MOST_KEPT:
+        there[str(ref), place] = loaded
+    return loaded
+
+
+@contextmanager
+def networks_kept() -> Iterator[None]:
+    """In this block a network is loaded once, however often `load_model` is asked for it: the first ones, as many as
+    have `MOST_KEPT` parameters together."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: ImageSet | None = None) -> list[str]:
@@ -102,7 +125,7 @@ def names_of(models: Model | Iterable[Model], preprocess: Any = None, images: Im
     """
     several: list[Any] = list(models) if isinstance(models, (list, tuple, Iterator)) else [models]
     if not several:
-        raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
+        raise LabError(NONE_NAMED)
     shape = images.tensor_shape if images is not None and preprocess is None else None
     usual = preprocess if shape is None else as_given(shape)
     return [str(ref_of(model, usual if is_module(model) else preprocess)) for model in several]

@@ -136,7 +136,7 @@ def pixels_for(image_set: ImageSet, index: int, how: Preprocessing) -> torch.Ten
     """
     how.check_pixels()
     try:
-        seen = _fast(_decoded(image_set, index), how) if how.fast else _by_timm(image_set.pixels(index), how)
+        seen = _fast(decoded(image_set, index), how) if how.fast else _by_timm(image_set.pixels(index), how)
         return seen if how.channels == 3 else _gray(seen)
     except LabError:
         raise
@@ -169,7 +169,8 @@ def _gray(pixels: torch.Tensor) -> torch.Tensor:
     return (0.299 * red + 0.587 * green + 0.114 * blue).round().to(torch.uint8)[None]
 
 
-def _decoded(image_set: ImageSet, index: int) -> torch.Tensor:
+def decoded(image_set: ImageSet, index: int) -> torch.Tensor:
+    """Return image `index` at its own size, uint8, shape `(3, H, W)`."""
     import torch
 
     decode = _jpeg_decoder()

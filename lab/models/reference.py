@@ -13,6 +13,7 @@ MIXED = ("bfloat16", "float16")
 # float32, but activations are read by ONNX Runtime or OpenVINO: equal to 1e-4, not to the last bit
 RUNTIMES = ("onnx", "openvino")
 PRECISIONS = (*MIXED, *RUNTIMES)
+NONE_NAMED = "no model was named; name one, such as tf_efficientnet_lite0"
 
 
 @dataclass(frozen=True, order=True)

@@ -21,6 +21,7 @@ import numpy as np
 
 from lab.errors import LabError
 from lab.probing.pca import principal_axes, standardise
+from lab.probing.ridge import ridge_path
 
 PENALTIES = np.logspace(-6, 6, 25)  # t, of the mean variance of a principal axis
 REFINED = 2  # times that the grid is laid anew around its best value, a tenth as wide
@@ -95,11 +96,8 @@ def _at_best_noise(count: int, residual: np.ndarray, volume: np.ndarray | float)
 def _left_out(axes: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return what ridge regression gives each row `(n, K)` without it, at the penalty of the least error."""
     best, answer = np.inf, targets * 0.0
-    variance, squares, products = (axes**2).sum(axis=0), axes**2, axes.T @ targets
-    for penalty in PENALTIES * (variance.mean() if len(variance) else 1.0):
-        shrunk = 1 / (variance + penalty)
-        leverage = 1 / len(axes) + squares @ shrunk
-        missed = (targets - axes @ (shrunk[:, None] * products)) / np.maximum(1 - leverage, 1e-9)[:, None]
-        if (error := float((missed**2).sum())) < best:
-            best, answer = error, targets - missed
+    scale = np.square(axes).sum(axis=0).mean() if axes.shape[1] else 1.0
+    for found in ridge_path(axes, targets, PENALTIES * scale):
+        if (error := float((found.missed**2).sum())) < best:
+            best, answer = error, targets - found.missed
     return np.asarray(answer)

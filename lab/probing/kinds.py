@@ -3,7 +3,7 @@
 All are shown the same folds and answer with a class per held-out image. Features are standardised on the training part.
 
     logistic   linear, cross-entropy, its penalty chosen inside the training part (`probes`)
-    ridge      linear, squared error, its penalty chosen by leave-one-out inside the training part
+    ridge      linear, squared error, in closed form, its penalty chosen on left-out images of the training part
     knn        the votes of the nearest training images by cosine, nothing fitted
     attentive  learned queries look at the places of the unpooled map (Psomas et al., arXiv 2506.10178), by a fixed
                recipe: what a layer knows at places that the average over all of them hides
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.probing.pca import principal_axes, standardise
+from lab.probing.pca import standardise
 from lab.probing.probes import fit_probes
+from lab.probing.task import LOGISTIC, RIDGE
 
-RIDGE_PENALTIES = np.logspace(-2, 6, 17)
 NEIGHBOURS, TEMPERATURE = 20, 0.07  # as DINO's evaluation has them (Caron et al. 2021)
 GRID_SIDE = 7  # places a side of the map that the attentive probe sees; larger maps are averaged to it
 QUERIES = 8
@@ -59,31 +59,20 @@ class ProbeKind:
 
 def logistic_answers(given: ProbeInput) -> np.ndarray:
     """Return the answers of the usual probe."""
-    found = fit_probes(
-        given.vectors, given.labels[None], given.splits, given.groups, dimensions=(None,), seed=given.seed
-    )
-    return np.asarray(found[None, 0].probabilities.argmax(axis=2))
+    return _answers(given, LOGISTIC)
 
 
 def ridge_answers(given: ProbeInput) -> np.ndarray:
     """Return the answers of ridge regression on targets of -1 and 1, as scikit-learn's RidgeClassifierCV."""
+    return _answers(given, RIDGE)
 
-    def fit(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-        known, unseen = principal_axes(*standardise(train, test))
-        targets = np.where(labels[:, None] == np.arange(given.classes), 1.0, -1.0)
-        mean = targets.mean(axis=0)
-        spectrum = (known**2).sum(axis=0)
-        best, answer = np.inf, np.tile(mean, (len(test), 1))
-        for penalty in RIDGE_PENALTIES:
-            shrunk = known / (spectrum + penalty)
-            leverage = 1 / len(known) + np.einsum("np,np->n", known, shrunk)
-            coefficients = shrunk.T @ (targets - mean)
-            missed = (targets - mean - known @ coefficients) / np.maximum(1 - leverage, 1e-9)[:, None]
-            if (error := float((missed**2).sum())) < best:
-                best, answer = error, mean + unseen @ coefficients
-        return np.asarray(answer.argmax(axis=1))
 
-    return _by_fold(given, fit)
+def _answers(given: ProbeInput, kind: str) -> np.ndarray:
+    found = fit_probes(
+        given.vectors, given.labels[None], given.splits, given.groups, dimensions=(None,), seed=given.seed,
+        kind=kind,
+    )  # fmt: skip
+    return np.asarray(found[None, 0].probabilities.argmax(axis=2))
 
 
 def knn_answers(given: ProbeInput) -> np.ndarray:

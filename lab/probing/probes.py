@@ -15,11 +15,11 @@ from threading import Event, Lock
 
 import numpy as np
 
-from lab.probing.large import probe_fold
+from lab.probing import large, ridge_classifier
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
 from lab.probing.pca import principal_axes, standardise
 from lab.probing.splits import grouped_folds, make_splits, shuffled_labels, usable_folds
-from lab.probing.task import INNER_FOLDS, ProbeFit, ProbeTask
+from lab.probing.task import INNER_FOLDS, LOGISTIC, RIDGE, ProbeFit, ProbeTask
 from lab.threads import CallerLeftError, in_threads
 
 __all__ = [
@@ -58,8 +58,9 @@ def fit_probes(
     groups: np.ndarray,
     *,
     dimensions: Sequence[int | None] = (None, MATCHED_DIMENSION),
-    regularisation: Sequence[float] = GRID,
+    regularisation: Sequence[float] | None = None,
     seed: int = 0,
+    kind: str = LOGISTIC,
     threads: int | None = None,
     told: Callable[[float], None] = lambda share: None,
 ) -> Probes:
@@ -67,18 +68,21 @@ def fit_probes(
 
     `label_sets` is `(S, N)`, or `(S, R, N)` when the labels differ between repeats (shuffled ones); `splits` `(R, N)`
     holds test folds (`make_splits`). A dimension of None keeps all features, a number keeps that many principal
-    components of the standardised training part. The answer does not depend on `threads` (default: all cores). `told`
+    components of the standardised training part. `kind` is "logistic" or "ridge"
+    (`lab.probing.ridge_classifier`). The answer does not depend on `threads` (default: all cores). `told`
     is called at least between fits, from whichever thread, with the share that is done; what it raises ends the work.
     Raises `LabError` for shapes that do not fit together and values that are not finite.
     """
-    task = ProbeTask.checked(embedding, label_sets, splits, groups, dimensions, regularisation, seed)
+    grid = regularisation or (ridge_classifier.GRID if kind == RIDGE else GRID)
+    task = ProbeTask.checked(embedding, label_sets, splits, groups, dimensions, grid, seed, kind)
     folds = task.folds()
-    size = 1 if task.large else task.folds_at_once()
+    alone = kind == RIDGE or task.large
+    size = 1 if alone else task.folds_at_once()
     chunks = [folds[i : i + size] for i in range(0, len(folds), size)]
     answer = task.empty_answer()
     left = Event()
     step = _steps(told, len(folds) * task.fits, left)
-    work = _probe_large if task.large else _probe_folds
+    work = _probe_alone if alone else _probe_folds
     for _ in in_threads(lambda chunk: work(task, chunk, answer, step), chunks, threads, left):
         pass
     return Probes(answer)
@@ -111,13 +115,14 @@ class _Fold:
     unseen: np.ndarray  # (m, r)
 
 
-def _probe_large(
+def _probe_alone(
     task: ProbeTask,
     chunk: Sequence[tuple[int, int]],
     answer: Mapping[tuple[int | None, int], ProbeFit],
     step: Callable[[int], None],
 ) -> None:
-    """As `_probe_folds`, of a large embedding."""
+    """As `_probe_folds`, of a large embedding or in closed form: one fold after the other."""
+    probe_fold = ridge_classifier.probe_fold if task.kind == RIDGE else large.probe_fold
     for repeat, fold in chunk:
         chosen, found = probe_fold(task, repeat, fold, step)
         for s, (place, probability) in enumerate(zip(chosen, found, strict=True)):

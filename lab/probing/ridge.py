@@ -7,6 +7,7 @@ by leave-one-out error inside the training part.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from lab.probing.pca import principal_axes, standardise
 
 PENALTIES = np.logspace(-4, 4, 17)  # of the mean variance of a principal axis
+MOST_LEFT_OUT = 256  # rows: a block of the hat matrix costs their square
+LEAST_FREE = 1e-9  # of a row's freedom that its leverage leaves, so that what is certain does not divide by zero
 
 
 class RidgeFit(NamedTuple):
@@ -38,22 +41,59 @@ def ridge_fit(train: np.ndarray, targets: np.ndarray, test: np.ndarray) -> Ridge
 def _coefficients(axes: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ridge coefficients `(P, T)` of centred targets in principal axes `(n, P)`, each target its own penalty,
     and what each row would be predicted as, were it left out, `(n, T)`."""
-    variance = np.einsum("np,np->p", axes, axes)
-    left_out = np.zeros_like(targets)
-    if not len(variance):
-        return np.zeros((0, targets.shape[1])), left_out
-    products, squares = axes.T @ targets, axes**2
     best = np.full(targets.shape[1], np.inf)
-    coefficients = np.zeros_like(products)
-    for penalty in PENALTIES * variance.mean():
-        shrunk = 1 / (variance + penalty)
-        found = shrunk[:, None] * products
-        leverage = 1 / len(axes) + squares @ shrunk
-        # A training image left out would be missed by its residual over one minus its leverage (Allen's PRESS, 1974).
-        missed = (targets - axes @ found) / np.maximum(1 - leverage, 1e-9)[:, None]
-        error = (missed**2).sum(axis=0)
+    coefficients, left_out = np.zeros((axes.shape[1], len(best))), np.zeros_like(targets)
+    if not axes.shape[1]:
+        return coefficients, left_out
+    for found in ridge_path(axes, targets, PENALTIES * np.square(axes).sum(axis=0).mean()):
+        error = (found.missed**2).sum(axis=0)
         better = error < best
         best[better] = error[better]
-        coefficients[:, better] = found[:, better]
-        left_out[:, better] = (targets - missed)[:, better]
+        coefficients[:, better] = found.coefficients[:, better]
+        left_out[:, better] = (targets - found.missed)[:, better]
     return coefficients, left_out
+
+
+class Ridge(NamedTuple):
+    """At one penalty: coefficients `(P, T)`, and by how much each row is missed when its group is left out `(n, T)`."""
+
+    coefficients: np.ndarray
+    missed: np.ndarray
+
+
+def ridge_path(
+    axes: np.ndarray, targets: np.ndarray, penalties: Iterable[float], groups: np.ndarray | None = None
+) -> Iterator[Ridge]:
+    """Yield ridge regressions of centred targets `(n, T)` in principal axes `(n, P)`, one a penalty.
+
+    A row that is left out is missed by its residual over one minus its leverage (Allen's PRESS, 1974); rows of one of
+    the `groups` `(n,)` (default: none has any) by the same with their block of the hat matrix in the leverage's place.
+    Of groups beyond `MOST_LEFT_OUT` rows so many are left out at a time.
+    """
+    variance = np.einsum("np,np->p", axes, axes)
+    products, squares = axes.T @ targets, axes**2
+    blocks = [] if groups is None else list(_blocks(groups))
+    for penalty in penalties:
+        shrunk = 1 / (variance + penalty)
+        coefficients = shrunk[:, None] * products
+        residual = targets - axes @ coefficients
+        leverage = 1 / len(axes) + squares @ shrunk
+        missed = residual / np.maximum(1 - leverage, LEAST_FREE)[:, None]
+        for rows in blocks:
+            inside = axes[rows]
+            free = np.eye(rows.shape[1]) * (1 + LEAST_FREE) - 1 / len(axes) - (inside * shrunk) @ inside.mT
+            missed[rows] = np.linalg.solve(free, residual[rows])
+        yield Ridge(coefficients, missed)
+
+
+def _blocks(groups: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of groups of several, `(groups, rows)` for each size that there is."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    parts = [
+        part[begin : begin + MOST_LEFT_OUT]
+        for part in np.split(order, starts)
+        for begin in range(0, len(part), MOST_LEFT_OUT)
+    ]
+    for size in sorted({len(part) for part in parts} - {1}):
+        yield np.stack([part for part in parts if len(part) == size])

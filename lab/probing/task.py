@@ -9,6 +9,7 @@ import numpy as np
 
 from lab.errors import LabError
 
+LOGISTIC, RIDGE = "logistic", "ridge"  # kinds of linear probes that are offered for a whole run
 INNER_FOLDS = 3  # of a training part, on which C is chosen
 LARGE = 100_000  # images x the lesser of images and dimensions, from which on it is `lab.probing.large`'s business
 MANY_CLASSES = 20  # from so many on it is in any case
@@ -35,6 +36,7 @@ class ProbeTask:
     grid: np.ndarray
     seed: int
     classes: int
+    kind: str = LOGISTIC
 
     @classmethod
     def checked(
@@ -46,6 +48,7 @@ class ProbeTask:
         dimensions: Sequence[int | None],
         regularisation: Sequence[float],
         seed: int,
+        kind: str = LOGISTIC,
     ) -> ProbeTask:
         """Return the task; raises LabError for shapes that do not belong together and values that are not finite."""
         labels = np.asarray(label_sets, dtype=np.int64)
@@ -73,8 +76,10 @@ class ProbeTask:
         grid = np.sort(np.asarray(regularisation, dtype=np.float64))
         if not len(grid) or grid[0] <= 0 or any(k is not None and k < 1 for k in dimensions):
             raise LabError("Values of C must be above 0 and dimensions at least 1 (or None for all).")
+        if kind not in (LOGISTIC, RIDGE) or (kind == RIDGE and tuple(dimensions) != (None,)):
+            raise LabError(f"a probe is logistic, or ridge of all dimensions, not {kind} of {tuple(dimensions)}")
         classes = max(int(labels.max()) + 1, 2)
-        return cls(embedding, labels, splits, np.asarray(groups), tuple(dimensions), grid, seed, classes)
+        return cls(embedding, labels, splits, np.asarray(groups), tuple(dimensions), grid, seed, classes, kind)
 
     def folds(self) -> list[tuple[int, int]]:
         """Return every repeat and fold."""
@@ -82,8 +87,9 @@ class ProbeTask:
 
     @property
     def fits(self) -> int:
-        """Return how many fits a fold is at most: of each label set one for each C and inner fold, and the refit."""
-        return len(self.labels) * (len(self.grid) * INNER_FOLDS + 1)
+        """Return how many fits a fold is at most: of each label set one for each C and inner fold, and the refit; in
+        closed form one."""
+        return len(self.labels) * (1 if self.kind == RIDGE else len(self.grid) * INNER_FOLDS + 1)
 
     @property
     def large(self) -> bool:

@@ -26,12 +26,14 @@ ENOUGH = 100  # simulations of an effect, to tell 90 % from 95 %
 class SimulatedKind:
     """One kind of image set, and the shares of simulations in which intervals held and sentences were wrong.
 
-    `images` and `classes` are counts, `balance` is "equal" or "19:1", `groups` "one" (single images) or "uneven".
+    `probe` is "logistic" or "ridge", `images` and `classes` are counts, `balance` is "equal" or "19:1", `groups` "one"
+    (single images) or "uneven".
     `gap_*` and `accuracy_*` are the lowest and highest share, over the planted effects, of intervals of late − early
     and of accuracies that held the truth. `wrong` of `judged` verdicts said "for" or "against" where no layer is
     better, and an emergence was announced in the share `announced` of `nothing` simulations without any effect.
     """
 
+    probe: str
     images: int
     classes: int
     balance: str
@@ -49,7 +51,9 @@ class SimulatedKind:
     @property
     def described(self) -> str:
         sizes = "equal classes" if self.balance == "equal" else "classes of unequal size (19:1)"
-        return f"{self.images} images, {self.classes} {sizes}{'' if self.groups == 'one' else ', uneven groups'}"
+        grouped = "" if self.groups == "one" else ", uneven groups"
+        probe = "" if self.probe == "logistic" else f", {self.probe} probes"
+        return f"{self.images} images, {self.classes} {sizes}{grouped}{probe}"
 
 
 @cache
@@ -61,7 +65,7 @@ def simulated_kinds() -> tuple[SimulatedKind, ...]:
     return tuple(SimulatedKind(**{name: kinds[name](value) for name, value in row.items()}) for row in rows)
 
 
-def nearest_kind(labels: np.ndarray, groups: np.ndarray) -> SimulatedKind:
+def nearest_kind(labels: np.ndarray, groups: np.ndarray, probe: str = "logistic") -> SimulatedKind:
     """Return the simulated kind that is most like a set with these labels and groups, both `(N,)`."""
     balance = "19:1" if measure_of(labels, groups) == "AUC" else "equal"
     grouped = "one" if len(np.unique(groups)) == len(groups) else "uneven"
@@ -71,12 +75,12 @@ def nearest_kind(labels: np.ndarray, groups: np.ndarray) -> SimulatedKind:
         far = abs(math.log(kind.images / len(labels)))
         return kind.balance != balance, kind.groups != grouped, abs(math.log(kind.classes / classes)), far
 
-    return min(simulated_kinds(), key=unlike)
+    return min((kind for kind in simulated_kinds() if kind.probe == probe), key=unlike)
 
 
-def calibration_sentence(labels: np.ndarray, groups: np.ndarray) -> str:
+def calibration_sentence(labels: np.ndarray, groups: np.ndarray, probe: str = "logistic") -> str:
     """Return how often intervals and verdicts were right in the simulations nearest to a set, and what that means."""
-    kind = nearest_kind(labels, groups)
+    kind = nearest_kind(labels, groups, probe)
     held = (
         f"In {kind.simulations:,} simulations of the nearest kind of set ({kind.described}) the interval of "
         f"late − early held the truth in {_shares(kind.gap_low, kind.gap_high)}, those of accuracies in "

@@ -30,7 +30,7 @@ class Evidence:
     image was predicted right, or its part in the AUC (`lab.stats.auc.image_areas`): `measure` says which, `chance` what
     guessing gives. For a number or grade to be predicted there is one class, its name, and a score is the image's part
     in R² or kappa (`lab.stats.numbers`). A network that was never trained has no untrained twin to be compared with:
-    it is its own.
+    it is its own. `probe` is its kind where that is not the usual one.
     """
 
     model: str
@@ -42,6 +42,7 @@ class Evidence:
     trained: bool = True
     measure: str = "accuracy"
     chance: float = 0.5
+    probe: str = ""
 
     @property
     def subject(self) -> str:

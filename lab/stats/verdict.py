@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.names import FEW, apart, listed
 from lab.stats.checks import MEAN_AUC, PREDICTED, Check, Evidence, check_evidence
 
 __all__ = ["AGAINST", "FOR", "Check", "Evidence", "Verdict", "check_evidence", "verdict"]
@@ -35,7 +36,6 @@ FOR = (
 # The same for "against": the same tests the other way round
 AGAINST = ("early_minus_best_late", "early_above_chance", "matched_early_minus_late", "early_selectivity")
 SMALL = 1 / 3  # a twin's rise is small when even the upper end of its interval is at most this share of the network's
-LISTED_CLASSES = 4
 
 
 @dataclass(frozen=True)
@@ -69,36 +69,36 @@ def _in_favour(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     if "late_minus_pixels" in by_name:
         held.append("goes beyond raw pixels")
     return (
-        f"On these {len(evidence.labels)} images, late layers of {evidence.model} {_read(evidence)} "
-        f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})"
-        + (f"; this {_listed(held)}" if held else "")
-        + f".{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
+        f"On {_images(evidence)}, late layers of {evidence.model} {_read(evidence)} "
+        f"better than early ones: {_best(evidence, leading)} ({_interval(leading)})."
+        + (f" This {listed(held)}." if held else "")
+        + f"{_enough(evidence, by_name)}{_peak(by_name)}{_not_controlled(evidence)}"
     )
 
 
 def _beyond_the_twin(by_name: Mapping[str, Check]) -> str:
     """Say that the twin has no such rise only where its rise is shown to be small."""
     own, twin = by_name["late_minus_early"], by_name["untrained_rise"]
-    figure = f"{twin.value:+z.2f}, 95 % interval {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}"
+    figure = f"{twin.value:+z.2f}, {twin.ci_low:+z.2f} to {twin.ci_high:+z.2f}"
     if twin.ci_high > SMALL * own.value:
         return f"is more than the untrained twin's {'rise' if twin.value > 0 else 'change'} ({figure})"
     if twin.value <= 0:
-        return f"is not there in the untrained twin, which does not rise ({figure})"
-    return f"is not there in the untrained twin (its rise: {figure})"
+        return f"is absent in the untrained twin ({figure})"
+    return f"is absent in the untrained twin (its rise: {figure})"
 
 
 def _against(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
     leading = by_name["early_minus_best_late"]
-    held = "; this holds at equal numbers of channels" if "matched_late_minus_early" in by_name else ""
+    held = " This holds at equal numbers of channels." if "matched_late_minus_early" in by_name else ""
     beside = []
     if "untrained" in evidence.scores and (twin := by_name["untrained_rise"].compared):
         beside.append(f"the untrained twin reads {twin[1]:.2f} in early layers and {twin[0]:.2f} in late ones")
     if "late_minus_pixels" in by_name and (pixels := by_name["late_minus_pixels"].compared):
         beside.append(f"raw pixels {'' if beside else 'read '}{pixels[1]:.2f}")
-    told = f" {_capital(_listed(beside))}." if beside else ""
+    told = f" {_capital(listed(beside))}." if beside else ""
     return (
-        f"On these {len(evidence.labels)} images, early layers of {evidence.model} {_read(evidence)} "
-        f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}){held}."
+        f"On {_images(evidence)}, early layers of {evidence.model} {_read(evidence)} "
+        f"better than late ones: {_best(evidence, leading)} ({_interval(leading)}).{held}"
         f"{told}{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
@@ -109,9 +109,9 @@ def _undecided(evidence: Evidence, by_name: Mapping[str, Check], failed: Sequenc
     told = failed if leading.passed else [check for check in failed if check is leading or check.value <= 0]
     reasons = [_reason(check, by_name["late_minus_early"]) for check in told]
     return (
-        f"Not shown on this data: on these {len(evidence.labels)} images, {evidence.model} {_read(evidence, 's')} "
+        f"Not shown on this data: on {_images(evidence)}, {evidence.model} {_read(evidence, 's')} "
         f"with {_best(evidence, leading)} ({_interval(leading)}), "
-        f"but {_listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
+        f"but {listed(reasons)}.{_enough(evidence, by_name)}{_not_controlled(evidence)}"
     )
 
 
@@ -140,11 +140,8 @@ def _leading_reason(average: Check, *, reverse: bool, same: bool) -> str:
         return "that is no difference"
     late, early = average.compared or (np.nan, np.nan)
     if average.passed:
-        return (
-            "this difference may be chance, while over early layers on average the lead is clear "
-            f"({late:.2f} against {early:.2f})"
-        )
-    return "this difference may be chance"
+        return f"this may be chance; against early layers on average the lead is clear ({late:.2f} against {early:.2f})"
+    return "this may be chance"
 
 
 def _twin_reason(twin: float, reverse: bool, own: float) -> str:
@@ -162,8 +159,8 @@ def _enough(evidence: Evidence, by_name: Mapping[str, Check]) -> str:
         return ""
     best, enough = behind.compared
     if behind.layer == evidence.layers[0]:
-        return f" The first layer, {behind.layer}, already suffices: it reads {enough:.2f}, no layer clearly more."
-    return f" The first layer that is not clearly worse than the best ({best:.2f}) is {behind.layer} ({enough:.2f})."
+        return f" The first layer, {behind.layer}, suffices: {enough:.2f}, no layer clearly more."
+    return f" First layer not clearly worse than the best ({best:.2f}): {behind.layer} ({enough:.2f})."
 
 
 def _not_controlled(evidence: Evidence) -> str:
@@ -176,7 +173,12 @@ def _peak(by_name: Mapping[str, Check]) -> str:
     gap = by_name.get("last_minus_best")
     if gap is None or gap.ci_high >= 0 or gap.compared is None:
         return ""
-    return f" The best layer is {gap.layer} ({gap.compared[1]:.2f}), clearly before the last ({gap.compared[0]:.2f})."
+    return f" The best, {gap.layer}, is clearly above the last layer ({gap.compared[0]:.2f})."
+
+
+def _images(evidence: Evidence) -> str:
+    by = f", as {evidence.probe} probes read them" if evidence.probe else ""
+    return f"{len(evidence.labels)} images{by}"
 
 
 def _read(evidence: Evidence, ending: str = "") -> str:
@@ -185,34 +187,24 @@ def _read(evidence: Evidence, ending: str = "") -> str:
         return f"predict{ending} {evidence.subject}"
     if evidence.measure == MEAN_AUC:
         names = evidence.classes
-        return f"read{ending} {_listed(names) if len(names) <= LISTED_CLASSES else f'the {len(names)} labels'}"
-    return f"separate{ending} {_apart(evidence.classes)}"
-
-
-def _apart(classes: Sequence[str]) -> str:
-    if len(classes) == 2:
-        return f"{classes[0]} from {classes[1]}"
-    return _listed(classes) if len(classes) <= LISTED_CLASSES else f"the {len(classes)} classes"
+        return f"read{ending} {listed(names) if len(names) <= FEW else f'the {len(names)} labels'}"
+    return f"separate{ending} {apart(evidence.classes).removesuffix(' apart')}"
 
 
 def _best(evidence: Evidence, check: Check) -> str:
-    """Return "0.95 in late layers against 0.70 at the best early one, X", the better side first."""
+    """Return "0.95 in late layers, 0.70 at the best early one, X", the better side first."""
     own, best = check.compared or (np.nan, np.nan)
     ours, other = ("early", "late") if check.check == "early_minus_best_late" else ("late", "early")
     named = "" if evidence.measure == "accuracy" else f"{evidence.measure} "
     if own >= best:
-        return f"{named}{own:.2f} in {ours} layers against {best:.2f} at the best {other} one, {check.layer}"
-    return f"{named}{best:.2f} at the best {other} layer, {check.layer}, against {own:.2f} in {ours} ones"
+        return f"{named}{own:.2f} in {ours} layers, {best:.2f} at the best {other} one, {check.layer}"
+    return f"{named}{best:.2f} at the best {other} layer, {check.layer}, {own:.2f} in {ours} ones"
 
 
 def _interval(check: Check) -> str:
     interval = f"95 % interval {check.ci_low:+z.2f} to {check.ci_high:+z.2f}"
     what = "early minus late" if check.check == "early_minus_best_late" else "late minus early"
-    return f"{what} {check.value:+z.2f}, {interval} for other images like these"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{what} {check.value:+z.2f}, {interval}"
 
 
 def _capital(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -35,8 +35,18 @@ def table_fold(
             format_func=lambda name: name.replace("_", " ").capitalize(),
         )  # fmt: skip
         shown = tables[name].drop(columns=[column for column in NOT_TEXT if column in tables[name]])
-        known = {column: about(name, column) for column in map(str, shown.columns)}
-        config = {column: st.column_config.Column(help=text) for column, text in known.items() if text}
-        st.dataframe(shown, hide_index=True, key=f"{key}_{name}", column_config=config)
+        _with_help(shown, lambda column: about(name, column), f"{key}_{name}")
         if below is not None:
             below(name)
+
+
+def explained_table(result: Result, name: str, *, key: str, drop: Sequence[str] = ()) -> None:
+    """Show a table of a result without the columns of `drop`, each other one with its meaning as help."""
+    question = result.request.experiment
+    _with_help(result[name].drop(columns=list(drop)), lambda column: meaning(question, name, column), key)
+
+
+def _with_help(table: pd.DataFrame, about: Callable[[str], str], key: str) -> None:
+    known = {column: about(column) for column in map(str, table.columns)}
+    config = {column: st.column_config.Column(help=text) for column, text in known.items() if text}
+    st.dataframe(table, hide_index=True, key=key, column_config=config)

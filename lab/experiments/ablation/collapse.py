@@ -94,18 +94,18 @@ def findings(layers: pd.DataFrame) -> list[str]:
     """Return what was found, a sentence each."""
     last = layers.iloc[-1]
     exact = int((layers["linear"] <= EXACT).sum())
-    stack = f"The {int(last.convolutions)} convolutions up to {last.layer} ({int(last.stack_weights):,} weights)"
     if exact == len(layers):
         said = (
-            f"{stack} are, without their activations, one convolution of {int(last.height)} × {int(last.width)} pixels "
-            f"with stride {int(last.stride)}: at the {int(last.positions):,} positions whose field lies inside the "
-            f"picture it gives the same numbers (largest difference {last.linear:.0e} of the largest value)."
+            f"Without activations the {int(last.convolutions)} convolutions up to {last.layer} are one of "
+            f"{int(last.height)} × {int(last.width)} pixels, stride {int(last.stride)}: the same numbers at all "
+            f"{int(last.positions):,} positions whose field lies inside the picture (off by {last.linear:.0e} of the "
+            "largest value)."
         )
     else:
         off = layers[layers["linear"] > EXACT].iloc[0]
         said = (
             f"Even without activations {off.layer} is not one convolution (off by {off.linear:.1e} of the largest "
-            "value): something else in it is not linear, or depends on the whole image."
+            "value): something else in it is not linear or sees the whole image."
         )
     return [said, *_border(last, exact == len(layers)), *_weights(last, exact == len(layers)), _active(layers)]
 
@@ -113,13 +113,10 @@ def findings(layers: pd.DataFrame) -> list[str]:
 def _border(last: pd.Series, exact: bool) -> list[str]:
     if not exact or last.border_positions < 1:
         return []
-    where = f"At the other {int(last.border_positions):,} positions, near the border of the picture,"
+    where = f"near the border ({int(last.border_positions):,} positions)"
     if last.border <= EXACT:
-        return [f"{where} it does so too."]
-    return [
-        f"{where} it does not (off by {_times(last.border)} largest value): the stack adds zeros before every "
-        "convolution, the one kernel only around the picture."
-    ]
+        return [f"So they are {where}."]
+    return [f"Not {where}, where every convolution adds zeros: off by {_times(last.border)} largest value."]
 
 
 def _times(off: float) -> str:
@@ -130,17 +127,16 @@ def _weights(last: pd.Series, exact: bool) -> list[str]:
     if not exact or last.convolutions < 2:
         return []
     return [
-        f"Written as one kernel it takes {int(last.single_weights):,} weights "
-        f"({last.single_weights / last.stack_weights:.1f} times those of the stack), and away from the border the "
-        "stack can do nothing that one such layer could not: without activations depth adds no function there."
+        f"The one kernel has {int(last.single_weights):,} weights, {last.single_weights / last.stack_weights:.1f} "
+        "times the stack's: away from the border, depth without activations adds no function."
     ]
 
 
 def _active(layers: pd.DataFrame) -> str:
     last = layers.iloc[-1]
     if last.active <= 100 * EXACT:
-        return "The activations change nothing on this picture: none of them is ever in its bent part."
-    return f"With the activations in place the same kernel is off by {_times(last.active)} largest value."
+        return "Activations change nothing on this picture: none is ever in its bent part."
+    return f"With activations the one kernel is off by {_times(last.active)} largest value."
 
 
 def _small_layers(subject: ModelAndPicture, most: int) -> list[Layer]:

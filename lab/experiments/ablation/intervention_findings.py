@@ -13,9 +13,10 @@ import pandas as pd
 from lab.experiments.ablation.intervention_contrasts import BRANCH_OR_SHORTCUT, PERMUTED, WITH_OR_WITHOUT
 from lab.experiments.ablation.intervention_outputs import INTACT
 from lab.experiments.number_text import interval_of, ranged, with_ends
+from lab.names import apart
 from lab.stats.claims import ACCURACY_MARGIN, count, outcome
 
-_CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "the untrained network"}
+_CONTROL = {"chance": "chance", "pixels": "raw pixels", "untrained": "untrained network"}
 WITHIN = f"within {ACCURACY_MARGIN:.2f}"
 
 
@@ -27,11 +28,11 @@ def findings(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> list
     if not breakable(tables):
         return [
             _intact(intact, controls, classes),
-            "That is not shown to be better than chance, so there is nothing to break: use more images, a trained "
-            "network, or classes that it tells apart.",
+            "That is not clearly above chance, so there is nothing to break: use more images, a trained network, or "
+            "other classes.",
         ]
     if broken.empty:
-        nothing = _lost(changes) or ["No intervention is possible in this network."]
+        nothing = _lost(changes) or ["This network allows no intervention."]
         return [_intact(intact, controls, classes), *nothing]
     return [
         *_harm(broken),
@@ -51,28 +52,24 @@ def breakable(tables: Mapping[str, pd.DataFrame]) -> bool:
 
 
 def _intact(intact: pd.Series, controls: pd.DataFrame, classes: Sequence[str]) -> str:
-    what = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
     pairs = zip(controls["control"], controls["accuracy"], strict=True)
     floor = ", ".join(f"{_CONTROL[str(name)]} {value:.2f}" for name, value in pairs)
-    return (
-        f"Intact, a probe of the last layer tells {what} with accuracy {ranged(intact, 'carried')}; the floor: {floor}."
-    )
+    return f"Intact, the last layer tells {apart(classes)} with accuracy {ranged(intact, 'carried')}; {floor}."
 
 
 def _harm(broken: pd.DataFrame) -> list[str]:
     gaps = [outcome(interval_of(row, "carried_gap"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     above = [outcome(interval_of(row, "carried_above"), ACCURACY_MARGIN) for _, row in broken.iterrows()]
     fallen = broken[[one == "less" for one in gaps]]
-    others = f"{WITHIN}: {count(gaps, 'same')}; better: {count(gaps, 'more')}; not shown: {count(gaps, 'open')}"
     if fallen.empty:
-        return [f"None of {len(broken)} changes is shown to cost accuracy. {others[0].upper()}{others[1:]}."]
+        same = f"{count(gaps, 'same')} keep it, to {WITHIN}"
+        return [f"None of {len(broken)} changes is shown to cost accuracy; {same}."]
     worst = fallen.sort_values("carried_gap").iloc[0]
     blind = count(above, "open") + count(above, "less")
     return [
         f"{len(fallen)} of {len(broken)} changes cost accuracy, {_named(worst)} most: the frozen probe falls to "
-        f"{worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}.",
-        f"Of the other changes, {others}. After {blind} of {len(broken)} the frozen probe is not shown to beat chance, "
-        f"after {count(above, 'same')} it is {WITHIN} of chance.",
+        f"{worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}. After {blind} it is not clearly "
+        "above chance.",
     ]
 
 
@@ -81,28 +78,28 @@ def _shortcuts(contrasts: pd.DataFrame) -> list[str]:
     said = []
     for _, row in contrasts[contrasts["contrast"] == BRANCH_OR_SHORTCUT].iterrows():
         numbers = (
-            f"{row.one:.2f} against {row.other:.2f}, mean over {int(row.places)} block{'s' * (row.places > 1)} "
-            f"(difference {with_ends(interval_of(row, 'gap'))})"
+            f"{row.one:.2f} against {row.other:.2f} (difference {with_ends(interval_of(row, 'gap'))}, "
+            f"{int(row.places)} block{'s' * (row.places > 1)})"
         )
         text = {
-            "more": f"Losing what a block computes costs less than losing the shortcut around it: {numbers}.",
-            "less": f"Losing what a block computes costs more than losing the shortcut around it: {numbers}.",
-            "same": f"A block's branch and its shortcut are worth alike to the frozen probe: {numbers}.",
-            "open": f"Whether a block's branch or its shortcut is worth more is not shown: {numbers}.",
+            "more": f"Losing a block costs less than losing its shortcut: {numbers}.",
+            "less": f"Losing a block costs more than losing its shortcut: {numbers}.",
+            "same": f"Losing a block costs as much as losing its shortcut: {numbers}.",
+            "open": f"Whether a block or its shortcut is worth more is not shown: {numbers}.",
         }
         said.append(text[outcome(interval_of(row, "gap"), ACCURACY_MARGIN)])
     for _, row in contrasts[contrasts["contrast"] == WITH_OR_WITHOUT].iterrows():
         gap = interval_of(row, "gap")
         numbers = f"{row.one:.2f} against {row.other:.2f} (difference {with_ends(gap)})"
         text = {
-            "more": "less harm than taking out a block that has none",
-            "less": "more harm than taking out a block that has none",
-            "same": "as much harm as taking out a block that has none",
-            "open": "no more and no less harm, as far as is shown, than taking out a block that has none",
+            "more": "costs less than",
+            "less": "costs more than",
+            "same": "costs as much as",
+            "open": "is not shown to cost more or less than",
         }
         said.append(
-            f"Taking out a block that has a shortcut does {text[outcome(gap, ACCURACY_MARGIN)]}: {numbers}; the blocks "
-            "lie at other depths, too."
+            f"Taking out a block with a shortcut {text[outcome(gap, ACCURACY_MARGIN)]} one without, at other depths: "
+            f"{numbers}."
         )
     return said
 
@@ -114,44 +111,37 @@ def _permuted(broken: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     there = contrasts[contrasts["contrast"] == PERMUTED].set_index("place")
     known = rows[rows["place"].isin(set(there.index))]
     worst = (rows if known.empty else known).sort_values("carried").iloc[0]
-    said = (
-        f"Permuting the channels {worst.place} only mixes up which is which: the accuracy at the end becomes "
-        f"{ranged(worst, 'carried')}, over {int(worst.draws)} permutations {worst.carried_least:.2f} to "
-        f"{worst.carried_most:.2f}"
-    )
+    said = f"Permuting the channels {worst.place} leaves {ranged(worst, 'carried')} at the end"
     if known.empty:
         return [f"{said}."]
     here = there.loc[worst.place]
-    found = f"{said}. Right there a refit probe finds {here.one:.2f}, intact {here.other:.2f}"
+    found = f"{said}; right there a refit probe reads {here.one:.2f}, intact {here.other:.2f}"
     same = outcome(interval_of(here, "gap"), ACCURACY_MARGIN)
     if same != "same":
-        return [f"{found}, {'which is not shown to be the same' if same == 'open' else 'not as before'}."]
+        return [f"{found}, {'not shown to be the same' if same == 'open' else 'not as before'}."]
     if outcome(interval_of(worst, "carried_gap"), ACCURACY_MARGIN) != "less":
         return [f"{found}, as before."]
-    return [f"{found}, as before: a layer's output is of use only to a next layer that knows its order."]
+    return [f"{found}, as before: the next layer needs their order."]
 
 
 def _recovered(broken: pd.DataFrame) -> list[str]:
     """Say where a refit probe finds what the frozen one missed: information that is there, in another form."""
     more = broken[[outcome(interval_of(row, "recovered"), ACCURACY_MARGIN) == "more" for _, row in broken.iterrows()]]
     if more.empty:
-        return ["At no change is a refit probe shown to find more than the frozen one."]
+        return ["A refit probe is not shown to read more than the frozen one after any change."]
     row = more.sort_values("recovered").iloc[-1]
     return [
-        f"After {len(more)} of {len(broken)} changes the information is still there in another form: a refit probe "
-        f"finds more than the frozen one, after {_named(row)} {ranged(row, 'refitted')} instead of {row.carried:.2f} "
-        f"(difference {with_ends(interval_of(row, 'recovered'))})."
+        f"After {len(more)} of {len(broken)} changes a refit probe reads more than the frozen one, most after "
+        f"{_named(row)}: {row.refitted:.2f} instead of {row.carried:.2f} (difference "
+        f"{with_ends(interval_of(row, 'recovered'))})."
     ]
 
 
 def _tried(broken: pd.DataFrame) -> list[str]:
     """Say of which interventions only some places were tried, so that the worst may be another."""
     by_kind = broken.groupby("intervention", sort=False).agg(places=("place", "nunique"), possible=("possible", "max"))
-    some = by_kind[by_kind["places"] < by_kind["possible"]]
-    if some.empty:
-        return []
-    listed = ", ".join(f"{name} {int(row.places)} of {int(row.possible)}" for name, row in some.iterrows())
-    return [f"Not every part was tried ({listed})."]
+    tried, possible = int(by_kind["places"].sum()), int(by_kind["possible"].sum())
+    return [f"Only {tried} of {possible} parts were tried."] if tried < possible else []
 
 
 def _lost(changes: pd.DataFrame) -> list[str]:

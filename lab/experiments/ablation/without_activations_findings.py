@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lab.experiments.number_text import interval_of, ranged, with_ends
+from lab.experiments.number_text import interval_of, with_ends
 from lab.stats.claims import ACCURACY_MARGIN, outcome
 
 COLOURS = 0.8  # from this share on, average colours are nearly all that varies
@@ -32,7 +32,7 @@ def findings(tables: Mapping[str, pd.DataFrame], activations: int) -> list[str]:
 def _so_far(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float], activations: int) -> list[str]:
     return [
         f"Only {int(bare.removed)} of {activations} activations, those up to {bare.up_to}, could be taken out: with "
-        "more the network gave no usable numbers, so what is left without any is not known.",
+        "more the network gave no usable numbers.",
         f"Without these {int(bare.removed)}, {_numbers(intact, bare, floor)}.",
     ]
 
@@ -41,41 +41,41 @@ def _affine(bare: pd.Series) -> str:
     taken = f"Without its {int(bare.removed)} activations"
     if bare.bend < AFFINE:
         return (
-            f"{taken} the whole network is one affine map of the image: halfway between two images its output lies "
-            f"halfway (off by {bare.bend:.1e} of the distance)."
+            f"{taken} the network is one affine map: halfway between two images its output is halfway (off by "
+            f"{bare.bend:.1e})."
         )
     return (
-        f"{taken} the network is still not linear (off by {bare.bend:.2f} of the distance): normalisation, attention, "
-        "gates or maximum pooling bend it too."
+        f"{taken} the network is still not linear (off by {bare.bend:.2f}): normalisation, attention, gates or pooling "
+        "bend it too."
     )
 
 
 def _left(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
     numbers = _numbers(intact, bare, floor)
     if outcome(interval_of(intact, "above_chance"), 0) != "more":
-        return f"The intact network is not shown to beat chance here, so nothing can be lost: {numbers}."
+        return f"The intact network is not clearly above chance, so nothing can be lost: {numbers}."
     lost = outcome(interval_of(bare, "refitted_gap"), ACCURACY_MARGIN)
     if lost == "same":
-        return f"For these classes the activations are not needed, to within {ACCURACY_MARGIN:.2f}: {numbers}."
+        return f"These classes need no activations, to within {ACCURACY_MARGIN:.2f}: {numbers}."
     if lost == "more":
-        return f"For these classes the network does better without its activations: {numbers}."
+        return f"The network does better without activations: {numbers}."
     if lost == "open":
-        return f"Whether the activations are needed for these classes is not shown: {numbers}."
+        return f"Whether these classes need activations is not shown: {numbers}."
     control = "pixels" if floor["pixels"] > floor["chance"] else "chance"
     beyond = interval_of(bare, f"above_{control}")
-    name = {"pixels": "raw pixels give", "chance": "chance gives"}[control]
+    name = {"pixels": "raw pixels", "chance": "chance"}[control]
     by = with_ends(beyond)
     return {
-        "more": f"Something is left beyond what {name} ({by}): {numbers}.",
-        "less": f"What is left is less than {name} ({by}): {numbers}.",
-        "same": f"Nothing is left beyond what {name}, to within {ACCURACY_MARGIN:.2f} ({by}): {numbers}.",
-        "open": f"Accuracy is lost, and whether anything is left beyond what {name} is not shown ({by}): {numbers}.",
+        "more": f"Something is left beyond {name} ({by}): {numbers}.",
+        "less": f"Less than {name} is left ({by}): {numbers}.",
+        "same": f"Nothing is left beyond {name}, to within {ACCURACY_MARGIN:.2f} ({by}): {numbers}.",
+        "open": f"Accuracy is lost; nothing is shown to be left beyond {name} ({by}): {numbers}.",
     }[outcome(beyond, ACCURACY_MARGIN)]
 
 
 def _numbers(intact: pd.Series, bare: pd.Series, floor: Mapping[str, float]) -> str:
     return (
-        f"a refit probe of its last layer reads {ranged(bare, 'refitted')}, intact {ranged(intact, 'refitted')}; raw "
+        f"a refit probe reads {bare.refitted:.2f}, intact {intact.refitted:.2f}; raw "
         f"pixels {floor['pixels']:.2f}, chance {floor['chance']:.2f}"
     )
 
@@ -88,15 +88,15 @@ def _on_the_way(rows: pd.DataFrame) -> list[str]:
     if fallen.empty:
         if set(found.values()) == {"same"}:
             return [f"At every depth the loss is within {ACCURACY_MARGIN:.2f}."]
-        return ["At no depth is a loss shown when the activations before it are taken out."]
+        return ["At no depth is a loss shown."]
     first = fallen.iloc[0]
     held = cut[cut["depth"] < first.depth]
     within = f"the loss is within {ACCURACY_MARGIN:.2f}"
     shown = within if set(held["up_to"].map(found)) <= {"same"} else "no loss is shown"
     until = f"Up to {held.iloc[-1].up_to} {shown}; up" if len(held) else "Already up"
     return [
-        f"{until} to {first.up_to} ({int(first.removed)} activations, depth {first.depth:.2f}) a refit probe of the "
-        f"last layer changes by {with_ends(interval_of(first, 'refitted_gap'))}."
+        f"{until} to {first.up_to} ({int(first.removed)} activations) it changes by "
+        f"{with_ends(interval_of(first, 'refitted_gap'))}."
     ]
 
 
@@ -104,7 +104,6 @@ def _few_directions(intact: pd.Series, bare: pd.Series) -> str:
     now, before = int(bare.directions), int(intact.directions)
     means = ": little more than average colours" if bare.colours_low >= COLOURS else ""
     return (
-        f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of the variance at the last layer, intact "
-        f"{before}; the images' average colours explain {ranged(bare, 'colours')} of it, intact "
-        f"{ranged(intact, 'colours')}{means}."
+        f"{now} {'direction holds' if now == 1 else 'directions hold'} 99 % of the last layer's variance, intact "
+        f"{before}; average colours explain {bare.colours:.2f}, intact {intact.colours:.2f}{means}."
     )

@@ -215,8 +215,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     parts = [[one[(one["set"] == spec) & (one["concept"] == name)] for one in (table, speaks)] for spec, name in named]
     known = sum(bool(own["known"].any()) for own, _ in parts)
     said = [
-        f"{known} of {len(parts)} concepts are known at some layer; of the {len(table)} pairs of concept and layer "
-        f"{int(table['known'].sum())} are, of which at most 5 % by luck."
+        f"{known} of {len(parts)} concepts are known at some layer: {int(table['known'].sum())} of {len(table)} pairs "
+        "of concept and layer, at most 5 % of them by luck."
     ]
     told = [(str(name), own, toward) for (_, name), (own, toward) in zip(named, parts, strict=True)]
     return [*said, *(f"{_known(name, own)} {_speaking(name, own, toward)}".strip() for name, own, toward in told)]
@@ -226,9 +226,9 @@ def _known(name: str, own: pd.DataFrame) -> str:
     best = own.iloc[int(own["accuracy"].to_numpy().argmax())]
     told = f"{two(best['accuracy'])} at {best['layer']} (random concepts up to {two(best['luck_most'])})"
     if not own["known"].any():
-        return f"{name!r} is not known at any layer: told from {best['against']} with {told} at best."
+        return f"{name!r} is known at no layer: told from {best['against']} with {told} at best."
     first = own.iloc[int(own["known"].to_numpy().argmax())]
-    return f"{name!r} is known first at {first['layer']}, and best told from {best['against']} with {told}."
+    return f"{name!r} is first known at {first['layer']} and best told from {best['against']} with {told}."
 
 
 def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
@@ -237,13 +237,13 @@ def _speaking(name: str, own: pd.DataFrame, toward: pd.DataFrame) -> str:
     if not own["known"].any():
         return ""
     if there.empty:
-        return f"That {name!r} speaks for or against a class is shown at no layer that knows it and the classes."
+        return "It is not shown to speak for or against a class."
     best = there.iloc[int(there["change"].abs().to_numpy().argmax())]
     way = "for" if best["change"] > 0 else "against"
     return (
-        f"It speaks {way} {best['class']} most at {best['layer']}: {signed(best['change'])} of log-odds a step (random "
-        f"concepts {signed(best['luck_low'])} to {signed(best['luck_high'])}); clear at {there['layer'].nunique()} of "
-        f"{toward['layer'].nunique()} layers that tell the classes apart."
+        f"It speaks {way} {best['class']} at {there['layer'].nunique()} of {toward['layer'].nunique()} layers that "
+        f"tell the classes apart, most at {best['layer']}: {signed(best['change'])} log-odds a step (random "
+        f"{signed(best['luck_low'])} to {signed(best['luck_high'])})."
     )
 
 
@@ -252,9 +252,8 @@ def _alone(names: Sequence[str], data: str) -> list[str]:
     if not names:
         return []
     return [
-        f"Nothing was named that {', '.join(map(repr, names))} should be told from, so the images of "
-        f"{short_name(data)} were taken: whatever else differs (photographs from drawings, say) counts as the "
-        "concept. Name images of the same kind without it with --against."
+        f"{', '.join(map(repr, names))} was told from the images of {short_name(data)}, since nothing was named: "
+        "whatever else differs counts as the concept. Name images of the same kind without it with --against."
     ]
 
 

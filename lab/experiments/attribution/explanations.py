@@ -30,6 +30,7 @@ from lab.experiments.base import PartialResults, Result
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
 from lab.models import ModelRef
+from lab.names import listed
 from lab.progress import Progress, silent
 from lab.settings import Compute
 
@@ -72,10 +73,10 @@ def together(optimiser: Optimiser) -> list[str]:
         return []
     found = [{**optimiser.together(what).columns("share")} for what in ("told", "random")]
     own, luck = (ranged(row, "share") for row in found)
-    clear = "" if found[0]["share_low"] > 1 / 2 else ", not shown to be more than chance"
+    clear = "" if found[0]["share_low"] > 1 / 2 else ", not clearly more than chance"
     return [
-        f"Over all rungs and layers {optimiser.reader.ref.short} is right about {own} of the pairs of optimised images"
-        f"{clear}; {luck} for random directions."
+        f"Over all layers {optimiser.reader.ref.short} tells {own} of pairs of optimised images right{clear}; random "
+        f"directions {luck}."
     ]
 
 
@@ -110,43 +111,48 @@ def judged(summary: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Say for each rung which explanations are right, and which is right most often."""
     table = tables["explanations"]
-    said = [_on(str(rung), own) for rung, own in table.groupby("rung", sort=False)]
-    said += [_told(str(rung), own) for rung, own in tables["optimised"].groupby("rung", sort=False)]
+    maps = table[table["method"] != OPTIMISED]  # which puts nothing anywhere
+    unread = [rung for rung, own in table.groupby("rung", sort=False) if not (own["ci_low"] > 0.5).any()]
+    said = [_right(str(rung), own) for rung, own in maps[maps["right"]].groupby("rung", sort=False)]
+    wrong = [rung for rung, own in maps.groupby("rung", sort=False) if not (rung in unread or own["right"].any())]
+    said += [f"On {listed(wrong)} no map is shown to be right."] if wrong else []
+    said += [f"On {listed(unread)} there is nothing to explain: no probe is clearly above chance."] if unread else []
+    said += _told(tables["optimised"])
     read = table[table["ci_low"] > 0.5]
     if read.empty:
         return said
     counts = read.groupby("method", sort=False)["right"].agg(["sum", "size"]).sort_values("sum", ascending=False)
-    told = [f"{method_title(str(name))} {row['sum']} of {row['size']}" for name, row in counts.iterrows()]
-    return [f"Right explanations, of the pairs of rung and layer at which it is read: {', '.join(told)}.", *said]
+    told = [f"{method_title(str(name))} {row['sum']} of {row['size']}" for name, row in counts.iterrows() if row["sum"]]
+    none = int((counts["sum"] == 0).sum())
+    told += [f"the other {none} never" if told else f"none of {none} ever"] if none else []
+    return [f"Right explanations, of pairs of rung and layer: {', '.join(told)}.", *said]
 
 
-def _on(rung: str, own: pd.DataFrame) -> str:
-    if not (own["ci_low"] > 0.5).any():
-        return f"On {rung} there is nothing to explain: no layer's probe is clearly above chance."
-    own = own[own["method"] != OPTIMISED]  # which puts nothing anywhere
-    right = own[own["right"]].sort_values("over_area", ascending=False)
-    if right.empty:
-        return f"On {rung} no map is shown to be right at any layer."
-    best = right.drop_duplicates("method").head(MOST)
+def _right(rung: str, right: pd.DataFrame) -> str:
+    best = right.sort_values("over_area", ascending=False).drop_duplicates("method").head(MOST)
     told = [
         f"{method_title(row['method'])} at {row['layer']} ({row['share']:.0%} of it on {row['area']:.0%} of the "
         "picture)"
         for row in best.to_dict("records")
     ]
-    return f"On {rung} {right['method'].nunique()} of {own['method'].nunique()} are right somewhere: {', '.join(told)}."
+    return f"Right on {rung}: {', '.join(told)}."
 
 
-def _told(rung: str, own: pd.DataFrame) -> str:
+def _told(table: pd.DataFrame) -> list[str]:
     """Say where a reader tells optimised images apart."""
-    who, clear = f"{ModelRef.parse(own['reader'].iloc[0]).short}", own[own["told_low"] > 1 / 2]
-    luck = f"{own['random'].mean():.0%} for random directions"
-    if clear.empty:
-        return f"On {rung} {who} is not shown to tell for which class an image was optimised, at any layer ({luck})."
-    told = [f"{row['layer']}, {ranged(row, 'told')}" for _, row in clear.iterrows()]
-    return (
-        f"On {rung} {who} tells for which class an image was optimised at {', '.join(told)}, of {len(own)} layers that "
-        f"were asked; one half is chance ({luck})."
-    )
+    if table.empty:
+        return []
+    who = ModelRef.parse(table["reader"].iloc[0]).short
+    said, unclear = [], []
+    for rung, own in table.groupby("rung", sort=False):
+        told = [f"{row['layer']} ({ranged(row, 'told')})" for _, row in own[own["told_low"] > 1 / 2].iterrows()]
+        if told:
+            luck = f"random directions {own['random'].mean():.0%}"
+            said.append(f"On {rung} {who} tells optimised images apart at {', '.join(told)}; {luck}.")
+        else:
+            unclear.append(rung)
+    none = f"On {listed(unclear)} {who} is not shown to tell optimised images apart at any layer." if unclear else ""
+    return [*said, *filter(None, [none])]
 
 
 def method_title(method: str) -> str:

@@ -79,19 +79,19 @@ def orders_of(tables: Tables) -> pd.DataFrame:
 def _explained(targets: pd.DataFrame) -> list[str]:
     first = targets.iloc[0]
     if not first["score_at"]:
-        return [f"The network's score for {first['name']} is explained; its probability is {first['probability']:.2f}."]
+        return [f"The network's score for {first['name']} is explained (probability {first['probability']:.2f})."]
     if len(targets) == 1:
         return [
-            f"The decision of the probe at {first['score_at']} for {first['name']} is explained (probability "
-            f"{first['probability']:.2f}); it names {first['accuracy']:.0%} of held-out images right "
+            f"The probe at {first['score_at']} is explained for {first['name']} (probability "
+            f"{first['probability']:.2f}); it gets {first['accuracy']:.0%} of held-out images right "
             f"({first['ci_low']:.0%} to {first['ci_high']:.0%})."
         ]
     last = targets.iloc[-1]
     said = targets["name"].value_counts()
     votes = ", ".join(f"{count} say {name}" for name, count in said.items())
     return [
-        f"Each layer's own probe is explained: {votes}. The probe at {first['score_at']} names {first['accuracy']:.0%} "
-        f"of held-out images right ({first['ci_low']:.0%} to {first['ci_high']:.0%}), the one at {last['score_at']} "
+        f"Each layer's own probe is explained: {votes}. At {first['score_at']} it gets {first['accuracy']:.0%} of "
+        f"held-out images right ({first['ci_low']:.0%} to {first['ci_high']:.0%}), at {last['score_at']} "
         f"{last['accuracy']:.0%} ({last['ci_low']:.0%} to {last['ci_high']:.0%})."
     ]
 
@@ -103,13 +103,12 @@ def _learned(maps: pd.DataFrame) -> list[str]:
     kept = maps[[answer == "no" for answer in answers]]
     text = (
         f"With random weights {_share(answers.count('yes'), len(answers))} become another map (rank correlation below "
-        f"{ALIKE:g}; mean {maps['random'].mean():.2f}, between two random networks "
-        f"{maps['random_pair'].mean():.2f})."
+        f"{ALIKE:g})."
     )
     if len(kept):
         names = ", ".join(f"{_name(row)}" for row in kept.head(3).to_dict("records"))
         more = f" and {len(kept) - 3} more" if len(kept) > 3 else ""
-        text += f" Not to be trusted as an explanation, since random weights leave them much the same: {names}{more}."
+        text += f" Not to be trusted, since random weights leave them much the same: {names}{more}."
     return [text]
 
 
@@ -123,15 +122,15 @@ def _matter(maps: pd.DataFrame, tables: Tables) -> list[str]:
     here = orders[orders["score_at"] == best["score_at"]]
     edges = float(here[here["order"] == EDGES]["gain"].iloc[0])
     return [
-        f"The positions of {_share(answers.count('yes'), len(answers))} move the probability more than random squares: "
-        f"{_name(best)} gains most, {two(best['gain'])} (insertion less deletion) against {two(mean)} for random "
-        f"squares (95 % of them {two(low)} to {two(high)}, for all maps at once) and {two(edges)} for edges first."
+        f"{_share(answers.count('yes'), len(answers))} move the probability more than random squares, most "
+        f"{_name(best)}: {two(best['gain'])} against {two(mean)} (95 % of them {two(low)} to {two(high)}); edges "
+        f"{two(edges)}."
     ]
 
 
 def _edges(maps: pd.DataFrame) -> list[str]:
     row = maps.iloc[int(maps["edges"].to_numpy().argmax())]
-    return [f"Most like a plain edge detector is {_name(row)}: rank correlation {row['edges']:.2f}."]
+    return [f"Most like an edge detector is {_name(row)} (rank correlation {row['edges']:.2f})."]
 
 
 def _parts(maps: pd.DataFrame) -> list[str]:
@@ -141,9 +140,8 @@ def _parts(maps: pd.DataFrame) -> list[str]:
     best = drawn.iloc[int(drawn["share"].to_numpy().argmax())]
     above = int((drawn["share"] > drawn["area"]).sum())
     return [
-        f"The parts that really differ between the classes fill {best['area']:.0%} of this picture; "
-        f"{_share(above, len(drawn))} have more than that share of their attribution there, the most "
-        f"{_name(best)}: {best['share']:.0%}."
+        f"The parts that differ fill {best['area']:.0%} of this picture; {_share(above, len(drawn))} put more than "
+        f"that there, most {_name(best)}: {best['share']:.0%}."
     ]
 
 
@@ -160,8 +158,8 @@ def _complete(maps: pd.DataFrame) -> list[str]:
     missing = int((due["incompleteness"] > INCOMPLETE).sum())
     advice = f"; {missing} miss more than {INCOMPLETE:.0%}: ask for more steps" if missing else ""
     return [
-        "Attributions that should add up to a difference of scores miss it by "
-        f"{missing_text(worst['incompleteness'])} at worst ({_name(worst)}){advice}."
+        f"Attributions miss the sum they should have by {missing_text(worst['incompleteness'])} at worst "
+        f"({_name(worst)}){advice}."
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from lab.attributions.methods import METHODS
 from lab.experiments.number_text import interval_of
+from lab.names import listed
 from lab.stats.claims import count, outcome
 
 SHARE_MARGIN = 0.02  # of a map's attribution
@@ -44,24 +45,23 @@ def _probes(probes: pd.DataFrame) -> str:
     trained = probes[probes["role"] == "trained"]
     best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
     return (
-        f"The probes that are explained read {trained['accuracy'].iloc[0]:.0%} of held-out pictures at "
-        f"{trained['layer'].iloc[0]} and at most {best['accuracy']:.0%} ({best['ci_low']:.0%} to "
-        f"{best['ci_high']:.0%}), at {best['layer']}."
+        f"The explained probes read {trained['accuracy'].iloc[0]:.0%} of held-out pictures at "
+        f"{trained['layer'].iloc[0]}, at most {best['accuracy']:.0%} ({best['ci_low']:.0%} to {best['ci_high']:.0%}) "
+        f"at {best['layer']}."
     )
 
 
 def _best(trained: pd.DataFrame) -> str:
     best = trained.iloc[int(trained["over_area"].to_numpy().argmax())]
     short, made = missed(best.to_dict()), compared(best.to_dict())
-    above = "all three" if len(made) == len(BARS) else _listed(made)
-    ends = f"It is not surely above {' and '.join(short)}." if short else f"It is above {above} with its interval."
+    above = "all three" if len(made) == len(BARS) else _named(made)
+    ends = f"Not clearly above {' and '.join(short)}." if short else f"Clearly above {above}."
     twin = best["share"] - best["over_untrained"]
     untrained = f", untrained networks {twin:.0%}" if np.isfinite(twin) else ""
     return (
         f"{METHODS[best['method']].title} at {best['layer']} puts most on the parts that differ: {best['share']:.0%} "
-        f"of its attribution on {best['area']:.0%} of the picture (difference {best['over_area']:.0%}, "
-        f"{best['over_area_low']:.0%} to {best['over_area_high']:.0%}, over {best['images']} pictures); an edge "
-        f"detector puts {best['edges']:.0%} there{untrained}. {ends}"
+        f"on {best['area']:.0%} of the picture (difference {best['over_area']:.0%}, {best['over_area_low']:.0%} to "
+        f"{best['over_area_high']:.0%}); an edge detector {best['edges']:.0%}{untrained}. {ends}"
     )
 
 
@@ -72,17 +72,15 @@ def _passing(trained: pd.DataFrame) -> str:
     made = [compared(row) for row in trained.to_dict("records")]
     bars = [bar for bar in BARS if any(bar in each for each in made)]
     alone = sum(UNTRAINED not in compared(row) for row in passing) if UNTRAINED in bars else 0
-    less = f" ({alone} of these could not be compared with {NAMES[UNTRAINED]})" if alone else ""
+    less = f" ({alone} not compared with {NAMES[UNTRAINED]})" if alone else ""
     return (
-        f"{len(passing)} of {len(trained)} pairs of method and layer find what differs: above {_listed(bars)}, all "
-        f"pairs allowed for{less}{who}."
+        f"{len(passing)} of {len(trained)} pairs of method and layer find what differs: above "
+        f"{_named(bars)}{less}{who}."
     )
 
 
-def _listed(bars: Sequence[str]) -> str:
-    """Return the names of at least one bar in a sentence."""
-    *others, last = (NAMES[bar] for bar in bars)
-    return f"{', '.join(others)} and {last}" if others else last
+def _named(bars: list[str]) -> str:
+    return listed([NAMES[bar] for bar in bars])
 
 
 def _no_target(trained: pd.DataFrame) -> str:
@@ -92,6 +90,6 @@ def _no_target(trained: pd.DataFrame) -> str:
         return ""
     found = [outcome(interval_of(row, "over_activation"), SHARE_MARGIN) for _, row in rows.iterrows()]
     return (
-        f"Grad-CAM puts more there than the plain activation at {count(found, 'more')} of {len(found)} layers, less at "
+        f"Grad-CAM puts more there than plain activation at {count(found, 'more')} of {len(found)} layers, less at "
         f"{count(found, 'less')}."
     )

@@ -59,13 +59,13 @@ def _accuracy(accuracy: pd.DataFrame) -> str:
         "open": "not shown to differ",
     }[outcome(gain, ACCURACY_MARGIN)]
     control = (
-        f"shuffled labels give {said(shuffled)}, chance is {CHANCE:.2f}"
+        f"shuffled labels {shuffled.value:.2f}, chance {CHANCE:.2f}"
         if shuffled.low <= CHANCE
-        else f"but shuffled labels give {said(shuffled)}, more than the {CHANCE:.2f} of chance, so something leaks"
+        else f"but shuffled labels give {said(shuffled)}, above chance, {CHANCE:.2f}: something leaks"
     )
     return (
-        f"Two layers tell rectangles, diamonds and neither apart with accuracy {said(two)}, one layer with "
-        f"{said(one)}: {better} (difference {with_ends(gain)}, over {len(by_seed)} networks); {control}."
+        f"Two layers tell rectangles, diamonds and neither apart with accuracy {two.value:.2f}, one layer "
+        f"{one.value:.2f}: {better} (difference {with_ends(gain)}, {len(by_seed)} networks); {control}."
     )
 
 
@@ -83,25 +83,24 @@ def _orientation(filters: pd.DataFrame) -> str:
     if share.low > 0.5:
         edges = "most are oriented edges"
     elif share.low > RANDOM_SHARE:
-        edges = "some, but not surely most, are oriented edges"
+        edges = "some, not clearly most, are oriented edges"
     else:
-        edges = "that any is an oriented edge is not shown"
+        edges = "none is shown to be an oriented edge"
     return (
         f"{means}: selectivity {after['selectivity'].mean():.2f}, before {before['selectivity'].mean():.2f} "
-        f"(difference {said(change)}, over {len(after)} networks). {said(share)} of them are more selective than 95 % "
-        f"of random filters: {edges}."
+        f"(difference {said(change)}). {said(share)} of them exceed 95 % of random filters: {edges}."
     )
 
 
 def _combination(combinations: pd.DataFrame, shape: str, expected: tuple[str, ...]) -> str:
     """Return what the filters of each orientation add to the channel of a shape, against the ones `expected` to."""
     if combinations.empty or shape not in set(combinations["class"]):
-        return f"No second-layer channel speaks for a {shape}: these networks tell one by what is missing."
+        return f"No second-layer channel speaks for a {shape}: they tell one by what is missing."
     sums = group_sums(combinations)
     here = sums[sums["class"] == shape]
     found = {str(group): mean_interval(rows["on_own"].to_numpy()) for group, rows in here.groupby("group")}
-    parts = ", ".join(f"{group} filters add {said(found[group], 1)}" for group in GROUPS)
-    return f"To the {shape} channel {parts}: {_who(here, expected)}."
+    parts = ", ".join(f"{group} {found[group].value:.1f}" for group in GROUPS)
+    return f"Edges give the {shape} channel: {parts}; {_who(here, expected)}."
 
 
 def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
@@ -111,23 +110,22 @@ def _who(here: pd.DataFrame, expected: tuple[str, ...]) -> str:
     tests = 2 * (len(expected) + 1)
     lacking = [group for group in expected if not mean_of_many(sums[group].to_numpy(), tests).low > 0]
     if lacking:
-        return f"that {' and '.join(lacking)} edges add to it is not shown"
+        return f"not shown for {' and '.join(lacking)}"
     others = [group for group in GROUPS if group not in expected]
     more = mean_of_many((sums[list(expected)].sum(axis=1) - sums[others].sum(axis=1)).to_numpy(), tests)
     if more.high < 0:
         less = Interval(-more.value, -more.high, -more.low)
-        return f"but {' and '.join(others)} edges add more to it, by {said(less, 1)}"
-    makes = "together make" if len(expected) > 1 else "make"
-    edges = f"{' and '.join(expected)} edges"
+        return f"{' and '.join(others)} add more, by {said(less, 1)}"
+    edges = " and ".join(expected)
     if more.low > 0:
-        return f"{edges} {makes} it, by {said(more, 1)} more than the others"
-    return f"{edges} add to it, but are not shown to add more than the others (difference {said(more, 1)})"
+        return f"{edges} add more than the others, by {said(more, 1)}"
+    return f"{edges} not clearly more than the others (difference {said(more, 1)})"
 
 
 def _parts(responses: pd.DataFrame) -> str:
     two = responses[responses["condition"] == "two layers"] if len(responses) else responses
     if not len(two):
-        return "With no channel for rectangles there is nothing to show parts of one to."
+        return "There is no channel for rectangles to show parts to."
     parts = ("horizontal sides only", "vertical sides only", "its sides apart")
     shares = {
         name: mean_of_many(rows["share"].to_numpy(), len(parts))
@@ -137,9 +135,9 @@ def _parts(responses: pd.DataFrame) -> str:
     needs = all(shares[name].high < 1 for name in parts)
     as_well = [name for name in parts if shares[name].low > 1]
     unsure = [name for name in parts if shares[name].low <= 1 <= shares[name].high]
-    ending = "it answers the whole more than any of its parts"
+    ending = "it answers the whole more than any part"
     if as_well:
-        ending = f"so it answers {' and '.join(as_well)} more than the whole"
+        ending = f"it answers {' and '.join(as_well)} more than the whole"
     elif unsure:
         ending = f"that it answers the whole more than {' or '.join(unsure)} is not shown"
     listed = ", ".join(f"{said(shares[name])} to {_short(name)}" for name in parts)
@@ -147,11 +145,11 @@ def _parts(responses: pd.DataFrame) -> str:
     control = ""
     if len(one):
         either = mean_interval(one.groupby("seed")["share"].mean().to_numpy())
-        control = f" In a single layer one pair of sides gives {said(either)}."
+        control = f" A single layer gives one pair of sides {said(either)}."
     alone = all(shares[name].high < 0.5 for name in parts[:2])
-    half = ", less than half each for one pair of sides" if needs and alone else ""
-    return f"Of its answer to a whole rectangle, the rectangle channel gives {listed}: {ending}{half}.{control}"
+    half = ", less than half for one pair of sides" if needs and alone else ""
+    return f"Of its answer to a rectangle the rectangle channel gives {listed}: {ending}{half}.{control}"
 
 
 def _short(stimulus: str) -> str:
-    return {"its sides apart": "the same four sides apart"}.get(stimulus, stimulus)
+    return {"its sides apart": "the four sides apart"}.get(stimulus, stimulus)

@@ -21,19 +21,17 @@ def network_findings(layers: pd.DataFrame) -> list[str]:
     worst = layers.iloc[int(layers["difference"].argmax())]
     all_of = int(layers["kind"].isin(("full", "1×1", "single")).sum())
     others = layers[~layers["kind"].isin(("full", "1×1", "single"))]
-    end = "." if exact == len(layers) else f"; the sum does not explain {worst.layer}."
+    end = "." if exact == len(layers) else f"; not at {worst.layer}."
     sentences = [
-        f"In {exact} of {len(layers)} convolutions the sum of the products is the network's own number to within "
-        f"{EXACT:g} (largest difference {_small(worst.difference)}){end}"
+        f"In {exact} of {len(layers)} convolutions the products sum to the network's own number (largest difference "
+        f"{_small(worst.difference)}){end}"
     ]
     if others.empty:
         every = "Its only convolution spans" if len(layers) == 1 else f"All {len(layers)} of its convolutions span"
         sentences.append(f"{every} every input channel.")
     else:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others["kind"].value_counts().items())
-        sentences.append(
-            f"{all_of} of its {len(layers)} convolutions span every input channel; the others do not ({kinds})."
-        )
+        sentences.append(f"{all_of} of its {len(layers)} convolutions span every input channel; not so {kinds}.")
     return sentences
 
 
@@ -43,15 +41,14 @@ def _spans(layer: FilterLayer, found: FilterSum) -> str:
     if spanned == found.of_channels:
         products = spanned * height * width
         every = "the only input channel" if spanned == 1 else f"all {spanned} input channels"
-        return f"This filter spans {every} in a window of {size}: one number out of {products:,} products."
+        return f"This filter spans {every} in {size}: one number out of {products:,} products."
     which = (
         f"only input channel {found.first}"
         if spanned == 1
         else f"only the {spanned} input channels {found.first} to {found.first + spanned - 1}"
     )
     return (
-        f"This filter does not span all {found.of_channels} input channels: it sees {which} "
-        f"({layer.kind} convolution). What it leaves apart, another layer has to bring together."
+        f"This filter does not span all {found.of_channels} input channels: it sees {which} ({layer.kind} convolution)."
     )
 
 
@@ -61,7 +58,7 @@ def _adds_up(found: FilterSum) -> str:
         if found.difference <= EXACT
         else f"not the network's own number, which is {found.own:+z.6f} (difference {found.difference:.2g})"
     )
-    bias = f"plus the bias {found.bias:+z.2f}" if found.bias else "(this layer has no bias)"
+    bias = f"plus the bias {found.bias:+z.2f}" if found.bias else "(no bias)"
     return f"The contributions sum to {found.contributions.sum():+z.2f} {bias}: {found.total:+z.2f}, {same}."
 
 
@@ -75,11 +72,10 @@ def _who_adds(found: FilterSum) -> str:
         return "Every contribution is zero here."
     needed = int(np.searchsorted(np.cumsum(size), 0.5 * size.sum()) + 1)
     strongest = found.ranked().iloc[0]
-    many = "channel is" if needed == 1 else f"{needed} channels are"
+    many = "it is" if needed == 1 else f"{needed} are"
     return (
-        f"Channels that raise it add {up:+z.2f}, those that lower it {down:+z.2f}; the strongest of {len(values)}, "
-        f"channel {int(strongest.input_channel)}, adds {strongest.contribution:+z.2f}. "
-        f"The strongest {many} enough for half of all that is added and taken away."
+        f"Channels raise it by {up:+z.2f} and lower it by {down:+z.2f}, the strongest of {len(values)}, channel "
+        f"{int(strongest.input_channel)}, by {strongest.contribution:+z.2f}; {many} enough for half of all."
     )
 
 

@@ -33,21 +33,19 @@ def _pictures(real: pd.DataFrame, starts: int) -> str:
     reached = real[matched(real)]
     if len(reached) < 2:
         return (
-            f"The search came to the picture's activations, to within {MATCHED:.0%}, at {len(reached)} of {len(real)} "
-            "layers: what other layers do not notice is not shown, whatever their pictures look like. More steps may "
-            "get there."
+            f"The search matched the picture's activations, to within {MATCHED:.0%}, at {len(reached)} of {len(real)} "
+            "layers: what the others do not notice is not shown. More steps may get there."
         )
     first, last = reached.iloc[0], reached.iloc[-1]
     found = _compared(last, first)
     change = {
-        "less": "so more that differs from the picture looks the same to the deeper one",
-        "more": "so here the deeper one gives more of the picture back",
-    }.get(found, "so no difference between them is shown")
+        "less": "more that differs looks the same to the deeper one",
+        "more": "the deeper one gives more back",
+    }.get(found, "no difference is shown")
     skipped = "" if len(reached) == len(real) else f" of the {len(reached)} layers whose activations were matched"
     return (
-        f"Rebuilt from {first.layer}, the first{skipped}, the picture's thumbnail comes back with a likeness of "
-        f"{_of(first)}, from {last.layer}, the last of them, with {_of(last)} (correlation of pixels, 1 is the same; "
-        f"interval over {starts} starts, for all layers at once): of this picture, {change}."
+        f"Rebuilt from {first.layer}, the first{skipped}, the thumbnail has likeness {_of(first)}, from {last.layer}, "
+        f"the last, {_of(last)} (correlation of pixels; {starts} starts): {change}."
     )
 
 
@@ -55,13 +53,12 @@ def _activations(real: pd.DataFrame) -> str:
     worst = real.iloc[int(real["error"].to_numpy().argmax())]
     if matched(real).all():
         return (
-            f"The activations themselves were matched everywhere, to within {worst.error:.1%}, so what is missing "
-            "from a picture is what its layer does not notice."
+            f"Activations were matched everywhere, to within {worst.error:.1%}: what is missing is what the layer does "
+            "not notice."
         )
     return (
-        f"At {', '.join(real.loc[~matched(real), 'layer'])} the search did not surely match the activations (at "
-        f"{worst.layer} it left {worst.error:.0%}): what is missing there may be the search's fault, so nothing is "
-        "concluded from it."
+        f"At {', '.join(real.loc[~matched(real), 'layer'])} the search did not clearly match the activations (at "
+        f"{worst.layer} it left {worst.error:.0%}): what is missing there may be its fault."
     )
 
 
@@ -72,18 +69,14 @@ def _twin(summary: pd.DataFrame, starts: int) -> str:
     both = summary[~summary["twin"].astype(bool)].merge(twin, on="layer", suffixes=("", "_twin"))
     both = both[(both["error_high"] < MATCHED) & (both["error_high_twin"] < MATCHED)]
     if both.empty:
-        return (
-            "At no layer did the search match the activations with and without training, so the two are not compared."
-        )
+        return "No layer was matched with and without training, so the two are not compared."
     twins = twin.set_index("layer")
     found = [_compared(twins.loc[row.layer], row) for _, row in both.iterrows()]
     last = both.iloc[-1]
     return (
-        f"With random weights instead ({starts} starts, each with weights of its own), at the {len(both)} layers where "
-        f"both searches matched the activations, the picture comes back worse at {count(found, 'less')} and better at "
-        f"{count(found, 'more')}, at the others neither is shown; from {last.layer} with {last.likeness_twin:.2f} "
-        f"against {last.likeness:.2f} ({signed(last.likeness_twin - last.likeness)}). A picture that can be rebuilt "
-        "does not show that a layer has learnt anything."
+        f"With random weights ({starts} starts) the picture comes back worse at {count(found, 'less')} and better at "
+        f"{count(found, 'more')} of the {len(both)} layers matched by both; from {last.layer} with "
+        f"{last.likeness_twin:.2f} against {last.likeness:.2f} ({signed(last.likeness_twin - last.likeness)})."
     )
 
 

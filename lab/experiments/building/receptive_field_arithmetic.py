@@ -71,14 +71,14 @@ def findings(request: StackRequest) -> list[str]:
     size = f"{request.kernel} × {request.kernel}"
     many = f"1 layer of {size} sees" if request.layers == 1 else f"{request.layers} layers of {size} see"
     if request.stride == 1:
-        why = f": every layer adds {grows}, so n layers see {grows}n + 1"
+        why = f": every layer adds {grows}"
     else:
         why = f": with stride {request.stride} every layer's step is {request.stride} times as wide as the one before"
     first, single = request.layers * request.kernel**2, field**2
     sentences = [f"{many} {field} × {field} pixels{why}."]
     if request.layers > 1:
-        less = "fewer weights, and a non-linearity after each layer" if first < single else "no fewer weights"
+        less = "fewer, with a non-linearity after each layer" if first < single else "no fewer"
         sentences.append(
-            f"The stack has {first:,} weights per pair of channels, one layer that sees as far {single:,}: {less}."
+            f"It has {first:,} weights per pair of channels, one layer that sees as far {single:,}: {less}."
         )
     return sentences

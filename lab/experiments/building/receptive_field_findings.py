@@ -28,11 +28,11 @@ def findings(fields: pd.DataFrame, draws: pd.DataFrame, size: tuple[int, int]) -
 def _contained(draws: pd.DataFrame) -> str:
     inside, all_of = int((draws["outside"] == 0).sum()), len(draws)
     if inside == all_of:
-        return f"Outside the theoretical receptive field the gradient is zero everywhere, in all {all_of} measurements."
+        return f"Outside the theoretical receptive field the gradient is zero in all {all_of} measurements."
     worst = draws.iloc[int(draws["outside"].to_numpy().argmax())]
     return (
         f"In {inside} of {all_of} measurements the gradient stays inside the theoretical receptive field; at "
-        f"{worst.layer} {worst.outside:.2%} of it lies outside, so the theory is wrong there."
+        f"{worst.layer} {worst.outside:.2%} lies outside: the theory is wrong there."
     )
 
 
@@ -44,25 +44,24 @@ def _theory_and_effect(fields: pd.DataFrame, pictures: int) -> str:
     sure = (
         f"{max(row.ci_low, 0):.0f} to {row.ci_high:.0f}, over {pictures} pictures"
         if np.isfinite(row.ci_high)
-        else "one picture; others may differ"
+        else "one picture"
     )
     theory = _side(row.side_height, row.side_width, row.status)
     return (
-        f"At {row.layer} one position can depend on {theory}; half of its gradient comes from "
-        f"{holds} {row.half_side:.0f} × {row.half_side:.0f} of them ({sure}), 95 % from {row.most_side:.0f} × "
-        f"{row.most_side:.0f} in the picture shown."
+        f"At {row.layer} one position can depend on {theory}; half of its gradient comes from {holds} "
+        f"{row.half_side:.0f} × {row.half_side:.0f} ({sure})."
     )
 
 
 def _whole_picture(fields: pd.DataFrame, size: tuple[int, int]) -> list[str]:
     whole = fields[(fields["bottom"] - fields["top"] >= size[0]) & (fields["right"] - fields["left"] >= size[1])]
     if whole.empty:
-        return ["The middle position of none of these layers can see the whole picture."]
+        return ["No layer's middle position sees the whole picture."]
     row = whole.iloc[0]
     return [
-        f"From {row.layer} on (depth {row.depth:.2f}) the middle position can depend on the whole picture; half of "
-        f"its gradient comes from {row.half_side:.0f} × {row.half_side:.0f} of {size[0]} × {size[1]} pixels there, and "
-        f"from {fields.iloc[-1].half_side:.0f} × {fields.iloc[-1].half_side:.0f} at {fields.iloc[-1].layer}."
+        f"From {row.layer} on (depth {row.depth:.2f}) the middle position can depend on the whole picture; half of its "
+        f"gradient comes from {row.half_side:.0f} × {row.half_side:.0f} of {size[0]} × {size[1]} pixels there, "
+        f"{fields.iloc[-1].half_side:.0f} × {fields.iloc[-1].half_side:.0f} at {fields.iloc[-1].layer}."
     ]
 
 
@@ -72,8 +71,8 @@ def _training(fields: pd.DataFrame, draws: pd.DataFrame, pictures: int) -> list[
     starts = int(draws["twin"].max()) + 1
     if min(pictures, starts) < 2:
         return [
-            f"What training has done to the field is not shown: {pictures} picture{'s' * (pictures > 1)} and {starts} "
-            f"random start{'s' * (starts > 1)} are too few to tell it from chance."
+            f"What training does to the field is not shown: {pictures} picture{'s' * (pictures > 1)} and {starts} "
+            f"random start{'s' * (starts > 1)} are too few."
         ]
     ratios = trained_to_untrained(draws)
     found: list[Outcome] = [outcome(ratio, float(np.log1p(ALIKE))) for ratio in ratios.values()]
@@ -82,14 +81,10 @@ def _training(fields: pd.DataFrame, draws: pd.DataFrame, pictures: int) -> list[
         draws.loc[(draws["layer"] == last) & ((draws["twin"] >= 0) == other), "half_side"].mean()
         for other in (False, True)
     )
-    names = ", ".join(name for name, one in zip(ratios, found, strict=True) if one == "more")
-    fewer = ", ".join(name for name, one in zip(ratios, found, strict=True) if one == "less")
     return [
-        f"Training makes the effective field wider at {count(found, 'more')} of {len(found)} layers"
-        f"{f' ({names})' if names else ''}, narrower at {count(found, 'less')}{f' ({fewer})' if fewer else ''}, leaves "
-        f"it alike to within {ALIKE:.0%} at {count(found, 'same')}; at {last} it is {own:.0f} pixels, with random "
-        f"weights {twin:.0f} (ratio {np.exp(ratio.value):.2f}, {np.exp(ratio.low):.2f} to {np.exp(ratio.high):.2f}; "
-        f"{starts} random starts, {pictures} pictures)."
+        f"Training makes the effective field wider at {count(found, 'more')} of {len(found)} layers, narrower at "
+        f"{count(found, 'less')}; at {last} it is {own:.0f} pixels, with random weights {twin:.0f} (ratio "
+        f"{np.exp(ratio.value):.2f}, {np.exp(ratio.low):.2f} to {np.exp(ratio.high):.2f})."
     ]
 
 

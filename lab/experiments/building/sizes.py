@@ -103,13 +103,13 @@ def findings(windows: pd.DataFrame, weights: pd.DataFrame, size: tuple[int, int]
     agree, all_of = int(windows["agrees"].sum()), len(windows)
     if agree == all_of:
         where = "the only sliding window" if all_of == 1 else f"all {all_of} sliding windows"
-        said = f"The formula gives the real size of the output in {where} of this network."
+        said = f"The formula gives the real size of the output in {where}."
     else:
         first = windows[~windows["agrees"]].iloc[0]
         said = (
             f"The formula gives the real size in {agree} of {all_of} sliding windows; it fails at {first.layer}, where "
             f"it says {first.formula_height} × {first.formula_width} and the output is {first.real_height} × "
-            f"{first.real_width}: that layer does more than slide a window."
+            f"{first.real_width}: that layer does more than slide."
         )
     return [said, _shrinking(windows, size), *_counted(weights, size, parameters)]
 
@@ -118,7 +118,7 @@ def _shrinking(windows: pd.DataFrame, size: tuple[int, int]) -> str:
     strided = windows[(windows["stride_y"] > 1) | (windows["stride_x"] > 1)]
     last = windows.iloc[-1]
     left = f"{last.real_height} × {last.real_width}"
-    end = f"of the {size[0]} × {size[1]} positions of the image {left} are left after the last window"
+    end = f"{size[0]} × {size[1]} positions become {left}"
     if strided.empty:
         return f"No window takes a stride; {end}."
     many = "1 window takes" if len(strided) == 1 else f"{len(strided)} windows take"
@@ -133,11 +133,9 @@ def _counted(weights: pd.DataFrame, size: tuple[int, int], parameters: int) -> l
     first = weights.iloc[0]
     hold = "convolution holds" if len(weights) == 1 else f"{len(weights)} convolutions hold"
     return [
-        f"One unit connected to the whole image has {inputs:,} inputs ({size[0]} · {size[1]} · 3); a unit of "
-        f"{first.layer} has {int(first.per_unit):,}.",
-        f"Its {hold} {_many(shared)} of the network's {_many(parameters)} parameters. With the same windows but no "
-        f"sharing between positions there would be {_many(local)} ({local / shared:,.0f} times as many), fully "
-        f"connected {_many(connected)} ({connected / shared:,.0f} times).",
+        f"A unit connected to the whole image has {inputs:,} inputs, one of {first.layer} {int(first.per_unit):,}.",
+        f"Its {hold} {_many(shared)} of {_many(parameters)} parameters; without sharing there would be {_many(local)} "
+        f"({local / shared:,.0f} times), fully connected {_many(connected)} ({connected / shared:,.0f} times).",
     ]
 
 

@@ -27,7 +27,7 @@ def findings(tables: Mapping[str, pd.DataFrame], images: int) -> list[str]:
         _by_depth(grid, contrasts, images),
         *_at_equal_widths(tables["matched"], contrasts),
         _against_pixels(grid, rebuilt, contrasts),
-        *_learning(tables["learning"], contrasts, images),
+        *_learning(contrasts),
         *_without_places(real, contrasts),
         _against_twins(contrasts),
         _shuffled(rebuilt, contrasts),
@@ -50,27 +50,25 @@ def _by_depth(grid: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> str:
     }[found]
     left = {
         "more": "and some is left at the end",
-        "same": "and nothing worth naming is left",
+        "same": "and nothing is left",
         "less": "and nothing is left",
         "open": "and nothing is shown to be left",
     }[_one(contrasts, "last")[1]]
     return (
-        f"{change}, {left}: a linear readout of {last.model} rebuilds thumbnails of new images with R² {_of(first)} "
-        f"from {first.layer}, {_of(last)} from {last.layer} (difference {with_ends(interval_of(gap, 'gap'))}, {images} "
-        "images)."
+        f"{change}, {left}: rebuilt thumbnails have R² {two(first.r2)} from {first.layer}, {two(last.r2)} from "
+        f"{last.layer} "
+        f"(difference {with_ends(interval_of(gap, 'gap'))}, {images} images)."
     )
 
 
 def _at_equal_widths(matched: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
     if "matched last - first" not in set(contrasts["contrast"]):
         return []
-    first, last = matched.iloc[0], matched.iloc[-1]
     gap, found = _one(contrasts, "matched last - first")
-    change = {"less": "the last gives less", "more": "the last gives more", "same": "both give alike"}
+    change = {"less": "the last layer gives less", "more": "the last layer gives more", "same": "both ends give alike"}
     return [
-        f"With {int(first.dim):,} random numbers of each layer it is {_of(first)} from {first.layer}, {_of(last)} from "
-        f"{last.layer}: "
-        f"{change.get(found, 'no difference is shown')} ({with_ends(interval_of(gap, 'gap'))})."
+        f"At equal widths ({int(matched.iloc[0].dim):,}) {change.get(found, 'no difference is shown')} "
+        f"({with_ends(interval_of(gap, 'gap'))})."
     ]
 
 
@@ -80,30 +78,26 @@ def _against_pixels(grid: pd.DataFrame, rebuilt: pd.DataFrame, contrasts: pd.Dat
     beyond = {
         "more": "gives more",
         "less": "gives less",
-        "same": "gives as much",
+        "same": "gives no more",
         "open": "is not shown to give more",
     }[found]
     return (
-        f"Raw pixels reach {_of(pixels)}, the mean colour alone {_of(colour)}: against the mean colour the last layer "
-        f"{beyond} ({with_ends(interval_of(gap, 'gap'))})."
+        f"The mean colour alone gives {two(colour.r2)}, raw pixels {two(pixels.r2)}; the last layer {beyond} than the "
+        f"colour ({with_ends(interval_of(gap, 'gap'))})."
     )
 
 
-def _learning(learning: pd.DataFrame, contrasts: pd.DataFrame, images: int) -> list[str]:
+def _learning(contrasts: pd.DataFrame) -> list[str]:
     if "all images - half" not in set(contrasts["contrast"]):
         return []
     gap, found = _one(contrasts, "all images - half")
-    rows = learning[learning["layer"] == gap.layer]
-    curve = ", ".join(f"{two(row.r2)} with {row.share:.0%}" for _, row in rows.iterrows())
     more = {
         "same": f"Twice the images add less than {R2_MARGIN:.2f}",
         "more": "More images would give more",
         "less": "More images do not help",
         "open": "Whether more images would give more is not shown",
     }[found]
-    return [
-        f"{more}: from {gap.layer} R² is {curve} of the images (all minus half {with_ends(interval_of(gap, 'gap'))})."
-    ]
+    return [f"{more}: all minus half {with_ends(interval_of(gap, 'gap'))}."]
 
 
 def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
@@ -113,13 +107,13 @@ def _without_places(real: pd.DataFrame, contrasts: pd.DataFrame) -> list[str]:
         return []
     best = averaged.iloc[int(averaged["r2"].to_numpy().argmax())]
     found = [outcome(interval_of(row, "gap"), R2_MARGIN) for _, row in rows.iterrows()]
-    adds = "that a grid of positions adds anything is not shown"
+    adds = "a grid of positions is not shown to add anything"
     if "more" in found:  # a larger difference of a wider interval may lie elsewhere
         most = rows[[one == "more" for one in found]].sort_values("gap").iloc[-1]
         adds = f"a grid of positions adds up to {with_ends(interval_of(most, 'gap'))} (at {most.layer})"
     elif set(found) <= {"same", "less"}:
-        adds = f"at no layer does a grid of positions add more than {R2_MARGIN:.2f}"
-    return [f"Averaged over all positions, layers give at most {_of(best)} ({best.layer}); {adds}."]
+        adds = f"a grid of positions adds no more than {R2_MARGIN:.2f}"
+    return [f"Averaged over positions, layers give at most {two(best.r2)} ({best.layer}); {adds}."]
 
 
 def _against_twins(contrasts: pd.DataFrame) -> str:
@@ -129,15 +123,14 @@ def _against_twins(contrasts: pd.DataFrame) -> str:
     last = rows.iloc[-1]
     if last.starts < 2:
         return (
-            f"The network with the weights that training began with gives {two(last.other)} at {last.layer} against "
-            f"{two(last.one)}: one random start, from which nothing is concluded."
+            f"The weights before training give {two(last.other)} at {last.layer} against {two(last.one)}: one random "
+            "start shows nothing."
         )
     found = [outcome(interval_of(row, "gap"), R2_MARGIN) for _, row in rows.iterrows()]
     return (
-        f"Against {int(last.starts)} networks with random weights, the trained one keeps more at "
-        f"{count(found, 'more')} of {len(found)} layers, less at {count(found, 'less')}, as much at "
-        f"{count(found, 'same')}; at {last.layer} {two(last.one)} against {two(last.other)} (difference "
-        f"{with_ends(interval_of(last, 'gap'))})."
+        f"Against {int(last.starts)} networks with random weights, training keeps more at {count(found, 'more')} of "
+        f"{len(found)} layers, less at {count(found, 'less')}; at {last.layer} {two(last.one)} against "
+        f"{two(last.other)} (difference {with_ends(interval_of(last, 'gap'))})."
     )
 
 
@@ -147,5 +140,5 @@ def _shuffled(rebuilt: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     above = rows[[outcome(interval_of(row, "gap"), R2_MARGIN) == "more" for _, row in rows.iterrows()]]
     most = shuffled.iloc[int(shuffled["r2"].to_numpy().argmax())]
     if above.empty:
-        return f"With shuffled images nothing is read (at most R² {two(most.r2)})."
-    return f"With shuffled images {len(above)} readouts still seem to find something, R² {_of(most)}: distrust them."
+        return f"Shuffled images give R² {two(most.r2)} at most."
+    return f"Shuffled images still give R² {_of(most)} in {len(above)} readouts: distrust them."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lab.experiments.number_text import NO_TWIN, ranged, with_ends
+from lab.experiments.number_text import NO_TWIN, two, with_ends
 from lab.stats.claims import R2_MARGIN, Outcome, count, outcome
 from lab.stats.intervals import Interval
 from lab.stats.simultaneous import crossed_mean, mean_of_many
 
-WHAT = {"orientation": "the orientation of gratings", "shape": "the shape of outlines, however turned,"}
+WHAT = {"orientation": "The orientation of gratings", "shape": "The shape of outlines"}
 LEAST_SHUFFLED = 0.1
 
 
@@ -25,17 +25,15 @@ def _by_depth(rows: pd.DataFrame, draws: pd.DataFrame, kind: str) -> str:
     top = rows.iloc[int(rows["best"].to_numpy().argmax())]
     gap = _change(draws[(draws["control"] == "real") & (draws["kind"] == kind)], first.layer, last.layer)
     change = {
-        "more": "more at the last layer than at the first",
-        "less": "less at the last layer than at the first",
-        "same": "alike at the first and the last layer",
-        "open": "no difference between the first and the last layer is shown",
+        "more": "more at the last layer than the first",
+        "less": "less at the last layer than the first",
+        "same": "alike at the first and last layer",
+        "open": "no change from first to last is shown",
     }[outcome(gap, R2_MARGIN)]
-    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer}, {ranged(top, 'best')}"
-    many = int(draws.loc[draws["control"] == "real", "draw"].nunique())
+    most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer}, {two(top.best)}"
     return (
-        f"{WHAT[kind][0].upper()}{WHAT[kind][1:]} explains {ranged(first, 'best')} of the variance of the best of "
-        f"{int(first.width)} channels at {first.layer}, {ranged(last, 'best')} at {last.layer}{most}: {change} "
-        f"({with_ends(gap)}, over {many} draws of stimuli)."
+        f"{WHAT[kind]} explains {two(first.best)} of the best channel's variance at {first.layer}, "
+        f"{two(last.best)} at {last.layer}{most}: {change} ({with_ends(gap)})."
     )
 
 
@@ -52,7 +50,7 @@ def _onsets(real: pd.DataFrame) -> list[str]:
         half[str(kind)] = rows["best"].max() / 2
         there = rows[(rows["best_low"] >= half[str(kind)]) & (rows["best_low"] > 0)]
         if there.empty:
-            return [f"No channel is tuned to {kind} clearly enough to say where such channels begin."]
+            return [f"No channel is clearly tuned to {kind}."]
         onsets[str(kind)] = there.iloc[0]
     orientation, shape = onsets["orientation"], onsets["shape"]
 
@@ -80,20 +78,13 @@ def _twins(tuning: pd.DataFrame, draws: pd.DataFrame) -> list[str]:
         return [NO_TWIN]
     many = int(draws["twin"].max()) + 1
     if many < 2:
-        return ["One untrained twin is one random start: what training adds is not shown without a second one."]
+        return ["One untrained twin is too few to show what training adds."]
     said = []
     for kind in WHAT:
         gaps = against_twins(draws[draws["kind"] == kind], tests=tuning["layer"].nunique() * len(WHAT))
         found: list[Outcome] = [outcome(gap, R2_MARGIN) for gap in gaps.values()]
-        best = tuning.loc[(tuning["kind"] == kind) & (tuning["control"] == "untrained"), "best"].max()
-        said.append(
-            f"more to {kind} at {count(found, 'more')} of {len(found)} layers, less at {count(found, 'less')}, alike "
-            f"at {count(found, 'same')} (untrained at most {best:.2f})"
-        )
-    return [
-        f"Against {many} networks with random weights, channels are tuned {'; '.join(said)}; at the other layers no "
-        "difference is shown."
-    ]
+        said.append(f"more to {kind} at {count(found, 'more')} of {len(found)} layers, less at {count(found, 'less')}")
+    return [f"Against {many} networks with random weights, channels are tuned {'; '.join(said)}."]
 
 
 def against_twins(draws: pd.DataFrame, tests: int) -> dict[str, Interval]:
@@ -113,8 +104,5 @@ def _shuffled(tuning: pd.DataFrame) -> str:
     shuffled = tuning[tuning["control"] == "shuffled"]
     most = shuffled.iloc[int(shuffled["best"].to_numpy().argmax())]
     if most.best < LEAST_SHUFFLED:
-        return f"With shuffled labels the best channel explains {most.best:.2f} at most."
-    return (
-        f"With shuffled labels the best channel still explains {most.best:.2f} ({most.layer}): more "
-        "draws are needed before smaller numbers mean anything."
-    )
+        return f"Shuffled labels explain {most.best:.2f} at most."
+    return f"Shuffled labels still explain {most.best:.2f} ({most.layer}): smaller numbers mean nothing."

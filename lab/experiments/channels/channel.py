@@ -202,40 +202,32 @@ def _about_image(images: pd.DataFrame) -> list[str]:
     row = images.iloc[0]
     natural = max(row.photographs_p95, row.images_p95)
     how = "beyond" if row.value > natural else "no further than"
-    best = "more than any of them reaches" if row.value > row.natural_best else "less than the best of them"
     return [
-        f"The image made for channel {row.channel} of {row.layer} raises its mean to {row.value:.2f}, {how} the 95th "
-        f"percentile of natural images ({natural:.2f}) and {best} ({row.natural_best:.2f}); random images reach "
-        f"{row.random_p95:.2f} at that percentile.",
+        f"The image made for channel {row.channel} of {row.layer} raises its mean to {row.value:.2f}, {how} 95 % of "
+        f"natural images ({natural:.2f}; at best {row.natural_best:.2f}; random {row.random_p95:.2f}).",
         *(_about_negative(negative) for negative in images[images["end"] == LEAST].itertuples()),
     ]
 
 
 def _about_negative(row: Any) -> str:
     low, least = -row.value, -row.natural_best
-    how = "less than any natural image" if low < least else "no less than the least of natural images"
-    return f"Its negative lowers the mean to {low:.2f}, {how} ({least:.2f})."
+    how = "below" if low < least else "not below"
+    return f"Its negative lowers the mean to {low:.2f}, {how} every natural image ({least:.2f})."
 
 
 def _about_sources(tables: dict[str, pd.DataFrame]) -> list[str]:
     sums, table = tables["sums"], tables["contributions"]
     worst = float(sums["difference"].max())
     if table.empty or worst > EXACT:
-        return [
-            f"Its value is not a plain sum over channels before it (a sum misses {worst:.1%} of it), so there is "
-            "nothing to add up."
-        ]
+        return [f"Its value is not a plain sum over channels before it (a sum misses {worst:.1%})."]
     mean = float(sums.loc[sums["at"] == "exemplar", "value"].mean())
     rise = table["contribution"] - table["usual"]
-    up, down = int((rise > 0).sum()), int((rise < 0).sum())
     first = table.iloc[0]
     needed = _needed(np.sort(np.abs(rise.to_numpy()))[::-1])
     return [
-        f"Before its activation it is {mean:+z.2f} at its exemplars, exactly the sum of {len(table)} contributions and "
-        f"a bias (largest error {worst:.0e}). Against ordinary positions {up} channels below raise it and {down} lower "
-        f"it; most is due to channel {first.channel} of {first.source}, {first.contribution:+z.2f} here against "
-        f"{first.usual:+z.2f} there. {needed} of them {'makes' if needed == 1 else 'make'} "
-        "half of the difference."
+        f"Before activation it is {mean:+z.2f} at its exemplars, exactly the sum of {len(table)} contributions and a "
+        f"bias. Channel {first.channel} of {first.source} matters most: {first.contribution:+z.2f}, at ordinary "
+        f"positions {first.usual:+z.2f}; {needed} {'makes' if needed == 1 else 'make'} half of the difference."
     ]
 
 
@@ -245,7 +237,7 @@ def _needed(sizes: np.ndarray) -> int:
 
 def _about_effect(effects: pd.DataFrame) -> list[str]:
     if effects.empty:
-        return ["What it does is not measured: that needs two classes or more, with a few images each."]
+        return ["Its effect is not measured: that needs two classes or more, with a few images each."]
     own, others = effects[effects["asked"]].iloc[0], effects[~effects["asked"]]
     largest = float(others["change"].abs().max()) if len(others) else float("nan")
     clear = own.ci_low > 0 or own.ci_high < 0
@@ -255,13 +247,12 @@ def _about_effect(effects: pd.DataFrame) -> list[str]:
         if not clear
         else "more than any of the others"
         if least > largest
-        else "a change, which is not shown to be more than other channels of the layer make"
+        else "not clearly more than others"
     )
     return [
-        f"Switched off (held at its average), the probe's logit for {own['class']} changes by {_signed(own.change)} on "
-        f"images of that class (95 % interval {_signed(own.ci_low)} to {_signed(own.ci_high)}, over images, for all "
-        f"channels at once): {verdict}; of {len(others)} other channels switched off alike, the largest change is "
-        f"{largest:.3f}. {own.agreement:.0%} of the decisions stay."
+        f"Held at its average, the logit for {own['class']} changes by {_signed(own.change)} ({_signed(own.ci_low)} to "
+        f"{_signed(own.ci_high)}): {verdict} ({len(others)} other channels: up to {largest:.3f}). "
+        f"{own.agreement:.0%} of the decisions stay."
     ]
 
 

@@ -110,15 +110,12 @@ def findings(strip: pd.DataFrame, images: pd.DataFrame) -> list[str]:
         ends = [stretched(interval_of(row, "auc", "ci"), len(strip)).low for _, row in rows.iterrows()]
         sure = rows[np.array(ends) > 0.5]
         said = (
-            f"first at {sure.iloc[0].layer} (depth {sure.iloc[0].depth:.2f}) is a single channel shown to tell {name} "
-            f"from the rest beyond chance (all {len(strip)} channels allowed for)"
+            f"A single channel first tells {name} from the rest at {sure.iloc[0].layer} "
+            f"(depth {sure.iloc[0].depth:.2f})"
             if len(sure)
-            else f"at no layer is a single channel shown to tell {name} from the rest beyond chance"
+            else f"No single channel is shown to tell {name} from the rest"
         )
-        sentences.append(
-            f"On images they were not chosen on, {said}; the area under the ROC curve is {_area(first)} at "
-            f"{first.layer} and {_area(last)} at {last.layer}."
-        )
+        sentences.append(f"{said}: held-out AUC {_area(first)} at {first.layer}, {_area(last)} at {last.layer}.")
     return [*sentences, *told_of_images(images)]
 
 

@@ -126,9 +126,8 @@ def _fields(exemplars: pd.DataFrame, data: str, images: int) -> str:
         else f"{sides[0]:.0f} pixels a side"
     )
     return (
-        f"Of {images} images of {data}, these are the patches that excite {len(shown)} channels most and least, "
-        f"{grow}. {exact} of {len(exemplars)} show exactly the pixels the value can depend on; the others see the "
-        "whole picture or a part of it that is not known."
+        f"Of {images} images of {data}, these patches excite {len(shown)} channels most and least, {grow}; {exact} of "
+        f"{len(exemplars)} show exactly the pixels the value can depend on."
     )
 
 
@@ -141,23 +140,21 @@ def _selective(channels: pd.DataFrame) -> list[str]:
     early = ranged(first, "auc", "ci")
     if len(best) == 1:
         sure = "" if first.ci_low > 0.5 else ", which may be chance"
-        whom = f"telling {first['class']} from the rest at {first.layer}"
-        return [f"The channel chosen for {whom} reaches an area under the ROC curve of {early}{sure}."]
+        return [f"The channel chosen for {first['class']} at {first.layer} has AUC {early}{sure}."]
     width = int(known.groupby("layer").size().min())
     layers = [rows for _, rows in known.groupby("depth", sort=True)]
     shallow, deep = (_of_width(rows, width) for rows in (layers[0], layers[-1]))
     early, late = (ranged(row, "auc", "ci") for row in (shallow, deep))
     change = (
-        "later single channels tell the classes apart better"
+        "later channels tell the classes apart better"
         if deep["ci_low"] > shallow["ci_high"]
-        else "later single channels tell them apart worse"
+        else "later channels tell them apart worse"
         if deep["ci_high"] < shallow["ci_low"]
         else "no difference between early and late is shown"
     )
     return [
-        f"The most selective of {width} channels (the mean over all sets of so many; a wide layer has more to choose "
-        "from), chosen on half of the images and measured on the other half, reaches an area under the ROC curve of "
-        f"{early} at {shallow['layer']} and {late} at {deep['layer']} (chance 0.5): {change}."
+        f"The most selective of {width} channels has held-out AUC {early} at {shallow['layer']}, {late} at "
+        f"{deep['layer']}: {change}."
     ]
 
 

@@ -69,9 +69,8 @@ def findings(kernels: pd.DataFrame) -> list[str]:
     own = kernels[kernels["model"] == names[0]]
     colour = int((own["colour"] > 0.5).sum())
     sentences = [
-        f"{own.layer.iloc[0]} has {len(own)} filters of {own.height.iloc[0]} × {own.width.iloc[0]} pixels; in {colour} "
-        "of them more than half of the weight is colour (differences between red, green and blue), in the rest "
-        "brightness."
+        f"{colour} of {len(own)} filters of {own.layer.iloc[0]} ({own.height.iloc[0]} × {own.width.iloc[0]} pixels) "
+        "are mostly colour, the rest brightness."
     ]
     if len(names) > 1:
         twins = kernels[kernels["model"] != names[0]]
@@ -81,15 +80,12 @@ def findings(kernels: pd.DataFrame) -> list[str]:
         if len(starts) > 1:  # filters are units, and so are the random starts that they were drawn in
             gap = widened(gap, float(starts.var(ddof=1)) / len(starts), len(starts) - 1)
         change = {
-            "less": "the trained filters are smoother than random ones",
-            "more": "the trained filters are rougher than random ones",
-        }.get(outcome(gap, 0.0), "that the trained filters are smoother than random ones is not shown")
-        rough, plain = (float(part["roughness"].mean()) for part in (twins, own))
+            "less": "trained filters are smoother",
+            "more": "trained filters are rougher",
+        }.get(outcome(gap, 0.0), "that trained filters are smoother is not shown")
         sentences.append(
-            f"With random weights, {len(starts)} random start{'s' * (len(starts) > 1)}, it is {random} of "
-            f"{len(twins)}; {change} (neighbouring weights differ by {plain:.2f} of their spread, against "
-            f"{rough:.2f}; "
-            f"difference {with_ends(gap)}, for other filters and random starts)."
+            f"With random weights {random} of {len(twins)}; {change} (difference of neighbouring weights "
+            f"{with_ends(gap)} of their spread)."
         )
     return sentences
 

@@ -104,23 +104,20 @@ def _about_raised(images: pd.DataFrame) -> list[str]:
     beyond = images["above_random"] & images["above_natural"]
     silent = (images[["value", "natural_best", "random_p95"]] == 0).all(axis=1)
     short = images[~beyond & ~silent]
-    said = (
-        f"{int(beyond.sum())} of {len(images)} images end above the 95th percentile of random images, of photographs "
-        "and of the image set"
-    )
+    said = f"{int(beyond.sum())} of {len(images)} images end above 95 % of random and natural images"
     if len(short):
         named = ", ".join(f"{row.layer} · {row.target}" for row in short.head(5).itertuples())
         said += f"; not so {named}" + (f" and {len(short) - 5} more" if len(short) > 5 else "")
     best = int((images["value"] > images["natural_best"]).sum())
     own = images[images["own_rank"] > 0]
     first = int((own["own_rank"] == 1).sum())
-    sentences = [f"{said}. {best} of {len(images)} exceed the best natural image."]
+    sentences = [f"{said}; {best} exceed every natural image."]
     if silent.any():
-        sentences.append(f"{int(silent.sum())} of {len(images)} are of channels that no image raises above 0.")
+        sentences.append(f"{int(silent.sum())} of {len(images)} belong to channels that no image raises above 0.")
     if len(own):
         sentences.append(
-            f"{first} of {len(own)} images excite their own channel more than any other, each channel measured by how "
-            f"it responds to natural images{'; the rest show what several channels share' * (first < len(own))}."
+            f"{first} of {len(own)} excite their own channel more than any other"
+            f"{'; the rest show what channels share' * (first < len(own))}."
         )
     return sentences
 
@@ -130,8 +127,8 @@ def _about_lowered(images: pd.DataFrame) -> list[str]:
         return []
     beyond = images["above_random"] & images["above_natural"]
     return [
-        f"{int(beyond.sum())} of {len(images)} negatives end below the 5th percentile of random images, of photographs "
-        f"and of the image set; {int((images['value'] > images['natural_best']).sum())} below every natural image."
+        f"{int(beyond.sum())} of {len(images)} negatives end below 95 % of random and natural images, "
+        f"{int((images['value'] > images['natural_best']).sum())} below every natural image."
     ]
 
 
@@ -140,6 +137,5 @@ def _about_copies(images: pd.DataFrame) -> list[str]:
     if alike.empty:
         return []
     return [
-        f"Images of one target are alike to {alike.mean():.2f} at its layer (mean cosine of their Gram matrices; 1 is "
-        f"the same texture), at most {alike.max():.2f}."
+        f"Images of one target are alike to {alike.mean():.2f} (cosine of Gram matrices), at most {alike.max():.2f}."
     ]

@@ -41,13 +41,14 @@ from lab.experiments.separability.measure import (
     prepare,
     probe_all,
 )
-from lab.experiments.separability.split_notes import split_problems
+from lab.experiments.separability.split_notes import notes_of, split_problems
 from lab.experiments.separability.tables import chance_row, emergence_rows, image_tables, layer_rows, summary_row
 from lab.geometry.similarity import cka_evidence
 from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, names_of
 from lab.partial_results import Arrays
+from lab.probing.task import LOGISTIC
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
@@ -84,6 +85,7 @@ def compare(
     seed: int = 0,
     groups: str | Sequence[Any] = "auto",
     split: str = "auto",
+    probe: str = LOGISTIC,
     speed: bool = True,
     progress: Progress | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
@@ -99,7 +101,7 @@ def compare(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
             "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
-            "seed": seed, "groups": groups, "split": split, "speed": speed,
+            "seed": seed, "groups": groups, "split": split, "probe": probe, "speed": speed,
         }
     )  # fmt: skip
     with bars_for(progress) as told:
@@ -148,7 +150,7 @@ def _compared(
         hashes=hashes,
         problems=problems,
         timings=clock.seconds,
-        notes=list(question.images.notes),
+        notes=notes_of(question),
     )
 
 

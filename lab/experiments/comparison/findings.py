@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.names import apart, listed
+
 LISTED = 4
 LEAST_ROUNDS = 7  # all of which go the same way by luck in 1 of 64 pairs
 CLEARLY_FASTER = 1.05  # of what is measured in the same round
-NEAR = 0.1  # layers whose relative depths differ by less are at the same depth
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -22,10 +23,9 @@ def findings(tables: Tables, classes: Sequence[str], *, data: str) -> list[str]:
         *recommendation(tables, classes),
         at_best(tables["best"], tables["models"]),
         *at_equal_depth(_of_leader(tables["matched"], tables["models"])),
-        apart(tables["models"]),
+        come_apart(tables["models"]),
         *alike(tables["similarity"]),
         *errors(_of_leader(tables["agreement"], tables["models"])),
-        *costs(tables["models"], tables["cuts"]),
         *fastest(tables["models"], tables["speeds"]),
     ]
 
@@ -37,27 +37,24 @@ def recommendation(tables: Tables, classes: Sequence[str]) -> list[str]:
     use, best = _top(cuts, "chosen"), _top(cuts, "accuracy")
     # Only when no layer that might be as good as the best is above everything, such a one is chosen all the same.
     obstacle = _not_above(best) if _not_above(use) else ""
-    images = f"these {len(tables['images'])} images"
+    images = f"{len(tables['images'])} images"
     if obstacle:
         return [
-            f"To tell {_apart(classes)} I would use none of these networks as they are: the best of {len(cuts)} "
-            f"layers, {best.layer} of {best.model}, reads {_accuracy(best)} on {images}, which is not "
-            f"clearly above {obstacle}."
+            f"To tell {apart(classes)} use none of these networks: the best of {len(cuts)} layers, {best.layer} of "
+            f"{best.model}, reads {_accuracy(best)} on {images}, not clearly above {obstacle}."
         ]
     whole = tables["models"].set_index("model").loc[use.model]
     share = use.gflops / whole.gflops if whole.gflops else 1.0
     what = (
-        f"To tell {_apart(classes)} I would use {use.model} up to {use.layer}: accuracy {_accuracy(use)} on {images}, "
-        f"for {100 * share:.0f} % of that network's operations ({_gflops(use.gflops)} an image, "
-        f"{_count(use.parameters)} parameters)."
+        f"To tell {apart(classes)} use {use.model} up to {use.layer}: accuracy {_accuracy(use)} on {images}, for "
+        f"{100 * share:.0f} % of its operations ({_gflops(use.gflops)})."
     )
     if use.name == best.name:
-        return [what, f"The best of all {len(cuts)} layers is this one, and none that is cheaper will do."]
+        return [what, f"No other of {len(cuts)} layers is better, and no cheaper one as good."]
     return [
         what,
-        f"The best of all {len(cuts)} layers, {best.layer} of {best.model}, reads {best.accuracy:.3f} for "
-        f"{_gflops(best.gflops)}; it is not clearly better (difference {use.behind:.3f}, 95 % interval "
-        f"{use.behind_low:.3f} to {use.behind_high:.3f}, allowing for the choice among all layers).",
+        f"The best layer, {best.layer} of {best.model}, reads {best.accuracy:.3f} for {_gflops(best.gflops)}: not "
+        f"clearly better (difference {use.behind:.3f}, {use.behind_low:.3f} to {use.behind_high:.3f}).",
     ]
 
 
@@ -72,17 +69,17 @@ def at_best(best: pd.DataFrame, models: pd.DataFrame) -> str:
         sign = 1 if row.model_a == leader.model else -1
         other = row.model_b if sign == 1 else row.model_a
         low, high = sorted((sign * row.ci_low, sign * row.ci_high))
-        text = f"{other} (difference {sign * row.difference:+z.3f}, {low:+z.3f} to {high:+z.3f})"
+        text = f"{other} ({sign * row.difference:+z.3f}, {low:+z.3f} to {high:+z.3f})"
         (clear if low > 0 else level).append(text)
     start = (
-        f"Read at its best layer, chosen on other images than it is judged by, {leader.model} leads with "
-        f"{leader.accuracy:.3f} [{leader.ci_low:.2f}, {leader.ci_high:.2f}] at {leader.best_layer}"
+        f"At its best layer, {leader.best_layer}, {leader.model} leads with {leader.accuracy:.3f} "
+        f"[{leader.ci_low:.2f}, {leader.ci_high:.2f}]"
     )
     sentences = []
     if clear:
-        sentences.append(f"clearly above {_listed(clear)}")
+        sentences.append(f"clearly above {listed(clear)}")
     if level:
-        sentences.append(f"not clearly above {_listed(level)}")
+        sentences.append(f"not clearly above {listed(level)}")
     return f"{start}: {' and '.join(sentences)}."
 
 
@@ -91,19 +88,14 @@ def at_equal_depth(matched: pd.DataFrame) -> list[str]:
     found = []
     for (one, other), rows in list(matched.groupby(["model_a", "model_b"], sort=False))[:LISTED]:
         ahead, behind = int((rows["ci_low"] > 0).sum()), int((rows["ci_high"] < 0).sum())
-        widest = _top(rows.assign(gap=rows["difference"].abs()), "gap")
-        if ahead or behind:
-            said = f"{one} is clearly ahead of {other} at {ahead} of {len(rows)} depths and clearly behind at {behind}"
-        else:
-            said = f"neither {one} nor {other} is clearly ahead at any of {len(rows)} depths"
         found.append(
-            f"At equal relative depth {said}; the widest gap is {widest.difference:+z.3f} at depth {widest.depth:.1f} "
-            f"({widest.ci_low:+z.3f} to {widest.ci_high:+z.3f})."
+            f"At equal relative depth {one} is clearly ahead of {other} at {ahead} of {len(rows)} depths, clearly "
+            f"behind at {behind}."
         )
     return found
 
 
-def apart(models: pd.DataFrame) -> str:
+def come_apart(models: pd.DataFrame) -> str:
     """Say at which depth the classes come apart in each network."""
     sentences = []
     for row in _rows(models):
@@ -111,35 +103,25 @@ def apart(models: pd.DataFrame) -> str:
             sentences.append(f"nowhere in {row.model}")
         elif np.isfinite(row.emergence_low):
             sentences.append(
-                f"at {row.emergence:.2f} ({row.emergence_low:.2f} to {row.emergence_high:.2f}) in {row.model}"
+                f"at depth {row.emergence:.2f} ({row.emergence_low:.2f} to {row.emergence_high:.2f}) in {row.model}"
             )
         else:
-            sentences.append(
-                f"at {row.emergence:.2f} in {row.model} ({row.pairs_apart} of {row.pairs} pairs, their mean)"
-            )
-    return f"The classes come apart at relative depth: {_listed(sentences)}."
+            sentences.append(f"at depth {row.emergence:.2f} in {row.model} ({row.pairs_apart} of {row.pairs} pairs)")
+    return f"The classes come apart {listed(sentences)}."
 
 
 def alike(similarity: pd.DataFrame) -> list[str]:
-    """Say how alike the layers of different networks are, against shuffled images, and whether depth matters."""
+    """Say how alike the layers of different networks are, against shuffled images."""
     across = similarity[(similarity["model_a"] != similarity["model_b"]) & similarity["cka"].notna()]
     if across.empty:
         return []
     top = _top(across, "cka")
     beyond = int((across["ci_low"] > across["null_95"]).sum())
-    found = [
-        f"Of {len(across)} pairs of layers from different networks {beyond} are more alike than with shuffled images; "
-        f"most alike are {top.layer_a} of {top.model_a} and {top.layer_b} of {top.model_b} (debiased CKA "
-        f"{top.cka:.2f}, 95 % interval {top.ci_low:.2f} to {top.ci_high:.2f}; shuffled below {top.null_95:.2f})."
+    return [
+        f"Of {len(across)} pairs of layers from different networks {beyond} are more alike than with shuffled images, "
+        f"most of all {top.layer_a} of {top.model_a} and {top.layer_b} of {top.model_b} (debiased CKA {top.cka:.2f}, "
+        f"{top.ci_low:.2f} to {top.ci_high:.2f}; shuffled below {top.null_95:.2f})."
     ]
-    same = (across["depth_a"] - across["depth_b"]).abs() < NEAR
-    if same.any() and not same.all():
-        near, far = across.loc[same, "cka"].mean(), across.loc[~same, "cka"].mean()
-        more = "more" if near > far else "no more"
-        found.append(
-            f"Layers at the same relative depth are {more} alike than others: on average {near:.2f} against {far:.2f}."
-        )
-    return found
 
 
 def errors(agreement: pd.DataFrame) -> list[str]:
@@ -149,36 +131,21 @@ def errors(agreement: pd.DataFrame) -> list[str]:
     for row in _rows(last.head(LISTED)):
         total = row.both_right + row.only_a + row.only_b + row.both_wrong
         said = (
-            f"At their ends only one of {row.model_a} and {row.model_b} is right on {row.only_a + row.only_b} of "
-            f"{total} images (the first on {row.only_a}, the second on {row.only_b}; in every repeat on "
-            f"{row.steady_a} and {row.steady_b}); unrelated errors of their accuracies would give {row.by_accuracy:.0f}"
+            f"At their last layers only one of {row.model_a} and {row.model_b} is right on {row.only_a + row.only_b} "
+            f"of {total} images ({row.only_a} and {row.only_b}); unrelated errors would give {row.by_accuracy:.0f}"
         )
         if np.isfinite(row.by_folds):
-            said += f", other folds of one and the same network {row.by_folds:.0f}"
+            said += f", other folds of one network {row.by_folds:.0f}"
         if np.isfinite(row.kappa):
             kind = (
-                "they err on the same images more than chance would have it"
+                "they share more errors than chance"
                 if row.ci_low > 0
-                else "they err on different images more than chance would have it"
+                else "they share fewer errors than chance"
                 if row.ci_high < 0
-                else "which images they err on may be unrelated"
+                else "their errors may be unrelated"
             )
             said += f"; {kind} (error consistency {row.kappa:.2f}, {row.ci_low:.2f} to {row.ci_high:.2f})"
         found.append(f"{said}.")
-    return found
-
-
-def costs(models: pd.DataFrame, cuts: pd.DataFrame) -> list[str]:
-    """Say which network gives most accuracy for its operations, of those that beat guessing."""
-    best = cuts.set_index(["model", "layer"])["above_chance_low"]
-    clear = [bool(best[row.model, row.best_layer] > 0) for row in _rows(models)]
-    found = []
-    if any(clear):
-        lean = _top(models[clear], "accuracy_per_gflop")
-        found.append(
-            f"Of the networks that beat guessing, {lean.model} gives most accuracy for its operations: "
-            f"{lean.accuracy_per_gflop:.2f} per GFLOP (a multiply-add counted as two) at its best layer."
-        )
     return found
 
 
@@ -199,11 +166,11 @@ def fastest(models: pd.DataFrame, speeds: pd.DataFrame) -> list[str]:
         return []
     rival = rounds.drop(columns=own).median().idxmax()
     same = sorted(set(whole.loc[whole["measured_as"] == own, "model"]) - {fast.model})
-    alike = f" (as {_listed(same)}, of the same architecture)" if same else ""
+    alike = f" (as {listed(same)}, of the same architecture)" if same else ""
     other = timed[timed["model"] == rival].iloc[0]
     return [
-        f"{fast.model}{alike} is the fastest here, in each of {len(rounds)} rounds in which all ran in turn: "
-        f"{_pace(fast)} against {_pace(other)} of {rival}."
+        f"{fast.model}{alike} is the fastest here in each of {len(rounds)} rounds: {_pace(fast)} against "
+        f"{_pace(other)} of {rival}."
     ]
 
 
@@ -226,7 +193,7 @@ def _not_above(best: Any) -> str:
     """Return what the best layer is not clearly above, "" when it is above all."""
     names = {"above_chance": "guessing", "above_pixels": "a probe on raw pixels", "above_twin": "its untrained twin"}
     failed = [name for column, name in names.items() if f"{column}_low" in best and best[f"{column}_low"] <= 0]
-    return _listed(failed) if failed else ""
+    return listed(failed) if failed else ""
 
 
 def _accuracy(row: Any) -> str:
@@ -235,22 +202,8 @@ def _accuracy(row: Any) -> str:
 
 def _pace(row: Any) -> str:
     low, high = row.images_per_second_low, row.images_per_second_high
-    return f"{row.images_per_second:.3g} images/s (middle half of the rounds {low:.3g} to {high:.3g})"
+    return f"{row.images_per_second:.3g} images/s (middle half {low:.3g} to {high:.3g})"
 
 
 def _gflops(value: float) -> str:
     return f"{value:.2f} GFLOPs" if value >= 0.1 else f"{1000 * value:.1f} MFLOPs"
-
-
-def _count(number: float) -> str:
-    return f"{number / 1e6:.1f} million" if number >= 1e6 else f"{number / 1e3:.0f} thousand"
-
-
-def _apart(classes: Sequence[str]) -> str:
-    if len(classes) == 2:
-        return f"{classes[0]} from {classes[1]}"
-    return f"{_listed(list(classes)) if len(classes) <= LISTED else f'the {len(classes)} classes'} apart"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -30,7 +30,7 @@ def outcome(row: Any, base: str, new: str) -> str:
     told = {
         NOT_WORSE: f"{new} is not worse than {base} by more than {row.max_drop:g}",
         WORSE: f"{new} is worse than {base} by more than {row.max_drop:g}",
-        CANNOT_TELL: f"whether {new} is worse than {base} by more than {row.max_drop:g} these images cannot tell",
+        CANNOT_TELL: f"these images cannot tell whether {new} is worse than {base} by more than {row.max_drop:g}",
     }[row.outcome]
     measure = measure_in(row._fields)
     before, now = (getattr(row, column) for column in measure.columns)
@@ -46,20 +46,19 @@ def doubt(row: Any, base: str) -> list[str]:
     """Say why a difference decides nothing, or that there is a drop whose size is open."""
     if row.above_chance_low <= 0:
         return [
-            f"There {base} itself is not clearly above guessing ({row.above_chance:+z.3f}, "
-            f"{row.above_chance_low:+z.3f} to {row.above_chance_high:+z.3f}), so to be no worse than that "
-            "would say nothing."
+            f"Being no worse would say nothing: there {base} itself is not clearly above guessing "
+            f"({row.above_chance:+z.3f}, {row.above_chance_low:+z.3f} to {row.above_chance_high:+z.3f})."
         ]
     if row.outcome == CANNOT_TELL and row.ci_high < 0:
-        return ["It is clearly below; whether by more than is allowed remains open."]
+        return ["It is clearly below, perhaps by no more than is allowed."]
     return []
 
 
 def seen(row: Any) -> str:
     """Say what drop the images could have shown, and how many it would take for the one that is allowed."""
-    text = f"The smallest drop these {row.images:,} images would show in 8 of 10 cases is {row.smallest_drop:.3f}"
+    text = f"These {row.images:,} images show a drop of {row.smallest_drop:.3f} in 8 of 10 cases"
     if row.max_drop and row.smallest_drop > row.max_drop:
-        return f"{text}; for {row.max_drop:g} about {row.images_needed:,} would be needed."
+        return f"{text}; {row.max_drop:g} needs about {row.images_needed:,}."
     return f"{text}."
 
 
@@ -67,24 +66,22 @@ def where(table: pd.DataFrame) -> str:
     """Say at which layers what can be read rose or fell, with intervals that hold for all layers."""
     rose, fell = table[table["all_low"] > 0], table[table["all_high"] < 0]
     most = table.iloc[int(table["difference"].abs().argmax())]
-    text = (
-        f"The largest change is {most['difference']:+z.3f} at {most['layer']} ({most['all_low']:+z.3f} to "
-        f"{most['all_high']:+z.3f}, for all layers at once)"
+    return (
+        f"Reading clearly improves at {len(rose)} and worsens at {len(fell)} of {len(table)} layers; the largest "
+        f"change is {most['difference']:+z.3f} at {most['layer']} ({most['all_low']:+z.3f} to "
+        f"{most['all_high']:+z.3f})."
     )
-    if rose.empty and fell.empty:
-        return f"At none of {len(table)} layers did what can be read clearly rise or fall; {text[0].lower()}{text[1:]}."
-    return f"What can be read clearly rose at {len(rose)} and fell at {len(fell)} of {len(table)} layers. {text}."
 
 
 def alike(table: pd.DataFrame) -> str:
     """Say where the embeddings themselves changed most."""
     known = table[table["cka"].notna()]
     if known.empty:
-        return "How alike the embeddings are cannot be computed: at every layer one of both is constant."
+        return "How alike the embeddings are is unknown: at every layer one of both is constant."
     least = known.iloc[int(known["cka"].argmin())]
     return (
-        f"The embeddings are least alike at {least['layer']} (debiased CKA {least['cka']:.2f}, "
-        f"{least['cka_low']:.2f} to {least['cka_high']:.2f}; shuffled images below {least['cka_null_95']:.2f})."
+        f"Embeddings are least alike at {least['layer']} (debiased CKA {least['cka']:.2f}, {least['cka_low']:.2f} to "
+        f"{least['cka_high']:.2f}; shuffled below {least['cka_null_95']:.2f})."
     )
 
 
@@ -92,8 +89,8 @@ def images(table: pd.DataFrame) -> str:
     """Say how many images were lost and gained at the last layer."""
     last = table.iloc[-1]
     return (
-        f"At the last layer, {last['layer']}, {last['lost']} images are read right before and wrong now in every "
-        f"repeat, {last['gained']} the reverse."
+        f"At the last layer, {last['layer']}, {last['lost']} images are newly wrong in every repeat, {last['gained']} "
+        "newly right."
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from lab.experiments.number_text import ranged, two
 from lab.models import ModelRef
+from lab.names import listed
 
 OWN = ("emergence", "order", "pairs", "gains", "ease", "labels", "invariance", "networks")
 LEAST_SAVED = 0.05  # share of the labels below which a sentence does not name a rung
@@ -43,15 +44,15 @@ def _order(name: str, own: Mapping[str, pd.DataFrame], images: int) -> str:
     row, pairs = own["order"].iloc[0], own["pairs"]
     if row["rungs"] < 3:
         few = int(row["rungs"])
-        return f"Low-level first cannot be judged for {name}: of the rungs it reads {few}, and three are needed."
+        return f"Low-level first cannot be judged for {name}: it reads {few} rungs, and three are needed."
     tau = f"Kendall's tau {ranged(row, 'tau')} over {int(row['rungs'])} rungs of {images} images"
     wrong = pairs[pairs["reversed"]].sort_values("later", ascending=False)
     if row["tau_high"] < 0:
-        return f"Low-level first does not hold for {name}, it is the other way round: {tau}."
+        return f"Low-level first does not hold for {name}, but the other way round: {tau}."
     if row["tau_low"] <= 0:
         return f"Low-level first is not shown for {name}: {tau}{_but(wrong)}."
     if len(wrong):
-        return f"Low-level first holds for {name} on the whole, but not for every rung: {tau}{_but(wrong)}."
+        return f"Low-level first holds for {name} on the whole, not for every rung: {tau}{_but(wrong)}."
     return f"Low-level first holds for {name}: {tau}, no pair clearly reversed."
 
 
@@ -68,22 +69,19 @@ def _reached(table: pd.DataFrame) -> list[str]:
     missing = list(table.loc[~table["reached"], "rung"])
     said = []
     if len(reached):
-        steps = [f"{row['rung']} {two(row['depth'])}" for row in reached.to_dict("records")]
-        said.append(f"Emergence by depth (0 input, 1 output): {', '.join(steps)}.")
+        first, last = (f"{row['rung']} (depth {two(row['depth'])})" for row in _ends(reached, alone=True))
+        said.append(f"First to emerge is {first}, last {last}.")
     if missing:
-        said.append(f"Not reached by any layer: {_listed(missing)}.")
+        said.append(f"Not reached by any layer: {listed(missing)}.")
     return said
 
 
 def _declines(table: pd.DataFrame) -> list[str]:
     lost = table[table["reached"] & table["declines"]]
     if lost.empty:
-        return ["No rung is clearly read worse at the last layer than at its best."]
-    told = [
-        f"{row['rung']} ({two(row['best'])} at {row['best_layer']}, {two(row['last'])} at the end)"
-        for row in lost.to_dict("records")
-    ]
-    return [f"Clearly lost again towards the end: {_listed(told)}."]
+        return ["No rung is clearly worse at the last layer than at its best."]
+    told = [f"{row['rung']} ({two(row['best'])} to {two(row['last'])})" for row in lost.to_dict("records")]
+    return [f"Clearly lost again by the end: {listed(told)}."]
 
 
 def _gains(table: pd.DataFrame) -> list[str]:
@@ -93,12 +91,13 @@ def _gains(table: pd.DataFrame) -> list[str]:
     same = table[(table["gain_low"] <= 0) & (table["gain_high"] >= 0)]
     said = []
     if len(better):
-        told = [f"{row.rung} {row.gain:+.2f}" for row in better.itertuples()]
-        said.append(f"Training clearly helps, at the best layer: {', '.join(told)}.")
+        most = better.sort_values("gain", ascending=False, kind="stable").head(MOST)
+        told = ", ".join(f"{row.rung} ({row.gain:+.2f})" for row in most.itertuples())
+        said.append(f"Training clearly helps {len(better)} of {len(table)} rungs, most {told}.")
     if len(same):
-        said.append(f"No help of training is shown for {_listed(list(same['rung']))}.")
+        said.append(f"No help of training is shown for {listed(list(same['rung']))}.")
     if len(worse):
-        said.append(f"The untrained twins clearly read better: {_listed(list(worse['rung']))}.")
+        said.append(f"The untrained twins clearly read better: {listed(list(worse['rung']))}.")
     return said
 
 
@@ -108,7 +107,7 @@ def _twins(order: pd.DataFrame) -> list[str]:
     if known.empty:
         return []
     told = [f"{two(row['tau'])} ({int(row['rungs'])} rungs)" for row in known.to_dict("records")]
-    return [f"Untrained twins, over the rungs that each reads: tau {', '.join(told)}."]
+    return [f"Tau of untrained twins: {', '.join(told)}."]
 
 
 def _ease(name: str, table: pd.DataFrame) -> list[str]:
@@ -116,12 +115,12 @@ def _ease(name: str, table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     row = table.iloc[0]
-    told = f"tau {ranged(row, 'tau')} by rung"
+    what, told = f"{name} reads best at its end what untrained networks read best", f"tau {ranged(row, 'tau')}"
     if row["tau_low"] > 0:
-        return [f"What untrained networks make easy is what {name} reads best at its end: {told}."]
+        return [f"{what}: {told}."]
     if row["tau_high"] < 0:
-        return [f"What untrained networks make easy is what {name} reads worst at its end: {told}."]
-    return [f"What {name} reads best at its end is not shown to be what untrained networks make easy: {told}."]
+        return [f"{name} reads worst at its end what untrained networks read best: {told}."]
+    return [f"That {what} is not shown: {told}."]
 
 
 def _saved(table: pd.DataFrame) -> list[str]:
@@ -133,28 +132,26 @@ def _saved(table: pd.DataFrame) -> list[str]:
     best = best[best["labels_saved"] >= LEAST_SAVED * best["images"]]
     if best.empty:
         return []
+    best = best.sort_values("labels_saved", ascending=False, kind="stable").head(MOST)
     told = [f"{row.rung} {row.labels_saved:.0f} at {row.layer}" for row in best.itertuples()]
-    return [f"Labels saved at the best layer, of {int(table['images'].iloc[0])}: {', '.join(told)}."]
+    return [f"Most labels saved, of {int(table['images'].iloc[0])}: {', '.join(told)}."]
 
 
 def _invariance(table: pd.DataFrame) -> list[str]:
-    """Say for each change what the first and the last layer that read any rung lose."""
-    said = []
+    """Say at which changes the first or the last layer that read any rung clearly lose accuracy, and at which not."""
+    lost: list[str] = []
+    kept: list[str] = []
     for change, part in table.groupby("change", sort=False):
-        told = [
-            f"{ranged(row, 'loss')} at {row['layer']} on {_rungs(row['rungs'])}{', not shown' * (row['loss_low'] <= 0)}"
-            for row in _ends(part)
-        ]
-        said.append(f"Accuracy lost at another {change}: {'; '.join(told)}.")
-    return said
+        clear = [f"{ranged(row, 'loss')} at {row['layer']}" for row in _ends(part) if row["loss_low"] > 0]
+        (lost if clear else kept).append(f"{change}: {', '.join(clear)}" if clear else str(change))
+    said = [f"Accuracy is clearly lost at another {'; '.join(lost)}."] if lost else []
+    ends = "first or last layer that reads a rung"
+    return [*said, *([f"No loss is shown at another {listed(kept)} ({ends})."] if kept else [])]
 
 
-def _ends(part: pd.DataFrame) -> list[dict[Any, Any]]:
-    return part.iloc[[0, -1] if len(part) > 1 else [0]].to_dict("records")
-
-
-def _rungs(count: int) -> str:
-    return f"{int(count)} {'rung' if count == 1 else 'rungs'}"
+def _ends(part: pd.DataFrame, alone: bool = False) -> list[dict[Any, Any]]:
+    """Return the first and the last row; one that is `alone` once more as the last, else once."""
+    return part.iloc[[0, -1] if len(part) > 1 or alone else [0]].to_dict("records")
 
 
 def _against(name: str, table: pd.DataFrame) -> list[str]:
@@ -169,7 +166,7 @@ def _against(name: str, table: pd.DataFrame) -> list[str]:
         "reads later": table["later_low"] > 0,
         "no longer reads": table["reached_against"] & ~table["reached"] & (table["gain_high"] < 0),
     }
-    told = [f"{what} {_listed(list(table.loc[which, 'rung']))}" for what, which in parts.items() if which.any()]
+    told = [f"{what} {listed(list(table.loc[which, 'rung']))}" for what, which in parts.items() if which.any()]
     return [
         f"Against {first}, {name} clearly {'; '.join(told)}."
         if told
@@ -181,9 +178,5 @@ def _pixels(table: pd.DataFrame) -> list[str]:
     thumbnails = table[table["control"] == "pixels"]
     above = list(thumbnails.loc[thumbnails["ci_low"] > 0.5, "rung"])
     if not above:
-        return ["A probe of 8 × 8 thumbnails reads none of the rungs."]
-    return [f"A probe of 8 × 8 thumbnails reads {_listed(above)}, and none of the others."]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return ["A probe of 8 × 8 thumbnails reads no rung."]
+    return [f"A probe of 8 × 8 thumbnails reads only {listed(above)}."]

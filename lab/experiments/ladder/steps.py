@@ -23,7 +23,7 @@ from lab.experiments.ladder.measure import networks_of, read_rungs
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.tables import POSITIONS
 from lab.experiments.manifest import result_with_findings
-from lab.experiments.number_text import two, with_ends
+from lab.experiments.number_text import with_ends
 from lab.images.synthetic import RUNGS
 from lab.models import ModelRef
 from lab.progress import Progress, silent
@@ -165,22 +165,19 @@ def findings(tables: Mapping[str, pd.DataFrame], model: str) -> list[str]:
         changes = [f"{row['rung']} {_change(row)}" for row in gained.to_dict("records")]
         said = [
             f"Training of {model} clearly added, in this order: {', '.join(told)}.",
-            f"Accuracy at the best layer, before and after: {'; '.join(changes)}.",
+            f"Accuracy at the best layer rose: {'; '.join(changes)}.",
         ]
     else:
-        said = [f"No rung is clearly read better after the training of {model} than before it."]
+        said = [f"No rung is clearly read better after the training of {model}."]
     if len(lost):
         told = [f"{row['rung']} {_change(row)}" for row in lost.to_dict("records")]
-        said.append(f"Clearly read worse after training than before: {'; '.join(told)}.")
+        said.append(f"Clearly worse after training: {'; '.join(told)}.")
     if len(same):
         said.append(f"No difference is shown for {', '.join(same['rung'])}.")
-    for step, when in ((steps["step"].min(), "Before training"), (steps["step"].max(), "After training")):
-        own = steps[(steps["step"] == step) & steps["reached"]].sort_values("depth", kind="stable")
-        where = ", ".join(f"{row['rung']} {two(row['depth'])}" for row in own.to_dict("records"))
-        said.append(f"{when}, rungs emerge at these depths: {where}." if where else f"{when}, no rung is read.")
+    if not steps.loc[steps["step"] == steps["step"].max(), "reached"].any():
+        said.append("After training, no rung is read.")
     return said
 
 
 def _change(row: Mapping[Any, Any]) -> str:
-    gain = with_ends(Interval(row["gain"], row["gain_low"], row["gain_high"]))
-    return f"{two(row['before'])} to {two(row['after'])}, {gain}"
+    return with_ends(Interval(row["gain"], row["gain_low"], row["gain_high"]))

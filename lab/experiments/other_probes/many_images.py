@@ -3,7 +3,8 @@
 Images are passed through the network once and their vectors stay on disk. Two readings of a layer's vectors suffice:
 one for sums by fold, from which the probe of every fold and penalty follows exactly (`lab.probing.moments`), one for
 its answers to the images of the fold that it has not seen. Memory is that of a chunk, of one layer's sums
-(8 · folds · dimension² bytes) and of a few numbers an image.
+(8 · (folds + 1) · dimension² bytes; beyond 200 MB those of a training part, the others in a file), and of a few numbers
+an image.
 
 tables   accuracies   one row per layer: accuracy of the ridge probe and of one fitted to shuffled labels
          controls     chance
@@ -12,6 +13,7 @@ tables   accuracies   one row per layer: accuracy of the ridge probe and of one 
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,11 +46,13 @@ from lab.models import LoadedModel, ModelCard, card, load_model
 from lab.probing.moments import Moments, RidgePath, ridge_path
 from lab.probing.splits import make_splits, shuffled_labels
 from lab.progress import Progress, silent
-from lab.settings import Compute
+from lab.settings import Compute, cache_dir
+from lab.shortages import need_disk
 from lab.stats.intervals import Interval, accuracy_interval, chance
 from lab.stats.simultaneous import stretched
 
-MOST_DIMENSIONS = 4096  # sums of a wider layer, with five folds, take more than 800 MB
+MOST_DIMENSIONS = 4096  # of a wider layer the sums of one training part would be more than 134 MB
+MOST_SUMS = 200_000_000  # bytes of sums in memory: beyond, those of the folds are in a file
 RIDGE = "ridge"
 
 
@@ -191,10 +195,9 @@ def _read(
     """Return who is read right by the probes of `label_sets` `(S, N)`, bool `(S, N)`; penalties by fold; seconds."""
     began = time.perf_counter()
     parts = _sums(stored, layer, label_sets, folds, classes)
-    whole = sum(parts[1:], parts[0])
-    probes = [ridge_path(whole - part) for part in parts]
+    probes = [_probes(parts, fold) for fold in range(len(parts))]
     right = _right(stored, layer, label_sets, folds, probes)
-    penalties = np.array([probe[0].penalties[probe[0].chosen] for probe in probes])
+    penalties = np.array([probe[0].penalty for probe in probes])
     return {"right": right, "penalties": penalties, "seconds": np.array(time.perf_counter() - began)}
 
 
@@ -202,15 +205,36 @@ def _sums(
     stored: StoredVectors | Joined, layer: str, label_sets: np.ndarray, folds: np.ndarray, classes: int
 ) -> list[Moments]:
     """Return the sums of every fold's test part."""
-    parts: dict[int, Moments] = {}
-    shift: np.ndarray | None = None
+    parts: list[Moments] = []
     for positions, vectors in stored.chunks(layer):
-        shift = vectors.mean(axis=0, dtype=np.float64) if shift is None else shift
-        for fold in range(int(folds.max()) + 1):
+        if not parts:
+            shift = vectors.mean(axis=0, dtype=np.float64)
+            places = _places_of_products(int(folds.max()) + 1, len(shift))
+            parts = [Moments.none(shift, classes, len(label_sets), place) for place in places]
+        for fold, part in enumerate(parts):
             mine = folds[positions] == fold
-            found = Moments.of(vectors[mine], label_sets[:, positions[mine]], classes, shift)
-            parts[fold] = parts[fold] + found if fold in parts else found
-    return [parts[fold] for fold in sorted(parts)]
+            part.take_in(vectors[mine], label_sets[:, positions[mine]])
+    return parts
+
+
+def _places_of_products(folds: int, width: int) -> np.ndarray:
+    """Return zeros `(folds, D, D)`: in memory, or in a file that is gone with them where `MOST_SUMS` is too little."""
+    size = (folds + 1) * width**2 * 8  # and those of the training part
+    if size <= MOST_SUMS:
+        return np.zeros((folds, width, width))
+    need_disk(size, cache_dir("embeddings"), "the sums of a layer")
+    with tempfile.TemporaryFile(dir=cache_dir("embeddings")) as file:
+        return np.memmap(file, np.float64, "w+", shape=(folds, width, width))
+
+
+def _probes(parts: Sequence[Moments], fold: int) -> list[RidgePath]:
+    """Return the probes, one a set of labels, that are fitted to all parts but that of a fold."""
+    some = parts[0]
+    train = Moments.none(some.shift, some.class_counts.shape[1], len(some.class_counts))
+    for number, part in enumerate(parts):
+        if number != fold:
+            train += part
+    return ridge_path(train)
 
 
 def _right(
@@ -251,8 +275,8 @@ def findings(tables: dict[str, pd.DataFrame], images: int) -> list[str]:
     picked = stretched(Interval(best["accuracy"], best["ci_low"], best["ci_high"]), len(rows))
     above = "clearly above" if picked.low > guess else "not clearly above"
     first = (
-        f"On {images:,} images a ridge probe reads the classes best at {best['layer']}: {best['accuracy']:.3f} (95 % "
-        f"interval {max(picked.low, 0):.3f} to {min(picked.high, 1):.3f}, for all layers at once), {above} always "
-        f"naming the commonest class ({guess:.3f}); fitted to shuffled labels it is right in {best['shuffled']:.3f}."
+        f"On {images:,} images a ridge probe reads the classes best at {best['layer']}: {best['accuracy']:.3f} "
+        f"({max(picked.low, 0):.3f} to {min(picked.high, 1):.3f}), {above} always naming the commonest class "
+        f"({guess:.3f}); shuffled labels {best['shuffled']:.3f}."
     )
     return [first]

@@ -155,7 +155,7 @@ def _best(material: ProbeData, accuracies: pd.DataFrame, right: Right) -> list[d
 
 
 def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Say where the kinds of probe disagree about the best layer, what each reads there, and what it costs."""
+    """Say where the kinds of probe disagree about the best layer, and what each reads there."""
     rows: list[Any] = list(tables["best"].itertuples())
     usual, others = rows[0], rows[1:]
     apart = [row for row in others if not row.agrees]
@@ -164,23 +164,20 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     if apart:
         told = "; ".join(
             f"by the {PROBES[row.probe].title} probe it is {row.layer}, and {row.usual_layer} is clearly behind it "
-            f"({row.usual_behind:.3f}, 95 % interval {row.usual_behind_low:.3f} to {row.usual_behind_high:.3f})"
+            f"({row.usual_behind:.3f}, {row.usual_behind_low:.3f} to {row.usual_behind_high:.3f})"
             for row in apart
         )
         first = f"The probes disagree about the best layer: by the logistic probe it is {usual.layer}; {told}."
     else:
-        first = (
-            f"By none of the other probes ({named}) is the logistic probe's best layer, {usual.layer}, clearly behind."
-        )
+        first = f"No other probe ({named}) puts the logistic probe's best layer, {usual.layer}, clearly behind."
     found = [first]
     if elsewhere:
         where = ", ".join(f"{row.layer} ({PROBES[row.probe].title})" for row in elsewhere)
-        found.append(f"The highest accuracy lies elsewhere by some, within what these images can tell: {where}.")
-    found += [
-        f"The {PROBES[row.probe].title} probe reads {row.accuracy:.3f} at {row.layer}, the logistic one "
-        f"{usual.accuracy:.3f} at {usual.layer} (difference {row.difference:+z.3f}, {row.difference_low:+z.3f} to "
-        f"{row.difference_high:+z.3f})."
+        found.append(f"The highest accuracy lies elsewhere, not clearly: {where}.")
+    read = [
+        f"{PROBES[row.probe].title} {row.accuracy:.3f} at {row.layer} ({row.difference:+z.3f}, "
+        f"{row.difference_low:+z.3f} to {row.difference_high:+z.3f})"
         for row in others
     ]
-    costs = ", ".join(f"{PROBES[row.probe].title} {row.seconds:.1f} s and {int(row.numbers):,} numbers" for row in rows)
-    return [*found, f"Fitting all layers took, and the probe at its best layer holds: {costs}."]
+    found.append(f"Against {usual.accuracy:.3f} of the logistic probe: {'; '.join(read)}.")
+    return found

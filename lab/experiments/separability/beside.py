@@ -170,7 +170,7 @@ def _rows(
             f"to {MOST_VALUES}"
         )
     design = ProbeDesign.of(labels, _kept_apart(images, used, labels), request.folds, request.repeats, request.seed,
-                            [str(value) for value in names])  # fmt: skip
+                            [str(value) for value in names], request.probe)  # fmt: skip
     asked = [(one, layer) for one in subjects if not one.twin for layer in one.layers or (None,)]
     for done, (subject, layer) in enumerate(asked, 1):
         where = layer.name if layer else ""

@@ -13,13 +13,15 @@ import numpy as np
 from lab.partial_results import Arrays
 from lab.probing.probes import MATCHED_DIMENSION, ProbeFit, fit_probes, make_splits, shuffled_labels
 from lab.probing.splits import given_split
+from lab.probing.task import LOGISTIC
 
 CHANNEL_DRAWS = 5  # random subsets of channels that the control "matched" averages over
 
 
 @dataclass(frozen=True)
 class ProbeDesign:
-    """What all layers are asked: classes and copies `(N,)`, who is tested when and the shuffled labels `(R, N)`.
+    """What all layers are asked: classes and copies `(N,)`, who is tested when and the shuffled labels `(R, N)`, and by
+    which kind of probe.
 
     In `splits` an image that is for training only has -1.
     """
@@ -29,24 +31,38 @@ class ProbeDesign:
     splits: np.ndarray
     shuffled: np.ndarray
     seed: int = 0
+    probe: str = LOGISTIC
 
     @classmethod
     def of(
-        cls, labels: np.ndarray, groups: np.ndarray, folds: int, repeats: int, seed: int, classes: Sequence[str] = ()
+        cls,
+        labels: np.ndarray,
+        groups: np.ndarray,
+        folds: int,
+        repeats: int,
+        seed: int,
+        classes: Sequence[str] = (),
+        probe: str = LOGISTIC,
     ) -> Self:
         """Return folds and shuffles for these images; raises LabError as `make_splits` does."""
         splits = make_splits(labels, groups, folds=folds, repeats=repeats, seed=seed, classes=classes)
         shuffled = shuffled_labels(labels, groups, splits, seed=seed)
-        return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed)
+        return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed, probe)
 
     @classmethod
     def of_split(
-        cls, labels: np.ndarray, groups: np.ndarray, tested: np.ndarray, seed: int, classes: Sequence[str] = ()
+        cls,
+        labels: np.ndarray,
+        groups: np.ndarray,
+        tested: np.ndarray,
+        seed: int,
+        classes: Sequence[str] = (),
+        probe: str = LOGISTIC,
     ) -> Self:
         """Return a split that is given, `tested` `(N,)`, as it is; raises LabError as `given_split` does."""
         splits = given_split(labels, groups, tested, classes=classes)
         shuffled = shuffled_labels(labels, groups, splits, seed=seed)
-        return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed)
+        return cls(np.asarray(labels, dtype=np.int64), np.asarray(groups), splits, shuffled, seed, probe)
 
     @property
     def tested(self) -> np.ndarray:
@@ -56,7 +72,7 @@ class ProbeDesign:
     def of_rows(self, rows: np.ndarray) -> ProbeDesign:
         """Return the design of some images."""
         return ProbeDesign(
-            self.labels[rows], self.groups[rows], self.splits[:, rows], self.shuffled[:, rows], self.seed
+            self.labels[rows], self.groups[rows], self.splits[:, rows], self.shuffled[:, rows], self.seed, self.probe
         )
 
 
@@ -118,8 +134,8 @@ def _fit(
     told: Callable[[float], None],
 ) -> list[ProbeFit]:
     probes = fit_probes(
-        embedding, label_sets, design.splits, design.groups, dimensions=(None,), seed=design.seed, threads=threads,
-        told=told,
+        embedding, label_sets, design.splits, design.groups, dimensions=(None,), seed=design.seed,
+        kind=design.probe, threads=threads, told=told,
     )  # fmt: skip
     return [probes[None, index] for index in range(len(label_sets))]
 

@@ -27,7 +27,7 @@ def design_of(images: ImageSet, request: ProbeRequest) -> tuple[ImageSet, ProbeD
     images, tested = with_parts(images, request.split)
     if groups_given(images, request):
         _check_classes_in_groups(images)
-    settings = (request.seed, images.classes)
+    settings = (request.seed, images.classes, request.probe)
     if tested is None:
         return images, ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, *settings)
     groups = images.groups

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.experiments.separability.fits import ProbeDesign, drawn_from, fit_layer
+from lab.probing.task import LOGISTIC
 from lab.stats.checks import Check, Evidence, check_evidence
 from lab.stats.depth import Emergence, emergence
 from lab.stats.image_scores import chance_of, image_scores, measure_of, shuffled_scores
@@ -52,7 +53,10 @@ def judge(
     found = {control: _scores(design, control, per_layer, measure) for control, per_layer in readings.items()}
     chance = chance_of(measure, len(classes))
     names, places = tuple(layers), tuple(depths)
-    evidence = Evidence(model, tuple(classes), names, places, design.labels, found, trained, measure, chance)
+    evidence = Evidence(
+        model, tuple(classes), names, places, design.labels, found, trained, measure, chance,
+        "" if design.probe == LOGISTIC else design.probe,
+    )  # fmt: skip
     checks = check_evidence(evidence, boot)
     return Judgement(evidence, checks, verdict(evidence, checks))
 
@@ -73,6 +77,7 @@ def judge_arrays(
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
+    probe: str = LOGISTIC,
     threads: int | None = None,
 ) -> Judgement:
     """Probe layers that are given as arrays `(N, D)`, in order of depth, and judge them as a run judges a network's.
@@ -81,7 +86,9 @@ def judge_arrays(
     `twins` are the same layers of untrained networks, `pixels` `(N, D)` what a layer has to beat. Raises LabError as
     `fit_probes` and `make_splits` do.
     """
-    design = ProbeDesign.of(labels, np.arange(len(labels)) if groups is None else groups, folds, repeats, seed)
+    design = ProbeDesign.of(
+        labels, np.arange(len(labels)) if groups is None else groups, folds, repeats, seed, (), probe
+    )
     kinds = ("probe", *(control for control in ("shuffled", "matched") if control in controls))
     fits = [fit_layer(design, name, embedding, kinds, threads) for name, embedding in layers.items()]
     readings = {kind: [fit[f"{kind}.probabilities"] for fit in fits] for kind in kinds}

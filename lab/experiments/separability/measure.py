@@ -28,6 +28,7 @@ from lab.malloc import tune_allocator
 from lab.models import ModelRef, card
 from lab.partial_results import Arrays, PartialResults
 from lab.probing.cost import about, foreseen
+from lab.probing.task import RIDGE
 from lab.progress import Progress
 from lab.settings import Compute
 from lab.threads import CallerLeftError, cores, in_threads
@@ -200,20 +201,19 @@ def probe_all(
 
 
 def probing_stage(question: ProbeSetup, subjects: Sequence[EmbeddingSource]) -> str:
-    """Return what the stage is called; where many classes will take long, how long, and which question is quicker."""
+    """Return what the stage is called; where many classes will take long, how long, and which probe is quicker."""
     splits, classes = question.splits, len(question.images.classes)
     widths = [vectors.shape[1] for subject in subjects for vectors in subject.embeddings.values()]
     seconds = foreseen(
         len(question.images), widths, classes, folds=int(splits.max()) + 1, repeats=len(splits),
         shuffled="shuffled" in question.request.controls, threads=cores(),
     )  # fmt: skip
-    if seconds is None or seconds[0] < LONG_SECONDS:
+    ridge = question.request.probe == RIDGE
+    if seconds is None or seconds[ridge] < LONG_SECONDS:
         return STAGE
-    quicker = "" if question.request.embeddings else (
-        f", ridge probes of the same layers (feature-lab ask many_images) about {about(seconds[1])}"
-    )  # fmt: skip
-    told = f"Probes of {classes} classes will take about {about(seconds[0])}{quicker}"
-    logging.getLogger(__name__).warning("%s", told)
+    quicker = "" if ridge else f", ridge probes (--probe ridge) about {about(seconds[1])}"
+    told = f"Probes of {classes} classes will take about {about(seconds[ridge])}{quicker}"
+    logging.getLogger(__name__).warning(told)
     return f"{told}: {STAGE}"
 
 
@@ -274,10 +274,9 @@ def _probe(
     fits = controls_of(question.request, subject)
     folds = zlib.crc32(np.ascontiguousarray(question.splits).tobytes())  # a search asks for the repeats in two parts
     key = f"{subject.view}/{name}/{','.join(fits)}/{question.images.fingerprint}/{folds:08x}"
-    piece = partial_results.get(key)
-    if piece is None:
-        piece = partial_results[key] = fit_layer(question.design, name, subject.embeddings[name], fits, threads, told)
-    return piece
+    if key not in partial_results:
+        partial_results[key] = fit_layer(question.design, name, subject.embeddings[name], fits, threads, told)
+    return partial_results[key]
 
 
 def _results(

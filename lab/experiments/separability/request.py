@@ -9,7 +9,9 @@ from lab.errors import LabError
 from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request, option
 from lab.experiments.given_vectors import from_python, in_full, is_in_memory, vector_sources, vectors_title
 from lab.images import groups_stamp, settled, settled_groups, short_name
+from lab.models.reference import NONE_NAMED
 from lab.probing.controls import OPTIONAL
+from lab.probing.task import LOGISTIC, RIDGE
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class ProbeRequest(Request):
 
     experiment: ClassVar[str] = "probe"
     command_words: ClassVar[tuple[str, ...]] = ("probe",)
-    added: ClassVar[tuple[str, ...]] = ("embeddings", "labels", "images", "split", "beside")
+    added: ClassVar[tuple[str, ...]] = ("probe", "embeddings", "labels", "images", "split", "beside")
 
     models: tuple[str, ...] = option((DEFAULT_MODEL,), "a timm model, ID[@WEIGHTS]; more than once", repeated="model")
     data: str = option(DEFAULT_DATA, DATA_HELP)
@@ -27,6 +29,10 @@ class ProbeRequest(Request):
     layers: str = option("blocks", "stages, blocks, or names with commas between them")
     pooling: str = option("avg", "avg, max, avg+max, cls or a grid such as 2x2")
     controls: tuple[str, ...] = option(tuple(OPTIONAL), "controls beside chance", known=tuple(OPTIONAL))
+    probe: str = option(
+        LOGISTIC, "logistic regression, or ridge: in closed form, which many classes hardly make slower",
+        choices=(LOGISTIC, RIDGE),
+    )  # fmt: skip
     folds: int = option(5, "folds of the cross-validation", least=2, most=20)
     repeats: int = option(3, "how often it is repeated with other folds", least=1, most=50)
     seed: int = option(0, "moves folds and shuffled labels", least=0, most=2**31 - 1)
@@ -54,7 +60,7 @@ class ProbeRequest(Request):
         elif self.labels or self.images:
             raise LabError("labels and images belong to --embeddings FILE; give it, or leave them out")
         elif not self.models:
-            raise LabError("no model was named; name one, such as tf_efficientnet_lite0")
+            raise LabError(NONE_NAMED)
         if len(set(self.models)) < len(self.models):
             raise LabError(f"a model was named twice among {', '.join(self.models)}; name each once")
 
@@ -90,6 +96,8 @@ class ProbeRequest(Request):
         if not self.in_memory:
             return Request.python(self._as_asked())
         given = [f"{name}={getattr(self, name)!r}" for name in ("folds", "repeats", "seed")]
+        if self.probe != LOGISTIC:
+            given.append(f"probe={self.probe!r}")
         return f"lab.probe_arrays(layers, labels, {', '.join(given)}, controls={self.controls!r})"
 
     def sources(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ from lab.experiments.separability.label_efficiency import label_tables
 from lab.experiments.separability.maps import draw_maps
 from lab.experiments.separability.measure import open_sources, prepare, probe_all
 from lab.experiments.separability.request import ProbeRequest
-from lab.experiments.separability.split_notes import split_problems
+from lab.experiments.separability.split_notes import notes_of, split_problems
 from lab.experiments.separability.tables import assemble
 from lab.experiments.separability.vectors import GivenVectors, open_vectors
 from lab.images import ImageSet, from_python, images_asked, images_in_request, open_image_set, regrouped, short_name
@@ -32,6 +32,7 @@ from lab.layers import Layer, select_layers
 from lab.models import Model, ModelRef, card, names_of
 from lab.names import list_of, names_given
 from lab.probing.controls import OPTIONAL
+from lab.probing.task import LOGISTIC
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
@@ -79,7 +80,7 @@ def measure_and_assemble(
         notes += [sentence for model in computed for sentence in beside_findings(tables, model)]
     return result_with_findings(
         request, tables, [verdict["sentence"] for verdict in verdicts.values()], verdicts=verdicts, problems=problems,
-        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*question.images.notes, *notes],
+        hashes=hashes, threads=cores(), timings=clock.seconds, notes=[*notes_of(question), *notes],
         classes=list(question.images.classes), factors=factor_names(question.images),
     )  # fmt: skip
 
@@ -107,6 +108,7 @@ def probe(
     layers: str | Sequence[str | Layer] = "blocks",
     pooling: str = "avg",
     controls: str | Sequence[str] = tuple(OPTIONAL),
+    probe: str = LOGISTIC,
     classes: Sequence[str] = (),
     per_class: int | None = None,
     folds: int = 5,
@@ -124,7 +126,8 @@ def probe(
     never touched; `preprocess` is how such a module wants its images (see `load_model`). `images` are a set's name,
     a folder, what `open_image_set` returns, or arrays and labels `(X, y)`, X `(N, C, H, W)` being what the module is
     given as it is (see `images_of_arrays`). `layers`: "stages", "blocks", "all", or names. `controls`: "all",
-    "none", or names. The other arguments are the fields of `ProbeRequest`.
+    "none", or names. `probe`:
+    "logistic", or "ridge" in closed form, for many classes. The other arguments are the fields of `ProbeRequest`.
 
     A network is measured with the weights that it has now. One that has no untrained twin is measured without that
     control, and the result's problems say why. Raises LabError, in one sentence, for what cannot be used. The result
@@ -136,7 +139,7 @@ def probe(
             "models": names_of(models, preprocess, given),
             "data": data, "layers": layers, "pooling": pooling, "controls": controls, "classes": classes,
             "per_class": per_class, "folds": folds, "repeats": repeats, "seed": seed, "groups": groups,
-            "split": split, "beside": list_of(names_given("columns beside", beside)),
+            "split": split, "probe": probe, "beside": list_of(names_given("columns beside", beside)),
         }
     )  # fmt: skip
     with bars_for(progress) as told:

@@ -12,6 +12,7 @@ from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.geometry.neighbours import nearest_of_other_groups
 from lab.images import ImageSet
 from lab.models import ModelRef
+from lab.probing.task import LOGISTIC
 from lab.stats.calibration import calibration_sentence
 
 # Of the median distance to the tenth nearest image of another group. Of 160 photographs, 800 digits and four drawn sets
@@ -33,6 +34,13 @@ def split_text(splits: pd.DataFrame, *, told: int = 0) -> str:
         return f"{counted}{parts}, as given"
     folds, repeats = splits["fold"].nunique(), splits["repeat"].nunique()
     return f"{counted}{folds} folds × {repeats} repeat{'' if repeats == 1 else 's'}"
+
+
+def notes_of(question: ProbeSetup) -> list[str]:
+    """Return what is to be said of the images, and of probes that are not the usual ones."""
+    probe = question.request.probe
+    told = f"layers were read by {probe} probes; the labels that a layer needs are counted by logistic ones"
+    return [*question.images.notes, *([told] if probe != LOGISTIC else [])]
 
 
 def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) -> list[str]:
@@ -97,13 +105,11 @@ def _close_pairs(images: ImageSet, embedding: np.ndarray, where: str) -> list[st
     ]
 
 
-def calibration_note(images: pd.DataFrame, splits: pd.DataFrame) -> str:
-    """Return how often intervals and verdicts held in simulations of the nearest kind of set, from a run's tables.
-
-    Only folds were simulated: of a split that was given nothing is said.
-    """
+def calibration_note(images: pd.DataFrame, splits: pd.DataFrame, probe: str = LOGISTIC) -> str:
+    """Return how often intervals and verdicts of such a `probe` held in simulations of the nearest kind of set, from a
+    run's tables. Only folds were simulated: of a split that was given nothing is said."""
     if (splits["fold"] < 0).any():
         return "Intervals and verdicts on a given split were not simulated."
     first = splits[splits["repeat"] == splits["repeat"].min()].set_index("image")
     groups = first.loc[images["image"], "group"].to_numpy()
-    return calibration_sentence(pd.factorize(images["class"])[0], groups)
+    return calibration_sentence(pd.factorize(images["class"])[0], groups, probe)

@@ -57,7 +57,7 @@ def open_vectors(
     Raises LabError for files and values that cannot be used, and when the arrays were those of another process.
     """
     images, tested, sources = given_sources(request, given, progress)
-    settings = (request.seed, images.classes)
+    settings = (request.seed, images.classes, request.probe)
     if tested is None:
         design = ProbeDesign.of(images.labels, images.groups, request.folds, request.repeats, *settings)
     else:

@@ -18,6 +18,7 @@ from lab.images import MEMORY, ImageSet, images_asked, open_image_set
 from lab.images.targets import CLASS, GRADES, SEVERAL, check_target
 from lab.names import names_given
 from lab.probing.controls import OPTIONAL
+from lab.probing.task import LOGISTIC
 from lab.progress import Progress
 from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
@@ -36,6 +37,7 @@ def probe_arrays(
     names: Sequence[str] = (),
     model: str = MODEL,
     controls: Sequence[str] = tuple(OPTIONAL),
+    probe: str = LOGISTIC,
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
@@ -47,7 +49,8 @@ def probe_arrays(
     `order` from low to high where they are no numbers; several labels a row, as lists, "a;b" or ones and zeros
     `(N, L)`. The tables are then those of `lab.regress`, `lab.grades` and `lab.multilabel`. `groups` `(N,)` says which
     rows must never straddle a split (default: none do), `split` `(N,)` which are for "train" and which for "test": it
-    is used as it is, and all that is found is told of the test part. `images` are those of the rows, for the control
+    is used as it is, and all that is found is told of the test part. `probe` of classes is "logistic", or "ridge" in
+    closed form, for many of them. `images` are those of the rows, for the control
     "pixels", found by `names` `(N,)` or as they come. `model` is what sentences and charts call the network. The result
     is kept by the caller only.
 
@@ -79,9 +82,11 @@ def probe_arrays(
         "seed": seed, **({"classes": order} if order else {}),
     }  # fmt: skip
     if target == CLASS:
-        request = ProbeRequest.from_dict({**asked, "models": (), "images": seen})
+        request = ProbeRequest.from_dict({**asked, "probe": probe, "models": (), "images": seen})
         with bars_for(progress) as told:
             return measure_and_assemble(request.canonical(), told, Compute(), {}, None, given)
+    if probe != LOGISTIC:
+        raise LabError(f"probe is chosen for classes; leave it out of target {target!r}")
     wanted = TARGET_REQUESTS[target].from_dict({**asked, "model": "", "row_images": seen, "label": label})
     with bars_for(progress) as told:
         return run(wanted.canonical(), progress=told, given=given)

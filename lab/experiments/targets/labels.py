@@ -134,8 +134,8 @@ class Labels(Kind):
         if len(apart) > 1:
             first, last = apart.iloc[0], apart.iloc[-1]
             found.append(
-                f"Read from the earliest depth on: {first['label']} ({first['depth']:.2f}, {first['layer']}); from the "
-                f"latest: {last['label']} ({last['depth']:.2f}, {last['layer']})."
+                f"Read first: {first['label']} (depth {first['depth']:.2f}, {first['layer']}); last: {last['label']} "
+                f"(depth {last['depth']:.2f}, {last['layer']})."
             )
         if len(never := tables["emergence"].query("not reached")):
             found.append(f"Read by no layer beyond chance: {', '.join(never['label'])}.")

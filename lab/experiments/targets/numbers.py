@@ -128,16 +128,16 @@ class Numbers(Kind):
         best = probe.iloc[int(probe[self.best].to_numpy().argmax())]
         found = [
             f"Best at {best['layer']}: {self.measure} {best[self.best]:.2f} ({best['ci_low']:.2f} to "
-            f"{best['ci_high']:.2f}), Spearman's correlation {best['spearman']:.2f} ({best['spearman_ci_low']:.2f} to "
+            f"{best['ci_high']:.2f}), Spearman {best['spearman']:.2f} ({best['spearman_ci_low']:.2f} to "
             f"{best['spearman_ci_high']:.2f}), mean absolute error {best['mae']:.3g}."
         ]
         if row["reached"]:
             found.append(
-                f"{names[0]} is read from depth {row['depth']:.2f} on ({row['ci_low']:.2f} to {row['ci_high']:.2f}): "
-                f"from {row['layer']} {self.measure} stays above half its best."
+                f"{names[0]} is read from {row['layer']} on (depth {row['depth']:.2f}, {row['ci_low']:.2f} to "
+                f"{row['ci_high']:.2f})."
             )
         else:
-            found.append(f"No layer reads {names[0]} beyond chance, all layers taken together.")
+            found.append(f"No layer reads {names[0]} beyond chance.")
         return found
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from lab.names import apart
+
 ENDED = {
     "enough": "it was good enough twice in a row",
     "patience": "the validation loss had not improved for {patience} epochs",
-    "epochs": "that was the last epoch planned",
+    "epochs": "no more were planned",
 }
 MEMORISED = 0.1  # more training than test accuracy by so much is told
 KEPT, TURNED = 0.9, 0.5  # cosine of a filter with its start above which it has hardly moved, below which it is new
@@ -19,28 +21,23 @@ KEPT, TURNED = 0.9, 0.5  # cosine of a filter with its start above which it has 
 def training_findings(model: str, about: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what a training's tables show, a sentence each."""
     history, test = tables["history"], tables["test"].iloc[0]
-    classes = about["classes"]
-    which = f"{classes[0]} from {classes[1]}" if len(classes) == 2 else f"{len(classes)} classes apart"
     learnt = test.ci_low > test.chance
     did = "has learnt to tell" if learnt else "is not shown to have learnt to tell"
     last = history.iloc[-1]
     why = ENDED[about["ended"]].format(patience=about["recipe"]["patience"])
     said = [
-        f"{model} {did} {which}: {test.accuracy:.3f} of {test.images:.0f} test images right, which were not looked at "
-        f"before (95 % interval {test.ci_low:.2f} to {test.ci_high:.2f}, chance {test.chance:.2f}).",
-        f"Training ended after {last.epoch:.0f} epochs ({last.step:.0f} steps, {about['seconds']:.0f} s of computing): "
-        f"{why}. The weights of epoch {_best(history):.0f} are kept, where the validation loss was lowest.",
+        f"{model} {did} {apart(about['classes'])}: {test.accuracy:.3f} of {test.images:.0f} unseen test images right "
+        f"({test.ci_low:.2f} to {test.ci_high:.2f}, chance {test.chance:.2f}).",
+        f"It ended after {last.epoch:.0f} epochs ({last.step:.0f} steps, {about['seconds']:.0f} s): {why}. Kept is "
+        f"epoch {_best(history):.0f}, of lowest validation loss.",
     ]
     gap = float(last.training_accuracy) - float(test.accuracy)
     if gap > MEMORISED:
-        said.append(
-            f"On the images it was trained with it gets {last.training_accuracy:.2f}, {gap:.2f} more than on test "
-            "images: so much is memory, not skill."
-        )
+        said.append(f"On its training images it gets {last.training_accuracy:.2f}: {gap:.2f} are memory, not skill.")
     elif not learnt:
         said.append(
-            f"On its own training images it gets {last.training_accuracy:.2f}, so it has not got hold of them either: "
-            "try another learning rate or more epochs."
+            f"On its training images it gets only {last.training_accuracy:.2f}: try another learning rate or more "
+            "epochs."
         )
     return said
 
@@ -65,11 +62,11 @@ def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
     rows = probes[(probes["layer"] == last.layer) & (probes["control"] == "probe")]
     first, final = rows.iloc[0], rows.iloc[-1]
     if last.gain_low > 0:
-        did = "training has brought the classes apart there"
+        did = "Training has brought the classes apart"
     elif last.gain_high < 0:
-        did = "training has made it worse there"
+        did = "Training has made it worse"
     else:
-        did = "no effect of training is shown there"
+        did = "No effect of training is shown"
     start = "before the first step" if first.step == 0 else f"after step {first.step:.0f}"
     controls = [
         f"{name} {float(found.iloc[-1].accuracy):.2f}"
@@ -79,10 +76,11 @@ def _end(probes: pd.DataFrame, gains: pd.DataFrame) -> str:
         )
         if len(found)
     ]
+    beside = f" ({', '.join(controls)})" if controls else ""
     return (
-        f"On images that no step was computed from, a probe on {last.layer} reads {first.accuracy:.2f} "
-        f"({first.ci_low:.2f} to {first.ci_high:.2f}) {start} and {final.accuracy:.2f} "
-        f"({final.ci_low:.2f} to {final.ci_high:.2f}) after step {final.step:.0f}: {did} ({', '.join(controls)})."
+        f"{did} at {last.layer}: on held-out images a probe reads {first.accuracy:.2f} ({first.ci_low:.2f} to "
+        f"{first.ci_high:.2f}) {start}, {final.accuracy:.2f} ({final.ci_low:.2f} to {final.ci_high:.2f}) after step "
+        f"{final.step:.0f}{beside}."
     )
 
 
@@ -91,38 +89,38 @@ def _early_and_late(gains: pd.DataFrame) -> str:
     if len(gains) < 2:
         return f"Only one layer was watched, {last.layer}."
     if last.lead_low > 0:
-        claim = "the hierarchy comes into being: late layers gain more than early ones"
+        claim = "The last layer gains more than the first"
     elif last.lead_high < 0:
-        claim = "against expectation the first layer gains more than the last"
+        claim = "The first layer gains more than the last"
     else:
-        claim = "no difference between them is shown"
+        claim = "No difference in gain is shown between the first and the last layer"
     return (
-        f"Training adds {first.gain:+z.2f} at {first.layer} and {last.gain:+z.2f} at {last.layer} (difference "
-        f"{last.lead:+z.2f}, 95 % interval {last.lead_low:+z.2f} to {last.lead_high:+z.2f}): {claim}."
+        f"{claim}: {first.gain:+z.2f} at {first.layer}, {last.gain:+z.2f} at {last.layer} (difference "
+        f"{last.lead:+z.2f}, {last.lead_low:+z.2f} to {last.lead_high:+z.2f})."
     )
 
 
 def _order(gains: pd.DataFrame) -> str:
     woken = gains[gains["onset"] >= 0].sort_values(["onset", "depth"])
     if woken.empty:
-        return "No layer is shown to read the classes better at any checkpoint than before training."
-    many = f"{len(woken)} of {len(gains)} layers come to read the classes better than before training"
+        return "No layer is shown to read the classes better than before training."
+    many = f"{len(woken)} of {len(gains)} layers come to read the classes better"
     first, last = int(woken["onset"].min()), int(woken["onset"].max())
     if first == last:
-        return f"{many}, all first seen at step {first}."
+        return f"{many}, all at step {first}."
     early, late = (", ".join(woken[woken["onset"] == step]["layer"]) for step in (first, last))
-    return f"{many}: {early} first (seen at step {first}), {late} last (step {last})."
+    return f"{many}: {early} first (step {first}), {late} last (step {last})."
 
 
 def _filters(filters: pd.DataFrame) -> list[str]:
     if filters.empty:
-        return ["This network has no first layer whose filters could be shown as pictures."]
+        return ["This network has no first layer of filters to show."]
     last = filters[filters["step"] == filters["step"].max()]
     cosine = float(last["cosine"].mean())
     if cosine >= KEPT:
-        did = "have hardly moved: most of what was learnt is not in them"
+        did = "have hardly moved"
     elif cosine >= TURNED:
-        did = "have changed but still resemble their random start"
+        did = "still resemble their random start"
     else:
         did = "have become others"
-    return [f"The {len(last)} filters of {last.iloc[0].layer} {did} (mean cosine with their start {cosine:.2f})."]
+    return [f"The {len(last)} filters of {last.iloc[0].layer} {did} (mean cosine {cosine:.2f})."]

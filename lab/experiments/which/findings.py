@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from lab.names import apart, listed
 from lab.stats.intervals import Interval
 
-LISTED = 4
 CALLED = {
     "chance": "guessing", "pixels": "raw pixels", "untrained": "its untrained twin",
     "matched": "16 of its channels", "shuffled": "shuffled labels",
@@ -20,7 +20,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def findings(tables: Tables, classes: Sequence[str], chosen: Interval) -> list[str]:
-    """Return the recommendation, what is as good, its controls, what is given up for time, and how it was searched.
+    """Return the recommendation, what is as good, and how it was searched.
 
     `chosen` is the accuracy of the best layer, picked on other images than it is judged by.
     """
@@ -29,7 +29,6 @@ def findings(tables: Tables, classes: Sequence[str], chosen: Interval) -> list[s
     return [
         _recommendation(best, tables, classes, chosen),
         _as_good(confirmed, best),
-        _frontier(confirmed),
         _search(tables),
     ]
 
@@ -39,44 +38,34 @@ def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: I
     asked = controls[controls["control"].isin(REFERENCES)]
     clear = asked[asked["above_low"] > 0]
     missed = [CALLED[name] for name in asked["control"] if name not in set(clear["control"])]
-    beaten = _and([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
-    what = " from ".join(classes) if len(classes) == 2 else f"{_listed(classes)} apart"
+    beaten = listed([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
     reads = f"{best.accuracy:.3f} ({best.ci_low:.2f} to {best.ci_high:.2f})"
     if missed:
         return (
-            f"To tell {what} use none of these layers as they are: the best that was found, {best.layer} of "
-            f"{best.model}, reads {reads}, not clearly above {_and(missed)}."
+            f"To tell {apart(classes)} use none of these layers: the best, {best.layer} of {best.model}, reads "
+            f"{reads}, not clearly above {listed(missed)}."
         )
     return (
-        f"To tell {what} use {best.layer} of {best.model}: it reads {reads}, clearly above {beaten}; picked on other "
-        f"images than it is judged by, {chosen.value:.3f}."
+        f"To tell {apart(classes)} use {best.layer} of {best.model}: it reads {reads}, clearly above {beaten}; picked "
+        f"on other images {chosen.value:.3f}."
     )
 
 
 def _as_good(confirmed: pd.DataFrame, best: Any) -> str:
     if len(confirmed) == 1:
-        return "No other layer was confirmed: the search dropped all of them."
+        return "The search dropped all other layers."
     tied = confirmed[confirmed["as_good"] & ~confirmed["best"]]
     if tied.empty:
-        return f"It is clearly better than each of the {len(confirmed) - 1} other layers that were confirmed."
+        return f"It is clearly better than each of {len(confirmed) - 1} other confirmed layers."
     order = "ms" if confirmed["ms"].notna().all() else "gflops"
     quick = next(tied.sort_values(order, kind="stable").itertuples())
-    start = f"Of the {len(confirmed) - 1} other layers that were confirmed {_are(len(tied))} not clearly worse"
+    start = f"Of {len(confirmed) - 1} other confirmed layers {_are(len(tied))} not clearly worse"
     if getattr(quick, order) >= getattr(best, order):
-        return f"{start}; none of them is cheaper."
+        return f"{start}, none of them cheaper."
     return (
-        f"{start}; the cheapest of these, {quick.layer} of {quick.model}, reads {quick.accuracy:.3f} for "
-        f"{_cost(quick)} against {_cost(best)} (behind by {quick.behind:.3f}, {quick.behind_low:.3f} to "
-        f"{quick.behind_high:.3f} for all of them at once)."
+        f"{start}; the cheapest, {quick.layer} of {quick.model}, reads {quick.accuracy:.3f} for {_cost(quick)} against "
+        f"{_cost(best)} (behind by {quick.behind:.3f}, {quick.behind_low:.3f} to {quick.behind_high:.3f})."
     )
-
-
-def _frontier(confirmed: pd.DataFrame) -> str:
-    measured = bool(confirmed["ms"].notna().all())
-    front = confirmed[confirmed["frontier"]].sort_values("ms" if measured else "gflops", kind="stable")
-    steps = [f"{row.accuracy:.3f} for {_cost(row)} ({row.layer} of {row.model})" for row in front.itertuples()]
-    unit = "milliseconds an image on this machine" if measured else "operations of an image"
-    return f"Accuracy against {unit}, where nothing cheaper reads as well: {'; '.join(steps)}."
 
 
 def _search(tables: Tables) -> str:
@@ -87,8 +76,8 @@ def _search(tables: Tables) -> str:
     ]
     dropped = rounds[~rounds["kept"] & (rounds["behind_low"] <= 0)]
     return (
-        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} read by the real probe on all. Of the layers "
-        f"that were dropped {_are(len(dropped))} not clearly worse on the images of their round."
+        f"Searched: {', then '.join(steps)}; {len(tables['confirmed'])} confirmed. {len(dropped)} of the dropped "
+        f"{'is' if len(dropped) == 1 else 'are'} not clearly worse."
     )
 
 
@@ -98,11 +87,3 @@ def _are(count: int) -> str:
 
 def _cost(row: Any) -> str:
     return f"{row.ms:.1f} ms" if row.ms == row.ms else f"{row.gflops:.3g} GFLOPs"
-
-
-def _listed(classes: Sequence[str]) -> str:
-    return _and(classes) if len(classes) <= LISTED else f"{len(classes)} classes"
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lab.embeddings.streaming import pixels_kept
 from lab.experiments.base import DEFAULT_DATA, PartialResults, Result
 from lab.experiments.comparison.costs import measure_places
 from lab.experiments.comparison.request import DEFAULT_MODELS
 from lab.experiments.manifest import Clock, result_with_findings
 from lab.experiments.separability.measure import ProbeSetup, prepare
+from lab.experiments.separability.split_notes import notes_of
 from lab.experiments.which.confirm import Confirmed, cheaper_places, confirmed, control_rows
 from lab.experiments.which.findings import findings
 from lab.experiments.which.halving import Round, halved, places_of
@@ -32,7 +34,9 @@ from lab.experiments.which.request import WhichRequest
 from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, card, names_of
+from lab.models.loading import networks_kept
 from lab.probing.controls import OPTIONAL
+from lab.probing.task import LOGISTIC
 from lab.progress import Progress, silent
 from lab.progress_bars import shown as bars_for
 from lab.settings import Compute
@@ -68,7 +72,8 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when none can.
     """
-    return _searched(request, progress, compute, partial_results if partial_results is not None else {})
+    with networks_kept(), pixels_kept():
+        return _searched(request, progress, compute, partial_results if partial_results is not None else {})
 
 
 def which(
@@ -86,6 +91,7 @@ def which(
     seed: int = 0,
     groups: str | Sequence[Any] = "auto",
     split: str = "auto",
+    probe: str = LOGISTIC,
     sample: int = 32,
     finalists: int = 4,
     cheaper: int = 3,
@@ -105,11 +111,11 @@ def which(
         {
             "models": names_of(models, preprocess, given), "data": data, "layers": layers, "pooling": pooling,
             "controls": controls, "classes": classes, "per_class": per_class, "folds": folds, "repeats": repeats,
-            "seed": seed, "groups": groups, "split": split, "sample": sample, "finalists": finalists,
+            "seed": seed, "groups": groups, "split": split, "probe": probe, "sample": sample, "finalists": finalists,
             "cheaper": cheaper, "speed": speed,
         }
     )  # fmt: skip
-    with bars_for(progress) as told:
+    with bars_for(progress) as told, networks_kept(), pixels_kept():
         return _searched(request.canonical(), told, compute, {}, given)
 
 
@@ -148,7 +154,7 @@ def _searched(
     return result_with_findings(
         request, tables, findings(tables, question.images.classes, chosen), hashes=hashes,
         problems=[*problems, *lacking], timings=clock.seconds, processor_seconds=clock.processor, threads=cores(),
-        notes=list(question.images.notes), classes=list(question.images.classes), images=len(question.images),
+        notes=notes_of(question), classes=list(question.images.classes), images=len(question.images),
         chosen=chosen.columns("accuracy"),
     )  # fmt: skip
 

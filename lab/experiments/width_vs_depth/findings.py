@@ -14,17 +14,11 @@ SOLVED = 0.9
 NEAR = 0.1  # above chance; intervals of two seeds are so wide that they may hold chance at any accuracy
 
 
-def findings(tables: Mapping[str, pd.DataFrame], parameters: int) -> list[str]:
+def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what the tables show, a sentence each, the answer first."""
     names = {str(row.network): str(row.title) for row in tables["networks"].itertuples()}
     tasks = list(tables["leads"]["task"].unique())
-    seen = int(tables["summary"]["seen"].max())
-    seeds = tables["curve"]["seed"].nunique()
-    said = [
-        _altogether(tables["leads"], tasks),
-        f"Five networks of at most {parameters:,} parameters each saw {seen:,} images, {seeds} times with other first "
-        "weights; accuracy is on images that none was trained with, chance is 0.50.",
-    ]
+    said = [_altogether(tables["leads"], tasks)]
     said += [_task(task, tables, names) for task in tasks if task != ORIENTATION]
     if ORIENTATION in tasks:
         said.append(_orientation(tables, names))
@@ -44,8 +38,8 @@ def _task(task: str, tables: Mapping[str, pd.DataFrame], names: Mapping[str, str
     leads = tables["leads"]
     lead = leads[(leads["task"] == task) & (leads["network"] == best)].iloc[0]
     return (
-        f"To tell {TASKS[task]}: the stack reaches {_said(final['stack'])}, the best of the others, {names[best]}, "
-        f"{_said(final[best])}; {_compared(lead)}."
+        f"To tell {TASKS[task]}: the stack {final['stack'].accuracy:.2f}, the best other, {names[best]}, "
+        f"{final[best].accuracy:.2f}; {_compared(lead)}."
     )
 
 
@@ -60,8 +54,8 @@ def _orientation(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -
     elif all(final[name].ci_high < SOLVED for name in SINGLE):
         able = "no single layer has solved even this"
     return (
-        f"To tell {TASKS[ORIENTATION]}, {able}: {names[single]} reaches {_said(final[single])}, the stack "
-        f"{_said(final['stack'])}; {_compared(lead)}."
+        f"To tell {TASKS[ORIENTATION]}, {able}: {names[single]} {final[single].accuracy:.2f}, the stack "
+        f"{final['stack'].accuracy:.2f}; {_compared(lead)}."
     )
 
 
@@ -71,16 +65,16 @@ def _linear(tables: Mapping[str, pd.DataFrame]) -> str:
     above = last[last["ci_low"] > last["chance"]]
     if above.empty and (last["ci_high"] <= last["chance"] + NEAR).all():
         return (
-            f"Without activations the stack stays at chance, to within {NEAR:.1f}, in every task: as many layers, but "
-            "no more than one."
+            f"Without activations the stack stays at chance, to within {NEAR:.1f}, in every task: no more than one "
+            "layer."
         )
     if above.empty:
         highest = last["accuracy"].max()
-        return f"Without activations the stack is not shown to be above chance in any task (highest {highest:.2f})."
+        return f"Without activations the stack is not shown to beat chance in any task (highest {highest:.2f})."
     tasks = ", ".join(str(name) for name in above["task"])
     return (
-        f"Without activations the stack is above chance in {len(above)} of {len(last)} tasks ({tasks}), so something "
-        "there can be read off linearly."
+        f"Without activations the stack is above chance in {len(above)} of {len(last)} tasks ({tasks}): there a linear "
+        "map is enough for something."
     )
 
 
@@ -92,25 +86,21 @@ def _altogether(leads: pd.DataFrame, tasks: list[str]) -> str:
         if (here["ci_low"] > 0).all():
             wins.append(task)
     if not hard:
-        return "Only the task that one layer can solve was asked, so nothing can be said of stacking in general."
+        return "Only a task that one layer can solve was asked, so nothing is said of stacking."
     if len(wins) == len(hard):
-        return "At equal size and training, stacking beats laying side by side in every task of joined parts."
+        return "At equal size and training, stacked layers beat a single one in every task of joined parts."
     if not wins:
-        return "At this size and training no advantage of stacking over laying side by side has been shown."
+        return "At this size and training no advantage of stacked layers over a single one is shown."
     return (
-        f"Stacking beats laying side by side in {len(wins)} of {len(hard)} of these tasks ({', '.join(wins)}) at "
-        "this size and training; in the others no advantage has been shown."
+        f"At equal size and training, stacked layers beat a single one in {len(wins)} of {len(hard)} tasks of joined "
+        f"parts ({', '.join(wins)})."
     )
 
 
 def _compared(lead: pd.Series) -> str:
-    interval = f"difference {lead.lead:+z.2f}, 95 % interval {lead.ci_low:+z.2f} to {lead.ci_high:+z.2f}"
+    interval = f"{lead.lead:+z.2f}, {lead.ci_low:+z.2f} to {lead.ci_high:+z.2f}"
     if lead.ci_low > 0:
         return f"the stack is ahead ({interval})"
     if lead.ci_high < 0:
         return f"the stack is behind ({interval})"
     return f"no difference is shown ({interval})"
-
-
-def _said(row: Any) -> str:
-    return f"{row.accuracy:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"

@@ -52,7 +52,7 @@ def run(
             _train(request, task, missing, device, partial_results, tell, progress)
     found = {at: partial_results[key] for at, key in keys.items()}
     tables = tables_of(found, tasks, request)
-    return result_with_findings(request, tables, findings(tables, request.parameters), chance=0.5)
+    return result_with_findings(request, tables, findings(tables), chance=0.5)
 
 
 def _train(

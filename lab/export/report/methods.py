@@ -13,6 +13,8 @@ from lab.experiments.separability.split_notes import calibration_note, split_tex
 from lab.geometry.neighbours import NEIGHBOURS
 from lab.geometry.projection import PERPLEXITY, PRINCIPAL_COMPONENTS
 from lab.probing.probes import GRID, INNER_FOLDS, MATCHED_DIMENSION
+from lab.probing.ridge_classifier import ALPHAS
+from lab.probing.task import LOGISTIC
 from lab.stats.image_scores import UNEQUAL
 from lab.stats.intervals import REFIT, REFIT_SHARE, RESAMPLES
 
@@ -20,13 +22,12 @@ from lab.stats.intervals import REFIT, REFIT_SHARE, RESAMPLES
 def methods(request: Mapping[str, Any], images: pd.DataFrame, splits: pd.DataFrame) -> list[tuple[str, str]]:
     """Return (what, how) for every kind of number in the report; `request` is the run's request as a dictionary,
     `images` and `splits` its tables of these names."""
-    grid = ", ".join(f"{value:g}" for value in GRID)
+    probe = request.get("probe", LOGISTIC)
     return [
         *_embedding(request),
         (
             "Probe accuracy",
-            f"Per layer, multinomial logistic regression on standardised vectors. {_split(request, splits)}, with C "
-            f"chosen from {grid} on {INNER_FOLDS} folds inside the training part. "
+            f"{_probe(request)}. {_split(request, splits)}. "
             "Accuracy = images predicted right / images, averaged over the repetitions; copies of an image count as "
             "one image together.",
         ),
@@ -67,7 +68,8 @@ def methods(request: Mapping[str, Any], images: pd.DataFrame, splits: pd.DataFra
             "when it and every control that was run pass, “against” when the same test the other way round passes "
             "(early layers above the best late one, also at equal numbers of channels, above chance and "
             "shuffled labels), and otherwise “undecided”. "
-            f"{calibration_note(images, splits)} All simulated kinds of sets stand in docs/calibration.md.",
+            f"{calibration_note(images, splits, probe)} All simulated kinds of sets stand in "
+            "docs/calibration.md.",
         ),
         (
             "Emergence depth",
@@ -124,6 +126,20 @@ def _embedding(request: Mapping[str, Any]) -> list[tuple[str, str]]:
             "A layer's position in the order of computation, as a share: 0 is the input, 1 the output.",
         ),
     ]
+
+
+def _probe(request: Mapping[str, Any]) -> str:
+    if request.get("probe", LOGISTIC) == LOGISTIC:
+        grid = ", ".join(f"{value:g}" for value in GRID)
+        return (
+            f"Per layer, multinomial logistic regression on standardised vectors, with C chosen from {grid} on "
+            f"{INNER_FOLDS} folds inside the training part"
+        )
+    return (
+        "Per layer, ridge regression of the classes (targets -1 and 1) on standardised vectors, in closed form, its "
+        f"penalty chosen from {min(ALPHAS):g} to {max(ALPHAS):g} by the squared error on left-out images (groups of "
+        "copies) inside the training part; probabilities are a softmax of its values, its temperature fitted there too"
+    )
 
 
 def _split(request: Mapping[str, Any], splits: pd.DataFrame) -> str:

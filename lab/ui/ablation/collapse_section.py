@@ -38,7 +38,7 @@ def collapse_section(subject: Selection) -> None:
     st.markdown("### The single kernels, as large as on the image (gray: 0)")
     st.html(_kernels(result, layer))
     st.markdown("### How exactly")
-    st.caption("“Off”: the largest difference over positions and channels, relative to the largest value (float64).")
+    st.caption("Off: the largest difference, relative to the largest value.")
     table = result["layers"][list(COLUMNS)].rename(columns=COLUMNS)
     off = [name for name in table.columns if name.startswith("off")]
     st.dataframe(

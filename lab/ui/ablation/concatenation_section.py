@@ -10,6 +10,7 @@ from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
 from lab.ui.findings import show_command
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import explained_table
 from lab.ui.url_widgets import url_field
 
 SIZES = (4, 8, 16, 32, 64)
@@ -29,9 +30,4 @@ def concatenation_section(subject: Selection) -> None:
     show_chart(result, concatenation_forest, key="together_chart")
     show_chart(result, single_layers, key="together_layers", height=with_legend(2, 380))
     with st.expander("Every probe", icon=":material/table_rows:"):
-        st.caption(
-            "The best single layer is chosen on training images only, fold by fold. gap: difference to the last layer, "
-            "paired by image, with its 95 % interval. Matched: principal components found on training images; layers "
-            "side by side count alike, whatever their width."
-        )
-        st.dataframe(result["readers"], hide_index=True, key="together_table")
+        explained_table(result, "readers", key="together_table")

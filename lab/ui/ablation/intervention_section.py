@@ -14,6 +14,7 @@ from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
 from lab.ui.findings import show_command
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import explained_table
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
 
@@ -76,11 +77,4 @@ def _not_possible(result: Result) -> None:
 def _table(result: Result) -> None:
     with st.expander("What each intervention does, and every number", icon=":material/table_rows:"):
         st.markdown("\n".join(f"- **{escaped(row.title)}**: {escaped(row.about)}" for row in INTERVENTIONS.values()))
-        st.caption(
-            "carried: accuracy of the frozen probe; refitted: of a refit one; gap: difference to the intact network, "
-            "paired by image, its interval for all changes at once; agree: share of images the frozen probe names as "
-            "before; top1: the same for the network's own classifier. “Made to fit”: positions are averaged and "
-            "channels repeated where shapes do not match. Intervals are 95 %, over images; new weights and "
-            "permutations are drawn three times (least and most: the worst and the best of them)."
-        )
-        st.dataframe(result["changes"].drop(columns=["problem"]), hide_index=True, key="changes_table")
+        explained_table(result, "changes", key="changes_table", drop=["problem"])

@@ -11,6 +11,7 @@ from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import explained_table
 from lab.ui.url_widgets import url_field
 
 LAST = "the last one"
@@ -52,8 +53,4 @@ def late_layers_section(subject: Selection) -> None:
             "- **random**: a random linear map of the pixels of its part\n"
             "- **least squares**: the linear map of those pixels that comes closest to the real features (ridge)"
         )
-        st.caption(
-            "Each is fitted on the training images of a fold, without labels, and tested on the others. before: a new "
-            "probe of what enters the stage; r2: share of the real features' variance that the adapter explains."
-        )
-        st.dataframe(result["adapters"], hide_index=True, key="tail_table")
+        explained_table(result, "adapters", key="tail_table")

@@ -9,6 +9,7 @@ from lab.experiments.ablation.without_activations import WithoutActivationsReque
 from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import explained_table
 
 OFFER = (
     "Replaces activations (ReLU, GELU …) by nothing, from the front to one depth after another, and reads every layer "
@@ -24,9 +25,4 @@ def without_activations_section(subject: Selection) -> None:
     show_chart(result, linear_depths, key="linear_chart")
     show_chart(result, linear_curves, key="linear_curves", height=with_legend(len(result["depths"])))
     with st.expander("Every depth", icon=":material/table_rows:"):
-        st.caption(
-            "bend: how far the last layer is from an affine map of the image, 0 if it is one; directions: how many "
-            "principal directions hold 99 % of the variance of its vectors; carried: accuracy of a probe fitted to "
-            "the intact network, refitted: of a new one; gap: difference to the intact network, paired by image."
-        )
-        st.dataframe(result["depths"], hide_index=True, key="linear_table")
+        explained_table(result, "depths", key="linear_table")

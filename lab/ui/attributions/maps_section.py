@@ -23,6 +23,7 @@ from lab.ui.chosen import layer_picker, layers_as_html
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection
+from lab.ui.tables import explained_table
 from lab.ui.text import escaped
 
 ANSWERS = {
@@ -210,13 +211,7 @@ def _name_of(row: dict[Any, Any]) -> str:
 
 def _tables(result: Result, request: AttributeRequest) -> None:
     with st.expander("Every map in numbers", icon=":material/table_rows:"):
-        st.caption(
-            "random: rank correlation with the maps of five networks with random weights (95 % interval), random_pair: "
-            "between those. gain: area under insertion less area under deletion. edges: rank correlation with the "
-            "picture's edges. share: of the map on the parts that differ (drawn pictures), area: of those parts."
-        )
-        hidden = ["array", "signed", "height", "width"]
-        st.dataframe(result["maps"].drop(columns=hidden), hide_index=True, key="maps_table")
+        explained_table(result, "maps", key="maps_table", drop=["array", "signed", "height", "width"])
     with st.expander("Which method is valid where", icon=":material/rule:"):
         table = result["capability"]
         titles = table["method"].map(lambda name: METHODS[name].title)

@@ -14,6 +14,7 @@ from lab.ui.choices import with_current
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import explained_table
 from lab.ui.text import escaped
 from lab.ui.url_state import opened
 from lab.ui.url_widgets import url_field, url_widget
@@ -55,13 +56,8 @@ def score_section(subject: Selection) -> None:
     method = st.selectbox("Method", methods, key="score_method", format_func=lambda name: METHODS[name].title)
     show_chart(result, shares_by_layer, key="shares_chart", method=method)
     with st.expander("Every number", icon=":material/table_rows:"):
-        st.caption(
-            "share: mean share of the map's size on the parts that differ (in the picture or in its counterpart). "
-            "over_…: mean paired difference to the parts' area, an edge detector on the same grid, and the untrained "
-            "network, with the 95 % interval over pictures. ideal: the most that a map of this grid can have there."
-        )
-        st.dataframe(result["summary"], hide_index=True, key="summary_table")
-        st.dataframe(result["probes"], hide_index=True, key="probes_table")
+        explained_table(result, "summary", key="summary_table")
+        explained_table(result, "probes", key="probes_table")
         invalid = result["capability"]
         invalid = invalid[~invalid["valid"]]
         if len(invalid):

@@ -19,6 +19,7 @@ from lab.ui.chosen import layers_as_html
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 from lab.ui.selection import Selection, request_for
+from lab.ui.tables import explained_table
 from lab.ui.url_widgets import url_field
 
 STATUS = {
@@ -90,9 +91,5 @@ def _share(top: float, left: float, high: float, wide: float, height: int, width
 
 def _table(result: Result) -> None:
     with st.expander("Every layer", icon=":material/table_rows:"):
-        st.caption(
-            "The side is that of the theoretical field, the padding counted in. The interval is over pictures and "
-            "untrained twins. Outside: the share of the gradient beyond the theoretical field."
-        )
-        table = result["fields"].drop(columns=["thumbnail", "half_top", "half_left", "half_square"])
-        st.dataframe(table, hide_index=True, key="fields_table")
+        drawn = ["thumbnail", "half_top", "half_left", "half_square"]
+        explained_table(result, "fields", key="fields_table", drop=drawn)

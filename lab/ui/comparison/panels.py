@@ -18,6 +18,7 @@ from lab.ui.chosen import choose_layer, chosen_layer
 from lab.ui.downloads import export
 from lab.ui.findings import show_sentences
 from lab.ui.gallery import Picture, gallery
+from lab.ui.tables import explained_table
 from lab.ui.tabs import Tab, questions
 from lab.ui.text import count, escaped
 
@@ -48,7 +49,7 @@ def comparison(result: Result) -> None:
         st.warning(escaped(problem))
     with st.container(border=True, key="verdict_compare"):
         st.markdown(escaped(result.manifest["findings"][0]))
-        for sentence in _findings(result, "The best of all"):
+        for sentence in result.manifest["findings"][1:2]:
             st.caption(escaped(sentence))
     _networks(result["models"])
     questions(VIEWS, result, key="compare_view")
@@ -90,22 +91,20 @@ def _gaps(result: Result) -> None:
     against = st.selectbox("Compared with", names, key="against", bind="query-params") if len(names) > 2 else names[0]
     show_chart(result, gaps_by_depth, key="compare_gaps", reference=against, height=400 + 34 * len(names))
     depths = _about(_findings(result, "At equal relative depth"), against)
-    show_sentences([*_findings(result, "Read at its best layer"), *depths])
+    show_sentences([*_findings(result, "At its best layer"), *depths])
     with st.expander("Every pair at its best layers", icon=":material/table_rows:"):
-        st.dataframe(result["best"], hide_index=True, key="best_table")
+        explained_table(result, "best", key="best_table")
 
 
 def _cost(result: Result) -> None:
     show_chart(result, cost_and_quality, key="compare_cost", height=480 + 34 * len(result["models"]))
-    show_sentences(_findings(result, "Of the networks"))
     show_sentences(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
     chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
     st.markdown("Take it along: the network cut there, with the probe, as one folder.")
     words = f"feature-lab export-backbone {result.request.run_id} --model {chosen['model']} --layer {chosen['layer']}"
     st.code(f"{words} --out backbone", language="bash", wrap_lines=True)
     with st.expander("Every layer of every network", icon=":material/table_rows:"):
-        st.caption("Behind: how far below the best of all, with an interval that holds for all layers at once.")
-        st.dataframe(result["cuts"], hide_index=True, key="cuts_table")
+        explained_table(result, "cuts", key="cuts_table")
 
 
 def _alike(result: Result) -> None:
@@ -117,12 +116,7 @@ def _alike(result: Result) -> None:
     show_chart(
         result, similarity_map, key="compare_alike", view={"width": "content"}, first=first, second=second, **width
     )
-    show_sentences(
-        [
-            *(s for s in result.manifest["findings"] if "pairs of layers from different" in s),
-            *_findings(result, "Layers at the same"),
-        ]
-    )
+    show_sentences(s for s in result.manifest["findings"] if "pairs of layers from different" in s)
     st.caption(
         f"Centred kernel alignment without its bias, on {int(result['similarity']['images'].iloc[0])} images. Choose "
         "the same network twice to see which of its layers do alike."
@@ -142,7 +136,7 @@ def _errors(result: Result) -> None:
     usual = min(depths, key=lambda depth: abs(depth - (here.iloc[0] if layer else depths[-1])))
     depth = st.select_slider("Relative depth", depths, value=usual, key=f"errors_depth_{layer}")
     _disagreements(result, first, second, float(depth))
-    show_sentences(_about(_findings(result, "At their ends"), first, second))
+    show_sentences(_about(_findings(result, "At their last layers"), first, second))
 
 
 def _pair(result: Result) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from lab.images import class_names
 from lab.models import ModelRef
 from lab.names import list_of, names_in
 from lab.probing.controls import OPTIONAL
+from lab.probing.task import LOGISTIC, RIDGE
 from lab.ui.choices import image_sets, known_classes, known_columns, with_current
 from lab.ui.draft import fill_in, folding, run_row
 from lab.ui.inputs import columns_box, images_box, network_finder, networks_box, upload_images
@@ -54,7 +55,7 @@ def draft() -> ProbeRequest:
     state = st.session_state
     named = state.get("draft_layer_names") or ""
     controls = tuple(name for name in OPTIONAL if name in state["draft_controls"])
-    shared = {name: state[f"draft_{name}"] for name in ("folds", "repeats", "seed")} | {
+    shared = {name: state[f"draft_{name}"] for name in ("folds", "repeats", "seed", "probe")} | {
         "layers": ",".join(named.replace(",", " ").split())
         if state["draft_layers"] == "by name"
         else state["draft_layers"],
@@ -86,6 +87,7 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
         "draft_layer_names": shown.layers if by_name else "",
         "draft_pooling": shown.pooling,
         "draft_controls": list(shown.controls),
+        "draft_probe": shown.probe,
         "draft_folds": shown.folds,
         "draft_repeats": shown.repeats,
         "draft_seed": shown.seed,
@@ -148,6 +150,7 @@ def _details(given: bool) -> None:
             )
         if not given:
             _pooling()
+        _probe()
     with right:
         _control_boxes(given)
         _folds()
@@ -171,6 +174,14 @@ def _pooling() -> None:
         "Pooling", with_current(POOLINGS, [st.session_state["draft_pooling"]]), key="draft_pooling",
         accept_new_options=True, persist_state="page",
         help="How a layer's map becomes one vector: the average, the maximum, both, or averages over a grid.",
+    )  # fmt: skip
+
+
+def _probe() -> None:
+    st.segmented_control(
+        "Probe", (LOGISTIC, RIDGE), key="draft_probe", required=True, persist_state="page",
+        help="**logistic**: logistic regression, the usual probe; **ridge**: ridge regression, in closed form: with "
+        "many classes it takes a small part of the time. Controls and intervals are the same.",
     )  # fmt: skip
 
 

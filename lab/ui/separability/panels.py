@@ -22,6 +22,7 @@ from lab.experiments.separability.measure import TWIN_SEEDS
 from lab.experiments.separability.split_notes import calibration_note, split_text
 from lab.probing.controls import CONTROLS
 from lab.probing.probes import MATCHED_DIMENSION
+from lab.probing.task import LOGISTIC
 from lab.runs.examples import example_of
 from lab.ui.chart import chart_spec, on_a_phone, show_pickable
 from lab.ui.chosen import choose_layer, chosen_layer
@@ -50,7 +51,8 @@ def verdicts(result: Result) -> None:
     """Show the verdict on each network: a badge, the numbers behind it, and the sentence in full under "Why"."""
     classes = classes_of(result.tables)
     apart = " and ".join(classes) if len(classes) <= FEW_CLASSES else f"{len(classes)} classes"
-    note = calibration_note(result["images"], result["splits"])
+    probe = result.request.as_dict().get("probe", LOGISTIC)
+    note = calibration_note(result["images"], result["splits"], probe)
     for number, (model, verdict) in enumerate(result.manifest["verdicts"].items()):
         verdict_card(
             verdict, OUTCOMES[verdict["outcome"]][0], f"**{escaped(apart)}** in {escaped(model)}",

@@ -19,6 +19,7 @@ from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_cache import run_of
 from lab.ui.run_status import result_or_status, start_aside
+from lab.ui.tables import explained_table
 from lab.ui.tabs import Tab, tabs
 
 MOST_FILTERS = 32
@@ -79,11 +80,7 @@ def _layers(result: Result) -> None:
     if "gains" not in result.tables:  # of one step only
         return
     with st.expander("Every layer", icon=":material/table_rows:"):
-        st.caption(
-            "Gain: final minus before, paired over images, with 95 % interval. Lead: how much more the last layer "
-            "gained (in the last row: than the first). Onset: the first step that beats step 0, -1 for none."
-        )
-        st.dataframe(result["gains"], hide_index=True, key="gains_table")
+        explained_table(result, "gains", key="gains_table")
 
 
 def _filters(result: Result) -> None:
