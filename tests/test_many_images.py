@@ -21,8 +21,8 @@ from lab.experiments.other_probes import many_images
 from lab.experiments.other_probes.many_images import ManyImagesRequest, findings
 from lab.images import open_image_set
 from lab.models import load_model
-from lab.probing.kinds import RIDGE_PENALTIES
 from lab.probing.moments import Moments, ridge_path
+from lab.probing.ridge_classifier import ALPHAS
 from lab.settings import cache_dir
 
 NET = "test_resnet@untrained:0"
@@ -55,7 +55,7 @@ def test_ridge_out_of_sums_is_scikit_learns_at_every_penalty(far: float) -> None
     whole = functools.reduce(operator.iadd, parts, Moments.none(shift, CLASSES, 1))
     scaler = StandardScaler().fit(rows[train])
     targets = np.where(labels[train, None] == np.arange(CLASSES), 1.0, -1.0)
-    for penalty in RIDGE_PENALTIES:
+    for penalty in ALPHAS:
         (found,) = ridge_path(whole, np.array([penalty]))
         expected = (
             Ridge(alpha=penalty).fit(scaler.transform(rows[train]), targets).predict(scaler.transform(rows[test]))
