@@ -44,6 +44,10 @@ def test_a_pass_is_read_prepared_and_put_through_once() -> None:
     assert one["wall_hours"] == one["hours"], "a unit is one worker's"
     three = total(plan(seeds=[0, 1, 2]))
     assert (three["passes"], three["units"]) == (1000, 3), "seeds share it"
+    assert three["hours"] == one["hours"]
+    slow = replace(SAMPLE, images={"pets": replace(SET, opening=5.0)})
+    four = plan(networks=[SMALL, LARGE], seeds=[0, 1], probes=[{"controls": ["pixels"]}])
+    assert total(four, slow)["hours"] * 3600 == pytest.approx(21 + 103 + 4 * 5 + 10), "pixels are read once more"
     both = total(plan(networks=[SMALL, LARGE]))
     assert both["hours"] * 3600 == pytest.approx(21 + 103)
     assert both["wall_hours"] * 3600 == pytest.approx(103), "the longer of two on two workers"

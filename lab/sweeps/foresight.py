@@ -119,22 +119,29 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
     sizes = network.dimensions[unit.layers, asked.pooling]
     trained = not ModelRef.parse(unit.network).untrained
     twins = len(TWIN_SEEDS) if "untrained" in asked.controls and trained else 0
-    # The pass of a network is shared by all units that read the same; another choice of layers is another pass.
+    # A unit opens its set. The pass of a network is shared by all that read the same; other layers are another pass.
     refs = [unit.network, *(str(ModelRef.parse(unit.network).twin(seed)) for seed in TWIN_SEEDS[:twins])]
     new = [ref for ref in refs if (ref, *unit.reads[1:]) not in passed]
     passed.update((ref, *unit.reads[1:]) for ref in new)
+    # The control pixels reads every image once more, and keeps what it read.
+    reads = images.images * ("pixels" in asked.controls and ("pixels", unit.images) not in passed)
+    passed.update([("pixels", unit.images)] if reads else ())
     vectors = images.images * sum(sizes) * 4
     fits = 1 + ("shuffled" in asked.controls) + twins
-    drawn = CHANNEL_DRAWS if "matched" in asked.controls else 0
+    draws = CHANNEL_DRAWS if "matched" in asked.controls else 0
     splits = asked.folds * asked.repeats
     work = sum(probe_work(images.images, size, images.classes, fits, splits) for size in sizes)
-    work += drawn * len(sizes) * probe_work(images.images, 16, images.classes, 1, splits)
+    work += draws * len(sizes) * probe_work(images.images, 16, images.classes, 1, splits)
     if "pixels" in asked.controls:
         work += probe_work(images.images, PIXELS, images.classes, 1, splits)
     return {
         "network": unit.network, "images": unit.images, "layers": unit.layers, "probe": unit.probe, "seed": unit.seed,
         "passes": len(new) * images.images,
-        "pass_hours": len(new) * (images.images * (images.per_image + network.per_image) + network.load) / 3600,
+        "pass_hours": (
+            images.opening
+            + reads * images.per_image
+            + len(new) * (images.images * (images.per_image + network.per_image) + network.load)
+        ) / 3600,
         "probe_hours": work * sample.probe_rate * (1 + AFTERWARDS) / 3600,
         "memory": WORKER_BYTES + vectors * (1 + twins) + images.images * max(sizes) * 8 * 4,
         "disk": len(new) * vectors + RUN_BYTES + images.images * RUN_BYTES_AN_IMAGE,

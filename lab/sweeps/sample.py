@@ -7,15 +7,16 @@ Networks that were not measured get the time of those with nearly as many operat
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from lab.activations import Extractor
 from lab.activations.pooling import dimension
 from lab.experiments.separability.fits import CHANNEL_DRAWS, ProbeDesign, fit_layer
-from lab.images import open_image_set
+from lab.images import ImageSet, open_image_set
 from lab.layers import select_layers
 from lab.models import ModelRef, Preprocessing, load_model
 from lab.models.given_preprocess import input_for
@@ -30,6 +31,7 @@ EACH_FIT = 3e6  # operations that one fit of a fold costs at any size, as two pl
 SECONDS = 30.0
 MOST_NETWORKS = 5
 SAMPLE_IMAGES = 32
+Value = TypeVar("Value")
 UNKNOWN_FLOPS = 1e9  # of a network that no table knows and that was not measured
 
 
@@ -45,12 +47,14 @@ class SampledNetwork:
 
 @dataclass(frozen=True)
 class SampledSet:
-    """How many images, classes and groups of copies a set has, and the seconds that reading and preparing one takes."""
+    """How many images, classes and groups of copies a set has, the seconds that reading and preparing one takes, and
+    those that a unit takes to open the set."""
 
     images: int
     classes: int
     groups: int
     per_image: float
+    opening: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,18 +139,19 @@ def _network(network: str, plan: Plan, compute: Compute) -> tuple[SampledNetwork
     import torch
 
     ref = ModelRef.parse(network)
-    began = time.perf_counter()
-    downloaded = ref.source.name == "pretrained"
-    model = load_model(ref.twin() if downloaded else ref, device=compute.device)
+    ref = ref.twin() if ref.source.name == "pretrained" else ref
     picks = {(unit.layers, unit.request.pooling) for unit in plan.units}
-    layers = {pick: select_layers(model.layers, pick[0]) for pick in picks}
-    extract = Extractor(model, max(layers.values(), key=len))
-    load = time.perf_counter() - began
-    pixels = torch.zeros((compute.images, *model.preprocessing.input_size))
-    extract.read(extract.module, pixels)
+    for _ in range(2):  # the first time imports libraries and describes the network, which no pass does again
+        began = time.perf_counter()
+        model = load_model(ref, device=compute.device)
+        layers = {pick: select_layers(model.layers, pick[0]) for pick in picks}
+        extract = Extractor(model, max(layers.values(), key=len))
+        load = time.perf_counter() - began
+    pixels = torch.zeros((compute.images, *model.preprocessing.input_size), dtype=torch.uint8)
+    extract(pixels)
     began, passes = time.perf_counter(), 0
     while passes < 1 or time.perf_counter() - began < SECONDS / 20:
-        extract.read(extract.module, pixels)
+        extract(pixels)
         passes += 1
     seconds = (time.perf_counter() - began) / (passes * len(pixels))
     dimensions = {pick: tuple(dimension(layer, pick[1]) for layer in found) for pick, found in layers.items()}
@@ -157,13 +162,25 @@ def _network(network: str, plan: Plan, compute: Compute) -> tuple[SampledNetwork
 def _images(name: str, plan: Plan, how: Preprocessing, progress: Progress) -> SampledSet:
     unit = next(unit for unit in plan.units if unit.images == name)
     asked = unit.request
-    images = open_image_set(asked.data, classes=asked.classes, per_class=asked.per_class, progress=progress)
+
+    def opened() -> ImageSet:
+        return open_image_set(asked.data, classes=asked.classes, per_class=asked.per_class, progress=progress)
+
+    opening, images = _seconds(opened)
+    if opening < SECONDS / 5:  # what files are like is known the second time
+        opening, images = _seconds(opened)
     count = min(len(images), SAMPLE_IMAGES)
+    some = np.linspace(0, len(images) - 1, count).astype(int).tolist()
+    input_for(images, len(images) - 1, how)  # which imports what decodes; not all twice, as some are kept a while
+    seconds = _seconds(lambda: [input_for(images, index, how) for index in some])[0] / count
+    return SampledSet(len(images), len(images.classes), len(np.unique(images.groups)), seconds, opening)
+
+
+def _seconds(work: Callable[[], Value]) -> tuple[float, Value]:
+    """Return how long something takes, and what it returns."""
     began = time.perf_counter()
-    for index in np.linspace(0, len(images) - 1, count).astype(int).tolist():
-        input_for(images, index, how)
-    seconds = (time.perf_counter() - began) / count
-    return SampledSet(len(images), len(images.classes), len(np.unique(images.groups)), seconds)
+    found = work()
+    return time.perf_counter() - began, found
 
 
 def _probe_rate(unit: Unit, sets: Sequence[SampledSet], network: SampledNetwork, seconds: float) -> float:

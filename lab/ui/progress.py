@@ -56,7 +56,8 @@ CELLS_SPEC: dict[str, Any] = {
     "layer": [
         {"mark": {"type": "rect", "stroke": "#ffffff"}, "encoding": {
             "color": {"field": "accuracy", "type": "quantitative", "title": "accuracy so far",
-                      "scale": {"domain": list(ACCURACIES), "range": ACCURACY_COLOURS, "interpolate": "rgb"},
+                      "scale": {"domain": list(ACCURACIES), "range": ACCURACY_COLOURS, "interpolate": "rgb",
+                                "clamp": True},
                       "legend": {"orient": "bottom", "titleOrient": "left"}}}},
         {"mark": {"type": "text", "fontSize": 12}, "encoding": {
             "text": {"field": "accuracy", "type": "quantitative", "format": ".2f"},

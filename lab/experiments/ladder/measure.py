@@ -6,7 +6,7 @@ A rung that a network has been asked is left in `partial_results`, so a run that
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 
@@ -138,7 +138,7 @@ def _with_cells(before: Arrays, reading: RungReading) -> Arrays:
     """Return the cells so far with those of a rung, which a run that goes on from its parts meets again."""
     assert reading.network is not None
     layers = [layer.name for layer in reading.network.layers]
-    new: dict[str, list[object]] = {
+    new: dict[str, Sequence[object]] = {
         "rung": [reading.rung] * len(layers),
         "layer": layers,
         "accuracy": [reading.accuracy(one).value for one in reading.probe],
