@@ -121,7 +121,7 @@ def test_both_ends_are_told_apart_in_tables_sentences_charts_and_files(made: Any
     assert len({file_name(row) for row in images.to_dict("records")}) == len(images)
     assert images["alike"].between(0, 1).all()
     said = " ".join(result.manifest["findings"])
-    assert "of 4 negatives end below the 5th percentile" in said
+    assert "of 4 negatives end below 95 %" in said
     assert f"alike to {images['alike'].mean():.2f}" in said
     points, _ = reach_rows(result.tables)
     assert list(points["what"]) == [MADE, NEGATIVE] * 2

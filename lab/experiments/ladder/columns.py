@@ -4,7 +4,7 @@ from lab.experiments.columns import LAYERS, Table, between, ends, same
 from lab.experiments.separability.columns import PROBE
 
 _TWIN = "seed of the untrained twin, -1 for the network itself"
-_RUNG = {"rung": "what has to be told apart"}
+_RUNG = {"rung": "what has to be distinguished"}
 _WHO = {**same("model"), "twin": _TWIN}
 
 _CHANGE = {"change": "what differs between training and test: position, size, colouring or background"}
