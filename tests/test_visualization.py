@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from no_fields import leave_out_fields
+from no_fields import MODEL, SMALL, leave_out_fields, loaded_without_fields
 from PIL import Image
 from torch import nn
 
@@ -47,9 +47,6 @@ from lab.visualization.render import generator_of, seed_of
 from lab.visualization.transforms import moved
 from lab.visualization.truncation import normal, pooled
 
-MODEL = "test_resnet@untrained:1"
-SMALL: dict[str, Any] = {"model": MODEL, "data": "drawn:shapes", "per_class": 6}
-
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,10 +55,7 @@ def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("models")))
-        leave_out_fields(patch)
-        return load_model(MODEL)
+    return loaded_without_fields(tmp_path_factory)
 
 
 def layer_of(model: LoadedModel, name: str) -> Layer:

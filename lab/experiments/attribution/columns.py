@@ -168,6 +168,7 @@ EXPLANATIONS = {
             "pairs": "pairs of images, each for a probe fitted to drawings of its own",
             **between("told", "share judged right, mean over the reader's layers, the interval for all rows at once"),
             **between("random", "the same of pairs for random directions"),
+            **between("untrained", "the same of pairs that untrained twins make for their own probes"),
         },
     ),
     "optimised_images": Table(

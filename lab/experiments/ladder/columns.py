@@ -75,6 +75,8 @@ LADDER = {
             "pairs": "pairs of reached rungs",
             "as_expected": "of them, clearly in the order of the ladder (corrected for all pairs)",
             "reversed": "of them, clearly the other way round (corrected for all pairs)",
+            "twins": "of a network's untrained twins, those that read three rungs or more; 0 for a twin",
+            **between("twins_tau", "their mean tau, each by the rungs it reads, over random starts and drawings"),
         },
     ),
     "pairs": Table(
