@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import resource
 import subprocess
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scale import SHARD, network, tell
 
 import lab
 from lab.embeddings import sharded
@@ -31,19 +31,7 @@ from lab.images.shards import shards_of
 from lab.models import card
 from lab.weights.own_code import code_allowed
 
-SHARD = 5000
 LAYERS = "0,2"
-NETWORK = """
-import torch
-from torch import nn
-
-def small():
-    torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
-    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16, 2))
-    network.pretrained_cfg = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}
-    return network
-"""
 
 
 def main() -> None:
@@ -64,7 +52,7 @@ def main() -> None:
 def answer(folder: Path, images: int) -> None:
     """Put so many images there, or with none answer the question about those that are there."""
     file = folder / "network.py"
-    file.write_text(NETWORK)
+    file.write_text(network(8, 16))
     asked = ManyImagesRequest(model=f"module:{file}:small@code", data=f"{folder}/*.tar", layers=LAYERS)
     with code_allowed([str(file)]):
         if images:
@@ -73,8 +61,10 @@ def answer(folder: Path, images: int) -> None:
         began = time.monotonic()
         found = lab.ask("many_images", model=asked.model, data=asked.data, layers=LAYERS)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    told = {"images": found.manifest["images"], "seconds": time.monotonic() - began, "cpu": time.process_time()}
-    print(json.dumps({**told, "peak_mb": peak, "findings": found.findings}), flush=True)
+    tell(
+        images=found.manifest["images"], seconds=time.monotonic() - began, cpu=time.process_time(), peak_mb=peak,
+        findings=found.findings,
+    )  # fmt: skip
 
 
 def put(asked: ManyImagesRequest, folder: Path, images: int) -> None:

@@ -105,15 +105,17 @@ def engines(_: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
-NETWORK = """
+def network(first: int = 64, second: int = 256) -> str:
+    """Return a small network as code: two convolutions of so many channels."""
+    return f"""
 import torch
 from torch import nn
 
 def small():
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 64, 3, 2, 1), nn.ReLU(), nn.Conv2d(64, 256, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
-    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 2))
-    network.pretrained_cfg = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}
+    layers = [nn.Conv2d(3, {first}, 3, 2, 1), nn.ReLU(), nn.Conv2d({first}, {second}, 3, 2, 1), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear({second}, 2))
+    network.pretrained_cfg = {{"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3, "crop_pct": 1.0}}
     return network
 """
 
@@ -125,7 +127,7 @@ def memory(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         place, rng = Path(folder), np.random.default_rng(0)
-        (place / "network.py").write_text(NETWORK)
+        (place / "network.py").write_text(network())
         for number in range(given.images):
             path = place / "images" / ("ab"[number % 2]) / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +147,7 @@ def shards(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         place, rng = Path(folder), np.random.default_rng(0)
-        (place / "network.py").write_text(NETWORK)
+        (place / "network.py").write_text(network())
         for count in (500, given.images):
             (place / "images").mkdir(exist_ok=True)
             for first in range(0, count, SHARD):
@@ -209,10 +211,10 @@ def peak(given: argparse.Namespace) -> None:
     whole = "FEATURE_LAB_TEST_WHOLE" in os.environ
     how = {"data": f"{folder}/images", "per_class": None if whole else given.images // 2, "layers": "0,2"}
     own = {"repeats": 1, "folds": 5, "controls": ["shuffled"]} if given.question == "probe" else {}
-    network = {"models": [f"module:{file}:small"]} if given.question == "probe" else {"model": f"module:{file}:small"}
+    named = {"models": [f"module:{file}:small"]} if given.question == "probe" else {"model": f"module:{file}:small"}
     began = time.monotonic()
     with code_allowed([file]):
-        found = lab.ask(given.question, **network, **how, **own)
+        found = lab.ask(given.question, **named, **how, **own)
     tell(
         question=given.question, images=given.images, seconds=time.monotonic() - began,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, findings=found.findings[:1],

@@ -91,8 +91,8 @@ def test_streamlit_is_imported_by_pages_and_ui_only(path: Path) -> None:
 def test_values_are_frozen() -> None:
     """A dataclass that may be written on is one that gathers something while it is filled; all others are values."""
     gathering = {
-        "_Batch", "_Exam", "_Leaf", "_RecordedShapes", "Extremes", "Fourier", "History", "InterventionOutputs", "Moments",
-        "Pace", "Phases", "Slides", "State", "Visit", "Watcher",
+        "_Batch", "_Exam", "_Leaf", "_RecordedShapes", "Extremes", "Fourier", "History", "InterventionOutputs",
+        "Moments", "Pace", "Phases", "Slides", "State", "Visit", "Watcher",
     }  # fmt: skip
     written = {
         node.name

@@ -19,7 +19,7 @@ from lab.experiments.base import Result
 from lab.experiments.ladder import measure
 from lab.experiments.ladder.climb import climb_of, likely_again
 from lab.experiments.ladder.findings import findings
-from lab.experiments.ladder.measure import LadderNetwork, RungReading
+from lab.experiments.ladder.measure import CELLS, LadderNetwork, RungReading
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.run import run
 from lab.experiments.ladder.tables import assemble
@@ -115,7 +115,11 @@ def test_training_helps_where_the_twin_reads_nothing() -> None:
     assert (gains.loc[NAMES[4:], "gain_low"] > 0).all()
     assert (gains.loc[NAMES[:4], "gain_low"] <= 0).all()
     assert any(text.startswith("Training clearly helps") for text in sentences)
-    assert any(text.startswith("Tau of untrained twins") and "(4 rungs)" in text for text in sentences)
+    assert any(text.startswith("Mean tau of untrained twins: ") for text in sentences)
+    order = tables["order"].set_index("twin")
+    assert order.loc[-1, "twins_tau"] == pytest.approx(order.loc[0, "tau"])
+    assert order.loc[-1, ["twins", "twins_tau_low", "twins_tau_high"]].tolist() == [1, -1, 1]  # of other starts nothing
+    assert order.loc[0, "twins"] == 0
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +148,15 @@ def test_a_run_goes_on_from_the_rungs_that_were_finished(small: Result, monkeypa
     monkeypatch.setattr(measure, "_drawn_once", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(SMALL.canonical(), partial_results=kept)
-    assert len(kept) == 4  # two rungs, pixels and one network each
+    assert len(kept) == 5  # two rungs, pixels and one network each, and the cells so far
+    assert dict.fromkeys(kept[CELLS]["rung"]) == {"hue": None, "texture": None}
     assert reads == ["drawn:hue", "drawn:texture", "drawn:count"]  # each drawn once, for pixels and network together
     found = run(SMALL.canonical(), partial_results=kept)
     assert reads[3:] == ["drawn:count"]
     pd.testing.assert_frame_equal(found["accuracy"], small["accuracy"])
+    cells, table = pd.DataFrame(dict(kept[CELLS])), found["accuracy"].query("control == 'probe'")
+    assert cells["accuracy"].round(6).tolist() == table["accuracy"].round(6).tolist()
+    assert cells[["rung", "layer"]].to_numpy().tolist() == table[["rung", "layer"]].to_numpy().tolist()
 
 
 def test_tables_hold_every_cell(small: Result) -> None:

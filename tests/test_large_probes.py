@@ -117,11 +117,11 @@ def test_a_class_that_no_training_image_of_a_fold_has_gets_no_probability() -> N
     assert fit.probabilities[0, fold, 7].max() == 0.0
 
 
-@pytest.mark.parametrize(("count", "size"), [(400, 60), (300, 700), (900, 600)])
+@pytest.mark.parametrize(("count", "size"), [(400, 60), (300, 700), (900, 300), (900, 600)])
 def test_the_largest_axes_are_those_of_the_whole_decomposition(count: int, size: int) -> None:
     rng = np.random.default_rng(1)
     features = (rng.normal(size=(count, size)) * np.exp(-np.arange(size) / 12)).astype(np.float32)
-    axes, spectrum, rest = largest_axes(features)
+    axes, spectrum, rest = largest_axes(features, 1)
     values, vectors = np.linalg.eigh(features.T.astype(float) @ features)
     assert np.allclose(np.sort(spectrum)[::-1][:20], values[::-1][:20], rtol=1e-3)
     assert np.abs(axes.T @ axes - np.eye(axes.shape[1])).max() < 1e-3

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab.ui.access import HEADERS, Access, access_middleware, content_policy
-from lab.ui.index_page import IndexPage, told
+from lab.ui.index_page import IndexPage, index_page
 
 ACCESS = Access("t" * 40, "feature_lab_8501", ("localhost", "127.0.0.1", "[::1]"))
 BASE = "http://localhost:8501"
@@ -160,16 +160,32 @@ def test_only_the_pages_own_inline_scripts_may_run(page: str) -> None:
     assert script == "script-src 'self' 'sha256-LAfYd7pbFUgwfQu8b4q135PeTG2z+/coPEUYCd74eCQ='"
 
 
-def test_a_page_is_told_where_its_server_is_and_everything_else_is_streamlits(page: str) -> None:
+def test_a_page_is_told_where_its_server_is_and_everything_else_is_streamlits(page: str, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(page)
+    page = index_page(tmp_path)
     routes = [Route("/{rest:path}", everything, methods=["GET", "POST"])]
-    client = TestClient(Starlette(routes=routes, middleware=[Middleware(IndexPage, page=told(page))]), base_url=BASE)
+    client = TestClient(Starlette(routes=routes, middleware=[Middleware(IndexPage, page=page)]), base_url=BASE)
     as_page = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     for place in ("/", "/separability?view=Labels"):
         assert "BACKEND_BASE_URL" in client.get(place, headers=as_page).text
     for place in ("/_stcore/health", "/favicon.png", "/static/js/a.js"):
         assert "BACKEND_BASE_URL" not in client.get(place, headers=as_page).text
     assert "BACKEND_BASE_URL" not in client.get("/runs", headers={"Sec-Fetch-Mode": "cors"}).text
-    assert content_policy(told(page)).count("sha256-") == 2
+    assert content_policy(page).count("sha256-") == 2
+
+
+def test_the_scripts_of_charts_are_named_in_the_page_each_once_and_all_of_them(tmp_path: Path) -> None:
+    scripts = {"ArrowVegaLiteChart.x.js": 'import{a}from"./b.js";import"./index.js"', "b.js": "export*from'./c.d.js'",
+               "c.d.js": 'import"./b.js";import"./gone.js"', "other.js": "", "index.js": ""}  # fmt: skip
+    folder = tmp_path / "static" / "js"
+    folder.mkdir(parents=True)
+    for name, text in scripts.items():
+        (folder / name).write_text(text)
+    (tmp_path / "index.html").write_text('<head><script src="./static/js/index.js"></script></head>')
+    named = re.findall(r'modulepreload"[^>]*href="./static/js/([^"]+)"', index_page(tmp_path))
+    assert sorted(named) == ["ArrowVegaLiteChart.x.js", "b.js", "c.d.js"]
+    streamlits = re.findall(r"modulepreload[^>]*/embed\.", index_page(Path(streamlit.__file__).parent / "static"))
+    assert len(streamlits) == 1  # Vega itself is among them
 
 
 def test_the_token_is_not_in_what_is_printed_of_it() -> None:

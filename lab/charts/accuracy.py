@@ -109,8 +109,8 @@ class _Axes:
         return layer_axis(self.layers) if self.kind == "layer" else depth_axis(field)
 
     def y(self, field: str = "value") -> alt.Y:
-        axis = alt.Axis(format=".2f", tickCount=6, labelFontSize=SMALL_FONT)
-        scale = alt.Scale(domain=list(self.domain), nice=False, zero=False)
+        axis: Any = {"format": ".2f", "tickCount": 6, "labelFontSize": SMALL_FONT}
+        scale: Any = {"domain": list(self.domain), "nice": False, "zero": False}
         return alt.Y(f"{field}:Q", title=self.metric.axis, scale=scale, axis=axis)
 
     def colour(self) -> alt.Color:

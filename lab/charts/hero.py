@@ -174,4 +174,5 @@ def _pictures(tables: Tables, table: pd.DataFrame, width: int, places: int) -> a
 
 
 def _across(field: str) -> alt.X:
-    return alt.X(f"{field}:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
+    scale: Any = {"domain": [0, 1], "nice": False}
+    return alt.X(f"{field}:Q", axis=None, scale=scale)

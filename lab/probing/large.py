@@ -60,7 +60,7 @@ def _design(known: np.ndarray, unseen: np.ndarray, classes: int) -> tuple[Design
         known, unseen = (
             part.astype(np.float32) for part in principal_axes(known.astype(np.float64), unseen.astype(np.float64))
         )
-    axes, spectrum, rest = largest_axes(known)
+    axes, spectrum, rest = largest_axes(known, classes if classes > 2 else 1)
     if axes.shape[0] == axes.shape[1] and len(known) <= TURNS * classes:
         known, unseen = known @ axes, unseen @ axes
         return Design(_with_ones(known)[None], np.append(spectrum, len(known))[None]), unseen

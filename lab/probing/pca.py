@@ -6,7 +6,9 @@ import numpy as np
 
 RANK_CUT = 1e-12  # share of the largest eigenvalue below which a direction is rounding noise
 RANK_CUT_SINGLE = 1e-6  # the same in single precision
-ALL_AXES = 512  # dimensions up to which all axes are found from the Gram matrix
+ALL_AXES = 512  # dimensions up to which all axes are found from the Gram matrix,
+FEW_AXES = 256  # and those up to which that costs nothing worth sparing
+AXES_WORTH = 35  # times images and logits: beyond the square of the dimensions they spare more time than they take
 LARGEST = 64  # axes of wider embeddings: with 128 descents are as long, and these cost more
 ROWS = 512  # converted at once
 
@@ -44,15 +46,16 @@ def _scale(variance: np.ndarray, mean: np.ndarray, count: int) -> np.ndarray:
     return np.where(constant, 0.0, 1.0 / np.sqrt(np.where(constant, 1.0, variance)))
 
 
-def largest_axes(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def largest_axes(features: np.ndarray, logits: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the largest principal axes of float32 features `(n, p)`, `(p, r)`, the sums of squares along them `(r,)`,
     and that along any direction across them, on average.
 
-    All of up to 512 dimensions; else 64, out of random products (Halko, Martinsson & Tropp, SIAM Review 2011, 53:217),
-    near enough to precondition. The random numbers are always the same.
+    All of up to 256 dimensions, or of 512 where many images or `logits` are fitted; else 64, out of random products
+    (Halko, Martinsson & Tropp, SIAM Review 2011, 53:217), near enough to precondition. The random numbers are always
+    the same.
     """
     count, size = features.shape
-    if size <= ALL_AXES:
+    if size <= FEW_AXES or (size <= ALL_AXES and size**2 < AXES_WORTH * count * logits):
         values, vectors = np.linalg.eigh((features.T @ features).astype(np.float64))
         return vectors.astype(np.float32), np.maximum(values, 0.0), 0.0
     drawn = np.random.default_rng(0).standard_normal((size, LARGEST), dtype=np.float32)

@@ -51,7 +51,9 @@ class SimulatedKind:
     @property
     def described(self) -> str:
         sizes = "equal classes" if self.balance == "equal" else "classes of unequal size (19:1)"
-        return f"{self.images} images, {self.classes} {sizes}{'' if self.groups == 'one' else ', uneven groups'}"
+        grouped = "" if self.groups == "one" else ", uneven groups"
+        probe = "" if self.probe == "logistic" else f", {self.probe} probes"
+        return f"{self.images} images, {self.classes} {sizes}{grouped}{probe}"
 
 
 @cache

@@ -1,9 +1,13 @@
 """Streamlit's own page, told where its server is: it would look below the path of a deep link first, and find nothing.
 
-ASGI middleware, innermost: answers a browser that asks for a page with `index.html` in which one line is added.
+ASGI middleware, innermost: answers a browser that asks for a page with `index.html` in which that line is added, and
+the scripts that draw charts are named: a browser then fetches and compiles them while the first chart is made here.
 """
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
@@ -15,9 +19,31 @@ from lab.ui.access import navigates
 TOLD = '<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin + "/"}</script>'
 
 
-def told(page: str) -> str:
-    """Return streamlit's index.html with the line in it, before every other script."""
-    return page.replace("<head>", f"<head>{TOLD}", 1)
+CHARTS = "ArrowVegaLiteChart.*.js"  # the script of streamlit's chart element
+IMPORTED = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
+
+
+def index_page(static: Path) -> str:
+    """Return the index.html in streamlit's folder with the line in it, before every other script, and the scripts of
+    charts after all others."""
+    page = (static / "index.html").read_text()
+    scripts = [name for name in _needed(static / "static" / "js") if name not in page]
+    links = "".join(
+        f'<link rel="modulepreload" fetchpriority="low" crossorigin href="./static/js/{name}">' for name in scripts
+    )
+    return page.replace("<head>", f"<head>{TOLD}", 1).replace("</head>", f"{links}</head>", 1)
+
+
+def _needed(folder: Path) -> list[str]:
+    """Return the script of charts and all that it imports, each once; [] where streamlit has none of that name."""
+    found = {file.name: None for file in folder.glob(CHARTS)}
+    waiting = list(found)
+    while waiting:
+        for name in IMPORTED.findall((folder / waiting.pop()).read_text()):
+            if name not in found and (folder / name).is_file():
+                found[name] = None
+                waiting.append(name)
+    return list(found)
 
 
 class IndexPage:

@@ -56,7 +56,8 @@ CELLS_SPEC: dict[str, Any] = {
     "layer": [
         {"mark": {"type": "rect", "stroke": "#ffffff"}, "encoding": {
             "color": {"field": "accuracy", "type": "quantitative", "title": "accuracy so far",
-                      "scale": {"domain": list(ACCURACIES), "range": ACCURACY_COLOURS, "interpolate": "rgb"},
+                      "scale": {"domain": list(ACCURACIES), "range": ACCURACY_COLOURS, "interpolate": "rgb",
+                                "clamp": True},
                       "legend": {"orient": "bottom", "titleOrient": "left"}}}},
         {"mark": {"type": "text", "fontSize": 12}, "encoding": {
             "text": {"field": "accuracy", "type": "quantitative", "format": ".2f"},
@@ -92,7 +93,7 @@ def show_progress(run: RunFolder) -> None:
         images = unfinished_images(run.partial_results).tail(MOST_IMAGES)
         if len(images):
             gallery([_picture(row) for row in images.to_dict("records")], key="unfinished")
-        st.caption("It goes on if you close this page; open it again and you will find it here.")
+        st.caption("It goes on if you close this page.")
 
 
 def _picture(row: Mapping[Any, Any]) -> Picture:

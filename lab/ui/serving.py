@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import streamlit
 from starlette.middleware import Middleware
+from streamlit import delta_generator
 
 from lab.ui.access import Access, access_middleware
-from lab.ui.index_page import IndexPage, told
+from lab.ui.index_page import IndexPage, index_page
 from lab.ui.presenting import present_routes
 from lab.ui.receiving import UploadsToDisk
 from lab.ui.routes import dashboard_file
@@ -27,13 +30,17 @@ def main() -> None:
     """Serve the dashboard until the process is asked to end."""
     settings = json.load(sys.stdin)
     options = settings.pop("options")
+    # Streamlit would look through the whole stack for a Python prompt before it sends the first element.
+    delta_generator._use_warning_has_been_displayed = True
+    # While the browser still loads scripts: the first chart would wait for it.
+    threading.Thread(target=import_module, args=("altair",), daemon=True).start()
     dashboard(settings, options).run(config=options)
 
 
 def dashboard(settings: dict[str, Any], options: dict[str, Any]) -> streamlit.App:
     """Return the ASGI app of the dashboard."""
     access = Access(settings["token"], settings["cookie"], tuple(settings["hosts"]))
-    page = told((Path(streamlit.__file__).parent / "static" / "index.html").read_text())
+    page = index_page(Path(streamlit.__file__).parent / "static")
     uploads = Middleware(UploadsToDisk, most=options["server.maxUploadSize"] * 2**20)
     return streamlit.App(
         dashboard_file("app.py"),

@@ -143,8 +143,10 @@ def _with_cells(before: Arrays, reading: RungReading) -> Arrays:
         "layer": layers,
         "accuracy": [reading.accuracy(one).value for one in reading.probe],
     }
-    other = np.array(before["rung"]) != reading.rung if before else np.array([], dtype=bool)
-    return {name: np.array([*np.array(before.get(name, []))[other], *values]) for name, values in new.items()}
+    if not before:
+        return {name: np.array(values) for name, values in new.items()}
+    other = before["rung"] != reading.rung
+    return {name: np.concatenate([before[name][other], values]) for name, values in new.items()}
 
 
 def _drawn_once(images: DrawnSet, stage: str, progress: Progress) -> tuple[ImageSet, np.ndarray]:

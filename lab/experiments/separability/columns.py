@@ -24,7 +24,7 @@ PROBE = {
             **same("fold"),
             "n_train": "images the probe was fitted on",
             "n_test": "images held out",
-            "C": "inverse strength of regularisation, chosen inside the training part",
+            "C": "inverse strength of regularisation, chosen inside the training part (of ridge probes 1 / 2α)",
             **same("accuracy balanced_accuracy auc log_loss"),
         },
     ),
