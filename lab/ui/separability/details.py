@@ -206,8 +206,8 @@ def _beside(result: Result, model: str) -> None:
     left = [name for name in factors if name not in asked]
     if not factors and "beside" not in result.tables:
         st.info(
-            "The images above have a class and nothing else. A table of labels (CSV, with columns such as site or "
-            "camera) brings more to look at."
+            "The images above came with a class and nothing else. A table of labels (CSV, with columns such as site or "
+            "camera) tells the same of them."
         )
     if not left or not isinstance(request, ProbeRequest):
         return
