@@ -26,9 +26,14 @@ def told(node: ast.AST, kind: str) -> Iterator[tuple[str, str]]:
         below = {"help": "help", "offer": "offer", "caption": "caption"}.get(str(name), kind)
         if isinstance(child, ast.Call) and getattr(child.func, "id", "") == "option":
             below = "option"
-        if isinstance(child, ast.Constant) and isinstance(child.value, str) and len(child.value.split()) > 2:
+        if isinstance(child, ast.Constant) and isinstance(child.value, str) and read(child.value):
             yield kind, child.value
         yield from told(child, below)
+
+
+def read(text: str) -> bool:
+    """Whether somebody reads it: no style sheet, no markup alone."""
+    return len(text.split()) > 2 and "; }" not in text and "</style>" not in text
 
 
 def docstring(node: ast.Expr) -> bool:

@@ -9,6 +9,6 @@ from lab.ui.selection import choose
 
 heading(
     "What a layer looks at",
-    "Where in a picture does an answer come from, at each depth? Every map comes with its checks.",
+    "Where in a picture does an answer come from? Every map comes with its checks.",
 )
 page_of_questions("attributions", SECTIONS, choose("picture"))

@@ -10,8 +10,7 @@ from lab.ui.selection import choose
 
 heading(
     "Channels",
-    "What does a single channel look for? First the natural patches that excite it, then an image made for it, from"
-    " the first layer to the last.",
+    "What does a single channel look for? First natural patches, then images made for it.",
     css=CSS,
 )
 page_of_questions("channels", SECTIONS, choose("data"))

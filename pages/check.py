@@ -11,15 +11,14 @@ from lab.ui.heading import heading
 
 heading(
     "Check",
-    "Is a new checkpoint no worse than the one before, and which layers has training changed?",
+    "Is a new checkpoint no worse than the one before, and where did it change?",
 )
 
 request = url_state.requested(CheckRequest)
 settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
-    offer="This has not been checked yet. Press Check now; the page shows how far it is. The default is a "
-    "trained network against the same one with random weights.",
+    offer="Not checked yet. Press Check now; the default compares a trained network with the same untrained.",
     button=False,
 )
 with settings:

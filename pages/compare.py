@@ -19,8 +19,7 @@ request = url_state.requested(CompareRequest)
 settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
-    offer="These networks have not been compared on these images yet. Press Compare; the page shows how far it is. "
-    "The default is a trained network against the same one with random weights.",
+    offer="Not compared yet. Press Compare; the default compares a trained network with the same untrained.",
     button=False,
 )
 with settings:

@@ -20,9 +20,7 @@ heading(
 
 request = url_state.requested(ProbeRequest)
 run_picker.run_picker(request)
-result = run_status.result_or_status(
-    request, offer="Maps are made together with the probes. Run this experiment to see them."
-)
+result = run_status.result_or_status(request, offer="Maps are made together with the probes: run this experiment.")
 if result is None:
     examples.drawn_examples(request.data, per_class=9)
     st.page_link(dashboard_file("pages/separability.py"), label="Choose other settings", icon=":material/tune:")

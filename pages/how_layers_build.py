@@ -10,7 +10,7 @@ from lab.ui.selection import choose
 
 heading(
     "How layers build",
-    "What does a layer do with the one before it? Measured on a network and a picture of your choice.",
+    "What does a layer do with the one before it?",
     css=CSS,
 )
 page_of_questions("how_layers_build", SECTIONS, choose("picture"))

@@ -19,8 +19,7 @@ request = url_state.requested(LadderRequest)
 settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
-    offer="These settings have not been run on this computer. Press Run: the default ladder has twelve rungs, a "
-    "trained network and three untrained twins.",
+    offer="Not run yet. Press Run: twelve rungs, a trained network and three untrained twins.",
     button=False,
 )
 with settings:

@@ -7,6 +7,6 @@ from lab.ui.heading import heading
 
 heading(
     "Models",
-    "Every network that timm knows, and those trained here. Choose one to see its layers.",
+    "Every network of timm, and those trained here.",
 )
 model_search.model_search()

@@ -18,10 +18,10 @@ overview.runs_under_way()
 
 default = ProbeRequest().canonical()
 st.markdown(
-    "Here: drawn cats and dogs that colour, contrast and texture do not tell apart, and a network trained on "
-    "photographs. A *probe*, a linear classifier, is fitted to each of its layers."
+    "Here: drawn cats and dogs that colour and texture do not tell apart, and a network trained on photographs. A "
+    "*probe*, a linear classifier, is fitted to each layer."
 )
-result = run_status.result_or_status(default, offer="It has not been computed here yet. It needs no download.")
+result = run_status.result_or_status(default, offer="Not computed here yet. It needs no download.")
 if result is None:
     examples.drawn_examples(default.data, per_class=4)
 else:
@@ -35,5 +35,5 @@ st.header("Where to go next")
 overview.next_steps(result)
 
 st.header("Questions people ask")
-st.markdown("Each is answered by an experiment, on a network and images of your choice.")
+st.markdown("Each is an experiment, on a network and images of your choice.")
 overview.questions()

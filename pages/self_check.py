@@ -5,5 +5,5 @@ from __future__ import annotations
 from lab.ui.heading import heading
 from lab.ui.selfcheck import selfcheck_section
 
-heading("Self-check", "Can this lab be trusted on this computer? Systems whose right answer is known.")
+heading("Self-check", "Can this lab be trusted here? Systems whose right answer is known.")
 selfcheck_section()

@@ -19,7 +19,7 @@ request = url_state.requested(ProbeRequest)
 settings = st.container()  # above, but drawn once it is known whether there is a result to make room for
 result = run_status.result_or_status(
     request,
-    offer="These settings have not been run on this computer. Press Run; the page shows how far it is.",
+    offer="Not run yet. Press Run.",
     button=False,
 )
 with settings:

@@ -7,6 +7,6 @@ from lab.ui.sweeps.sections import sweep_tabs
 
 heading(
     "Sweep",
-    "Many networks on many image sets: where the classes come apart, and which layer to use.",
+    "Many networks, many image sets: where classes come apart, and which layer to use.",
 )  # fmt: skip
 sweep_tabs()

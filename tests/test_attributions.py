@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,10 +96,31 @@ def test_pixel_methods_equal_captum() -> None:
     assert close(METHODS["inputxgrad"].explain(task).maps[PICTURE], wanted)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
-def test_layer_integrated_gradients_equal_captum_where_it_works(name: str) -> None:
-    task = task_of(name, 1, steps=12)
-    layer = next(layer for layer in task.layers if layer.name in ("layer3.0", "blocks.2"))
+def test_layer_integrated_gradients_are_as_near_to_double_precision_as_captums() -> None:
+    task = task_of("test_efficientnet", 1, steps=6)
+    task = task.at([layer for layer in task.layers if layer.name in ("blocks.1.0", "blocks.3.0", "bn2")])
+    double = replace(
+        task, module=copy.deepcopy(task.module).double(), images=task.images.double(), baseline=task.baseline.double()
+    )
+    found, exact = METHODS["layer_ig"].explain(task).maps, METHODS["layer_ig"].explain(double).maps
+
+    def by_captum(asked: AttributionTask, layer: Layer) -> torch.Tensor:
+        made = attr.LayerIntegratedGradients(Reading(asked), asked.module.get_submodule(layer.name))
+        baselines = torch.zeros_like(asked.images)
+        return made.attribute(asked.images, baselines=baselines, n_steps=6, method="riemann_middle").sum(1).detach()
+
+    def away(maps: torch.Tensor, name: str) -> float:
+        return float((maps - exact[name]).abs().max() / exact[name].abs().max())
+
+    assert len(task.layers) == 3
+    for layer in task.layers:
+        assert away(by_captum(double, layer), layer.name) < 1e-6
+        assert away(found[layer.name], layer.name) <= 2 * away(by_captum(task, layer), layer.name)
+
+
+def test_layer_integrated_gradients_equal_captum_on_tokens() -> None:
+    task = task_of("test_vit", 1, steps=12)
+    layer = next(layer for layer in task.layers if layer.name == "blocks.2")
     found = METHODS["layer_ig"].explain(task.at([layer])).maps[layer.name]
     wanted = attr.LayerIntegratedGradients(Reading(task), task.module.get_submodule(layer.name)).attribute(
         task.images, baselines=torch.zeros_like(task.images), n_steps=12

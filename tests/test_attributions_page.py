@@ -78,7 +78,7 @@ def healthy(app: AppTest) -> AppTest:
 
 def test_an_empty_page_offers_to_look() -> None:
     app = healthy(opened())
-    assert "Looks at this picture through every layer" in said(app)
+    assert "Makes a map of this picture at every layer" in said(app)
     assert app.selectbox(key="subject_picture").value == "photo:flower"
     assert [name.split(" (")[0] for name in app.selectbox(key="method").options] == [
         "Grad-CAM", "Gradient × activation", "Activation", "Saliency", "Input × gradient",
@@ -93,7 +93,7 @@ def test_a_finished_run_shows_every_layer_with_its_checks(computed: dict[str, Pa
         assert f"<b>{layer or 'Pixels'}</b>" in shown or layer == ""
     assert shown.count("data-layer=") == 5
     assert "on what differs" in shown
-    assert "with random weights" in said(app)
+    assert "made random" in said(app)
     assert len(app.get("vega_lite_chart")) == 2
 
 

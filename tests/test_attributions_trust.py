@@ -238,7 +238,7 @@ def test_slow_maps_are_kept_and_complete(home: Any, monkeypatch: pytest.MonkeyPa
     due = result["maps"].set_index("method")["incompleteness"]
     assert np.isfinite(due).all()
     assert "randomised" not in result.tables
-    assert any("miss it by" in text and "at worst" in text for text in result.manifest["findings"])
+    assert any("miss the sum" in text and "at worst" in text for text in result.manifest["findings"])
     assert missing_text(0.034) == "3.4%"
     assert missing_text(2.4e7) == "over 1000%"
     for name in ("ig", "layer_ig", "conductance"):
@@ -314,7 +314,7 @@ def test_only_maps_above_everything_find_what_differs() -> None:
         assert finds(row) == good
         said = " ".join(told_scores({"summary": table, "probes": probes}))
         assert f"{int(good)} of 1 pairs" in said
-        assert ("It is above all three" in said) == good
+        assert ("Clearly above all three" in said) == good
 
 
 def test_twins_that_differ_among_themselves_make_the_comparison_with_them_wider() -> None:

@@ -50,7 +50,10 @@ def run_id(capsys: pytest.CaptureFixture[str]) -> str:
         (["runs", "delete", "nothing"], "no run 'nothing'"),
         (["export", "nothing"], "no run 'nothing'"),
         (["app", "--port", "99999"], "port is 99999"),
+        (["probe", "--model", "test_resnet@best.pth"], "for a file write test_resnet@checkpoint:best.pth"),
+        (["ladder", "--rungs", "hue,part", "--rungs", "hue"], "a rung was named twice among hue, part, hue"),
         (["prob"], "invalid choice"),
+        (["width-vs-depth", "--seed", "1"], "write `feature-lab ask width_vs_depth`"),
         ([], "required"),
     ],
 )

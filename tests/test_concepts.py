@@ -16,11 +16,11 @@ from sklearn.preprocessing import StandardScaler
 
 from lab.errors import LabError
 from lab.experiments.attribution.columns import CONCEPTS
+from lab.experiments.attribution.concept_findings import findings
 from lab.experiments.attribution.concepts import (
     ConceptsRequest,
     assembled,
     concepts_of,
-    findings,
     run,
 )
 from lab.experiments.base import Result

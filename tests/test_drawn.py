@@ -11,6 +11,7 @@ import pytest
 from lab.errors import LabError
 from lab.images import open_image_set
 from lab.images.synthetic.rungs import FIRST_MATCHED, RUNGS
+from lab.images.synthetic.rungs.texture import _ranking
 from lab.images.synthetic.sets import FAMILIES, DrawnSet, draw_set
 
 # Of the first drawing of each class at 64 pixels: a change means that old embeddings are no longer of these images,
@@ -229,3 +230,9 @@ def test_a_name_says_seed_and_size() -> None:
 def test_what_cannot_be_drawn_is_told(call: object, words: str) -> None:
     with pytest.raises(LabError, match=words):
         call()  # type: ignore[operator]
+
+
+def test_levels_are_ranked_as_a_stable_sort_ranks_them() -> None:
+    values = np.random.default_rng(0).normal(size=65536).astype(np.float32).round(2)
+    values[::7] *= np.float32(0)  # both zeros, which are equal
+    assert np.array_equal(_ranking(values), np.argsort(values, kind="stable"))

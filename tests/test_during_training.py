@@ -95,7 +95,7 @@ def test_gains_and_charts_follow() -> None:
     gains = probes.tables["gains"].set_index("layer")
     assert gains.loc["6", "gain_low"] > 0  # it was constant, and now it says something
     assert gains.loc["0", "gain"] == 0
-    assert "training has brought the classes apart there" in probes.findings[0]
+    assert "Training has brought the classes apart" in probes.findings[0]
     assert probes.tables["probes"].query("step == 10")["epoch"].eq(1).all()
     drawn = lab.checkpoint_probes(probes.tables).to_dict(validate=False)
     assert "1 epoch" in str(drawn)

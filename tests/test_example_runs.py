@@ -85,7 +85,7 @@ def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
     assert certificate.total == len(CHECKS), "the systems have changed: python docs/make_examples.py selfcheck"
     app = opened("self_check")  # which tells as an error what did not pass
     assert not app.exception
-    assert "nothing has been checked on this one yet" in said(app)
+    assert "nothing was checked here yet" in said(app)
     assert len(app.dataframe) == 1
 
 

@@ -103,11 +103,10 @@ def test_trained_fields_against_untrained_ones() -> None:
     ratio = crossed_mean(gaps, 9)
     low, value, high = (f"{np.exp(number):.2f}" for number in (ratio.low, ratio.value, ratio.high))
     assert of_fields(draws=[*draws, *drawn("open", *last)])[3] == (
-        "Training makes the effective field wider at 2 of 9 layers, narrower at 3; at open it is 53 pixels, with "
-        "random "
-        f"weights 40 (ratio {value}, {low} to {high})."
+        "Training makes the effective field wider at 2 of 9 layers, narrower at 3, alike at 3; at open it is 53 "
+        f"pixels, with random weights 40 (ratio {value}, {low} to {high})."
     )
-    assert "wider at 0 of 1 layers, narrower at 0;" in of_fields(draws=draws[9:18])[3]
+    assert "wider at 0 of 1 layers, narrower at 0, alike at 1;" in of_fields(draws=draws[9:18])[3]
     for pictures, starts, text in (
         (1, 2, "1 picture and 2 random starts are"), (2, 1, "2 pictures and 1 random start are"),
         (1, 1, "1 picture and 1"),

@@ -26,14 +26,14 @@ def rung(name: str, depth: float = 0.5, reached: bool = True, declines: bool = F
 def of_ladder(
     *, rungs: Any = (), tau: Any = (0.7, 0.3, 0.9), read: int = 6,
     pairs: Any = ((-1, "hue", "edge", False, 0.1),), gains: Any = (),
-    twins: Any = (), pixels: Any = (), more: Any = (),
+    twins: Any = (0, (NAN, NAN, NAN)), pixels: Any = (), more: Any = (),
 ) -> list[str]:  # fmt: skip
     model = "resnet18@untrained"
-    order = [(model, 0, *twin) for twin in twins]
+    own = [(*row, *twins) for row in [(model, -1, read, tau), *more]]
     tables = {
         "rungs": table("images", (40,), (70,)),
         "emergence": table(EMERGENCE, *(rungs or [rung("hue")])),
-        "order": table("model twin rungs tau", *order, (model, -1, read, tau), *more),
+        "order": table("model twin rungs tau twins twins_tau", (model, 0, 6, tau, 9, tau), *own),
         "pairs": table("model twin lower higher reversed later", *((model, *pair) for pair in pairs)),
         "gains": table("model rung gain", *((model, *one) for one in gains)),
         "ease": pd.DataFrame({"model": []}),
@@ -117,16 +117,17 @@ def test_what_training_adds_twins_and_thumbnails() -> None:
         ("e", (0.31, 0.1, 0.5)), ("f", (0.0, 0.0, 0.0)),
     ]  # fmt: skip
     pixels = [("a", (0.6, 0.51, 0.7)), ("b", (0.6, 0.5, 0.7)), ("c", (0.9, 0.8, 1.0)), ("d", (0.5, 0.4, 0.6))]
-    twins = [(4, (0.25, 0, 0)), (1, (NAN, NAN, NAN)), (3, (-0.333, 0, 0))]
+    twins = (2, (-0.333, -1.0, 0.4))
     assert_says(
         of_ladder(gains=gains, twins=twins, pixels=pixels)[3:],
         "Training clearly helps 2 of 6 rungs, most e (+0.31), a (+0.20).",
         "No help of training is shown for b, d and f.",
         "The untrained twins clearly read better: c.",
-        "Tau of untrained twins: 0.25 (4 rungs), -0.33 (3 rungs).",
+        "Mean tau of untrained twins: -0.33 (-1.00 to 0.40), 2 starts.",
         "A probe of 8 × 8 thumbnails reads only a and c.",
     )
-    assert len(of_ladder(twins=[(1, (NAN, NAN, NAN))])) == len(of_ladder()) == 4
+    assert of_ladder(twins=(1, (0.5, -1.0, 1.0)))[3].endswith("0.50 (-1.00 to 1.00), one start.")
+    assert len(of_ladder()) == 4
     assert_says(of_ladder(gains=gains[1:2])[3:4], "No help of training is shown for b.")
     assert len(of_ladder(gains=gains[2:3])) == len(of_ladder(gains=gains[:1])) == 5
 

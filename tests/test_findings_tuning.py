@@ -61,7 +61,7 @@ def test_the_last_layer_is_tuned_more_or_less_than_the_first(last: float, change
     numbers[0] = "0.00" if numbers[0] in ("+0.00", "−0.00") else numbers[0]
     middle = "" if last == 0.75 else ", most at neck, 0.70"
     assert tuned((0.6, 0.7, last))[0] == (
-        "The orientation of gratings explains 0.60 of the best channel's variance at stem, "
+        "The orientation of gratings explains 0.60 of the variance of the best of 16 channels at stem, "
         f"{last:.2f} at head{middle}: {change} ({numbers[0]} ({numbers[1]} to "
         f"{numbers[2]}))."
     )

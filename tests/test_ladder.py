@@ -115,7 +115,11 @@ def test_training_helps_where_the_twin_reads_nothing() -> None:
     assert (gains.loc[NAMES[4:], "gain_low"] > 0).all()
     assert (gains.loc[NAMES[:4], "gain_low"] <= 0).all()
     assert any(text.startswith("Training clearly helps") for text in sentences)
-    assert any(text.startswith("Tau of untrained twins") and "(4 rungs)" in text for text in sentences)
+    assert any(text.startswith("Mean tau of untrained twins: ") for text in sentences)
+    order = tables["order"].set_index("twin")
+    assert order.loc[-1, "twins_tau"] == pytest.approx(order.loc[0, "tau"])
+    assert order.loc[-1, ["twins", "twins_tau_low", "twins_tau_high"]].tolist() == [1, -1, 1]  # of other starts nothing
+    assert order.loc[0, "twins"] == 0
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def test_a_further_network_is_held_against_the_first() -> None:
 
 @pytest.mark.parametrize(("easy", "words"), [(4, "is what"), (0, "is not shown")])
 def test_what_is_easy_untrained_is_held_against_what_training_prefers(easy: int, words: str) -> None:
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(3)
     own = climbs([0, 0, 0, 0, None, None, None, None], -1, rng)
     firsts: list[int | None] = [0] * easy + [None] * (len(NAMES) - easy)
     table = pd.DataFrame(ease_rows("m", {("m", -1): own, ("m", 0): climbs(firsts, 0, rng)}))

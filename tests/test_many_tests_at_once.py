@@ -63,14 +63,14 @@ def test_a_strip_allows_for_all_its_channels() -> None:
     images = pd.DataFrame(
         [{"layer": "a", "target": "0", "above_random": True, "above_natural": True, "value": 1.0, "natural_best": 0.0}]
     ).assign(random_p95=0.0, own_rank=0, end="most", alike=float("nan"))
-    assert "at no layer is a single channel shown" in strip_told(pd.DataFrame(rows), images)[0]
+    assert "No single channel is shown" in strip_told(pd.DataFrame(rows), images)[0]
     sure = pd.DataFrame(rows).assign(ci_low=0.6)
-    assert "first at l0 (depth 0.00) is a single channel shown" in strip_told(sure, images)[0]
+    assert "A single channel first tells cat from the rest at l0 (depth 0.00)" in strip_told(sure, images)[0]
 
 
 @pytest.mark.parametrize(
     ("shift", "said"),
-    [(-0.5, "are smoother than random"), (0.5, "are rougher than random"), (0.0, "is not shown")],
+    [(-0.5, "filters are smoother"), (0.5, "filters are rougher"), (0.0, "is not shown")],
 )
 def test_what_training_does_to_filters_is_said_over_filters(shift: float, said: str) -> None:
     rng = np.random.default_rng(0)
@@ -95,8 +95,8 @@ def test_random_starts_that_differ_leave_less_certain_what_training_made_of_the_
         )
         said = kernels_told(table)[1]
         assert "With random weights 0 of 72; " in said
-        assert ("smoother than random ones is not shown" in said) == (apart > 0)
-        low, high = re.findall(r"difference \S+ \((\S+) to (\S+)\)", said)[0]
+        assert ("filters are smoother is not shown" in said) == (apart > 0)
+        low, high = re.findall(r"weights \S+ \((\S+) to (\S+)\)", said)[0]
         widths.append(float(high.replace("−", "-")) - float(low.replace("−", "-")))
     assert widths[1] > 4 * widths[0]
 
@@ -119,7 +119,7 @@ def test_a_channel_is_called_the_strongest_only_beyond_its_interval() -> None:
         return channel_told({**tables, "effects": pd.DataFrame([own, other])})[-1]
 
     assert "more than any of the others" in text(-0.9, -0.5)
-    assert "not shown to be more than other channels" in text(-0.9, -0.1)
+    assert "not clearly more than others" in text(-0.9, -0.1)
     assert "no change is shown" in text(-0.5, 0.1)
 
 

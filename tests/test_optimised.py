@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from lab.errors import LabError
 from lab.experiments.attribution import optimised
-from lab.experiments.attribution.explanations import findings, with_optimised
+from lab.experiments.attribution.explanations import findings, together, with_optimised
 from lab.experiments.attribution.optimised import METHOD, Direction, Optimiser, drawings, read_log_odds, share
 from lab.experiments.attribution.request import ExplanationsRequest
 from lab.images.types import ImageSet
@@ -47,6 +47,7 @@ def test_a_class_that_both_networks_read_is_told_and_random_directions_are_not()
     assert row["random_low"] < 0.5 < row["random_high"]
     assert row["reader"] == READER
     assert row["pairs"] == 8
+    assert "untrained" not in row  # a network that is untrained itself has no twins
     (piece,) = pieces.values()
     assert piece["pixels"].shape == (2, 64, 64, 3)
     red_less_blue = piece["pixels"][..., 0].mean(axis=(1, 2)) - piece["pixels"][..., 2].mean(axis=(1, 2))
@@ -63,6 +64,26 @@ def test_directions_the_other_way_round_are_told_wrong(monkeypatch: pytest.Monke
     monkeypatch.setattr(Direction, "of", turned)
     (row,) = taken(HUE).rows()
     assert row["told_high"] < 0.5
+
+
+def test_untrained_twins_make_pairs_of_their_own_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair is made once, by one of three twins, which read hue as the network itself does."""
+    twins = [load_model(f"test_resnet@untrained:{seed}") for seed in (3, 4, 5)]
+    monkeypatch.setattr(optimised, "untrained_twins", lambda _model: iter(twins))
+    plain, made = Optimiser._told, []
+
+    def told(self: Optimiser, model: Any, layer: Layer, directions: dict[int, np.ndarray], able: Any) -> Any:
+        if model in twins:
+            made.append((twins.index(model), list(directions)))
+        return plain(self, model, layer, directions, able)
+
+    monkeypatch.setattr(Optimiser, "_told", told)
+    pieces: dict[str, Any] = {}
+    (row,) = taken(replace(HUE, pairs=5), pieces).rows()
+    assert made == [(0, [0, 3]), (1, [1, 4]), (2, [2])]
+    (piece,) = pieces.values()
+    assert 0.6 < row["untrained"] == pytest.approx(piece["untrained"].mean())
+    assert row["untrained_low"] < row["untrained"] < row["untrained_high"]
 
 
 def test_what_is_finished_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +145,9 @@ def test_tables_and_sentences_hold_optimised_images_among_the_others(told: float
              "reader_accuracy": 0.9}  # fmt: skip
     values = np.array([told] * 8)
     pixels = np.zeros((2, 32, 32, 3), np.uint8)
-    optimiser._rows.append((about, {"told": values, "random": np.full(8, 0.5), "pixels": pixels}))
+    optimiser._rows.append(
+        (about, {"told": values, "random": np.full(8, 0.5), "untrained": np.full(8, 0.25), "pixels": pixels})
+    )
     optimiser.capable.append({"rung": "hue", "method": METHOD, "layer": LAYER, "valid": True, "reason": ""})
     map_row = {"rung": "hue", "method": "gradcam", "layer": LAYER, "depth": 1.0, "images": 4, "share": 0.5, "area": 0.4,
                "over_area": 0.1, "accuracy": 0.9, "ci_low": 0.8, "ci_high": 1.0, "right": False}  # fmt: skip
@@ -143,7 +166,9 @@ def test_tables_and_sentences_hold_optimised_images_among_the_others(told: float
     said = findings(tables)
     assert ("Optimised image 1 of 1" in said[0]) == right
     assert words in said[-1]
-    assert said[-1].endswith("; random directions 50%.") == right
+    assert said[-1].endswith("; random directions 50%, untrained twins 25%.") == right
+    (whole,) = together(optimiser)
+    assert whole.endswith("; random directions 0.50 (0.50 to 0.50), untrained twins 0.25 (0.25 to 0.25).")
 
 
 def test_a_reader_is_spelled_out_and_one_there_is_not_is_told() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from no_fields import leave_out_fields
+from no_fields import MODEL, SMALL, leave_out_fields, loaded_without_fields
 from PIL import Image
 
 from lab.charts.channels import MADE, NEGATIVE, reach_rows
@@ -33,9 +33,6 @@ from lab.visualization import Settings, TruncatedNetwork, channel, render
 from lab.visualization.objectives import likeness
 from lab.visualization.render import FIRST_GLIMPSE
 
-MODEL = "test_resnet@untrained:1"
-SMALL: dict[str, Any] = {"model": MODEL, "data": "drawn:shapes", "per_class": 6}
-
 
 @pytest.fixture(autouse=True)
 def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,10 +41,7 @@ def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEATURE_LAB_HOME", str(tmp_path_factory.mktemp("models")))
-        leave_out_fields(patch)
-        return load_model(MODEL)
+    return loaded_without_fields(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +121,7 @@ def test_both_ends_are_told_apart_in_tables_sentences_charts_and_files(made: Any
     assert len({file_name(row) for row in images.to_dict("records")}) == len(images)
     assert images["alike"].between(0, 1).all()
     said = " ".join(result.manifest["findings"])
-    assert "of 4 negatives end below the 5th percentile" in said
+    assert "of 4 negatives end below 95 %" in said
     assert f"alike to {images['alike'].mean():.2f}" in said
     points, _ = reach_rows(result.tables)
     assert list(points["what"]) == [MADE, NEGATIVE] * 2

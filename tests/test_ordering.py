@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from lab.stats.ordering import gaps, order_of
+from lab.stats.intervals import Interval
+from lab.stats.ordering import gaps, order_of, order_of_seeds
 
 DRAWS = 300
 
@@ -36,6 +37,48 @@ def test_planted_orders_are_told_apart(truth: np.ndarray, sign: int) -> None:
         said.append(1 if found.low > 0 else -1 if found.high < 0 else 0)
     right = np.mean(np.array(said) == sign)
     assert right >= (0.9 if sign == 0 else 0.95), right
+
+
+STEPS = np.linspace(0.05, 0.95, 12)
+FIRST = 0.2  # depth of the first layer, below which nothing emerges
+
+
+@pytest.mark.parametrize(
+    "truth", [STEPS, STEPS[::-1], np.full(12, 0.5), np.repeat(STEPS[::3], 3), np.tile(STEPS[:6], 2)],
+    ids=["claimed", "reversed", "none", "ties", "partly"],
+)  # fmt: skip
+@pytest.mark.parametrize("spread", [0.05, 0.15])
+def test_the_interval_of_tau_holds_its_mean_and_is_no_wider_than_need_be(truth: np.ndarray, spread: float) -> None:
+    rng = np.random.default_rng(4)
+    found = [order_of(*(np.maximum(part, FIRST) for part in measured(truth, spread, rng))).tau for _ in range(150)]
+    taus = np.array([one.value for one in found])
+    held = np.mean([one.low <= taus.mean() <= one.high for one in found])
+    needed = 2 * 1.96 * taus.std()
+    assert held >= 0.9, held  # 95 % less three standard errors of 150
+    assert np.mean([one.high - one.low for one in found]) < 1.75 * needed
+
+
+@pytest.mark.parametrize("between", [0.0, 0.2])
+def test_the_mean_tau_of_several_starts_holds_that_of_other_starts(between: float) -> None:
+    rng = np.random.default_rng(6)
+    found = []
+    for _ in range(150):
+        starts = [STEPS[:6] + between * rng.standard_normal(6) for _ in range(3)]
+        found.append(order_of_seeds([measured(truth, 0.15, rng) for truth in starts]))
+    mean = np.mean([one.value for one in found])
+    held = [one.low <= mean <= one.high for one in found]
+    assert np.mean(held) >= 0.9, np.mean(held)
+    assert np.median([one.high - one.low for one in found]) < 1.5
+
+
+def test_one_start_says_nothing_of_others_and_starts_of_two_things_do_not_count() -> None:
+    rng = np.random.default_rng(7)
+    one, few = measured(STEPS, 0.01, rng), measured(STEPS[:2], 0.01, rng)
+    assert order_of_seeds([one, few]) == Interval(order_of(*one).tau.value, -1, 1)
+    assert np.isnan(order_of_seeds([few]).value)
+    both = order_of_seeds([one, measured(STEPS[::-1], 0.01, rng)])
+    assert (both.low, both.high) == (-1, 1)
+    assert abs(both.value) < 0.1
 
 
 @pytest.mark.parametrize("step", [0.0, 0.02, 0.08])

@@ -124,7 +124,7 @@ def best_table(**changes: Any) -> pd.DataFrame:
 
 
 def test_disagreement_is_told_only_where_it_is_clear() -> None:
-    assert "By none of the other probes (k-NN) is" in findings({"best": best_table()})[0]
+    assert "No other probe (k-NN) puts" in findings({"best": best_table()})[0]
     unclear = findings({"best": best_table(layer="a", usual_behind=0.02, usual_behind_low=-0.05)})
     assert unclear[1].startswith("The highest accuracy lies elsewhere")
     clear = best_table(layer="a", usual_behind=0.2, usual_behind_low=0.1, usual_behind_high=0.3, agrees=False)

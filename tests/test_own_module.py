@@ -508,7 +508,7 @@ def test_other_questions_take_an_own_module() -> None:
     """Its output is a dictionary and its blocks put out tuples: attribution needs one tensor of scores."""
     module = seeded(Own)
     found = lab.ask("attribute", model=load_model(module, preprocess=SMALL), target="2", checks=False, compute=CPU)
-    told = re.search(r"score for class 2 is explained; its probability is ([\d.]+)", found.findings[0])
+    told = re.search(r"score for class 2 is explained \(probability ([\d.]+)\)", found.findings[0])
     assert told
     assert load_model(module, preprocess=SMALL).card.classifier_classes == 3
     with pytest.raises(LabError, match="puts out no classes"):

@@ -34,7 +34,7 @@ TWO = ProbeRequest(models=("tf_efficientnet_lite0@packaged", "tf_efficientnet_li
 def test_an_empty_lab_says_what_to_do(page: str) -> None:
     app = healthy(opened(page))
     starts = {button.label for button in app.button} & {"Run", "Run this experiment", "Train", "Compare", "Check now"}
-    told = ("Nothing has been computed here yet", "A sweep of your own", "Choose a row")
+    told = ("Nothing has been computed here yet", "Your own sweep", "Choose a row")
     assert starts or any(one in said(app) for one in told)
 
 

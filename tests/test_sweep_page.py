@@ -79,12 +79,12 @@ def test_a_link_to_another_sweep_shows_the_latest_and_an_empty_lab_says_how_to_b
     remember(other)
     app = healthy(opened("sweep", sweep="sweep-000000000000"))
     assert app.session_state["sweep"] == other.id
-    assert "A sweep of your own" not in said(app)
+    assert "Your own sweep" not in said(app)
 
 
 def test_an_empty_lab_says_how_to_begin() -> None:
     app = healthy(opened("sweep"))
-    assert "A sweep of your own" in said(app)
+    assert "Your own sweep" in said(app)
     assert any("feature-lab sweep plan.toml" in block.value for block in app.code)
 
 
@@ -94,7 +94,7 @@ def test_an_empty_lab_shows_the_sweep_that_came_with_it(question: str, monkeypat
     app = healthy(opened("sweep", question=question))
     assert "Example" in said(app)
     assert len(app.get("vega_lite_chart")) == 1
-    assert "A sweep of your own" in said(app)
+    assert "Your own sweep" in said(app)
 
 
 def test_the_example_is_of_todays_plan_and_its_tables_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ def test_a_finished_training_is_told_and_watching_is_offered(at_home: Any, monke
     run = finished(at_home[1], QUICK)
     app = healthy(opened("train_and_watch", run=run.id))
     text = words(app)
-    assert "of 4 test images right" in text
+    assert "of 4 unseen test images right" in text
     assert "test_resnet@lab:page" in text
     assert "Reads every checkpoint" in text
     started: list[Any] = []
@@ -110,7 +110,7 @@ def test_a_finished_training_is_told_and_watching_is_offered(at_home: Any, monke
     assert started == [WatchRequest("test_resnet@lab:page").canonical()]
     assert app.query_params["name"] in ("page", ["page"])
     assert "model" not in app.query_params
-    assert "of 4 test images right" in words(app)
+    assert "of 4 unseen test images right" in words(app)
 
 
 @pytest.mark.parametrize("tab", ["Layers", "First filters", "Maps"])
@@ -119,7 +119,7 @@ def test_a_watched_training_opens_from_its_link(at_home: Any, tab: str) -> None:
     run = finished(at_home[2], WatchRequest("test_resnet@lab:page"))
     app = healthy(opened("train_and_watch", run=run.id, watched_view=tab))
     assert app.session_state["watched_view"] == tab
-    assert "On images that no step was computed from" in words(app)
+    assert "on held-out images a probe reads" in words(app)
     assert app.query_params["name"] in ("page", ["page"])
 
 

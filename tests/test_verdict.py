@@ -262,7 +262,7 @@ def test_controls_that_were_not_run_are_named() -> None:
     )
     bare, _ = judge(RISING, {})
     assert bare.outcome == "for"
-    assert "; this" not in bare.sentence
+    assert " This " not in bare.sentence
     own_twin, _ = judge(RISING, {}, trained=False)
     assert "untrained twin" in bare.sentence
     assert "untrained twin" not in own_twin.sentence

@@ -7,14 +7,14 @@ which places stand out, not by how much.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
-from scipy.stats import rankdata
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
     """Return the rank correlation of two maps' sizes, -1 to 1; 0 when one of them is the same everywhere."""
+    from scipy.stats import rankdata
+
     ranks = [rankdata(np.abs(values).ravel()) for values in (one, other)]
     ranks = [rank - rank.mean() for rank in ranks]
     norm = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
@@ -23,6 +23,8 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 def edge_map(pixels: np.ndarray) -> np.ndarray:
     """Return the size of the brightness' slope (Sobel) of uint8 pixels `(3, H, W)`: what needs no network at all."""
+    from scipy import ndimage
+
     gray = np.tensordot(LUMA, pixels.astype(np.float64), axes=1)
     return np.hypot(ndimage.sobel(gray, axis=0), ndimage.sobel(gray, axis=1))
 

@@ -31,6 +31,7 @@ from lab.cli import (
     which,
 )
 from lab.errors import LabError, nearest
+from lab.registry import EXPERIMENTS
 from lab.settings import home
 from lab.shortages import shortage
 from lab.weights.own_code import code_allowed
@@ -138,6 +139,10 @@ def _own_help(parser: argparse.ArgumentParser) -> None:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; raises LabError naming the first that there is not, and those that are near."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] not in [row.name for row in COMMANDS] and words[0].replace("-", "_") in EXPERIMENTS:
+        question = words[0].replace("-", "_")
+        raise LabError(f"{words[0]} is no command but a question; write `feature-lab ask {question}`")
     given, unknown = parser().parse_known_args(arguments)
     if not unknown:
         return given

@@ -193,10 +193,10 @@ def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field[Any]) -
         more = {"type": _yes_no, "metavar": "yes|no"}
         default = "yes" if field.default else "no"
     elif repeated:
-        more = {"action": _Members, "metavar": repeated.upper(), "dest": field.name}
+        more = {"action": _Several, "metavar": repeated.upper(), "dest": field.name}
         default = " ".join(default)
     elif isinstance(field.default, tuple):
-        more = {"type": _names_of(known or ()), "metavar": "all|none|A,B" if known else "A,B"}
+        more = {"action": _Several, "type": _names_of(known or ()), "metavar": "all|none|A,B" if known else "A,B"}
         about += f": {', '.join(known)}" if known else ""
         default = "all" if default and default == known else ",".join(default)
     text = f"{about} (default {default})" if default != "" else about
@@ -204,12 +204,12 @@ def _add_field(parser: argparse.ArgumentParser, field: dataclasses.Field[Any]) -
     parser.add_argument(f"--{name}", default=field.default, help=text.replace("%", "%%"), **more)
 
 
-class _Members(argparse.Action):
-    """Collect an option that is given once for each member of a list, in the place of the default."""
+class _Several(argparse.Action):
+    """Collect an option that is given once for each member of a list, or for several, in the place of the default."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        so_far = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, [*(so_far if isinstance(so_far, list) else ()), values])
+        so_far, more = getattr(namespace, self.dest), values if isinstance(values, tuple) else (values,)
+        setattr(namespace, self.dest, [*(so_far if isinstance(so_far, list) else ()), *more])
 
 
 def _names_of(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lab.stats.intervals import Interval
 
-NO_TWIN = "This network is itself untrained: there is nothing to compare it with."
+NO_TWIN = "This network is untrained itself: there is nothing to compare it with."
 
 RANGES = "Ranges in parentheses are 95 % intervals."
 _RANGE = re.compile(r"\([^()]* to [^()]*\)")

@@ -124,8 +124,9 @@ def _split(text: str) -> tuple[str, str]:
     id, _, weights = text.partition("@")
     if weights and ":" not in id:
         known = ", ".join(f"{row.name}{':' + row.argument if row.argument else ''}" for row in SOURCES.values())
+        file = f"; for a file write {id}@checkpoint:{weights}" if Path(weights).suffix or "/" in weights else ""
         raise LabError(
-            f"there is no weight source {weights!r}{nearest(weights, SOURCES)}; write ID@ and one of {known}"
+            f"there is no weight source {weights!r}{nearest(weights, SOURCES)}{file}; write ID@ and one of {known}"
         )
     return text, ""
 

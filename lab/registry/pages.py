@@ -32,7 +32,7 @@ PAGES = (
     ),
     Page(
         "check", "Check", "rule",
-        "Is a new checkpoint no worse than the one before, and at which layers did training change what can be read?",
+        "Is a new checkpoint no worse than the one before, and where did it change?",
     ),
     Page(
         "ladder", "Ladder", "stairs",

@@ -17,8 +17,7 @@ from lab.ui.text import escaped
 
 NAME = "Feature Hierarchy Lab"
 UNFORESEEN = (
-    "Something went wrong on this page that the lab did not foresee. The details are in the terminal that runs the "
-    "dashboard; your runs are not harmed. Reload the page to go on."
+    "Something unforeseen went wrong on this page. The terminal has the details; your runs are safe. Reload the page."
 )
 
 

@@ -64,7 +64,7 @@ def check_controls(shown: CheckRequest, *, folded: bool) -> bool:
         with networks:
             network_box("The one before", key="check_base", persist_state="page")
             network_box("The new one", key="check_new", persist_state="page")
-            st.caption("Each a network with its weights, or both a file of vectors on this computer (.npz, .parquet).")
+            st.caption("Two networks, or two files of vectors (.npz, .parquet).")
         with images:
             _images()
         return run_row(shown, lambda: _draft(shown), label="Check now", key="check_run")
@@ -76,18 +76,18 @@ def _images() -> None:
     drop, layer = st.columns(2, vertical_alignment="bottom")
     drop.number_input(
         "Largest drop allowed", 0.0, 1.0, step=0.01, format="%.3f", key="check_max_drop", persist_state="page",
-        help="Of accuracy, in shares of images: 0.02 is two images in a hundred. Of a number in R², of grades in "
-        "weighted kappa, of several labels in mean AUC.",
+        help="0.02 of accuracy is two images in a hundred. Of numbers R², of grades weighted kappa, of labels mean "
+             "AUC.",
     )  # fmt: skip
     layer.selectbox(
         "Decided at", with_current((BEST, ALL), [st.session_state["check_layer"]]), key="check_layer",
         accept_new_options=True, persist_state="page",
-        help="best: each network at its best layer. all: no layer may fall. Or the name of a layer.",
+        help="best: each at its best layer. all: no layer may fall. Or a layer's name.",
     )  # fmt: skip
     layers, most = st.columns(2, vertical_alignment="bottom")
     layers.selectbox(
         "Layers", with_current(LAYERS, [st.session_state["check_layers"]]), key="check_layers", persist_state="page",
-        help="stages: a few per network, quick. blocks: every block.",
+        help="stages: a few, quick. blocks: every block.",
     )  # fmt: skip
     most.number_input(
         "Images per class, at most", min_value=2, value=None, step=10, key="check_per_class", placeholder="all",
@@ -175,7 +175,7 @@ def _layers(result: Result) -> None:
     }
     shown = result["differences"][list(made)]
     st.dataframe(shown, hide_index=True, column_config=made, key="check_layers_table")
-    st.caption("From and to: a 95 % interval that holds for all layers at once.")
+    st.caption("From and to: 95 % interval for all layers at once.")
 
 
 def _changed(result: Result) -> None:
@@ -200,7 +200,7 @@ def _changed(result: Result) -> None:
 
 def _export(result: Result) -> None:
     export(result, key="check_export")
-    st.markdown("In continuous integration, where its exit code is the answer (0 not worse, 1 worse, 3 cannot tell):")
+    st.markdown("In continuous integration (exit code 0 not worse, 1 worse, 3 cannot tell):")
     st.code(f"{result.request.command()} --junit check.xml --markdown check.md", language="bash", wrap_lines=True)
 
 

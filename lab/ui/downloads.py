@@ -59,7 +59,7 @@ def download_buttons(result: Result, *, key: str) -> None:
                 key=f"download_{suffix}_{key}",
                 icon=":material/download:",
                 on_click="ignore",
-                help="Kept from the run; if they were deleted meanwhile, the images pass through the network again.",
+                help="Kept from the run, or computed anew.",
             )
 
 

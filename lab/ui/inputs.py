@@ -21,8 +21,8 @@ from lab.ui.text import escaped
 
 MOST_FOUND = 8
 WEIGHTS = (
-    "Any timm model id, with its weights after an @: packaged (no download), pretrained (downloaded once), untrained:0 "
-    "(random weights), checkpoint:/path/to/file, or lab:NAME for one that was trained here."
+    "Any timm id, with weights after an @: packaged, pretrained (downloaded once), untrained:0, "
+    "checkpoint:/path/to/file, or lab:NAME (trained here)."
 )
 Take = Callable[[str], None]
 FOUND_BY_NAME = "by its name"
@@ -77,8 +77,7 @@ def picture_box(*, key: str, **more: Any) -> None:
     """Show the box for one picture."""
     st.selectbox(
         "Picture", with_current(offered_pictures(), [st.session_state[key]]), key=key, format_func=picture_name,
-        accept_new_options=True, help="A picture that is on this computer already, the path of an image file, or "
-        "SET#NUMBER.", **more,
+        accept_new_options=True, help="A picture here, the path of an image file, or SET#NUMBER.", **more,
     )  # fmt: skip
 
 
@@ -88,9 +87,9 @@ def images_box(label: str = "Images", *, key: str, **more: Any) -> None:
     st.selectbox(
         label, with_current(image_sets(), [st.session_state[key]]), key=key, accept_new_options=True,
         format_func=lambda name: sets[name].title if name in sets else _file_name(name),
-        placeholder="choose a set, or type the path of a folder",
-        help="A set by name (a rung of the ladder too, such as drawn:texture), the path of a folder (or a zip of one) "
-        "with one subfolder per class or a metadata.csv, or the path of a table of labels (CSV, JSON lines, Parquet).",
+        placeholder="a set, or the path of a folder",
+        help="A set by name (drawn:texture), a folder or zip with one subfolder per class or a metadata.csv, or a "
+             "table of labels (CSV, JSON lines, Parquet).",
         **more,
     )  # fmt: skip
 
@@ -119,15 +118,13 @@ def columns_box(*, key: str, change: Callable[[], None]) -> None:
 
 def upload_images(take: Take, *, key: str) -> None:
     """Offer to upload a zip of images; `take` is given the spec that names it by its content."""
-    told = "It is kept in the lab's home folder on this computer, under its content's hash, and never unpacked."
-    _upload(
-        "A zip of a folder with one subfolder per class, or with a metadata.csv", ["zip"], told, keep_upload, take, key
-    )
+    told = "It is kept in the lab's home folder, and never unpacked."
+    _upload("A zip with one subfolder per class, or with a metadata.csv", ["zip"], told, keep_upload, take, key)
 
 
 def upload_picture(take: Take, *, key: str) -> None:
     """Offer to upload one picture; `take` is given the spec that names it by its content."""
-    told = "It is kept in the lab's home folder on this computer."
+    told = "It is kept in the lab's home folder."
     _upload("An image", list(PICTURES), told, keep_picture, take, key)
 
 

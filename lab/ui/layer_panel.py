@@ -175,6 +175,6 @@ def _use(result: Result, model: str, layer: str) -> None:
     """Show the commands that export the network up to this layer, with its probe."""
     run, name = shlex.quote(str(result.manifest["run"])), shlex.quote(layer)
     with st.popover("Use this layer", icon=":material/output:"):
-        st.caption("The network up to here with its probe, as a folder that needs torch alone:")
+        st.caption("The network up to here with its probe, in torch alone:")
         command = f"feature-lab export-backbone {run} --model {shlex.quote(model)} --layer {name} --out backbone"
         st.code(command, language="bash", wrap_lines=True)

@@ -118,10 +118,10 @@ def _layers(ref: ModelRef, parameters: int | None) -> None:
 
 def _offer(ref: ModelRef, parameters: int | None) -> None:
     if parameters is None or parameters > MOST_PARAMETERS:
-        st.caption("Its layers have not been looked at on this computer, and it is large. In a terminal:")
+        st.caption("Its layers were not looked at here yet, and it is large. In a terminal:")
         st.code(f"feature-lab layers {ref} --tree", language="bash")
         return
-    st.caption("Its layers have not been looked at on this computer. That needs no weights.")
+    st.caption("Its layers were not looked at here yet. That needs no weights.")
     if st.button("Show its layers", key="model_layers", icon=":material/account_tree:"):
         with st.spinner("Running it once …"):
             problem = in_own_process("layers", str(ref), "--json")

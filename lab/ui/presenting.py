@@ -24,7 +24,7 @@ def present_link(run_id: str, *, key: str) -> None:
     """Show the link that opens a finished run as slides, in a tab of its own."""
     st.link_button(
         "Present", f"{PRESENT}{run_id}", icon=":material/slideshow:", key=key,
-        help="Slides for a projector: → and ← walk, F fills the screen, N shows the notes.",
+        help="Slides: → and ← walk, F fills the screen, N shows the notes.",
     )  # fmt: skip
 
 

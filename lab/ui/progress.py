@@ -93,7 +93,7 @@ def show_progress(run: RunFolder) -> None:
         images = unfinished_images(run.partial_results).tail(MOST_IMAGES)
         if len(images):
             gallery([_picture(row) for row in images.to_dict("records")], key="unfinished")
-        st.caption("It goes on if you close this page; open it again and you will find it here.")
+        st.caption("It goes on if you close this page.")
 
 
 def _picture(row: Mapping[Any, Any]) -> Picture:

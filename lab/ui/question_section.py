@@ -29,7 +29,7 @@ from lab.ui.tabs import Tab, questions
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
 
-OFFER = "This has not been computed yet with these settings."
+OFFER = "Not computed yet with these settings."
 
 
 Sections = Mapping[str, Callable[[Selection], None]]  # tab -> what shows it

@@ -18,8 +18,8 @@ from lab.ui.text import count, duration
 EXAMPLE = "selfcheck.json"
 POLL_SECONDS = 2.0
 LEAD = (
-    "Known from a formula, a publication or because they were made that way; they go through the same functions as "
-    "your own images, past every cache. `feature-lab selfcheck` does the same in a terminal."
+    "Systems with a known answer, put through the same functions as your images. In a terminal: `feature-lab "
+    "selfcheck`."
 )
 
 
@@ -37,10 +37,10 @@ def selfcheck_section() -> None:
             _show(found)
         elif (example := _example()) is not None:
             st.markdown(example_note(shown_time(datetime.fromisoformat(example.created)), example.versions))
-            st.caption("It is of the computer that made it; nothing has been checked on this one yet.")
+            st.caption("Made on another computer; nothing was checked here yet.")
             _show(example)
         else:
-            st.caption("Nothing has been checked on this computer yet.")
+            st.caption("Nothing was checked here yet.")
 
 
 def _example() -> Certificate | None:

@@ -33,8 +33,8 @@ def vectors_popover(take: Take) -> None:
             on_change=_take_vectors, args=(take,),
         )  # fmt: skip
         st.caption(
-            "What another tool computed, in place of a network. Nothing in it is run. A column label (group, split, "
-            "image) may be in it; labels can be uploaded next."
+            "Vectors that another tool computed, in place of a network. Nothing is run. Labels may be in them or be "
+            "uploaded next."
         )
 
 
@@ -64,8 +64,8 @@ def row_images_box(take: Take, *, key: str, **more: Any) -> None:
 
     st.selectbox(
         "Images of the rows", with_current(["", *image_sets()], [current]), key=key, format_func=name,
-        accept_new_options=True, help="What the vectors were computed from, by name (a column image) or in the order "
-        "of the rows: a folder, zip or table on this computer. They are shown; raw pixels become a control.", **more,
+        accept_new_options=True, help="What they were computed from: a folder, zip or table here, matched by a column"
+                                      " image or row order. Raw pixels become a control.", **more,
     )  # fmt: skip
     upload_images(take, key="row_images_upload")
 

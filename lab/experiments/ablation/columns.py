@@ -30,11 +30,11 @@ READER = {
 
 BREAK = {
     "changes": Table(
-        "One intervention at one place; the intact network first.",
+        "One intervention at one part; the intact network first.",
         {
             **CHANGE,
-            "depth": "relative depth of the place, 0 (input) to 1 (output)",
-            "possible": "places that this intervention has in the network, of which some are tried",
+            "depth": "relative depth of the part, 0 (input) to 1 (output)",
+            "possible": "parts that the intervention can change, of which some are tried",
             "draws": "random draws of a change that differs from seed to seed; accuracies are their mean",
             "made_to_fit": "whether shapes do not fit there and were made to, by repeating and averaging",
             "problem": "why nothing could be read afterwards; empty when it could",
@@ -63,16 +63,16 @@ BREAK = {
         {
             "contrast": "`branch or shortcut` of the same blocks is taken out; blocks `with or without shortcut` are "
             "taken out; a probe refit where channels were `permuted` against the intact network",
-            "place": "where, with commas between places",
-            "places": "how many places",
+            "place": "which parts, with commas between",
+            "places": "how many parts",
             "one": "accuracy with the branch, or a block that has a shortcut, taken out; after the permutation",
             "other": "accuracy with the shortcut, or a block that has none, taken out; of the intact network",
             **between("gap", "the first minus the second, the interval for all comparisons at once"),
         },
     ),
     "reasons": Table(
-        "An intervention this network has no place for.",
-        {"intervention": "its name", "title": "its name for people", "reason": "why there is no place"},
+        "An intervention that is not possible in this network.",
+        {"intervention": "its name", "title": "its name for people", "reason": "why it is not possible"},
     ),
     "controls": CONTROLS,
 }

@@ -31,7 +31,7 @@ SEEDS_APART = 1009  # between the draws of one change
 @dataclass(frozen=True, eq=False)
 class PlannedIntervention:
     """One intervention at one place; `row` is None for the intact network. `draw` counts the random draws of a change
-    that differs from seed to seed; `possible` is how many places there are, of which some are tried."""
+    that differs from seed to seed; `possible` is how many parts there are, of which some are tried."""
 
     row: Intervention | None
     target: InterventionTarget | None

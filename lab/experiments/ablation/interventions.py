@@ -35,12 +35,12 @@ PLACES = ("spread", "all")
 
 @dataclass(frozen=True)
 class InterventionRequest(ProbeDataRequest):
-    """Which interventions, and at how many places each."""
+    """Which interventions, and at how many parts each."""
 
     experiment: ClassVar[str] = "break"
 
     only: str = option("all", "interventions, with commas between them, or all")
-    places: str = option("spread", "an early, a middle and a late place of each, or all places", choices=PLACES)
+    places: str = option("spread", "an early, a middle and a late part of each, or all", choices=PLACES)
 
     def check(self, cards: CardLookup = card) -> None:
         """Raise LabError for interventions there are not, besides what all questions check."""

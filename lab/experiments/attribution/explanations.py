@@ -13,15 +13,15 @@ tables   explanations      one row per rung, method and layer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from lab.attributions.methods import METHODS, named
 from lab.attributions.probe_methods import PROBE_METHODS
 from lab.experiments.attribution.columns import EXPLANATIONS
+from lab.experiments.attribution.optimised import CONTROLS, TITLE, Optimiser
 from lab.experiments.attribution.optimised import METHOD as OPTIMISED
-from lab.experiments.attribution.optimised import TITLE, Optimiser
 from lab.experiments.attribution.request import ExplanationsRequest
 from lab.experiments.attribution.score import scored
 from lab.experiments.attribution.score_findings import finds
@@ -35,6 +35,7 @@ from lab.progress import Progress, silent
 from lab.settings import Compute
 
 MOST = 3  # explanations that a sentence names
+CONTROL_NAMES = ("random directions", "untrained twins")
 
 
 def run(
@@ -71,13 +72,18 @@ def together(optimiser: Optimiser) -> list[str]:
     """Say how often a reader is right about optimised images of all rungs and layers."""
     if not list(optimiser.rows()):
         return []
-    found = [{**optimiser.together(what).columns("share")} for what in ("told", "random")]
-    own, luck = (ranged(row, "share") for row in found)
-    clear = "" if found[0]["share_low"] > 1 / 2 else ", not clearly more than chance"
+    found = {what: optimiser.together(what) for what in CONTROLS}
+    own, *controls = [ranged(one.columns(what), what) for what, one in found.items() if one]
+    clear = "" if found["told"] and found["told"].low > 1 / 2 else ", not clearly more than chance"
     return [
-        f"Over all layers {optimiser.reader.ref.short} tells {own} of pairs of optimised images right{clear}; random "
-        f"directions {luck}."
+        f"Over all layers {optimiser.reader.ref.short} tells {own} of pairs of optimised images right{clear}; "
+        f"{_controls(controls)}."
     ]
+
+
+def _controls(shares: Sequence[str]) -> str:
+    """Return what optimised images are held against, one share each for the controls that there are."""
+    return ", ".join(f"{name} {share}" for share, name in zip(shares, CONTROL_NAMES, strict=False))
 
 
 def with_optimised(tables: Mapping[str, pd.DataFrame], optimiser: Optimiser) -> dict[str, pd.DataFrame]:
@@ -147,7 +153,7 @@ def _told(table: pd.DataFrame) -> list[str]:
     for rung, own in table.groupby("rung", sort=False):
         told = [f"{row['layer']} ({ranged(row, 'told')})" for _, row in own[own["told_low"] > 1 / 2].iterrows()]
         if told:
-            luck = f"random directions {own['random'].mean():.0%}"
+            luck = _controls([f"{own[what].mean():.0%}" for what in CONTROLS[1:] if own[what].notna().all()])
             said.append(f"On {rung} {who} tells optimised images apart at {', '.join(told)}; {luck}.")
         else:
             unclear.append(rung)

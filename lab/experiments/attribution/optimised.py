@@ -4,7 +4,8 @@ The direction of a layer's probe is raised in one image and lowered in another t
 reader (linear probes of another network, or of the network's other layers) says which of the two is more of the second
 class: the forced choice that people are given (Borowski et al., ICLR 2021). Every pair has a probe of its own, fitted
 to drawings of its own, so a direction that has nothing to do with the class points either way and the share told right
-is one half, whatever such images do to a reader. Pairs for random directions stand beside it.
+is one half, whatever such images do to a reader. Beside it stand pairs for random directions, and pairs that untrained
+twins make of their own probes, read by the same reader.
 
 What it cannot say: where the part is, whether a person would see it, and, where the reader is the network itself,
 whether anything but this network sees it.
@@ -25,6 +26,7 @@ from lab.attributions.targets import LinearProbe
 from lab.embeddings import embed
 from lab.experiments.attribution.request import ExplanationsRequest
 from lab.experiments.channels.probe_direction import probe_direction
+from lab.experiments.twins import TWINS, untrained_twins
 from lab.images import thumbnail
 from lab.images.synthetic import RUNGS, draw_set
 from lab.images.types import ImageSet
@@ -44,7 +46,12 @@ SIZE, STEPS = 96, 48  # of the search: enough for a reader (docs/calibration.md)
 PER_CLASS = 50  # drawings of each class that a pair's probe is fitted to
 READER_SEED, PAIR_SEED = 104_729, 15_485_863  # other drawings for the reader, and for each pair
 
+CONTROLS = ("told", "random", "untrained")  # shares told right: the probes' pairs, and what they are held against
+VERSION = 2
+
 Row = dict[str, Any]
+Probes = dict[int, dict[str, "Direction"]]
+"""By pair and layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +89,10 @@ class Optimiser:
             )
             if reason:
                 continue
-            key = f"{METHOD}/{rung}/{layer.name}/{self.reader.ref}"
+            key = f"{METHOD}/{rung}/{layer.name}/{self.reader.ref}/{VERSION}"
             if key not in self.partial_results:
                 self.progress(f"Optimising images of {rung}", number, len(layers), "layers")
-                self.partial_results[key] = self._pairs(rung, layer, [one[layer.name] for one in sets], able)
+                self.partial_results[key] = self._pairs(rung, layer, sets, able)
             about = {
                 "rung": rung, "layer": layer.name, "depth": layer.depth, "reader": str(self.reader.ref),
                 "reader_layers": ", ".join(able),
@@ -96,16 +103,17 @@ class Optimiser:
     def rows(self) -> Iterator[Row]:
         """Yield a row for each rung and layer, with intervals that hold for all of them at once."""
         for about, found in self._rows:
-            yield {
-                **about, "pairs": len(found["told"]), **share(found["told"], len(self._rows)).columns("told"),
-                **share(found["random"], len(self._rows)).columns("random"),
-            }  # fmt: skip
+            shares = [share(found[what], len(self._rows)).columns(what) for what in CONTROLS if what in found]
+            row: Row = {**about, "pairs": len(found["told"])}
+            yield row | {name: value for columns in shares for name, value in columns.items()}
 
-    def together(self, what: str = "told") -> Interval:
-        """Return the share told right (or `random`) over all rungs and layers.
+    def together(self, what: str = "told") -> Interval | None:
+        """Return the share told right, or that of a control, over all rungs and layers; None for no such pairs.
 
         The layers of a rung share the pairs' drawings, so a rung's pair is the unit, mean over its layers.
         """
+        if not all(what in found for _, found in self._rows):
+            return None
         rungs = dict.fromkeys(about["rung"] for about, _ in self._rows)
         units = [
             np.mean([found[what] for about, found in self._rows if about["rung"] == rung], axis=0) for rung in rungs
@@ -139,34 +147,49 @@ class Optimiser:
         least = (1 / 2 + max(probe.accuracy for probe in probes.values())) / 2
         return {name: probe for name, probe in probes.items() if probe.ci_low > 1 / 2 and probe.accuracy >= least}
 
-    def _sets(self, rung: str, layers: Sequence[Layer]) -> list[dict[str, Direction]]:
-        """Return for each pair the directions of probes fitted to drawings of its own, by layer."""
-        found = []
-        for pair in range(self.request.pairs):
-            self.progress(f"Fitting a probe for each pair of {rung}", pair, self.request.pairs, "probes")
-            images = drawings(rung, PER_CLASS, self.request.seed + PAIR_SEED + pair)
-            seen = embed(self.model, images, layers, compute=self.compute, progress=self.progress)
-            found.append({layer.name: Direction.of(seen[layer.name], images, layer) for layer in layers})
+    def _sets(self, rung: str, layers: Sequence[Layer]) -> list[Probes]:
+        """Return for each network, the explained one and its untrained twins, the directions of its pairs' probes.
+
+        The twins share the pairs among them, each of which has drawings of its own.
+        """
+        found, pairs = [], self.request.pairs
+        for number, model in enumerate((self.model, *untrained_twins(self.model))):
+            probes: Probes = {}
+            for pair in range(pairs) if number == 0 else range(number - 1, pairs, TWINS):
+                self.progress(f"Fitting a probe for each pair of {rung}", pair, pairs, "probes")
+                images = drawings(rung, PER_CLASS, self.request.seed + PAIR_SEED + pair)
+                seen = embed(model, images, layers, compute=self.compute, progress=self.progress)
+                probes[pair] = {layer.name: Direction.of(seen[layer.name], images, layer) for layer in layers}
+            found.append(probes)
         return found
 
-    def _pairs(self, rung: str, layer: Layer, sets: Sequence[Direction], able: Mapping[str, LinearProbe]) -> Arrays:
+    def _pairs(self, rung: str, layer: Layer, sets: Sequence[Probes], able: Mapping[str, LinearProbe]) -> Arrays:
         rng = np.random.default_rng((self.request.seed, zlib.crc32(f"{rung}/{layer.name}".encode())))
-        told, pixels = self._told(layer, [one.weights for one in sets], able)
-        luck, _ = self._told(layer, [rng.normal(size=len(one.scale)) / one.scale for one in sets], able)
-        return {"told": told, "random": luck, "pixels": pixels}
+        own, *others = [{pair: one[layer.name] for pair, one in probes.items()} for probes in sets]
+        told, pixels = self._told(self.model, layer, {pair: one.weights for pair, one in own.items()}, able)
+        anywhere = {pair: rng.normal(size=len(one.scale)) / one.scale for pair, one in own.items()}
+        luck, _ = self._told(self.model, layer, anywhere, able)
+        found = {"told": told, "random": luck, "pixels": pixels}
+        if others:
+            found["untrained"] = np.zeros(len(own))
+            for twin, probes in zip(untrained_twins(self.model), others, strict=True):
+                if probes:
+                    right, _ = self._told(twin, layer, {pair: one.weights for pair, one in probes.items()}, able)
+                    found["untrained"][list(probes)] = right
+        return found
 
     def _told(
-        self, layer: Layer, directions: Sequence[np.ndarray], able: Mapping[str, LinearProbe]
+        self, model: LoadedModel, layer: Layer, directions: Mapping[int, np.ndarray], able: Mapping[str, LinearProbe]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the share of the reader's probes that tell each pair right `(P,)`, and the first pair's pixels."""
         from lab.visualization import Settings, TruncatedNetwork, direction, render
         from lab.visualization.render import seed_of
 
-        cut = TruncatedNetwork(self.model, layer, SIZE)
-        seeds = [seed_of(self.request.seed, layer.name, pair) for pair in range(len(directions))]
+        cut = TruncatedNetwork(model, layer, SIZE)
+        seeds = [seed_of(self.request.seed, layer.name, pair) for pair in directions]
         made = [
             render(
-                cut, [direction(layer, str(pair), sign * weights) for pair, weights in enumerate(directions)],
+                cut, [direction(layer, str(pair), sign * weights) for pair, weights in directions.items()],
                 Settings(size=SIZE, steps=STEPS), seeds=seeds, progress=self.progress,
             )
             for sign in (-1, 1)

@@ -7,7 +7,7 @@ KERNEL = {
     "width": "columns of the kernel",
     "array": "its weights, float64, row by row (Parquet only)",
 }
-R2 = "share of the variance that the linear readout explains, out of fold: 0 is what the mean knows, 1 is all"
+R2 = "share of the variance that the linear probe explains, out of fold: 0 is what the mean knows, 1 is all"
 
 EDGES = {
     "accuracy": Table(
@@ -73,18 +73,18 @@ EDGES = {
 }
 THUMBNAIL = {
     "rebuilt": Table(
-        "What a linear readout of one layer knows of the thumbnail's pixels.",
+        "What a linear probe of one layer knows of the thumbnail's pixels.",
         {
             **same("model layer depth"),
             "pooling": "`4x4` keeps where things are, `avg` does not; empty for pixels and the mean colour",
             "control": "`real`, `untrained` (mean over twins), `shuffled` (images), `pixels`, or `mean colour` (alone)",
-            "dim": "numbers the readout sees",
+            "dim": "numbers the probe sees",
             "r2": R2,
             **ends(),
         },
     ),
     "contrasts": Table(
-        "A difference of R² between two readouts, paired by image.",
+        "A difference of R² between two probes, paired by image.",
         {
             "contrast": "which two: the last layer and the first, the mean colour, raw pixels, and so on",
             **same("layer"),
@@ -95,7 +95,7 @@ THUMBNAIL = {
         },
     ),
     "matched": Table(
-        "What readouts of random sets of equally many of a layer's numbers know of the thumbnail, their mean.",
+        "What probes on random sets of equally many of a layer's numbers know of the thumbnail, their mean.",
         {
             **same("model layer depth"),
             "pooling": "always `4x4`",
@@ -106,12 +106,12 @@ THUMBNAIL = {
         },
     ),
     "learning": Table(
-        "What a readout knows that learns from a part of the images.",
+        "What a probe knows that learns from a part of the images.",
         {
             **same("model layer depth"),
             "pooling": "`4x4`; empty for pixels",
             "control": "`real` or `pixels`",
-            "dim": "numbers the readout sees",
+            "dim": "numbers the probe sees",
             "share": "of the training images, from which it learns",
             "r2": R2,
             **ends(),
@@ -130,7 +130,7 @@ THUMBNAIL = {
 }
 FACTORS = {
     "readings": Table(
-        "What a linear readout of one layer knows of one factor.",
+        "What a linear probe of one layer knows of one factor.",
         {
             **same("model layer depth"),
             "factor": "the fact about the drawing",
@@ -142,7 +142,7 @@ FACTORS = {
         },
     ),
     "contrasts": Table(
-        "A difference of R² between two readouts, paired by image.",
+        "A difference of R² between two probes, paired by image.",
         {
             "contrast": "which two: the last layer and the first, raw pixels, half of the images, and so on",
             **same("layer"),

@@ -52,7 +52,7 @@ class FactorsRequest(Request):
     data: str = option(DEFAULT_DATA, f"a drawn image set: {', '.join(DRAWN_SETS)}")
     per_class: int = option(200, "drawings of each class", least=20, most=5000)
     layers: str = option("stages", "stages, blocks, or names with commas between them")
-    pooling: str = option("avg", "avg, or a grid such as 4x4 that keeps places")
+    pooling: str = option("avg", "avg, or a grid such as 4x4 that keeps positions")
     seed: int = option(0, "moves the folds and the shuffles", least=0, most=2**31 - 1)
 
     def check(self, cards: CardLookup = card) -> None:

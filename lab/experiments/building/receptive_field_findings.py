@@ -83,7 +83,8 @@ def _training(fields: pd.DataFrame, draws: pd.DataFrame, pictures: int) -> list[
     )
     return [
         f"Training makes the effective field wider at {count(found, 'more')} of {len(found)} layers, narrower at "
-        f"{count(found, 'less')}; at {last} it is {own:.0f} pixels, with random weights {twin:.0f} (ratio "
+        f"{count(found, 'less')}, alike at {count(found, 'same')}; at {last} it is {own:.0f} pixels, with random "
+        f"weights {twin:.0f} (ratio "
         f"{np.exp(ratio.value):.2f}, {np.exp(ratio.low):.2f} to {np.exp(ratio.high):.2f})."
     ]
 

@@ -45,7 +45,7 @@ class Readout:
 def read_out(
     embedding: np.ndarray, targets: np.ndarray, folds: np.ndarray, *, learn: np.ndarray | None = None
 ) -> Readout:
-    """Return what a linear readout of `embedding` `(N, D)` says of `targets` `(N, T)`.
+    """Return what a linear probe of `embedding` `(N, D)` says of `targets` `(N, T)`.
 
     `folds` `(N,)` says who is tested together; `learn`, bool `(N,)`, from which images it may learn at all.
     """

@@ -29,7 +29,7 @@ def reach(kernel: int, dilation: int = 1) -> int:
 def output_size(
     size: int, kernel: int, stride: int = 1, padding: float = 0, dilation: int = 1, *, ceil: bool = False
 ) -> int:
-    """Return how many places a window has along one side; `padding` is that of each end (the mean, if they differ).
+    """Return how many parts a window has along one side; `padding` is that of each end (the mean, if they differ).
 
     Raises LabError when the window is larger than the padded side.
 

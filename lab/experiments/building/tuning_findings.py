@@ -32,8 +32,8 @@ def _by_depth(rows: pd.DataFrame, draws: pd.DataFrame, kind: str) -> str:
     }[outcome(gap, R2_MARGIN)]
     most = "" if top.layer in (first.layer, last.layer) else f", most at {top.layer}, {two(top.best)}"
     return (
-        f"{WHAT[kind]} explains {two(first.best)} of the best channel's variance at {first.layer}, "
-        f"{two(last.best)} at {last.layer}{most}: {change} ({with_ends(gap)})."
+        f"{WHAT[kind]} explains {two(first.best)} of the variance of the best of {int(first.width)} "
+        f"channels at {first.layer}, {two(last.best)} at {last.layer}{most}: {change} ({with_ends(gap)})."
     )
 
 

@@ -21,7 +21,7 @@ CONVOLUTION = Table(
         "out_channels": "output channels of the layer",
         "spanned": "input channels that one filter sees",
         **WINDOW,
-        "groups": "groups of channels that are kept apart",
+        "groups": "groups of channels that are not mixed",
         "channel": "output channel of the sum, from 0",
         "row": "row of the sum in the output, from 0",
         "column": "column of the sum in the output, from 0",
@@ -39,7 +39,7 @@ MAP = {
 }
 FILTER = {
     "layers": CONVOLUTION,
-    "chosen": CONVOLUTION.but("The convolution that was asked for; the same columns as in `layers`."),
+    "chosen": CONVOLUTION.but("The chosen convolution; the same columns as in `layers`."),
     "inputs": Table("An input channel of the chosen layer.", MAP),
     "kernels": Table(
         "A filter of the chosen layer.",
@@ -51,7 +51,7 @@ FILTER = {
     ),
     "outputs": Table("An output channel of the chosen layer.", MAP),
     "terms": Table(
-        "One product of the sum that was asked for.",
+        "One product of the chosen sum.",
         {
             "input_channel": "from 0",
             "row": "row of the kernel, from 0",
@@ -103,9 +103,9 @@ SIZES = {
 }
 SLIDE = {
     "taps": Table(
-        "One tap of the kernel at one place of the window.",
+        "One tap of the kernel at one position of the window.",
         {
-            "window": "which place, from 0",
+            "window": "which position, from 0",
             "tap": "which tap, from 0",
             "pixel": "the pixel under it, from 0; negative or past the end in the padding",
             "inside": "whether it is one of the input's",
@@ -142,7 +142,7 @@ FIELD = {
             "model": "timm id and weights, `ID@WEIGHTS`",
             "twin": "which untrained twin, from 0; -1 for the network itself",
             **same("layer"),
-            "picture": "which, from 0; 0 is the one that was asked for",
+            "picture": "which, from 0; 0 is the chosen one",
             "draw": "which position and direction, from 0",
             "row": "row of the position in the layer's map, from 0",
             "column": "its column",
@@ -160,7 +160,7 @@ STACK = {
 }
 FACE = {
     "places": Table(
-        "One place of the maps.",
+        "One position of the maps.",
         {
             "row": "from 0",
             "column": "from 0",

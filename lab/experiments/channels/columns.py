@@ -119,7 +119,7 @@ CHANNEL = {
         },
     ),
     "sums": Table(
-        "One place at which the value was taken apart.",
+        "One position at which the value was taken apart.",
         {
             **same("image"),
             "at": "`exemplar` or `ordinary place`",

@@ -31,7 +31,7 @@ CHECK = {
             **ends(),
             "max_drop": "the largest drop that is allowed",
             "outcome": f"{OUTCOME} by more than is allowed",
-            "smallest_drop": "the smallest true drop that would have been told from none with 80 % probability",
+            "smallest_drop": "the smallest true drop that is detected with 80 % probability",
             "images": "images, copies and near-copies counting as one",
             "images_needed": "about how many would see a drop of max_drop with 80 % probability",
             **between("above_chance", "what the network before reads minus what guessing gives"),

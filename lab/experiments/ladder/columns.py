@@ -4,7 +4,7 @@ from lab.experiments.columns import LAYERS, Table, between, ends, same
 from lab.experiments.separability.columns import PROBE
 
 _TWIN = "seed of the untrained twin, -1 for the network itself"
-_RUNG = {"rung": "what has to be told apart"}
+_RUNG = {"rung": "what has to be distinguished"}
 _WHO = {**same("model"), "twin": _TWIN}
 
 _CHANGE = {"change": "what differs between training and test: position, size, colouring or background"}
@@ -75,6 +75,8 @@ LADDER = {
             "pairs": "pairs of reached rungs",
             "as_expected": "of them, clearly in the order of the ladder (corrected for all pairs)",
             "reversed": "of them, clearly the other way round (corrected for all pairs)",
+            "twins": "of a network's untrained twins, those that read three rungs or more; 0 for a twin",
+            **between("twins_tau", "their mean tau, each by the rungs it reads, over random starts and drawings"),
         },
     ),
     "pairs": Table(

@@ -17,11 +17,10 @@ from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.experiments.separability.label_efficiency import code_row
 from lab.stats.differences import simultaneous
 from lab.stats.intervals import difference
-from lab.stats.ordering import agreement
+from lab.stats.ordering import LEAST, agreement
 from lab.stats.simultaneous import intervals_at_once
 
 Row = dict[str, Any]
-LEAST_RUNGS = 3  # of which an order can be told
 # A change splits the drawings in one way only: the two probes learn from half of them each and no repeats average them.
 # Spread of such losses over that of resampled answers: 1.1 to 1.5 (docs/calibration.md).
 LOSS_REFIT = 1.5
@@ -143,7 +142,7 @@ def ease_rows(model: str, by_network: Mapping[tuple[str, int], Sequence[Climb]])
     """Yield how far the rungs that untrained twins read best are those that the network reads best at its end."""
     own = by_network[model, -1]
     twins = [climbs for (name, twin), climbs in by_network.items() if name == model and twin >= 0]
-    if not twins or len(own) < LEAST_RUNGS:
+    if not twins or len(own) < LEAST:
         return
     easy = np.array([np.mean([twin[number].accuracy.max() for twin in twins]) for number in range(len(own))])
     resampled = [

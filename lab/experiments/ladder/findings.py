@@ -24,7 +24,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         own = {name: _own(tables[name], str(model)) for name in OWN}
         name = ModelRef.parse(str(model)).short
         said += [_order(name, own, images), *_reached(own["emergence"]), *_declines(own["emergence"])]
-        said += [*_gains(own["gains"]), *_twins(_twins_of(tables["order"], str(model))), *_ease(name, own["ease"])]
+        said += [*_gains(own["gains"]), *_twins(own["order"].to_dict("records")[0]), *_ease(name, own["ease"])]
         said += [*_saved(own["labels"]), *_invariance(own["invariance"]), *_against(name, own["networks"])]
     return [*said, *_pixels(tables["accuracy"])]
 
@@ -33,10 +33,6 @@ def _own(table: pd.DataFrame, model: str) -> pd.DataFrame:
     """Return the rows of a network itself."""
     own = table[table["model"] == model]
     return own[own["twin"] < 0] if "twin" in own else own
-
-
-def _twins_of(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    return table[(table["model"] == model) & (table["twin"] >= 0)]
 
 
 def _order(name: str, own: Mapping[str, pd.DataFrame], images: int) -> str:
@@ -101,13 +97,12 @@ def _gains(table: pd.DataFrame) -> list[str]:
     return said
 
 
-def _twins(order: pd.DataFrame) -> list[str]:
-    """Tell each twin's tau with the rungs it is of: they read few, so an interval over seeds would say little."""
-    known = order[order["tau"].notna()]
-    if known.empty:
+def _twins(row: Mapping[Any, Any]) -> list[str]:
+    """Tell the mean tau of the untrained twins of which an order can be told."""
+    if not row["twins"]:
         return []
-    told = [f"{two(row['tau'])} ({int(row['rungs'])} rungs)" for row in known.to_dict("records")]
-    return [f"Tau of untrained twins: {', '.join(told)}."]
+    seeds = f"{int(row['twins'])} starts" if row["twins"] > 1 else "one start"
+    return [f"Mean tau of untrained twins: {ranged(row, 'twins_tau')}, {seeds}."]
 
 
 def _ease(name: str, table: pd.DataFrame) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from lab.experiments.ladder.measure import LadderNetwork, RungReading
 from lab.images import thumbnail
 from lab.images.synthetic import RUNGS, DrawnSet
 from lab.stats.intervals import Interval
-from lab.stats.ordering import gaps, order_of
+from lab.stats.ordering import LEAST, gaps, order_of, order_of_seeds
 from lab.stats.simultaneous import intervals_at_once
 
 Row = dict[str, Any]
@@ -41,7 +41,7 @@ def assemble(
         "layers": [_layer_row(network, number, readings) for network in networks for number in _layers(network)],
         "accuracy": [row for reading in readings for row in _accuracy_rows(reading)],
         "emergence": [row for own in by_network.values() for row in _emergence_rows(own)],
-        "order": [_order_row(own) for own in by_network.values()],
+        "order": [_order_row(own, _twins_of(by_network, own)) for own in by_network.values()],
         "pairs": [row for own in by_network.values() for row in _pair_rows(own)],
         "gains": [row for network in networks if network.twin < 0 for row in _gain_rows(network.model, by_network)],
         "ease": [row for network in networks if network.twin < 0 for row in ease_rows(network.model, by_network)],
@@ -117,28 +117,38 @@ def _declines(climbs: Sequence[Climb]) -> list[Interval]:
     return intervals_at_once(values, np.stack([curve[:, -1] - curve.max(axis=1) for curve in curves], axis=1))
 
 
-def _order_row(climbs: Sequence[Climb]) -> Row:
-    reached = [climb for climb in climbs if climb.emergence.reached]
-    depths, draws = [climb.emergence.depth for climb in reached], _draws(reached)
+def _twins_of(by_network: Mapping[tuple[str, int], list[Climb]], own: Sequence[Climb]) -> list[list[Climb]]:
+    """Return the climbs of each untrained twin of a network; a twin has none."""
+    network = own[0].network
+    return [other for (model, twin), other in by_network.items() if model == network.model and network.twin < 0 <= twin]
+
+
+def _order_row(climbs: Sequence[Climb], twins: Sequence[Sequence[Climb]]) -> Row:
+    depths, draws = _placed(climbs)
     order, pairs = order_of(depths, draws), gaps(depths, draws)
+    placed = [_placed(twin) for twin in twins]
     return {
-        **_who(climbs[0].network), "rungs": len(reached), **order.tau.columns("tau"), "p": order.p,
+        **_who(climbs[0].network), "rungs": order.things, **order.tau.columns("tau"), "p": order.p,
         "pairs": len(pairs), "as_expected": sum(pair.as_expected for pair in pairs),
         "reversed": sum(pair.reversed for pair in pairs),
+        "twins": sum(len(own) >= LEAST for own, _ in placed), **order_of_seeds(placed).columns("twins_tau"),
     }  # fmt: skip
 
 
 def _pair_rows(climbs: Sequence[Climb]) -> Iterator[Row]:
-    reached = [climb for climb in climbs if climb.emergence.reached]
-    for pair in gaps([climb.emergence.depth for climb in reached], _draws(reached)):
+    reached = [climb.rung for climb in climbs if climb.emergence.reached]
+    for pair in gaps(*_placed(climbs)):
         yield {
-            **_who(climbs[0].network), "lower": reached[pair.first].rung, "higher": reached[pair.second].rung,
+            **_who(climbs[0].network), "lower": reached[pair.first], "higher": reached[pair.second],
             **pair.difference.columns("later"), "reversed": pair.reversed,
         }  # fmt: skip
 
 
-def _draws(climbs: Sequence[Climb]) -> np.ndarray:
-    return np.stack([climb.draws for climb in climbs], axis=1) if climbs else np.zeros((1, 0))
+def _placed(climbs: Sequence[Climb]) -> tuple[list[float], np.ndarray]:
+    """Return the depths of the rungs that are reached `(P,)`, and their resamples `(B, P)`."""
+    reached = [climb for climb in climbs if climb.emergence.reached]
+    draws = np.stack([climb.draws for climb in reached], axis=1) if reached else np.zeros((1, 0))
+    return [climb.emergence.depth for climb in reached], draws
 
 
 def _gain_rows(model: str, by_network: dict[tuple[str, int], list[Climb]]) -> Iterator[Row]:

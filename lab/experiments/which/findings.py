@@ -38,13 +38,13 @@ def _recommendation(best: Any, tables: Tables, classes: Sequence[str], chosen: I
     asked = controls[controls["control"].isin(REFERENCES)]
     clear = asked[asked["above_low"] > 0]
     missed = [CALLED[name] for name in asked["control"] if name not in set(clear["control"])]
-    beaten = listed([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
     reads = f"{best.accuracy:.3f} ({best.ci_low:.2f} to {best.ci_high:.2f})"
     if missed:
         return (
             f"To tell {apart(classes)} use none of these layers: the best, {best.layer} of {best.model}, reads "
             f"{reads}, not clearly above {listed(missed)}."
         )
+    beaten = listed([f"{CALLED[str(row.control)]} ({row.accuracy:.3f})" for row in clear.itertuples()])
     return (
         f"To tell {apart(classes)} use {best.layer} of {best.model}: it reads {reads}, clearly above {beaten}; picked "
         f"on other images {chosen.value:.3f}."

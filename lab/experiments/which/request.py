@@ -1,4 +1,4 @@
-"""What is asked: which networks may be taken, for which images, and how many places are confirmed."""
+"""What is asked: which networks may be taken, for which images, and how many parts are confirmed."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
     for name in ("story", "curve"):
         _one_column(slides.charts.get(f"{name}-narrow", {}))
     if len(tables.get("projection", ())):
-        told = "Images that a layer takes for similar lie near each other. Such maps illustrate; the curve decides."
+        told = "Images that a layer takes for similar lie near each other. Maps illustrate; the curve decides."
         walk = depth_walk(tables, model, start=layers_of(tables["projection"], model)[0], size=330)
         slides.add_chart(Step(show="maps", title="Through the layers, one map at a time", told=told), walk)
     _controls(slides, tables, model)
@@ -56,8 +56,8 @@ def probe_slides(result: Result, *, phone: bool = True) -> Slides:
 AnyChart = TypeVar("AnyChart", "alt.LayerChart", "alt.VConcatChart")
 NARROW = 270  # pixels of a curve on a phone, its axis not counted
 STORY = (
-    "Above: maps of the images at a few depths. Middle: how often a probe is right at each layer, with its controls. "
-    "Below: images that are decided there."
+    "Above: maps at a few depths. Middle: how often a probe is right at each layer, with controls. Below: images "
+    "decided there."
 )
 
 

@@ -67,8 +67,8 @@ def galleries(tables: Tables, descriptions: dict[str, str]) -> Html:
         *parts,
         id_="gallery",
         lead="An image is right for good from the layer after which its held-out prediction stays right in every "
-        "repeat. By luck alone many are so from early on; so at each layer only as many count as decided as there are "
-        "beyond luck, the surest first. The late and the undecided ones show what is hard.",
+        "repeat, the surest first, and only as many as are so beyond luck. Late and undecided ones show what is "
+        "hard.",
     )
 
 

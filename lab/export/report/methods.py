@@ -28,67 +28,63 @@ def methods(request: Mapping[str, Any], images: pd.DataFrame, splits: pd.DataFra
         (
             "Probe accuracy",
             f"{_probe(request)}. {_split(request, splits)}. "
-            "Accuracy = images predicted right / images, averaged over the repetitions; copies of an image count as "
-            "one image together.",
+            "Accuracy = share of images predicted right, averaged over repetitions; copies count as one image.",
         ),
         (
             "95 % interval of an accuracy",
-            "Wilson's interval for a share, with the number of independent images (groups of near-copies) as its "
-            f"count, over {REFIT_SHARE:g}: that allows for the probes, which would differ too. It says how far the "
-            "accuracy would move with other images of the same kind, and as many of them.",
+            "For as many other images of the same kind: Wilson's interval of a share, its count the number of "
+            "independent "
+            f"images (groups of near-copies) over {REFIT_SHARE:g}, since probes would differ too.",
         ),
         (
             "Chance and raw pixels",
-            "Chance = the share of the largest class. Raw pixels = the same probe on the images shrunk to a small "
-            "square, without any network.",
+            "Chance = the share of the largest class. Raw pixels = the same probe on shrunk images.",
         ),
         (
             "Untrained twin",
-            f"The same architecture with random weights, {len(TWIN_SEEDS)} times over, read in the same way: what the "
-            "wiring gives without training. Curves show the mean; intervals allow for other random weights.",
+            f"The same architecture with random weights, {len(TWIN_SEEDS)} times over: what the wiring gives "
+            "without training. Curves show the mean; intervals allow for other random weights.",
         ),
         (
             "Shuffled labels",
-            "The same probe on labels shuffled among the images of each fold: what it reads where there is nothing. "
-            "Selectivity = accuracy − accuracy on shuffled labels.",
+            "The same probe on labels shuffled among the images of each fold. Selectivity = accuracy − accuracy on "
+            "shuffled labels.",
         ),
         (
             "Matched dimension",
-            f"Of every layer {MATCHED_DIMENSION} channels drawn at random, {CHANNEL_DRAWS} times over, so that a wide "
-            "layer cannot win by its width; the mean over the draws is shown, intervals allow for other draws.",
+            f"{MATCHED_DIMENSION} random channels of every layer, drawn {CHANNEL_DRAWS} times, so that no layer wins "
+            "by "
+            "width; the mean is shown, intervals allow for other draws.",
         ),
         (
             "Checks and verdict",
-            f"Early = layers in the first third of depth, late = in the last. Each check is a difference of accuracies "
-            "on the same images, every class with the same weight; where one class has more than "
-            f"{UNEQUAL:g} times the images of another it is a difference of AUC. Its interval comes from "
-            f"{RESAMPLES:,} resamples of the images, drawn once for all checks, widened by {REFIT:g} for the probes, "
-            "which other images would change too. A check passes when its whole interval lies above 0. The leading one "
-            "compares late layers with the best early one and allows for picking it. The verdict is “for” "
-            "when it and every control that was run pass, “against” when the same test the other way round passes "
-            "(early layers above the best late one, also at equal numbers of channels, above chance and "
-            "shuffled labels), and otherwise “undecided”. "
-            f"{calibration_note(images, splits, probe)} All simulated kinds of sets stand in "
-            "docs/calibration.md.",
+            f"Early = first third of depth, late = last. Each check is a difference of accuracies on the same images, "
+            f"classes weighted alike (of AUC where one class has more than {UNEQUAL:g} times the images of another). "
+            "Its "
+            f"interval comes from {RESAMPLES:,} resamples of the images, widened by {REFIT:g} for the probes. A check "
+            "passes when its whole interval lies above 0. The leading one compares late layers with the best early one "
+            "and allows for picking it. The verdict is “for” when it and every control pass, “against” when the same "
+            "tests the other way round do (early layers above the best late one, at equal numbers of channels, above "
+            "chance and shuffled labels), otherwise “undecided”. "
+            f"{calibration_note(images, splits, probe)} All simulated sets: docs/calibration.md.",
         ),
         (
             "Emergence depth",
-            "For two classes: the depth from which accuracy on that pair stays above the level halfway between chance "
-            "(0.5) and its best, interpolated between layers; its interval from the same resamples. It is given only "
-            "when a layer is above 0.5 by more than the largest deviation of all layers and pairs of classes.",
+            "For two classes: the depth from which accuracy stays above the level halfway between chance (0.5) and "
+            "its best, interpolated between layers; given only when a layer is above 0.5 by more than the largest "
+            "deviation of all layers and pairs, with its interval from the same resamples.",
         ),
         (
             "Depth of decision",
-            "For one image: the first layer from which its held-out prediction stays right, in every repetition, up to "
-            "the last layer. Some are so by luck: a layer that names the classes as often, but without looking, would "
-            "be right on some of them too. That share is taken off (the correction for guessing, Abbott 1925), and at "
-            "each layer only as many images count as decided as are left, the surest first.",
+            "For one image: the first layer from which its held-out prediction stays right, in every repetition, up "
+            "to the last. The share that is so by luck is taken off (correction for guessing, Abbott 1925): only as "
+            "many images count as are left, the surest first.",
         ),
         (
             "Code length and few labels",
-            "The bits in which the labels of all images can be sent to someone who knows the layer and learns from the "
-            "labels sent so far (the online code of Voita & Titov 2020); of copies of an image one counts. Beside it "
-            "the same for shuffled labels, and the accuracy of probes that are fitted to a few images of each class.",
+            "The bits that send all labels to someone who knows the layer (the online code of Voita & Titov 2020); of"
+            " copies one counts. Beside it the same for shuffled labels, and the accuracy of probes fitted to a few "
+            "images of each class.",
         ),
         (
             "k-NN accuracy and silhouette",

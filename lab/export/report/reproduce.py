@@ -31,5 +31,5 @@ def again(result: Result) -> Html:
         tag("pre", tag("code", result.request.command())),
         tag("details", tag("summary", "Versions, hashes and times"), wide_table(["fact", "value"], facts)),
         id_="again",
-        lead="The same images, versions and number of threads give the same numbers, digit for digit.",
+        lead="The same images, versions and threads give the same numbers, digit for digit.",
     )

@@ -62,8 +62,8 @@ def accuracy(result: Result, charts: dict[str, Any]) -> Html:
         figure("accuracy", charts["accuracy"]["description"]),
         emergence,
         id_="accuracy",
-        lead="Each point is a layer: the share of images that a linear classifier gets right from it alone, always on "
-        "images it was not fitted on. The dashed controls say what this would be without training, width or labels.",
+        lead="Each point is a layer: the share of held-out images that a linear classifier gets right from it. "
+        "Dashed: controls, without training, width or labels.",
     )
 
 
@@ -90,8 +90,8 @@ def checks(result: Result, charts: dict[str, Any]) -> Html | None:
         figure("checks", charts["checks"]["description"]),
         wide_table(head_row, body, number=("value", "95 % interval"), prose=("what it says",)),
         id_="checks",
-        lead="A verdict rests on these comparisons. One passes, and its sentence is shown to hold, when its whole "
-        "interval lies above 0; one that does not pass is not shown, which is not to say that the opposite holds.",
+        lead="The verdict rests on these. A check passes when its whole interval lies above 0; one that does not is "
+        "not shown, nor is its opposite.",
     )
 
 
@@ -111,8 +111,8 @@ def labels(result: Result, charts: dict[str, Any]) -> Html | None:
         "How many labels does a layer need?",
         *parts,
         id_="labels",
-        lead="A probe guesses each label from those before it, and only its surprise is counted, in bits: the code "
-        "length. Shuffled labels show the cost when there is nothing to learn. Below it, the accuracy with few labels.",
+        lead="A probe guesses each label from those before it; its surprise in bits is the code length. Shuffled "
+        "labels show the cost of nothing to learn. Below: accuracy with few labels.",
     )
 
 
@@ -141,8 +141,8 @@ def maps(result: Result, charts: dict[str, Any]) -> Html | None:
         "What the layers see",
         *parts,
         id_="maps",
-        lead="Images that a layer takes for similar lie near each other. Move the slider, or press Walk, to follow "
-        "them from the first layer to the last; hover for the picture. Such maps illustrate, the accuracies decide.",
+        lead="Images that a layer takes for similar lie near each other. The slider or Walk leads through the layers;"
+        " hover for the picture. Maps illustrate, accuracies decide.",
     )
 
 

@@ -12,10 +12,7 @@ from lab.ui.answer import answered
 from lab.ui.building.cells import figures, picture
 from lab.ui.selection import Selection, request_for
 
-OFFER = (
-    "Takes the activations out, reads the single kernel off the network's own gradient, and tries it at every position "
-    "of a picture."
-)
+OFFER = "Takes the activations out, reads the one kernel off the gradient, and tries it all over a picture."
 COLUMNS = {
     "layer": "layer",
     "convolutions": "convolutions",

@@ -20,18 +20,14 @@ from lab.ui.url_widgets import url_field
 
 NAMES = {"spread": "Early, middle, late", "all": "Every part"}
 MOST_TELLING = ("permute", "reinit", "skip")  # what loses nothing where it happens, and yet much at the end
-OFFER = (
-    "Breaks one part of the network at a time (skips a stage, swaps two, permutes channels, draws new weights …) and "
-    "measures what is left. The network itself is never written to."
-)
+OFFER = "Breaks one part of the network at a time (skip, swap, permute, re-initialise …) and measures what is left."
 
 
 def intervention_section(subject: Selection) -> None:
     """Show what every intervention leaves of the chosen network."""
     st.markdown(
-        "Two probes tell what is left. **The frozen probe** was fitted to the intact network: it shows whether the "
-        "layers still *understand each other*. **A refit probe** is fitted to the broken one: it shows whether the "
-        "information is *still there*, in whatever form."
+        "**The frozen probe**, fitted to the intact network, shows whether layers still *understand each other*; **a "
+        "refit probe** whether the information is *still there*."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         places = st.segmented_control(

@@ -15,17 +15,12 @@ from lab.ui.tables import explained_table
 from lab.ui.url_widgets import url_field
 
 LAST = "the last one"
-OFFER = (
-    "Hands the image to the last stage (and shows the error), then makes it fit by tiling, a random projection and "
-    "least squares, and measures what remains."
-)
+OFFER = "Hands the image to the last stage, then makes it fit in four ways, and measures what remains."
 
 
 def late_layers_section(subject: Selection) -> None:
     """Show what a late stage makes of the image itself."""
-    st.markdown(
-        "A network computes y = j(i(h(x))). If the last stage j is so clever, why not give it the image x itself?"
-    )
+    st.markdown("Why not give the last stage the image itself?")
     known = st.session_state.setdefault("tail_stages", {})
     kept = url_field(LateLayersRequest(), "stage", key="tail_stage")
     stages = with_current(["", *known.get(subject.model, ())], [st.session_state["tail_stage"]])
@@ -49,8 +44,8 @@ def late_layers_section(subject: Selection) -> None:
     show_chart(result, adapter_forest, key="tail_chart")
     with st.expander("How the image is made to fit, and every number", icon=":material/table_rows:"):
         st.markdown(
-            "- **tiling**: each position gets the average colour of its part of the image, repeated over the channels\n"
-            "- **random**: a random linear map of the pixels of its part\n"
-            "- **least squares**: the linear map of those pixels that comes closest to the real features (ridge)"
+            "- **tiling**: the average colour of each position's part of the image, repeated over channels\n"
+            "- **random**: a random linear map of its pixels\n"
+            "- **least squares**: the linear map closest to the real features (ridge)"
         )
         explained_table(result, "adapters", key="tail_table")

@@ -14,7 +14,7 @@ from lab.ui.findings import show_command
 from lab.ui.selection import Selection, request_for
 from lab.ui.url_widgets import url_field
 
-OFFER = "Reads every layer with each kind of probe on the same folds; the attentive probe takes most of the time."
+OFFER = "Reads every layer with each kind of probe; the attentive one takes most of the time."
 BEST = {
     "probe": "probe", "layer": "best layer", "accuracy": "accuracy", "difference": "minus logistic",
     "difference_low": "from", "difference_high": "to", "agrees": "same best layer", "numbers": "numbers fitted",

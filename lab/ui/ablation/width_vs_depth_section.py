@@ -18,18 +18,14 @@ from lab.ui.url_state import opened
 from lab.ui.url_widgets import url_field
 
 SIZES = (8_000, 24_000, 72_000)
-OFFER = (
-    "Trains five small networks of the same size on every task, three times each with other first weights, and shows "
-    "them images they have not seen. Nothing is downloaded."
-)
+OFFER = "Trains five small networks of the same size on every task, three times each. Nothing is downloaded."
 
 
 def width_vs_depth_section(choice: object = None) -> None:
     """Show the settings, what was found, the curves and the differences; the page's network plays no part in it."""
     st.markdown(
-        "Why put layers **on top of** each other and not **beside** each other? Five networks with equally many "
-        "parameters: a stack of five layers, one wide layer, four layers of different kernels side by side, the stack "
-        "without activations, and a fully connected network. All see the same images in the same number of steps."
+        "Five networks with equally many parameters and steps: a stack of five layers, one wide layer, four layers "
+        "side by side, the stack without activations, and a fully connected one."
     )
     request = _requested()
     if request is None:
@@ -75,5 +71,5 @@ def _tables(result: Result) -> None:
         columns = {"title": "network", "about": "what it is", "width": "channels", "parameters": "parameters"}
         st.dataframe(result["networks"][list(columns)].rename(columns=columns), hide_index=True, key="side_networks")
     with st.expander("Every moment", icon=":material/table_rows:"):
-        st.caption("Means over seeds; 95 % intervals over seeds and test images.")
+        st.caption("Means over seeds; 95 % intervals.")
         st.dataframe(result["summary"], hide_index=True, key="side_summary")

@@ -11,10 +11,7 @@ from lab.ui.chart import show_chart, with_legend
 from lab.ui.selection import Selection, request_for
 from lab.ui.tables import explained_table
 
-OFFER = (
-    "Replaces activations (ReLU, GELU …) by nothing, from the front to one depth after another, and reads every layer "
-    "anew."
-)
+OFFER = "Takes activations out from the front to one depth after another, and reads every layer anew."
 
 
 def without_activations_section(subject: Selection) -> None:

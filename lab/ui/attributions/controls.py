@@ -38,8 +38,8 @@ def choose_question(
     target.selectbox(
         "What is explained", with_current(TARGETS, [st.session_state["target"]]), accept_new_options=True,
         format_func=lambda name: TARGETS.get(name, name),
-        help="A class can be typed by number or label (283, tabby); so can probe@LAYER:CLASS, such as "
-        "probe@blocks.4:dog.", **kept_target,
+        help="A class by number or label (283, tabby), or probe@LAYER:CLASS, such as probe@blocks.4:dog.",
+        **kept_target,
     )  # fmt: skip
     kept_layers = url_field(USUAL, "layers")
     layers.segmented_control(
@@ -67,7 +67,7 @@ def choose_method(base: AttributeRequest) -> tuple[str, AttributeRequest]:
     method = st.selectbox(
         "Method", offered,
         format_func=lambda name: METHODS[name].title + ("" if METHODS[name].fast else " (more passes)"),
-        help="Only methods that are valid for this network and target; the table at the end says why others are not.",
+        help="Methods valid for this network and target; the last table says why others are not.",
         **url_widget("shown", usual, key="method", options=offered),
     )  # fmt: skip
     if method in mine and run_of(own) is not None:

@@ -38,10 +38,7 @@ TRUST = {
 }
 WHY_NOT = (": it looks the same with random weights", ": its pixels matter no more than random ones")
 MARKS = {"yes": "lab-yes", "no": "lab-no", "open": ""}
-OFFER = (
-    "Looks at this picture through every layer and checks each map: with random weights, against edges, by taking its "
-    "highest positions away."
-)
+OFFER = "Makes a map of this picture at every layer, and checks each."
 
 
 def maps_section(subject: Selection) -> None:
@@ -93,7 +90,7 @@ def _key(result: Result) -> None:
     ranges = [random_range(orders_of(result.tables), place) for place in result["targets"]["score_at"]]
     low, high = min(found[1] for found in ranges), max(found[2] for found in ranges)
     st.caption(
-        "Details of a map: its rank correlation with the map of random weights; what its pixels are worth (insertion "
+        "Details: rank correlation with the map of random weights; what pixels are worth (insertion "
         f"less deletion; random squares: {low:+z.2f} to {high:+z.2f}); its rank correlation with the picture's edges."
     )
 
@@ -194,8 +191,7 @@ def _charts(result: Result, shown: pd.DataFrame, method: str, chosen: str) -> No
     with weights:
         many = rows["score_at"].nunique() > 1
         st.caption(
-            "Weights are made random from the output towards the input, five times. Each line is a map of this page: "
-            "how much it still looks like itself."
+            "Weights are made random from the output to the input: how much does each map still look like itself?"
         )
         show_chart(
             result, randomisation, key="random_chart", method=method,

@@ -19,17 +19,13 @@ from lab.ui.text import escaped
 from lab.ui.url_state import opened
 from lab.ui.url_widgets import url_field, url_widget
 
-OFFER = (
-    "Fits a probe on every layer, explains its decisions on drawings it has never seen, and measures how much of each "
-    "map lies on what really differs: trained and untrained."
-)
+OFFER = "Fits a probe at every layer, explains its decisions, and measures how much of each map lies on what differs."
 
 
 def score_section(subject: Selection) -> None:
     """Show method by layer for the chosen network."""
     st.markdown(
-        "A drawn cat becomes a drawn dog when its ears, pupils and muzzle change and nothing else does. So what "
-        "explains **cat or dog** must lie there, and a map can be marked right or wrong."
+        "Drawn cats and dogs differ in ears, pupils and muzzle alone: what explains **cat or dog** must lie there."
     )
     left, middle, right = st.columns([5, 4, 2], gap="medium", vertical_alignment="bottom")
     usual = ScoreRequest()

@@ -52,8 +52,7 @@ def _thumbnail(subject: Selection) -> None:
         request = request_for(ThumbnailRequest, subject, data=data)
         result = result_or_status(
             request,
-            offer="Fits a linear readout that rebuilds a thumbnail of each image from every layer, of this network and "
-            "of an untrained one.",
+            offer="Rebuilds a thumbnail of each image from every layer, trained and untrained.",
         )
     except LabError as error:
         st.warning(escaped(error))
@@ -62,7 +61,7 @@ def _thumbnail(subject: Selection) -> None:
         return
     show_findings(result.manifest["findings"][:1])
     pooling = st.segmented_control(
-        "What is kept of a layer", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
+        "Pooling", list(POOLINGS), default=POOLINGS[0], required=True, key="thumbnail_pooling",
         format_func=lambda name: POOLING_NAMES[name],
     )  # fmt: skip
     show_chart(result, rebuilt_by_depth, key="rebuilt_chart", pooling=pooling, height=480)
@@ -96,8 +95,7 @@ def _factors(subject: Selection) -> None:
     request = request_for(FactorsRequest, subject, data=data)
     result = result_or_status(
         request,
-        offer="Reads every factor that these drawings were made from off every layer, of this network and of an "
-        "untrained one.",
+        offer="Reads every factor of these drawings off every layer, trained and untrained.",
     )
     if result is None:
         return
@@ -107,8 +105,7 @@ def _factors(subject: Selection) -> None:
     shown = st.segmented_control("Weights", there, default=there[0], required=True, key="factors_weights")
     show_chart(result, factor_map, key="factors_chart", control=controls[str(shown)], numbers=not on_a_phone())
     st.caption(
-        "Rows from those read best early to those read best late. Layers are averaged over all positions; with "
-        "`--pooling 4x4` on the command line they keep where things are."
+        "Rows from those read best early to those read best late; averaged over positions (`--pooling 4x4` keeps them)."
     )
     show_more(result.manifest["findings"][1:])
     _factor_table(result["factors"])
@@ -124,8 +121,7 @@ def _inversion(subject: Selection) -> None:
     request = request_for(InversionRequest, subject)
     result = result_or_status(
         request,
-        offer="Changes noise until a layer's activations are those of the picture, for four layers of this network and "
-        "of an untrained one.",
+        offer="Changes noise until a layer's activations are those of the picture, trained and untrained.",
     )
     if result is None:
         return

@@ -19,8 +19,8 @@ CELL = 15
 def face_section() -> None:
     """Show the toy; presets, or a run that was opened, fill the kernels in, and every number can be edited."""
     st.markdown(
-        "Two input maps: one says where **eyes** are, one where a **mouth** is. A filter has one kernel slice for "
-        "each, and adds what they give. Neither map contains a face."
+        "One input map says where **eyes** are, one where a **mouth** is. A filter adds both up; neither contains a "
+        "face."
     )
     asked = _opened()
     presets, first = {**PRESETS, **asked}, next(iter(asked or PRESETS))
@@ -45,7 +45,7 @@ def face_section() -> None:
         show_sentences(findings(found))
         show_command(request)
     st.html(face_figures(found))
-    st.caption("In every map, from left to right: a face, eyes alone, a mouth alone, an upside-down face.")
+    st.caption("From left to right: a face, eyes alone, a mouth alone, an upside-down face.")
 
 
 def face_figures(found: Face) -> str:

@@ -42,8 +42,7 @@ def field_section(subject: Selection) -> None:
         show_command(request)
     result = result_or_status(
         request,
-        offer="Follows the gradient of positions of every layer back to this picture and others, in this network and "
-        "in untrained twins.",
+        offer="Follows the gradient of every layer's positions back to pictures, trained and untrained.",
     )
     if result is None:
         return
@@ -51,8 +50,8 @@ def field_section(subject: Selection) -> None:
     show_findings([sees, contained, *rest])
     show_chart(result, field_by_depth, key="field_chart", height=470)
     st.markdown(
-        "The frame is what the middle position **can** depend on; the glow is where its gradient **does** come from; "
-        "half of it lies in the dashed square."
+        "Frame: what the middle position **can** depend on. Glow: where its gradient **does** come from. Dashed: half"
+        " of it."
     )
     names = by_weights(result["fields"]["model"].unique())
     shown = st.segmented_control("Weights", list(names), default=next(iter(names)), required=True, key="field_weights")

@@ -37,13 +37,12 @@ def shapes_section(subject: Selection) -> None:
 def _edges() -> None:
     request = (opened(EdgesRequest) or EdgesRequest()).canonical()
     st.markdown(
-        "Every drawing holds the same eight strokes: two horizontal, two vertical, four diagonal. Only how they stand "
-        "to each other makes a rectangle, a diamond or neither, so edges alone tell nothing."
+        "Every drawing holds the same eight strokes: only how they stand to each other makes a rectangle, a diamond "
+        "or neither."
     )
     result = result_or_status(
         request,
-        offer="Trains small networks of two layers here, of one layer, and on shuffled labels, on drawn rectangles and "
-        "diamonds.",
+        offer="Trains small networks of two layers and of one on drawn rectangles and diamonds.",
     )
     if result is None:
         return
@@ -53,8 +52,8 @@ def _edges() -> None:
         st.markdown("### What the second layer looks for, in each network")
         st.html(patterns_shown(result["channels"]))
         st.caption(
-            "The channel that speaks most for the shape: its filters below, each drawn where it is wanted (orange "
-            "lightens, blue darkens). No network was told what a side is."
+            "The channel that speaks most for the shape, its filters drawn where they are wanted (orange lightens, "
+            "blue darkens)."
         )
     show_sentences(result.manifest["findings"][-1:])
     left, right = st.columns(2, gap="large")
@@ -75,7 +74,7 @@ def _one_network(result: Result) -> None:
     network, shape = st.columns([2, 5], vertical_alignment="bottom")
     seed = network.number_input("Network", 1, len(seeds), 1, key="edges_seed") - 1
     kinds = list(result["channels"].loc[result["channels"]["seed"] == seed, "class"]) if len(result["channels"]) else []
-    st.caption("First layer: each filter as its weights (orange lightens, blue darkens) and the bars it answers.")
+    st.caption("First layer: each filter (orange lightens, blue darkens) and the bars it answers.")
     st.html(filters_shown(result["filters"], int(seed)))
     if not kinds:
         st.caption("No channel of this network speaks for a shape.")
@@ -165,7 +164,7 @@ def _tuning(subject: Selection) -> None:
     request = request_for(TuningRequest, subject)
     result = result_or_status(
         request,
-        offer="Shows gratings of every orientation and outlines of five shapes to this network and to untrained twins.",
+        offer="Shows gratings and outlines to this network and to untrained twins.",
     )
     if result is None:
         return
@@ -200,9 +199,7 @@ def _curves(result: Result) -> None:
             for kind in ("orientation", "shape"):
                 choices = {"kind": kind, "model": names[str(shown)], "layer": layer, "height": 330}
                 show_chart(result, tuning_curve, key=f"curve_{kind}_{side}", **choices)
-    st.caption(
-        "Answers of the channel that follows the property best, on stimuli it was not chosen on; 95 % intervals."
-    )
+    st.caption("Answers of the best channel to other stimuli than it was chosen by; 95 % intervals.")
 
 
 def _best_for(tuning: pd.DataFrame, kind: str) -> str:

@@ -11,7 +11,7 @@ from lab.ui.answer import answered
 from lab.ui.chart import show_chart
 from lab.ui.selection import Selection, request_for
 
-OFFER = "Runs this network once and compares every window with the formula. Seconds."
+OFFER = "Compares every window of this network with the formula."
 COLUMNS = {
     "layer": "layer",
     "kind": "kind",
@@ -42,5 +42,5 @@ def sizes_section(subject: Selection) -> None:
 
 def _table(result: Result) -> None:
     with st.expander("Every window", icon=":material/table_rows:"):
-        st.caption("Rows only; columns follow the same formula. Padding is that of each end, the mean if they differ.")
+        st.caption("Rows only. Padding is that of each end.")
         st.dataframe(result["windows"][list(COLUMNS)].rename(columns=COLUMNS), hide_index=True, key="windows_table")

@@ -22,10 +22,7 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.text import escaped
 from lab.ui.url_widgets import url_field
 
-OFFER = (
-    "The patches that excite this channel most and least, an image made for each end, which channels below feed it, "
-    "and what changes when it is switched off."
-)
+OFFER = "Shows the patches that excite this channel most and least, images made for it, what feeds it, and its effect."
 BELOW = 6  # channels below that can be clicked
 MOST_SELECTIVE = "the most selective one"
 OWN_COLUMNS = {"name": "class", "change": "change of the logit", "ci_low": "95 % from", "ci_high": "to"}

@@ -24,5 +24,5 @@ def kernels_section(subject: Selection) -> None:
     for number, (model, rows) in enumerate(shown):
         st.markdown(f"**{'As they are' if number == 0 else 'With random weights'}** · {escaped(model)}")
         st.html(kernels(rows))
-    st.caption("Gray is zero; the largest weight of each filter reaches black or white. Colours as in the picture.")
+    st.caption("Gray is zero; each filter is scaled to its largest weight.")
     show_command(request)

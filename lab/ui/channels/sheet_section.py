@@ -43,7 +43,7 @@ def sheet_section(subject: Selection) -> None:
         return
     result = result_or_status(
         request,
-        offer="Finds the patches that excite each channel most, then optimises an image for it.",
+        offer="Finds the patches that excite each channel most, then optimises an image.",
     )
     if result is None:
         return
@@ -52,9 +52,8 @@ def sheet_section(subject: Selection) -> None:
     side = 2 * SIDE if negative else SIDE
     wall(subject, exemplars, images, order=first_images(images), side=side, key="sheet")
     st.caption(
-        "Above: the four patches at that end, exactly the pixels the channel's value can depend on. Below: an image "
-        f"optimised to raise it{', and beside it one optimised to lower it' * negative}. A click enlarges them. People "
-        "tell from natural patches better what a channel looks for."
+        "Above: four patches, the pixels the channel's value depends on. Below: an image optimised to raise it"
+        f"{', beside it one to lower it' * negative}. A click enlarges. People learn more from natural patches."
     )
     show_sentences(result.manifest["findings"])
     reached = st.expander("What the images reach", icon=":material/stacked_line_chart:", **LAZY, key="sheet_more")
@@ -116,11 +115,11 @@ def _request(subject: Selection) -> VisualizeRequest | None:
     )  # fmt: skip
     size = size_box(subject, VisualizeRequest(), sizes)
     several = copies.number_input(
-        "Images of each", 1, 8, help="Made unlike each other, to show how much may differ.",
+        "Images of each", 1, 8, help="Made unlike each other.",
         **url_field(VisualizeRequest(), "copies", key="sheet_copies"),
     )  # fmt: skip
     negative = ends.toggle(
-        "Negatives", help="Beside each image one that the channel responds to least.",
+        "Negatives", help="Beside each image one for the least response.",
         **url_field(asked, "negative", key="sheet_negative"),
     )  # fmt: skip
     chosen = {"layers": name, "channels": spec or asked.channels, "copies": int(several), "size": size}

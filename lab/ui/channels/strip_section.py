@@ -20,8 +20,7 @@ from lab.ui.selection import Selection, request_for
 from lab.ui.url_widgets import url_field
 
 OFFER = (
-    "At the end of every stage: the channel that best tells each of two classes from the rest, the patches that excite "
-    "it, where it responds in a picture, and an image made for it."
+    "At the end of every stage: the channel that best tells each of two classes, its patches, and an image made for it."
 )
 
 
@@ -39,10 +38,9 @@ def strip_section(subject: Selection) -> None:
     chosen = layer_picker(layers, layers[0])  # the walk begins at the input, and the strip is as wide as it is deep
     layers_as_html(strip(result["strip"], result["exemplars"], result["visualizations"], chosen), key="layer_strip")
     st.caption(
-        "Patches are exactly the pixels a value can depend on, so they grow with depth. The map is brightest where the "
-        "channel is as strong as in the strongest hundredth of all images, dark at its average. AUC: the area under "
-        "the ROC curve, on images the channel was not chosen on, with its 95 % interval; 0.5 is chance. A click "
-        "enlarges a picture."
+        "Patches are exactly the pixels a value depends on. Maps are bright where the channel is as strong as in the "
+        "top hundredth of images. AUC: held out, with its 95 % interval; 0.5 is chance. A click "
+        "enlarges."
     )
     show_sentences(result.manifest["findings"])
     show_chart(result, selectivity_by_depth, key="strip_chart")

@@ -120,7 +120,7 @@ def _make_images(subject: Selection, result: Result, channels: int, made: int) -
     elif made < channels:
         st.button(
             f"Make an image for all {channels}", key="wall_images", icon=":material/brush:", on_click=start_aside,
-            args=(request,), help="In the background; they appear on the wall as they come.",
+            args=(request,), help="In the background; they appear as they come.",
         )  # fmt: skip
 
 

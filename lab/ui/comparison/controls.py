@@ -43,9 +43,9 @@ def comparison_controls(shown: CompareRequest, *, folded: bool) -> bool:
 
 
 def _networks() -> None:
-    networks_box(key="compare_models", placeholder="choose two or more, or type any timm id")
+    networks_box(key="compare_models", placeholder="two or more, or any timm id")
     told, runs = st.columns([2, 1], vertical_alignment="top")
-    told.caption("Two or more; the page *Models* finds others.")
+    told.caption("Two or more; *Models* finds others.")
     with runs.popover("From runs", icon=":material/folder_open:", width="stretch"):
         _from_runs()
 
@@ -79,7 +79,7 @@ def _images() -> None:
         with_current(LAYERS, [st.session_state["compare_layers"]]),
         key="compare_layers",
         persist_state="page",
-        help="stages: a few per network, quick. blocks: every block.",
+        help="stages: a few, quick. blocks: every block.",
     )
     most.number_input(
         "Images per class, at most", min_value=2, value=None, step=10, key="compare_per_class", placeholder="all",
@@ -87,7 +87,7 @@ def _images() -> None:
     )  # fmt: skip
     st.toggle(
         "Measure speed", key="compare_speed", persist_state="page",
-        help="How many images a second each network and its smallest good cut take on this machine, all in turn.",
+        help="Images a second of each network and its smallest good cut on this machine.",
     )  # fmt: skip
 
 

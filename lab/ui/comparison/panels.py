@@ -67,8 +67,8 @@ def _networks(models: pd.DataFrame) -> None:
     with st.container(key="compared_networks"):
         st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
     st.caption(
-        "Accuracy: a linear probe, held out, at the best layer, picked on other images. Smallest cut: the cheapest "
-        "layer that the best is not clearly above. GFLOPs count a multiply-add as two."
+        "Accuracy: a held-out linear probe at the best layer, picked on other images. Smallest cut: the cheapest "
+        "layer not clearly worse. A multiply-add is two FLOPs."
     )
 
 
@@ -100,7 +100,7 @@ def _cost(result: Result) -> None:
     show_chart(result, cost_and_quality, key="compare_cost", height=480 + 34 * len(result["models"]))
     show_sentences(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
     chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
-    st.markdown("Take it along: the network cut there, with the probe, as one folder.")
+    st.markdown("The network cut there, with the probe, as a folder:")
     words = f"feature-lab export-backbone {result.request.run_id} --model {chosen['model']} --layer {chosen['layer']}"
     st.code(f"{words} --out backbone", language="bash", wrap_lines=True)
     with st.expander("Every layer of every network", icon=":material/table_rows:"):

@@ -18,10 +18,9 @@ from lab.ui.run_cache import CachedTables
 FILES = {"places": places, "pictures": pictures}
 SELECTED = "selected"
 CAVEAT = (
-    "A map is a way to look, not the evidence. t-SNE keeps neighbours together and little else: distances between "
-    "groups, their sizes and the empty space mean nothing. **Trustworthiness** says how many neighbours on the map are "
-    "true ones (1 is all of them); the nearest-neighbour accuracy says how well the classes separate before and after "
-    "the layer was flattened. Whether classes come apart is decided by the probes, on the page Separability."
+    "A map is a way to look, not the evidence: t-SNE keeps neighbours, not distances, sizes or gaps. "
+    "**Trustworthiness** is the share of neighbours on the map that are true ones; nearest-neighbour accuracy says "
+    "how well classes separate before and after flattening. The probes decide."
 )
 
 

@@ -42,7 +42,7 @@ def cell(result: Result, model: str) -> None:
         with places:
             layer = layer_picker(names, names[0])
         about = result["rungs"].set_index("rung").loc[rung]
-        st.caption(escaped(f"{about['description']} As {about['data']} any other page takes it."))
+        st.caption(escaped(f"{about['description']} Other pages take it as {about['data']}."))
         shown = result["examples"]
         gallery(map(_example, shown[shown["rung"] == rung].to_dict("records")), key="ladder_examples")
         table = result["predictions"]
@@ -81,16 +81,14 @@ def _there(request: LadderRequest, model: str, rung: str, layer: str, wrong: pd.
 
 
 def _map(request: AttributeRequest, name: str) -> None:
-    found = result_or_status(
-        request.canonical(), offer="Explains this answer, by a probe that is fitted to other drawings."
-    )
+    found = result_or_status(request.canonical(), offer="Explains this answer by a probe fitted to other drawings.")
     if found is None:
         return
     maps = found["maps"]
     method = OWN_DIRECTION if (maps["method"] == OWN_DIRECTION).any() else maps["method"].iloc[0]
     st.html(overlays.CSS + overlays.opacity_style(0.85) + overlays.scale(METHODS[method].signed))
     st.html(strip(found, maps[maps["method"] == method], name) + overlays.under(found["picture"].iloc[0]["thumbnail"]))
-    st.caption("What each position adds to the answer. The page *What a layer looks at* has other methods and checks.")
+    st.caption("What each position adds to the answer. *What a layer looks at* has more.")
 
 
 def _patches(request: ExemplarsRequest) -> None:

@@ -28,7 +28,7 @@ def ladder_controls(shown: LadderRequest, *, folded: bool) -> bool:
         },
     )
     with folding(shown, folded=folded):
-        networks_box(key="ladder_models", placeholder="choose one or more, or type any timm id")
+        networks_box(key="ladder_models", placeholder="one or more, or any timm id")
         with st.expander("Rungs, layers and more", icon=":material/tune:"):
             _settings()
         return run_row(shown, lambda: _draft(shown), label="Run", key="ladder_run")
@@ -39,7 +39,7 @@ def _settings() -> None:
     layers, drawings, twins = st.columns(3, vertical_alignment="bottom")
     layers.selectbox(
         "Layers", with_current(LAYERS, [st.session_state["ladder_layers"]]), key="ladder_layers", persist_state="page",
-        help="stages: a few per network, quick. blocks: every block.",
+        help="stages: a few, quick. blocks: every block.",
     )  # fmt: skip
     drawings.number_input("Drawings per class", 20, 5000, step=50, key="ladder_per_class", persist_state="page")
     twins.number_input("Untrained twins", 0, 20, key="ladder_untrained", persist_state="page")

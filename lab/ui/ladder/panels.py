@@ -49,7 +49,7 @@ def _choices(result: Result) -> tuple[str, int, str]:
             weights = st.segmented_control("Weights", list(twins), default=weights, required=True, key="ladder_weights")
         kind = st.segmented_control(
             "Probe", list(KINDS), default=next(iter(KINDS)), required=True, key="ladder_probe",
-            help="16 channels: the same number of random channels at every layer, so that none wins by width.",
+            help="16 channels: as many random channels at every layer, so that none wins by width.",
         )  # fmt: skip
     return str(model), twins.get(str(weights), -1), KINDS[str(kind)]
 

@@ -43,7 +43,7 @@ METRIC_NAMES = {
     "r2": "R²", "kappa": "Weighted kappa", "spearman": "Rank correlation", "mean_auc": "Mean AUC",
     "mean_average_precision": "Mean average precision",
 }  # fmt: skip
-OF_VECTORS = "Reads it off every array, with shuffled answers, fewer columns and, with images, raw pixels as controls."
+OF_VECTORS = "Reads it off every array, with controls."
 BADGES = {"for": "Yes, it is read better with depth", "against": "No, not with depth", "undecided": "Undecided"}
 
 
@@ -63,25 +63,21 @@ class _Kind:
 
 NUMBER = _Kind(
     RegressRequest, "Number to predict",
-    "A column of the images' table (CSV, JSON lines, Parquet, metadata.csv) that holds a number; of a drawn set, one "
-    "of the numbers it was drawn with.",
+    "A column of the images' table that holds a number; of a drawn set, a number it was drawn with.",
     known_numbers, DRAWN_LABEL, ("r2", "spearman"), r2_by_depth,
-    "Fits a ridge regression to every layer, of this network and of untrained ones, and to the raw pixels.",
+    "Fits a ridge regression to every layer, trained and untrained, and to raw pixels.",
 )  # fmt: skip
 GRADES = _Kind(
     GradesRequest, "Grade to predict",
-    "A column of the images' table that holds ordered grades, or nothing for a folder with one folder a grade; of a "
-    "drawn set, a number of few values that it was drawn with.",
+    "A column that holds ordered grades, or nothing for one folder a grade; of a drawn set, a number of few values.",
     lambda data: known_columns(data) or known_numbers(data), DRAWN_GRADES, ("kappa", "spearman"), kappa_by_depth,
-    "Fits a ridge regression of the grades' places to every layer, of this network and of untrained ones, and to the "
-    "raw pixels.",
+    "Fits a ridge regression of grades to every layer, trained and untrained, and to raw pixels.",
 )  # fmt: skip
 LABELS = _Kind(
     MultilabelRequest, "Column of labels",
-    "A column of the images' table that holds several labels an image, as a;b or a JSON list. A drawn set has what its "
-    "drawings show.",
+    "A column that holds several labels an image, as a;b or a JSON list; of a drawn set, what it shows.",
     known_columns, "what the drawings show", tuple(LABEL_METRICS), mean_auc_by_depth,
-    "Fits a probe a label to every layer, of this network and of untrained ones, and to the raw pixels.",
+    "Fits a probe a label to every layer, trained and untrained, and to raw pixels.",
 )  # fmt: skip
 
 
@@ -102,7 +98,7 @@ def grades_section(subject: Selection) -> None:
     column = with_columns(subject.data, label=str(st.query_params.get(param(GradesRequest, "label"), "")))
     order = st.multiselect(
         "Grades from low to high", with_current(known_classes(column), state["grades_order"]), accept_new_options=True,
-        placeholder="nothing where they are numbers", help="Pick the grades in their order, the lowest first.", **tied,
+        placeholder="nothing where they are numbers", help="The grades in order, the lowest first.", **tied,
     )  # fmt: skip
     result = _asked(GRADES, subject, classes=tuple(order))
     if result is None:
@@ -152,11 +148,11 @@ def _of_networks(kind: _Kind, subject: Selection) -> dict[str, Any]:
     with st.popover("Settings", icon=":material/tune:", width="stretch"):
         groups = st.selectbox(
             "Copies in one fold", ["auto", "none"], accept_new_options=True,
-            help="auto: groups of the table, else copies that are found, never straddle a split; none; or a CSV file "
-            "with the columns file_name and group.", **url_field(kind.request(), "groups", key=f"{name}_groups"),
+            help="auto: the table's groups, else copies, never straddle a split; none; or a CSV file with file_name "
+                 "and group.", **url_field(kind.request(), "groups", key=f"{name}_groups"),
         )  # fmt: skip
         split = st.selectbox(
-            "Split", ["auto", "none"], help="auto: a split that came with the images is used as it is; none: folds.",
+            "Split", ["auto", "none"], help="auto: a split that came with the images is used; none: folds.",
             **url_field(kind.request(), "split", key=f"{name}_split"),
         )  # fmt: skip
         tied = url_field(kind.request(), "others", key=f"{name}_others")

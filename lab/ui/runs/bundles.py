@@ -27,7 +27,7 @@ def bundle_button(run: RunFolder) -> None:
     st.download_button(
         "Bundle for another computer", data=make, file_name=f"{run.shown_id}.zip", mime="application/zip",
         key=f"bundle_{run.id}", icon=":material/inventory_2:", on_click="ignore",
-        help="One zip with all that was found. There: Open a bundle on the page Runs, or `feature-lab open FILE.zip`.",
+        help="All that was found, as a zip that *Runs* or `feature-lab open FILE.zip` opens.",
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def open_bundles() -> None:
     """Offer to open a bundle, and say what came of the last one."""
     with st.popover("Open a bundle", icon=":material/unarchive:"):
         st.file_uploader("A zip that the lab bundled", type=["zip"], key=UPLOAD, on_change=_take)
-        st.caption("It holds tables and text only; nothing in it is executed, and every table is verified.")
+        st.caption("Tables and text only; nothing is executed, every table is verified.")
     if name := st.session_state.pop(OPENED, ""):
         st.success(f"**{escaped(name)}** is among the runs now.", icon=":material/check_circle:")
 

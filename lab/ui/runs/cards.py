@@ -151,8 +151,8 @@ def home_line() -> None:
     """Say how much the home folder holds, and its limit."""
     st.caption(
         escaped(f"The lab's home folder holds {_home_size()}."),
-        help="Results, caches, trained networks and the trash. Caches above the limit are trimmed, the oldest first; "
-        "`feature-lab clean` empties them, FEATURE_LAB_HOME_LIMIT sets another limit.",
+        help="Results, caches, trained networks and the trash. `feature-lab clean` empties caches, "
+        "FEATURE_LAB_HOME_LIMIT sets their limit.",
     )
 
 
@@ -170,7 +170,7 @@ def _actions(run: RunFolder, status: str) -> None:
         st.text_input(
             "Its name", value=run.name, max_chars=120, key=f"name_{run.id}", on_change=_rename, args=(str(run.path),)
         )
-        st.caption("Press Enter to keep it; an empty name brings the first one back.")
+        st.caption("Enter keeps it; an empty name brings the first one back.")
         st.text_input(
             "Tags, between commas", value=", ".join(run.tags), placeholder="talk, 2026", key=f"tags_{run.id}",
             on_change=_tag, args=(str(run.path),),

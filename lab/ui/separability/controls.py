@@ -103,7 +103,7 @@ def _widget_values(shown: ProbeRequest) -> dict[str, Any]:
 def _networks() -> None:
     networks_box(key="draft_models", placeholder="choose one, or type any timm id")
     told, find, given = st.columns([4, 3, 4], vertical_alignment="top")
-    told.caption("Choose one or more, or type any timm id and press Enter.")
+    told.caption("One or more, or any timm id and Enter.")
     with given:
         vectors.vectors_popover()
     with find.popover("Find", icon=":material/search:", width="stretch"):
@@ -115,9 +115,7 @@ def _images() -> None:
     known = image_sets().get(st.session_state["draft_data"] or "")
     told, upload = st.columns([2, 1], vertical_alignment="top")
     told.caption(
-        escaped(_about(known))
-        if known
-        else "A folder or zip with one subfolder per class, or a table of labels, on this computer."
+        escaped(_about(known)) if known else "A folder or zip with one subfolder per class, or a table of labels."
     )
     with upload:
         upload_images(_take_upload, key="upload")
@@ -173,7 +171,7 @@ def _pooling() -> None:
     st.selectbox(
         "Pooling", with_current(POOLINGS, [st.session_state["draft_pooling"]]), key="draft_pooling",
         accept_new_options=True, persist_state="page",
-        help="How a layer's map becomes one vector: the average, the maximum, both, or averages over a grid.",
+        help="How a layer's map becomes one vector.",
     )  # fmt: skip
 
 
@@ -195,8 +193,8 @@ def _folds() -> None:
     st.selectbox(
         "Copies in one fold", with_current(GROUPINGS, [st.session_state["draft_groups"]]), key="draft_groups",
         accept_new_options=True, persist_state="page",
-        help="**auto**: copies of a picture are found and never straddle a split; **none**: every image counts by "
-        "itself; or the path of a CSV file on this computer with the columns file_name and group.",
+        help="**auto**: copies of a picture never straddle a split; **none**: every image counts by itself; or a CSV "
+             "file with file_name and group.",
     )  # fmt: skip
 
 
@@ -204,14 +202,14 @@ def _split() -> None:
     split, beside = st.columns(2)
     split.selectbox(
         "Split", SPLITS, key="draft_split", format_func=SPLITS.__getitem__, persist_state="page",
-        help="A split that came with the images, in a table's column or as folders train and test, is used as it "
-        "is, and what is found is told of the test part.",
+        help="A split that came with the images (a column, or folders train and test) is used; findings are of the "
+             "test part.",
     )  # fmt: skip
     beside.multiselect(
         "Site or class? Also probe",
         with_current(known_columns(st.session_state["draft_data"] or ""), st.session_state["draft_beside"]),
         key="draft_beside", accept_new_options=True, placeholder="no other column", persist_state="page",
-        help="Columns of the images' table, such as the site, that are probed at every layer beside the class.",
+        help="Columns of the images' table, such as the site, probed beside the class.",
     )  # fmt: skip
 
 
@@ -238,4 +236,4 @@ def _control_boxes(given: bool) -> None:
         persist_state="page",
         help="; ".join(f"**{name}**: {why}" for name, why in OPTIONAL.items()),
     )
-    st.caption("Without controls a high accuracy can mean less than it seems.")
+    st.caption("Without controls a high accuracy may mean little.")

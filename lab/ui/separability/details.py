@@ -122,7 +122,7 @@ def _images(result: Result, model: str) -> None:
     for low, high, name in BINS:
         here = rows[(rows["depth_of_decision"] >= low) & (rows["depth_of_decision"] < high)]
         _bin(f"{name}: decided at depth {low:.2f} to {min(high, 1):.2f}", here, name)
-    _bin("By luck: right at the last layer, but no more of them than luck gives", rows[rows["layer"] == LUCK], LUCK)
+    _bin("By luck: right at the last layer, no more than luck gives", rows[rows["layer"] == LUCK], LUCK)
     _bin("Never: not right in every repeat at the last layer", rows[rows["layer"] == NEVER], NEVER)
 
 
@@ -205,10 +205,7 @@ def _beside(result: Result, model: str) -> None:
     asked = names_in(request.beside) if isinstance(request, ProbeRequest) else ()
     left = [name for name in factors if name not in asked]
     if not factors and "beside" not in result.tables:
-        st.info(
-            "The images above came with a class and nothing else. A table of labels (CSV, with columns such as site or "
-            "camera) tells the same of them."
-        )
+        st.info("The images above have a class only. A table of labels (CSV with site, camera …) brings more.")
     if not left or not isinstance(request, ProbeRequest):
         return
     st.markdown("Probe at every layer, beside the class:")
@@ -244,36 +241,34 @@ def _export(result: Result, model: str) -> None:
 VIEWS = (
     Tab(
         "Checks",
-        "The verdict rests on these comparisons. A check passes, and its sentence is shown to hold, when its whole "
-        "interval lies above 0. One that does not pass is not shown; that is not to say that the opposite holds.",
+        "The verdict rests on these. A check passes when its whole interval lies above 0; one that does not is not "
+        "shown, nor is its opposite.",
         _checks,
     ),
     Tab(
         "Layers",
-        "Every layer with its accuracy and its 95 % interval (from, to), its controls, and other ways to measure it.",
+        "Every layer with accuracy (95 % interval), controls and other measures.",
         _layers,
     ),
     Tab(
         "Images",
-        "When is an image decided? From its *depth of decision* on, the probe of every later layer has it right in "
-        "every repeat, and it is among the surest of as many images as are so beyond luck.",
+        "From its *depth of decision* on, every later layer's probe has an image right in every repeat, more surely "
+        "than luck gives.",
         _images,
     ),
-    Tab("Confusions", "What a layer takes for what, always on images its probe was not trained on.", _confusions),
+    Tab("Confusions", "What a layer takes for what, on held-out images.", _confusions),
     Tab(
         "Labels",
-        "How many labels does a layer need? A probe guesses each label from those before it, and only its surprise is "
-        "counted, in bits: the *code length* (Voita & Titov 2020). Shuffled labels show the cost when there is nothing "
-        "to learn.",
+        "A probe guesses each label from those before it; its surprise in bits is the *code length* (Voita & Titov "
+        "2020). Shuffled labels show the cost of nothing to learn.",
         _labels,
     ),
     Tab(
         "Site or class?",
-        "Is it the site rather than the class? What the same layers read of another column of the images' table, such "
-        "as the site or the camera they come from, beside the class.",
+        "What the same layers read of another column, such as site or camera, beside the class.",
         _beside,
     ),
-    Tab("Class pairs", "The depth from which two classes can be told apart, with its 95 % interval.", _pairs),
-    Tab("Set aside", "Images that could not be used, and why. They take no part in any number.", _set_aside),
+    Tab("Class pairs", "The depth from which two classes are told apart, with its 95 % interval.", _pairs),
+    Tab("Set aside", "Images that could not be used, and why. They count nowhere.", _set_aside),
     Tab("Export", "Everything behind this page, to take along.", _export),
 )

@@ -197,14 +197,12 @@ def how_to_read() -> None:
     """Explain the chart to someone who sees it for the first time."""
     with st.expander("How to read this", icon=":material/lightbulb:"):
         st.markdown(
-            "Each point is a layer, from the first on the left to the last on the right. Its height is the share of "
-            "images that a linear classifier gets right from that layer alone, always on images it was not trained on; "
-            "the band is the 95 % interval for other images like these. The verdict compares the shaded thirds. The "
-            "triangle marks where the classes come apart: from this depth on, accuracy stays above the level half way "
-            "between chance and its best; the bar is the 95 % interval of that depth.\n\n"
-            "The dashed lines are **controls**. The *untrained twin* is the same network with random weights (the mean "
-            f"of {len(TWIN_SEEDS)}): what it reaches comes from the wiring, not from learning. *Matched dimension* "
-            f"gives every layer the same number of channels, {MATCHED_DIMENSION} at random (the mean of "
-            f"{CHANNEL_DRAWS} draws), so that a wide layer cannot win by width. *Shuffled labels* shows what the same "
-            "probe reads where there is nothing to learn, *raw pixels* what needs no network at all."
+            "Each point is a layer, the first on the left. Its height is the share of held-out images that a linear "
+            "classifier gets right from that layer alone; the band is the 95 % interval. The verdict compares the "
+            "shaded thirds. The triangle marks the depth from which accuracy stays above the level half way between "
+            "chance and its best, with its 95 % interval.\n\n"
+            f"Dashed are **controls**. The *untrained twin* has random weights (mean of {len(TWIN_SEEDS)}): what it "
+            "reaches comes from the wiring. *Matched dimension* gives every layer "
+            f"{MATCHED_DIMENSION} random channels (mean of {CHANNEL_DRAWS} draws), so that none wins by width. "
+            "*Shuffled labels*: where there is nothing to learn. *Raw pixels*: without any network."
         )

@@ -70,8 +70,7 @@ def _of_a_sweep(show: Show) -> None:
 def _how_to_begin() -> None:
     with st.container(border=True, key="no_sweeps"):
         st.markdown(
-            "**A sweep of your own:** write a plan, say `plan.toml`, and compute it from a terminal; this page then "
-            "shows how far it is."
+            "**Your own sweep:** write a plan, say `plan.toml`, and compute it from a terminal; this page follows."
         )
         st.code(OWN, language=None)  # colours of TOML are too faint on the light page
         st.code("feature-lab sweep plan.toml", language="bash")
@@ -96,7 +95,7 @@ def _atlas(plan: Plan, tables: Tables) -> None:
         place = {"network": picked[0]["network"], "images": picked[0]["images"], "layers": layers, "probe": probe}
         _cell(plan, tables, place)
     else:
-        st.caption("A click on a box shows its layers and leads to its run.")
+        st.caption("A click on a box shows its layers and run.")
     st.download_button(
         "Atlas as one HTML file", data=lambda: atlas_html(plan, tables), file_name=f"{plan.id}.html", mime="text/html",
         key="atlas_html", icon=":material/download:", on_click="ignore",

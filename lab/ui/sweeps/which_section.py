@@ -18,10 +18,7 @@ from lab.ui.tables import result_tables
 from lab.ui.text import escaped
 from lab.ui.url_widgets import set_url_param, url_field
 
-OFFER = (
-    "Scores every layer of these networks on a few images, ever fewer on more of them, and reads the last few with the "
-    "real probe and its controls."
-)
+OFFER = "Scores every layer on a few images, ever fewer on more, and probes the last few with controls."
 LAYERS = ("stages", "blocks")
 
 

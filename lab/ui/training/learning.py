@@ -19,10 +19,7 @@ from lab.ui.run_cache import run_of
 from lab.ui.run_status import result_or_status
 from lab.ui.text import escaped
 
-OFFER = (
-    "This network has not been trained on this computer. Press Train: a small network learns here, and you can "
-    "watch it. Nothing is downloaded."
-)
+OFFER = "Not trained here yet. Press Train: a small network learns here. Nothing is downloaded."
 LIVE_SECONDS = 2.0
 
 
@@ -69,10 +66,10 @@ def _facts(result: Result) -> None:
         f"cosine; batches of {recipe['batch']}."
     )
     if ModelRef.parse(trained["model"]).stamp():
-        st.markdown("Its weights can be used wherever a network is asked for:")
+        st.markdown("Use its weights wherever a network is asked for:")
         st.code(trained["model"], language=None)
     else:
         st.markdown("Its weights are not on this computer: *Run it here* makes them.")
     with st.expander("Checkpoints", icon=":material/history:"):
-        st.caption("Each is a network of its own; step 0 is the network before training.")
+        st.caption("Each is a network of its own; step 0 is untrained.")
         st.dataframe(result["checkpoints"], hide_index=True, key="checkpoints_table")

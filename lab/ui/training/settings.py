@@ -47,7 +47,7 @@ def settings(shown: TrainRequest) -> None:
             key="train_model",
             format_func=lambda name: ARCHITECTURES.get(name, name),
             accept_new_options=True,
-            help="Any timm id can be typed; small ones learn soonest. Training starts from random weights.",
+            help="Any timm id; small ones learn soonest, from random weights.",
         )
         with images:
             images_box("Images to learn from", key="train_data")

@@ -39,8 +39,7 @@ def watch(model: str) -> None:
     request = WatchRequest(model).canonical()
     result = result_or_status(
         request,
-        offer="Reads every checkpoint of this training, from before the first step to the end: what a probe gets from "
-        "each layer, what the first filters look like, how the last layer places the images.",
+        offer="Reads every checkpoint of this training: probes, first filters, the last layer's map.",
         start=start_aside,
     )
     if result is None:
@@ -86,7 +85,7 @@ def _layers(result: Result) -> None:
 def _filters(result: Result) -> None:
     filters = result["filters"]
     if filters.empty:
-        st.info("The first layer of this network is no convolution over colours, so it has no filters to show.")
+        st.info("The first layer is no convolution over colours: there are no filters to show.")
         return
     st.html(filter_rows(filters))
     many = filters["filter"].nunique()
@@ -101,8 +100,8 @@ def _maps(result: Result) -> None:
         size=260 if small else 220,
     )  # fmt: skip
     st.caption(
-        "t-SNE keeps neighbours together and little else. k-NN: how often the nearest images in the layer itself are "
-        "of the same class; trust: how many neighbours on the map are true ones."
+        "t-SNE keeps neighbours only. k-NN: share of nearest images of the same class in the layer; trust: share of "
+        "true neighbours on the map."
     )
 
 
@@ -114,7 +113,7 @@ def _ladder(model: str) -> None:
     request = LadderStepsRequest(model).canonical()
     found = result_or_status(
         request,
-        offer="Reads twelve rungs, from hue to relations, off every layer at six checkpoints.",
+        offer="Reads twelve rungs off every layer at six checkpoints.",
         start=start_aside,
     )
     if found is not None:
@@ -126,17 +125,16 @@ def _ladder(model: str) -> None:
 VIEWS = (
     Tab(
         "Layers",
-        "Each line is one moment of the training: how well a linear probe reads the classes off each layer, on images "
-        "that no step was computed from.",
+        "Each line is a moment of training: what a held-out probe reads at each layer.",
         _layers,
     ),
     Tab(
         "First filters",
-        "The filters of the first layer, from random numbers to what they became. Gray is zero; colours are what the "
-        "filter weighs, each scaled to its own largest weight.",
+        "The first layer's filters from random numbers to what they became; gray is zero, each scaled to its largest "
+        "weight.",
         _filters,
     ),
-    Tab("Maps", "Where the last layer puts the same images, checkpoint by checkpoint.", _maps),
+    Tab("Maps", "Where the last layer puts the images, by checkpoint.", _maps),
     Tab(
         "Ladder", "Which levels of vision are learnt first, from hue to relations, and where they emerge.", _ladder_tab
     ),
