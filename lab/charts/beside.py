@@ -58,7 +58,7 @@ def beside_by_depth(tables: Tables, model: str | None = None) -> alt.LayerChart:
         base.mark_point(filled=True, size=75, opacity=1).encode(
             alt.Shape("target:N", scale=shapes, legend=legend_above())
         ),
-        title=alt.Title("What each layer reads beside the class", subtitle=[*best, "Band: 95 % interval."]),
+        title=alt.Title("What each layer reads beside the class", subtitle="Band: 95 % interval."),
         width="container",
         height=HEIGHT,
         description=f"What a probe reads of the class and of other factors, by layer of {name}. {told}.",

@@ -43,6 +43,7 @@
       found.push(`'${one.word}' lies over '${other.word}'`);
   }));
   for (const mark of main.querySelectorAll('svg .role-legend-symbol path')) {
+    if (!shown(mark)) continue;  // of a tab that was just left
     const style = getComputedStyle(mark), box = mark.getBoundingClientRect();
     const filled = style.fill !== 'none' && style.fillOpacity > 0.1;
     const drawn = style.stroke !== 'none' && style.strokeOpacity > 0.1 && parseFloat(style.strokeWidth) > 0;

@@ -41,7 +41,8 @@ MEASURE = """() => {
       const ink = rgb(style.fill).map((v, i) => v * share + paper[i] * (1 - share));
       const [dark, bright] = [light(ink), light(paper)].sort((x, y) => x - y);
       return [text.textContent, share ? (bright + 0.05) / (dark + 0.05) : 21]; });
-  const small = [...document.querySelectorAll('.stVegaLiteChart')].map(chart => {
+  const seen = [...document.querySelectorAll('.stVegaLiteChart')].filter(chart => chart.checkVisibility());
+  const small = seen.map(chart => {
     const frames = [...chart.querySelectorAll('svg.marks path.background')].map(one => one.getBoundingClientRect());
     return [Math.max(...frames.map(frame => frame.width)), chart.getBoundingClientRect().height]; });
   const wide = [...document.querySelectorAll('.stMain, html')].map(e => e.scrollWidth - e.clientWidth);
