@@ -32,7 +32,7 @@ ROWS = 500
 TABLES = ("summary", "layers", "images")
 BEGINNING = f"""
 import numpy as np, pandas as pd
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.runs import trash
 from lab.runs.store import open_run

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import sync_playwright
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.runs.examples import example_of
 from lab.runs.store import RunFolder, find_run, open_run

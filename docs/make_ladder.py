@@ -15,7 +15,8 @@ import pandas as pd
 
 import lab
 from lab.cli.terminal import Bars
-from lab.experiments.base import DEFAULT_MODEL, Result
+from lab.experiments.base import DEFAULT_MODEL
+from lab.experiments.result import Result
 from lab.models import ModelRef
 
 PAGE = Path(__file__).with_name("ladder.md")

@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Literal, overload
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.models import Model
 from lab.progress import Progress
 from lab.settings import Compute

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from lab.charts.alone import accuracy_by_depth
     from lab.charts.training import checkpoint_layers, checkpoint_probes
     from lab.errors import HubUnreachable, LabError
-    from lab.experiments.base import Result
     from lab.experiments.comparison.compare import compare
     from lab.experiments.equivalence.diff import diff
     from lab.experiments.ladder.run import ladder
+    from lab.experiments.result import Result
     from lab.experiments.separability.request import ProbeRequest
     from lab.experiments.separability.run import probe
     from lab.experiments.targets.arrays import probe_arrays
@@ -52,7 +52,7 @@ _HOMES = {
     "ModelRef": "lab.models",
     "Preprocessing": "lab.models",
     "ProbeRequest": "lab.experiments.separability.request",
-    "Result": "lab.experiments.base",
+    "Result": "lab.experiments.result",
     "TrainingProbes": "lab.experiments.training.during",
     "accuracy_by_depth": "lab.charts.alone",
     "ask": "lab.runs.ask",

@@ -64,7 +64,7 @@ def lab_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 @pytest.fixture(autouse=True, scope="session")
 def _tables_are_described() -> Iterator[None]:
     """Whatever question a test computes: every column of its tables has a meaning in `lab.registry`."""
-    from lab.experiments.base import Result
+    from lab.experiments.result import Result
     from lab.registry import EXPERIMENTS, meaning
 
     made = Result.__init__

@@ -7,7 +7,7 @@ from typing import Any
 
 from tables import synthetic_result
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.files import write_json
 from lab.runs.progress_file import ProgressFile

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.columns import PROBE
 from lab.experiments.separability.request import ProbeRequest
 from lab.registry import EXPERIMENTS

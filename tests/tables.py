@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
+from lab.experiments.result import Result
 
 MODELS = ("tf_efficientnet_lite0@packaged", "tf_efficientnet_lite1@packaged")
 LAYERS = (

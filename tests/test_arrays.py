@@ -18,7 +18,7 @@ import lab
 from lab.cli.main import main, parser
 from lab.embeddings.vector_sets import read_vector_set, vector_set
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of, run
 from lab.export.formats import export_embeddings, export_run

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from lab.charts.overlays import AGAINST, FOR, MOST, heat
 from lab.experiments.attribution.request import AttributeRequest, ScoreRequest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.progress import silent
 from lab.registry import charts_of
 from lab.runs import jobs

@@ -229,8 +229,8 @@ def test_a_comparison_recommends_its_cut(work: Any) -> None:
     import pandas as pd
 
     from lab.backbone.writing import chosen_cut
-    from lab.experiments.base import Result
     from lab.experiments.comparison.request import CompareRequest
+    from lab.experiments.result import Result
 
     layers = pd.DataFrame({"model": ["a@x", "a@x", "b@y"], "layer": ["l0", "l1", "l0"]})
     cuts = layers.assign(chosen=[False, True, False])

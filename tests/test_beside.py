@@ -15,7 +15,7 @@ from sklearn.naive_bayes import CategoricalNB
 import lab
 from lab.charts.beside import beside_by_depth, beside_rows
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.beside import class_by_factor, told_by
 from lab.experiments.separability.image_split import design_of, with_parts
 from lab.experiments.separability.request import ProbeRequest

@@ -31,7 +31,7 @@ from lab.experiments.ablation.layer_sweep import FeatureSet, Sweep, components
 from lab.experiments.ablation.probe_data import FOLDS, CachedPixels, ProbeData
 from lab.experiments.ablation.without_activations import bend
 from lab.experiments.ablation.without_activations_tables import colours_explain, directions
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.layers import Layer
 from lab.probing.splits import make_splits
 from lab.registry import EXPERIMENTS, charts_of, request_from

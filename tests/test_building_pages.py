@@ -11,7 +11,7 @@ import pytest
 from pages_helpers import healthy, opened, said
 from streamlit.testing.v1 import AppTest
 
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.building import edges_to_shapes, tuning_curves
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.building.factor_decoding import FactorsRequest
@@ -20,6 +20,7 @@ from lab.experiments.building.filter_sum import run as compute_filter
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.thumbnail_decoding import ThumbnailRequest
 from lab.experiments.building.tuning_curves import TuningRequest
+from lab.experiments.result import Result
 from lab.registry import charts_of
 from lab.runs.store import RunFolder, open_run
 from lab.ui.building.views import by_weights

@@ -18,7 +18,6 @@ from PIL import Image
 from lab.charts.depth_gif import walk
 from lab.charts.map_rows import light
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
 from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.depth_strip import DepthStripRequest
@@ -27,6 +26,7 @@ from lab.experiments.channels.kernels import KernelsRequest
 from lab.experiments.channels.optimised import WantedImage, keep_unfinished
 from lab.experiments.channels.scan_context import ScanRequest
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.result import Result
 from lab.layers import Layer
 from lab.registry import charts_of
 from lab.runs import jobs

@@ -18,9 +18,9 @@ from pages_helpers import healthy, opened, said
 import lab
 from lab.cli import main
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.equivalence.request import CheckRequest, is_vectors
 from lab.experiments.equivalence.run import run
+from lab.experiments.result import Result
 from lab.export.check_report import junit, markdown
 from lab.registry import charts_of, request_from
 from lab.runs.store import list_runs

@@ -18,9 +18,9 @@ import lab
 from lab.charts.equivalence import change_by_depth
 from lab.cli.main import main
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.equivalence.request import CheckRequest
 from lab.experiments.equivalence.run import run
+from lab.experiments.result import Result
 from lab.export.check_report import junit, markdown
 from lab.export.trackers.rows import scalars
 from lab.images.targets import GRADES, NUMBER, SEVERAL

@@ -385,7 +385,7 @@ def test_the_command_line_compares_finished_runs(kept: Any, monkeypatch: Any, ca
 @pytest.fixture
 def finished(kept: Any) -> Any:
     """The comparison as a finished run among all runs."""
-    from lab.experiments.base import Result
+    from lab.experiments.result import Result
     from lab.runs.store import open_run
 
     request = replace(SMALL, models=SMALL.models[:2]).canonical()

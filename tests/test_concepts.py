@@ -23,7 +23,7 @@ from lab.experiments.attribution.concepts import (
     concepts_of,
     run,
 )
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.images import open_image_set
 from lab.images.synthetic import draw_set
 from lab.probing.concept_vectors import FOLDS, read_concept

@@ -21,7 +21,7 @@ from lab.charts.pictures import picture, standard_charts
 from lab.charts.theme import Look
 from lab.encode import FORMULA_STARTS, MISSING_NAMES, as_csv, as_parquet, from_csv, neutral, strict
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export import formats
 from lab.export.formats import as_json
 

@@ -16,7 +16,7 @@ from lab.charts.numbers import graded_confusion, kappa_by_depth
 from lab.cli.main import parser
 from lab.cli.probe import target_request
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.targets.judgement import judge_number_arrays
 from lab.experiments.targets.numbers import Grades
 from lab.experiments.targets.request import GradesRequest

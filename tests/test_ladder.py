@@ -15,7 +15,6 @@ import lab
 from lab.charts.theme import standalone
 from lab.cli.main import main
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.ladder import measure
 from lab.experiments.ladder.climb import climb_of, likely_again
 from lab.experiments.ladder.findings import findings
@@ -24,6 +23,7 @@ from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.run import run
 from lab.experiments.ladder.tables import assemble
 from lab.experiments.picture import open_picture
+from lab.experiments.result import Result
 from lab.images.synthetic import RUNGS, draw_set
 from lab.layers import Layer
 from lab.models import ModelRef

@@ -12,7 +12,7 @@ import pytest
 from tables import synthetic_result
 
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.formats import export_run
 from lab.export.lesson import render_lesson
 from lab.export.lesson.of_run import slides_of

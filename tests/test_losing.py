@@ -24,7 +24,7 @@ from test_store import REQUEST, finished
 from lab import files, shortages
 from lab.cli import main
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.files import read_json, sweep, write_bytes, write_json
 from lab.runs import jobs, processes, storage, trash
 from lab.runs.progress_file import QUEUED_STAGE, ProgressFile

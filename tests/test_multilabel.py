@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import lab
 from lab.charts.several_labels import label_map, mean_auc_by_depth
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.targets.labels import Labels, shuffled_order, usable_labels
 from lab.images import ImageSet, open_image_set
 from lab.stats.several_labels import label_scores, mean_area_parts, mean_scores, precision_interval

@@ -25,10 +25,11 @@ from PIL import Image
 import lab
 from lab.cli import main
 from lab.errors import LabError
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.comparison.request import CompareRequest
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.nicknames import nicknames_in
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.images import ImageSet, picked
 from lab.progress_bars import shown
@@ -97,7 +98,7 @@ lab.ask("slide", size=9).to_latex().upper()
 lab.runs().head()
 """
 CHECKED = (
-    "__init__.py", "experiments/base.py", "experiments/separability/run.py", "experiments/ladder/run.py",
+    "__init__.py", "experiments/result.py", "experiments/separability/run.py", "experiments/ladder/run.py",
     "experiments/comparison/compare.py", "models/__init__.py", "models/loading.py", "runs/ask.pyi",
     "runs/from_python.py",
 )  # fmt: skip

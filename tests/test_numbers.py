@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import lab
 from lab.charts.numbers import predicted_by_value, r2_by_depth
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.targets.design import TargetDesign
 from lab.experiments.targets.judgement import ArraysJudgement, judge_number_arrays
 from lab.experiments.targets.numbers import Numbers

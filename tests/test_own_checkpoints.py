@@ -11,7 +11,7 @@ from torch import nn
 
 import lab
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 
 COUNT = 60
 LABELS = np.arange(COUNT) % 2

@@ -15,7 +15,7 @@ import pytest
 from tables import LAYERS, MODELS, synthetic_result
 
 from lab.charts.tables import LUCK, NEVER
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.report import render_report
 from lab.export.report.gallery import PER_LAYER, depth_groups, pictured
 from lab.export.report.markup import data_script, tag

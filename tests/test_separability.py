@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of, probe, run
 from lab.registry import request_from

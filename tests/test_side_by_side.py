@@ -198,7 +198,7 @@ def test_the_charts_draw_it(measured: Any) -> None:
 def test_the_tab_offers_it_and_shows_what_was_found(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from pages_helpers import healthy, opened, said
 
-    from lab.experiments.base import Result
+    from lab.experiments.result import Result
     from lab.runs import jobs
     from lab.runs.store import open_run
 

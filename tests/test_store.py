@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from lab.errors import LabError
-from lab.experiments.base import RESULTS_VERSION, Result
+from lab.experiments.base import RESULTS_VERSION
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.files import read_json, write_bytes, write_json
 from lab.runs.processes import process_started

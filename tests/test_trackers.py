@@ -17,7 +17,7 @@ from fake_runs import finished_run
 import lab
 from lab.cli import main
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.export.trackers import TRACKERS, log
 from lab.export.trackers.rows import scalars

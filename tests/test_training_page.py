@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pages_helpers import healthy, opened, said
 
-from lab.experiments.base import Result
 from lab.experiments.ladder.steps import LadderStepsRequest
+from lab.experiments.result import Result
 from lab.experiments.training.request import TrainRequest, WatchRequest
 from lab.experiments.training.train import run as teach
 from lab.experiments.training.watch import run as watch

@@ -17,7 +17,7 @@ from torch import nn
 
 import lab
 from lab.cli import main
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.fits import fit_layer
 from lab.experiments.separability.measure import prepare
 from lab.experiments.which import confirm

@@ -18,7 +18,7 @@ from lab.backbone.artifact import ABOUT, EXAMPLE, FORMAT, NETWORK, ONNX, PROBE, 
 from lab.backbone.fitting import Fitted, fit
 from lab.backbone.onnx_file import onnx_file
 from lab.errors import LabError, nearest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.files import write_bytes

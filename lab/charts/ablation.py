@@ -11,7 +11,7 @@ from lab.charts.lazy_altair import alt
 from lab.charts.theme import Tables
 from lab.errors import LabError, nearest
 from lab.experiments.ablation.intervention_outputs import INTACT
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 
 OLD, NEW, BEFORE = "the frozen probe", "a refit probe", "a refit probe of what enters the stage"
 PROBES = (("carried", OLD), ("refitted", NEW))

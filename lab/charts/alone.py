@@ -8,7 +8,7 @@ from typing import Any
 from lab.charts import accuracy
 from lab.charts.accuracy import Labels, XAxis
 from lab.charts.theme import HEIGHT, SLIDE_WIDTH, Look, Scheme, Tables, checked_tables, fitted
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 
 
 def accuracy_by_depth(

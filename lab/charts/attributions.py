@@ -25,7 +25,7 @@ from lab.charts.theme import (
 )
 from lab.experiments.attribution.map_findings import ALIKE, RANDOM
 from lab.experiments.attribution.score_findings import finds
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 
 PIXELS = "the pixels"
 INTACT = "none"

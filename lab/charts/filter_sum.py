@@ -7,8 +7,8 @@ import pandas as pd
 
 from lab.charts.lazy_altair import alt
 from lab.charts.theme import INK, SMALL_FONT, Tables, layered, legend_above, rows
-from lab.experiments.base import Result
 from lab.experiments.building.filter_terms import FilterLayer
+from lab.experiments.result import Result
 
 MOST_CELLS = 56  # cells along a side: 3,136 rectangles draw at once, more do not
 MOST_CHANNELS = 16

@@ -14,7 +14,7 @@ from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.lazy_altair import alt
 from lab.charts.maps import embedding_maps
 from lab.charts.theme import PLAIN, Look, models_of, standalone
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 
 PictureKind = Literal["png", "svg", "json"]
 PICTURES: dict[str, PictureKind] = {"svg": "svg", "png": "png", "json": "json"}

@@ -14,11 +14,12 @@ from typing import Any
 from lab.cli import question
 from lab.cli.terminal import say, show_json, show_table
 from lab.errors import LabError
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.comparison.request import comparison_of
 from lab.experiments.equivalence.measure import measure_in
 from lab.experiments.equivalence.request import CheckRequest, is_vectors
 from lab.experiments.given_vectors import is_in_memory
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
 from lab.experiments.targets.request import TargetRequest

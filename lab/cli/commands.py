@@ -11,8 +11,8 @@ from lab.charts.theme import BACKGROUNDS, DPI, SLIDE_WIDTH, Look
 from lab.cli import probe, question
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import embeddings_of
 from lab.export.formats import FORMATS, export_embeddings, export_run

@@ -8,9 +8,10 @@ from dataclasses import replace
 from lab.cli import question
 from lab.cli.terminal import say, show_json, show_table
 from lab.errors import LabError
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.comparison.request import CompareRequest, comparison_of
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
 from lab.runs.store import find_run

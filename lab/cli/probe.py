@@ -13,8 +13,8 @@ from lab.cli.terminal import say, show_json, show_table
 from lab.embeddings.vector_files import COLUMN_KINDS
 from lab.encode import records
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.split_notes import split_text
 from lab.experiments.targets.request import TARGET_REQUESTS, TargetRequest

@@ -17,9 +17,10 @@ from typing import Any
 from lab.cli.terminal import Bars, say, show_json, show_table
 from lab.encode import NOT_TEXT, strict, text_records
 from lab.errors import BeingComputed, LabError, nearest
-from lab.experiments.base import Request, Result, type_name
+from lab.experiments.base import Request, type_name
 from lab.experiments.nicknames import nicknames_in, renamed
 from lab.experiments.number_text import about_ranges
+from lab.experiments.result import Result
 from lab.names import names_in
 from lab.registry import EXPERIMENTS, experiment_named
 from lab.runs import jobs

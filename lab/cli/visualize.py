@@ -13,9 +13,9 @@ from lab.cli import question
 from lab.cli.terminal import say
 from lab.encode import records, strict
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.result import Result
 from lab.files import write_bytes
 
 MILLISECONDS = 1200  # of a frame of the walk

@@ -8,8 +8,8 @@ from dataclasses import replace
 from lab.cli import question
 from lab.cli.terminal import say, show_table
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.nicknames import nicknames_in, renamed
+from lab.experiments.result import Result
 from lab.experiments.which.request import WhichRequest
 from lab.sweeps.folder import plan_named
 

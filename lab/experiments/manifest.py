@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from lab.experiments.base import RESULTS_VERSION, Request, Result
+from lab.experiments.base import RESULTS_VERSION, Request
+from lab.experiments.result import Result
 
 PACKAGES = ("feature-hierarchy-lab", "torch", "timm", "scikit-learn", "numpy", "scipy", "pillow")
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lab.encode import png
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.picture import open_picture
+from lab.experiments.result import Result
 from lab.models import LoadedModel, load_model
 from lab.models.devices import placed
 from lab.models.preprocess import normalised, pixels_for

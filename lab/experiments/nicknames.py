@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lab.errors import LabError, check_type, nearest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.models import ModelRef
 
 

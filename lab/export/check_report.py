@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from lab.experiments.base import Result
 from lab.experiments.equivalence.measure import Measure, measure_in
 from lab.experiments.equivalence.request import ALL
+from lab.experiments.result import Result
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE, decide
 from lab.stats.intervals import Interval
 

@@ -22,7 +22,7 @@ from lab.charts.theme import PLAIN, Look
 from lab.embeddings.vector_files import ABOUT
 from lab.encode import NOT_TEXT, as_csv, as_parquet, records, strict, text_records
 from lab.errors import LabError, nearest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.lesson import render_lesson
 from lab.export.lesson.of_run import slides_of
 from lab.export.lesson.plan import Plan

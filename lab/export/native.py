@@ -18,8 +18,8 @@ from lab.charts.pictures import PICTURES, PictureKind, picture
 from lab.charts.theme import PLAIN, Look, fitted, is_single
 from lab.encode import NOT_TEXT
 from lab.errors import LabError, nearest
-from lab.experiments.base import Result
 from lab.experiments.nicknames import renamed
+from lab.experiments.result import Result
 from lab.files import write_bytes
 from lab.registry import charts_of
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.errors import LabError, nearest
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.columns import Table
+from lab.experiments.result import Result
 from lab.registry import ablation, building, channels, ladder, numbers, separability, training
 from lab.registry.row import Charts, Experiment, no_charts
 

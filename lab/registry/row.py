@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lab.experiments.base import Request, Result, Run
+from lab.experiments.base import Request
 from lab.experiments.columns import Table
+from lab.experiments.result import Result, Run
 
 if TYPE_CHECKING:
     import altair as alt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.images import ImageSet
 from lab.models import names_of
 from lab.progress import Progress

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab.errors import LabError
-from lab.experiments.base import RESULTS_VERSION, Request, Result
+from lab.experiments.base import RESULTS_VERSION, Request
+from lab.experiments.result import Result
 from lab.files import read_json, sweep, write_bytes, write_json
 from lab.partial_results import PartialResultsFolder
 from lab.runs import trash

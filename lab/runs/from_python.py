@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lab.errors import LabError, check_type, nearest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.training.request import WatchRequest
 from lab.runs.jobs import sole_worker
 from lab.runs.store import find_run, list_runs, open_run

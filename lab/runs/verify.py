@@ -17,7 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
+from lab.experiments.result import Result
 from lab.progress import Progress
 from lab.registry import EXPERIMENTS
 from lab.runs.folder import RunFolder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
+from lab.experiments.result import Result
 from lab.ui.findings import show_command, show_findings
 from lab.ui.run_status import result_or_status
 

@@ -15,7 +15,7 @@ from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
 from lab.charts.picking import CHOSEN, LAYER_PICK, Marks, newly_picked
 from lab.charts.theme import INK, config
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.runs.tables import table_hash
 from lab.ui.run_cache import CachedTables, made_of
 

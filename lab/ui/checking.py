@@ -10,10 +10,11 @@ import streamlit as st
 from lab.charts.equivalence import alikeness_by_depth, change_by_depth
 from lab.charts.map_rows import data_url
 from lab.charts.picking import chosen_of
-from lab.experiments.base import DEFAULT_DATA, Result
+from lab.experiments.base import DEFAULT_DATA
 from lab.experiments.equivalence.findings import by_layer
 from lab.experiments.equivalence.measure import MEASURES
 from lab.experiments.equivalence.request import ALL, BEST, CheckRequest
+from lab.experiments.result import Result
 from lab.images.targets import CLASS, GRADES, NUMBER, SEVERAL, TARGETS
 from lab.registry import meaning
 from lab.stats.equivalence import CANNOT_TELL, NOT_WORSE, WORSE

@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.export.formats import FORMATS, download
 from lab.registry import has_charts

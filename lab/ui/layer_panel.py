@@ -14,9 +14,10 @@ from lab.charts.map_rows import data_url, trust_by_layer
 from lab.charts.maps import map_points, moving_map
 from lab.charts.tables import changes_at, layer_table
 from lab.charts.theme import layers_of
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
 from lab.experiments.channels.depth_strip import DepthStripRequest
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.result import Result
 from lab.models import ModelRef
 from lab.models.cards import cached_card
 from lab.runs.examples import example_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.registry import EXPERIMENTS
 from lab.runs.store import list_runs
 from lab.ui.routes import dashboard_file, page_of_run

@@ -16,7 +16,8 @@ import streamlit as st
 from lab.charts.map_rows import data_url
 from lab.encode import NOT_TEXT
 from lab.errors import LabError
-from lab.experiments.base import Request, Result, type_name
+from lab.experiments.base import Request, type_name
+from lab.experiments.result import Result
 from lab.registry import EXPERIMENTS, charts_of
 from lab.registry.row import Experiment
 from lab.ui.answer import answered

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
+from lab.experiments.result import Result
 from lab.runs.store import RunFolder
 from lab.runs.tables import read_table
 from lab.settings import runs_dir

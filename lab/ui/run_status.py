@@ -13,7 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.base import Request, Result
+from lab.experiments.base import Request
+from lab.experiments.result import Result
 from lab.runs import jobs
 from lab.runs.examples import example_of
 from lab.runs.folder import UNDER_WAY

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.encode import NOT_TEXT
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.registry import meaning
 
 

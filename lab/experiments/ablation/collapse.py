@@ -25,9 +25,10 @@ from lab.activations.partial_forward import forward_to
 from lab.encode import png
 from lab.errors import LabError
 from lab.experiments.ablation.equivalent_kernel import Single, collapsed
-from lab.experiments.base import PartialResults, Request, Result, model_option, option
+from lab.experiments.base import PartialResults, Request, model_option, option
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.result import Result
 from lab.interventions import anatomy
 from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent

@@ -22,9 +22,10 @@ from lab.experiments.ablation.intervention_outputs import interventions_named, p
 from lab.experiments.ablation.intervention_tables import control_readings, control_table, intervention_tables
 from lab.experiments.ablation.probe_data import curve_layers, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
-from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.base import PartialResults, option
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import short_name
 from lab.models import card
 from lab.progress import Progress, silent

@@ -27,8 +27,9 @@ from lab.experiments.ablation.late_layers_only_findings import REAL, findings
 from lab.experiments.ablation.probe_data import ProbeData, open_probe_data, share_of
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.ablation.stage_input import StageInputs, record_stage
-from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.base import PartialResults, option
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.interventions import Part, anatomy
 from lab.models import LoadedModel, load_model
 from lab.progress import Progress, silent

@@ -29,9 +29,10 @@ from lab.experiments.ablation.layer_concatenation_findings import ALL, BEST, BOT
 from lab.experiments.ablation.layer_sweep import FeatureSet, Sweep, components
 from lab.experiments.ablation.probe_data import ProbeData, cached_probe, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
-from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.base import PartialResults, option
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import short_name
 from lab.layers import Layer, select_layers
 from lab.models import card

@@ -30,9 +30,10 @@ from lab.experiments.ablation.probe_data import (
 from lab.experiments.ablation.request import ProbeDataRequest
 from lab.experiments.ablation.without_activations_findings import findings
 from lab.experiments.ablation.without_activations_tables import NOTHING, LinearisedDepth, depth_tables
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.building.decoding_data import shrunk
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import short_name
 from lab.interventions import anatomy
 from lab.interventions.table import identity_activations

@@ -26,8 +26,9 @@ from lab.attributions.task import AttributionTask
 from lab.errors import LabError, nearest
 from lab.experiments.attribution.map_findings import findings
 from lab.experiments.attribution.request import AttributeRequest
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
+from lab.experiments.result import Result
 from lab.images import open_image_set
 from lab.layers import Layer, select_layers
 from lab.progress import Progress, silent

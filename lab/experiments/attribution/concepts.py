@@ -26,9 +26,10 @@ from lab.embeddings import embed
 from lab.errors import LabError
 from lab.experiments.attribution.columns import CONCEPTS
 from lab.experiments.attribution.concept_findings import findings, stood_alone
-from lab.experiments.base import DATA_HELP, DEFAULT_DATA, LAYERS_HELP, Request, Result, model_option, option
+from lab.experiments.base import DATA_HELP, DEFAULT_DATA, LAYERS_HELP, Request, model_option, option
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import ImageSet, class_names, open_image_set, settled, short_name, stamp
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, card, load_model

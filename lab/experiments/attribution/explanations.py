@@ -26,9 +26,10 @@ from lab.experiments.attribution.request import ExplanationsRequest
 from lab.experiments.attribution.score import scored
 from lab.experiments.attribution.score_findings import finds
 from lab.experiments.attribution.score_tables import TRAINED
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
+from lab.experiments.result import Result
 from lab.models import ModelRef
 from lab.names import listed
 from lab.progress import Progress, silent

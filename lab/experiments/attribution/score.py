@@ -29,8 +29,9 @@ from lab.experiments.attribution.maps import maps_of
 from lab.experiments.attribution.request import ScoreRequest
 from lab.experiments.attribution.score_findings import findings
 from lab.experiments.attribution.score_tables import TRAINED, UNTRAINED, summary
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.twins import TWINS, untrained_twins
 from lab.images import open_image_set
 from lab.images.synthetic import DrawnSet

@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 
 from lab.encode import png
-from lab.experiments.base import Request, Result, option
+from lab.experiments.base import Request, option
 from lab.experiments.building.edges_findings import findings
 from lab.experiments.building.stroke_drawings import CLASSES, drawings, stimuli
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.layers.modules import parameters_in
 from lab.malloc import one_thread
 from lab.partial_results import Arrays, PartialResults

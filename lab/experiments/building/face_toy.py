@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Request, Result, option
+from lab.experiments.base import PartialResults, Request, option
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

@@ -23,7 +23,7 @@ import pandas as pd
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
+from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, model_option, option
 from lab.experiments.building.decoding_contrasts import equal_widths, fewer_images, mean_of, scored
 from lab.experiments.building.decoding_data import PIXEL_SIDE, dealt, decoded_networks, shrunk, shuffled
 from lab.experiments.building.factor_contrasts import FactorScores, factor_contrasts
@@ -31,6 +31,7 @@ from lab.experiments.building.factor_decoding_findings import findings
 from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import open_image_set, short_name
 from lab.images.synthetic import DRAWN_SETS
 from lab.images.synthetic.sets import DrawnSet

@@ -20,11 +20,12 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, nearest
-from lab.experiments.base import PartialResults, Request, Result, model_option, option
+from lab.experiments.base import PartialResults, Request, model_option, option
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_terms import FilterLayer, FilterSum, kind_of
 from lab.experiments.model_and_picture import load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.result import Result
 from lab.progress import Progress, silent
 from lab.settings import Compute
 

@@ -24,10 +24,11 @@ import pandas as pd
 from lab.activations.partial_forward import forward_to
 from lab.encode import jpeg
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Request, Result, model_option, option
+from lab.experiments.base import PartialResults, Request, model_option, option
 from lab.experiments.building.inversion_findings import findings
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP
+from lab.experiments.result import Result
 from lab.experiments.twins import untrained_twins
 from lab.layers import Layer, select_layers
 from lab.layers.tracing import in_eval_mode

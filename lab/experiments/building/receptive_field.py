@@ -21,7 +21,7 @@ import pandas as pd
 
 from lab.encode import jpeg
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Request, Result, model_option, option
+from lab.experiments.base import PartialResults, Request, model_option, option
 from lab.experiments.building.effective_receptive_field import (
     at_position,
     effective,
@@ -33,6 +33,7 @@ from lab.experiments.building.effective_receptive_field import (
 from lab.experiments.building.receptive_field_findings import findings
 from lab.experiments.model_and_picture import ModelAndPicture, load_model_and_picture
 from lab.experiments.picture import DEFAULT_PICTURE, PICTURE_HELP, pictures_beside
+from lab.experiments.result import Result
 from lab.experiments.twins import TWINS, untrained_twins
 from lab.layers import Layer, select_layers
 from lab.models.preprocess import normalised, pixels_for

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Request, Result, model_option
+from lab.experiments.base import PartialResults, Request, model_option
 from lab.experiments.building.size_arithmetic import counts, output_size
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.models import load_model
 from lab.progress import Progress, silent
 from lab.settings import Compute

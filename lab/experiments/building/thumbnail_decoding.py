@@ -24,7 +24,7 @@ import pandas as pd
 from lab.embeddings import embed
 from lab.encode import png
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, Result, model_option, option
+from lab.experiments.base import DEFAULT_DATA, PartialResults, Request, model_option, option
 from lab.experiments.building.decoding_contrasts import SHARES, equal_widths, fewer_images
 from lab.experiments.building.decoding_data import (
     PIXEL_SIDE,
@@ -39,6 +39,7 @@ from lab.experiments.building.ridge_decoding import Readout, read_out
 from lab.experiments.building.thumbnail_decoding_findings import findings
 from lab.experiments.building.thumbnail_scores import ScoredThumbnails
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import ImageSet, open_image_set, short_name
 from lab.models import card
 from lab.progress import Progress, silent

@@ -24,10 +24,11 @@ import pandas as pd
 
 from lab.activations.extractor import Extractor
 from lab.encode import png
-from lab.experiments.base import PartialResults, Request, Result, model_option, option
+from lab.experiments.base import PartialResults, Request, model_option, option
 from lab.experiments.building.tuning_findings import findings
 from lab.experiments.building.tuning_stimuli import STIMULI, drawn
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.twins import TWINS, untrained_twins
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel, load_model

@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result, option
+from lab.experiments.base import PartialResults, option
 from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.optimised import LEAST
 from lab.experiments.channels.patches import PatchPlace, patches, pixels_of, places_of
 from lab.experiments.channels.scan_context import ScanContext, SearchRequest, open_scan
 from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.layers import Layer, select_layers
 from lab.models import ModelCard, card
 from lab.models.preprocess import normalised

@@ -23,7 +23,7 @@ from lab.activations.pooling import maps
 from lab.activations.recording import record
 from lab.encode import png
 from lab.errors import LabError, nearest
-from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.base import LAYERS_HELP, PartialResults, option
 from lab.experiments.channels.channel_names import check_told_apart
 from lab.experiments.channels.patches import encoded, patches
 from lab.experiments.channels.scan_context import ScanContext, SearchRequest, open_scan
@@ -32,6 +32,7 @@ from lab.experiments.early import CardLookup
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import interval_of, ranged
 from lab.experiments.picture import open_picture
+from lab.experiments.result import Result
 from lab.images import class_names, short_name
 from lab.models import card
 from lab.models.preprocess import normalised, pixels_for

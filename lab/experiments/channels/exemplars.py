@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.base import LAYERS_HELP, PartialResults, option
 from lab.experiments.channels.channel_names import check_channels
 from lab.experiments.channels.optimised import MOST
 from lab.experiments.channels.patches import ENDS, patches
@@ -25,6 +25,7 @@ from lab.experiments.channels.scan_context import CHANNELS_HELP, ScanContext, Sc
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import ranged
+from lab.experiments.result import Result
 from lab.images import class_names, short_name
 from lab.models import card
 from lab.progress import Progress, silent

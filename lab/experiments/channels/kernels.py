@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Request, Result, model_option
+from lab.experiments.base import PartialResults, Request, model_option
 from lab.experiments.first_filters import filter_picture, first_filters
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import with_ends
+from lab.experiments.result import Result
 from lab.experiments.twins import untrained_twins
 from lab.models import load_model
 from lab.progress import Progress, silent

@@ -20,13 +20,14 @@ from typing import ClassVar
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.base import LAYERS_HELP, PartialResults, option
 from lab.experiments.channels.channel_names import channel_words, check_channels
 from lab.experiments.channels.optimised import LEAST, MOST
 from lab.experiments.channels.patches import patches
 from lab.experiments.channels.scan_context import CHANNELS_HELP, SearchRequest, open_scan
 from lab.experiments.early import CardLookup, layers_asked
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import class_names
 from lab.models import card
 from lab.progress import Progress, silent

@@ -25,13 +25,14 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, PartialResults
 from lab.experiments.comparison import pair_tables, tables
 from lab.experiments.comparison.costs import NetworkCut, measure_speeds, network_size
 from lab.experiments.comparison.evidence import Comparison, gather
 from lab.experiments.comparison.findings import findings
 from lab.experiments.comparison.request import CompareRequest
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.separability.given_split import Measured, test_part
 from lab.experiments.separability.measure import (
     EmbeddingSource,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from lab.errors import LabError, briefly
-from lab.experiments.base import DEFAULT_DATA, Result
+from lab.experiments.base import DEFAULT_DATA
 from lab.experiments.equivalence.request import BEST, CheckRequest, is_vectors
 from lab.experiments.equivalence.run import measure
+from lab.experiments.result import Result
 from lab.images import ImageSet, images_in_request
 from lab.layers import Layer
 from lab.models import Model, names_of

@@ -16,13 +16,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.equivalence.findings import findings
 from lab.experiments.equivalence.request import CheckRequest
 from lab.experiments.equivalence.sides import Sides, class_sides
 from lab.experiments.equivalence.tables import changed, decision, differences
 from lab.experiments.equivalence.target_sides import target_sides
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.separability.tables import layer_rows
 from lab.geometry.similarity import cka_evidence
 from lab.images import ImageSet

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lab.experiments.base import DEFAULT_MODEL, PartialResults, Result
+from lab.experiments.base import DEFAULT_MODEL, PartialResults
 from lab.experiments.ladder.climb import climb_of
 from lab.experiments.ladder.findings import findings
 from lab.experiments.ladder.measure import networks_of, read_rungs
 from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.tables import assemble
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.result import Result
 from lab.images.synthetic import RUNGS
 from lab.layers import Layer
 from lab.models import Model, names_of

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import LAYERS_HELP, PartialResults, Request, Result, option
+from lab.experiments.base import LAYERS_HELP, PartialResults, Request, option
 from lab.experiments.ladder.climb import Climb, climb_of
 from lab.experiments.ladder.columns import LADDER_STEPS
 from lab.experiments.ladder.contrasts import network_rows
@@ -24,6 +24,7 @@ from lab.experiments.ladder.request import LadderRequest
 from lab.experiments.ladder.tables import POSITIONS
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.number_text import with_ends
+from lab.experiments.result import Result
 from lab.images.synthetic import RUNGS
 from lab.models import ModelRef
 from lab.progress import Progress, silent

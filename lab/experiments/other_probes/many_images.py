@@ -25,19 +25,11 @@ import pandas as pd
 from lab.embeddings.sharded import Joined, Passing, joined, pass_shard, reason_of
 from lab.embeddings.stored import StoredVectors, store_vectors
 from lab.errors import LabError
-from lab.experiments.base import (
-    DATA_HELP,
-    DEFAULT_DATA,
-    LAYERS_HELP,
-    PartialResults,
-    Request,
-    Result,
-    model_option,
-    option,
-)
+from lab.experiments.base import DATA_HELP, DEFAULT_DATA, LAYERS_HELP, PartialResults, Request, model_option, option
 from lab.experiments.early import CardLookup, problems_of
 from lab.experiments.manifest import result_with_findings
 from lab.experiments.other_probes.layer_similarity import layer_similarity, similarity_table
+from lab.experiments.result import Result
 from lab.images import open_image_set, short_name
 from lab.images.shards import is_shards, shards_of
 from lab.images.specs import parsed

@@ -18,8 +18,9 @@ import pandas as pd
 from lab.embeddings import embed
 from lab.experiments.ablation.probe_data import ProbeData, open_probe_data
 from lab.experiments.ablation.request import ProbeDataRequest
-from lab.experiments.base import LAYERS_HELP, PartialResults, Result, option
+from lab.experiments.base import LAYERS_HELP, PartialResults, option
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.images import short_name
 from lab.layers import Layer, select_layers
 from lab.models import LoadedModel

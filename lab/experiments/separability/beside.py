@@ -20,7 +20,7 @@ from lab.experiments.separability.image_split import group_name, groups_given
 from lab.experiments.separability.measure import EmbeddingSource, ProbeSetup
 from lab.images import ImageSet
 from lab.images.labelled import MOST_VALUES
-from lab.images.synthetic.sets import DrawnSet
+from lab.images.synthetic.sets import DrawnSet, DrawnSource
 from lab.names import names_in
 from lab.partial_results import PartialResults
 from lab.progress import Progress
@@ -64,8 +64,10 @@ def factor_of(question: ProbeSetup, name: str) -> np.ndarray:
             )
         own = group_name(images, question.request)
         return np.array(images.factor(own) if own != GROUP else [str(group) for group in images.groups])
-    shown = _shown(images)
-    return shown[name].to_numpy(dtype=str) if name in shown else np.array(images.factor(name))
+    if isinstance(images, DrawnSet) and name in _shown(images):
+        drawn = images.factors().set_index("image")[name]
+        return drawn.loc[[record.id for record in images.records]].to_numpy(dtype=str)
+    return np.array(images.factor(name))
 
 
 def factor_names(images: ImageSet) -> list[str]:
@@ -79,12 +81,12 @@ def check_factors(question: ProbeSetup) -> None:
         factor_of(question, name)
 
 
-def _shown(images: ImageSet) -> pd.DataFrame:
-    """Return what drawings show in words, a row per image; nothing of images that are no drawings."""
-    if not isinstance(images, DrawnSet):
-        return pd.DataFrame()
-    table = images.factors().set_index("image").drop(columns="class").loc[[record.id for record in images.records]]
-    return table.select_dtypes(["object", "str"]).astype(str)
+def _shown(images: ImageSet) -> tuple[str, ...]:
+    """Return the names of what drawings show in words, by the first of them; none of images that are no drawings, or
+    a part that was picked."""
+    if not isinstance(images, DrawnSet) or not isinstance(images.source, DrawnSource):
+        return ()
+    return tuple(name for name, value in images.drawing(0).factors.items() if isinstance(value, str))
 
 
 def told_by(name: str, values: np.ndarray, labels: np.ndarray) -> list[str]:

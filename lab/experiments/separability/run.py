@@ -14,8 +14,9 @@ import numpy as np
 
 from lab.embeddings import embed
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, PartialResults
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.separability.beside import beside_findings, beside_tables, check_factors, factor_names
 from lab.experiments.separability.decision_depth import decision_tables
 from lab.experiments.separability.given_split import Measured, test_part, training_part

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lab.embeddings.vector_sets import MODEL, vector_set
 from lab.errors import LabError, check_type
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.experiments.separability.run import measure_and_assemble
 from lab.experiments.separability.vectors import GivenVectors

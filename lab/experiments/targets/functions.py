@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL, Result
+from lab.experiments.base import DEFAULT_DATA, DEFAULT_MODEL
+from lab.experiments.result import Result
 from lab.experiments.targets.request import GradesRequest, MultilabelRequest, RegressRequest, TargetRequest
 from lab.experiments.targets.run import KINDS, run
 from lab.images import ImageSet, images_in_request

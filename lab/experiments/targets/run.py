@@ -19,8 +19,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.separability.measure import TWIN_SEEDS, EmbeddingSource, ProbeSetup, controls_of
 from lab.experiments.separability.tables import layer_rows
 from lab.experiments.separability.vectors import GivenVectors

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError, briefly, check_type, nearest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted, shrunk
 from lab.experiments.training.kept import watched_result

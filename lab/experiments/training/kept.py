@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lab.experiments.base import Result
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.training.checkpoints import HeldOutImages
 from lab.experiments.training.findings import probe_findings
 from lab.experiments.training.request import WatchRequest

@@ -19,7 +19,7 @@ import numpy as np
 
 from lab.embeddings import embed, pixels_embedding
 from lab.errors import LabError, briefly, check_type
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.training.checkpoint_tables import gain_table, probe_table
 from lab.experiments.training.checkpoints import FOLDS, REPEATS, HeldOutImages, fitted
 from lab.experiments.training.kept import watched_result

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.training.findings import training_findings
 from lab.experiments.training.request import TrainRequest
 from lab.images import ImageSet, open_image_set

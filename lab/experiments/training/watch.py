@@ -14,8 +14,9 @@ Everything is measured on the images that no step of the training was computed f
 
 from __future__ import annotations
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.training.checkpoint_tables import gain_table, map_tables, probe_table
 from lab.experiments.training.checkpoints import checkpoints, fitted, held_out_images, shrunk
 from lab.experiments.training.filters import with_cosines

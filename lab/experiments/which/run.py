@@ -21,10 +21,11 @@ import numpy as np
 import pandas as pd
 
 from lab.embeddings.streaming import pixels_kept
-from lab.experiments.base import DEFAULT_DATA, PartialResults, Result
+from lab.experiments.base import DEFAULT_DATA, PartialResults
 from lab.experiments.comparison.costs import measure_places
 from lab.experiments.comparison.request import DEFAULT_MODELS
 from lab.experiments.manifest import Clock, result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.separability.measure import ProbeSetup, prepare
 from lab.experiments.separability.split_notes import notes_of
 from lab.experiments.which.confirm import Confirmed, cheaper_places, confirmed, control_rows

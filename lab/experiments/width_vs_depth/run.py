@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event
 
-from lab.experiments.base import PartialResults, Result
+from lab.experiments.base import PartialResults
 from lab.experiments.manifest import result_with_findings
+from lab.experiments.result import Result
 from lab.experiments.width_vs_depth.findings import findings
 from lab.experiments.width_vs_depth.networks import ARRANGEMENTS, width_for
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest

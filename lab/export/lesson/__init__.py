@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.lesson.plan import Plan
 from lab.export.report.document import document, policy, vega_script
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.lesson.plan import Step
 from lab.export.lesson.probe_slides import probe_slides
 from lab.export.lesson.slides import Slides

@@ -13,7 +13,7 @@ from lab.charts.lazy_altair import alt
 from lab.charts.maps import depth_walk
 from lab.charts.tables import NEVER, gallery, key_figures
 from lab.charts.theme import Tables, classes_of, layers_of, models_of, of_model
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.lesson.plan import Step
 from lab.export.lesson.slides import Slides
 from lab.export.report.markup import Html, tag

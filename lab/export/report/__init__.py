@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.report.document import document, vega_script
 from lab.export.report.markup import tag
 

@@ -14,8 +14,8 @@ from lab.charts.lazy_altair import alt
 from lab.charts.pictures import picture
 from lab.charts.theme import Look
 from lab.encode import NOT_TEXT
-from lab.experiments.base import Result
 from lab.experiments.number_text import about_ranges
+from lab.experiments.result import Result
 from lab.export.report.markup import Html, tag, trusted
 from lab.export.report.reproduce import again
 from lab.export.report.sections import wide_table

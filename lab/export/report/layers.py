@@ -8,7 +8,7 @@ import pandas as pd
 
 from lab.charts.tables import layer_table, whole_controls
 from lab.charts.theme import Tables, models_of
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.report.markup import Html, join, tag
 from lab.export.report.sections import model_heading, number, section
 from lab.probing.controls import CONTROLS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.report.markup import Html, tag
 from lab.export.report.methods import methods
 from lab.export.report.sections import section, wide_table

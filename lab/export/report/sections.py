@@ -10,7 +10,7 @@ import numpy as np
 from lab.charts.checks import check_rows
 from lab.charts.tables import key_figures
 from lab.charts.theme import Tables, classes_of, layers_of, models_of
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.label_efficiency import label_findings
 from lab.experiments.separability.split_notes import split_text
 from lab.export.report.markup import Html, join, tag

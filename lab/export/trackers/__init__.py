@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.errors import LabError, check_type, nearest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.trackers import atlas, croissant, eval_results, mlflow, tensorboard, wandb
 
 Vectors = Mapping[str, np.ndarray]

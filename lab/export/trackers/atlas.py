@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.trackers.rows import pictures
 from lab.files import write_bytes
 

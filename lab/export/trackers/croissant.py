@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.files import write_bytes
 from lab.registry import meaning
 

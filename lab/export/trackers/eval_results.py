@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.files import write_bytes
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.formats import export_run
 from lab.export.trackers.rows import best, layer_names, parameters, scalars
 from lab.registry import has_charts

@@ -12,8 +12,8 @@ import pandas as pd
 
 from lab.encode import records
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.equivalence.measure import MEASURES as CHECKED
+from lab.experiments.result import Result
 
 MEASURES = ("accuracy", "ci_low", "ci_high", "balanced_accuracy", "auc", "log_loss", "knn_accuracy")
 SCORES = tuple(column for measure in CHECKED.values() for column in measure.columns)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.charts.pictures import picture
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.trackers.rows import layer_names, parameters, pictures, scalars
 from lab.registry import charts_of
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from lab.charts.pictures import picture
 from lab.encode import text_records
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.export.trackers.rows import best, layer_names, parameters, scalars, text_tables
 from lab.registry import charts_of
 

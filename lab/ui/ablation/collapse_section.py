@@ -7,7 +7,7 @@ import html
 import streamlit as st
 
 from lab.experiments.ablation.collapse import CollapseRequest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.ui.answer import answered
 from lab.ui.building.cells import figures, picture
 from lab.ui.selection import Selection, request_for

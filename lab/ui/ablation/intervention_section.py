@@ -8,7 +8,7 @@ from lab.charts.ablation import MOST_CURVES, agreement_bars, intervention_curves
 from lab.charts.broken_parts import largest_effects
 from lab.experiments.ablation.intervention_findings import breakable
 from lab.experiments.ablation.interventions import InterventionRequest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.interventions import INTERVENTIONS
 from lab.ui.answer import answered
 from lab.ui.chart import show_chart, with_legend

@@ -8,7 +8,7 @@ import streamlit as st
 
 from lab.charts.width_vs_depth import accuracy_by_budget, stack_leads
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.width_vs_depth.request import WidthVsDepthRequest
 from lab.experiments.width_vs_depth.tasks import TASKS, tasks_named
 from lab.ui.answer import answered

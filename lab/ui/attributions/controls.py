@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lab.attributions.methods import FAST, METHODS, named
 from lab.errors import LabError
 from lab.experiments.attribution.request import BASELINES, AttributeRequest
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.ui.choices import with_current
 from lab.ui.inputs import images_box
 from lab.ui.run_cache import finished_result, run_of

@@ -14,8 +14,8 @@ from lab.charts.attributions import insertion_deletion, randomisation
 from lab.charts.overlays import values_of
 from lab.experiments.attribution.map_findings import findings, learned, matters, missing_text, orders_of, random_range
 from lab.experiments.attribution.request import AttributeRequest
-from lab.experiments.base import Result
 from lab.experiments.picture import picture_name
+from lab.experiments.result import Result
 from lab.ui.attributions.controls import choose_method, choose_question
 from lab.ui.attributions.overlays import CSS, heat_png, opacity_style, overlay, scale, under
 from lab.ui.chart import show_chart

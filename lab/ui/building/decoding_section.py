@@ -9,10 +9,11 @@ import streamlit as st
 
 from lab.charts.decoding import factor_map, inverted_by_depth, rebuilt_by_depth
 from lab.errors import LabError
-from lab.experiments.base import DEFAULT_DATA, Result
+from lab.experiments.base import DEFAULT_DATA
 from lab.experiments.building.factor_decoding import FactorsRequest
 from lab.experiments.building.inversion import InversionRequest
 from lab.experiments.building.thumbnail_decoding import POOLINGS, ThumbnailRequest
+from lab.experiments.result import Result
 from lab.images.synthetic import DRAWN_SETS
 from lab.ui.building.cells import strip
 from lab.ui.building.views import chosen_view

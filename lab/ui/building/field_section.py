@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.receptive_field import field_by_depth
-from lab.experiments.base import Result
 from lab.experiments.building.receptive_field import FieldRequest
 from lab.experiments.picture import picture_name
+from lab.experiments.result import Result
 from lab.ui.building.cells import Box, picture
 from lab.ui.building.views import by_weights
 from lab.ui.chart import show_chart

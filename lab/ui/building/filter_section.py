@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.filter_sum import contribution_steps
-from lab.experiments.base import Result
 from lab.experiments.building.filter_findings import findings, network_findings
 from lab.experiments.building.filter_sum import FilterRequest, sums
 from lab.experiments.building.filter_terms import KINDS, FilterLayer, FilterSum
+from lab.experiments.result import Result
 from lab.ui import url_state
 from lab.ui.building.cells import cells, figures, gray_png, picture
 from lab.ui.building.convolution import channel_name, convolution

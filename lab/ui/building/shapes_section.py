@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.shapes import orientation_sums, part_responses, tuning_by_depth, tuning_curve
-from lab.experiments.base import Result
 from lab.experiments.building.edges_findings import GROUPS
 from lab.experiments.building.edges_to_shapes import EdgesRequest
 from lab.experiments.building.tuning_curves import TuningRequest
+from lab.experiments.result import Result
 from lab.ui.building.cells import cells, figures, strip
 from lab.ui.building.views import by_weights, chosen_view
 from lab.ui.chart import show_chart

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from lab.charts.sizes import map_sizes, weight_counts
-from lab.experiments.base import Result
 from lab.experiments.building.sizes import SizesRequest
+from lab.experiments.result import Result
 from lab.ui.answer import answered
 from lab.ui.chart import show_chart
 from lab.ui.selection import Selection, request_for

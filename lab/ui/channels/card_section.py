@@ -7,9 +7,9 @@ import streamlit as st
 
 from lab.charts.channels import ablation_effects, class_histogram, contributions_to_channel, reached_by_target
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.channels.channel import ChannelRequest
 from lab.experiments.channels.optimised import first_images
+from lab.experiments.result import Result
 from lab.ui.channels.sheet_section import size_box
 from lab.ui.channels.tiles import image, patches
 from lab.ui.channels.wall import WORDS

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from lab.errors import LabError
-from lab.experiments.base import Result
 from lab.experiments.channels.channel_names import MOST as MOST_CHANNELS
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.channels.optimised import COLUMNS, MOST, first_images, unfinished_images
 from lab.experiments.channels.visualize import VisualizeRequest
+from lab.experiments.result import Result
 from lab.models import ModelRef
 from lab.models.cards import cached_card
 from lab.runs.examples import example_of

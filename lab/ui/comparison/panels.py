@@ -11,7 +11,7 @@ from lab.charts.map_rows import data_url
 from lab.charts.picking import chosen_on_curves
 from lab.charts.similarity import error_consistency, shared_errors, similarity_map
 from lab.charts.theme import layers_of
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.registry import meaning
 from lab.ui.chart import chart_spec, on_a_phone, show_chart, show_pickable
 from lab.ui.chosen import choose_layer, chosen_layer

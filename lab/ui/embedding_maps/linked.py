@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from lab.charts.theme import layers_of
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.ui.chosen import choose_image, choose_layer, chosen_image, chosen_layer
 from lab.ui.components import file_url, mount
 from lab.ui.embedding_maps.packed import pictures, places

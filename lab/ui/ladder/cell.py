@@ -11,9 +11,9 @@ import streamlit as st
 from lab.attributions.methods import METHODS
 from lab.charts.map_rows import data_url
 from lab.experiments.attribution.request import AttributeRequest
-from lab.experiments.base import Result
 from lab.experiments.channels.exemplars import ExemplarsRequest
 from lab.experiments.ladder.request import LadderRequest
+from lab.experiments.result import Result
 from lab.images import thumbnail
 from lab.images.synthetic import RUNGS, DrawnSet, draw_set
 from lab.ui.attributions import overlays

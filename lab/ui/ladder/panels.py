@@ -8,7 +8,7 @@ import streamlit as st
 
 from lab.charts.ladder import CELL_PICK, emergence_by_rung, fingerprint, ladder_map
 from lab.charts.ladder_contrasts import invariance_by_depth, labels_saved_map, layer_differences_map
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.models import ModelRef
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.chosen import choose_layer

@@ -15,7 +15,7 @@ from lab.charts.several_labels import label_map, mean_auc_by_depth
 from lab.charts.tables import key_figures
 from lab.charts.theme import layers_of
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.split_notes import split_text
 from lab.experiments.targets.request import (
     DRAWN_GRADES,

@@ -17,7 +17,7 @@ import streamlit as st
 from lab.charts.map_rows import data_url
 from lab.charts.theme import MODEL_COLOURS
 from lab.errors import LabError
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.runs.folder import RunFolder
 from lab.ui.run_cache import finished_result
 

@@ -16,7 +16,7 @@ from lab.charts.label_efficiency import accuracy_by_labels, code_length_by_depth
 from lab.charts.tables import LUCK, NEVER, layer_table, mistakes_by_guessing
 from lab.charts.tables import gallery as gallery_rows
 from lab.charts.theme import layers_of, models_of
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.separability.beside import beside_findings
 from lab.experiments.separability.decision_depth import decision_findings
 from lab.experiments.separability.label_efficiency import label_findings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.ui.chosen import chosen_image
 from lab.ui.layer_panel import image_panel, layer_panel
 from lab.ui.separability import details, panels

@@ -15,8 +15,8 @@ from lab.charts.map_rows import data_url
 from lab.charts.picking import chosen_on_curves
 from lab.charts.tables import key_figures
 from lab.charts.theme import classes_of, layers_of, models_of
-from lab.experiments.base import Result
 from lab.experiments.channels.depth_strip import DepthStripRequest
+from lab.experiments.result import Result
 from lab.experiments.separability.fits import CHANNEL_DRAWS
 from lab.experiments.separability.measure import TWIN_SEEDS
 from lab.experiments.separability.split_notes import calibration_note, split_text

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.charts.training import learning_curve
-from lab.experiments.base import Result
+from lab.experiments.result import Result
 from lab.experiments.training.request import TrainRequest
 from lab.models import ModelRef
 from lab.training.state import history_of

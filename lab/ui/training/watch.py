@@ -12,8 +12,8 @@ import streamlit as st
 from lab.charts.ladder_steps import ladder_steps_map
 from lab.charts.map_rows import image_url
 from lab.charts.training import checkpoint_layers, checkpoint_maps, checkpoint_probes
-from lab.experiments.base import Result
 from lab.experiments.ladder.steps import LadderStepsRequest
+from lab.experiments.result import Result
 from lab.experiments.training.request import WatchRequest
 from lab.ui.chart import on_a_phone, show_chart
 from lab.ui.findings import show_command, show_findings
