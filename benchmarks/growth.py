@@ -1,6 +1,6 @@
 """How time and memory grow with images, layers, classes and width: the table of docs/scale.md.
 
-    python benchmarks/growth.py [--rounds 2]
+    python benchmarks/growth.py [--rounds 2] [--work "t-SNE map"]
 
 Each kind of work is done on noise with classes in it, on one thread, one axis at a time with everything else as it is;
 sizes double. Prints, for each, the exponent of processor time (the slope of a line through the logarithms, the quickest
@@ -43,11 +43,13 @@ class Axis(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--work", help="only this kind of work, such as 't-SNE map'")
+    given = parser.parse_args()
+    rounds = given.rounds
     torch.set_num_threads(1)
     print("| work | along | from | to | time | at the largest | memory | at the largest |\n" + "|---" * 8 + "|")
     with threadpool_limits(1):
-        for axis in AXES:
+        for axis in (axis for axis in AXES if given.work in (None, axis.what)):
             seconds, held = zip(*(measured(axis.work(size), rounds) for size in axis.sizes), strict=True)
             passes = axis.what == "pass"
             memory = "– | –" if passes else f"{slope(axis.sizes, held):.1f} | {held[-1] / 1e6:.0f} MB"

@@ -56,7 +56,8 @@ HARM = (
 def test_the_largest_fall_of_the_frozen_probe_is_told_and_how_many_fell() -> None:
     assert_says(
         of_changes(*HARM, changed("h", problem="no number")),
-        "3 of 7 changes cost accuracy, “c” most: the frozen probe falls to 0.61, by −0.30 (−0.37 to −0.23). After 3 it "
+        "3 of 7 changes cost accuracy, “c” most: the frozen probe falls to 0.61, by −0.30 (−0.37 to −0.23). After 3 "
+        "changes it "
         "is not clearly above chance.",
         "Intact, the last layer tells cat from dog with accuracy 0.91 (0.87 to 0.95); chance 0.50, raw pixels 0.61, "
         "untrained network 0.63.",

@@ -74,7 +74,7 @@ def test_what_a_check_leaves_open() -> None:
 
 def test_the_drop_that_could_have_been_seen() -> None:
     text = "These 1,234 images show a drop of 0.061 in 8 of 10 cases"
-    assert equivalence.seen(decision()) == f"{text}; 0.05 needs about 2,345."
+    assert equivalence.seen(decision()) == f"{text}; one of 0.05 needs about 2,345."
     assert equivalence.seen(decision(max_drop=0.061)) == f"{text}."
     assert equivalence.seen(decision(max_drop=0.07)) == f"{text}."
     assert equivalence.seen(decision(max_drop=0)) == f"{text}."

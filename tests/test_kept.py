@@ -77,9 +77,11 @@ def test_networks_that_want_images_otherwise_do_not_share_them() -> None:
         file.unlink()
     with streaming.pixels_kept():
         together = [embed(net, images, net.layers[:1]) for net in nets]
-    for net, wanted, found in zip(nets, alone, together, strict=True):
-        assert found.computed == 4
-        np.testing.assert_array_equal(found[net.layers[0].name], wanted)
+    assert [found.computed for found in together] == [4, 4]
+    assert all(
+        np.array_equal(found[net.layers[0].name], wanted)
+        for net, wanted, found in zip(nets, alone, together, strict=True)
+    )
 
 
 def test_a_pass_ends_with_the_last_layer_that_is_read() -> None:

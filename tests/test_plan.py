@@ -40,16 +40,16 @@ def total(asked: Plan, sample: Sample = SAMPLE, room: Resources = ROOM) -> dict[
 def test_a_pass_is_read_prepared_and_put_through_once() -> None:
     one = total(plan())
     assert one["passes"] == 1000
-    assert one["hours"] * 3600 == pytest.approx(1000 * (0.01 + 0.01) + 1.0)
+    assert one["hours"] * 3600 == pytest.approx(1000 * (0.01 + 0.01) + 1.0 + 10.0), "thumbnails read each image once"
     assert one["wall_hours"] == one["hours"], "a unit is one worker's"
     three = total(plan(seeds=[0, 1, 2]))
     assert (three["passes"], three["units"]) == (1000, 3), "seeds share it"
     assert three["hours"] == one["hours"]
     slow = replace(SAMPLE, images={"pets": replace(SET, opening=5.0)})
     four = plan(networks=[SMALL, LARGE], seeds=[0, 1], probes=[{"controls": ["pixels"]}])
-    assert total(four, slow)["hours"] * 3600 == pytest.approx(21 + 103 + 4 * 5 + 10), "pixels are read once more"
+    assert total(four, slow)["hours"] * 3600 == pytest.approx(21 + 103 + 4 * 5 + 20), "pixels and thumbnails"
     both = total(plan(networks=[SMALL, LARGE]))
-    assert both["hours"] * 3600 == pytest.approx(21 + 103)
+    assert both["hours"] * 3600 == pytest.approx(21 + 103 + 10)
     assert both["wall_hours"] * 3600 == pytest.approx(103), "the longer of two on two workers"
 
 
@@ -114,7 +114,7 @@ def test_what_cannot_fit_is_refused(room: Resources, said: str) -> None:
 
 
 def test_hours_that_do_not_suffice_come_with_what_to_leave_out() -> None:
-    asked, room = plan(networks=[SMALL, LARGE], seeds=[0, 1, 2]), replace(ROOM, hours=30 / 3600)
+    asked, room = plan(networks=[SMALL, LARGE], seeds=[0, 1, 2]), replace(ROOM, hours=40 / 3600)
     found = foresee(asked, room, sample=replace(SAMPLE, probe_rate=1e-9))
     assert list(found["drops"]["without"])[-1] == f"the network {LARGE}", "the slowest first"
     assert found["drops"]["hours"].is_monotonic_decreasing

@@ -73,7 +73,8 @@ def fit_probes(
     is called at least between fits, from whichever thread, with the share that is done; what it raises ends the work.
     Raises `LabError` for shapes that do not fit together and values that are not finite.
     """
-    grid = regularisation or (ridge_classifier.GRID if kind == RIDGE else GRID)
+    usual = ridge_classifier.GRID if kind == RIDGE else GRID
+    grid = usual if regularisation is None else regularisation
     task = ProbeTask.checked(embedding, label_sets, splits, groups, dimensions, grid, seed, kind)
     folds = task.folds()
     alone = kind == RIDGE or task.large

@@ -123,9 +123,9 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
     refs = [unit.network, *(str(ModelRef.parse(unit.network).twin(seed)) for seed in TWIN_SEEDS[:twins])]
     new = [ref for ref in refs if (ref, *unit.reads[1:]) not in passed]
     passed.update((ref, *unit.reads[1:]) for ref in new)
-    # The control pixels reads every image once more, and keeps what it read.
-    reads = images.images * ("pixels" in asked.controls and ("pixels", unit.images) not in passed)
-    passed.update([("pixels", unit.images)] if reads else ())
+    # Thumbnails, and the control pixels, read every image once more and keep what they read.
+    again = {("thumbnails", unit.images), *([("pixels", unit.images)] if "pixels" in asked.controls else [])} - passed
+    passed |= again
     vectors = images.images * sum(sizes) * 4
     fits = 1 + ("shuffled" in asked.controls) + twins
     draws = CHANNEL_DRAWS if "matched" in asked.controls else 0
@@ -139,7 +139,7 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
         "passes": len(new) * images.images,
         "pass_hours": (
             images.opening
-            + reads * images.per_image
+            + len(again) * images.images * images.per_image
             + len(new) * (images.images * (images.per_image + network.per_image) + network.load)
         ) / 3600,
         "probe_hours": work * sample.probe_rate * (1 + AFTERWARDS) / 3600,

@@ -68,7 +68,8 @@ def _harm(broken: pd.DataFrame) -> list[str]:
     blind = count(above, "open") + count(above, "less")
     return [
         f"{len(fallen)} of {len(broken)} changes cost accuracy, {_named(worst)} most: the frozen probe falls to "
-        f"{worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}. After {blind} it is not clearly "
+        f"{worst.carried:.2f}, by {with_ends(interval_of(worst, 'carried_gap'))}. After {blind} changes it is not "
+        "clearly "
         "above chance.",
     ]
 

@@ -58,7 +58,7 @@ def seen(row: Any) -> str:
     """Say what drop the images could have shown, and how many it would take for the one that is allowed."""
     text = f"These {row.images:,} images show a drop of {row.smallest_drop:.3f} in 8 of 10 cases"
     if row.max_drop and row.smallest_drop > row.max_drop:
-        return f"{text}; {row.max_drop:g} needs about {row.images_needed:,}."
+        return f"{text}; one of {row.max_drop:g} needs about {row.images_needed:,}."
     return f"{text}."
 
 
