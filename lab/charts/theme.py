@@ -238,10 +238,8 @@ def class_shape(classes: Sequence[str]) -> alt.Shape:
 
 
 def depth_axis(field: str, **options: Any) -> alt.X:
-    """Return the axis of relative depth; `options` are the axis' own.
-
-    Dictionaries, as of Altair's own axes each chart that is put together copies all they could have and do not.
-    """
+    """Return the axis of relative depth; `options` are the axis' own."""
+    # Dictionaries: of Altair's own axes, joined charts copy all that these could have and do not.
     axis: Any = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1], "labelFontSize": SMALL_FONT, "grid": False, **options}
     scale: Any = {"domain": [0, 1], "nice": False}
     return alt.X(f"{field}:Q", title="relative depth (0 input, 1 output)", scale=scale, axis=axis)
