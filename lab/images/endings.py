@@ -6,6 +6,7 @@ A name alone decides nothing that the first bytes can decide: photographs are ca
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 # fmt: off
@@ -67,6 +68,11 @@ def unread_format(name: str, head: bytes) -> str:
 
 def _is_raw(ending: str, head: bytes) -> bool:
     return ending in RAW_SUFFIXES and head.startswith(_TIFF)
+
+
+def printable(name: str) -> str:
+    """Return a file name as text that can be stored: bytes that are not UTF-8 appear as \\udcXX."""
+    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", name)
 
 
 def _is_boxed(head: bytes) -> bool:

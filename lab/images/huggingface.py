@@ -18,8 +18,9 @@ from typing import Any, Final
 from lab.errors import HubUnreachable, LabError, nearest
 from lab.images.assemble import assemble
 from lab.images.download import INSTEAD, require_reachable
+from lab.images.endings import printable
 from lab.images.folder import FileReader
-from lab.images.layout import Layout, Member, Unreadable, printable, select_classes
+from lab.images.layout import Layout, Member, Unreadable, select_classes
 from lab.images.types import ImageSet, Quarantined
 from lab.progress import Progress
 from lab.roots import permitted

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from lab.errors import LabError
+from lab.images.endings import printable
 from lab.images.labelled import LABELS, MISSING, LabelledRows, Row, column_of, content_of
-from lab.images.layout import Layout, Member, printable, select_classes
+from lab.images.layout import Layout, Member, select_classes
 from lab.images.table_file import columns_of
 from lab.images.targets import NUMBER, SEVERAL, as_number
 from lab.images.types import Quarantined

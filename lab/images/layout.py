@@ -7,17 +7,17 @@ are set aside with a reason. Which folders are classes and which are splits of t
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Final
 
 from lab.errors import LabError, nearest
-from lab.images.endings import suffix
-from lab.images.structure import Parts, Structure, find_structure, part_of
+from lab.images.endings import printable
+from lab.images.layout_notes import empty_note, other_note, shown_names, split_note
+from lab.images.structure import Parts, Structure, find_structure, parts_of
 from lab.images.types import Quarantined
 
 JUNK: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"})
@@ -25,7 +25,6 @@ MAX_FILES: Final = 5_000_000  # a file takes about 1 kB of memory; the whole of 
 MOST_UNASKED: Final = 10_000  # files of a set that are used where nobody says how many; minutes on two cores
 MAX_DEPTH: Final = 64  # folders in folders; what lies deeper is set aside
 TOO_DEEP: Final = f"lies in more than {MAX_DEPTH} folders"
-_SHOWN: Final = 4  # names in a note
 
 
 class Unreadable(LabError):
@@ -142,7 +141,11 @@ def arrange(tree: Tree, wanted: Sequence[str] = (), least: int = 2) -> Layout:
         _no_folders(where, len(tree.entries))
     classes = select_classes(sorted(filled | (set(empty.values()) & set(wanted))), wanted, where, least)
     used = {name for name in empty if empty[name] in classes}
-    notes = (*_split_note(structure), *_empty_note([name for name in empty if name not in used]), *_other_note(tree))
+    notes = (
+        *split_note(structure),
+        *empty_note([name for name in empty if name not in used]),
+        *other_note(tree.others),
+    )
     return _layout(tree, structure, classes, where, notes)
 
 
@@ -168,11 +171,6 @@ def select_classes(found: Sequence[str], wanted: Sequence[str], where: str, leas
         only = f"only the class {classes[0]!r}" if classes else "no classes"
         raise LabError(f"{where}: {only} to work with; at least two are needed, one folder of images for each")
     return tuple(classes)
-
-
-def printable(name: str) -> str:
-    """Return a file name as text that can be stored: bytes that are not UTF-8 appear as \\udcXX."""
-    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", name)
 
 
 def _class_of(structure: Structure, path: Parts) -> str | None:
@@ -201,57 +199,9 @@ def _no_folders(where: str, images: int) -> None:
     )
 
 
-def _split_note(structure: Structure) -> tuple[str, ...]:
-    splits = [printable(name) for name in structure.splits]
-    if len(_parts_of(structure)) > 1:
-        return (f"{_listed(splits)} are splits of the same classes: probes learn from one and are tested on the other",)
-    if len(splits) > 1:
-        return (f"{_listed(splits)} are splits of the same classes: their images are used together",)
-    return tuple(f"only the split {name!r} has a folder for each class: the others are set aside" for name in splits)
-
-
-def _parts_of(structure: Structure) -> dict[Parts, str]:
-    """Return the part of a split that each root holds; nothing unless they are all of known, different parts."""
-    found = {root: part_of(name) for root, name in zip(structure.roots, structure.splits, strict=False)}
-    known = len(found) == len(structure.roots) and all(found.values())
-    return found if known and len(set(found.values())) > 1 else {}
-
-
-def _empty_note(names: Sequence[str]) -> tuple[str, ...]:
-    if not names:
-        return ()
-    return (f"{_counted(len(names), 'folder')} without any image {_verb(names)} ignored: {_listed(names)}",)
-
-
-def _other_note(tree: Tree) -> tuple[str, ...]:
-    if not tree.others:
-        return ()
-    first: dict[str, str] = {}
-    for parts in sorted(tree.others):
-        first.setdefault(suffix(parts[-1]), printable("/".join(parts)))
-    counts = sorted(Counter(suffix(parts[-1]) for parts in tree.others).items(), key=lambda kind: (-kind[1], kind[0]))
-    kinds = [f"{count:,} {printable(kind) or 'without an ending'} (such as {first[kind]!r})" for kind, count in counts]
-    held = "hold no image and were" if len(tree.others) > 1 else "holds no image and was"
-    return (f"{_counted(len(tree.others), 'other file')} {held} ignored: {_listed(kinds, quoted=False)}",)
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"
-
-
-def _verb(names: Collection[str]) -> str:
-    return "was" if len(names) == 1 else "were"
-
-
-def _listed(names: Sequence[str], quoted: bool = True) -> str:
-    shown = [repr(name) if quoted else name for name in names[:_SHOWN]]
-    more = [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
-    return ", ".join([*shown, *more])
-
-
 def _layout(tree: Tree, structure: Structure, classes: tuple[str, ...], where: str, notes: tuple[str, ...]) -> Layout:
     labels = {name: label for label, name in enumerate(classes)}
-    parts = _parts_of(structure)
+    parts = parts_of(structure)
     members, seen = [], Counter[str]()
     quarantined: list[tuple[str | None, Quarantined]] = []
     for entry in sorted([*tree.entries, *tree.aside], key=lambda e: e.parts):
@@ -278,7 +228,7 @@ def _id(path: Parts, structure: Structure, seen: Counter[str]) -> str:
 
 
 def _misplaced(structure: Structure) -> str:
-    splits = _listed([printable(name) for name in structure.splits])
+    splits = shown_names([printable(name) for name in structure.splits])
     return f"not inside a class folder of the splits {splits}" if splits else "not inside a class folder"
 
 

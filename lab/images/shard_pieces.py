@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 
 from lab.images.decode import decode, thumbnail
+from lab.images.endings import printable
 from lab.images.facts import ImageFacts, examine
 from lab.images.labelled import GROUPS, LABELS, column_of
-from lab.images.layout import Unreadable, printable
+from lab.images.layout import Unreadable
 from lab.images.scan import digest_of
 from lab.images.shard_files import Sample, Shard
 from lab.images.shards import samples_of

@@ -165,3 +165,10 @@ def _either(tops: dict[str, _Top], wanted: Collection[str], where: str) -> tuple
 def _some(names: Collection[str]) -> str:
     more = ", …" if len(names) > _SHOWN else ""
     return ", ".join(repr(name) for name in list(names)[:_SHOWN]) + more
+
+
+def parts_of(structure: Structure) -> dict[Parts, str]:
+    """Return the part of a split that each root holds; nothing unless they are all of known, different parts."""
+    found = {root: part_of(name) for root, name in zip(structure.roots, structure.splits, strict=False)}
+    known = len(found) == len(structure.roots) and all(found.values())
+    return found if known and len(set(found.values())) > 1 else {}
