@@ -10,7 +10,7 @@ import numpy as np
 
 EXPLORED = 250  # iterations with exaggeration and little momentum
 BISECTIONS, ENTROPY_TOLERANCE = 100, 1e-5  # as scikit-learn's
-BLOCK = 96  # rows of pairs at once
+BLOCK = 96_000  # pairs at once, so that they stay in a core's cache
 ROUNDED = 1e4  # squared distance from the middle from which rounding may bring 1 + a distance below 1 to be felt
 MOMENTUM = (0.5, 0.8)  # while exploring, and afterwards
 LEAST_GAIN, LEAST_RATE = 0.01, 50.0
@@ -72,7 +72,7 @@ def divergence(joint: np.ndarray, points: np.ndarray) -> float:
 
 
 class _Pairs:
-    """The gradient of the divergence, some rows of pairs at a time so that they stay in a core's cache.
+    """The gradient of the divergence, some rows of pairs at a time.
 
     `wanted` `(N, N)` is symmetric, so each pair is computed once: of its rows what lies right of the diagonal, which
     counts for the columns' points as well.
@@ -80,7 +80,8 @@ class _Pairs:
 
     def __init__(self, wanted: np.ndarray) -> None:
         self.wanted = wanted
-        size = min(BLOCK, len(wanted)) * len(wanted)
+        self.rows = max(1, min(BLOCK // len(wanted), len(wanted)))
+        size = self.rows * len(wanted)
         self.likeness, self.pull = np.empty(size, wanted.dtype), np.empty(size, wanted.dtype)
         self.ones = np.ones(size, wanted.dtype)  # a product with them is a sum, quicker
 
@@ -94,8 +95,8 @@ class _Pairs:
         places = np.hstack([points, one, one])  # four columns are multiplied quicker than three
         near, apart = np.zeros_like(places), np.zeros_like(places)
         total, far = 0.0, lengths.max() > ROUNDED
-        for begin in range(0, len(points), BLOCK):
-            own, later = slice(begin, begin + BLOCK), slice(begin + BLOCK, None)
+        for begin in range(0, len(points), self.rows):
+            own, later = slice(begin, begin + self.rows), slice(begin + self.rows, None)
             count = len(points[own])
             shape = count, len(points) - begin
             flat, ones = self.likeness[: shape[0] * shape[1]], self.ones[: shape[0] * shape[1]]
