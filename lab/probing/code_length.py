@@ -85,8 +85,8 @@ def online_code(
 ) -> CodeLength:
     """Return the online code length of labels `(N,)` given an embedding `(N, D)`, every image a group of its own.
 
-    `orders` None takes `ORDERS`, or `FEW_ORDERS` with many classes; `probe` is "logistic" or "ridge". Raises LabError for fewer than 8 images or values
-    that are not finite.
+    `orders` None takes `ORDERS`, or `FEW_ORDERS` with many classes; `probe` is "logistic" or "ridge". Raises
+    LabError for fewer than 8 images or values that are not finite.
     """
     features, labels, classes = _checked(embedding, labels)
     rng = np.random.default_rng((seed, 0xC0DE))
@@ -176,7 +176,7 @@ def _predict(
 def _predict_ridge(
     features: np.ndarray, order: np.ndarray, label_sets: np.ndarray, learned: int, until: int, classes: int
 ) -> _Predictions:
-    """As `_predict`, by ridge probes of the penalty that the learned images choose, as sure as each of `SHARPNESSES`."""
+    """As `_predict`, by ridge probes of the penalty that the learned images choose, of each of `SHARPNESSES`."""
     values = np.empty((*label_sets.shape[:2], classes, until - learned))
     for draw, (own, sets) in enumerate(zip(order, label_sets, strict=True)):
         known, unseen = _axes(features[own[:learned]], features[own[learned:until]])

@@ -91,7 +91,8 @@ def _measured(
     piece = partial_results.get(key)
     if piece is None:
         embedding, labels = network.embeddings[layer.name][counted], question.labels[counted]
-        code, curve = (measure(embedding, labels, seed=seed, probe=probe) for measure in (online_code, learning_curve))
+        code = online_code(embedding, labels, seed=seed, probe=probe)
+        curve = learning_curve(embedding, labels, seed=seed, probe=probe)
         piece = partial_results[key] = {
             "bits": code.bits,
             "control": code.control,
