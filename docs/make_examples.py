@@ -34,7 +34,7 @@ from lab.files import write_json
 from lab.models import ModelRef
 from lab.registry import EXPERIMENTS
 from lab.runs.folder import RunFolder
-from lab.runs.tables import SHARED, write_tables
+from lab.runs.tables import SHARED, table_file, table_path, write_tables
 from lab.selfcheck.certificate import certify, read_certificate
 from lab.selfcheck.table import CHECKS
 from lab.settings import Compute
@@ -80,24 +80,38 @@ def main(anew: list[str]) -> None:
 
 def make(asked: Sequence[Request], anew: list[str]) -> None:
     """Bring the folder in line with the canonical requests in `asked`."""
+    wanted = {request.run_id for request in asked}
     for folder in runs():
-        if folder.name not in {request.run_id for request in asked} or named(folder) in anew:
+        if folder.name not in wanted:
             shutil.rmtree(folder)
     for request in asked:
         target = FOLDER / request.run_id
-        if target.exists():
+        if target.exists() and named(target) not in anew:
             continue
         with tempfile.TemporaryDirectory() as work:
             if isinstance(request, (WatchRequest, LadderStepsRequest)):
                 trained(work)
             run = computed_run(request, Compute(device="cpu"), Path(work) / request.run_id)
+            lighten(run, WALL_LIGHTER if isinstance(request, ExemplarsRequest) else LIGHTER)
+            if target.exists():
+                keep_equal(target, run.path)
+                shutil.rmtree(target)
             target.mkdir()
             for file in KEPT:
                 shutil.copy(run.path / file, target / file)
             shutil.copytree(run.path / "tables", target / "tables")
-            lighten(RunFolder(target), WALL_LIGHTER if isinstance(request, ExemplarsRequest) else LIGHTER)
         versions = json.loads((target / "run.json").read_text())["versions"]
         print(f"{request.title()}: {size(target) / 1e3:.0f} kB, {versions}")
+
+
+def keep_equal(before: Path, now: Path) -> None:
+    """Give the tables of a run the files of the example before it where their values are the same."""
+    old, new = (json.loads((folder / "run.json").read_text()) for folder in (before, now))
+    for name, digest in new["tables"].items():
+        if old["tables"].get(name) == digest:
+            shutil.copy(table_file(before, name, old), table_path(now, name))
+            new["files"][name] = old["files"][name]
+    write_json(now / "run.json", new)
 
 
 def lighten(run: RunFolder, how: dict[str, tuple[int, int]]) -> None:
