@@ -50,6 +50,7 @@ LEFT_OUT = ("exemplars", "visualize")
 MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (  # what a page asks beside a question's default
     VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True),
+    VisualizeRequest(layers="blocks.5.0", channels="top:2", copies=4),
     ExemplarsRequest(layers="blocks.3.2", channels="all", count=4, ends=MOST),
     SITES,
 )
