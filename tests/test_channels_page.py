@@ -169,9 +169,7 @@ def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.
     assert app.query_params["experiment"] in ("exemplars", ["exemplars"]), "the page stays where it is"
 
 
-def test_the_wall_of_another_layer_is_started_by_choosing_it_and_by_nothing_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_only_choosing_another_layer_starts_its_wall(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
     monkeypatch.setattr(jobs, "start", started.append)
     app = healthy(opened("channels", question="All channels", **{"exemplars.layers": "blocks.1.1"}))

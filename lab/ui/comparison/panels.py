@@ -58,8 +58,8 @@ def comparison(result: Result) -> None:
             st.caption(escaped(sentence))
     _networks(result["models"], COLUMNS, key="compared_networks")
     st.caption(
-        "Accuracy: a held-out linear probe at the best layer, picked on other images. Apart at: the relative depth where "
-        "the classes come apart. Smallest cut: the cheapest layer not clearly worse. A multiply-add is two FLOPs."
+        "Accuracy: a held-out linear probe at the best layer, picked on other images. Apart at: the relative depth "
+        "where the classes come apart. Smallest cut: the cheapest layer not clearly worse. A multiply-add is two FLOPs."
     )
     questions(VIEWS, result, key="compare_view")
 
