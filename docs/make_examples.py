@@ -56,6 +56,7 @@ FURTHER = (  # what a page asks beside a question's default
 )
 # Table of a page on channels -> longer side and WebP quality of its pictures; those up to SMALL pixels are left alone
 LIGHTER = {"visualizations": (224, 85), "exemplars": (112, 75)}
+SEVERAL_LIGHTER = {"visualizations": (168, 65), "exemplars": (76, 56)}  # of several images per channel
 WALL_LIGHTER, SMALL = {"exemplars": (76, 56)}, 40
 TOLD = "The pictures of this example are kept smaller than a run keeps them (WebP); its numbers are those of the run"
 SWEEPS = "sweep-"
@@ -93,7 +94,7 @@ def make(asked: Sequence[Request], anew: list[str]) -> None:
             if isinstance(request, (WatchRequest, LadderStepsRequest)):
                 trained(work)
             run = computed_run(request, Compute(device="cpu"), Path(work) / request.run_id)
-            lighten(run, WALL_LIGHTER if isinstance(request, ExemplarsRequest) else LIGHTER)
+            lighten(run, lighter(request))
             if target.exists():
                 keep_equal(target, run.path)
                 shutil.rmtree(target)
@@ -103,6 +104,13 @@ def make(asked: Sequence[Request], anew: list[str]) -> None:
             shutil.copytree(run.path / "tables", target / "tables")
         versions = json.loads((target / "run.json").read_text())["versions"]
         print(f"{request.title()}: {size(target) / 1e3:.0f} kB, {versions}")
+
+
+def lighter(request: Request) -> dict[str, tuple[int, int]]:
+    """Return how small the pictures of an example are made."""
+    if isinstance(request, ExemplarsRequest):
+        return WALL_LIGHTER
+    return SEVERAL_LIGHTER if isinstance(request, VisualizeRequest) and request.copies > 1 else LIGHTER
 
 
 def keep_equal(before: Path, now: Path) -> None:
