@@ -56,7 +56,7 @@ FURTHER = (  # what a page asks beside a question's default
 )
 # Table of a page on channels -> longer side and WebP quality of its pictures; those up to SMALL pixels are left alone
 LIGHTER = {"visualizations": (224, 85), "exemplars": (112, 75)}
-SEVERAL_LIGHTER = {"visualizations": (168, 65), "exemplars": (76, 56)}  # of several images per channel
+SEVERAL_LIGHTER = {"visualizations": (160, 60), "exemplars": (72, 52)}  # of several images per channel
 WALL_LIGHTER, SMALL = {"exemplars": (76, 56)}, 40
 TOLD = "The pictures of this example are kept smaller than a run keeps them (WebP); its numbers are those of the run"
 SWEEPS = "sweep-"
