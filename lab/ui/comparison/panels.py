@@ -159,7 +159,8 @@ def _disagreements(result: Result, first: str, second: str, depth: float) -> Non
     answers = votes[votes["depth"] == depth].pivot(index="image", columns="model", values="predicted")
     pictures = result["images"].set_index("image")[["class", "thumbnail"]]
     for own, other in ((first, second), (second, first)):
-        images = list(here.index[here[own].astype(bool) & ~here[other].astype(bool)])
+        classes = pictures["class"].reindex(here.index[here[own].astype(bool) & ~here[other].astype(bool)])
+        images = list(classes.groupby(classes).cumcount().sort_values(kind="stable").index)  # of each class in turn
         st.markdown(f"**Only {escaped(own)} is right** :gray[({count(len(images), 'image')})]")
         shown = [
             Picture(
