@@ -28,7 +28,9 @@ PLACES = [page.name if page.name != "overview" else "" for page in PAGES]
 TABS = ("", "Layers", "Confusions", "Labels", "Class pairs", "Export")  # of those, what axe-core looks at
 LAYOUT = Path(__file__).with_name("layout.js").read_text()
 DRAWN = """() => [...document.querySelectorAll('.stVegaLiteChart')].every(chart => chart.querySelector('svg.marks'))
-  && [...document.querySelectorAll('.stDataFrame')].every(one => one.querySelector('.dvn-scroller') || !one.checkVisibility())"""
+  && [...document.querySelectorAll('.stDataFrame')].every(
+    table => table.querySelector('.dvn-scroller') || !table.checkVisibility())
+  && !document.querySelector('[data-testid="stSkeleton"]')"""
 PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel 8) Mobile"
 # What the browser measures: the contrast of each text of a chart (but of labels that Vega hides for want of room), the
 # width of each chart's widest frame and its height, what is too wide, and by how much tables outside folds are.
