@@ -4,8 +4,7 @@ A simulated network has six layers of 48 channels; each shows the class along a 
 the cell's effect, among nuisance that all layers share. Images, groups and labels are drawn anew in every simulation,
 the network is always the same. `judge_arrays` does all the rest: folds, probes, controls (shuffled labels, 16 random
 channels five times, three untrained twins, pixels), intervals, checks, emergence, verdict. The controls cost ten times
-the probes, so only every fifth simulation (`--every`) has them: intervals and emergence stand on all, verdicts on
-these.
+the probes, so only every fifth (`--every`) has them: intervals and emergence stand on all, verdicts on these.
 
     python benchmarks/calibration.py --simulations 1000 --out docs/calibration.md
     python benchmarks/calibration.py --small
