@@ -4,7 +4,7 @@ A simulated network has six layers of 48 channels; each shows the class along a 
 the cell's effect, among nuisance that all layers share. Images, groups and labels are drawn anew in every simulation,
 the network is always the same. `judge_arrays` does all the rest: folds, probes, controls (shuffled labels, 16 random
 channels five times, three untrained twins, pixels), intervals, checks, emergence, verdict. The controls cost ten times
-the probes, so only every fifth simulation has them: intervals and emergence stand on all, verdicts on these.
+the probes, so only every fifth simulation (`--every`) has them: intervals and emergence stand on all, verdicts on these.
 
     python benchmarks/calibration.py --simulations 1000 --out docs/calibration.md
     python benchmarks/calibration.py --small
@@ -75,7 +75,7 @@ def main() -> None:
     cells = list(_cells(arguments))
     arguments.folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(arguments.processes) as pool:
-        jobs = [(cell, arguments.folder, arguments.simulations) for cell in cells]
+        jobs = [(cell, arguments.folder, arguments.simulations, arguments.every) for cell in cells]
         for cell, found in zip(cells, pool.map(_complete, jobs), strict=True):
             print(_line(_row(cell, found)), flush=True)
     if arguments.out:
@@ -180,14 +180,14 @@ def _network(
     return draw
 
 
-def _complete(job: tuple[Cell, Path, int]) -> list[dict[str, Any]]:
+def _complete(job: tuple[Cell, Path, int, int]) -> list[dict[str, Any]]:
     """Simulate what a cell's file still lacks, and return all of it."""
-    cell, folder, simulations = job
+    cell, folder, simulations, every = job
     path = folder / f"{cell.name}.jsonl"
     found = _read(path)
     with path.open("a", encoding="utf-8") as kept:
         for seed in range(len(found), simulations):
-            judged = simulate(cell, seed, controls=seed % EVERY == 0)
+            judged = simulate(cell, seed, controls=seed % every == 0)
             if judged is None:
                 break
             found.append(record(judged))
@@ -273,7 +273,7 @@ def _cells(arguments: argparse.Namespace) -> Iterator[Cell]:
         plain = cell.classes == 2 and cell.balance == "equal" and cell.groups == "one" and cell.images in (60, 200)
         chosen = not arguments.effects or cell.effect in arguments.effects.split(",")
         wanted = [cell.probe == arguments.probe, cell.images in arguments.n, cell.classes in arguments.classes, chosen]
-        wanted.append(cell.balance in arguments.balance)
+        wanted += [cell.balance in arguments.balance, cell.groups in arguments.groups]
         if all(wanted) and (plain or not arguments.small):
             yield cell
 
@@ -286,6 +286,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", type=int, nargs="+", default=[2, 5], help="only sets of so many classes")
     parser.add_argument("--probe", choices=(LOGISTIC, RIDGE), default=LOGISTIC)
     parser.add_argument("--balance", nargs="+", default=["equal", "19:1"], help="only these")
+    parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=list(GROUPS), help="only these")
+    parser.add_argument("--every", type=int, default=EVERY, help=f"one simulation in N has controls (default {EVERY})")
     parser.add_argument("--effects", default="", help=f"only these, A,B: {', '.join(EFFECTS)}")
     parser.add_argument("--folder", type=Path, default=cache_dir("calibration"), help="where simulations are kept")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="processes (default: all cores)")

@@ -34,7 +34,7 @@ from lab.files import write_json
 from lab.models import ModelRef
 from lab.registry import EXPERIMENTS
 from lab.runs.folder import RunFolder
-from lab.runs.tables import SHARED, write_tables
+from lab.runs.tables import SHARED, table_file, table_path, write_tables
 from lab.selfcheck.certificate import certify, read_certificate
 from lab.selfcheck.table import CHECKS
 from lab.settings import Compute
@@ -50,11 +50,13 @@ LEFT_OUT = ("exemplars", "visualize")
 MOST_BYTES, LEAST_SHARED = 12 * 10**6, 20_000
 FURTHER = (  # what a page asks beside a question's default
     VisualizeRequest(layers="blocks.3.2", channels="top:6", negative=True),
+    VisualizeRequest(layers="blocks.5.0", channels="top:2", copies=4),
     ExemplarsRequest(layers="blocks.3.2", channels="all", count=4, ends=MOST),
     SITES,
 )
 # Table of a page on channels -> longer side and WebP quality of its pictures; those up to SMALL pixels are left alone
 LIGHTER = {"visualizations": (224, 85), "exemplars": (112, 75)}
+SEVERAL_LIGHTER = {"visualizations": (160, 60), "exemplars": (72, 52)}  # of several images per channel
 WALL_LIGHTER, SMALL = {"exemplars": (76, 56)}, 40
 TOLD = "The pictures of this example are kept smaller than a run keeps them (WebP); its numbers are those of the run"
 SWEEPS = "sweep-"
@@ -80,24 +82,45 @@ def main(anew: list[str]) -> None:
 
 def make(asked: Sequence[Request], anew: list[str]) -> None:
     """Bring the folder in line with the canonical requests in `asked`."""
+    wanted = {request.run_id for request in asked}
     for folder in runs():
-        if folder.name not in {request.run_id for request in asked} or named(folder) in anew:
+        if folder.name not in wanted:
             shutil.rmtree(folder)
     for request in asked:
         target = FOLDER / request.run_id
-        if target.exists():
+        if target.exists() and named(target) not in anew:
             continue
         with tempfile.TemporaryDirectory() as work:
             if isinstance(request, (WatchRequest, LadderStepsRequest)):
                 trained(work)
             run = computed_run(request, Compute(device="cpu"), Path(work) / request.run_id)
+            lighten(run, lighter(request))
+            if target.exists():
+                keep_equal(target, run.path)
+                shutil.rmtree(target)
             target.mkdir()
             for file in KEPT:
                 shutil.copy(run.path / file, target / file)
             shutil.copytree(run.path / "tables", target / "tables")
-            lighten(RunFolder(target), WALL_LIGHTER if isinstance(request, ExemplarsRequest) else LIGHTER)
         versions = json.loads((target / "run.json").read_text())["versions"]
         print(f"{request.title()}: {size(target) / 1e3:.0f} kB, {versions}")
+
+
+def lighter(request: Request) -> dict[str, tuple[int, int]]:
+    """Return how small the pictures of an example are made."""
+    if isinstance(request, ExemplarsRequest):
+        return WALL_LIGHTER
+    return SEVERAL_LIGHTER if isinstance(request, VisualizeRequest) and request.copies > 1 else LIGHTER
+
+
+def keep_equal(before: Path, now: Path) -> None:
+    """Give the tables of a run the files of the example before it where their values are the same."""
+    old, new = (json.loads((folder / "run.json").read_text()) for folder in (before, now))
+    for name, digest in new["tables"].items():
+        if old["tables"].get(name) == digest:
+            shutil.copy(table_file(before, name, old), table_path(now, name))
+            new["files"][name] = old["files"][name]
+    write_json(now / "run.json", new)
 
 
 def lighten(run: RunFolder, how: dict[str, tuple[int, int]]) -> None:

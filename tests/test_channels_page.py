@@ -169,6 +169,19 @@ def test_images_for_all_channels_are_made_in_the_background(monkeypatch: pytest.
     assert app.query_params["experiment"] in ("exemplars", ["exemplars"]), "the page stays where it is"
 
 
+def test_only_choosing_another_layer_starts_its_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(jobs, "start", started.append)
+    app = healthy(opened("channels", question="All channels", **{"exemplars.layers": "blocks.1.1"}))
+    assert started == [], "a link computes nothing"
+    app.query_params["exemplars.layers"] = "blocks.2.1"  # what the box for the layer writes
+    assert not app.run().exception
+    assert [(request.layers, request.channels) for request in started] == [("blocks.2.1", "all")]
+    app.query_params.update({"model": "resnet18@untrained", "exemplars.layers": "layer1"})
+    assert not app.run().exception
+    assert len(started) == 1, "another network computes nothing unasked"
+
+
 def under_way(request: Any) -> RunFolder:
     """A run that this process is at, two of whose images can be seen already."""
     run = running_run(os.getpid(), request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import runpy
@@ -10,16 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fake_runs import finished_run
 from pages_helpers import healthy, opened, said
 
 from lab.experiments.base import Request
+from lab.experiments.separability.beside import factor_names
 from lab.experiments.separability.request import ProbeRequest
+from lab.files import write_json
+from lab.images import open_image_set
 from lab.registry import EXPERIMENTS, charts_of
 from lab.runs.examples import VARIABLE, example_of, examples_dir
 from lab.runs.folder import RunFolder
-from lab.runs.tables import SHARED
+from lab.runs.tables import SHARED, changed_table, write_tables
 from lab.selfcheck.certificate import read_certificate
 from lab.selfcheck.table import CHECKS
 from lab.sweeps.example import PLAN
@@ -45,6 +50,40 @@ def test_an_example_is_whole_and_says_what_it_was_made_with(request_: object) ->
     assert example.request == canonical
     assert {"torch", "timm", "feature-hierarchy-lab"} <= set(example.manifest["versions"])
     assert not re.search(r'"/(home|root|tmp|Users)', (example.path / "run.json").read_text())
+
+
+def test_examples_have_names_of_their_own() -> None:
+    """Two of one name would stand in the list of runs without a difference to be seen."""
+    titles = Counter((request.experiment, request.title()) for request in ASKED)
+    assert [title for title, times in titles.items() if times > 1] == []
+
+
+def test_the_default_probe_offers_what_its_drawings_show_but_the_class() -> None:
+    example = example_of(ProbeRequest().canonical())
+    assert example is not None
+    assert set(example.manifest["factors"]) == set(factor_names(open_image_set("drawn:pets")))
+    assert {"backdrop", "markings"} <= set(example.manifest["factors"])
+    assert "class" not in example.manifest["factors"]
+
+
+def test_tables_that_come_out_equal_keep_their_files(tmp_path: Path) -> None:
+    before, now = (RunFolder(tmp_path / name / "probe-1") for name in ("before", "now"))
+    old = pd.DataFrame({"layer": ["a"], "accuracy": [0.5]})
+    for run, table in ((before, old), (now, old.assign(accuracy=0.6))):
+        found = write_tables(run.path, {"same": old, "other": table})
+        write_json(run.path / "run.json", {**found, "created": run.path.parent.name})
+    file = before.path / "tables" / "same.parquet"
+    old.to_parquet(file, index=False, compression=None)  # the same values in another file
+    about = json.loads((before.path / "run.json").read_text())
+    about["files"]["same"] = {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    write_json(before.path / "run.json", about)
+    MADE["keep_equal"](before.path, now.path)
+    made = json.loads((now.path / "run.json").read_text())
+    assert (now.path / "tables" / "same.parquet").read_bytes() == file.read_bytes()
+    assert made["files"]["same"] == about["files"]["same"]
+    assert made["files"]["other"] != about["files"]["other"]
+    assert made["created"] == "now"
+    assert changed_table(now.path, made) == ""
 
 
 def test_no_more_is_shipped_than_was_asked_for() -> None:
@@ -86,7 +125,7 @@ def test_runs_and_the_self_check_open_on_what_came_with_the_lab() -> None:
     app = opened("self_check")  # which tells as an error what did not pass
     assert not app.exception
     assert "nothing was checked here yet" in said(app)
-    assert len(app.dataframe) == 1
+    assert len(app.table) == 1
 
 
 def test_a_run_of_this_computer_goes_before_the_example() -> None:

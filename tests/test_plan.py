@@ -25,7 +25,8 @@ NETWORKS = {
     SMALL: SampledNetwork(1e8, 1.0, 0.01, {PICK: (10, 20)}),
     LARGE: SampledNetwork(1e10, 3.0, 0.09, {PICK: (100, 300)}),
 }
-SAMPLE = Sample(NETWORKS, {"pets": SET}, 0.0)
+RATES = {"logistic": 1e-9, "ridge": 1e-10}
+SAMPLE = Sample(NETWORKS, {"pets": SET}, dict.fromkeys(RATES, 0.0))
 ROOM = Resources(workers=2, memory=4e9, disk=1e12)
 
 
@@ -55,8 +56,8 @@ def test_a_pass_is_read_prepared_and_put_through_once() -> None:
 
 
 def test_untrained_twins_are_passed_too_and_shared_with_whoever_asks_for_them() -> None:
-    trained, sample = "tf_efficientnet_lite0@packaged", Sample(NETWORKS, {"pets": SET}, 0.0)
-    sample = replace(sample, networks={**NETWORKS, trained: NETWORKS[LARGE]})
+    trained = "tf_efficientnet_lite0@packaged"
+    sample = replace(SAMPLE, networks={**NETWORKS, trained: NETWORKS[LARGE]})
     asked = plan(networks=[trained], probes=[{"controls": ["untrained"]}])
     assert total(asked, sample)["passes"] == 4000
     twin = "tf_efficientnet_lite0@untrained:0"
@@ -65,10 +66,12 @@ def test_untrained_twins_are_passed_too_and_shared_with_whoever_asks_for_them() 
 
 
 def test_probes_cost_their_work_and_a_finished_unit_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = replace(SAMPLE, probe_rate=1e-9)
-    asked = plan(probes=[{"controls": [], "folds": 5, "repeats": 3}])
-    work = sum(probe_work(1000, size, 2, 1, 15) for size in (10, 20))
-    assert costs(asked, sample, ROOM)[0]["probe_hours"].iloc[0] * 3600 == pytest.approx(work * 1e-9 * (1 + AFTERWARDS))
+    sample = replace(SAMPLE, probe_rates=RATES)
+    usual = {"controls": [], "folds": 5, "repeats": 3}
+    asked = plan(probes=[{**usual, "probe": kind, "name": kind} for kind in RATES])
+    work = (1 + AFTERWARDS) * sum(probe_work(1000, size, 2, 1, 15) for size in (10, 20))
+    hours = costs(asked, sample, ROOM)[0]["probe_hours"]
+    assert list(hours * 3600) == pytest.approx([work * rate for rate in RATES.values()]), "each at its kind's rate"
 
     class Finished:
         status = "finished"
@@ -116,13 +119,13 @@ def test_what_cannot_fit_is_refused(room: Resources, said: str) -> None:
 
 def test_hours_that_do_not_suffice_come_with_what_to_leave_out() -> None:
     asked, room = plan(networks=[SMALL, LARGE], seeds=[0, 1, 2]), replace(ROOM, hours=40 / 3600)
-    found = foresee(asked, room, sample=replace(SAMPLE, probe_rate=1e-9))
+    found = foresee(asked, room, sample=replace(SAMPLE, probe_rates=RATES))
     assert list(found["drops"]["without"])[-1] == f"the network {LARGE}", "the slowest first"
     assert found["drops"]["hours"].is_monotonic_decreasing
     with pytest.raises(LabError, match=rf"enough without .*the network {LARGE}"):
         refuse(found)
     left = plan(seeds=[0])
-    assert found["drops"]["hours"].iloc[-1] <= total(left, replace(SAMPLE, probe_rate=1e-9))["wall_hours"]
+    assert found["drops"]["hours"].iloc[-1] <= total(left, replace(SAMPLE, probe_rates=RATES))["wall_hours"]
 
 
 def test_every_column_is_explained() -> None:
@@ -134,12 +137,13 @@ def test_every_column_is_explained() -> None:
 
 def test_a_sample_measures_what_is_there() -> None:
     images = [{"data": "drawn:pets", "per_class": 6, "name": "pets"}]
-    found = take_sample(plan(images=images))
+    found = take_sample(plan(images=images, probes=[{"probe": kind, "name": kind, "repeats": 1} for kind in RATES]))
     assert found.images["pets"].images == 12
     row = found.networks[SMALL]
     assert row.dimensions[PICK][-1] > 1
     assert 0 < row.per_image < 5
-    assert 0 < found.probe_rate < 1e-6
+    assert found.probe_rates.keys() == RATES.keys()
+    assert all(0 < rate < 1e-6 for rate in found.probe_rates.values())
 
 
 def test_the_command_prints_and_refuses(

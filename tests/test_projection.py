@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 
 from lab.errors import LabError
-from lab.geometry import projection
+from lab.geometry import projection, tsne
 from lab.geometry.neighbours import knn_accuracy, standardised
 from lab.geometry.projection import Projection, _principal_axes, align, last_points, placed, project_layers
 from lab.geometry.tsne import _Pairs, divergence, exact_tsne, joint_probabilities
@@ -235,6 +235,25 @@ def test_the_gradient_is_the_divergences() -> None:
             one[i, axis] += sign * 1e-5
         slope = (divergence(joint, moved[1]) - divergence(joint, moved[0])) / 2e-5
         assert gradient[i, axis] == pytest.approx(slope, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("count", "reach", "kind"), [(12, 3.0, "f8"), (250, 3.0, "f8"), (96, 3.0, "f4"), (250, 3e3, "f4")]
+)
+def test_the_gradient_is_that_of_all_pairs(
+    count: int, reach: float, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several blocks of rows, the last one short, and where rounding is felt."""
+    monkeypatch.setattr(tsne, "BLOCK", 24_000)  # 96 rows of 250
+    rng = np.random.default_rng(count)
+    joint = joint_probabilities(rng.normal(size=(count, 3)), 3.0)
+    points = reach * rng.normal(size=(count, 2))
+    away = points[:, None] - points
+    likeness = (1 - np.eye(count)) / (1 + (away**2).sum(axis=2))
+    expected = 4 * (((joint - likeness / likeness.sum()) * likeness)[:, :, None] * away).sum(axis=1)
+    found = _Pairs(joint.astype(kind)).gradient(points.astype(kind))
+    tolerance = 1e-9 if kind == "f8" else 1e-2
+    assert np.abs(found - expected).max() < tolerance * np.abs(expected).max()
 
 
 def test_of_very_many_images_a_sample_is_mapped_and_the_others_lie_between(monkeypatch: pytest.MonkeyPatch) -> None:

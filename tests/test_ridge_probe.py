@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from sklearn.preprocessing import StandardScaler
 
 import lab
 from lab.errors import LabError
+from lab.experiments.result import Result
 from lab.experiments.separability.request import ProbeRequest
 from lab.export.report.methods import methods
 from lab.probing import ridge
+from lab.probing.code_length import online_code
 from lab.probing.pca import principal_axes, standardise
 from lab.probing.probes import fit_probes, make_splits, shuffled_labels
 from lab.probing.ridge import ridge_path
@@ -112,11 +115,19 @@ def test_other_kinds_and_dimensions_are_refused() -> None:
             fit_probes(x, labels[None], splits, groups, **{"dimensions": (None,), **how})  # type: ignore[arg-type]
 
 
-def test_a_run_is_read_by_it_with_all_controls_and_says_so() -> None:
-    asked = {"per_class": 12, "repeats": 1, "layers": "layer1.0,layer4.0", "folds": 3}
-    found = lab.probe(NET, "drawn:pets", probe="ridge", **asked)  # type: ignore[arg-type]
+ASKED: Any = {
+    "images": "drawn:pets", "per_class": 12, "repeats": 1, "layers": "layer1.0,layer4.0", "folds": 3, "probe": "ridge",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found() -> Result:
+    return lab.probe(NET, **ASKED)
+
+
+def test_a_run_is_read_by_it_with_all_controls_and_says_so(found: Result) -> None:
     assert "as ridge probes read them" in found.verdict.sentence
-    assert any("ridge probes" in note for note in found.manifest["notes"])
+    assert "layers were read by ridge probes" in found.manifest["notes"]
     splits, layer = found["splits"], found.embeddings()[f"{NET}:0/layer4.0"]
     labels = np.unique(found["images"]["class"], return_inverse=True)[1]
     for fold in range(3):
@@ -128,6 +139,22 @@ def test_a_run_is_read_by_it_with_all_controls_and_says_so() -> None:
     told = dict(methods(found.request.as_dict(), found["images"], found["splits"]))["Probe accuracy"]
     assert told.startswith("Per layer, ridge regression")
     assert not re.search("logistic", told)
+
+
+def test_the_labels_a_layer_needs_are_counted_by_it_too(found: Result) -> None:
+    labels = np.unique(found["images"]["class"], return_inverse=True)[1]
+    code = online_code(found.embeddings()[f"{NET}:0/layer4.0"], labels, probe="ridge")
+    assert found["code_length"].query("layer == 'layer4.0'")["bits"].item() == pytest.approx(code.bits.mean())
+
+
+def test_comparisons_and_searches_read_by_it(found: Result) -> None:
+    own = found["summary"].query("control == 'probe'").set_index("layer")["accuracy"]
+    compared = lab.compare([NET, f"{NET}:1"], controls=(), speed=False, **ASKED)
+    first = compared["summary"].query(f"control == 'probe' and model == '{NET}:0'").set_index("layer")["accuracy"]
+    assert first.to_dict() == own.to_dict()
+    assert "layers were read by ridge probes" in compared.manifest["notes"]
+    searched = lab.which(NET, sample=16, finalists=2, cheaper=0, controls=(), speed=False, **ASKED)
+    assert searched["confirmed"].set_index("layer")["accuracy"].to_dict() == pytest.approx(own.to_dict())
 
 
 def test_requests_that_do_not_choose_keep_their_names() -> None:

@@ -152,7 +152,7 @@ def test_the_section_shows_the_last_certificate() -> None:
     page.run()
     assert not page.exception
     assert "1 of 2 systems gave another answer: wrong" in page.error[0].value
-    assert page.dataframe[0].value["name"].tolist() == ["right", "wrong"]
+    assert page.table[0].value["name"].tolist() == ["right", "wrong"]
     certify((RIGHT,))
     page.run()
     assert page.success

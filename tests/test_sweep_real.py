@@ -10,7 +10,7 @@ from lab.sweeps.tables import run_of
 PLAN = {
     "networks": ["test_resnet@untrained"],
     "images": [{"data": "drawn:pets", "per_class": 12}],
-    "probes": [{"name": "quick", "controls": ["pixels"], "repeats": 1}],
+    "probes": [{"name": "quick", "controls": ["pixels"], "repeats": 1, "probe": "ridge"}],
     "seeds": [0, 5],
 }
 
@@ -22,7 +22,7 @@ def test_every_cell_is_what_a_probe_of_it_says() -> None:
         assert run_of(unit).manifest["threads"] == 1
         alone = lab.probe(
             "test_resnet@untrained", "drawn:pets", per_class=12, layers="stages", controls=("pixels",), repeats=1,
-            seed=unit.seed,
+            seed=unit.seed, probe="ridge",
         )["summary"]  # fmt: skip
         own = found["scores"].query("seed == @unit.seed")
         assert list(own["layer"]) == list(alone["layer"])

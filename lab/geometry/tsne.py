@@ -10,7 +10,8 @@ import numpy as np
 
 EXPLORED = 250  # iterations with exaggeration and little momentum
 BISECTIONS, ENTROPY_TOLERANCE = 100, 1e-5  # as scikit-learn's
-BLOCK = 128  # rows of pairs at once
+BLOCK = 96_000  # pairs at once, so that they stay in a core's cache
+ROUNDED = 1e4  # squared distance from the middle from which rounding may bring 1 + a distance below 1 to be felt
 MOMENTUM = (0.5, 0.8)  # while exploring, and afterwards
 LEAST_GAIN, LEAST_RATE = 0.01, 50.0
 
@@ -71,11 +72,18 @@ def divergence(joint: np.ndarray, points: np.ndarray) -> float:
 
 
 class _Pairs:
-    """The gradient of the divergence, some rows of pairs at a time so that they stay in a core's cache."""
+    """The gradient of the divergence, some rows of pairs at a time.
+
+    `wanted` `(N, N)` is symmetric, so each pair is computed once: of its rows what lies right of the diagonal, which
+    counts for the columns' points as well.
+    """
 
     def __init__(self, wanted: np.ndarray) -> None:
         self.wanted = wanted
-        self.likeness, self.pull = (np.empty((min(BLOCK, len(wanted)), len(wanted)), wanted.dtype) for _ in range(2))
+        self.rows = max(1, min(BLOCK // len(wanted), len(wanted)))
+        size = self.rows * len(wanted)
+        self.likeness, self.pull = np.empty(size, wanted.dtype), np.empty(size, wanted.dtype)
+        self.ones = np.ones(size, wanted.dtype)  # a product with them is a sum, quicker
 
     def gradient(self, points: np.ndarray) -> np.ndarray:
         """Return the gradient `(N, 2)` at `points` `(N, 2)`."""
@@ -84,21 +92,28 @@ class _Pairs:
         one = np.ones_like(lengths)
         # 1 + |a|² + |b|² - 2 a·b of all pairs, as one product.
         left, right = np.hstack([-2 * points, lengths, one]), np.hstack([points, one, lengths + 1]).T.copy()
-        places = np.hstack([points, one])
-        near, apart = np.empty_like(places), np.empty_like(places)
-        total = 0.0
-        for begin in range(0, len(points), BLOCK):
-            rows = slice(begin, begin + BLOCK)
-            count = len(points[rows])
-            likeness = np.matmul(left[rows], right, out=self.likeness[:count])
-            np.reciprocal(np.maximum(likeness, 1.0, out=likeness), out=likeness)  # rounding, of points far apart
-            likeness[np.arange(count), begin + np.arange(count)] = 0.0
-            total += float(likeness.sum())
-            np.matmul(np.multiply(likeness, self.wanted[rows], out=self.pull[:count]), places, out=near[rows])
+        places = np.hstack([points, one, one])  # four columns are multiplied quicker than three
+        near, apart = np.zeros_like(places), np.zeros_like(places)
+        total, far = 0.0, lengths.max() > ROUNDED
+        for begin in range(0, len(points), self.rows):
+            own, later = slice(begin, begin + self.rows), slice(begin + self.rows, None)
+            count = len(points[own])
+            shape = count, len(points) - begin
+            flat, ones = self.likeness[: shape[0] * shape[1]], self.ones[: shape[0] * shape[1]]
+            likeness, pull = flat.reshape(shape), self.pull[: len(flat)].reshape(shape)
+            np.matmul(left[own], right[:, begin:], out=likeness)
+            if far:
+                np.maximum(likeness, 1.0, out=likeness)
+            np.reciprocal(likeness, out=likeness)
+            likeness[np.arange(count), np.arange(count)] = 0.0
+            total += 2 * float(flat @ ones) - float(likeness[:, :count].sum())
+            np.multiply(likeness, self.wanted[own, begin:], out=pull)
             likeness *= likeness
-            np.matmul(likeness, places, out=apart[rows])
+            for found, weights in ((near, pull), (apart, likeness)):
+                found[own] += weights @ places[begin:]
+                found[later] += weights[:, count:].T @ places[own]
         pulled = near - apart / near.dtype.type(total)
-        return np.asarray(4 * (pulled[:, 2:] * points - pulled[:, :2]))
+        return np.asarray(4 * (pulled[:, 2:3] * points - pulled[:, :2]))
 
 
 def _squared_distances(points: np.ndarray) -> np.ndarray:

@@ -11,8 +11,9 @@ images not learned from.
 In both, no label is used before it was sent, so the strength of regularisation cannot be tuned on what is predicted:
 probes of all values of C predict together, weighed by how well each has predicted the blocks so far (a Bayesian
 mixture with equal prior weights, naming the classes evenly among them; it costs at most log2 of their number, 2.6 bits,
-more than the best of them). Features are standardised over all images, whose labels take no part in it. One image of a
-group of copies counts.
+more than the best of them). Ridge probes choose their penalty on labels that were sent, each left out in turn; those
+that predict together differ in how sure they are, the factor of decision values before the softmax. Features are
+standardised over all images, whose labels take no part in it. One image of a group of copies counts.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ import numpy as np
 from lab.errors import LabError
 from lab.probing.logistic import Design, Problems, fit_logistic, probabilities
 from lab.probing.pca import principal_axes, standardise
+from lab.probing.ridge_classifier import ALPHAS, best_ridge
+from lab.probing.task import LOGISTIC, RIDGE
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C, as `lab.probing.probes` chooses from
+SHARPNESSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of ridge probes' decision values, which lie about -1 and 1
 TOLERANCE = 1e-6  # per image: probabilities within about 1e-3, which is below 0.01 bits a label
 ORDERS = 8  # orders of the images; with each goes one permutation of the labels
 MANY_CLASSES, FEW_ORDERS = 20, 2  # with more classes than this so many orders: time grows with the classes
@@ -76,10 +80,12 @@ def one_per_group(labels: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> n
     return np.sort(np.concatenate(kept))
 
 
-def online_code(embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, orders: int | None = None) -> CodeLength:
+def online_code(
+    embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, orders: int | None = None, probe: str = LOGISTIC
+) -> CodeLength:
     """Return the online code length of labels `(N,)` given an embedding `(N, D)`, every image a group of its own.
 
-    `orders` None takes `ORDERS`, or `FEW_ORDERS` with many classes. Raises LabError for fewer than 8 images or values
+    `orders` None takes `ORDERS`, or `FEW_ORDERS` with many classes; `probe` is "logistic" or "ridge". Raises LabError for fewer than 8 images or values
     that are not finite.
     """
     features, labels, classes = _checked(embedding, labels)
@@ -89,16 +95,18 @@ def online_code(embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, ord
     shuffled = np.stack([rng.permutation(labels) for _ in range(orders)])
     label_sets = np.stack([np.tile(labels, (orders, 1)), shuffled], axis=1)
     ends = block_ends(count, classes)
-    spent = np.zeros((orders, 2, len(PENALTIES)))
+    spent = np.zeros((orders, 2, 1))
     for learned, until in pairwise(ends):
-        found = _predict(features, order, label_sets, learned, until, classes)
-        spent -= np.log2(found.right).sum(axis=-1)
+        found = _PREDICT[probe](features, order, label_sets, learned, until, classes)
+        spent = spent - np.log2(found.right).sum(axis=-1)
     even = np.full((orders, 2, 1), (count - ends[0]) * np.log2(classes))
     bits = ends[0] * np.log2(classes) + _mixed(np.concatenate([spent, even], axis=2))
     return CodeLength(bits[:, 0], bits[:, 1], count * float(np.log2(classes)), count)
 
 
-def learning_curve(embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, draws: int = DRAWS) -> LearningCurve:
+def learning_curve(
+    embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, draws: int = DRAWS, probe: str = LOGISTIC
+) -> LearningCurve:
     """Return the balanced accuracy by number of labels per class, every image a group of its own.
 
     Draws are nested: the labels of a step are among those of the next. Raises LabError as `online_code`.
@@ -109,17 +117,17 @@ def learning_curve(embedding: np.ndarray, labels: np.ndarray, *, seed: int = 0, 
     rng = np.random.default_rng((seed, 0x1EA9))
     order = np.stack([_even_order(labels, steps, classes, rng) for _ in range(draws)])
     label_sets = np.tile(labels, (draws, 1, 1))
-    spent = np.zeros((draws, 1, len(PENALTIES)))
+    spent = np.zeros((draws, 1, 1))
     accuracy = np.empty((len(steps), draws))
     for position, per_class in enumerate(steps):
         learned = per_class * classes
-        found = _predict(features, order, label_sets, learned, len(labels), classes)
-        weight = np.exp2(spent.min(axis=2, keepdims=True) - spent)
+        found = _PREDICT[probe](features, order, label_sets, learned, len(labels), classes)
+        weight = np.broadcast_to(np.exp2(spent.min(axis=2, keepdims=True) - spent), found.right.shape[:3])
         guess = np.einsum("rsc,rsckn->rskn", weight, found.probability).argmax(axis=2)[:, 0]
         accuracy[position] = _balanced(guess, labels[order[:, learned:]], classes)
         if position + 1 < len(steps):
             block = steps[position + 1] * classes - learned
-            spent -= np.log2(found.right[..., :block]).sum(axis=-1)
+            spent = spent - np.log2(found.right[..., :block]).sum(axis=-1)
     return LearningCurve(steps, accuracy)
 
 
@@ -162,11 +170,31 @@ def _predict(
     problems = Problems(repeated, np.ones(repeated.shape), ridge, classes)
     coefficients, _ = fit_logistic(design, problems, tolerance=TOLERANCE)
     logits = np.einsum("gbkp,gnp->gbkn", coefficients[..., :-1], test, optimize=True) + coefficients[..., -1:]
+    return _predictions(probabilities(logits).reshape(draws, sets, values, classes, -1), unseen, label_sets, learned)
+
+
+def _predict_ridge(
+    features: np.ndarray, order: np.ndarray, label_sets: np.ndarray, learned: int, until: int, classes: int
+) -> _Predictions:
+    """As `_predict`, by ridge probes of the penalty that the learned images choose, as sure as each of `SHARPNESSES`."""
+    values = np.empty((*label_sets.shape[:2], classes, until - learned))
+    for draw, (own, sets) in enumerate(zip(order, label_sets, strict=True)):
+        known, unseen = _axes(features[own[:learned]], features[own[learned:until]])
+        values[draw] = best_ridge(known, unseen, sets[:, own[:learned]], classes, ALPHAS).values.swapaxes(1, 2)
+    logits = values[:, :, None] * np.array(SHARPNESSES)[:, None, None]
+    return _predictions(probabilities(logits), order[:, learned:until], label_sets, learned)
+
+
+_PREDICT = {LOGISTIC: _predict, RIDGE: _predict_ridge}
+
+
+def _predictions(found: np.ndarray, unseen: np.ndarray, label_sets: np.ndarray, learned: int) -> _Predictions:
+    """Return what probabilities `(R, S, C, K, m)` predict of the images `unseen` `(R, m)`, some shared evenly."""
+    draws, sets, values, classes, count = found.shape
     share = 1.0 / (learned + 1)
-    found = (1.0 - share) * probabilities(logits) + share / classes
-    found = found.reshape(draws, sets, values, classes, until - learned)
+    found = (1.0 - share) * found + share / classes
     truth = np.take_along_axis(label_sets, unseen[:, None], axis=2)[:, :, None, None]
-    right = np.take_along_axis(found, np.broadcast_to(truth, (draws, sets, values, 1, until - learned)), axis=3)
+    right = np.take_along_axis(found, np.broadcast_to(truth, (draws, sets, values, 1, count)), axis=3)
     return _Predictions(found, right[:, :, :, 0])
 
 

@@ -10,6 +10,7 @@ same left-out values (Guo et al., "On calibration of modern neural networks", IC
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,28 +34,51 @@ def probe_fold(task: ProbeTask, repeat: int, fold: int, step: Callable[[int], No
     train = np.flatnonzero(~tested)
     known, unseen = principal_axes(*standardise(task.embedding[train], task.embedding[tested]))
     labels = task.labels[:, repeat, train]
-    member = labels[:, None] == np.arange(task.classes)[:, None]  # (S, K, n)
-    targets = np.where(member, 1.0, -1.0).reshape(-1, len(train)).T
+    found = best_ridge(known, unseen, labels, task.classes, 0.5 / task.grid[::-1], task.groups[train], step)
+    answers = []
+    for values, left_out, own in zip(found.values, found.left_out, labels, strict=True):
+        answers.append(probabilities(_sharpness(left_out, own) * values.T).T)
+        step(1)
+    return len(task.grid) - 1 - found.places, np.array(answers)
+
+
+class BestRidge(NamedTuple):
+    """The place of the chosen penalty `(S,)`, the decision values of the test part `(S, m, K)`, -inf of classes that
+    the training part lacks, and those of each training row without its group `(S, n, K)`."""
+
+    places: np.ndarray
+    values: np.ndarray
+    left_out: np.ndarray
+
+
+def best_ridge(
+    known: np.ndarray,
+    unseen: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    penalties: np.ndarray,
+    groups: np.ndarray | None = None,
+    step: Callable[[int], None] = lambda fits: None,
+) -> BestRidge:
+    """Return, for each of label sets `(S, n)`, the ridge probe of the penalty with the least squared error on groups
+    that are left out; `known` `(n, P)` and `unseen` `(m, P)` are principal axes."""
+    member = labels[:, None] == np.arange(classes)[:, None]  # (S, K, n)
+    targets = np.where(member, 1.0, -1.0).reshape(-1, len(known)).T
     mean = targets.mean(axis=0)
     sets = np.arange(len(labels))
     least, places = np.full(len(sets), np.inf), np.zeros(len(sets), dtype=np.int64)
-    coefficients, left_out = np.zeros((known.shape[1], *member.shape[:2])), np.zeros((len(train), *member.shape[:2]))
-    for place, found in enumerate(ridge_path(known, targets - mean, 0.5 / task.grid[::-1], task.groups[train])):
+    coefficients, left_out = np.zeros((known.shape[1], *member.shape[:2])), np.zeros((len(known), *member.shape[:2]))
+    for place, found in enumerate(ridge_path(known, targets - mean, penalties, groups)):
         step(0)
         missed = found.missed.reshape(left_out.shape)
         errors = np.einsum("nsk,nsk->s", missed, missed)
         better = sets[errors < least]
-        least[better], places[better] = errors[better], len(task.grid) - 1 - place
+        least[better], places[better] = errors[better], place
         coefficients[:, better] = found.coefficients.reshape(coefficients.shape)[:, better]
         left_out[:, better] = (targets.reshape(left_out.shape) - missed)[:, better]
     values = np.einsum("mp,psk->smk", unseen, coefficients, optimize=True) + mean.reshape(len(sets), 1, -1)
-    answers = []
-    for one in sets:
-        sharp = _sharpness(left_out[:, one], labels[one])
-        known_classes = member[one].any(axis=1)
-        answers.append(probabilities(np.where(known_classes, sharp * values[one], -np.inf).T).T)
-        step(1)
-    return places, np.array(answers)
+    values = np.where(member.any(axis=2)[:, None], values, -np.inf)
+    return BestRidge(places, values, left_out.swapaxes(0, 1))
 
 
 def _sharpness(values: np.ndarray, labels: np.ndarray) -> float:

@@ -144,7 +144,7 @@ def _unit(unit: Unit, sample: Sample, passed: set[tuple[Any, ...]]) -> dict[str,
             + len(again) * images.images * images.per_image
             + len(new) * (images.images * (images.per_image + network.per_image) + network.load)
         ) / 3600,
-        "probe_hours": work * sample.probe_rate * (1 + AFTERWARDS) / 3600,
+        "probe_hours": work * sample.probe_rates[asked.probe] * (1 + AFTERWARDS) / 3600,
         "memory": WORKER_BYTES + vectors * (1 + twins) + images.images * max(sizes) * 8 * 4,
         "disk": len(new) * vectors + RUN_BYTES + images.images * RUN_BYTES_AN_IMAGE,
     }  # fmt: skip

@@ -59,11 +59,11 @@ class SampledSet:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured; `probe_rate` is seconds for a unit of `probe_work`."""
+    """What was measured; `probe_rates` are seconds for a unit of `probe_work`, by kind of probe."""
 
     networks: Mapping[str, SampledNetwork]
     images: Mapping[str, SampledSet]
-    probe_rate: float
+    probe_rates: Mapping[str, float]
 
     def of(self, network: str) -> SampledNetwork:
         """Return what is expected of a network: its own measurement, or one between those around its operations.
@@ -123,7 +123,10 @@ def take_sample(plan: Plan, *, progress: Progress = silent, compute: Compute = C
         sets = {name: _images(name, plan, how, progress) for name in plan.images}
         left = max(2.0, SECONDS - (time.monotonic() - began))
         progress("Measuring a probe", 0, 1, "probes")
-        return Sample(networks, sets, _probe_rate(plan.units[0], list(sets.values()), networks[chosen[0]], left))
+        firsts = {unit.request.probe: unit for unit in reversed(plan.units)}
+        some, left = list(sets.values()), left / len(firsts)
+        rates = {kind: _probe_rate(unit, some, networks[chosen[0]], left) for kind, unit in firsts.items()}
+        return Sample(networks, sets, rates)
     finally:
         torch.set_num_threads(before)
 

@@ -1,11 +1,13 @@
 """Streamlit's own page, told where its server is: it would look below the path of a deep link first, and find nothing.
 
 ASGI middleware, innermost: answers a browser that asks for a page with `index.html` in which that line is added, and
-the scripts that draw charts are named: a browser then fetches and compiles them while the first chart is made here.
+the scripts that draw charts are named: a browser fetches and compiles them as soon as it has the page itself and
+nothing else to do, while the first chart is made here. Named earlier, they would be in the way of the first paint.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -17,21 +19,23 @@ from lab.ui.access import navigates
 
 # What the page reads before it asks for anything (streamlit 1.67, `StreamlitWindow.BACKEND_BASE_URL`).
 TOLD = '<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin + "/"}</script>'
-
-
+LATER = """<script>addEventListener("load", () => requestIdleCallback(() => {
+  for (const name of %s) {
+    const link = {rel: "modulepreload", crossOrigin: "", href: "./static/js/" + name};
+    document.head.append(Object.assign(document.createElement("link"), link));
+  }
+}))</script>"""
 CHARTS = "ArrowVegaLiteChart.*.js"  # the script of streamlit's chart element
 IMPORTED = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
 
 
 def index_page(static: Path) -> str:
-    """Return the index.html in streamlit's folder with the line in it, before every other script, and the scripts of
-    charts after all others."""
+    """Return the index.html in streamlit's folder with the line in it, before every other script, and one that asks for
+    the scripts of charts when the page is there."""
     page = (static / "index.html").read_text()
     scripts = [name for name in _needed(static / "static" / "js") if name not in page]
-    links = "".join(
-        f'<link rel="modulepreload" fetchpriority="low" crossorigin href="./static/js/{name}">' for name in scripts
-    )
-    return page.replace("<head>", f"<head>{TOLD}", 1).replace("</head>", f"{links}</head>", 1)
+    later = LATER % json.dumps(scripts) if scripts else ""
+    return page.replace("<head>", f"<head>{TOLD}", 1).replace("</head>", f"{later}</head>", 1)
 
 
 def _needed(folder: Path) -> list[str]:

@@ -6,14 +6,13 @@ import subprocess
 import sys
 from datetime import datetime
 
-import pandas as pd
 import streamlit as st
 
 from lab.runs.examples import examples_dir
 from lab.runs.processes import process_lives, process_started
 from lab.selfcheck.certificate import Certificate, last_certificate, read_certificate
 from lab.ui.run_labels import example_note, shown_time
-from lab.ui.text import count, duration
+from lab.ui.text import count, duration, escaped
 
 EXAMPLE = "selfcheck.json"
 POLL_SECONDS = 2.0
@@ -76,12 +75,19 @@ def _show(found: Certificate) -> None:
 
 
 def _table(found: Certificate) -> None:
-    table = pd.DataFrame([row.as_dict() for row in found.rows])
-    if table.empty:
-        return
-    table["passed"] = table["passed"].map({True: "✓", False: "✗"})
-    order = ["passed", "name", "expected", "found", "system", "source", "seconds"]
-    st.dataframe(table, hide_index=True, column_order=order, height="content", key="selfcheck_table")
+    """Show each system with what was expected and found: as text, which breaks into lines where a cell is narrow."""
+    st.table(
+        [
+            {
+                "": ":green[✓]" if row.passed else ":red[✗]",
+                **{name: escaped(getattr(row, name)) for name in ("name", "expected", "found", "system", "source")},
+                "seconds": f"{row.seconds:.1f}",
+            }
+            for row in found.rows
+        ],
+        border="horizontal",
+        hide_index=True,
+    )
 
 
 @st.cache_resource

@@ -37,15 +37,17 @@ def zip_of_shapes(path: Path, per_class: int = 20) -> Path:
     return path
 
 
-def settled(page: Any) -> None:
-    """Wait until the page's script has run to its end, and no other has begun at once: one rerun may follow another."""
+def settled(page: Any, quiet: int = 300) -> None:
+    """Wait until the page's script has run to its end, and no other has begun in the next `quiet` milliseconds: one
+    rerun may follow another."""
     page.wait_for_selector("h1")
     page.wait_for_function(
-        """() => {
+        """least => {
             const quiet = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
             window.quietSince = quiet ? window.quietSince ?? performance.now() : undefined
-            return quiet && performance.now() - window.quietSince > 300
-        }"""
+            return quiet && performance.now() - window.quietSince > least
+        }""",
+        arg=quiet,
     )
 
 

@@ -82,11 +82,12 @@ def check_factors(question: ProbeSetup) -> None:
 
 
 def _shown(images: ImageSet) -> tuple[str, ...]:
-    """Return the names of what drawings show in words, by the first of them; none of images that are no drawings, or
-    a part that was picked."""
+    """Return the names of what drawings show in words beside the class, by the first of them; none of images that are
+    no drawings, or a part that was picked."""
     if not isinstance(images, DrawnSet) or not isinstance(images.source, DrawnSource):
         return ()
-    return tuple(name for name, value in images.drawing(0).factors.items() if isinstance(value, str))
+    shown = images.drawing(0).factors
+    return tuple(name for name, value in shown.items() if isinstance(value, str) and name != "class")
 
 
 def told_by(name: str, values: np.ndarray, labels: np.ndarray) -> list[str]:

@@ -86,12 +86,12 @@ def _measured(
     question: ProbeSetup, network: EmbeddingSource, layer: Layer, counted: np.ndarray, partial_results: PartialResults
 ) -> Arrays:
     """Return what one layer needs, from the pieces when it is there."""
-    seed = question.request.seed
+    seed, probe = question.request.seed, question.request.probe
     key = f"{network.view}/{layer.name}/labels/{seed}/{question.images.fingerprint}"
     piece = partial_results.get(key)
     if piece is None:
         embedding, labels = network.embeddings[layer.name][counted], question.labels[counted]
-        code, curve = online_code(embedding, labels, seed=seed), learning_curve(embedding, labels, seed=seed)
+        code, curve = (measure(embedding, labels, seed=seed, probe=probe) for measure in (online_code, learning_curve))
         piece = partial_results[key] = {
             "bits": code.bits,
             "control": code.control,

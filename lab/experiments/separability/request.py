@@ -10,6 +10,7 @@ from lab.experiments.base import DATA_HELP, DEFAULT_DATA, DEFAULT_MODEL, Request
 from lab.experiments.given_vectors import from_python, in_full, is_in_memory, vector_sources, vectors_title
 from lab.images import groups_stamp, settled, settled_groups, short_name
 from lab.models.reference import NONE_NAMED
+from lab.names import names_in
 from lab.probing.controls import OPTIONAL
 from lab.probing.task import LOGISTIC, RIDGE
 
@@ -106,11 +107,12 @@ class ProbeRequest(Request):
         return {**own, "groups": groups_stamp(self.groups)}
 
     def title(self) -> str:
-        """Return "network, network on images", or what the vectors that are given are called."""
+        """Return "network, network on images" and what is read beside the class, or what given vectors are called."""
         if self.embeddings:
             return vectors_title(self.embeddings)
         images = short_name(self.data)
-        return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}"
+        beside = f", beside {', '.join(names_in(self.beside))}" if self.beside else ""
+        return f"{', '.join(model.split('@')[0] for model in self.models)} on {images}{beside}"
 
     def _as_asked(self) -> Self:
         """Return the request with the usual network and images, which whoever gives vectors leaves as they are."""

@@ -39,8 +39,7 @@ def split_text(splits: pd.DataFrame, *, told: int = 0) -> str:
 def notes_of(question: ProbeSetup) -> list[str]:
     """Return what is to be said of the images, and of probes that are not the usual ones."""
     probe = question.request.probe
-    told = f"layers were read by {probe} probes; the labels that a layer needs are counted by logistic ones"
-    return [*question.images.notes, *([told] if probe != LOGISTIC else [])]
+    return [*question.images.notes, *([f"layers were read by {probe} probes"] if probe != LOGISTIC else [])]
 
 
 def split_problems(question: ProbeSetup, networks: Sequence[EmbeddingSource]) -> list[str]:

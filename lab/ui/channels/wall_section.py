@@ -21,7 +21,7 @@ from lab.ui.channels.sheet_section import WHICH, layer_box
 from lab.ui.channels.wall import ENLARGED, wall
 from lab.ui.findings import show_command, show_sentences
 from lab.ui.run_cache import finished_result, run_of
-from lab.ui.run_status import result_or_status, start_aside
+from lab.ui.run_status import result_or_status, start_aside, tell_launch_problem
 from lab.ui.selection import Selection, request_for
 from lab.ui.text import count, escaped
 from lab.ui.url_state import opened
@@ -29,6 +29,7 @@ from lab.ui.url_state import opened
 ALL = "all"
 SHEETS = ((ALL, False), *((channels, negative) for channels in WHICH for negative in (True, False)))
 COUNT, AT_ONCE, SIDE = 4, 60, 204  # patches, cells, pixels of a cell
+LAST_SEEN = "wall_seen"  # place in the session of the network, images and layer whose wall was shown last
 LOOK_AGAIN = 4.0  # seconds until images that are being made are looked at again
 
 
@@ -39,6 +40,7 @@ def wall_section(subject: Selection) -> None:
     except LabError as error:
         st.error(escaped(error))
         return
+    _at_once(subject, request)
     result = result_or_status(request, offer="Finds the patches that excite every channel of this layer.")
     if result is None:
         _some(subject, request.layers)
@@ -70,6 +72,19 @@ def _request(subject: Selection) -> ExemplarsRequest:
     wide = any(one.name == layer and one.channels > MOST_CHANNELS for one in card.layers) if card else False
     channels = f"top:{MOST_CHANNELS}" if wide else ALL
     return request_for(ExemplarsRequest, subject, layers=layer, channels=channels, count=COUNT, ends=MOST)
+
+
+def _at_once(subject: Selection, request: ExemplarsRequest) -> None:
+    """Start finding the patches of a layer chosen here after another one: who turns to a layer wants to see it.
+
+    A page that opens computes nothing unasked, nor does another network or other images.
+    """
+    seen = (subject, request.layers)
+    before = st.session_state.get(LAST_SEEN, seen)
+    st.session_state[LAST_SEEN] = seen
+    if before[0] == subject and before[1] != request.layers and not (run_of(request) or example_of(request)):
+        start_aside(request)
+        tell_launch_problem()
 
 
 def _order(result: Result) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -24,19 +26,22 @@ from lab.ui.text import count, escaped
 
 MOST_PICTURES = 30
 MAP_ON_A_PHONE = 220  # pixels of a map of two networks, its axes not counted
-# the columns of the table of networks: name, format ("" for text), what it is called
+# the columns of the tables of networks, above all tabs and under "Cost": name, format ("" for text), what it is called
 COLUMNS = (
     ("model", "", "network"),
     ("accuracy", "", "accuracy"),
     ("best_layer", "", "best layer"),
+    ("emergence", "%.2f", "apart at"),
     ("cut_layer", "", "smallest cut as good"),
     ("cut_accuracy", "%.3f", "its accuracy"),
     ("cut_gflops", "%.2f", "its GFLOPs"),
+)
+COSTS = (
+    ("model", "", "network"),
     ("gflops", "%.2f", "GFLOPs"),
     ("parameters", "compact", "parameters"),
     ("images_per_second", "%.3g", "images/s here"),
     ("cut_images_per_second", "%.3g", "images/s, cut"),
-    ("emergence", "%.2f", "apart at depth"),
     ("accuracy_per_gflop", "%.2f", "accuracy per GFLOP"),
     ("weights_mb", "%.1f", "weights MB"),
     ("activations_mb", "%.1f", "working MB an image"),
@@ -51,25 +56,25 @@ def comparison(result: Result) -> None:
         st.markdown(escaped(result.manifest["findings"][0]))
         for sentence in result.manifest["findings"][1:2]:
             st.caption(escaped(sentence))
-    _networks(result["models"])
+    _networks(result["models"], COLUMNS, key="compared_networks")
+    st.caption(
+        "Accuracy: a held-out linear probe at the best layer, picked on other images. Apart at: the relative depth "
+        "where the classes come apart. Smallest cut: the cheapest layer not clearly worse. A multiply-add is two FLOPs."
+    )
     questions(VIEWS, result, key="compare_view")
 
 
-def _networks(models: pd.DataFrame) -> None:
+def _networks(models: pd.DataFrame, columns: Sequence[tuple[str, str, str]], *, key: str) -> None:
     made = {
         name: st.column_config.NumberColumn(told, format=form, help=meaning("compare", "models", name))
         if form
         else st.column_config.TextColumn(told, help=meaning("compare", "models", name))
-        for name, form, told in COLUMNS
+        for name, form, told in columns
     }
     ranges = zip(models["accuracy"], models["ci_low"], models["ci_high"], strict=True)
     models = models.assign(accuracy=[f"{value:.3f} ({low:.2f} to {high:.2f})" for value, low, high in ranges])
-    with st.container(key="compared_networks"):
-        st.dataframe(models, hide_index=True, column_config=made, column_order=[name for name, _, _ in COLUMNS])
-    st.caption(
-        "Accuracy: a held-out linear probe at the best layer, picked on other images. Smallest cut: the cheapest "
-        "layer not clearly worse. A multiply-add is two FLOPs."
-    )
+    with st.container(key=key):
+        st.dataframe(models, hide_index=True, column_config=made, column_order=list(made))
 
 
 def _curves(result: Result) -> None:
@@ -98,6 +103,7 @@ def _gaps(result: Result) -> None:
 
 def _cost(result: Result) -> None:
     show_chart(result, cost_and_quality, key="compare_cost", height=480 + 34 * len(result["models"]))
+    _networks(result["models"], COSTS, key="compared_costs")
     show_sentences(sentence for sentence in result.manifest["findings"] if "fastest here" in sentence)
     chosen = result["cuts"][result["cuts"]["chosen"]].iloc[0]
     st.markdown("The network cut there, with the probe, as a folder:")
@@ -153,7 +159,8 @@ def _disagreements(result: Result, first: str, second: str, depth: float) -> Non
     answers = votes[votes["depth"] == depth].pivot(index="image", columns="model", values="predicted")
     pictures = result["images"].set_index("image")[["class", "thumbnail"]]
     for own, other in ((first, second), (second, first)):
-        images = list(here.index[here[own].astype(bool) & ~here[other].astype(bool)])
+        classes = pictures["class"].reindex(here.index[here[own].astype(bool) & ~here[other].astype(bool)])
+        images = list(classes.groupby(classes).cumcount().sort_values(kind="stable").index)  # of each class in turn
         st.markdown(f"**Only {escaped(own)} is right** :gray[({count(len(images), 'image')})]")
         shown = [
             Picture(

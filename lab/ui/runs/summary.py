@@ -56,8 +56,10 @@ def _summary(folder: str, version: int) -> Summary:
 
 
 def _in_short(sentence: str) -> str:
-    """Return the beginning of a finding, cut at the end of a clause or at a word."""
+    """Return the beginning of a finding, cut at the end of a clause or at a word, and before an open parenthesis."""
     first = sentence.partition(";")[0]
+    if first.count("(") > first.count(")"):
+        first = first.rpartition(" (")[0]
     return first if len(first) <= SHORT else f"{first[:SHORT].rpartition(' ')[0]} …"
 
 

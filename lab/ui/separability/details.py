@@ -38,7 +38,7 @@ PER_BIN = 24
 SITES = ProbeRequest(layers="stages", beside="backdrop,palette,markings")  # an example of what is read beside the class
 SIDE_ON_A_PHONE = 230  # pixels of a confusion matrix, its axes not counted
 BESIDE_GALLERY = 5  # classes up to which a confusion matrix leaves room beside it
-# the columns of the table of layers in their order, and what they are called
+# the columns of the table of layers in their order, those of the fold below it, and what they are called
 COLUMNS = {
     "depth": "depth",
     "accuracy": "accuracy",
@@ -50,6 +50,8 @@ COLUMNS = {
     "selectivity": "selectivity",
     "knn_accuracy": "k-NN",
     "auc": "AUC",
+}
+MORE_COLUMNS = {
     "balanced_accuracy": "balanced acc.",
     "log_loss": "log loss",
     "silhouette": "silhouette",
@@ -91,9 +93,10 @@ def _checks(result: Result, model: str) -> None:
 
 def _layers(result: Result, model: str) -> None:
     table = layer_table(result.tables, model)
-    three = {name: st.column_config.NumberColumn(told, format="%.3f") for name, told in COLUMNS.items()}
+    named = {**COLUMNS, **MORE_COLUMNS}
+    three = {name: st.column_config.NumberColumn(told, format="%.3f") for name, told in named.items()}
     bar = st.column_config.ProgressColumn("accuracy", format="%.3f", min_value=0, max_value=1)
-    order = ["layer", *(name for name in COLUMNS if name in table), "dim", "kind"]
+    order = ["layer", *(name for name in COLUMNS if name in table)]
 
     def choose() -> None:
         for row in st.session_state["layers_table"].selection.rows:
@@ -104,6 +107,9 @@ def _layers(result: Result, model: str) -> None:
             table, hide_index=True, column_config={**three, "accuracy": bar}, column_order=order, height="content",
             key="layers_table", on_select=choose, selection_mode="single-row",
         )  # fmt: skip
+    with st.expander("Other measures"):
+        more = ["layer", "dim", *(name for name in MORE_COLUMNS if name in table), "kind"]
+        st.dataframe(table, hide_index=True, column_config=three, column_order=more, key="measures_table")
     with st.expander("Every fold"):
         show_chart(result, fold_strip, key="folds_chart", model=model)
 

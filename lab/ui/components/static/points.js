@@ -114,7 +114,8 @@ export class Points {
     if (!side) return;
     const dots = view.small ? 2 : side / Math.max(1, canvas.clientWidth);
     const size = this.pictureSize(view, side / dots) * dots, some = view.selected.size > 0;
-    const half = dots * (view.small ? 1 : Math.min(6.5, Math.max(1.6, 90 / Math.sqrt(this.count))) * Math.sqrt(view.zoom));
+    const [least, few, most] = view.small ? [1, 40, 2.8] : [1.6, 90, 6.5];
+    const half = dots * Math.min(most, Math.max(least, few / Math.sqrt(this.count))) * Math.sqrt(view.zoom);
     const { xs, ys } = this.put(view, side, size + 9);
     const kept = !view.small || this.count <= FEW_IN_SMALL ? null : Math.ceil(this.count / FEW_IN_SMALL);
     const shown = (one, chosen) => xs[one] === xs[one] && (!some || view.selected.has(one) === chosen) &&
