@@ -59,7 +59,7 @@ def _show(found: Foresight, having: Resources) -> None:
     say("smallest: the smallest difference of two accuracies that so many images would show in 8 of 10 cases at 5 %")
     cost = f", cost {total.cost:.2f}" if having.price else ""
     say(
-        f"{int(total.units)} unit{'s' if total.units > 1 else ''}, {int(total.passes)} passes: "
+        f"{int(total.units)} unit{'' if total.units == 1 else 's'}, {int(total.passes)} passes: "
         f"{hours_text(total.hours)} of one worker, {hours_text(total.wall_hours)} with {int(total.workers)}{cost}; "
         f"{amount(total.memory)} of memory a worker, {amount(total['disk'])} of disk"
     )
