@@ -103,3 +103,16 @@ def test_values_are_frozen() -> None:
         if decorator.startswith("dataclass") and "frozen=True" not in decorator
     }
     assert written == gathering
+
+
+def test_no_error_ends_with_a_full_stop() -> None:
+    """Whoever shows it ends the sentence, so "leave the class out.." would stand on the page."""
+    ended = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                said = node.exc.args[0]
+                last = said.values[-1] if isinstance(said, ast.JoinedStr) and said.values else said
+                if isinstance(last, ast.Constant) and str(last.value).endswith("."):
+                    ended.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not ended

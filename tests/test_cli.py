@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lab.cli import main, question
+from lab.cli.main import _told as of_file
 from lab.cli.terminal import show_table
 from lab.errors import BeingComputed
 from lab.experiments.attribution.request import ScoreRequest
@@ -52,6 +53,7 @@ def run_id(capsys: pytest.CaptureFixture[str]) -> str:
         (["app", "--port", "99999"], "port is 99999"),
         (["probe", "--model", "test_resnet@best.pth"], "for a file write test_resnet@checkpoint:best.pth"),
         (["ladder", "--rungs", "hue,part", "--rungs", "hue"], "a rung was named twice among hue, part, hue"),
+        (["which", "--sample", "3"], "sample is 3; it must be 16 or more"),
         (["prob"], "invalid choice"),
         (["width-vs-depth", "--seed", "1"], "write `feature-lab ask width_vs_depth`"),
         ([], "required"),
@@ -65,6 +67,34 @@ def test_bad_arguments_end_in_one_sentence(arguments: list[str], said: str, caps
     assert said in last
     assert "Traceback" not in err
     assert out == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["sweep", "plan.toml"], ["probe"], ["visualize", "--layer", "x"], ["check", "a", "b"], ["which"], ["train"]],
+)
+def test_a_place_to_write_to_is_checked_before_the_work(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for place in ("file", "file/below"):
+        assert main([*command, "--out", str(tmp_path / place)]) == 2
+        assert capsys.readouterr().err.endswith(f"{tmp_path / 'file'} is a file; name a folder, or a place in one\n")
+
+
+def test_the_atlas_needs_a_file_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["sweep", "plan.toml", "--html", str(tmp_path)]) == 2
+    assert f"is a folder; name a file, such as {tmp_path / 'atlas.html'}" in capsys.readouterr().err
+    assert main(["sweep", "plan.toml", "--html", str(tmp_path / "file" / "atlas.html")]) == 2
+    assert f"{tmp_path / 'file'} is a file" in capsys.readouterr().err
+
+
+def test_the_home_is_named_only_for_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEATURE_LAB_HOME", str(tmp_path / "file" / "home"))
+    for name, of_home in (("file", True), ("file/home/runs", True), ("elsewhere", False), ("file/homely", False)):
+        told = of_file(NotADirectoryError(20, "Not a directory", str(tmp_path / name)))
+        assert ("FEATURE_LAB_HOME" in str(told)) == of_home, name
 
 
 def test_a_home_that_cannot_be_written_is_told(

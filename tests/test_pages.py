@@ -109,6 +109,12 @@ def test_a_broken_link_is_told_and_the_default_is_shown(params: dict[str, str]) 
     assert app.session_state["draft_data"] == "drawn:pets"
 
 
+def test_what_cannot_be_run_is_not_offered() -> None:
+    app = healthy(opened("separability", data="upload:0000"))
+    assert "was not uploaded to this computer" in app.warning[0].value
+    assert "Not run yet" not in said(app)
+
+
 def test_a_link_never_starts_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("a page load started a run"))
     healthy(opened("separability", seed="7"))

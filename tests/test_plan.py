@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def test_the_smallest_difference_is_found_in_four_of_five_sets() -> None:
     [
         (replace(ROOM, memory=1e9), "needs 1.0 GB of memory and a worker has 1.0 GB; take fewer workers"),
         (replace(ROOM, disk=1e6), "of disk and 1.0 MB are there"),
-        (replace(ROOM, hours=0.001), "hours with 2 workers and 0.001 are allowed"),
+        (replace(ROOM, hours=0.001), "seconds with 2 workers and 3.6 seconds are allowed"),
     ],
 )
 def test_what_cannot_fit_is_refused(room: Resources, said: str) -> None:
@@ -153,6 +154,10 @@ def test_the_command_prints_and_refuses(
     )
     monkeypatch.setattr(foresight, "take_sample", lambda *_, **__: SAMPLE)
     assert main(["plan", str(tmp_path / "plan.toml"), "--price", "2"]) == 0
-    assert "1 units, 1000 passes" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "1 unit, 1000 passes" in err
+    assert re.search(rf"^{SMALL}.* [0-9.]+ seconds +[0-9.]+ seconds$", out, re.MULTILINE), "times as people read them"
+    assert main(["plan", str(tmp_path / "plan.toml"), "--workers", "0"]) == 2
+    assert "workers is 0" in capsys.readouterr().err
     assert main(["plan", str(tmp_path / "plan.toml"), "--memory", "1M", "--json"]) == 2
     assert "cannot fit" in capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_folds_shrink_to_the_scarcest_class() -> None:
 
 def test_a_class_of_copies_of_one_image_is_named() -> None:
     labels, groups = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 3, 3])
-    with pytest.raises(LabError, match="Class 'lynx' has 1 distinct"):
+    with pytest.raises(LabError, match="class 'lynx' has 1 image, copies counted once"):
         make_splits(labels, groups, seed=0, classes=("cat", "lynx"))
 
 

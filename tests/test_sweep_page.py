@@ -78,6 +78,7 @@ def test_a_link_to_another_sweep_shows_the_latest_and_an_empty_lab_says_how_to_b
     other = plan(seeds=1)
     remember(other)
     app = healthy(opened("sweep", sweep="sweep-000000000000"))
+    assert "there is no sweep" in said(app)
     assert app.session_state["sweep"] == other.id
     assert "Your own sweep" not in said(app)
 

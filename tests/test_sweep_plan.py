@@ -89,8 +89,8 @@ def test_a_folder_is_known_by_its_name_and_read_from_wherever(tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"networks": []}, r"networks is \[\]; it must be a list with something in it"),
-        ({"networks": "resnet18"}, "networks is 'resnet18'; it must be a list"),
+        ({"networks": []}, r"networks is \[\]; write a list, such as networks = \["),
+        ({"networks": "resnet18"}, "networks is 'resnet18'; write a list"),
         ({"networks": [3]}, r"3 is no table; write \{ match = ... \}"),
         ({"networks": ["zzz*"]}, r"'zzz\*' fits no network of timm"),
         ({"networks": [LITE, LITE]}, "networks has .* twice; name each once"),

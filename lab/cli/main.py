@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab.cli import (
     attribute,
@@ -158,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = _parsed(arguments)
         with code_allowed(getattr(given, "allow_code", ())):
+            _check_places(given)
             given.act(given)
     except LabError as error:
         print(f"feature-lab: {error}", file=sys.stderr)
@@ -178,8 +180,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check_places(given: argparse.Namespace) -> None:
+    """Raise LabError for a place to write to that cannot be one: before the work, not after it."""
+    out, html = getattr(given, "out", None), getattr(given, "html", None)
+    if html and html.is_dir():
+        raise LabError(f"--html {html} is a folder; name a file, such as {html / 'atlas.html'}")
+    for option, place, folder in (("--out", out, out), ("--html", html, html and html.parent)):
+        if folder is None:
+            continue
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise LabError(f"{option} {place}: {there} is a file; name a folder, or a place in one")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise LabError(f"{option} {place}: you may not write to {there}; name another folder")
+
+
 def _told(error: Exception) -> str | None:
     """Return the sentence for a file that could not be read or written, None for what is a defect."""
     if not isinstance(error, OSError) or error.filename is None:
         return None
-    return f"{error.filename}: {error.strerror}; the lab's files are in {home()}, FEATURE_LAB_HOME names another folder"
+    told = f"{error.filename}: {error.strerror}"
+    path, own = Path(os.fsdecode(error.filename)).absolute(), home().absolute()
+    if path.is_relative_to(own) or own.is_relative_to(path):
+        return f"{told}; the lab's files are in {own}, FEATURE_LAB_HOME names another folder"
+    return told

@@ -107,7 +107,8 @@ def check_value(field: dataclasses.Field[Any], value: Any) -> None:
         return
     # Asked this way round, what is no number at all (nan) is out of range too.
     if not ((least is None or value >= least) and (most is None or value <= most)):
-        raise LabError(f"{name} is {value}; it must be from {least} to {most}")
+        limits = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise LabError(f"{name} is {value}; it must be {limits}")
 
 
 def given_id(model: str) -> str:

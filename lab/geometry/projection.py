@@ -85,7 +85,7 @@ def project_layers(
         if embedding.ndim != 2 or len(embedding) != len(labels):
             raise LabError(
                 f"The embedding of layer {layer!r} has shape {embedding.shape}; "
-                f"expected one row for each of the {len(labels)} images."
+                f"expected one row for each of the {len(labels)} images"
             )
         progress("maps", done, len(embeddings), "layers")
         made = _project(layer, embedding, np.asarray(labels), group, seed, perplexity, previous)

@@ -238,10 +238,10 @@ def _checked(embedding: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
     if embedding.ndim != 2 or labels.shape != embedding.shape[:1] or len(labels) < LEAST_IMAGES:
         raise LabError(
             f"Embedding {embedding.shape} and labels {labels.shape} must be (N, D) and (N,) with at least "
-            f"{LEAST_IMAGES} images; add images."
+            f"{LEAST_IMAGES} images; add images"
         )
     if not np.isfinite(embedding).all():
-        raise LabError("The embedding holds values that are not finite (nan or infinity); leave the layer out.")
+        raise LabError("the embedding holds values that are not finite (nan or infinity); leave the layer out")
     standard, _ = standardise(embedding, embedding[:1])
     axes = principal_axes(standard, standard[:1])[0]
     names, numbered = np.unique(labels, return_inverse=True)

@@ -109,7 +109,7 @@ def fit_logistic(
         else:
             raise LabError(
                 f"Logistic regression did not settle in {most} iterations with C up to "
-                f"{1 / problems.ridge.min():g}; use smaller values of C."
+                f"{1 / problems.ridge.min():g}; use smaller values of C"
             )
     batch.store(coefficients, logits)
     return coefficients, logits

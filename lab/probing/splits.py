@@ -35,18 +35,18 @@ def make_splits(
 def usable_folds(labels: np.ndarray, groups: np.ndarray, folds: int = 5, *, classes: Sequence[str] = ()) -> int:
     """Return how many folds the data allow: `folds`, or the group count of the class that has the fewest groups."""
     if not 2 <= folds <= 127:
-        raise LabError(f"{folds} folds were asked for; give a number from 2 to 127.")
+        raise LabError(f"{folds} folds were asked for; give a number from 2 to 127")
     labels, groups = _checked(labels, groups)
     if labels.max() == 0:
-        raise LabError("A probe needs at least two classes; this image set has one.")
+        raise LabError("a probe needs at least two classes; this image set has one")
     pairs = np.unique(np.stack([labels, groups]), axis=1)
     counts = np.bincount(pairs[0], minlength=labels.max() + 1)
     scarce = int(np.argmin(counts))
     if counts[scarce] < 2:
         name = classes[scarce] if scarce < len(classes) else str(scarce)
         raise LabError(
-            f"Class {name!r} has {int(counts[scarce])} distinct image(s); "
-            "a class needs at least 2 to be both learned and tested: add images or leave the class out."
+            f"class {name!r} has 1 image, copies counted once; a class needs at least 2 to be both learned and "
+            "tested: add images or leave the class out"
         )
     return int(min(folds, counts[scarce]))
 
@@ -60,7 +60,7 @@ def given_split(
     """
     labels, groups = _checked(labels, groups)
     if labels.max() == 0:
-        raise LabError("A probe needs at least two classes; these labels are of one.")
+        raise LabError("a probe needs at least two classes; these labels are of one")
     tested = np.asarray(tested, dtype=bool)
     both = np.intersect1d(groups[tested], groups[~tested])
     if len(both):
@@ -151,6 +151,6 @@ def _checked(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nda
     if label.ndim != 1 or label.shape != group.shape or not len(label) or label.min() < 0:
         raise LabError(
             f"Labels {label.shape} and groups {group.shape} must be two equally long lists, "
-            "labels numbered from 0, with at least one image."
+            "labels numbered from 0, with at least one image"
         )
     return label, group

@@ -64,18 +64,18 @@ class ProbeTask:
         ):
             raise LabError(
                 f"Embedding {embedding.shape}, label sets {np.shape(label_sets)}, splits {splits.shape} and groups "
-                f"{np.shape(groups)} do not belong together; expected (N, D), (S, N), (R, N) and (N,)."
+                f"{np.shape(groups)} do not belong together; expected (N, D), (S, N), (R, N) and (N,)"
             )
         if not np.isfinite(embedding).all():
             raise LabError(
                 "The embedding holds values that are not finite (nan or infinity): this layer overflows on these "
-                "images; leave the layer out or check the weights."
+                "images; leave the layer out or check the weights"
             )
         if not embedding.shape[1]:  # components of constant features, which say nothing
             embedding = np.zeros((count, 1), dtype=embedding.dtype)
         grid = np.sort(np.asarray(regularisation, dtype=np.float64))
         if not len(grid) or grid[0] <= 0 or any(k is not None and k < 1 for k in dimensions):
-            raise LabError("Values of C must be above 0 and dimensions at least 1 (or None for all).")
+            raise LabError("values of C must be above 0 and dimensions at least 1 (or None for all)")
         if kind not in (LOGISTIC, RIDGE) or (kind == RIDGE and tuple(dimensions) != (None,)):
             raise LabError(f"a probe is logistic, or ridge of all dimensions, not {kind} of {tuple(dimensions)}")
         classes = max(int(labels.max()) + 1, 2)

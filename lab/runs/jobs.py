@@ -37,7 +37,7 @@ from lab.shortages import LEAST_DISK, need_disk, shortage
 if TYPE_CHECKING:
     import psutil
 
-CANCELLED = "cancelled by the user; start it again and it goes on from what was finished"
+CANCELLED = "start it again and it goes on from what was finished"
 CRASHED = "the computation stopped with an unforeseen error ({error}); the details are in {log}"
 
 

@@ -28,6 +28,7 @@ from lab.stats.equivalence import Z80
 from lab.sweeps.local_engine import WORKER_BYTES
 from lab.sweeps.plan import Plan, Unit, read_plan
 from lab.sweeps.sample import Sample, SampledSet, probe_work, take_sample
+from lab.sweeps.setup import Setup
 from lab.sweeps.tables import run_of
 from lab.threads import cores
 
@@ -51,6 +52,7 @@ class Resources:
     @classmethod
     def here(cls, workers: int | None = None, threads: int = 1) -> Resources:
         """Return what this machine has left, for as many workers as `feature-lab sweep` would take."""
+        Setup(workers, threads)
         memory = available_memory()
         count = workers or max(1, min(cores() // threads, memory // WORKER_BYTES))
         there = next(path for path in (home(), *home().absolute().parents) if path.exists())
@@ -202,9 +204,17 @@ def _problems(units: pd.DataFrame, total: Mapping[str, Any], having: Resources) 
         yield f"it needs {amount(total['disk'])} of disk and {there} are there; take fewer images or layers"
     if having.hours is not None and total["wall_hours"] > having.hours:
         yield (
-            f"it takes {total['wall_hours']:.1f} hours with {having.workers} workers and {having.hours:g} are allowed; "
+            f"it takes {hours_text(total['wall_hours'])} with {having.workers} workers and {hours_text(having.hours)} "
+            "are allowed; "
             "leave something out, or take more workers"
         )
+
+
+def hours_text(hours: float) -> str:
+    """Return 2.5 as "2.5 hours", and less than one in minutes or seconds."""
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * 3600:.1f} seconds"
 
 
 def refuse(found: Foresight) -> None:

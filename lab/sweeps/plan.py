@@ -38,7 +38,10 @@ from lab.models import ModelRef
 from lab.models.search import ModelFilter, quantity, search_models
 from lab.weights.sources import check_id
 
-AXES = ("networks", "images", "layers", "probes", "seeds")
+AXES = {  # each with an example, as a file has it
+    "networks": '["tf_efficientnet_lite0"]', "images": '["drawn:pets", "photos/pets"]', "layers": '["stages"]',
+    "probes": '[{ name = "quick", repeats = 1 }]', "seeds": "[0, 1]",
+}  # fmt: skip
 OF_IMAGES = ("data", "classes", "per_class")
 ELSEWHERE = ("models", *OF_IMAGES, "layers", "seed", "embeddings", "labels", "images")
 FIELDS = {field.name: field for field in dataclasses.fields(ProbeRequest)}
@@ -147,7 +150,8 @@ def read_plan(source: str | Path | Mapping[str, Any]) -> Plan:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise LabError(f"{path} cannot be read ({error.strerror}); name a plan, a TOML file") from error
+        listed = "name a plan, a TOML file, or a sweep that `feature-lab sweep` lists"
+        raise LabError(f"{path} cannot be read ({error.strerror}); {listed}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{path} is no TOML file: {error}") from error
     return _plan(values, path.stem, str(path))
@@ -157,7 +161,7 @@ def _plan(values: Mapping[str, Any], name: str, where: str) -> Plan:
     _known(values, ("name", *AXES), where)
     for axis in ("networks", "images"):
         if axis not in values:
-            raise LabError(f"{where} names no {axis}; write {axis} = [...]")
+            raise LabError(f"{where} names no {axis}; write {axis} = {AXES[axis]}")
     lists = {axis: _entries(values, axis, where) for axis in AXES}
     networks = [network for entry in lists["networks"] for network in _networks(entry, where)]
     plan = Plan(
@@ -178,7 +182,7 @@ def _entries(values: Mapping[str, Any], axis: str, where: str) -> list[Any]:
     usual: dict[str, list[Any]] = {"layers": ["stages"], "probes": [{"name": "probe"}], "seeds": [0]}
     found = values.get(axis, usual.get(axis))
     if not isinstance(found, list) or not found:
-        raise LabError(f"{where}: {axis} is {found!r}; it must be a list with something in it")
+        raise LabError(f"{where}: {axis} is {found!r}; write a list, such as {axis} = {AXES[axis]}")
     return found
 
 

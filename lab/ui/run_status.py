@@ -14,6 +14,7 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.experiments.base import Request
+from lab.experiments.early import card_at_hand
 from lab.experiments.result import Result
 from lab.runs import jobs
 from lab.runs.examples import example_of
@@ -116,6 +117,11 @@ def time_of_last(experiment: str) -> float | None:
 
 
 def _offer(text: str, request: Request, button: bool, start: Callable[[Request], None]) -> None:
+    try:
+        request.check(card_at_hand)
+    except LabError as error:  # a link to an upload of another computer, say: nothing to be offered
+        st.warning(escaped(f"This cannot be run: {error}."))
+        return
     took = time_of_last(request.experiment)
     with st.container(
         border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="offer"

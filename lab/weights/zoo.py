@@ -114,7 +114,7 @@ def _architecture(values: dict[str, Any]) -> Architecture:
 def _read_sources() -> dict[str, Architecture]:
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
-        raise LabError("timm is not installed; install the lab's requirements with pip install -e .")
+        raise LabError("timm is not installed; install the lab's requirements: `pip install -e .`")
     names: set[str] = set()
     tags: dict[str, list[Tag]] = {}
     for path in sorted((Path(spec.origin).parent / "models").glob("*.py")):

@@ -19,7 +19,7 @@ from lab.images import short_name
 OUTCOMES = {
     "for": "Yes, they come apart with depth",
     "against": "No, not with depth",
-    "undecided": "Undecided",
+    "undecided": "Undecided whether depth helps",
 }
 
 

@@ -44,7 +44,11 @@ METRIC_NAMES = {
     "mean_average_precision": "Mean average precision",
 }  # fmt: skip
 OF_VECTORS = "Reads it off every array, with controls."
-BADGES = {"for": "Yes, it is read better with depth", "against": "No, not with depth", "undecided": "Undecided"}
+BADGES = {
+    "for": "Yes, it is read better with depth",
+    "against": "No, not with depth",
+    "undecided": "Undecided whether depth helps",
+}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from lab.ui.text import count, duration, escaped
 OUTCOMES: dict[str, tuple[str, Any, str]] = {
     "for": ("Yes, they come apart with depth", "green", ":material/check_circle:"),
     "against": ("No, not with depth", "red", ":material/cancel:"),
-    "undecided": ("Undecided", "orange", ":material/help:"),
+    "undecided": ("Undecided whether depth helps", "orange", ":material/help:"),
 }
 FEW_CLASSES = 3
 PHONE_WIDTH = 280  # of the picture of the whole story, its axes and labels not counted

@@ -48,6 +48,9 @@ def depth_section() -> None:
 def _of_a_sweep(show: Show) -> None:
     """Show something of one of the sweeps of this computer, which the URL names or a box picks."""
     plans = {plan.id: plan for plan in list_sweeps()}
+    given = st.query_params.get("sweep", "")
+    if given and given not in plans:
+        st.warning(f"This link cannot be shown: there is no sweep {escaped(repr(given))} on this computer.")
     if not plans:
         if (example := example_sweep()) is not None:
             st.markdown(example_note(shown_time(example.created), example.versions))
@@ -55,7 +58,6 @@ def _of_a_sweep(show: Show) -> None:
         _how_to_begin()
         return
     if st.session_state.get("sweep") not in plans:
-        given = st.query_params.get("sweep", "")
         st.session_state["sweep"] = given if given in plans else next(iter(plans))
     chosen = st.selectbox(
         "Sweep", list(plans), key="sweep", persist_state="page",
