@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,5 @@ def test_a_comparison_recommends_its_cut(work: Any) -> None:
     with pytest.raises(LabError, match="clearly above guessing"):
         chosen_cut(result, "a", "")
     assert chosen_cut(work[1], "", "").layer in set(work[1]["layers"]["layer"])
+    with pytest.raises(LabError, match="read layers by ridge probes"):
+        chosen_cut(replace(result, request=replace(result.request, probe="ridge")), "a", "l0")

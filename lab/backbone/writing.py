@@ -25,6 +25,7 @@ from lab.files import write_bytes
 from lab.images import ImageSet
 from lab.layers import Layer
 from lab.models import LoadedModel, load_model
+from lab.probing.task import LOGISTIC
 from lab.progress import Progress, silent
 from lab.settings import Compute
 from lab.weights.trained import find_trained
@@ -137,6 +138,11 @@ def chosen_cut(result: Result, model: str, layer: str) -> CutPoint:
         raise LabError(f"run {result.request.run_id} probed no layers; name a probe run or a comparison")
     if result.request.embeddings:
         raise LabError(f"run {result.request.run_id} probed vectors that were given, so there is no network to be cut")
+    if result.request.probe != LOGISTIC:
+        raise LabError(
+            f"run {result.request.run_id} read layers by {result.request.probe} probes, and a logistic one would be "
+            "taken along, which it has not measured; probe with --probe logistic first"
+        )
     layers = result["layers"]
     models = list(dict.fromkeys(layers["model"]))
     known = [name for name in models if name == model or name.split("@")[0] == model]
