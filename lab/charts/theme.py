@@ -135,24 +135,12 @@ def config(scheme: Scheme) -> dict[str, Any]:
     return {
         "font": "Helvetica, Arial, 'Liberation Sans', sans-serif" if scheme == "paper" else FONTS,
         "title": {
-            "color": text,
-            "subtitleColor": quiet,
-            "fontSize": TITLE_FONT,
-            "subtitleFontSize": 13.5,
-            "anchor": "start",
-            "offset": 12,
-            "subtitlePadding": 5,
-            "fontWeight": 600,
+            "color": text, "subtitleColor": quiet, "fontSize": TITLE_FONT, "subtitleFontSize": 13.5, "anchor": "start",
+            "offset": 12, "subtitlePadding": 5, "fontWeight": 600,
         },
         "axis": {
-            **sizes,
-            "labelColor": quiet,
-            "titleColor": quiet,
-            "gridColor": grid,
-            "domainColor": grid,
-            "tickColor": grid,
-            "titleFontWeight": 500,
-            "titlePadding": 10,
+            **sizes, "labelColor": quiet, "titleColor": quiet, "gridColor": grid, "domainColor": grid,
+            "tickColor": grid, "titleFontWeight": 500, "titlePadding": 10,
             "labelFlush": False,  # a first or last name moved inwards is beside another row than its own
         },
         "legend": {**sizes, "labelColor": text, "titleColor": quiet, "titleFontWeight": 500},
@@ -160,7 +148,7 @@ def config(scheme: Scheme) -> dict[str, Any]:
         "text": {"color": quiet},
         "view": {"stroke": None},
         "concat": {"spacing": 10},
-    }
+    }  # fmt: skip
 
 
 def rows(table: pd.DataFrame, digits: int = 4) -> alt.InlineData:
