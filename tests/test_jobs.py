@@ -124,10 +124,13 @@ def test_a_killed_worker_leaves_an_interrupted_run_with_a_sentence() -> None:
 
 
 def test_bad_input_fails_with_its_own_sentence() -> None:
-    run = jobs.start(ProbeRequest(models=("resnet51@untrained",), data="drawn:pets"))
+    """What layers a network has is known only when it has been loaded once; what networks there are is known before."""
+    run = jobs.start(ProbeRequest(models=("test_vit@untrained:77",), data="drawn:pets", layers="nowhere.9"))
     wait_for(lambda: run.status != "running")
     assert run.status == "failed"
-    assert "resnet51" in run.problem
+    assert "nowhere.9" in run.problem
+    with pytest.raises(LabError, match="resnet51"):
+        jobs.start(ProbeRequest(models=("resnet51@untrained",), data="drawn:pets"))
 
 
 def test_a_worker_that_cannot_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

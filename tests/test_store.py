@@ -298,7 +298,7 @@ def test_killing_a_writer_at_any_instant_never_leaves_half_a_run() -> None:
     """A writer that is killed again and again: what is read afterwards is a whole result or none."""
     code = (
         "import pandas as pd, numpy as np, sys\n"
-        "from lab.experiments.base import Result\n"
+        "from lab.experiments.result import Result\n"
         "from lab.experiments.separability.request import ProbeRequest\n"
         "from lab.runs.store import open_run\n"
         "r = ProbeRequest(models=('test_resnet@untrained',), data='drawn:pets')\n"

@@ -16,6 +16,7 @@ from lab.images import class_names
 from lab.layers import Layer, select_layers
 from lab.models import ModelCard, ModelRef
 from lab.models.cards import cached_card
+from lab.weights.sources import check_id
 
 # Gives the card of a model by name: `lab.models.card`, which may load the network, or `card_at_hand`, which never does.
 CardLookup = Callable[[str], ModelCard | None]
@@ -67,6 +68,9 @@ def _problem_of(request: Any, model: str, cards: CardLookup) -> LabError | None:
     try:
         known = cards(model)
         if known is None:
+            ref = ModelRef.parse(model)
+            if ref.source.name in ("pretrained", "untrained"):  # files and folders are opened by the work itself
+                check_id(ref.id)
             return None
         layers: tuple[Layer, ...] = ()
         if isinstance(spec := getattr(request, "layers", None), str):
