@@ -20,6 +20,7 @@ import pytest
 
 from lab.errors import LabError
 from lab.roots import ROOTS_VARIABLE, SHARED_VARIABLE
+from lab.ui import server
 from lab.ui.routes import dashboard_file
 from lab.ui.server import Served, serve, server_settings
 from lab.ui.sharing import Sharing
@@ -163,3 +164,25 @@ def test_it_serves_on_this_computer_only_and_ends_cleanly(how: signal.Signals, t
         assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
         assert "Traceback" not in process.stderr.read()  # type: ignore[union-attr]
         assert not any(tmp_path.iterdir())
+
+
+def test_a_port_that_another_program_was_quicker_to_take_is_passed_over(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dashboards that start at the same moment find the same port free, and one of them gets it."""
+    asked_of, really = [], server._is_free
+    with socket.socket() as quicker:
+        quicker.bind(("127.0.0.1", 0))
+        quicker.listen()
+        taken = quicker.getsockname()[1]
+
+        def found_free(port: int, *address: str) -> bool:
+            asked_of.append(port)
+            return asked_of == [taken] or really(port, *address)
+
+        monkeypatch.setattr(server, "FIRST_PORT", taken)
+        monkeypatch.setattr(server, "_is_free", found_free)
+        with server.served() as up:
+            assert asked_of[:2] == [taken, taken]
+            assert up.base != f"http://localhost:{taken}"
+            assert asked(int(up.base.rpartition(":")[2]), "/", token=up.token) == (200, True)

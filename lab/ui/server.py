@@ -82,13 +82,20 @@ def served(port: int | None = None, sharing: Sharing | None = None) -> Iterator[
     Raises LabError when the port is taken or the server does not come up.
     """
     sharing = sharing or Sharing()
-    chosen = port or _free_port()
     if port is not None and not _is_free(port, sharing.address):
         raise LabError(f"port {port} is in use by another program; choose another with --port")
-    settings = server_settings(chosen, sharing)
-    with _server(settings, sharing) as process:
-        _wait_until_up(process, chosen, sharing, settings["token"])
-        yield Served(process, f"http://{sharing.host}:{chosen}", settings["token"])
+    for chosen in _free_ports() if port is None else [port]:
+        settings = server_settings(chosen, sharing)
+        with _server(settings, sharing) as process:
+            try:
+                _wait_until_up(process, chosen, sharing, settings["token"])
+            except LabError:
+                if port is not None or process.poll() is None or _is_free(chosen):
+                    raise
+                continue  # another program was quicker to take this port
+            yield Served(process, f"http://{sharing.host}:{chosen}", settings["token"])
+        return
+    raise LabError(f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1} are all in use; name a free one with --port")
 
 
 def server_settings(port: int, sharing: Sharing) -> dict[str, Any]:
@@ -193,11 +200,8 @@ def _open(link: str) -> None:
         webbrowser.open(link)
 
 
-def _free_port() -> int:
-    for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
-        if _is_free(port):
-            return port
-    raise LabError(f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1} are all in use; name a free one with --port")
+def _free_ports() -> Iterator[int]:
+    return (port for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if _is_free(port))
 
 
 def _is_free(port: int, address: str = LOCAL) -> bool:
