@@ -73,8 +73,7 @@ def run(
 
     A network that cannot be computed is reported in the manifest's `problems`; LabError when none can.
     """
-    with networks_kept(), pixels_kept():
-        return _searched(request, progress, compute, partial_results if partial_results is not None else {})
+    return _searched(request, progress, compute, partial_results if partial_results is not None else {})
 
 
 def which(
@@ -116,10 +115,12 @@ def which(
             "cheaper": cheaper, "speed": speed,
         }
     )  # fmt: skip
-    with bars_for(progress) as told, networks_kept(), pixels_kept():
+    with bars_for(progress) as told:
         return _searched(request.canonical(), told, compute, {}, given)
 
 
+@networks_kept()
+@pixels_kept()
 def _searched(
     request: WhichRequest,
     progress: Progress,
